@@ -1,0 +1,1 @@
+"""Twilio for integration flows: a component, its host, its test harness and its emulator."""

@@ -1,0 +1,1 @@
+"""The Twilio component's actions: plain async functions `(context, inputs) -> data`."""

@@ -1,0 +1,1 @@
+"""Twilio's API on this machine, for tests, demos and development."""

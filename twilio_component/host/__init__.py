@@ -1,0 +1,1 @@
+"""The host: finds components and runs them. Knows no Twilio."""

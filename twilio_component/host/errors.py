@@ -1,0 +1,145 @@
+"""What can go wrong between a caller and a component, as one tree.
+
+::
+
+    IntegrationError                 everything this package raises on purpose
+    ├── DocumentError                a YAML or JSON file that cannot be read (file, line, column)
+    ├── ManifestError                a component.yaml with mistakes, all of them at once
+    ├── PluginError                  a plugin that cannot be used: import failure, misspelt hook, bad signature
+    │   └── DuplicateComponentError  two plugins offer a component under one key
+    ├── UnknownKeyError              no such component, action, trigger or data source
+    ├── InputError                   inputs that the manifest does not allow, all of them at once
+    ├── HostStateError               a host that is closed, not yet open, or belongs to another process
+    └── PerformError                 the component's own work failed; components derive their errors from it
+
+Messages say what is wrong, where, and what is allowed. They never repeat a value that may be a secret, a phone
+number or a message text.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+class IntegrationError(Exception):
+    """The root of the tree. ``code`` is a stable name for scripts and documentation; the text is for people."""
+
+    code = "integration-error"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a document or in inputs.
+
+    ``path`` is where it is (``$.inputs.to``), ``message`` what it is and what is allowed; ``file``, ``line`` and
+    ``column`` (both counted from 1) stand for documents read from disk.
+    """
+
+    path: str
+    message: str
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        """``file:line:column: $.path: message``, without the parts that are not known."""
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+        return ": ".join(part for part in (place, self.path, self.message) if part)
+
+
+class _ProblemsError(IntegrationError):
+    """An error that is a list of problems."""
+
+    def __init__(self, summary: str, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__("\n".join([summary, *(f"  {problem}" for problem in self.problems)]))
+
+
+class DocumentError(_ProblemsError):
+    """A file that is not the YAML or JSON it should be."""
+
+    code = "document-unreadable"
+
+
+class ManifestError(_ProblemsError):
+    """A component manifest with mistakes."""
+
+    code = "manifest-invalid"
+
+
+class InputError(_ProblemsError):
+    """Inputs that an operation does not allow; nothing has been sent."""
+
+    code = "input-invalid"
+
+
+class PluginError(IntegrationError):
+    """A plugin that cannot be used; the text names it and the distribution it came from."""
+
+    code = "plugin-unusable"
+
+
+class DuplicateComponentError(PluginError):
+    """Two plugins offer a component under the same key."""
+
+    code = "component-duplicate"
+
+
+class UnknownKeyError(IntegrationError):
+    """A component, action, trigger or data source that does not exist."""
+
+    code = "key-unknown"
+
+
+class HostStateError(IntegrationError):
+    """A host that is used before it is open, after it is closed, or in another process than the one that opened it."""
+
+    code = "host-state"
+
+
+class PerformError(IntegrationError):
+    """A component's own work failed. Components derive their errors from this class.
+
+    ``retryable`` says whether the same call may succeed later without a change, and ``may_have_happened`` whether the
+    effect (a message sent, say) may have taken place all the same: then only a person or a reconciliation can decide.
+    """
+
+    code = "perform-failed"
+    retryable = False
+    may_have_happened = False
+
+
+def json_path(parts: Sequence[str | int], root: str = "$") -> str:
+    """``("inputs", "mediaUrl", 2)`` as ``$.inputs.mediaUrl[2]``."""
+    text = root
+    for part in parts:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif _PLAIN_KEY.fullmatch(part):
+            text += f".{part}"
+        else:
+            text += f'["{part}"]'
+    return text
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    """``; did you mean 'sendSMS'?`` when something known is close to ``wrong`` (case apart), else nothing."""
+    by_folded = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(wrong.casefold(), by_folded, n=1, cutoff=0.6)
+    return f"; did you mean '{by_folded[close[0]]}'?" if close else ""
+
+
+def listed(names: Iterable[Any], *, limit: int = 20) -> str:
+    """Names for a sentence: ``a, b and c``, at most ``limit`` of them."""
+    shown = [str(name) for name in names]
+    if len(shown) > limit:
+        shown = [*shown[:limit], f"{len(shown) - limit} more"]
+    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown) or "none"

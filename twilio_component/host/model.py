@@ -1,0 +1,146 @@
+"""What a host knows about a component: plain, frozen values, read from a manifest or written in Python.
+
+A component has connections, actions, triggers and data sources. The last three are operations: inputs (a JSON Schema
+object), a ``perform`` function, an example of the result. ``perform`` may be the function itself or its name
+(``package.module:function``), which is resolved when it is first needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Literal
+
+from twilio_component.host.errors import PluginError
+
+JsonSchema = Mapping[str, Any]
+Perform = Callable[..., Awaitable[Any]]
+Kind = Literal["action", "trigger", "data source"]
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Display:
+    """How a component or one of its parts is shown to people."""
+
+    label: str
+    description: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """A kind of connection: a key and named fields. A field with ``writeOnly: true`` is a secret.
+
+    A connection value, as callers give it, is ``{"key": "basic", "fields": {"username": …, "password": …}}``.
+    """
+
+    key: str
+    display: Display
+    inputs: JsonSchema
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The names of the fields that must never be shown."""
+        return frozenset(name for name, schema in self.inputs["properties"].items() if schema.get("writeOnly"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """An action, a trigger or a data source.
+
+    ``inputs`` is a JSON Schema (2020-12) object with every ``$ref`` resolved; beside the standard keywords a property
+    may have ``clean`` (a function's name, ``(value, inputs) -> value``, raising ``ValueError``) and
+    ``format: connection``, ``keyvaluelist`` or ``valuelist``. ``result`` is the schema of what perform returns, and
+    ``example`` what it looks like. ``repeatable`` says whether doing it twice does no harm: a host that does not know
+    whether a call happened may then simply call again.
+    """
+
+    key: str
+    display: Display
+    perform: str | Perform
+    inputs: JsonSchema = field(default_factory=lambda: {"type": "object", "properties": {}, "additionalProperties": False})
+    result: JsonSchema = _NOTHING
+    example: Any = None
+    repeatable: bool = False
+    options: Mapping[str, Any] = _NOTHING
+
+    @cached_property
+    def function(self) -> Perform:
+        """The perform function; raises ``PluginError`` when its name does not resolve."""
+        return resolve(self.perform) if isinstance(self.perform, str) else self.perform
+
+
+class Action(Operation):
+    """Inputs in, ``{"data": …}`` out: ``async perform(context, inputs) -> data``."""
+
+    kind: Kind = "action"
+
+
+class Trigger(Operation):
+    """A payload in, ``{"payload": …}`` out: ``async perform(context, payload, inputs) -> payload``."""
+
+    kind: Kind = "trigger"
+
+
+class DataSource(Operation):
+    """Choices for an input: ``async perform(context, inputs) -> result``, e.g. a list of ``{"label", "key"}``."""
+
+    kind: Kind = "data source"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """A component: what one plugin adds to a host, under one key.
+
+    ``version`` and ``distribution`` say where it came from; ``manifest`` is the document it was read from, with
+    references resolved (empty for a component written in Python).
+    """
+
+    key: str
+    display: Display
+    documentation: str = ""
+    version: str = ""
+    connections: Mapping[str, Connection] = _NOTHING
+    actions: Mapping[str, Action] = _NOTHING
+    triggers: Mapping[str, Trigger] = _NOTHING
+    data_sources: Mapping[str, DataSource] = _NOTHING
+    manifest: Mapping[str, Any] = _NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a perform function returns when it has more to say than its data, payload or result.
+
+    ``value`` is that data, payload or result. The rest goes into the envelope under its documented name: the states
+    that are to be kept (``instanceState`` …), a trigger's HTTP ``response`` and the ``branch`` to take, and
+    ``extra`` (``polledNoChanges``, say).
+    """
+
+    value: Any
+    instance_state: Mapping[str, Any] | None = None
+    cross_flow_state: Mapping[str, Any] | None = None
+    execution_state: Mapping[str, Any] | None = None
+    integration_state: Mapping[str, Any] | None = None
+    response: Mapping[str, Any] | None = None
+    branch: str | None = None
+    extra: Mapping[str, Any] = _NOTHING
+
+
+def resolve(name: str) -> Callable[..., Any]:
+    """The function called ``package.module:function``; raises ``PluginError`` with the reason when there is none."""
+    module_name, colon, function_name = name.partition(":")
+    if not colon or not module_name or not function_name:
+        raise PluginError(f"'{name}' is not of the form package.module:function")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise PluginError(f"'{name}' cannot be imported: {error}") from error
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise PluginError(f"'{name}' names no function: {module_name} has no callable '{function_name}'")
+    resolved: Callable[..., Any] = function
+    return resolved
