@@ -88,7 +88,7 @@ def parse_document(text: str, file: str = "<text>") -> Document:
     try:
         return _Reader(file).read(_events(text))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark: Any = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
         message = ", ".join(part for part in (error.problem, error.context) if part) or "not valid YAML"
         raise DocumentError(f"{file} is not valid YAML", [Problem("", message, file, line, column)]) from error
@@ -201,10 +201,12 @@ class _Reader:
         if self.expects_key():
             self.fail(position, "an alias cannot be a key")
         if event.anchor in self.open_anchors:
-            self.fail(position, f"the alias *{event.anchor} stands inside its own anchor; a value cannot contain itself")
+            self.fail(
+                position, f"the alias *{event.anchor} stands inside its own anchor; a value cannot contain itself"
+            )
         if event.anchor not in self.anchors:
             self.fail(position, f"the alias *{event.anchor} has no anchor before it")
-        value, size = self.anchors[event.anchor]
+        value, size = self.anchors[str(event.anchor)]
         self.tally(position, size)
         self.place(value, position)
 
@@ -260,7 +262,8 @@ class _Reader:
 
 
 def _at(event: yaml.Event) -> Position:
-    return Position(event.start_mark.line + 1, event.start_mark.column + 1)
+    mark: Any = event.start_mark
+    return Position(mark.line + 1, mark.column + 1)
 
 
 def _plain(text: str) -> Any:

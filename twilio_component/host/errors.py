@@ -137,9 +137,9 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     return f"; did you mean '{by_folded[close[0]]}'?" if close else ""
 
 
-def listed(names: Iterable[Any], *, limit: int = 20) -> str:
-    """Names for a sentence: ``a, b and c``, at most ``limit`` of them."""
+def listed(names: Iterable[Any], *, word: str = "and", limit: int = 20) -> str:
+    """Names for a sentence: ``a, b and c`` (or another ``word``), at most ``limit`` of them."""
     shown = [str(name) for name in names]
     if len(shown) > limit:
         shown = [*shown[:limit], f"{len(shown) - limit} more"]
-    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown) or "none"
+    return f"{', '.join(shown[:-1])} {word} {shown[-1]}" if len(shown) > 1 else "".join(shown) or "none"

@@ -11,16 +11,12 @@ import importlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 from twilio_component.host.errors import PluginError
 
 JsonSchema = Mapping[str, Any]
 Perform = Callable[..., Awaitable[Any]]
-Kind = Literal["action", "trigger", "data source"]
-
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +58,14 @@ class Operation:
     key: str
     display: Display
     perform: str | Perform
-    inputs: JsonSchema = field(default_factory=lambda: {"type": "object", "properties": {}, "additionalProperties": False})
-    result: JsonSchema = _NOTHING
+    inputs: JsonSchema = field(
+        default_factory=lambda: {"type": "object", "properties": {}, "additionalProperties": False}
+    )
+    result: JsonSchema = field(default_factory=dict)
     example: Any = None
     repeatable: bool = False
-    options: Mapping[str, Any] = _NOTHING
+    options: Mapping[str, Any] = field(default_factory=dict)
+    kind: ClassVar[str]
 
     @cached_property
     def function(self) -> Perform:
@@ -77,19 +76,19 @@ class Operation:
 class Action(Operation):
     """Inputs in, ``{"data": …}`` out: ``async perform(context, inputs) -> data``."""
 
-    kind: Kind = "action"
+    kind = "action"
 
 
 class Trigger(Operation):
     """A payload in, ``{"payload": …}`` out: ``async perform(context, payload, inputs) -> payload``."""
 
-    kind: Kind = "trigger"
+    kind = "trigger"
 
 
 class DataSource(Operation):
     """Choices for an input: ``async perform(context, inputs) -> result``, e.g. a list of ``{"label", "key"}``."""
 
-    kind: Kind = "data source"
+    kind = "data source"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,11 +103,11 @@ class Component:
     display: Display
     documentation: str = ""
     version: str = ""
-    connections: Mapping[str, Connection] = _NOTHING
-    actions: Mapping[str, Action] = _NOTHING
-    triggers: Mapping[str, Trigger] = _NOTHING
-    data_sources: Mapping[str, DataSource] = _NOTHING
-    manifest: Mapping[str, Any] = _NOTHING
+    connections: Mapping[str, Connection] = field(default_factory=dict)
+    actions: Mapping[str, Action] = field(default_factory=dict)
+    triggers: Mapping[str, Trigger] = field(default_factory=dict)
+    data_sources: Mapping[str, DataSource] = field(default_factory=dict)
+    manifest: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +126,19 @@ class Result:
     integration_state: Mapping[str, Any] | None = None
     response: Mapping[str, Any] | None = None
     branch: str | None = None
-    extra: Mapping[str, Any] = _NOTHING
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def rest(self) -> dict[str, Any]:
+        """Everything but the value, by its name in the envelope."""
+        named = {
+            "instanceState": self.instance_state,
+            "crossFlowState": self.cross_flow_state,
+            "executionState": self.execution_state,
+            "integrationState": self.integration_state,
+            "response": self.response,
+            "branch": self.branch,
+        }
+        return {**{name: value for name, value in named.items() if value is not None}, **self.extra}
 
 
 def resolve(name: str) -> Callable[..., Any]:

@@ -1,0 +1,99 @@
+"""Messages: send, get, list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.client import client_for
+from twilio_component.payloads import message
+
+if TYPE_CHECKING:
+    from twilio_component.host.context import Context
+
+# Inputs by Twilio's parameter names, in the order of its documentation.
+_PARAMETERS = {
+    "to": "To",
+    "from": "From",
+    "messagingServiceSid": "MessagingServiceSid",
+    "message": "Body",
+    "mediaUrl": "MediaUrl",
+    "contentSid": "ContentSid",
+    "contentVariables": "ContentVariables",
+    "statusCallback": "StatusCallback",
+    "applicationSid": "ApplicationSid",
+    "provideFeedback": "ProvideFeedback",
+    "attempt": "Attempt",
+    "validityPeriod": "ValidityPeriod",
+    "forceDelivery": "ForceDelivery",
+    "contentRetention": "ContentRetention",
+    "addressRetention": "AddressRetention",
+    "smartEncoded": "SmartEncoded",
+    "persistentAction": "PersistentAction",
+    "trafficType": "TrafficType",
+    "shortenUrls": "ShortenUrls",
+    "sendAt": "SendAt",
+    "sendAsMms": "SendAsMms",
+    "riskCheck": "RiskCheck",
+    "messageIntent": "MessageIntent",
+    "fallbackFrom": "FallbackFrom",
+}
+_FILTERS = {
+    "to": "To",
+    "from": "From",
+    "dateSent": "DateSent",
+    # The comparison is part of the parameter's name: on the wire `DateSent>=2026-01-01`.
+    "dateSentAfter": "DateSent>",
+    "dateSentBefore": "DateSent<",
+}
+_LARGEST_PAGE = 1_000
+
+
+async def send(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Send a message and return it as Twilio accepted it.
+
+    Raises ``TwilioAPIError`` when Twilio refuses it, ``NotSentError`` when nothing was sent, and
+    ``OutcomeUnknownError`` when it may have been sent.
+    """
+    client = client_for(context, inputs["twilioConnection"])
+    form = parameters(inputs, _PARAMETERS)
+    if "sendAt" in inputs:
+        form.append(("ScheduleType", "fixed"))
+    return message(await client.call("POST", f"{client.account_path}/Messages.json", form=form))
+
+
+async def get(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Fetch one message by its SID; raises ``NotFoundError`` when the account has none."""
+    client = client_for(context, inputs["twilioConnection"])
+    return message(await client.call("GET", f"{client.account_path}/Messages/{inputs['sid']}.json"))
+
+
+async def list_all(context: Context, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The messages that pass the filters, newest first; all of them without ``limit``."""
+    client = client_for(context, inputs["twilioConnection"])
+    limit = inputs.get("limit")
+    size = inputs.get("pageSize") or min(limit or _LARGEST_PAGE, _LARGEST_PAGE)
+    asked = [*parameters(inputs, _FILTERS), ("PageSize", str(size))]
+    found: list[dict[str, Any]] = []
+    async for page in client.pages(f"{client.account_path}/Messages.json", "messages", asked):
+        found.extend(message(item) for item in page)
+        if limit and len(found) >= limit:
+            return found[:limit]
+    return found
+
+
+def parameters(inputs: Mapping[str, Any], names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Inputs as Twilio's form parameters: lists repeated, booleans in lower case, objects as JSON text."""
+    form: list[tuple[str, str]] = []
+    for name, parameter in names.items():
+        if name in inputs:
+            value = inputs[name]
+            form.extend((parameter, _text(item)) for item in (value if isinstance(value, list) else [value]))
+    return form
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)

@@ -1,0 +1,61 @@
+"""What a connection value means for HTTP: who authenticates, for which account, at which host."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+API_VERSION = "2010-04-01"
+# Twilio's own completion of a half-given pair.
+_DEFAULT_EDGE = "ashburn"
+_DEFAULT_REGION = "us1"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A connection, understood. Its ``repr`` shows no secret.
+
+    ``account_sid`` is the account to act for, ``user`` and ``secret`` the pair that authenticates, ``auth_tokens`` what
+    can verify webhooks (empty for an API key connection without ``authToken``).
+    """
+
+    account_sid: str
+    user: str
+    secret: str = field(repr=False)
+    auth_token: str | None = field(default=None, repr=False)
+    region: str | None = None
+    edge: str | None = None
+    base_url: str | None = None
+
+    @classmethod
+    def from_connection(cls, connection: Mapping[str, Any]) -> Credentials:
+        """From a connection value that a host has accepted: ``{"key": "basic" | "apiKeySecret", "fields": {…}}``."""
+        fields = connection["fields"]
+        if connection["key"] == "basic":
+            user, secret, auth_token = fields["username"], fields["password"], fields["password"]
+        else:
+            user, secret, auth_token = fields["apiKey"], fields["apiSecret"], fields.get("authToken")
+        return cls(
+            account_sid=fields.get("accountSid") or user,
+            user=user,
+            secret=secret,
+            auth_token=auth_token,
+            region=fields.get("region"),
+            edge=fields.get("edge"),
+            base_url=fields.get("baseUrl"),
+        )
+
+    @property
+    def authorization(self) -> str:
+        """The value of the ``Authorization`` header."""
+        return "Basic " + base64.b64encode(f"{self.user}:{self.secret}".encode()).decode("ascii")
+
+    def origin(self, product: str = "api") -> str:
+        """``https://api.twilio.com`` and its kin, by region and edge, or the connection's base URL."""
+        if self.base_url:
+            return self.base_url
+        if not self.region and not self.edge:
+            return f"https://{product}.twilio.com"
+        return f"https://{product}.{self.edge or _DEFAULT_EDGE}.{self.region or _DEFAULT_REGION}.twilio.com"

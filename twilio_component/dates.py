@@ -1,0 +1,58 @@
+"""Dates on their way to and from Twilio."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from twilio_component.host.json_ready import iso_time
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MONTHS = {
+    name: f"{number:02d}"
+    for number, name in enumerate(
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1
+    )
+}
+# The one form that Twilio uses: `Thu, 24 Aug 2023 05:01:45 +0000`.
+_RFC_2822 = re.compile(r"[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}:\d{2}:\d{2}) \+0000")
+
+
+def clean_date_time(value: str, _inputs: Mapping[str, Any]) -> str:
+    """A date and time with zone, as ``2026-01-31T12:00:00Z``; without a zone it is refused as ambiguous."""
+    try:
+        moment = dt.datetime.fromisoformat(value.strip())
+    except ValueError as error:
+        raise ValueError("must be a date and time such as 2026-01-31T12:00:00Z or 2026-01-31T13:00:00+01:00") from error
+    if moment.tzinfo is None:
+        raise ValueError("must say its time zone: add Z for UTC or an offset such as +01:00")
+    return f"{moment.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def clean_day(value: str, _inputs: Mapping[str, Any]) -> str:
+    """A day (``2026-01-31``)."""
+    try:
+        return f"{dt.date.fromisoformat(value.strip()):%Y-%m-%d}"
+    except ValueError as error:
+        raise ValueError("must be a day such as 2026-01-31") from error
+
+
+def clean_day_or_time(value: str, inputs: Mapping[str, Any]) -> str:
+    """A day (``2026-01-31``, in UTC) or a date and time with zone, as Twilio's ``DateSent`` filters take them."""
+    return clean_day(value, inputs) if _DAY.fullmatch(value.strip()) else clean_date_time(value, inputs)
+
+
+def iso_from_rfc_2822(value: str | None) -> str | None:
+    """Twilio's date as ISO 8601 with milliseconds; None stays None, and what is no such date stays as it is."""
+    if value is None:
+        return None
+    found = _RFC_2822.fullmatch(value)
+    if found and found[2] in _MONTHS:
+        return f"{found[3]}-{_MONTHS[found[2]]}-{found[1]}T{found[4]}.000Z"
+    try:
+        return iso_time(parsedate_to_datetime(value))
+    except ValueError:
+        return value

@@ -1,0 +1,139 @@
+"""The host for synchronous callers: scripts, workers, notebooks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from twilio_component.host.errors import HostStateError
+from twilio_component.host.runner import Host
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from twilio_component.host.context import Context
+    from twilio_component.host.model import Component
+
+_T = TypeVar("_T")
+
+
+class BlockingHost:
+    """A ``Host`` on an event loop in a background thread; its methods block and may be called from several threads.
+
+    ``with BlockingHost.discover() as host: host.invoke_action(…)``. Open it once and keep it: connections stay open
+    between calls. After a fork the child gets a loop, a thread and connections of its own at its first call; the
+    parent's are left alone.
+    """
+
+    def __init__(self, make: Callable[[], Host]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._running: _Running | None = None
+        self._closed = False
+        # What a child process inherited and must neither use nor close: closing would say goodbye to the server on
+        # the parent's connections.
+        self._inherited: list[_Running] = []
+
+    @classmethod
+    def discover(cls, **options: Any) -> Self:
+        """A blocking host with every installed component; ``options`` are those of ``Host.discover``."""
+        return cls(lambda: Host.discover(**options))
+
+    @property
+    def components(self) -> Mapping[str, Component]:
+        """The components by key."""
+        return self._current().host.components
+
+    def invoke_action(
+        self, component: str, action: str, inputs: Mapping[str, Any] | None = None, *, context: Context | None = None
+    ) -> dict[str, Any]:
+        """As ``Host.invoke_action``, blocking."""
+        return self._call(lambda host: host.invoke_action(component, action, inputs, context=context))
+
+    def invoke_trigger(
+        self,
+        component: str,
+        trigger: str,
+        payload: Mapping[str, Any],
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        context: Context | None = None,
+    ) -> dict[str, Any]:
+        """As ``Host.invoke_trigger``, blocking."""
+        return self._call(lambda host: host.invoke_trigger(component, trigger, payload, inputs, context=context))
+
+    def invoke_data_source(
+        self,
+        component: str,
+        data_source: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        context: Context | None = None,
+    ) -> dict[str, Any]:
+        """As ``Host.invoke_data_source``, blocking."""
+        return self._call(lambda host: host.invoke_data_source(component, data_source, inputs, context=context))
+
+    def __enter__(self) -> Self:
+        """Start the background loop."""
+        self._current()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for nothing, close the connections, stop the loop."""
+        with self._lock:
+            self._closed = True
+            running, self._running = self._running, None
+        if running is not None and running.process == os.getpid():
+            running.stop()
+
+    def _call(self, start: Callable[[Host], Coroutine[Any, Any, _T]]) -> _T:
+        running = self._current()
+        future = asyncio.run_coroutine_threadsafe(start(running.host), running.loop)
+        try:
+            return future.result()
+        except BaseException:
+            # Ctrl-C while waiting: the call in the background is cancelled, not left running unseen.
+            future.cancel()
+            raise
+
+    def _current(self) -> _Running:
+        with self._lock:
+            if self._closed:
+                raise HostStateError("this host is closed")
+            if self._running is not None and self._running.process != os.getpid():
+                self._inherited.append(self._running)
+                self._running = None
+            if self._running is None:
+                self._running = _Running(self._make())
+            return self._running
+
+
+class _Running:
+    """A host, open, on a loop in a thread of its own."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.process = os.getpid()
+        self.loop = asyncio.new_event_loop()
+        # A daemon: a program that forgets to close its host still ends.
+        self.thread = threading.Thread(target=self.loop.run_forever, name="twilio-component host", daemon=True)
+        self.thread.start()
+        asyncio.run_coroutine_threadsafe(host.__aenter__(), self.loop).result()
+
+    def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._wind_down(), self.loop).result()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+    async def _wind_down(self) -> None:
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self.host.__aexit__(None, None, None)

@@ -1,0 +1,47 @@
+"""Python values as JSON has them, in the forms that the field uses."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+_PLAIN = (str, int, float, bool, type(None))
+
+
+def json_ready(value: Any) -> Any:
+    """``value`` with bytes as ``{"type": "Buffer", "data": […]}`` and times as ISO 8601 with milliseconds and ``Z``.
+
+    Mappings become dicts with text keys, sequences and sets lists. Raises ``TypeError`` for anything else.
+    """
+    if isinstance(value, _PLAIN):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): item if isinstance(item, _PLAIN) else json_ready(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [item if isinstance(item, _PLAIN) else json_ready(item) for item in value]
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return {"type": "Buffer", "data": list(bytes(value))}
+    if isinstance(value, dt.datetime):
+        return iso_time(value)
+    raise TypeError(f"a result may hold only what JSON holds, bytes and times, not {type(value).__name__}")
+
+
+def from_buffer(value: Any) -> bytes:
+    """The bytes of a Buffer object, of bytes or of text (as UTF-8); raises ``ValueError`` for anything else."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    if isinstance(value, Mapping) and value.get("type") == "Buffer" and isinstance(value.get("data"), (list, tuple)):
+        try:
+            return bytes(value["data"])
+        except (TypeError, ValueError) as error:
+            raise ValueError("a Buffer's data must be a list of numbers from 0 to 255") from error
+    raise ValueError('must be text, bytes or a Buffer object, {"type": "Buffer", "data": [69, 120]}')
+
+
+def iso_time(moment: dt.datetime) -> str:
+    """``2010-04-01T00:00:00.000Z``; a time without a zone is taken as UTC."""
+    moment = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"

@@ -1,0 +1,275 @@
+"""The host: finds components and invokes what they offer.
+
+The way of a call: find the operation, convert and validate its inputs, hand it to the plugins' hooks, and await what
+they return. There is one `Host` an event loop; synchronous callers have `BlockingHost`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from twilio_component.host.context import Context
+from twilio_component.host.errors import (
+    DuplicateComponentError,
+    HostStateError,
+    PluginError,
+    UnknownKeyError,
+    did_you_mean,
+    listed,
+)
+from twilio_component.host.hookspecs import hookimpl
+from twilio_component.host.inputs import Form
+from twilio_component.host.json_ready import json_ready
+from twilio_component.host.model import Action, Component, DataSource, Operation, Result, Trigger
+from twilio_component.host.plugins import Plugins
+from twilio_component.host.resources import Resources
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    import httpx
+
+GROUP = "integration_components"
+
+_LOGGER = logging.getLogger("twilio_component.host")
+_Op = TypeVar("_Op", bound=Operation)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A plugin that could not be used; the others run without it."""
+
+    plugin: str
+    distribution: str
+    error: PluginError
+
+
+class Host:
+    """Runs components, in one process and one event loop: ``async with Host.discover() as host: …``.
+
+    ``plugins`` are modules or objects with hook implementations; a later one is asked before an earlier one.
+    ``transport`` carries every HTTP request (an ``httpx.MockTransport``, say); without it the host opens one of its
+    own and closes it at the end. ``debug`` is the default of every context's ``debug``.
+
+    Raises ``PluginError`` for a plugin that cannot be used, ``DuplicateComponentError`` for two components of one key.
+    """
+
+    def __init__(
+        self,
+        plugins: Iterable[object] = (),
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        debug: bool = False,
+    ) -> None:
+        self.failures: list[Failure] = []
+        self._plugins = Plugins(_HostPlugin())
+        self._resources = Resources(transport)
+        self._context = Context(resources=self._resources, debug=debug)
+        self._forms: dict[tuple[str, str, str], Form] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = os.getpid()
+        self._closed = False
+        for plugin in plugins:
+            self.register(plugin)
+
+    @classmethod
+    def discover(
+        cls,
+        *,
+        plugins: Iterable[object] = (),
+        transport: httpx.AsyncBaseTransport | None = None,
+        debug: bool = False,
+    ) -> Self:
+        """A host with every installed component, found by the entry-point group ``integration_components``.
+
+        An installed plugin that cannot be loaded is listed in ``failures`` and logged; it does not take the others
+        down. ``plugins`` come on top.
+        """
+        host = cls(transport=transport, debug=debug)
+        for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
+            host._load(entry)
+        for plugin in plugins:
+            host.register(plugin)
+        return host
+
+    @property
+    def components(self) -> Mapping[str, Component]:
+        """The components by key."""
+        return self._plugins.components
+
+    def register(self, plugin: object) -> None:
+        """Add a plugin; raises ``PluginError`` when it cannot be used, and then nothing of it is added."""
+        self._plugins.add(plugin)
+
+    async def invoke_action(
+        self, component: str, action: str, inputs: Mapping[str, Any] | None = None, *, context: Context | None = None
+    ) -> dict[str, Any]:
+        """Run an action and return ``{"data": …}``, plain and JSON-ready.
+
+        Raises ``UnknownKeyError``, ``InputError``, or what the component raises (``PerformError`` and its kinds).
+        """
+        found, operation, form = self._find(component, action, Action)
+        hook = self._plugins.hook.perform_action
+        return await self._performed(
+            hook(component=found, action=operation, context=self._completed(context), inputs=form.accept(inputs))
+        )
+
+    async def invoke_trigger(
+        self,
+        component: str,
+        trigger: str,
+        payload: Mapping[str, Any],
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        context: Context | None = None,
+    ) -> dict[str, Any]:
+        """Run a trigger on a payload and return ``{"payload": …}``, perhaps with ``response`` and states."""
+        found, operation, form = self._find(component, trigger, Trigger)
+        hook = self._plugins.hook.perform_trigger
+        values = form.accept(inputs)
+        return await self._performed(
+            hook(
+                component=found,
+                trigger=operation,
+                context=self._completed(context),
+                payload=dict(payload),
+                inputs=values,
+            )
+        )
+
+    async def invoke_data_source(
+        self,
+        component: str,
+        data_source: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        context: Context | None = None,
+    ) -> dict[str, Any]:
+        """Run a data source and return ``{"result": …}``."""
+        found, operation, form = self._find(component, data_source, DataSource)
+        hook = self._plugins.hook.perform_data_source
+        return await self._performed(
+            hook(component=found, data_source=operation, context=self._completed(context), inputs=form.accept(inputs))
+        )
+
+    async def __aenter__(self) -> Self:
+        """Bind the host to this event loop."""
+        if self._closed or self._loop is not None:
+            raise HostStateError("this host was opened before; make a new one")
+        self._loop = asyncio.get_running_loop()
+        self._process = os.getpid()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close what the host opened."""
+        self._closed = True
+        await self._resources.aclose()
+
+    def find_action(self, component: str, action: str) -> Action:
+        """The action, or ``UnknownKeyError`` with the nearest name."""
+        return self._find(component, action, Action)[1]
+
+    def _load(self, entry: EntryPoint) -> None:
+        distribution = entry.dist.name if entry.dist else "an unknown distribution"
+        try:
+            try:
+                plugin = entry.load()
+            except Exception as error:
+                reason = f"{type(error).__name__}: {error}"
+                raise PluginError(f"the plugin '{entry.name}' of {distribution} cannot be loaded: {reason}") from error
+            self._plugins.add(plugin, name=entry.name, distribution=distribution)
+        except DuplicateComponentError:
+            raise
+        except PluginError as error:
+            self.failures.append(Failure(entry.name, distribution, error))
+            _LOGGER.error("%s", error)  # noqa: TRY400 - the text says it all; a traceback is for bugs
+
+    def _find(self, component: str, key: str, kind: type[_Op]) -> tuple[Component, _Op, Form]:
+        self._check_state()
+        found = self.components.get(component)
+        if found is None:
+            failed = "".join(f"; {item.error}" for item in self.failures)
+            hint = did_you_mean(component, self.components) or f" (found: {listed(self.components)})"
+            raise UnknownKeyError(f"there is no component '{component}'{hint}{failed}")
+        offered: Mapping[str, Any] = {
+            Action: found.actions,
+            Trigger: found.triggers,
+            DataSource: found.data_sources,
+        }[kind]
+        operation: _Op | None = offered.get(key)
+        if operation is None:
+            hint = did_you_mean(key, offered) or f" (it has: {listed(offered)})"
+            raise UnknownKeyError(f"{component} has no {kind.kind} '{key}'{hint}")
+        form = self._forms.get((component, kind.kind, key))
+        if form is None:
+            form = self._forms[component, kind.kind, key] = Form(operation.inputs, found.connections)
+        return found, operation, form
+
+    def _completed(self, context: Context | None) -> Context:
+        if context is None:
+            return self._context
+        return replace(context, resources=self._resources, debug=context.debug or self._context.debug)
+
+    async def _performed(self, awaitable: Awaitable[dict[str, Any]] | None) -> dict[str, Any]:
+        if not isinstance(awaitable, Awaitable):
+            raise PluginError(
+                f"a perform hook returned {type(awaitable).__name__}; it must return an awaitable or None"
+            )
+        result = await awaitable
+        if not isinstance(result, dict):
+            raise PluginError(f"a perform hook's awaitable gave {type(result).__name__}; it must give a dict")
+        return result
+
+    def _check_state(self) -> None:
+        if self._loop is None:
+            raise HostStateError("this host is not open; use it inside 'async with'")
+        if self._closed:
+            raise HostStateError("this host is closed")
+        if self._process != os.getpid():
+            raise HostStateError(
+                "this host was opened in another process; connections never cross a fork: open one here"
+            )
+        if self._loop is not asyncio.get_running_loop():
+            raise HostStateError("this host belongs to another event loop; from threads use BlockingHost")
+
+
+class _HostPlugin:
+    """The last implementation of every perform hook: call the component's function, put its value into an envelope."""
+
+    @hookimpl(trylast=True)
+    def perform_action(self, action: Action, context: Context, inputs: dict[str, Any]) -> Awaitable[dict[str, Any]]:
+        return _Call("data", lambda: action.function(context, inputs))
+
+    @hookimpl(trylast=True)
+    def perform_trigger(
+        self, trigger: Trigger, context: Context, payload: dict[str, Any], inputs: dict[str, Any]
+    ) -> Awaitable[dict[str, Any]]:
+        return _Call("payload", lambda: trigger.function(context, payload, inputs))
+
+    @hookimpl(trylast=True)
+    def perform_data_source(
+        self, data_source: DataSource, context: Context, inputs: dict[str, Any]
+    ) -> Awaitable[dict[str, Any]]:
+        return _Call("result", lambda: data_source.function(context, inputs))
+
+
+class _Call(Awaitable[dict[str, Any]]):
+    """A call that starts when it is awaited: a wrapper may drop it without a 'never awaited' warning."""
+
+    def __init__(self, envelope: str, start: Callable[[], Awaitable[Any]]) -> None:
+        self._envelope = envelope
+        self._start = start
+
+    def __await__(self) -> Generator[Any, None, dict[str, Any]]:
+        value = yield from self._start().__await__()
+        if isinstance(value, Result):
+            return json_ready({self._envelope: value.value, **value.rest()})  # type: ignore[no-any-return]
+        return {self._envelope: json_ready(value)}

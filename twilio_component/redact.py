@@ -1,0 +1,14 @@
+"""Hiding what logs and errors must not show."""
+
+from __future__ import annotations
+
+import re
+
+# Seven digits or more, with the separators of a phone number, that are not part of a SID or a longer word.
+_NUMBER = re.compile(r"(?<![0-9A-Za-z_/.-])\+?\(?\d(?:[\s().-]*\d){6,}(?![0-9A-Za-z_])")
+_SHOWN_DIGITS = 2
+
+
+def mask_numbers(text: str) -> str:
+    """``text`` with every phone number reduced to its last two digits: ``+15558675310`` becomes ``…10``."""
+    return _NUMBER.sub(lambda found: f"…{found[0][-_SHOWN_DIGITS:]}", text)

@@ -1,0 +1,35 @@
+"""URLs as inputs: absolute, http or https, and nothing that a parser could read differently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def http_url(value: str, _inputs: Mapping[str, Any]) -> str:
+    """An absolute http(s) URL, as Twilio asks for media and callbacks."""
+    url = value.strip()
+    if any(character.isspace() or not character.isprintable() for character in url):
+        raise ValueError("must be a URL without spaces, line breaks and control characters")
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError("must be a URL; this one cannot be parsed") from error
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an absolute URL that starts with https:// or http:// and names a host")
+    return url
+
+
+def base_url(value: str, inputs: Mapping[str, Any]) -> str:
+    """Where a connection's requests go instead of Twilio: an origin, perhaps with a path, without credentials."""
+    url = http_url(value, inputs).rstrip("/")
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ValueError("must be a URL without user name, password, query and fragment")
+    if parts.scheme.lower() == "http" and parts.hostname not in _LOOPBACK:
+        raise ValueError("must start with https:// (plain http is allowed for this machine only: credentials go there)")
+    return url
