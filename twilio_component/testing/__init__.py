@@ -1,1 +1,59 @@
-"""The bundled test harness."""
+"""The bundled test harness.
+
+``Harness`` (and ``BlockingHarness``) runs a component's operations against an emulator in this process; ``invoke``,
+``invoke_trigger`` and ``invoke_data_source`` run one operation that belongs to no component yet; ``create_connection``,
+``default_trigger_payload`` and ``RecordingLogger`` make what they take.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from twilio_component.testing.blocking import BlockingHarness
+    from twilio_component.testing.connections import (
+        RecordingLogger,
+        connection_from_variable,
+        create_connection,
+        default_trigger_payload,
+        emulator_connection,
+    )
+    from twilio_component.testing.harness import Harness
+    from twilio_component.testing.invoke import invoke, invoke_data_source, invoke_trigger
+
+_HOMES = {
+    "BlockingHarness": "blocking",
+    "Harness": "harness",
+    **dict.fromkeys(("invoke", "invoke_data_source", "invoke_trigger"), "invoke"),
+    **dict.fromkeys(
+        (
+            "RecordingLogger",
+            "connection_from_variable",
+            "create_connection",
+            "default_trigger_payload",
+            "emulator_connection",
+        ),
+        "connections",
+    ),
+}
+
+__all__ = [
+    "BlockingHarness",
+    "Harness",
+    "RecordingLogger",
+    "connection_from_variable",
+    "create_connection",
+    "default_trigger_payload",
+    "emulator_connection",
+    "invoke",
+    "invoke_data_source",
+    "invoke_trigger",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: pytest loads this package in every run of everybody who installed it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

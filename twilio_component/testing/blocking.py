@@ -1,0 +1,60 @@
+"""The harness for tests that are plain functions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from twilio_component.testing.harness import Harness
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from twilio_component.emulator import Emulator
+    from twilio_component.testing.connections import RecordingLogger
+
+
+class BlockingHarness:
+    """``with BlockingHarness() as harness: harness.action("sendSMS", {…})``; the options are those of ``Harness``."""
+
+    def __init__(self, component: str = "twilio", **options: Any) -> None:
+        self._harness = Harness(component, **options)
+        self._runner = asyncio.Runner()
+
+    @property
+    def emulator(self) -> Emulator:
+        """The emulator that the requests go to."""
+        return self._harness.emulator
+
+    @property
+    def logger(self) -> RecordingLogger:
+        """What the operations logged."""
+        return self._harness.logger
+
+    def action(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """As ``Harness.action``."""
+        return self._runner.run(self._harness.action(key, params))
+
+    def trigger(
+        self, key: str, payload: Mapping[str, Any] | None = None, params: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """As ``Harness.trigger``."""
+        return self._runner.run(self._harness.trigger(key, payload, params))
+
+    def data_source(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """As ``Harness.data_source``."""
+        return self._runner.run(self._harness.data_source(key, params))
+
+    def __enter__(self) -> Self:
+        """Open the host on an event loop of the harness's own."""
+        self._runner.__enter__()
+        self._runner.run(self._harness.__aenter__())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the host and the loop."""
+        self._runner.run(self._harness.__aexit__(kind, error, trace))
+        self._runner.__exit__(kind, error, trace)

@@ -1,0 +1,77 @@
+"""Connections, payloads and loggers for tests."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any
+
+EMULATOR_ACCOUNT = "AC" + "0" * 31 + "1"
+EMULATOR_TOKEN = "emulated-auth-token"  # noqa: S105 - opens nothing but an emulator
+
+
+def create_connection(key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A connection value: ``create_connection("basic", {"username": "AC…", "password": "…"})``."""
+    return {"key": key, "fields": dict(fields)}
+
+
+def emulator_connection() -> dict[str, Any]:
+    """A connection that every emulator without declared accounts accepts."""
+    return create_connection("basic", {"username": EMULATOR_ACCOUNT, "password": EMULATOR_TOKEN})
+
+
+def connection_from_variable(name: str = "PRISMATIC_CONNECTION_VALUE") -> dict[str, Any]:
+    """The connection that an environment variable holds as JSON; raises ``KeyError`` or ``ValueError`` without one."""
+    value = json.loads(os.environ[name])
+    if not isinstance(value, dict):
+        raise ValueError(f"the environment variable {name} must hold a connection as a JSON object")  # noqa: TRY004 - its content
+    return value
+
+
+def default_trigger_payload() -> dict[str, Any]:
+    """A trigger payload with every key that a host gives, filled with examples."""
+    return {
+        "headers": {"content-type": "application/json"},
+        "queryParameters": {},
+        "rawBody": {"data": b"{}", "contentType": "application/json"},
+        "body": {"data": {}, "contentType": "application/json"},
+        "pathFragment": "",
+        "webhookUrls": {"Flow 1": "https://hooks.example.com/trigger/flow-1"},
+        "webhookApiKeys": {"Flow 1": ["example-key"]},
+        "invokeUrl": "https://hooks.example.com/trigger/flow-1",
+        "executionId": "execution-1",
+        "customer": {"id": "customer-1", "externalId": "customer-example-external-id", "name": "John Doe"},
+        "instance": {"id": "instance-1", "name": "Example instance"},
+        "user": {"id": "user-1", "email": "john.doe@example.com", "name": "John Doe", "externalId": "user-example"},
+        "integration": {"id": "integration-1", "name": "Example integration", "versionSequenceId": "1"},
+        "flow": {"id": "flow-1", "name": "Flow 1"},
+        "startedAt": "2026-01-01T00:00:00.000Z",
+        "globalDebug": False,
+    }
+
+
+class _Keeper(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+class RecordingLogger(logging.LoggerAdapter[logging.Logger]):
+    """A logger that keeps its records, in ``records`` and as texts in ``messages``, and prints nothing."""
+
+    def __init__(self) -> None:
+        keeper = _Keeper()
+        self.records = keeper.records
+        logger = logging.Logger("recorded")  # noqa: LOG001 - its own, so that nothing reaches the root
+        logger.addHandler(keeper)
+        super().__init__(logger, {})
+
+    @property
+    def messages(self) -> list[str]:
+        """What was logged, formatted."""
+        return [record.getMessage() for record in self.records]

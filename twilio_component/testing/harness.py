@@ -1,0 +1,87 @@
+"""Runs a component's operations in a test, by default against an emulator in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from twilio_component.host import Context, Host
+from twilio_component.testing.connections import RecordingLogger, default_trigger_payload, emulator_connection
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    import httpx
+
+    from twilio_component.emulator import Emulator
+    from twilio_component.host.model import Operation
+
+
+class Harness:
+    """``async with Harness() as harness: await harness.action("sendSMS", {…})``.
+
+    ``component`` is whose operations are run, ``plugins`` are added to the installed ones. Without a ``transport``
+    every request goes to ``emulator``, an own one by default, and a Twilio connection that is not given is supplied.
+    ``logger`` records what the operations log.
+    """
+
+    def __init__(
+        self,
+        component: str = "twilio",
+        *,
+        emulator: Emulator | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        plugins: Iterable[object] = (),
+        debug: bool = False,
+    ) -> None:
+        from twilio_component.emulator import Emulator
+
+        self.component = component
+        self.emulator = emulator or Emulator()
+        self.logger = RecordingLogger()
+        self.host = Host.discover(plugins=plugins, transport=transport or self.emulator.transport, debug=debug)
+        self._supply = transport is None
+
+    async def action(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Invoke an action: ``{"data": …}``."""
+        operations = self.host.components[self.component].actions
+        inputs = self._completed(operations.get(key), params)
+        return await self.host.invoke_action(self.component, key, inputs, context=self._context())
+
+    async def trigger(
+        self, key: str, payload: Mapping[str, Any] | None = None, params: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Invoke a trigger with ``payload`` laid over ``default_trigger_payload()``: ``{"payload": …}``."""
+        operations = self.host.components[self.component].triggers
+        inputs = self._completed(operations.get(key), params)
+        full = {**default_trigger_payload(), **(payload or {})}
+        return await self.host.invoke_trigger(self.component, key, full, inputs, context=self._context())
+
+    async def data_source(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Invoke a data source: ``{"result": …}``."""
+        operations = self.host.components[self.component].data_sources
+        inputs = self._completed(operations.get(key), params)
+        return await self.host.invoke_data_source(self.component, key, inputs, context=self._context())
+
+    async def __aenter__(self) -> Self:
+        """Open the host."""
+        await self.host.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the host."""
+        await self.host.__aexit__(kind, error, trace)
+
+    def _context(self) -> Context:
+        return Context(logger=self.logger, step_id="step-1", execution_id="execution-1")
+
+    def _completed(self, operation: Operation | None, params: Mapping[str, Any] | None) -> dict[str, Any]:
+        inputs = dict(params or {})
+        # An operation that does not exist is the host's to report.
+        if operation is not None and self._supply and self.component == "twilio":
+            for name, schema in operation.inputs["properties"].items():
+                if schema.get("format") == "connection":
+                    inputs.setdefault(name, emulator_connection())
+        return inputs
