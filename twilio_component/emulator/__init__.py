@@ -1,1 +1,5 @@
-"""Twilio's API on this machine, for tests, demos and development."""
+"""Twilio's Messages API on this machine, for tests, demonstrations and development. It never talks to Twilio."""
+
+from twilio_component.emulator.core import Emulator
+
+__all__ = ["Emulator"]

@@ -1,0 +1,114 @@
+"""The emulator on a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from twilio_component.emulator import Emulator
+
+ACCOUNT_SID = "AC" + "a" * 32
+PATH = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json"
+FORM = {"To": "+15558675310", "From": "+15017122661", "Body": "x"}
+
+
+def status_with(**headers: str) -> int:
+    with Emulator().serve_in_thread() as server:
+        return httpx.get(server.url + PATH, auth=(ACCOUNT_SID, "token"), headers=headers).status_code
+
+
+def test_as_a_server_a_message_is_delivered_by_itself() -> None:
+    emulator = Emulator()
+    emulator.life.pace.queued = emulator.life.pace.sending = emulator.life.pace.sent = 0.01
+    with emulator.serve_in_thread() as server, httpx.Client(auth=(ACCOUNT_SID, "token")) as client:
+        uri = client.post(server.url + PATH, data=FORM).json()["uri"]
+        deadline = time.monotonic() + 5
+        while client.get(server.url + uri).json()["status"] != "delivered":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_by_default_delivery_takes_about_two_seconds() -> None:
+    pace = Emulator().life.pace
+    assert 1 <= pace.accepted + pace.queued + pace.sending + pace.sent <= 2
+
+
+def test_the_server_listens_on_loopback_and_on_a_free_port_by_default() -> None:
+    with Emulator().serve_in_thread() as one, Emulator().serve_in_thread() as other:
+        assert one.url.startswith("http://127.0.0.1:")
+        assert one.url != other.url
+
+
+def test_a_taken_port_is_an_error_at_once() -> None:
+    async def scenario() -> None:
+        async with Emulator().serve() as server:
+            with pytest.raises(OSError, match="address already in use"):
+                await Emulator().serve(port=int(server.url.rpartition(":")[2])).__aenter__()
+
+    asyncio.run(scenario())
+
+
+def test_an_ipv6_address_stands_in_brackets() -> None:
+    try:
+        with Emulator().serve_in_thread("::1") as server:
+            assert server.url.startswith("http://[::1]:")
+            assert httpx.get(server.url + PATH, auth=(ACCOUNT_SID, "token")).status_code == 200
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8010", "localhost:8010", "[::1]:8010", "twilio.localhost", "192.168.0.1"])
+def test_addresses_and_local_names_are_accepted_as_host(host: str) -> None:
+    assert status_with(host=host) == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8010", "", "[::1"])
+def test_any_other_host_is_refused(host: str) -> None:
+    assert status_with(host=host) in (400, 403)
+
+
+def test_a_host_that_was_allowed_is_accepted() -> None:
+    with Emulator().serve_in_thread(allowed_hosts=["Twilio.test"]) as server:
+        answer = httpx.get(server.url + PATH, auth=(ACCOUNT_SID, "token"), headers={"host": "twilio.test:80"})
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers", [{"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}]
+)
+def test_a_page_of_another_site_is_refused(headers: dict[str, str]) -> None:
+    assert status_with(**headers) == 403
+
+
+def test_the_servers_own_page_is_accepted() -> None:
+    assert status_with(host="localhost:8010", origin="http://localhost:8010") == 200
+
+
+def test_a_refusal_of_the_host_says_what_is_allowed() -> None:
+    with Emulator().serve_in_thread() as server:
+        answer: Any = httpx.get(server.url + PATH, headers={"host": "evil.example"}).json()
+    assert "'evil.example' is not allowed" in answer["message"]
+    assert "localhost" in answer["message"]
+
+
+def test_run_serves_until_it_is_interrupted_and_says_what_it_does_not_do() -> None:
+    program = "from twilio_component.emulator.server import run; run(port=0)"
+    with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        url = first.split()[3]
+        assert httpx.post(url + PATH, data=FORM, auth=(ACCOUNT_SID, "token")).status_code == 201
+        os.kill(process.pid, signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 0
+    assert first.startswith("Twilio emulator at http://127.0.0.1:")
+    assert "It does not emulate:" in rest
+    assert "Traceback" not in rest

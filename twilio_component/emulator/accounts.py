@@ -1,0 +1,151 @@
+"""Who may use the emulator: accounts, their sub-accounts, test credentials and API keys.
+
+Until an account is declared every well-formed SID with any secret is a live account, which comes into being when it
+is first used. The first declaration makes authentication strict: from then on only declared accounts exist.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from twilio_component.emulator.message_log import MessageLog
+from twilio_component.emulator.refusals import Refusal
+from twilio_component.emulator.sids import is_sid, new_sid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from twilio_component.emulator.clock import Clock
+
+# What signs the webhooks of an account that nobody declared and whose Auth Token was never presented.
+DEFAULT_AUTH_TOKEN = "emulated0auth0token0emulated0000"  # noqa: S105 - documented, and worth nothing
+
+_CHALLENGE = {"WWW-Authenticate": 'Basic realm="Twilio API"'}
+
+
+@dataclass(eq=False)
+class Account:
+    """An account. ``test`` marks test credentials; ``owner_sid`` is the parent of a sub-account, else the account."""
+
+    sid: str
+    auth_token: str
+    created: float
+    friendly_name: str
+    owner_sid: str
+    test: bool = False
+    status: str = "active"
+    updated: float = 0.0
+    api_keys: dict[str, str] = field(default_factory=dict)
+    messages: MessageLog = field(default_factory=MessageLog)
+
+
+class Accounts:
+    """Every account of one emulator."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: dict[str, Account] = {}
+        self._last_used_with_key: dict[str, str] = {}
+        self._strict = False
+
+    def __iter__(self) -> Iterator[Account]:
+        return iter(list(self._known.values()))
+
+    @property
+    def strict(self) -> bool:
+        """Whether only declared accounts exist."""
+        return self._strict
+
+    def declare(
+        self,
+        sid: str | None = None,
+        auth_token: str = DEFAULT_AUTH_TOKEN,
+        *,
+        api_keys: dict[str, str] | None = None,
+        test: bool = False,
+        parent: Account | None = None,
+        friendly_name: str = "Emulated account",
+    ) -> Account:
+        """Let an account exist, and from now on only declared ones.
+
+        ``api_keys`` maps API key SIDs to their secrets; ``test=True`` makes ``sid`` and ``auth_token`` test
+        credentials; ``parent`` makes this a sub-account, whose parent's credentials work for it too.
+        """
+        sid = sid or new_sid("AC")
+        if not is_sid(sid, "AC"):
+            raise ValueError(f"an Account SID is AC and 32 hexadecimal digits, not {sid!r}")
+        for key in api_keys or {}:
+            if not is_sid(key, "SK"):
+                raise ValueError(f"an API key SID is SK and 32 hexadecimal digits, not {key!r}")
+        account = self._create(sid, auth_token, friendly_name, parent)
+        account.test = test
+        account.api_keys = dict(api_keys or {})
+        self._strict = True
+        return account
+
+    def get(self, sid: str) -> Account:
+        """The account ``sid``; without strictness it comes into being here. KeyError where it does not exist."""
+        if sid not in self._known and not self._strict and is_sid(sid, "AC"):
+            self._create(sid, DEFAULT_AUTH_TOKEN, "Emulated account", None)
+        return self._known[sid]
+
+    def authenticate(self, authorization: str | None, path_sid: str | None) -> Account:
+        """The account that a request acts on: the one in its path, or else the one its credentials belong to.
+
+        Raises `Refusal` 20003 for credentials that are missing, wrong, or of an unrelated account.
+        """
+        user, secret = _basic_credentials(authorization)
+        account = self._authenticated(user, secret, path_sid) if self._strict else self._trusted(user, secret, path_sid)
+        if account is None:
+            raise Refusal(20003, headers=_CHALLENGE)
+        if account.status != "active":
+            raise Refusal(20005, sid=account.sid)
+        return account
+
+    def _create(self, sid: str, auth_token: str, friendly_name: str, parent: Account | None) -> Account:
+        now = self._clock.now()
+        owner_sid = parent.sid if parent else sid
+        self._known[sid] = Account(sid, auth_token, now, friendly_name, owner_sid, updated=now)
+        return self._known[sid]
+
+    def _authenticated(self, user: str, secret: str, path_sid: str | None) -> Account | None:
+        """Strict: the secret is compared, and the account in the path is the user's own or a child of it."""
+        own = self._owner_of(user, secret)
+        if own is None or path_sid in (None, own.sid):
+            return own
+        asked = self._known.get(path_sid or "")
+        return asked if asked is not None and asked.owner_sid == own.sid else None
+
+    def _owner_of(self, user: str, secret: str) -> Account | None:
+        for account in self._known.values():
+            expected = account.auth_token if user == account.sid else account.api_keys.get(user)
+            if expected is not None and hmac.compare_digest(expected.encode(), secret.encode()):
+                return account
+        return None
+
+    def _trusted(self, user: str, secret: str, path_sid: str | None) -> Account | None:
+        """Lenient: well-formed is enough. An Auth Token that is presented becomes the account's own."""
+        if not is_sid(user, "AC", "SK"):
+            return None
+        if user.startswith("AC"):
+            own = self.get(user)
+            own.auth_token = secret
+            return self.get(path_sid or user)
+        sid = path_sid or self._last_used_with_key.get(user, "AC" + user[2:])
+        self._last_used_with_key[user] = sid
+        return self.get(sid)
+
+
+def _basic_credentials(authorization: str | None) -> tuple[str, str]:
+    scheme, _, encoded = (authorization or "").partition(" ")
+    try:
+        user, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        user = colon = secret = ""
+    if scheme.lower() != "basic" or not colon or not secret:
+        raise Refusal(20003, headers=_CHALLENGE)
+    return user, secret

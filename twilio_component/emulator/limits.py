@@ -1,0 +1,29 @@
+"""What the emulator does not emulate, and says so: printed by the server, repeated in its answers."""
+
+from __future__ import annotations
+
+import re
+
+from twilio_component.emulator.wire import Answer, json_answer
+
+NOT_EMULATED = (
+    "products other than messaging (calls, verify, video, ...): such paths answer 501 with a sentence that says so",
+    "XML answers: paths need their .json",
+    "prices, carriers, number lookup, content filtering: price stays null, and messages fail only as you tell them to",
+    "smart encoding, link shortening, risk checks and message intents: accepted, and without effect",
+    "rate limits and the length of a sender's queue: only as faults that you switch on",
+    "buying and porting numbers, regulatory bundles, A2P 10DLC registration",
+    "the sizes and types of media files: URLs are never fetched",
+)
+
+_RESOURCE = re.compile(r"/2010-04-01/Accounts/[^/]+/([A-Za-z]+)")
+_PRODUCT = re.compile(r"/v[1-9]\d*/([A-Za-z]+)")
+
+
+def not_emulated(path: str) -> Answer | None:
+    """An honest 501 for what Twilio has and the emulator has not; None for what Twilio has not either."""
+    resource = _RESOURCE.match(path) or _PRODUCT.match(path)
+    if resource is None:
+        return None
+    message = f"The emulator does not emulate this: {resource[1]} at {path}"
+    return json_answer(501, {"code": 501, "message": message, "more_info": "docs/emulator.md", "status": 501})

@@ -1,0 +1,83 @@
+"""A request and its answer, as the emulator sees them: no sockets, no HTTP library."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+FORM = "application/x-www-form-urlencoded"
+
+
+class Fields:
+    """Named values in their order, where a name may stand several times: a query string or a form."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self._pairs = pairs
+
+    @classmethod
+    def parse(cls, text: str) -> Fields:
+        """The fields of a query string or a form-encoded body; blank values count."""
+        return cls(parse_qsl(text, keep_blank_values=True))
+
+    def __contains__(self, name: str) -> bool:
+        return any(name == one for one, _ in self._pairs)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._pairs)
+
+    def one(self, name: str) -> str | None:
+        """The last value of ``name``, or None where it is missing."""
+        return next((value for one, value in reversed(self._pairs) if one == name), None)
+
+    def many(self, name: str) -> list[str]:
+        """Every value of ``name``, in order."""
+        return [value for one, value in self._pairs if one == name]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. ``path`` is still percent-encoded, ``headers`` have lower-case names."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def arguments(self) -> Fields:
+        """What the query string says."""
+        return Fields.parse(self.query)
+
+    @property
+    def form(self) -> Fields:
+        """What a form-encoded body says; a body of another type says nothing, as at Twilio."""
+        media_type = self.headers.get("content-type", FORM).partition(";")[0].strip().lower()
+        if media_type != FORM:
+            return Fields([])
+        return Fields.parse(self.body.decode("utf-8", "replace"))
+
+
+@dataclass(slots=True)
+class Answer:
+    """One answer: status, body, headers beyond the ones that the connection itself needs."""
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def json(self) -> Any:
+        """The body, read as JSON."""
+        return json.loads(self.body)
+
+
+def json_answer(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Answer:
+    """``value`` as Twilio puts JSON on the wire."""
+    body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    return Answer(status, body, {"Content-Type": "application/json;charset=utf-8", **(headers or {})})
