@@ -1,0 +1,205 @@
+"""The command line: parse, call, print.
+
+Results go to standard output (JSON, or a table where a person looks), everything else to standard error. Exit codes: 0
+done, 1 failed for good, 2 bad input, 3 outcome unknown, 4 try later, 70 a bug, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from twilio_component import exit_codes
+from twilio_component.host.errors import InputError, IntegrationError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from twilio_component.host.model import Component
+
+_EPILOG = """\
+examples:
+  twilio-component demo
+  twilio-component describe sendSMS
+  twilio-component invoke sendSMS --emulator --input to=+15558675310 --input from=+15017122661 --input message=Hi
+  twilio-component invoke listMessages --connection twilio.yaml --input limit=20
+  twilio-component emulator --port 8010
+
+exit codes: 0 done, 1 failed for good, 2 bad input, 3 outcome unknown (it may have happened: look before you repeat),
+4 did not happen, try later
+"""
+_CONNECTION_HELP = """\
+The connection is a YAML or JSON file with key and fields, e.g.
+  key: apiKeySecret
+  fields: {accountSid: AC…, apiKey: SK…, apiSecret: …}
+Without --connection it is taken from the environment: TWILIO_ACCOUNT_SID with TWILIO_API_KEY and TWILIO_API_SECRET, or
+with TWILIO_AUTH_TOKEN; TWILIO_REGION and TWILIO_EDGE if needed; or all at once from PRISMATIC_CONNECTION_VALUE (JSON).
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except IntegrationError as error:
+        print(error, file=sys.stderr)
+        return exit_codes.exit_code(error)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return exit_codes.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has seen enough; Python must not complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_codes.DONE
+    except Exception as error:
+        if getattr(options, "debug", False):
+            raise
+        print(f"unexpected {type(error).__name__}; --debug shows where. Please report it.", file=sys.stderr)
+        return exit_codes.BUG
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="twilio-component",
+        description="The Twilio component: look at it, invoke it, and emulate Twilio.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _describe_parser(commands)
+    _invoke_parser(commands)
+    _emulator_parser(commands)
+    demo = commands.add_parser("demo", help="send, fetch, list and ask raw, against the embedded emulator")
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _describe_parser(commands: Any) -> None:
+    parser = commands.add_parser("describe", help="what the component offers", description="What the component offers.")
+    parser.add_argument(
+        "operation", nargs="?", metavar="KEY", help="one action, trigger or data source, with its inputs"
+    )
+    parser.add_argument("--json", action="store_true", help="the complete manifest, input schemas included")
+    parser.set_defaults(run=_describe)
+
+
+def _invoke_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "invoke",
+        help="run an action",
+        description="Run an action and print its result.",
+        epilog=_CONNECTION_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("action", metavar="ACTION", help="the action's key, e.g. sendSMS")
+    parser.add_argument("--input", action="append", default=[], metavar="KEY=VALUE", help="one input; repeatable")
+    parser.add_argument(
+        "--inputs", metavar="FILE", help="a YAML or JSON file with inputs by key; - reads standard input"
+    )
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--connection", metavar="FILE", help="the connection; see below")
+    source.add_argument("--emulator", action="store_true", help="use the embedded emulator instead of Twilio")
+    parser.add_argument("--json", action="store_true", help="print JSON on a terminal too")
+    parser.add_argument("--debug", action="store_true", help="log requests and answers, secrets hidden")
+    parser.set_defaults(run=_invoke)
+
+
+def _emulator_parser(commands: Any) -> None:
+    parser = commands.add_parser("emulator", help="serve Twilio's API on this machine", description="Emulate Twilio.")
+    parser.add_argument("--port", type=int, default=8010, help="default: %(default)s; 0 takes a free one")
+    parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s, this machine only")
+    parser.set_defaults(run=_emulator)
+
+
+def _component() -> Component:
+    from twilio_component.host.manifest import load_component
+    from twilio_component.resources import manifest_file
+
+    return load_component(manifest_file())
+
+
+def _describe(options: argparse.Namespace) -> int:
+    from twilio_component.description import described, of_component
+
+    component = _component()
+    if options.json:
+        print(described(component, options.operation))
+    else:
+        print(of_component(component, options.operation))
+    return exit_codes.DONE
+
+
+def _invoke(options: argparse.Namespace) -> int:
+    import asyncio
+
+    from twilio_component.tables import printed
+
+    result = asyncio.run(_invoked(options))
+    print(printed(result, as_json=options.json or not sys.stdout.isatty()))
+    return exit_codes.DONE
+
+
+async def _invoked(options: argparse.Namespace) -> dict[str, Any]:
+    from twilio_component.host import Host
+    from twilio_component.host.connections import connection_from_environment, connection_from_file
+
+    inputs = _inputs(options)
+    transport = None
+    if options.emulator:
+        from twilio_component.emulator import Emulator
+
+        transport = Emulator().transport
+    if options.debug:
+        import logging
+
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+    async with Host.discover(transport=transport, debug=options.debug) as host:
+        host.find_action("twilio", options.action)
+        if "twilioConnection" not in inputs:
+            if options.emulator:
+                from twilio_component.testing import emulator_connection
+
+                inputs["twilioConnection"] = emulator_connection()
+            elif options.connection:
+                inputs["twilioConnection"] = connection_from_file(options.connection)
+            else:
+                inputs["twilioConnection"] = connection_from_environment(host.components["twilio"], os.environ)
+        return await host.invoke_action("twilio", options.action, inputs)
+
+
+def _inputs(options: argparse.Namespace) -> dict[str, Any]:
+    inputs: dict[str, Any] = {}
+    if options.inputs:
+        from twilio_component.host.documents import parse_document, read_document
+
+        stdin = options.inputs == "-"
+        document = parse_document(sys.stdin.read(), "<standard input>") if stdin else read_document(options.inputs)
+        if not isinstance(document.data, dict):
+            raise InputError("The inputs are not valid", [document.problem((), "must be an object of inputs by key")])
+        inputs.update(document.data)
+    for given in options.input:
+        key, equals, value = given.partition("=")
+        if not equals or not key:
+            raise InputError("The inputs are not valid", [Problem("--input", "must be of the form key=value")])
+        inputs[key] = value
+    return inputs
+
+
+def _emulator(options: argparse.Namespace) -> int:
+    from twilio_component.emulator.server import run
+
+    run(host=options.host, port=options.port)
+    return exit_codes.DONE
+
+
+def _demo(_options: argparse.Namespace) -> int:
+    import asyncio
+
+    from twilio_component.demo import demonstrate
+
+    asyncio.run(demonstrate())
+    return exit_codes.DONE

@@ -1,0 +1,91 @@
+"""What the component offers, in words and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.host.errors import UnknownKeyError, did_you_mean, listed
+
+if TYPE_CHECKING:
+    from twilio_component.host.model import Component, JsonSchema, Operation
+
+_WIDTH = 100
+_SECTIONS = {"action": "actions", "trigger": "triggers", "data source": "dataSources"}
+
+
+def described(component: Component, operation: str | None = None) -> str:
+    """The manifest as JSON, references resolved; or one operation of it."""
+    data: Any = component.manifest
+    if operation is not None:
+        found = _find(component, operation)
+        data = component.manifest[_SECTIONS[found.kind]][found.key]
+    return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+def of_component(component: Component, operation: str | None = None) -> str:
+    """The component, or one operation with its inputs, for a person."""
+    lines = _about(component) if operation is None else _about_operation(_find(component, operation))
+    return "\n".join(lines)
+
+
+def input_type(schema: JsonSchema) -> str:
+    """An input's type in words: ``connection``, ``list of text``, ``text, one of enable, disable`` …."""
+    if schema.get("format") in ("connection", "keyvaluelist"):
+        return {"connection": "connection", "keyvaluelist": "key and value pairs"}[schema["format"]]
+    kinds = schema.get("type", "any")
+    names = {"string": "text", "integer": "whole number", "boolean": "true or false"}
+    if "enum" in schema:
+        return listed(schema["enum"], word="or")
+    if kinds == "array":
+        return f"list of {input_type(schema.get('items', {}))}"
+    return listed((names.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)), word="or")
+
+
+def _operations(component: Component) -> dict[str, Mapping[str, Operation]]:
+    return {
+        "Triggers": component.triggers,
+        "Actions": component.actions,
+        "Data sources": component.data_sources,
+    }
+
+
+def _find(component: Component, key: str) -> Operation:
+    known = {name: operation for offered in _operations(component).values() for name, operation in offered.items()}
+    if key not in known:
+        hint = did_you_mean(key, known) or f" (it has: {listed(known)})"
+        raise UnknownKeyError(f"{component.key} has no action, trigger or data source '{key}'{hint}")
+    return known[key]
+
+
+def _about(component: Component) -> Iterator[str]:
+    yield f"{component.display.label}: {component.display.description} (component key: {component.key})"
+    yield from ("", *wrap(component.documentation, _WIDTH))
+    yield from ("", "Connections")
+    for connection in component.connections.values():
+        yield f"  {connection.key:<16}{connection.display.label}: {', '.join(connection.inputs['properties'])}"
+    for title, offered in _operations(component).items():
+        if offered:
+            yield from ("", title)
+        for operation in offered.values():
+            yield f"  {operation.key:<16}{operation.display.description}"
+    yield from ("", "`describe KEY` shows the inputs of one of them.")
+
+
+def _about_operation(operation: Operation) -> Iterator[str]:
+    yield f"{operation.display.label}: {operation.display.description} ({operation.kind} key: {operation.key})"
+    yield from ("", "Inputs")
+    required = operation.inputs.get("required", ())
+    for name, schema in operation.inputs["properties"].items():
+        notes = [input_type(schema)]
+        if name in required:
+            notes.append("required")
+        if "default" in schema:
+            notes.append(f"default {json.dumps(schema['default'])}")
+        yield f"  {name} ({', '.join(notes)})"
+        for line in wrap(schema["description"], _WIDTH - 6):
+            yield f"      {line}"
+    if operation.example is not None:
+        yield from ("", "Example of its result", json.dumps(operation.example, indent=2, ensure_ascii=False))

@@ -1,0 +1,78 @@
+"""Connections from where people keep them: environment variables and files.
+
+A kind's fields say in the manifest which environment variable may fill them (``environment: TWILIO_ACCOUNT_SID``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.host.documents import read_document
+from twilio_component.host.errors import InputError, Problem, listed
+
+if TYPE_CHECKING:
+    from twilio_component.host.model import Component, Connection
+
+VALUE_VARIABLE = "PRISMATIC_CONNECTION_VALUE"
+
+
+def connection_from_environment(component: Component, environment: Mapping[str, str]) -> dict[str, Any]:
+    """The connection that ``environment`` holds.
+
+    ``PRISMATIC_CONNECTION_VALUE`` is a whole connection as JSON and wins; otherwise the first kind all of whose
+    required fields are set. Raises ``InputError`` that says which variables are missing.
+    """
+    if whole := environment.get(VALUE_VARIABLE):
+        return _parsed(whole)
+    for kind in component.connections.values():
+        fields = _fields(kind, environment)
+        if fields.keys() >= set(kind.inputs["required"]):
+            return {"key": kind.key, "fields": fields}
+    problems = [
+        Problem("", f"for a connection of kind {kind.key}: {listed(_missing(kind, environment))} not set")
+        for kind in component.connections.values()
+    ]
+    raise InputError(f"The environment has no complete {component.key} connection", problems)
+
+
+def connection_from_file(path: Path | str) -> dict[str, Any]:
+    """The connection in a YAML or JSON file: ``key`` and ``fields``, or the fields alone.
+
+    Raises ``DocumentError`` or ``InputError``; what the fields may be is checked when the connection is used.
+    """
+    document = read_document(path)
+    if not isinstance(document.data, dict):
+        problem = document.problem((), 'must be a connection: {"key": …, "fields": {…}}')
+        raise InputError("The connection file is not valid", [problem])
+    return document.data if "fields" in document.data else {"fields": document.data}
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        problem = Problem("", f"{VALUE_VARIABLE} is not JSON (character {getattr(error, 'pos', 0)})")
+        raise InputError("The environment's connection is not valid", [problem]) from error
+    if not isinstance(value, dict):
+        problem = Problem("", f'{VALUE_VARIABLE} must be a connection as JSON: {{"key": …, "fields": {{…}}}}')
+        raise InputError("The environment's connection is not valid", [problem])
+    return value
+
+
+def _variables(kind: Connection) -> dict[str, str]:
+    properties = kind.inputs["properties"]
+    return {name: schema["environment"] for name, schema in properties.items() if "environment" in schema}
+
+
+def _fields(kind: Connection, environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: environment[key] for name, key in _variables(kind).items() if environment.get(key)}
+
+
+def _missing(kind: Connection, environment: Mapping[str, str]) -> list[str]:
+    variables = _variables(kind)
+    return [
+        variables.get(name, name) for name in kind.inputs["required"] if not environment.get(variables.get(name, ""))
+    ]

@@ -1,0 +1,39 @@
+"""Results as a person reads them on a terminal."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# What of a message fits on a line.
+_COLUMNS = ("dateCreated", "status", "from", "to", "sid", "body")
+
+
+def printed(result: Mapping[str, Any], *, as_json: bool) -> str:
+    """An operation's result: JSON for scripts, else a table of its data."""
+    data = result.get("data", result)
+    if as_json or not isinstance(data, (dict, list)) or not data:
+        return json.dumps(result, ensure_ascii=False, indent=2)
+    if isinstance(data, dict):
+        width = max(len(str(key)) for key in data)
+        return "\n".join(f"{key:<{width}}  {cell(value)}" for key, value in data.items())
+    if not all(isinstance(item, dict) for item in data):
+        return json.dumps(result, ensure_ascii=False, indent=2)
+    columns = [name for name in _COLUMNS if name in data[0]] or [*data[0]]
+    return table(columns, [[cell(item.get(name)) for name in columns] for item in data])
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows under a heading, the last column cut at the terminal's width."""
+    widths = [max(len(name), *(len(row[index]) for row in rows)) for index, name in enumerate(columns)]
+    room = shutil.get_terminal_size().columns
+    lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in [columns, *rows])
+    return "\n".join(line[:room].rstrip() for line in lines)
+
+
+def cell(value: Any) -> str:
+    """One value on one line, harmless to a terminal: message texts come from strangers."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "".join(character if character.isprintable() else "·" for character in text)
