@@ -21,9 +21,7 @@ async def demonstrate() -> None:
             print(json.dumps(result, indent=2, ensure_ascii=False))
             return result["data"]
 
-        print(
-            "Four actions of the component 'twilio', run by a host against an emulated Twilio: nothing leaves this machine."
-        )
+        print("The four actions of the component 'twilio', against an emulated Twilio: nothing leaves this machine.")
         sent = await run(
             "sendSMS", to="(605) 555-1212", message="Hello from twilio-component", **{"from": "+15017122661"}
         )
