@@ -171,12 +171,14 @@ class TwilioClient:
         raise OutcomeUnknownError(f"{text}, not Twilio's JSON", status=response.status_code)
 
 
-def client_for(context: Context, connection: Mapping[str, Any], *, retry: Retry | None = None) -> TwilioClient:
+def client_for(context: Context, connection: Mapping[str, Any]) -> TwilioClient:
     """The client of a connection: one a host, kept as long as the host is open."""
-    fields = tuple(connection["fields"].items())
-    return context.resources.once(
-        ("twilio client", connection["key"], fields),
-        lambda: TwilioClient(Credentials.from_connection(connection), context.resources.transport, retry=retry),
+    resources = context.resources
+    return resources.once(
+        ("twilio client", connection["key"], *connection["fields"].items()),
+        lambda: TwilioClient(
+            Credentials.from_connection(connection), resources.transport, retry=Retry(sleep=resources.sleep)
+        ),
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from time import time
+from typing import TYPE_CHECKING
 
-Sleep = Callable[[float], Awaitable[None]]
+if TYPE_CHECKING:
+    from twilio_component.host.resources import Sleep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

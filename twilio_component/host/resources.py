@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import httpx
+
+Sleep = Callable[[float], Awaitable[None]]
 
 _Made = TypeVar("_Made")
 _MOST_KEPT = 1_000
@@ -16,10 +19,11 @@ class Resources:
     """Belongs to one host, and with it to one process and one event loop.
 
     ``transport`` carries every HTTP request: the one that the host's caller injected, or else ``AiohttpTransport``,
-    made when it is first asked for.
+    made when it is first asked for. ``sleep`` is how components wait (seconds): a test may let time fly.
     """
 
-    def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, transport: httpx.AsyncBaseTransport | None = None, sleep: Sleep = asyncio.sleep) -> None:
+        self.sleep = sleep
         self._injected = transport
         self._own: httpx.AsyncBaseTransport | None = None
         self._kept: dict[Hashable, Any] = {}

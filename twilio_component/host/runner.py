@@ -28,7 +28,7 @@ from twilio_component.host.inputs import Form
 from twilio_component.host.json_ready import json_ready
 from twilio_component.host.model import Action, Component, DataSource, Operation, Result, Trigger
 from twilio_component.host.plugins import Plugins
-from twilio_component.host.resources import Resources
+from twilio_component.host.resources import Resources, Sleep
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -55,7 +55,7 @@ class Host:
 
     ``plugins`` are modules or objects with hook implementations; a later one is asked before an earlier one.
     ``transport`` carries every HTTP request (an ``httpx.MockTransport``, say); without it the host opens one of its
-    own and closes it at the end. ``debug`` is the default of every context's ``debug``.
+    own and closes it at the end. ``sleep`` is how components wait between attempts. ``debug`` is the default of every context's ``debug``.
 
     Raises ``PluginError`` for a plugin that cannot be used, ``DuplicateComponentError`` for two components of one key.
     """
@@ -65,11 +65,12 @@ class Host:
         plugins: Iterable[object] = (),
         *,
         transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Sleep = asyncio.sleep,
         debug: bool = False,
     ) -> None:
         self.failures: list[Failure] = []
         self._plugins = Plugins(_HostPlugin())
-        self._resources = Resources(transport)
+        self._resources = Resources(transport, sleep)
         self._context = Context(resources=self._resources, debug=debug)
         self._forms: dict[tuple[str, str, str], Form] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -84,6 +85,7 @@ class Host:
         *,
         plugins: Iterable[object] = (),
         transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Sleep = asyncio.sleep,
         debug: bool = False,
     ) -> Self:
         """A host with every installed component, found by the entry-point group ``integration_components``.
@@ -91,7 +93,7 @@ class Host:
         An installed plugin that cannot be loaded is listed in ``failures`` and logged; it does not take the others
         down. ``plugins`` come on top.
         """
-        host = cls(transport=transport, debug=debug)
+        host = cls(transport=transport, sleep=sleep, debug=debug)
         for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
             host._load(entry)
         for plugin in plugins:

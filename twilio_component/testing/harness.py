@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,7 +22,8 @@ class Harness:
     """``async with Harness() as harness: await harness.action("sendSMS", {…})``.
 
     ``component`` is whose operations are run, ``plugins`` are added to the installed ones. Without a ``transport``
-    every request goes to ``emulator``, an own one by default, and a Twilio connection that is not given is supplied.
+    every request goes to ``emulator``, an own one by default, a Twilio connection that is not given is supplied, and
+    waiting moves the emulator's clock instead of taking time.
     ``logger`` records what the operations log.
     """
 
@@ -39,7 +41,12 @@ class Harness:
         self.component = component
         self.emulator = emulator or Emulator()
         self.logger = RecordingLogger()
-        self.host = Host.discover(plugins=plugins, transport=transport or self.emulator.transport, debug=debug)
+        self.host = Host.discover(
+            plugins=plugins,
+            transport=transport or self.emulator.transport,
+            sleep=asyncio.sleep if transport else self.emulator.clock.advance,
+            debug=debug,
+        )
         self._supply = transport is None
 
     async def action(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
