@@ -55,7 +55,8 @@ class Host:
 
     ``plugins`` are modules or objects with hook implementations; a later one is asked before an earlier one.
     ``transport`` carries every HTTP request (an ``httpx.MockTransport``, say); without it the host opens one of its
-    own and closes it at the end. ``sleep`` is how components wait between attempts. ``debug`` is the default of every context's ``debug``.
+    own and closes it at the end. ``sleep`` is how components wait between attempts, in seconds. ``debug`` is the
+    default of every context's ``debug``.
 
     Raises ``PluginError`` for a plugin that cannot be used, ``DuplicateComponentError`` for two components of one key.
     """
