@@ -9,10 +9,12 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from twilio_component.emulator.message_log import MessageLog
+from twilio_component.emulator.opt_outs import OptOuts
 from twilio_component.emulator.refusals import Refusal
 from twilio_component.emulator.sids import is_sid, new_sid
 
@@ -20,9 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from twilio_component.emulator.clock import Clock
+    from twilio_component.emulator.content_template import ContentTemplate
+    from twilio_component.emulator.messaging_service import MessagingService
+    from twilio_component.emulator.number import PhoneNumber
 
+# The account that numbers and inbound messages belong to where no other is known.
+DEFAULT_ACCOUNT_SID = "AC" + "0" * 31 + "1"
 # What signs the webhooks of an account that nobody declared and whose Auth Token was never presented.
-DEFAULT_AUTH_TOKEN = "emulated0auth0token0emulated0000"  # noqa: S105 - documented, and worth nothing
+DEFAULT_AUTH_TOKEN = "emulated-auth-token"  # noqa: S105 - documented, and worth nothing
 
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="Twilio API"'}
 
@@ -41,6 +48,18 @@ class Account:
     updated: float = 0.0
     api_keys: dict[str, str] = field(default_factory=dict)
     messages: MessageLog = field(default_factory=MessageLog)
+    numbers: dict[str, PhoneNumber] = field(default_factory=dict)
+    services: dict[str, MessagingService] = field(default_factory=dict)
+    templates: dict[str, ContentTemplate] = field(default_factory=dict)
+    opt_outs: OptOuts = field(default_factory=OptOuts)
+
+    def number_of(self, number: str) -> PhoneNumber | None:
+        """The number of this account that is written ``number``."""
+        return next((one for one in self.numbers.values() if one.number == number), None)
+
+    def service_of(self, number: PhoneNumber) -> MessagingService | None:
+        """The messaging service that has ``number`` in its pool."""
+        return next((one for one in self.services.values() if number.sid in one.pool), None)
 
 
 class Accounts:
@@ -86,6 +105,27 @@ class Accounts:
         account.api_keys = dict(api_keys or {})
         self._strict = True
         return account
+
+    def create_sub_account(self, parent: Account, friendly_name: str) -> Account:
+        """A new sub-account with an Auth Token of its own, as the API creates it."""
+        return self._create(new_sid("AC"), uuid.uuid4().hex, friendly_name, parent)
+
+    def clear(self) -> None:
+        """Forget every account, and that any was declared."""
+        self._known.clear()
+        self._last_used_with_key.clear()
+        self._strict = False
+
+    def owner_of_number(self, number: str) -> Account | None:
+        """The account that a number belongs to."""
+        return next((one for one in self._known.values() if one.number_of(number)), None)
+
+    def the_only(self) -> Account:
+        """The account where there is just one, a default one where there is none; ValueError where there are more."""
+        known = [one for one in self if not one.test]
+        if len(known) > 1:
+            raise ValueError(f"say which account: there are {', '.join(one.sid for one in known)}")
+        return known[0] if known else self._create(DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN, "Emulated account", None)
 
     def get(self, sid: str) -> Account:
         """The account ``sid``; without strictness it comes into being here. KeyError where it does not exist."""

@@ -45,6 +45,16 @@ def sender(text: str) -> str:
     return f"{channel}:{number}" if channel else number
 
 
+def is_number(text: str) -> bool:
+    """Whether ``text`` is a number in E.164 form."""
+    return _E164.fullmatch(text) is not None
+
+
+def bare(address: str) -> str:
+    """The number in an address, without its channel."""
+    return address.partition(":")[2] if channel_of(address) else address
+
+
 def masked(address: str) -> str:
     """An address as Twilio's error texts show it, without its last four characters."""
     return address[:-4] + "XXXX"

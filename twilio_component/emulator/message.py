@@ -45,6 +45,7 @@ class Message:
     error_code: int | None = None
     error_message: str | None = None
     messaging_service_sid: str | None = None
+    chosen_sender: str | None = None
     status_callback: str | None = None
     validity_period: int | None = None
     send_at: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.emulator.message import IN_PROGRESS, Media, Message, twilio_date
@@ -30,10 +31,11 @@ def list_page(call: Call) -> Answer:
     arguments = call.request.arguments
     asked = PageRequest.parse(arguments)
     wanted = MessageFilter.parse(arguments)
-    log = call.account.messages
-    found = (pair for pair in log.newest_first(asked.older_than) if wanted.matches(pair[1]))
-    if asked.newer_than is not None:
-        found = (pair for pair in log.oldest_first(asked.newer_than) if wanted.matches(pair[1]))
+    log, faults = call.account.messages, call.world.faults
+    visible_until = call.world.clock.now() - faults.list_lag if faults.list_lag else math.inf
+    older_than = None if asked.older_than is None else asked.older_than + faults.page_shift
+    source = log.newest_first(older_than) if asked.newer_than is None else log.oldest_first(asked.newer_than)
+    found = (pair for pair in source if pair[1].created <= visible_until and wanted.matches(pair[1]))
     taken, more = take_page(asked, found)
     if asked.newer_than is not None:
         taken, more = taken[::-1], True
@@ -134,7 +136,7 @@ def _cancel(call: Call, message: Message, status: str | None) -> None:
         raise Refusal(20001, name="Status", reason="canceled is allowed")
     if message.status != "scheduled":
         raise Refusal(30409, sid=message.sid, status=message.status)
-    message.become("canceled", call.world.clock.now())
+    call.world.life.cancel(message)
 
 
 def _redact(call: Call, message: Message, body: str | None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from twilio_component.emulator.refusals import Refusal
-from twilio_component.emulator.wire import Answer, Fields, json_answer
+from twilio_component.emulator.wire import Answer, Fields, Request, json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,6 +94,26 @@ def page_answer(path: str, arguments: Fields, asked: PageRequest, key: str, page
             "page": asked.number,
         },
     )
+
+
+def meta_answer(request: Request, asked: PageRequest, key: str, page: Page) -> Answer:
+    """A list page in the shape of the newer APIs: URLs are absolute, and stand under ``meta``."""
+
+    def url(number: int, token: str | None = None) -> str:
+        query = urlencode(_query(request.arguments, asked.size, number, token))
+        return f"{request.base_url}{request.path}?{query}"
+
+    older, newer = page.next_older_than, page.previous_newer_than
+    meta = {
+        "page": asked.number,
+        "page_size": asked.size,
+        "first_page_url": url(0),
+        "previous_page_url": None if newer is None else url(max(0, asked.number - 1), _token(_NEWER, newer)),
+        "url": url(asked.number),
+        "next_page_url": None if older is None else url(asked.number + 1, _token(_OLDER, older)),
+        "key": key,
+    }
+    return json_answer(200, {key: page.records, "meta": meta})
 
 
 def _query(arguments: Fields, size: int, number: int, token: str | None) -> list[tuple[str, str]]:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from twilio_component.emulator import account_routes as accounts
+from twilio_component.emulator import content_routes as contents
 from twilio_component.emulator import message_routes as messages
+from twilio_component.emulator import number_routes as numbers
+from twilio_component.emulator import service_routes as services
 from twilio_component.emulator.limits import not_emulated
 from twilio_component.emulator.refusals import Refusal
 from twilio_component.emulator.world import Call, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from twilio_component.emulator.accounts import Account
     from twilio_component.emulator.wire import Answer, Request
 
-_ACCOUNT = "/2010-04-01/Accounts/{account}"
+_ACCOUNTS = "/2010-04-01/Accounts"
+_ACCOUNT = _ACCOUNTS + "/{account}"
 _MESSAGE = _ACCOUNT + "/Messages/{message}"
+_NUMBERS = _ACCOUNT + "/IncomingPhoneNumbers"
+_SERVICE = "/v1/Services/{service}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,46 +48,71 @@ ROUTES = (
     Route("GET", _MESSAGE + "/Media/{media}", "media.content", messages.media_content),
     Route("DELETE", _MESSAGE + "/Media/{media}.json", "media.delete", messages.delete_media),
     Route("POST", _MESSAGE + "/Feedback.json", "feedback.create", messages.create_feedback),
+    Route("GET", _NUMBERS + ".json", "numbers.list", numbers.list_page),
+    Route("POST", _NUMBERS + ".json", "numbers.create", numbers.create),
+    Route("GET", _NUMBERS + "/{number}.json", "numbers.fetch", numbers.fetch),
+    Route("POST", _NUMBERS + "/{number}.json", "numbers.update", numbers.update),
+    Route("DELETE", _NUMBERS + "/{number}.json", "numbers.delete", numbers.delete),
+    Route("GET", _ACCOUNT + ".json", "accounts.fetch", accounts.fetch),
+    Route("POST", _ACCOUNT + ".json", "accounts.update", accounts.update),
+    Route("GET", _ACCOUNTS + ".json", "accounts.list", accounts.list_page),
+    Route("POST", _ACCOUNTS + ".json", "accounts.create", accounts.create),
+    Route("GET", "/v1/Services", "services.list", services.list_page),
+    Route("POST", "/v1/Services", "services.create", services.create),
+    Route("GET", _SERVICE, "services.fetch", services.fetch),
+    Route("POST", _SERVICE, "services.update", services.update),
+    Route("DELETE", _SERVICE, "services.delete", services.delete),
+    Route("GET", _SERVICE + "/PhoneNumbers", "services.numbers.list", services.list_numbers),
+    Route("POST", _SERVICE + "/PhoneNumbers", "services.numbers.add", services.add_number),
+    Route("GET", _SERVICE + "/PhoneNumbers/{number}", "services.numbers.fetch", services.fetch_number),
+    Route("DELETE", _SERVICE + "/PhoneNumbers/{number}", "services.numbers.remove", services.remove_number),
+    Route("GET", "/v1/Content", "content.list", contents.list_page),
+    Route("POST", "/v1/Content", "content.create", contents.create),
+    Route("GET", "/v1/Content/{template}", "content.fetch", contents.fetch),
+    Route("DELETE", "/v1/Content/{template}", "content.delete", contents.delete),
 )
 
 # Twilio's test credentials can do nothing else.
-_OPEN_TO_TEST_CREDENTIALS = frozenset({"messages.create"})
+_OPEN_TO_TEST_CREDENTIALS = frozenset({"messages.create", "numbers.create"})
 
 
 def _compiled(path: str) -> re.Pattern[str]:
-    pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/.]+)", path.replace(".", r"\."))
-    return re.compile(pattern)
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/.]+)", path.replace(".", r"\.")))
 
 
-_COMPILED = [
+_PATHS = [
     (_compiled(path), {one.method: one for one in ROUTES if one.path == path})
     for path in dict.fromkeys(one.path for one in ROUTES)
 ]
 
 
-def find_route(request: Request) -> tuple[Route, dict[str, str]] | None:
-    """The route of a request and what its path names; None for an unknown path.
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where a request leads. Without a ``route``, ``methods`` are the ones that its path has: none, if unknown."""
 
-    Raises `Refusal` 20004 for a method that the path does not have.
-    """
-    for pattern, by_method in _COMPILED:
-        match = pattern.fullmatch(request.path)
-        if match is None:
-            continue
-        if request.method not in by_method:
-            raise Refusal(20004, headers={"Allow": ", ".join(by_method)})
-        return by_method[request.method], match.groupdict()
-    return None
+    route: Route | None
+    names: Mapping[str, str] = field(default_factory=dict)
+    methods: tuple[str, ...] = ()
 
 
-def respond(world: World, request: Request) -> Answer:
+def match(request: Request) -> Match:
+    """Find the route of a request."""
+    for pattern, by_method in _PATHS:
+        found = pattern.fullmatch(request.path)
+        if found is not None:
+            return Match(by_method.get(request.method), found.groupdict(), tuple(by_method))
+    return Match(None)
+
+
+def respond(world: World, request: Request, matched: Match) -> Answer:
     """The answer to one request."""
+    if matched.route is None:
+        if matched.methods:
+            return Refusal(20004, headers={"Allow": ", ".join(matched.methods)}).answer()
+        return not_emulated(request.path) or Refusal(20404, path=request.path).answer()
     try:
-        found = find_route(request)
-        if found is None:
-            return not_emulated(request.path) or Refusal(20404, path=request.path).answer()
-        route, names = found
-        return route.handler(Call(world, _account(world, request, route, names), request, names))
+        account = _account(world, request, matched.route, matched.names)
+        return matched.route.handler(Call(world, account, request, matched.names))
     except Refusal as refusal:
         return refusal.answer()
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import ssl
 import sys
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from aiohttp import web
@@ -14,14 +18,17 @@ from anyio.from_thread import start_blocking_portal
 from twilio_component.emulator.core import Emulator
 from twilio_component.emulator.guard import Guard
 from twilio_component.emulator.limits import NOT_EMULATED
-from twilio_component.emulator.wire import Answer, Request, json_answer
+from twilio_component.emulator.wire import Answer, Mishap, Request, json_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator
-
     from anyio.from_thread import BlockingPortal
 
 _Result = TypeVar("_Result")
+
+# A self-signed certificate, with its key, for a host that is not this one. It protects nothing.
+WRONG_CERTIFICATE = Path(__file__).with_name("wrong_certificate.pem")
+# Seconds that open connections get when the server ends.
+_GRACE = 0.2
 
 
 class Server:
@@ -45,53 +52,109 @@ class Server:
         self._port = port
         self._guard = Guard([*allowed_hosts, host])
         self._real_time = real_time
-        self._runner: web.ServerRunner | None = None
-        self._time: asyncio.Task[None] | None = None
-        self._url = ""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._busy: set[web.RequestHandler] = set()
 
     @property
     def url(self) -> str:
         """Where it listens: ``http://127.0.0.1:8010``, no slash at the end."""
-        return self._url
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    @property
+    def wrong_certificate_url(self) -> str:
+        """The same over TLS, with a certificate for another host: a client that verifies refuses to talk to it.
+
+        ``WRONG_CERTIFICATE`` is the file with that certificate, for clients that trust it and still have to notice.
+        """
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"https://{host}:{self._tls_port}"
 
     async def __aenter__(self) -> Self:
-        runner = web.ServerRunner(web.Server(self._serve, access_log=None))
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._host, self._port).start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner = runner
-        host, port = runner.addresses[0][:2]
-        self._url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+        self._connections = web.Server(self._serve, access_log=None)
+        self._listener = await self._listen(self._port)
+        self._port = self._listener.sockets[0].getsockname()[1]
+        self._tls_listener = await self._loop.create_server(self._connections, self._host, 0, ssl=_wrong_context())
+        self._tls_port = self._tls_listener.sockets[0].getsockname()[1]
+        self._emulator.world.base_url = self.url
+        self._emulator.faults.on_refusal = self._refuse_from_any_thread
         if self._real_time:
-            self._time = asyncio.create_task(self._emulator.clock.run())
+            self._start(self._emulator.clock.run())
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        if self._time is not None:
-            self._time.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._time
-        if self._runner is not None:
-            await self._runner.cleanup()
+        self._emulator.faults.on_refusal = None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._listener.close()
+        self._tls_listener.close()
+        await self._connections.shutdown(_GRACE)
+
+    async def _listen(self, port: int) -> asyncio.Server:
+        return await self._loop.create_server(self._connections, self._host, port, reuse_address=True)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _refuse_from_any_thread(self, seconds: float) -> None:
+        """Refuse connections from the moment this returns."""
+        if threading.get_ident() == self._thread:
+            self._refuse(seconds)
+            return
+        closed = threading.Event()
+
+        def refuse() -> None:
+            self._refuse(seconds)
+            closed.set()
+
+        self._loop.call_soon_threadsafe(refuse)
+        closed.wait()
+
+    def _refuse(self, seconds: float) -> None:
+        self._listener.close()
+        for connection in self._connections.connections:
+            # Whoever is being answered (perhaps the request that asked for this) still gets the answer.
+            if connection in self._busy:
+                connection.close()
+            else:
+                connection.force_close()
+        self._start(self._listen_again(seconds))
+
+    async def _listen_again(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self._listener = await self._listen(self._port)
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        self._busy.add(request.protocol)
+        try:
+            return await self._answer(request)
+        finally:
+            self._busy.discard(request.protocol)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         objection = self._guard.objection(headers)
         if objection is not None:
             return _response(json_answer(403, {"code": 403, "message": objection, "more_info": None, "status": 403}))
         path, _, query = request.raw_path.partition("?")
-        received = Request(request.method, path, query, headers, await request.read())
-        return _response(await self._emulator.handle(received))
+        base_url = f"{request.scheme}://{headers['host']}"
+        received = Request(request.method, path, query, headers, await request.read(), base_url)
+        answer = await self._emulator.handle(received)
+        if answer.mishap is None:
+            return _response(answer)
+        return await _after_mishap(request, answer, answer.mishap)
 
 
 class ServerInThread:
-    """A server that runs in a background thread, at ``url``."""
+    """A server that runs in a background thread; ``url`` and ``wrong_certificate_url`` are those of `Server`."""
 
-    def __init__(self, url: str, portal: BlockingPortal) -> None:
-        self.url = url
+    def __init__(self, server: Server, portal: BlockingPortal) -> None:
+        self.url = server.url
+        self.wrong_certificate_url = server.wrong_certificate_url
         self._portal = portal
 
     def call(self, function: Callable[..., Awaitable[_Result]], *arguments: Any) -> _Result:
@@ -103,7 +166,7 @@ class ServerInThread:
 def serve_in_thread(server: Server) -> Iterator[ServerInThread]:
     """Run ``server`` in a thread of its own while the context is open."""
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(server):
-        yield ServerInThread(server.url, portal)
+        yield ServerInThread(server, portal)
 
 
 def run(*, host: str = "127.0.0.1", port: int = 8010, allowed_hosts: Iterable[str] = ()) -> None:
@@ -139,3 +202,35 @@ def _greeting(url: str) -> str:
 
 def _response(answer: Answer) -> web.Response:
     return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+
+async def _after_mishap(request: web.BaseRequest, answer: Answer, mishap: Mishap) -> web.StreamResponse:
+    """Let an answer meet its mishap on the wire."""
+    response = web.StreamResponse(status=answer.status or 200, headers=answer.headers)
+    response.content_length = len(answer.body)
+    if mishap.kind == "slow":
+        pieces = _pieces(answer.body, mishap.pieces)
+        await asyncio.sleep(mishap.seconds / mishap.pieces)
+        await response.prepare(request)
+        for number, piece in enumerate(pieces):
+            await asyncio.sleep(mishap.seconds / mishap.pieces if number else 0)
+            await response.write(piece)
+        await response.write_eof()
+        return response
+    if mishap.kind == "cut":
+        await response.prepare(request)
+        await response.write(answer.body[: int(len(answer.body) * mishap.share)])
+    if request.transport is not None:
+        request.transport.close()
+    return response
+
+
+def _pieces(body: bytes, count: int) -> list[bytes]:
+    size = max(1, -(-len(body) // count))
+    return [body[start : start + size] for start in range(0, len(body), size)] or [b""]
+
+
+def _wrong_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(WRONG_CERTIFICATE)
+    return context

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
@@ -41,13 +41,18 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. ``path`` is still percent-encoded, ``headers`` have lower-case names."""
+    """One request.
+
+    ``path`` is still percent-encoded, ``headers`` have lower-case names, ``base_url`` is scheme and host as the client
+    knows them.
+    """
 
     method: str
     path: str
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    base_url: str = "https://api.twilio.com"
 
     @property
     def arguments(self) -> Fields:
@@ -63,13 +68,29 @@ class Request:
         return Fields.parse(self.body.decode("utf-8", "replace"))
 
 
+@dataclass(frozen=True, slots=True)
+class Mishap:
+    """What happens to an answer on its way.
+
+    ``refused``: the connection is never made. ``certificate``: its certificate is for another host. ``dropped``: it
+    closes without an answer. ``cut``: it closes after ``share`` of the body. ``slow``: the answer takes ``seconds``,
+    in ``pieces`` of equal size.
+    """
+
+    kind: Literal["refused", "certificate", "dropped", "cut", "slow"]
+    seconds: float = 0.0
+    pieces: int = 1
+    share: float = 0.5
+
+
 @dataclass(slots=True)
 class Answer:
-    """One answer: status, body, headers beyond the ones that the connection itself needs."""
+    """One answer: status, body, headers beyond the ones that the connection itself needs; and its mishap, if any."""
 
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    mishap: Mishap | None = None
 
     @property
     def json(self) -> Any:

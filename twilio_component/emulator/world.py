@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from twilio_component.emulator.accounts import Account, Accounts
     from twilio_component.emulator.clock import Clock
+    from twilio_component.emulator.faults import Faults
+    from twilio_component.emulator.journal import Journal
     from twilio_component.emulator.life import Life
+    from twilio_component.emulator.webhooks import Webhooks
     from twilio_component.emulator.wire import Request
 
 
 @dataclass(slots=True)
 class World:
-    """The state that requests read and change."""
+    """The state that requests read and change. ``base_url`` is where applications find the API's media."""
 
     clock: Clock
     accounts: Accounts
     life: Life
+    journal: Journal
+    faults: Faults
+    webhooks: Webhooks
+    base_url: str = "https://api.twilio.com"
 
 
 @dataclass(slots=True)

@@ -1,0 +1,149 @@
+"""The emulator's own HTTP API, for tests in other languages."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from twilio_component.emulator import Emulator
+from twilio_component.emulator.wire import Answer
+
+TO, FROM = "+15558675310", "+15017122661"
+CONTROL = "/_emulator"
+
+
+def test_the_state_says_what_there_is(api: Any, emulator: Emulator) -> None:
+    api.send()
+    emulator.faults.drop(times=None, to=TO)
+    state = api.request("GET", CONTROL).json()
+    assert state["messages"] == 1
+    assert state["accounts"] == ["AC" + "0" * 31 + "1"]
+    assert state["faults"][0] | {"fault": "drop", "to": TO, "times": None, "hits": 0} == state["faults"][0]
+    assert state["now"] == pytest.approx(emulator.clock.now(), abs=5)
+
+
+def test_messages_are_listed_with_their_history(api: Any) -> None:
+    api.send()
+    api.send(To="+15550000001")
+    assert api.request("POST", f"{CONTROL}/clock", json={"advance": 5}).status_code == 200
+    (message,) = api.request("GET", f"{CONTROL}/messages", params={"to": TO}).json()["messages"]
+    assert [one["status"] for one in message["history"]] == ["queued", "sending", "sent", "delivered"]
+    assert api.request("GET", f"{CONTROL}/messages?direction=inbound").json() == {"messages": []}
+
+
+def test_an_inbound_message_is_played(api_of: Any) -> None:
+    emulator = Emulator(webhooks=lambda _: Answer(204))
+    emulator.add_number(FROM, sms_url="http://app.test/sms")
+    api = api_of(emulator)
+    media = [{"contentType": "image/gif", "content": base64.b64encode(b"GIF").decode()}]
+    wanted = {"to": FROM, "from": TO, "body": "Hi", "media": media, "parameters": {"ProfileName": "Ada"}}
+    answer = api.request("POST", f"{CONTROL}/inbound", json=wanted).json()
+    assert (answer["status"], answer["num_media"]) == ("received", "1")
+    (webhook,) = api.request("GET", f"{CONTROL}/webhooks").json()["webhooks"]
+    assert ["ProfileName", "Ada"] in webhook["parameters"]
+    assert (webhook["kind"], webhook["answer"]["status"], webhook["error"]) == ("inbound", 204, None)
+    assert api.request("GET", f"{CONTROL}/webhooks", params={"after": webhook["number"]}).json() == {"webhooks": []}
+
+
+def test_an_inbound_message_names_its_account_where_there_are_several(api: Any, emulator: Emulator) -> None:
+    accounts = [emulator.accounts.declare() for _ in range(2)]
+    wanted = {"to": FROM, "from": TO, "body": "Hi", "accountSid": accounts[1].sid}
+    assert api.request("POST", f"{CONTROL}/inbound", json=wanted).json()["account_sid"] == accounts[1].sid
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status"),
+    [
+        ({"fault": "rateLimit", "retryAfter": 2}, 429),
+        ({"fault": "serverError", "status": 503, "accepted": True}, 503),
+        ({"fault": "html", "status": 502}, 502),
+        ({"fault": "serverError", "operation": "messages.create", "to": TO, "from": FROM, "body": "Hel"}, 500),
+        ({"fault": "slow", "seconds": 1}, 201),
+    ],
+)
+def test_faults_are_switched_on_for_so_many_requests(api: Any, wanted: dict[str, Any], status: int) -> None:
+    assert api.request("POST", f"{CONTROL}/faults", json={**wanted, "times": 1}).json()["number"] == 1
+    assert len(api.request("GET", f"{CONTROL}/faults").json()["faults"]) == 1
+    form = {"To": TO, "From": FROM, "Body": "Hello"}
+    assert api.request("POST", api.path, data=form).status_code == status
+    assert api.request("POST", api.path, data=form).status_code == 201
+    (record, _) = api.request("GET", f"{CONTROL}/requests").json()["requests"]
+    assert record["answer"]["status"] == status
+    assert record["fault"] is not None
+    assert "authorization" not in record["headers"]
+
+
+def test_lists_lag_and_pages_shift_until_all_faults_are_cleared(api: Any, emulator: Emulator) -> None:
+    assert api.request("POST", f"{CONTROL}/faults", json={"fault": "lagLists", "seconds": 9}).status_code == 204
+    assert api.request("POST", f"{CONTROL}/faults", json={"fault": "shiftPages", "records": 2}).status_code == 204
+    assert (emulator.faults.list_lag, emulator.faults.page_shift) == (9, 2)
+    assert api.request("DELETE", f"{CONTROL}/faults").status_code == 204
+    assert (emulator.faults.list_lag, emulator.faults.page_shift) == (0, 0)
+
+
+def test_callbacks_are_doubled_and_swapped_on_request(api: Any, emulator: Emulator) -> None:
+    api.request("POST", f"{CONTROL}/faults", json={"fault": "doubleCallbacks", "times": 2, "to": TO})
+    api.request("POST", f"{CONTROL}/faults", json={"fault": "swapCallbacks"})
+    assert (emulator.faults.doubled_callbacks[0].times, emulator.faults.doubled_callbacks[0].to) == (2, TO)
+    assert emulator.faults.swapped_callbacks[0].times == 1
+
+
+def test_fates_decide_how_messages_end(api: Any) -> None:
+    fate = {"ending": "undelivered", "code": 30006, "to": TO, "times": 1}
+    assert api.request("POST", f"{CONTROL}/fates", json=fate).status_code == 204
+    assert api.request("POST", f"{CONTROL}/fates", json={"ending": "failed", "body": "lottery"}).status_code == 204
+    shown = api.request("GET", f"{CONTROL}/fates").json()["fates"]
+    assert [(one["ending"], one["code"]) for one in shown] == [("failed", 30008), ("undelivered", 30006)]
+    message = api.send()
+    api.advance(5)
+    assert api.fetch(message)["error_code"] == 30006
+    assert api.request("DELETE", f"{CONTROL}/fates").status_code == 204
+    assert api.request("GET", f"{CONTROL}/fates").json() == {"fates": []}
+
+
+def test_accounts_numbers_pace_and_a_fresh_start(api: Any, emulator: Emulator) -> None:
+    key = {"SK" + "1" * 32: "secret"}
+    parent = api.request("POST", f"{CONTROL}/accounts", json={"authToken": "t", "apiKeys": key}).json()["sid"]
+    child = api.request("POST", f"{CONTROL}/accounts", json={"authToken": "u", "parentSid": parent}).json()["sid"]
+    assert emulator.accounts.get(child).owner_sid == parent
+    number = {"number": FROM, "accountSid": child, "smsUrl": "http://127.0.0.1/sms"}
+    assert api.request("POST", f"{CONTROL}/numbers", json=number).json()["sms_url"] == "http://127.0.0.1/sms"
+    assert api.request("POST", f"{CONTROL}/pace", json={"queued": 9}).status_code == 204
+    assert emulator.life.pace.queued == 9
+    assert api.request("POST", f"{CONTROL}/reset", json={}).status_code == 204
+    assert api.request("GET", CONTROL).json()["accounts"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted", "words"),
+    [
+        ("faults", {"fault": "earthquake"}, "there is no fault 'earthquake'; there are rateLimit"),
+        ("faults", {"fault": "drop", "timse": 2}, "drop has no timse; it has accepted"),
+        ("fates", {"ending": "eaten"}, "a message does not end as 'eaten'"),
+        ("inbound", {"from": TO}, "to is required"),
+        ("inbound", {"to": FROM, "from": "nobody"}, "Invalid 'To' Phone Number"),
+        ("inbound", {"to": FROM, "from": TO, "media": [{"contentType": "a", "content": "?"}]}, "base64"),
+        ("inbound", {"to": FROM, "from": TO, "media": [{}]}, "contentType"),
+        ("clock", {}, "advance"),
+        ("clock", {"advance": -1}, "forward only"),
+        ("pace", {"dreaming": 1}, "no message waits in the state 'dreaming'"),
+        ("accounts", {}, "authToken is required"),
+        ("accounts", {"authToken": "t", "sid": "AC1"}, "32 hexadecimal digits"),
+        ("accounts", {"authToken": "t", "apiKeys": {"SK1": "s"}}, "32 hexadecimal digits"),
+        ("numbers", {"number": FROM, "smsurl": "x"}, "a number has no smsurl; it has smsUrl"),
+    ],
+)
+def test_a_wrong_request_is_explained(api: Any, path: str, wanted: dict[str, Any], words: str) -> None:
+    answer = api.request("POST", f"{CONTROL}/{path}", json=wanted)
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]
+
+
+def test_paths_methods_and_types_that_are_not_there_are_explained(api: Any) -> None:
+    assert "there are , accounts" in api.request("GET", f"{CONTROL}/nothing").json()["error"]
+    assert api.request("PUT", f"{CONTROL}/faults").json() == {"error": "/_emulator/faults has GET, POST, DELETE"}
+    # What a page of another site could send without being allowed to.
+    assert "application/json" in api.request("POST", f"{CONTROL}/reset", data={"a": "b"}).json()["error"]
+    assert "object" in api.request("POST", f"{CONTROL}/reset", json=[]).json()["error"]

@@ -1,0 +1,87 @@
+"""Assertions about what happened, and what their failures say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from twilio_component.emulator import Emulator
+from twilio_component.emulator.wire import Answer
+
+TO = "+15558675310"
+
+
+def test_what_was_sent_is_found_by_any_of_its_properties(api: Any, emulator: Emulator) -> None:
+    api.send(Body="Your code is 123")
+    api.send(To="+15550000001")
+    (message,) = emulator.assert_sent(to=TO, body="code is", status="queued")
+    assert message.body == "Your code is 123"
+    assert len(emulator.assert_sent(times=2)) == 2
+    emulator.assert_sent(times=0, body="nothing like this")
+
+
+def test_a_failure_says_what_was_expected_what_came_and_what_is_nearest(api: Any, emulator: Emulator) -> None:
+    api.send(Body="Your code is 123")
+    api.send(To="+15550000001", Body="Good morning")
+    with pytest.raises(AssertionError) as caught:
+        emulator.assert_sent(to=TO, body="Your code is 124")
+    lines = str(caught.value).splitlines()
+    assert lines[:5] == [
+        "expected at least one message with to='+15558675310', body='Your code is 124'",
+        "found 0 among 2",
+        "the nearest:",
+        "    to: '+15558675310'",
+        "    body: 'Your code is 123', expected 'Your code is 124'",
+    ]
+    assert lines[5] == "the last 2 of 2:"
+    assert "body='Good morning'" in lines[7]
+
+
+def test_too_many_are_shown_and_only_the_last_of_them(api: Any, emulator: Emulator) -> None:
+    for n in range(7):
+        api.send(Body=f"text {n}")
+    with pytest.raises(AssertionError) as caught:
+        emulator.assert_sent(times=1)
+    text = str(caught.value)
+    assert text.startswith("expected exactly 1 message with anything\nfound 7 among 7\nthe last 5 of 7:")
+    assert "text 2" in text
+    assert "text 1'" not in text
+
+
+def test_where_nothing_happened_the_failure_says_just_that(emulator: Emulator) -> None:
+    with pytest.raises(AssertionError) as caught:
+        emulator.assert_sent()
+    assert str(caught.value) == "expected at least one message with anything\nfound 0 among 0"
+
+
+def test_requests_are_asserted_on_faults_included(api: Any, emulator: Emulator) -> None:
+    emulator.faults.rate_limit()
+    api.request("GET", "/nowhere")
+    api.send()
+    emulator.assert_requested(operation="messages.create", status="201", body="Body=Hello", times=1)
+    emulator.assert_requested(operation=None, path="/nowhere", fault="rate_limit", status="429")
+
+
+def test_webhooks_are_asserted_on_by_their_parameters(api_of: Any) -> None:
+    emulator = Emulator(webhooks=lambda _: Answer(204))
+    api = api_of(emulator)
+    api.send(StatusCallback="http://app.test/")
+    api.advance(5)
+    emulator.assert_webhook(kind="status", MessageStatus="delivered", status="204", times=1)
+    with pytest.raises(AssertionError, match="MessageStatus: 'delivered', expected 'undelivered'"):
+        emulator.assert_webhook(MessageStatus="undelivered")
+
+
+def test_a_property_that_does_not_exist_is_an_error_and_no_failure(api: Any, emulator: Emulator) -> None:
+    api.send()
+    with pytest.raises(ValueError, match="cannot ask for from_; one of these is possible: sid, account_sid, to"):
+        emulator.assert_sent(from_="+1")
+
+
+def test_the_journal_forgets_the_oldest_first(api_of: Any) -> None:
+    emulator = Emulator(journal_limit=2)
+    api = api_of(emulator)
+    for n in range(3):
+        api.send(Body=str(n))
+    assert [record.number for record in emulator.journal.requests] == [2, 3]

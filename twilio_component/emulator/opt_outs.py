@@ -1,0 +1,44 @@
+"""Who does not want messages from whom: STOP and START, as Twilio answers them by default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Keyword = Literal["STOP", "START", "HELP"]
+
+_KEYWORDS: dict[str, Keyword] = {
+    **dict.fromkeys(("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"), "STOP"),
+    **dict.fromkeys(("START", "YES", "UNSTOP"), "START"),
+    **dict.fromkeys(("HELP", "INFO"), "HELP"),
+}
+
+REPLIES: dict[Keyword, str] = {
+    "STOP": "You are unsubscribed and will receive no more messages from this number. Reply START to resubscribe.",
+    "START": "You are subscribed again and will receive messages from this number. Reply STOP to unsubscribe.",
+    "HELP": "Reply STOP to unsubscribe. Msg&Data Rates May Apply.",
+}
+
+
+def keyword_of(body: str) -> Keyword | None:
+    """What a text asks for; only the keyword alone counts, in any case."""
+    return _KEYWORDS.get(body.strip().upper())
+
+
+@dataclass(slots=True)
+class OptOuts:
+    """Pairs of a sender (a number, or the SID of a messaging service) and a recipient who has opted out of it."""
+
+    _pairs: set[tuple[str, str]] = field(default_factory=set)
+
+    def add(self, sender: str, recipient: str) -> None:
+        """``recipient`` wants nothing more from ``sender``."""
+        self._pairs.add((sender, recipient))
+
+    def remove(self, sender: str, recipient: str) -> None:
+        """``recipient`` wants messages from ``sender`` again."""
+        self._pairs.discard((sender, recipient))
+
+    def forbid(self, recipient: str, *senders: str | None) -> bool:
+        """Whether ``recipient`` has opted out of one of ``senders``."""
+        return any((sender, recipient) in self._pairs for sender in senders if sender)

@@ -1,0 +1,63 @@
+"""Which messages or requests something applies to: who fails, which request meets a fault."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a rule looks at: a request (with its ``operation``) or a message (without)."""
+
+    operation: str | None = None
+    to: str | None = None
+    sender: str | None = None
+    body: str | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Rule:
+    """Every condition that is given must hold; without any, the rule applies to everything.
+
+    ``operation`` is the name of a route such as ``messages.create``, ``to`` and ``sender`` are compared exactly,
+    ``body`` is looked for in the text. ``nth`` picks the n-th of those that match, ``times`` the first so many.
+    ``hits`` counts how often it applied.
+    """
+
+    operation: str | None = None
+    to: str | None = None
+    sender: str | None = None
+    body: str | None = None
+    nth: int | None = None
+    times: int | None = None
+    hits: int = 0
+    seen: int = 0
+
+    def applies_to(self, subject: Subject) -> bool:
+        """Whether it applies; counts that it was asked."""
+        if not self._matches(subject):
+            return False
+        self.seen += 1
+        if self.nth is not None and self.seen != self.nth:
+            return False
+        if self.spent:
+            return False
+        self.hits += 1
+        return True
+
+    @property
+    def spent(self) -> bool:
+        """Whether it will never apply again."""
+        if self.nth is not None and self.seen >= self.nth and self.hits:
+            return True
+        return self.times is not None and self.hits >= self.times
+
+    def _matches(self, subject: Subject) -> bool:
+        exact = (
+            (self.operation, subject.operation),
+            (self.to, subject.to),
+            (self.sender, subject.sender),
+        )
+        if any(wanted is not None and wanted != found for wanted, found in exact):
+            return False
+        return self.body is None or self.body in (subject.body or "")
