@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint types docs bench clean
+.PHONY: demo test check conformance lint types docs bench clean
 
 demo: $(READY)  ## send, fetch, list and ask raw, against the embedded emulator
 	@$(BIN)/twilio-component demo
@@ -14,6 +14,19 @@ test: $(READY)  ## the test suite
 
 check: lint types $(READY)  ## what CI runs: lint, format, types, tests with coverage, the built wheel in a clean environment
 	$(BIN)/python -m pytest -q --cov --cov-report=term
+
+# Twilio's OpenAPI description is Twilio's: it is used where it is there, and is no part of this project.
+TWILIO_OPENAPI ?= $(wildcard ../shared/reference/twilio-messaging.openapi.json)
+NODE_SUITE := build/conformance-node
+
+conformance: $(READY)  ## the emulator against the official SDKs (Node's where there is npm) and Twilio's description
+	@test -n "$(TWILIO_OPENAPI)" || echo "no description: set TWILIO_OPENAPI to hold the answers against it"
+	@if command -v npm >/dev/null; then \
+		mkdir -p $(NODE_SUITE) && cp tests/conformance/node/package.json $(NODE_SUITE)/ && \
+		npm install --prefix $(NODE_SUITE) --no-audit --no-fund --no-package-lock --silent; \
+	else echo "no npm: the Node SDK's suite is left out"; fi
+	TWILIO_OPENAPI="$(TWILIO_OPENAPI)" TWILIO_NODE_MODULES="$(CURDIR)/$(NODE_SUITE)/node_modules" \
+		$(BIN)/python -m pytest -q -rs tests/conformance
 
 lint: $(READY)
 	$(BIN)/ruff check .

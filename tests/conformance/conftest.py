@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -53,11 +56,35 @@ def emulator() -> Emulator:
     return Emulator()
 
 
+@pytest.fixture(scope="session")
+def description_module() -> Any:
+    """``description.py``: tests are no packages, so a module beside this one is loaded by its path."""
+    spec = importlib.util.spec_from_file_location("description", Path(__file__).with_name("description.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def description(description_module: Any) -> Iterator[Any]:
+    """Twilio's OpenAPI description, where ``TWILIO_OPENAPI`` names it; else None, and nothing is held against it."""
+    path = os.environ.get("TWILIO_OPENAPI")
+    found = description_module.Description(Path(path)) if path else None
+    yield found
+    if found is not None and found.is_covered:
+        assert found.departed == set(description_module.DEPARTURES), "a departure that is listed is none any more"
+
+
 @pytest.fixture
-def server(emulator: Emulator) -> Iterator[ServerInThread]:
-    """The emulator on a socket; its time moves only when a test moves it."""
+def server(emulator: Emulator, description: Any) -> Iterator[ServerInThread]:
+    """The emulator on a socket; its time moves only when a test moves it. Every answer fits the description."""
     with emulator.serve_in_thread(real_time=False) as running:
         yield running
+    if description is not None:
+        problems = [problem for record in emulator.journal.requests for problem in description.problems(record)]
+        assert problems == []
 
 
 @pytest.fixture
