@@ -1,0 +1,332 @@
+"""What the component's actions make of each fault: the error, the repetitions, the messages that exist afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from twilio_component import client
+from twilio_component.emulator import Emulator
+from twilio_component.errors import (
+    NoAnswerError,
+    NotSentError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    TwilioAPIError,
+    TwilioError,
+    UnexpectedAnswerError,
+)
+from twilio_component.host import Host
+from twilio_component.retry import Retry
+from twilio_component.testing import create_connection
+
+ACCOUNT_SID = "AC" + "0" * 31 + "1"
+TEXT = {"to": "+15558675310", "from": "+15017122661", "message": "Hello"}
+RAW_SEND = {
+    "url": f"/Accounts/{ACCOUNT_SID}/Messages.json",
+    "method": "POST",
+    "formData": [
+        {"key": "To", "value": TEXT["to"]},
+        {"key": "From", "value": TEXT["from"]},
+        {"key": "Body", "value": "x"},
+    ],
+}
+
+Arm = Callable[[Emulator], object]
+Error = type[TwilioError] | None
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault, and for each action: the error that comes of it (None: success), and how many requests were made.
+
+    ``messages`` is how many exist after a send that failed; one that succeeded leaves one.
+    """
+
+    name: str
+    arm: Arm
+    send: tuple[Error, int]
+    listing: tuple[Error, int]
+    raw: tuple[Error, int]
+    messages: int = 0
+    sockets: bool = True
+
+
+CASES = [
+    Case("429 once", lambda e: e.faults.rate_limit(), (None, 2), (None, 2), (RateLimitedError, 1)),
+    Case(
+        "429 with Retry-After, once",
+        lambda e: e.faults.rate_limit(retry_after=2),
+        (None, 2),
+        (None, 2),
+        (RateLimitedError, 1),
+    ),
+    Case(
+        "429 with a Retry-After that is too long",
+        lambda e: e.faults.rate_limit(retry_after=3600),
+        (RateLimitedError, 1),
+        (RateLimitedError, 1),
+        (RateLimitedError, 1),
+    ),
+    Case(
+        "429 for good",
+        lambda e: e.faults.rate_limit(times=None),
+        (RateLimitedError, 4),
+        (RateLimitedError, 4),
+        (RateLimitedError, 1),
+    ),
+    Case(
+        "500 before accepting",
+        lambda e: e.faults.server_error(),
+        (OutcomeUnknownError, 1),
+        (None, 2),
+        (OutcomeUnknownError, 1),
+    ),
+    Case(
+        "500 after accepting",
+        lambda e: e.faults.server_error(accepted=True),
+        (OutcomeUnknownError, 1),
+        (None, 2),
+        (OutcomeUnknownError, 1),
+        messages=1,
+    ),
+    Case(
+        "503 for good",
+        lambda e: e.faults.server_error(times=None, status=503),
+        (OutcomeUnknownError, 1),
+        (TwilioAPIError, 4),
+        (OutcomeUnknownError, 1),
+    ),
+    Case(
+        "a web page with 502",
+        lambda e: e.faults.html(accepted=True),
+        (OutcomeUnknownError, 1),
+        (None, 2),
+        (OutcomeUnknownError, 1),
+        messages=1,
+    ),
+    Case(
+        "a web page with 403",
+        lambda e: e.faults.html(status=403),
+        (TwilioAPIError, 1),
+        (TwilioAPIError, 1),
+        (TwilioAPIError, 1),
+    ),
+    Case(
+        "dropped before accepting",
+        lambda e: e.faults.drop(),
+        (OutcomeUnknownError, 1),
+        (None, 2),
+        (OutcomeUnknownError, 1),
+    ),
+    Case(
+        "dropped after accepting",
+        lambda e: e.faults.drop(accepted=True),
+        (OutcomeUnknownError, 1),
+        (None, 2),
+        (OutcomeUnknownError, 1),
+        messages=1,
+    ),
+    Case(
+        "dropped for good",
+        lambda e: e.faults.drop(times=None),
+        (OutcomeUnknownError, 1),
+        (NoAnswerError, 4),
+        (OutcomeUnknownError, 1),
+    ),
+    Case(
+        "cut off in mid-body",
+        lambda e: e.faults.cut_off(),
+        (OutcomeUnknownError, 1),
+        (None, 2),
+        (OutcomeUnknownError, 1),
+        messages=1,
+    ),
+    Case(
+        "a connection refused once",
+        lambda e: e.faults.refuse(),
+        (None, 2),
+        (None, 2),
+        (NotSentError, 1),
+        sockets=False,
+    ),
+    Case(
+        "connections refused for good",
+        lambda e: e.faults.refuse(times=None),
+        (NotSentError, 4),
+        (NotSentError, 4),
+        (NotSentError, 1),
+        sockets=False,
+    ),
+    Case(
+        "a certificate for another host",
+        lambda e: e.faults.wrong_certificate(times=None),
+        (NotSentError, 1),
+        (NotSentError, 1),
+        (NotSentError, 1),
+        sockets=False,
+    ),
+    Case(
+        "an answer that takes a minute",
+        lambda e: e.faults.slow(seconds=60),
+        (OutcomeUnknownError, 1),
+        (None, 2),
+        (OutcomeUnknownError, 1),
+        messages=1,
+        sockets=False,
+    ),
+]
+ON_SOCKETS = [case for case in CASES if case.sockets]
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Nobody waits between repetitions; how long it would have been is kept."""
+    kept: list[float] = []
+
+    async def note(seconds: float) -> None:
+        kept.append(seconds)
+
+    monkeypatch.setattr(client, "Retry", lambda: Retry(sleep=note))
+    return kept
+
+
+def outcome(action: str, inputs: dict[str, Any], arm: Arm, *, sockets: bool) -> tuple[Any, int, int]:
+    """The result or error of an action that meets a fault, the requests that came in, and the messages there are."""
+    emulator = Emulator()
+    way: AbstractContextManager[Any] = emulator.serve_in_thread(real_time=False) if sockets else nullcontext(None)
+
+    async def invoke(base_url: str) -> Any:
+        fields = {"username": ACCOUNT_SID, "password": "token", "baseUrl": base_url}
+        transport = None if sockets else emulator.transport
+        async with Host.discover(transport=transport) as host:
+            given = {**inputs, "twilioConnection": create_connection("basic", fields)}
+            try:
+                return (await host.invoke_action("twilio", action, given))["data"]
+            except TwilioError as error:
+                return error
+
+    with way as server:
+        arm(emulator)
+        result = asyncio.run(invoke(server.url if server else "https://api.twilio.com"))
+    return result, len(emulator.journal.requests), len(emulator.messages)
+
+
+def cases(chosen: list[Case]) -> list[Any]:
+    return [pytest.param(case, id=case.name) for case in chosen]
+
+
+def check(case: Case, action: str, inputs: dict[str, Any], expected: tuple[Error, int], *, sockets: bool) -> Any:
+    result, requests, messages = outcome(action, inputs, case.arm, sockets=sockets)
+    error, count = expected
+    assert (type(result) if isinstance(result, TwilioError) else None, requests) == (error, count)
+    return messages
+
+
+@pytest.mark.parametrize("case", cases(CASES))
+def test_send_sms_is_repeated_only_where_nothing_can_have_been_sent(case: Case) -> None:
+    messages = check(case, "sendSMS", TEXT, case.send, sockets=False)
+    assert messages == (case.messages if case.send[0] else 1)
+
+
+@pytest.mark.parametrize("case", cases(CASES))
+def test_list_messages_is_repeated_whenever_it_helps(case: Case) -> None:
+    assert check(case, "listMessages", {}, case.listing, sockets=False) == 0
+
+
+@pytest.mark.parametrize("case", cases(CASES))
+def test_a_raw_post_is_not_repeated_unless_asked(case: Case) -> None:
+    assert check(case, "rawRequest", RAW_SEND, case.raw, sockets=False) == case.messages
+
+
+@pytest.mark.parametrize("case", cases(ON_SOCKETS))
+def test_send_sms_does_the_same_over_a_socket(case: Case) -> None:
+    messages = check(case, "sendSMS", TEXT, case.send, sockets=True)
+    assert messages == (case.messages if case.send[0] else 1)
+
+
+@pytest.mark.parametrize("case", cases(ON_SOCKETS))
+def test_list_messages_does_the_same_over_a_socket(case: Case) -> None:
+    assert check(case, "listMessages", {}, case.listing, sockets=True) == 0
+
+
+@pytest.mark.parametrize("case", cases(ON_SOCKETS))
+def test_a_raw_post_does_the_same_over_a_socket(case: Case) -> None:
+    assert check(case, "rawRequest", RAW_SEND, case.raw, sockets=True) == case.messages
+
+
+def test_retry_after_is_waited_out(waits: list[float]) -> None:
+    outcome("sendSMS", TEXT, lambda e: e.faults.rate_limit(retry_after=2), sockets=False)
+    assert waits == [2]
+
+
+def test_a_raw_post_that_is_asked_to_retry_all_errors_may_send_twice() -> None:
+    wanted = {**RAW_SEND, "maxRetries": 1, "retryAllErrors": True, "responseType": "json"}
+    result, requests, messages = outcome("rawRequest", wanted, lambda e: e.faults.drop(accepted=True), sockets=False)
+    assert (result["status"], requests, messages) == ("queued", 2, 2)
+
+
+def test_a_server_that_refuses_connections_is_found_again_by_a_retry() -> None:
+    async def scenario() -> int:
+        emulator = Emulator()
+        async with emulator.serve() as server, Host.discover() as host:
+            fields = {"username": ACCOUNT_SID, "password": "token", "baseUrl": server.url}
+            given = {**TEXT, "twilioConnection": create_connection("basic", fields)}
+            emulator.faults.refuse(seconds=0.05)
+            with pytest.raises(NotSentError):
+                await host.invoke_action("twilio", "sendSMS", given)
+            await asyncio.sleep(0.1)
+            await host.invoke_action("twilio", "sendSMS", given)
+            return len(emulator.messages)
+
+    assert asyncio.run(scenario()) == 1
+
+
+def test_a_list_that_lags_does_not_show_what_was_just_sent() -> None:
+    async def scenario() -> tuple[list[Any], list[Any]]:
+        emulator = Emulator()
+        connection = create_connection("basic", {"username": ACCOUNT_SID, "password": "token"})
+        async with Host.discover(transport=emulator.transport) as host:
+            emulator.faults.lag_lists(30)
+            await host.invoke_action("twilio", "sendSMS", {**TEXT, "twilioConnection": connection})
+            early = await host.invoke_action("twilio", "listMessages", {"twilioConnection": connection})
+            await emulator.clock.advance(31)
+            late = await host.invoke_action("twilio", "listMessages", {"twilioConnection": connection})
+        return early["data"], late["data"]
+
+    early, late = asyncio.run(scenario())
+    assert (len(early), len(late)) == (0, 1)
+
+
+@pytest.mark.parametrize(("shift", "bodies"), [(0, "43210"), (1, "43322110"), (-1, "431")])
+def test_pages_that_shift_show_in_the_list_as_they_would_with_twilio(shift: int, bodies: str) -> None:
+    async def scenario() -> str:
+        emulator = Emulator()
+        connection = create_connection("basic", {"username": ACCOUNT_SID, "password": "token"})
+        async with Host.discover(transport=emulator.transport) as host:
+            for n in range(5):
+                await host.invoke_action(
+                    "twilio", "sendSMS", {**TEXT, "message": str(n), "twilioConnection": connection}
+                )
+            emulator.faults.shift_pages(shift)
+            listed = await host.invoke_action("twilio", "listMessages", {"pageSize": 2, "twilioConnection": connection})
+        return "".join(message["body"] for message in listed["data"])
+
+    assert asyncio.run(scenario()) == bodies
+
+
+def test_a_web_page_in_place_of_a_list_is_not_taken_for_one() -> None:
+    result, requests, _ = outcome("listMessages", {}, lambda e: e.faults.html(status=200), sockets=False)
+    assert (type(result), requests) == (UnexpectedAnswerError, 1)
+
+
+def test_a_web_page_in_place_of_a_sent_message_leaves_the_outcome_unknown() -> None:
+    result, requests, messages = outcome(
+        "sendSMS", TEXT, lambda e: e.faults.html(status=200, accepted=True), sockets=False
+    )
+    assert (type(result), requests, messages) == (OutcomeUnknownError, 1, 1)
