@@ -10,19 +10,18 @@ from typing import Any
 
 import pytest
 
-from twilio_component import client
 from twilio_component.emulator import Emulator
 from twilio_component.errors import (
     NoAnswerError,
     NotSentError,
     OutcomeUnknownError,
+    PermissionDeniedError,
     RateLimitedError,
     TwilioAPIError,
     TwilioError,
     UnexpectedAnswerError,
 )
 from twilio_component.host import Host
-from twilio_component.retry import Retry
 from twilio_component.testing import create_connection
 
 ACCOUNT_SID = "AC" + "0" * 31 + "1"
@@ -113,9 +112,9 @@ CASES = [
     Case(
         "a web page with 403",
         lambda e: e.faults.html(status=403),
-        (TwilioAPIError, 1),
-        (TwilioAPIError, 1),
-        (TwilioAPIError, 1),
+        (PermissionDeniedError, 1),
+        (PermissionDeniedError, 1),
+        (PermissionDeniedError, 1),
     ),
     Case(
         "dropped before accepting",
@@ -184,28 +183,28 @@ CASES = [
 ON_SOCKETS = [case for case in CASES if case.sockets]
 
 
-@pytest.fixture(autouse=True)
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Nobody waits between repetitions; how long it would have been is kept."""
-    kept: list[float] = []
+@dataclass
+class Outcome:
+    """The result or error of an action that met a fault, what came in, what exists, and how long was waited."""
 
-    async def note(seconds: float) -> None:
-        kept.append(seconds)
-
-    monkeypatch.setattr(client, "Retry", lambda: Retry(sleep=note))
-    return kept
+    result: Any
+    requests: int
+    messages: int
+    waits: list[float]
 
 
-def outcome(action: str, inputs: dict[str, Any], arm: Arm, *, sockets: bool) -> tuple[Any, int, int]:
-    """The result or error of an action that meets a fault, the requests that came in, and the messages there are."""
+def outcome(action: str, inputs: dict[str, Any], arm: Arm, *, sockets: bool = False) -> Outcome:
     emulator = Emulator()
+    waits: list[float] = []
     way: AbstractContextManager[Any] = emulator.serve_in_thread(real_time=False) if sockets else nullcontext(None)
+
+    async def no_wait(seconds: float) -> None:
+        waits.append(seconds)
 
     async def invoke(base_url: str) -> Any:
         fields = {"username": ACCOUNT_SID, "password": "token", "baseUrl": base_url}
-        transport = None if sockets else emulator.transport
-        async with Host.discover(transport=transport) as host:
-            given = {**inputs, "twilioConnection": create_connection("basic", fields)}
+        given = {**inputs, "twilioConnection": create_connection("basic", fields)}
+        async with Host.discover(transport=None if sockets else emulator.transport, sleep=no_wait) as host:
             try:
                 return (await host.invoke_action("twilio", action, given))["data"]
             except TwilioError as error:
@@ -214,18 +213,19 @@ def outcome(action: str, inputs: dict[str, Any], arm: Arm, *, sockets: bool) -> 
     with way as server:
         arm(emulator)
         result = asyncio.run(invoke(server.url if server else "https://api.twilio.com"))
-    return result, len(emulator.journal.requests), len(emulator.messages)
+    return Outcome(result, len(emulator.journal.requests), len(emulator.messages), waits)
 
 
 def cases(chosen: list[Case]) -> list[Any]:
     return [pytest.param(case, id=case.name) for case in chosen]
 
 
-def check(case: Case, action: str, inputs: dict[str, Any], expected: tuple[Error, int], *, sockets: bool) -> Any:
-    result, requests, messages = outcome(action, inputs, case.arm, sockets=sockets)
-    error, count = expected
-    assert (type(result) if isinstance(result, TwilioError) else None, requests) == (error, count)
-    return messages
+def check(case: Case, action: str, inputs: dict[str, Any], expected: tuple[Error, int], *, sockets: bool) -> int:
+    """The number of messages that exist, after error and number of requests were found to be as expected."""
+    came = outcome(action, inputs, case.arm, sockets=sockets)
+    error = type(came.result) if isinstance(came.result, TwilioError) else None
+    assert (error, came.requests) == expected
+    return came.messages
 
 
 @pytest.mark.parametrize("case", cases(CASES))
@@ -260,21 +260,23 @@ def test_a_raw_post_does_the_same_over_a_socket(case: Case) -> None:
     assert check(case, "rawRequest", RAW_SEND, case.raw, sockets=True) == case.messages
 
 
-def test_retry_after_is_waited_out(waits: list[float]) -> None:
-    outcome("sendSMS", TEXT, lambda e: e.faults.rate_limit(retry_after=2), sockets=False)
-    assert waits == [2]
+def test_retry_after_is_waited_out() -> None:
+    assert outcome("sendSMS", TEXT, lambda e: e.faults.rate_limit(retry_after=2)).waits == [2]
 
 
 def test_a_raw_post_that_is_asked_to_retry_all_errors_may_send_twice() -> None:
     wanted = {**RAW_SEND, "maxRetries": 1, "retryAllErrors": True, "responseType": "json"}
-    result, requests, messages = outcome("rawRequest", wanted, lambda e: e.faults.drop(accepted=True), sockets=False)
-    assert (result["status"], requests, messages) == ("queued", 2, 2)
+    came = outcome("rawRequest", wanted, lambda e: e.faults.drop(accepted=True))
+    assert (came.result["status"], came.requests, came.messages) == ("queued", 2, 2)
 
 
 def test_a_server_that_refuses_connections_is_found_again_by_a_retry() -> None:
+    async def no_wait(_: float) -> None:
+        pass
+
     async def scenario() -> int:
         emulator = Emulator()
-        async with emulator.serve() as server, Host.discover() as host:
+        async with emulator.serve() as server, Host.discover(sleep=no_wait) as host:
             fields = {"username": ACCOUNT_SID, "password": "token", "baseUrl": server.url}
             given = {**TEXT, "twilioConnection": create_connection("basic", fields)}
             emulator.faults.refuse(seconds=0.05)
@@ -303,7 +305,7 @@ def test_a_list_that_lags_does_not_show_what_was_just_sent() -> None:
     assert (len(early), len(late)) == (0, 1)
 
 
-@pytest.mark.parametrize(("shift", "bodies"), [(0, "43210"), (1, "43322110"), (-1, "431")])
+@pytest.mark.parametrize(("shift", "bodies"), [(0, "43210"), (1, "43322110"), (-1, "4310")])
 def test_pages_that_shift_show_in_the_list_as_they_would_with_twilio(shift: int, bodies: str) -> None:
     async def scenario() -> str:
         emulator = Emulator()
@@ -321,12 +323,10 @@ def test_pages_that_shift_show_in_the_list_as_they_would_with_twilio(shift: int,
 
 
 def test_a_web_page_in_place_of_a_list_is_not_taken_for_one() -> None:
-    result, requests, _ = outcome("listMessages", {}, lambda e: e.faults.html(status=200), sockets=False)
-    assert (type(result), requests) == (UnexpectedAnswerError, 1)
+    came = outcome("listMessages", {}, lambda e: e.faults.html(status=200))
+    assert (type(came.result), came.requests) == (UnexpectedAnswerError, 1)
 
 
 def test_a_web_page_in_place_of_a_sent_message_leaves_the_outcome_unknown() -> None:
-    result, requests, messages = outcome(
-        "sendSMS", TEXT, lambda e: e.faults.html(status=200, accepted=True), sockets=False
-    )
-    assert (type(result), requests, messages) == (OutcomeUnknownError, 1, 1)
+    came = outcome("sendSMS", TEXT, lambda e: e.faults.html(status=200, accepted=True))
+    assert (type(came.result), came.requests, came.messages) == (OutcomeUnknownError, 1, 1)
