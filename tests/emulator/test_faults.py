@@ -220,6 +220,14 @@ def test_on_a_socket_connections_are_refused_for_a_time_and_then_accepted_again(
                 time.sleep(0.02)
 
 
+def test_whoever_asks_over_http_for_connections_to_be_refused_still_gets_an_answer() -> None:
+    with served() as (_, _, client):
+        answer = client.post("/_emulator/faults", json={"fault": "refuse", "seconds": 60})
+        assert answer.status_code == 204
+        with pytest.raises(httpx.ConnectError):
+            client.get(PATH)
+
+
 def test_the_server_itself_can_be_told_to_refuse() -> None:
     async def scenario() -> None:
         emulator = Emulator()

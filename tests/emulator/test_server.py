@@ -14,6 +14,8 @@ import httpx
 import pytest
 
 from twilio_component.emulator import Emulator
+from twilio_component.emulator import server as server_module
+from twilio_component.emulator.limits import NOT_EMULATED
 
 ACCOUNT_SID = "AC" + "a" * 32
 PATH = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json"
@@ -112,3 +114,19 @@ def test_run_serves_until_it_is_interrupted_and_says_what_it_does_not_do() -> No
     assert first.startswith("Twilio emulator at http://127.0.0.1:")
     assert "It does not emulate:" in rest
     assert "Traceback" not in rest
+
+
+def test_run_ends_at_the_first_signal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def greet_and_interrupt(url: str) -> str:
+        signal.raise_signal(signal.SIGTERM)
+        return f"at {url}"
+
+    monkeypatch.setattr(server_module, "_greeting", greet_and_interrupt)
+    server_module.run(port=0)
+    assert capsys.readouterr().err.startswith("at http://127.0.0.1:")
+
+
+def test_the_greeting_names_the_control_api_and_every_limit() -> None:
+    greeting = server_module._greeting("http://127.0.0.1:8010")
+    assert "http://127.0.0.1:8010/_emulator" in greeting
+    assert all(sentence in greeting for sentence in NOT_EMULATED)

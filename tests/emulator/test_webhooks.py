@@ -112,6 +112,12 @@ def test_a_canceled_message_is_called_back(api: Any, application: Application) -
     assert application.statuses() == ["canceled"]
 
 
+def test_a_channel_is_named_in_the_callback(api: Any, application: Application) -> None:
+    api.send(To=f"whatsapp:{TO}", From=f"whatsapp:{FROM}", StatusCallback=URL)
+    api.advance(10)
+    assert dict(application.letters[0].form)["ChannelPrefix"] == "whatsapp"
+
+
 def test_nothing_goes_out_without_a_callback_url(api: Any, application: Application) -> None:
     api.send()
     api.send(From="", MessagingServiceSid="MG" + "1" * 32)
@@ -295,6 +301,23 @@ def test_a_service_answers_for_its_numbers_unless_they_answer_themselves(
     api.receive("Hi")
     assert [letter.url for letter in application.letters] == ["http://app.test/service", "http://app.test/number"]
     assert dict(application.letters[0].form)["MessagingServiceSid"] == service.sid
+
+
+def test_an_application_may_reply_to_someone_else_from_another_number_with_media_alone(api_of: Any) -> None:
+    reply = '<Message to="+15550000001" from="ACME"><Media>https://example.com/a.gif</Media></Message>'
+    emulator = Emulator(webhooks=Application(twiml(reply)))
+    emulator.add_number(FROM, sms_url="http://app.test/sms")
+    api_of(emulator).receive("Hi")
+    sent = emulator.messages[-1]
+    assert (sent.to, sent.sender, sent.body, len(sent.media)) == ("+15550000001", "ACME", "", 1)
+
+
+def test_a_service_without_a_url_leaves_the_answer_to_the_number(
+    api: Any, emulator: Emulator, application: Application
+) -> None:
+    emulator.add_service("S", [emulator.add_number(FROM, sms_url="http://app.test/number")])
+    api.receive("Hi")
+    assert [letter.url for letter in application.letters] == ["http://app.test/number"]
 
 
 def test_stop_makes_the_next_send_answer_21610_and_start_undoes_it(

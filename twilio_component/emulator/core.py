@@ -68,7 +68,7 @@ class Emulator:
 
     async def handle(self, request: Request) -> Answer:
         """Answer one request: of Twilio's API, or of the emulator's own under ``/_emulator``."""
-        if request.path.startswith(control.PREFIX):
+        if request.path == control.PREFIX or request.path.startswith(f"{control.PREFIX}/"):
             return await control.respond(self, request)
         matched = match(request)
         operation = matched.route.name if matched.route else None

@@ -10,10 +10,12 @@ NOT_EMULATED = (
     "products other than messaging (calls, verify, video, ...): such paths answer 501 with a sentence that says so",
     "XML answers: paths need their .json",
     "prices, carriers, number lookup, content filtering: price stays null, and messages fail only as you tell them to",
-    "smart encoding, link shortening, risk checks and message intents: accepted, and without effect",
+    "smart encoding, link shortening, risk checks, message intents, TwiML applications: accepted, and without effect",
     "rate limits and the length of a sender's queue: only as faults that you switch on",
-    "buying and porting numbers, regulatory bundles, A2P 10DLC registration",
+    "regulatory bundles, A2P 10DLC registration, approval of templates; buying a number always succeeds",
     "the sizes and types of media files: URLs are never fetched",
+    "the action attribute of TwiML's Message, voice TwiML, and webhooks as JSON",
+    "records older than 400 days: they stay",
 )
 
 _RESOURCE = re.compile(r"/2010-04-01/Accounts/[^/]+/([A-Za-z]+)")

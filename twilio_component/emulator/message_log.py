@@ -52,8 +52,3 @@ class MessageLog:
             message = self._slots[position]
             if message is not None:
                 yield position, message
-
-    def clear(self) -> None:
-        """Forget every message."""
-        self._slots.clear()
-        self._positions.clear()

@@ -109,7 +109,8 @@ class Server:
 
         def refuse() -> None:
             self._refuse(seconds)
-            closed.set()
+            # Sockets are closed in the loop's next round, which this follows.
+            self._loop.call_soon(closed.set)
 
         self._loop.call_soon_threadsafe(refuse)
         closed.wait()
@@ -194,6 +195,7 @@ def _greeting(url: str) -> str:
     lines = [
         f"Twilio emulator at {url} (Ctrl-C ends it)",
         "Any Account SID or API key with any secret works; nothing is sent to anyone, and nothing is kept.",
+        f"Direct it over {url}/_emulator: time, failures, faults, inbound messages, and what happened",
         "It does not emulate:",
         *(f"  - {sentence}" for sentence in NOT_EMULATED),
     ]

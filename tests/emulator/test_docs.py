@@ -1,0 +1,70 @@
+"""The page about the emulator is true: its examples run, and nothing is missing from it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from twilio_component.emulator import Emulator
+from twilio_component.emulator.control import _HANDLERS
+from twilio_component.emulator.faults import Faults
+from twilio_component.emulator.limits import NOT_EMULATED
+from twilio_component.emulator.magic_numbers import _RECIPIENTS, _SENDERS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
+
+
+def examples(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def test_the_python_examples_are_tests_that_pass(tmp_path: Path) -> None:
+    blocks = examples("python")
+    (tmp_path / "test_examples.py").write_text("\n\n".join(blocks))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+    assert f"{sum(block.count('def test_') for block in blocks)} passed" in run.stdout
+
+
+def test_the_shell_examples_run() -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("without curl")
+    emulator = Emulator()
+    with emulator.serve_in_thread() as server:
+        for block in examples("bash"):
+            script = block.replace("http://127.0.0.1:8010", server.url)
+            shown = subprocess.run(["bash", "-e", "-c", script], capture_output=True, text=True, check=True).stdout
+            assert '"to":"+15558675310"' in shown
+    emulator.assert_sent(to="+15558675310", status="delivered", times=2)
+
+
+def test_the_node_example_runs() -> None:
+    modules = os.environ.get("TWILIO_NODE_MODULES", "")
+    if shutil.which("node") is None or not Path(modules, "twilio").is_dir():
+        pytest.skip("without Node, or without its SDK: `make conformance` installs it where there is npm")
+    with Emulator().serve_in_thread() as server:
+        (example,) = examples("javascript")
+        program = example.replace("http://127.0.0.1:8010", server.url)
+        environment = {**os.environ, "NODE_PATH": modules}
+        shown = subprocess.run(["node", "-e", program], env=environment, capture_output=True, text=True, check=True)
+    assert shown.stdout == "queued\n"
+
+
+@pytest.mark.parametrize("path", _HANDLERS)
+def test_every_path_of_the_control_api_is_documented(path: str) -> None:
+    assert re.search(rf"`(GET|POST) /_emulator{f'/{path}' if path else ''}`", PAGE)
+
+
+def test_every_fault_every_limit_and_every_magic_number_is_documented() -> None:
+    faults = [name for name, value in vars(Faults).items() if callable(value) and not name.startswith("_")]
+    undocumented = [name for name in faults if f"{name}(" not in PAGE and name != "strike"]
+    assert undocumented == []
+    assert [sentence for sentence in NOT_EMULATED if f"- {sentence}\n" not in PAGE] == []
+    assert [number for number, code in (_SENDERS | _RECIPIENTS).items() if f"{number} | {code}" not in PAGE] == []
