@@ -135,7 +135,7 @@ def _translated(error: Exception, request: httpx.Request, *, written: bool) -> h
         kind = httpx.UnsupportedProtocol
     elif isinstance(error, (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)):
         kind = httpx.ProxyError
-    elif isinstance(error, ValueError):
+    elif isinstance(error, ValueError) and not isinstance(error, OSError):  # a certificate error is both
         kind = httpx.LocalProtocolError
     elif not written:
         kind = httpx.ConnectTimeout if isinstance(error, TimeoutError) else httpx.ConnectError
@@ -152,4 +152,7 @@ def _words(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         reason = getattr(error.certificate_error, "verify_message", error.certificate_error)
         return f"the certificate is not valid: {reason}"
+    if isinstance(error, aiohttp.ClientResponseError):
+        # Its text quotes what the server sent; the first line says what is wrong with it.
+        return error.message.partition("\n")[0].rstrip(":")
     return str(error) or type(error).__name__

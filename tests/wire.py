@@ -1,0 +1,66 @@
+"""A server on a loopback socket that does what it is told, for tests of what happens when Twilio does not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+# Reacts to the n-th request (from 1) of a server; the connection is closed when it returns False.
+Reaction = Callable[[asyncio.StreamWriter, int], Awaitable[bool]]
+
+
+@dataclass
+class Wire:
+    """A server on a loopback socket that counts what it reads; its reaction is free to misbehave."""
+
+    reaction: Reaction
+    requests: list[bytes] = field(default_factory=list)
+    connections: int = 0
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while head := await _head(reader):
+                length = next(
+                    (int(line[15:]) for line in head.lower().split(b"\r\n") if line[:15] == b"content-length:"), 0
+                )
+                self.requests.append(head + await reader.readexactly(length))
+                if not await self.reaction(writer, len(self.requests)):
+                    break
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+
+async def _head(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return b""
+
+
+def answer(status: str, body: bytes, *headers: str) -> bytes:
+    """An HTTP answer as bytes."""
+    lines = [f"HTTP/1.1 {status}", "Content-Type: application/json", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+@asynccontextmanager
+async def wire(reaction: Reaction) -> AsyncIterator[Wire]:
+    """The server, open."""
+    served = Wire(reaction)
+    server = await asyncio.start_server(served.handle, "127.0.0.1", 0)
+    served.port = server.sockets[0].getsockname()[1]
+    try:
+        yield served
+    finally:
+        server.close()
+        await server.wait_closed()
