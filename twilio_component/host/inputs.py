@@ -183,8 +183,8 @@ def convert(value: Any, schema: JsonSchema) -> Any:
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if kind == "boolean" and isinstance(value, str):
         return _BOOLEANS.get(value.strip().lower(), value)
-    conversions = {"array": _list, "object": _object, "integer": _number, "number": _number}
-    return conversions[kind](value, schema) if kind in conversions else value
+    conversion = _CONVERSIONS.get(kind) if isinstance(kind, str) else None
+    return conversion(value, schema) if conversion else value
 
 
 def _number(value: Any, schema: JsonSchema) -> Any:
@@ -216,6 +216,9 @@ def _object(value: Any, schema: JsonSchema) -> Any:
         return value
     properties = schema.get("properties", {})
     return {key: convert(item, properties[key]) if key in properties else item for key, item in value.items()}
+
+
+_CONVERSIONS = {"array": _list, "object": _object, "integer": _number, "number": _number}
 
 
 def _json(value: Any, opening: str) -> Any:
