@@ -110,3 +110,26 @@ def test_a_running_clock_can_still_be_advanced() -> None:
         return seen[0]
 
     assert asyncio.run(scenario()) == pytest.approx(START.timestamp() + 3600, abs=1)
+
+
+def test_an_event_that_fails_is_logged_and_time_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        finished = asyncio.Event()
+
+        async def fail() -> None:
+            raise LookupError("nothing here")
+
+        running = asyncio.create_task(clock.run())
+        await asyncio.sleep(0)
+        clock.schedule(0, fail)
+        clock.schedule(0.01, finished.set)
+        await asyncio.wait_for(finished.wait(), 5)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(scenario())
+    (record,) = caplog.records
+    assert record.message == "an event of the emulator failed"
+    assert record.exc_info is not None
+    assert record.exc_info[0] is LookupError

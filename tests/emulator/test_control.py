@@ -123,7 +123,7 @@ def test_accounts_numbers_pace_and_a_fresh_start(api: Any, emulator: Emulator) -
         ("faults", {"fault": "drop", "timse": 2}, "drop has no timse; it has accepted"),
         ("fates", {"ending": "eaten"}, "a message does not end as 'eaten'"),
         ("inbound", {"from": TO}, "to is required"),
-        ("inbound", {"to": FROM, "from": "nobody"}, "Invalid 'To' Phone Number"),
+        ("inbound", {"to": FROM, "from": "+0"}, "The 'From' number +0 is not a valid phone number"),
         ("inbound", {"to": FROM, "from": TO, "media": [{"contentType": "a", "content": "?"}]}, "base64"),
         ("inbound", {"to": FROM, "from": TO, "media": [{}]}, "contentType"),
         ("clock", {}, "advance"),

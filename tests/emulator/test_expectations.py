@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from twilio_component.emulator import Emulator
+from twilio_component.emulator import Emulator, journal
 from twilio_component.emulator.wire import Answer
 
 TO = "+15558675310"
@@ -85,3 +85,15 @@ def test_the_journal_forgets_the_oldest_first(api_of: Any) -> None:
     for n in range(3):
         api.send(Body=str(n))
     assert [record.number for record in emulator.journal.requests] == [2, 3]
+
+
+def test_the_journal_keeps_no_more_than_fits_and_always_the_last(
+    api: Any, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "LARGEST_BYTES", 2000)
+    for n in range(3):
+        api.send(Body=str(n))
+    assert len(emulator.journal.requests) == 2
+    api.listed()
+    api.send(Body="x" * 1600)
+    assert [record.operation for record in emulator.journal.requests] == ["messages.create"]

@@ -207,6 +207,7 @@ def test_on_a_socket_a_slow_answer_may_be_empty() -> None:
 def test_on_a_socket_connections_are_refused_for_a_time_and_then_accepted_again() -> None:
     with served() as (emulator, server, client):
         assert client.get(PATH).status_code == 200
+        emulator.faults.refuse(seconds=0.01)
         emulator.faults.refuse(seconds=0.15)
         with pytest.raises(httpx.ConnectError, match="refused"):
             client.get(PATH)

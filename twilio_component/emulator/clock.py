@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import logging
 import math
 import time
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     Event = Callable[[], Awaitable[None] | None]
+
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -112,7 +116,13 @@ class Clock:
             if outcome is not None:
                 task = asyncio.ensure_future(_finish(outcome))
                 self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            # Nobody awaits it, and time has to go on.
+            _LOGGER.error("an event of the emulator failed", exc_info=task.exception())
 
     async def _finish_tasks(self) -> None:
         for task in self._tasks:

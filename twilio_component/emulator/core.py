@@ -78,7 +78,7 @@ class Emulator:
         record = RequestRecord(
             self.journal.next_number(), self.clock.now(), operation, request, answer, fault.name if fault else None
         )
-        self.journal.requests.append(record)
+        self.journal.add_request(record)
         return answer
 
     @property
@@ -108,7 +108,7 @@ class Emulator:
             sid=new_sid("MM" if files else "SM"),
             account_sid=owner.sid,
             to=addresses.sender(to),
-            sender=addresses.recipient(sender),
+            sender=addresses.sender(sender),
             body=body,
             status="received",
             created=now,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from twilio_component.emulator.wire import Answer, Request
 
 DEFAULT_LIMIT = 10_000
+LARGEST_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,11 @@ class RequestRecord:
     request: Request
     answer: Answer
     fault: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of both bodies."""
+        return len(self.request.body) + len(self.answer.body)
 
     def representation(self) -> dict[str, Any]:
         """For JSON. Credentials are left out."""
@@ -79,21 +85,35 @@ class WebhookRecord:
 
 
 class Journal:
-    """The newest ``limit`` requests and webhooks, oldest first; both share one numbering."""
+    """The newest requests and webhooks, oldest first; both share one numbering.
+
+    Of each at most ``limit`` are kept, and together no more than ``LARGEST_BYTES`` of bodies, so that a server that
+    runs for days does not fill the memory.
+    """
 
     def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
-        self.requests: deque[RequestRecord] = deque(maxlen=limit)
+        self.requests: deque[RequestRecord] = deque()
         self.webhooks: deque[WebhookRecord] = deque(maxlen=limit)
+        self._limit = limit
+        self._bytes = 0
         self._numbers: Iterator[int] = itertools.count(1)
 
     def next_number(self) -> int:
         """The number of the next record."""
         return next(self._numbers)
 
+    def add_request(self, record: RequestRecord) -> None:
+        """Keep a request, and forget the oldest ones that there is no room for."""
+        self.requests.append(record)
+        self._bytes += record.size
+        while len(self.requests) > self._limit or (self._bytes > LARGEST_BYTES and len(self.requests) > 1):
+            self._bytes -= self.requests.popleft().size
+
     def clear(self) -> None:
         """Forget everything; the numbering goes on."""
         self.requests.clear()
         self.webhooks.clear()
+        self._bytes = 0
 
 
 def _answer(answer: Answer) -> dict[str, Any]:

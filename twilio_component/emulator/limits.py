@@ -15,6 +15,7 @@ NOT_EMULATED = (
     "regulatory bundles, A2P 10DLC registration, approval of templates; buying a number always succeeds",
     "the sizes and types of media files: URLs are never fetched",
     "the action attribute of TwiML's Message, voice TwiML, and webhooks as JSON",
+    "WhatsApp's session window: a message outside it fails only as you tell it to (63016)",
     "records older than 400 days: they stay",
 )
 

@@ -53,6 +53,7 @@ class Server:
         self._guard = Guard([*allowed_hosts, host])
         self._real_time = real_time
         self._tasks: set[asyncio.Task[None]] = set()
+        self._reopening: asyncio.Task[None] | None = None
         self._busy: set[web.RequestHandler] = set()
 
     @property
@@ -95,10 +96,11 @@ class Server:
     async def _listen(self, port: int) -> asyncio.Server:
         return await self._loop.create_server(self._connections, self._host, port, reuse_address=True)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _refuse_from_any_thread(self, seconds: float) -> None:
         """Refuse connections from the moment this returns."""
@@ -123,7 +125,9 @@ class Server:
                 connection.close()
             else:
                 connection.force_close()
-        self._start(self._listen_again(seconds))
+        if self._reopening is not None:
+            self._reopening.cancel()
+        self._reopening = self._start(self._listen_again(seconds))
 
     async def _listen_again(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -222,8 +226,7 @@ async def _after_mishap(request: web.BaseRequest, answer: Answer, mishap: Mishap
     if mishap.kind == "cut":
         await response.prepare(request)
         await response.write(answer.body[: int(len(answer.body) * mishap.share)])
-    if request.transport is not None:
-        request.transport.close()
+    request.protocol.force_close()
     return response
 
 
