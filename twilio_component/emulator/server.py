@@ -121,9 +121,7 @@ class Server:
         self._listener.close()
         for connection in self._connections.connections:
             # Whoever is being answered (perhaps the request that asked for this) still gets the answer.
-            if connection in self._busy:
-                connection.close()
-            else:
+            if connection not in self._busy:
                 connection.force_close()
         if self._reopening is not None:
             self._reopening.cancel()
@@ -149,9 +147,13 @@ class Server:
         base_url = f"{request.scheme}://{headers['host']}"
         received = Request(request.method, path, query, headers, await request.read(), base_url)
         answer = await self._emulator.handle(received)
-        if answer.mishap is None:
-            return _response(answer)
-        return await _after_mishap(request, answer, answer.mishap)
+        if answer.mishap is not None:
+            return await _after_mishap(request, answer, answer.mishap)
+        response = _response(answer)
+        if not self._listener.is_serving():
+            # Its client shall notice that connections are refused, and not go on with this one.
+            response.force_close()
+        return response
 
 
 class ServerInThread:
