@@ -9,10 +9,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Unpack
 
 from twilio_component.emulator.refusals import Refusal
-from twilio_component.emulator.rule import Rule, Subject
+from twilio_component.emulator.rule import MessageConditions, RequestConditions, Rule, Subject
 from twilio_component.emulator.wire import Answer, Mishap
 
 _HTML = b"<!DOCTYPE html><html><head><title>Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
@@ -53,13 +53,20 @@ class Faults:
         """The faults that can still strike."""
         return [fault for fault in self._active if not fault.rule.spent]
 
-    def rate_limit(self, times: int | None = 1, *, retry_after: float | None = None, **conditions: Any) -> Fault:
+    def rate_limit(
+        self, times: int | None = 1, *, retry_after: float | None = None, **conditions: Unpack[RequestConditions]
+    ) -> Fault:
         """Answer 429 (code 20429), with ``Retry-After`` where it is given; nothing takes effect."""
         headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
         return self._add("rate_limit", times, conditions, answer=Refusal(20429, headers=headers).answer())
 
     def server_error(
-        self, times: int | None = 1, *, status: int = 500, accepted: bool = False, **conditions: Any
+        self,
+        times: int | None = 1,
+        *,
+        status: int = 500,
+        accepted: bool = False,
+        **conditions: Unpack[RequestConditions],
     ) -> Fault:
         """Answer 500 (code 20500) or 503, before or after the request took effect."""
         if status not in (500, 503):
@@ -67,27 +74,38 @@ class Faults:
         refusal = Refusal(20500 if status == 500 else 20503)  # noqa: PLR2004 - HTTP
         return self._add("server_error", times, conditions, accepted=accepted, answer=refusal.answer())
 
-    def html(self, times: int | None = 1, *, status: int = 502, accepted: bool = False, **conditions: Any) -> Fault:
+    def html(
+        self,
+        times: int | None = 1,
+        *,
+        status: int = 502,
+        accepted: bool = False,
+        **conditions: Unpack[RequestConditions],
+    ) -> Fault:
         """Answer with a web page, as a proxy does."""
         answer = Answer(status, _HTML, {"Content-Type": "text/html; charset=utf-8"})
         return self._add("html", times, conditions, accepted=accepted, answer=answer)
 
-    def refuse(self, times: int | None = 1, *, seconds: float = 1.0, **conditions: Any) -> Fault | None:
+    def refuse(
+        self, times: int | None = 1, *, seconds: float = 1.0, **conditions: Unpack[RequestConditions]
+    ) -> Fault | None:
         """Refuse connections: in process the next ``times`` requests; as a server every one for ``seconds``."""
         if self.on_refusal is not None:
             self.on_refusal(seconds)
             return None
         return self._add("refuse", times, conditions, mishap=Mishap("refused"))
 
-    def drop(self, times: int | None = 1, *, accepted: bool = False, **conditions: Any) -> Fault:
+    def drop(self, times: int | None = 1, *, accepted: bool = False, **conditions: Unpack[RequestConditions]) -> Fault:
         """Close the connection without an answer, before or after the request took effect."""
         return self._add("drop", times, conditions, accepted=accepted, mishap=Mishap("dropped"))
 
-    def cut_off(self, times: int | None = 1, *, share: float = 0.5, **conditions: Any) -> Fault:
+    def cut_off(self, times: int | None = 1, *, share: float = 0.5, **conditions: Unpack[RequestConditions]) -> Fault:
         """Close the connection after a ``share`` of the answer's body; the request has taken effect."""
         return self._add("cut_off", times, conditions, accepted=True, mishap=Mishap("cut", share=share))
 
-    def slow(self, times: int | None = 1, *, seconds: float = 60.0, pieces: int = 1, **conditions: Any) -> Fault:
+    def slow(
+        self, times: int | None = 1, *, seconds: float = 60.0, pieces: int = 1, **conditions: Unpack[RequestConditions]
+    ) -> Fault:
         """Take ``seconds`` to answer, in ``pieces`` that come one by one; the request has taken effect.
 
         In process nobody waits: the clock is moved, and a read timeout that is shorter than the wait for a piece
@@ -96,7 +114,7 @@ class Faults:
         mishap = Mishap("slow", seconds=seconds, pieces=pieces)
         return self._add("slow", times, conditions, accepted=True, mishap=mishap)
 
-    def wrong_certificate(self, times: int | None = 1, **conditions: Any) -> Fault:
+    def wrong_certificate(self, times: int | None = 1, **conditions: Unpack[RequestConditions]) -> Fault:
         """In process: fail as a connection whose certificate is for another host.
 
         A server has a URL of its own for that, ``server.wrong_certificate_url``.
@@ -114,12 +132,12 @@ class Faults:
         """
         self.page_shift = records
 
-    def double_callbacks(self, times: int | None = 1, **conditions: Any) -> Rule:
+    def double_callbacks(self, times: int | None = 1, **conditions: Unpack[MessageConditions]) -> Rule:
         """Send status callbacks twice, as Twilio sometimes does; the conditions are those of a message."""
         self.doubled_callbacks.append(Rule(times=times, **conditions))
         return self.doubled_callbacks[-1]
 
-    def swap_callbacks(self, times: int | None = 1, **conditions: Any) -> Rule:
+    def swap_callbacks(self, times: int | None = 1, **conditions: Unpack[MessageConditions]) -> Rule:
         """Hold a status callback back until the next of the same message has gone out."""
         self.swapped_callbacks.append(Rule(times=times, **conditions))
         return self.swapped_callbacks[-1]
@@ -147,7 +165,7 @@ class Faults:
         self,
         name: str,
         times: int | None,
-        conditions: dict[str, Any],
+        conditions: RequestConditions,
         *,
         accepted: bool = False,
         answer: Answer | None = None,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
-from twilio_component.emulator.rule import Rule, Subject
+from twilio_component.emulator.rule import MessageConditions, Rule, Subject
 from twilio_component.segments import segment
 
 if TYPE_CHECKING:
@@ -66,25 +66,29 @@ class Life:
         self.fates: list[Fate] = []
         self.listeners: list[Listener] = []
 
-    def fail(self, code: int = 30008, **conditions: str | int | None) -> Fate:
+    def fail(self, code: int = 30008, *, times: int | None = None, **conditions: Unpack[MessageConditions]) -> Fate:
         """Messages that the conditions (see `Rule`) fit end as ``failed``: they are never sent."""
-        return self.end_as("failed", code, **conditions)
+        return self.end_as("failed", code, times=times, **conditions)
 
-    def undeliver(self, code: int = 30003, **conditions: str | int | None) -> Fate:
+    def undeliver(
+        self, code: int = 30003, *, times: int | None = None, **conditions: Unpack[MessageConditions]
+    ) -> Fate:
         """Messages that the conditions fit are sent and end as ``undelivered``."""
-        return self.end_as("undelivered", code, **conditions)
+        return self.end_as("undelivered", code, times=times, **conditions)
 
-    def read(self, **conditions: str | int | None) -> Fate:
+    def read(self, *, times: int | None = None, **conditions: Unpack[MessageConditions]) -> Fate:
         """Messages that the conditions fit are delivered and then read, as WhatsApp tells."""
-        return self.end_as("read", None, **conditions)
+        return self.end_as("read", None, times=times, **conditions)
 
-    def never_confirm(self, **conditions: str | int | None) -> Fate:
+    def never_confirm(self, *, times: int | None = None, **conditions: Unpack[MessageConditions]) -> Fate:
         """Messages that the conditions fit stay ``sent``: the carrier never says what became of them."""
-        return self.end_as("sent", None, **conditions)
+        return self.end_as("sent", None, times=times, **conditions)
 
-    def end_as(self, ending: Ending, code: int | None, **conditions: str | int | None) -> Fate:
+    def end_as(
+        self, ending: Ending, code: int | None, *, times: int | None = None, **conditions: Unpack[MessageConditions]
+    ) -> Fate:
         """Decide how messages end that the conditions fit. The fate that was decided last goes first."""
-        fate = Fate(ending, code, Rule(**conditions))  # type: ignore[arg-type]  # Rule names and checks them
+        fate = Fate(ending, code, Rule(times=times, **conditions))
         self.fates.insert(0, fate)
         return fate
 

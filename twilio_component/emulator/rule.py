@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,21 @@ class Subject:
     to: str | None = None
     sender: str | None = None
     body: str | None = None
+
+
+class MessageConditions(TypedDict, total=False):
+    """What can be asked of a message; see `Rule`."""
+
+    to: str
+    sender: str
+    body: str
+    nth: int
+
+
+class RequestConditions(MessageConditions, total=False):
+    """What can be asked of a request; see `Rule`."""
+
+    operation: str
 
 
 @dataclass(eq=False, slots=True)
