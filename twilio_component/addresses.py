@@ -14,6 +14,7 @@ from typing import Any
 CHANNELS = ("whatsapp", "messenger", "rcs")
 
 _CHANNEL = re.compile(r"([A-Za-z]+):(.*)", re.DOTALL)
+_REGION = re.compile(r"[A-Z]{2}")
 _SHORT_CODE = re.compile(r"\d{3,6}")
 _ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 +_&-]{1,11}")
 _DIALLED = re.compile(r"[\d\s().+/-]+")
@@ -59,7 +60,8 @@ def clean_party(value: str, inputs: Mapping[str, Any]) -> str:
 
 def _region(inputs: Mapping[str, Any]) -> str:
     region = inputs.get("defaultRegion", "US")
-    return region if isinstance(region, str) else "US"
+    # What is no region is refused as such; the reasons below quote the region, so nothing else may get into them.
+    return region if isinstance(region, str) and _REGION.fullmatch(region) else "US"
 
 
 def _address(value: str, region: str, *, short_codes: bool) -> str:

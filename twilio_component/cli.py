@@ -7,6 +7,7 @@ done, 1 failed for good, 2 bad input, 3 outcome unknown, 4 try later, 70 a bug, 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
-        return run(options)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A message that is sent must not fail for a character that the terminal does not have.
+            sys.stdout.reconfigure(errors="backslashreplace")
+        code = run(options)
+        sys.stdout.flush()
     except IntegrationError as error:
         print(error, file=sys.stderr)
         return exit_codes.exit_code(error)
@@ -60,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"unexpected {type(error).__name__}; --debug shows where. Please report it.", file=sys.stderr)
         return exit_codes.BUG
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -177,7 +183,9 @@ def _inputs(options: argparse.Namespace) -> dict[str, Any]:
         from twilio_component.host.documents import parse_document, read_document
 
         stdin = options.inputs == "-"
-        document = parse_document(sys.stdin.read(), "<standard input>") if stdin else read_document(options.inputs)
+        document = (
+            parse_document(sys.stdin.buffer.read(), "<standard input>") if stdin else read_document(options.inputs)
+        )
         if not isinstance(document.data, dict):
             raise InputError("The inputs are not valid", [document.problem((), "must be an object of inputs by key")])
         inputs.update(document.data)

@@ -27,7 +27,7 @@ def printed(result: Mapping[str, Any], *, as_json: bool) -> str:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows under a heading, the last column cut at the terminal's width."""
-    widths = [max(len(name), *(len(row[index]) for row in rows)) for index, name in enumerate(columns)]
+    widths = [max(len(row[index]) for row in [columns, *rows]) for index in range(len(columns))]
     room = shutil.get_terminal_size().columns
     lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in [columns, *rows])
     return "\n".join(line[:room].rstrip() for line in lines)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from twilio_component.host.errors import HostStateError
@@ -31,6 +32,7 @@ class BlockingHost:
     def __init__(self, make: Callable[[], Host]) -> None:
         self._make = make
         self._lock = threading.Lock()
+        self._process = os.getpid()
         self._running: _Running | None = None
         self._closed = False
         # What a child process inherited and must neither use nor close: closing would say goodbye to the server on
@@ -93,15 +95,24 @@ class BlockingHost:
 
     def _call(self, start: Callable[[Host], Coroutine[Any, Any, _T]]) -> _T:
         running = self._current()
-        future = asyncio.run_coroutine_threadsafe(start(running.host), running.loop)
+        with self._lock:
+            # Under the lock, so that what is started is either seen by the end of the loop or refused.
+            if self._closed:
+                raise HostStateError("this host is closed")
+            future = asyncio.run_coroutine_threadsafe(start(running.host), running.loop)
         try:
             return future.result()
+        except CancelledError as error:
+            raise HostStateError("this host was closed while the call was under way") from error
         except BaseException:
             # Ctrl-C while waiting: the call in the background is cancelled, not left running unseen.
             future.cancel()
             raise
 
     def _current(self) -> _Running:
+        if self._process != os.getpid():
+            # Another thread of the parent may have held it when the process was forked.
+            self._process, self._lock = os.getpid(), threading.Lock()
         with self._lock:
             if self._closed:
                 raise HostStateError("this host is closed")

@@ -29,7 +29,7 @@ def connection_from_environment(component: Component, environment: Mapping[str, 
         return _parsed(whole)
     for kind in component.connections.values():
         fields = _fields(kind, environment)
-        if fields.keys() >= set(kind.inputs["required"]):
+        if fields.keys() >= set(kind.inputs.get("required", ())):
             return {"key": kind.key, "fields": fields}
     problems = [
         Problem("", f"for a connection of kind {kind.key}: {listed(_missing(kind, environment))} not set")
@@ -53,7 +53,7 @@ def connection_from_file(path: Path | str) -> dict[str, Any]:
 def _parsed(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         problem = Problem("", f"{VALUE_VARIABLE} is not JSON (character {getattr(error, 'pos', 0)})")
         raise InputError("The environment's connection is not valid", [problem]) from error
     if not isinstance(value, dict):
@@ -73,6 +73,5 @@ def _fields(kind: Connection, environment: Mapping[str, str]) -> dict[str, str]:
 
 def _missing(kind: Connection, environment: Mapping[str, str]) -> list[str]:
     variables = _variables(kind)
-    return [
-        variables.get(name, name) for name in kind.inputs["required"] if not environment.get(variables.get(name, ""))
-    ]
+    required = kind.inputs.get("required", ())
+    return [variables.get(name, name) for name in required if not environment.get(variables.get(name, ""))]

@@ -5,6 +5,9 @@ a date), lets a later key overwrite an earlier one, recurses, and expands aliase
 definitions and connection files need none of it: this reader takes PyYAML's event stream, resolves scalars by the
 core schema of YAML 1.2 (so that it agrees with what JavaScript tools write), keeps positions, and is bounded in depth
 and size.
+
+It departs from the core schema in one thing: a whole number with a leading ``+`` or ``0`` stays text. Nobody writes
+numbers so, but everybody writes phone numbers so, and ``+6055551212`` without its plus is somebody else's.
 """
 
 from __future__ import annotations
@@ -12,25 +15,29 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
 
 from twilio_component.host.errors import DocumentError, Problem, json_path
+from twilio_component.host.json_events import is_json, json_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_DEPTH = 200
 MAX_VALUES = 2_000_000
+MAX_BYTES = 64 * 1024 * 1024
 
 _TAG = "tag:yaml.org,2002:"
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
-_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_INT = re.compile(r"-?(0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+")
+_DIALLED = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 # A number longer than this is text: Python refuses to read integers of more than 4,300 digits.
 _LONGEST_NUMBER = 400
+_TAGGED = {f"{_TAG}null": type(None), f"{_TAG}bool": bool, f"{_TAG}int": int, f"{_TAG}float": float}
 
 PathParts = tuple[str | int, ...]
 
@@ -71,36 +78,54 @@ class Document:
 
 
 def read_document(path: Path | str) -> Document:
-    """Read a YAML or JSON file; raises ``DocumentError`` when it is absent, not UTF-8 or not YAML."""
+    """Read a YAML or JSON file; raises ``DocumentError`` when it is absent, too large, not UTF-8 or not YAML."""
     file = str(path)
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        with Path(path).open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise DocumentError(f"{file} cannot be read", [Problem("", error.strerror or str(error), file)]) from error
-    except UnicodeDecodeError as error:
-        problem = Problem("", f"not UTF-8 text (byte {error.start})", file)
-        raise DocumentError(f"{file} cannot be read", [problem]) from error
-    return parse_document(text, file)
+    return parse_document(content, file)
 
 
-def parse_document(text: str, file: str = "<text>") -> Document:
-    """Read YAML (or JSON, its subset) from ``text``; ``file`` names it in errors."""
+def parse_document(text: str | bytes, file: str = "<text>") -> Document:
+    """Read YAML or JSON from text, or from bytes in UTF-8; ``file`` names it in errors."""
+    if len(text) > MAX_BYTES:
+        problem = Problem("", f"larger than {MAX_BYTES // 1024 // 1024} MB", file)
+        raise DocumentError(f"{file} cannot be read", [problem])
+    if isinstance(text, bytes):
+        text = _decoded(text, file)
     try:
-        return _Reader(file).read(_events(text))
+        return _Reader(file).read(json_events(text) if is_json(text) else _yaml_events(text))
     except yaml.MarkedYAMLError as error:
         mark: Any = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
         message = ", ".join(part for part in (error.problem, error.context) if part) or "not valid YAML"
         raise DocumentError(f"{file} is not valid YAML", [Problem("", message, file, line, column)]) from error
-    except yaml.YAMLError as error:
-        message = "a character that YAML does not allow" if isinstance(error, yaml.reader.ReaderError) else str(error)
-        raise DocumentError(f"{file} is not valid YAML", [Problem("", message, file)]) from error
+    except yaml.reader.ReaderError as error:
+        before = text[: _index_of(error.character, text)].split("\n")
+        problem = Problem("", "a character that YAML does not allow", file, len(before), len(before[-1]) + 1)
+        raise DocumentError(f"{file} is not valid YAML", [problem]) from error
 
 
-def _events(text: str) -> Iterator[yaml.Event]:
+def _decoded(content: bytes, file: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        problem = Problem("", f"not UTF-8 text (byte {error.start})", file, line)
+        raise DocumentError(f"{file} cannot be read", [problem]) from error
+
+
+def _yaml_events(text: str) -> Iterator[yaml.Event]:
     # libyaml's parser is ten times as fast; both give the same events.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return yaml.parse(text, Loader=loader)
+
+
+def _index_of(character: int | str, text: str) -> int:
+    # The two parsers count its position in different units; what it is, they agree on.
+    return text.index(character if isinstance(character, str) else chr(character))
 
 
 @dataclass(slots=True)
@@ -114,7 +139,8 @@ class _Open:
     started_at: int
     key: str | None = None
     key_position: Position | None = None
-    merged: dict[str, Any] = field(default_factory=dict)
+    merging: bool = False
+    merged: set[str] = field(default_factory=set)
 
 
 class _Reader:
@@ -144,7 +170,7 @@ class _Reader:
                 self.end()
         return self.document
 
-    def fail(self, position: Position, message: str) -> None:
+    def fail(self, position: Position, message: str) -> NoReturn:
         path = self.here() if self.stack else ()
         problem = Problem(json_path(path), message, self.document.file, position.line, position.column)
         raise DocumentError(f"{self.document.file} cannot be used", [problem])
@@ -168,33 +194,35 @@ class _Reader:
         position = _at(event)
         self.tally(position)
         if self.expects_key():
-            self.take_key(event.value, position)
+            self.take_key(event, position)
             return
         value = self.resolve(event, position)
         if event.anchor:
             self.anchors[event.anchor] = (value, 1)
         self.place(value, position)
 
-    def take_key(self, key: str, position: Position) -> None:
-        top = self.stack[-1]
+    def take_key(self, event: yaml.ScalarEvent, position: Position) -> None:
+        top, key = self.stack[-1], event.value
+        # Quoted, and in JSON, it is a key like any other.
+        top.merging = key == "<<" and event.implicit[0]
         if key in top.value and key not in top.merged:
             self.fail(position, f"the key '{key}' stands here twice")
         top.key, top.key_position = key, position
 
     def resolve(self, event: yaml.ScalarEvent, position: Position) -> Any:
         text: str = event.value
-        tag = (event.tag or "").removeprefix(_TAG)
-        if event.tag is None or event.tag == "!":
-            return _plain(text) if event.implicit[0] and event.tag is None else text
-        if tag == "str":
+        if event.tag is None:
+            return _plain(text) if event.implicit[0] else text
+        if event.tag in ("!", f"{_TAG}str"):
             return text
         value = _plain(text)
-        if tag in ("int", "float") and type(value) in (int, float):
-            return int(value) if tag == "int" else float(value)
-        if (tag == "bool" and isinstance(value, bool)) or (tag == "null" and value is None):
-            return value
-        self.fail(position, f"the tag !{event.tag.lstrip('!')} is not supported here; write plain values")
-        raise AssertionError  # pragma: no cover - fail() always raises
+        if event.tag not in _TAGGED or type(value) is not _TAGGED[event.tag]:
+            self.fail_tag(position, event.tag)
+        return value
+
+    def fail_tag(self, position: Position, tag: str) -> NoReturn:
+        shown = tag.replace(_TAG, "!!")
+        self.fail(position, f"the tag {shown} is not supported here; write plain values")
 
     def alias(self, event: yaml.AliasEvent) -> None:
         position = _at(event)
@@ -217,9 +245,10 @@ class _Reader:
             self.fail(position, "a key must be plain text")
         if len(self.stack) >= MAX_DEPTH:
             self.fail(position, f"nested more than {MAX_DEPTH} levels deep")
-        if event.tag and not event.tag.startswith((f"{_TAG}map", f"{_TAG}seq")):
-            self.fail(position, f"the tag !{event.tag.lstrip('!')} is not supported here; write plain values")
-        value: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
+        is_mapping = isinstance(event, yaml.MappingStartEvent)
+        if event.tag not in (None, "!", f"{_TAG}{'map' if is_mapping else 'seq'}"):
+            self.fail_tag(position, event.tag)
+        value: Any = {} if is_mapping else []
         path = self.here() if self.stack else ()
         if event.anchor:
             self.open_anchors.add(event.anchor)
@@ -238,27 +267,29 @@ class _Reader:
             self.document.values[()] = position
             return
         top, path = self.stack[-1], self.here()
+        if top.merging:
+            self.merge(top, value, position)
+            return
         self.document.values[path] = position
         if isinstance(top.value, list):
             top.value.append(value)
             return
-        key, key_position = top.key, top.key_position
+        key: Any = top.key
+        top.merged.discard(key)
+        top.value[key] = value
+        self.document.keys[path] = top.key_position or position
         top.key = None
-        if key == "<<":
-            self.merge(top, value, position)
-        elif key is not None and key_position is not None:
-            top.merged.pop(key, None)
-            top.value[key] = value
-            self.document.keys[path] = key_position
 
     def merge(self, top: _Open, value: Any, position: Position) -> None:
-        sources = value if isinstance(value, list) else [value]
-        for source in sources:
+        for source in value if isinstance(value, list) else [value]:
             if not isinstance(source, dict):
                 self.fail(position, "<< takes a mapping or a list of mappings")
             for key, item in source.items():
                 if key not in top.value:
-                    top.value[key] = top.merged[key] = item
+                    top.value[key] = item
+                    top.merged.add(key)
+                    self.document.values[*top.path, key] = position
+        top.key, top.merging = None, False
 
 
 def _at(event: yaml.Event) -> Position:
@@ -272,9 +303,10 @@ def _plain(text: str) -> Any:
         return None
     if _BOOL.fullmatch(text):
         return text[0] in "tT"
-    if len(text) <= _LONGEST_NUMBER:
-        if _INT.fullmatch(text):
-            return int(text, 10) if text[0] in "+-" or text[1:2] not in ("o", "x") else int(text, 0)
-        if _FLOAT.fullmatch(text):
-            return float(text.lower().replace(".", "") if text[-1] in "fFnN" else text)
+    if len(text) > _LONGEST_NUMBER:
+        return text
+    if _INT.fullmatch(text):
+        return int(text, 0)
+    if _FLOAT.fullmatch(text) and not _DIALLED.fullmatch(text):
+        return float(text.replace(".", "") if text[-1] in "fFnN" else text)
     return text

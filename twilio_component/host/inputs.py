@@ -8,19 +8,26 @@ inputs' own ``clean`` functions run, and the whole is validated. All problems co
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import cached_property
 from typing import Any
 
 from twilio_component.host.errors import InputError, Problem, did_you_mean, json_path, listed
 from twilio_component.host.json_ready import json_ready
 from twilio_component.host.model import Connection, JsonSchema, resolve
-from twilio_component.host.schemas import sentence, type_name
+from twilio_component.host.schemas import sentences, shown, type_name
 
 Clean = Callable[[Any, Mapping[str, Any]], Any]
 Path = tuple[str | int, ...]
+Problems = list[tuple[Path, str]]
 
 _BOOLEANS = {"true": True, "false": False}
+_INTEGER = re.compile(r"\s*[-+]?[0-9]{1,400}\s*")
+_NUMBER = re.compile(r"\s*[-+]?[0-9]{1,300}(\.[0-9]{1,300})?([eE][-+]?[0-9]{1,2})?\s*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LARGEST_NUMBER = 10**400  # Python refuses to write integers of more than 4,300 digits
 _MOST_CONNECTIONS = 1_000
 
 
@@ -61,25 +68,33 @@ class Form:
 
     def accept(self, inputs: Any) -> dict[str, Any]:
         """The inputs, converted, completed and valid; raises ``InputError`` with everything that is wrong."""
-        if inputs is not None and not isinstance(inputs, Mapping):
-            problem = Problem(json_path(self.place), f"must be an object of inputs by name, not {type_name(inputs)}")
-            raise InputError("The inputs are not valid", [problem])
-        problems: list[tuple[Path, str]] = []
-        values = self._converted(inputs or {}, problems)
-        for name, form in self.connections.items():
-            if name in values:
-                values[name] = form.accept(values[name], problems)
-        self._clean(values, problems)
-        wrong = {path[: len(self.place) + 1] for path, _ in problems}
-        for error in self.validator.iter_errors(values):
-            for path, message in sentence(error):
-                if (full := (*self.place, *path))[: len(self.place) + 1] not in wrong:
-                    problems.append((full, self._about_required(path, message)))
+        problems: Problems = []
+        values = self.collect({} if inputs is None else inputs, problems)
         if problems:
             raise InputError("The inputs are not valid", [Problem(json_path(path), text) for path, text in problems])
         return values
 
-    def _converted(self, inputs: Mapping[str, Any], problems: list[tuple[Path, str]]) -> dict[str, Any]:
+    def collect(self, inputs: Any, problems: Problems) -> dict[str, Any]:
+        """The inputs as ``accept`` returns them; what is wrong with them is added to ``problems``."""
+        if not isinstance(inputs, Mapping):
+            problems.append((self.place, f"must be an object by name, not {type_name(inputs)}"))
+            return {}
+        own: Problems = []
+        values = self._converted(inputs, own)
+        for name, form in self.connections.items():
+            if name in values:
+                values[name] = form.accept(values[name], own)
+        self._clean(values, own)
+        wrong = {path[: len(self.place) + 1] for path, _ in own}
+        for path, message in sentences(self.validator.iter_errors(values)):
+            full = (*self.place, *path)
+            # What a conversion or a clean function said about an input is better than what its schema says.
+            if full[: len(self.place) + 1] not in wrong:
+                own.append((full, self._about_required(path, message)))
+        problems.extend(own)
+        return values
+
+    def _converted(self, inputs: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for name, value in inputs.items():
             if name not in self.properties:
@@ -87,11 +102,14 @@ class Form:
                 problems.append(((*self.place, str(name)), f"is not known{known}"))
             elif value is not None and value != "":
                 values[name] = convert(value, self.properties[name])
+                if name not in self.connections and _has_broken_text(values[name]):
+                    problems.append(((*self.place, name), "has half of a surrogate pair, which is no character"))
         for name, default in self.defaults.items():
-            values.setdefault(name, default)
+            if name not in values:
+                values[name] = deepcopy(default) if isinstance(default, (list, dict)) else default
         return values
 
-    def _clean(self, values: dict[str, Any], problems: list[tuple[Path, str]]) -> None:
+    def _clean(self, values: dict[str, Any], problems: Problems) -> None:
         for name, clean in self.cleaners.items():
             if isinstance(values.get(name), str):
                 try:
@@ -126,9 +144,9 @@ class ConnectionForm:
         self.kinds = kinds
         self.place = place
         self.forms = {key: Form(kind.inputs, place=(*place, "fields")) for key, kind in kinds.items()}
-        self._accepted: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self._accepted: dict[tuple[Any, ...] | None, dict[str, Any]] = {}
 
-    def accept(self, value: Any, problems: list[tuple[Path, str]]) -> Any:
+    def accept(self, value: Any, problems: Problems) -> Any:
         """The connection with its fields converted and valid; what is wrong is added to ``problems``."""
         if not isinstance(value, Mapping):
             wanted = 'must be a connection, {"key": …, "fields": {…}}'
@@ -139,29 +157,25 @@ class ConnectionForm:
             problems.append(((*self.place, "fields"), f"must be an object of fields by name, not {type_name(fields)}"))
             return value
         key = value.get("key") or self._kind_of(fields)
-        if key not in self.forms:
-            hint = did_you_mean(str(key), self.forms) if key else ""
-            what = f"'{key}' is no kind of connection here" if key else "is required, since the fields fit no one kind"
-            problems.append(((*self.place, "key"), f"{what}{hint} (known: {listed(self.forms)})"))
-            return value
-        return self._accept_fields(str(key), fields, problems)
+        if isinstance(key, str) and key in self.forms:
+            return {"key": key, "fields": self._accepted_fields(key, fields, problems)}
+        hint = did_you_mean(key, self.forms) if isinstance(key, str) else ""
+        what = f"{shown(key)} is no kind of connection here" if key else "is required, since the fields fit no one kind"
+        problems.append(((*self.place, "key"), f"{what}{hint} (known: {listed(self.forms)})"))
+        return value
 
-    def _accept_fields(self, key: str, fields: Mapping[str, Any], problems: list[tuple[Path, str]]) -> Any:
-        try:
-            known = (key, *fields.items())
-            if known in self._accepted:
-                return self._accepted[known]
-        except TypeError:  # a field that is a list or an object: not to be remembered, and refused below
-            known = ()
-        try:
-            accepted = {"key": key, "fields": self.forms[key].accept(fields)}
-        except InputError as error:
-            problems.extend(((*self.place, "fields", *_field(problem)), problem.message) for problem in error.problems)
-            return {"key": key, "fields": fields}
-        if known:
+    def _accepted_fields(self, key: str, fields: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
+        # Most calls come with a connection that was seen before. Anything but text is not remembered: 1 equals True.
+        known = (key, *fields.items()) if all(type(field) is str for field in fields.values()) else None
+        if known in self._accepted:
+            return dict(self._accepted[known])
+        wrong: Problems = []
+        accepted = self.forms[key].collect(fields, wrong)
+        problems.extend(wrong)
+        if known and not wrong:
             if len(self._accepted) >= _MOST_CONNECTIONS:
                 self._accepted.clear()
-            self._accepted[known] = accepted
+            self._accepted[known] = dict(accepted)
         return accepted
 
     def _kind_of(self, fields: Mapping[str, Any]) -> str | None:
@@ -178,33 +192,38 @@ def convert(value: Any, schema: JsonSchema) -> Any:
     if isinstance(value, (bytes, bytearray)):
         return json_ready(value)
     kind = schema.get("type")
+    if not isinstance(kind, str):
+        # Several types are allowed: which one a text stands for is the operation's to know.
+        return value
     if kind == "string":
-        # A phone number or a SID written without quotes in YAML arrives as a number.
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        # A SID or a secret of digits, written without quotes in YAML, arrives as a number.
+        return str(value) if type(value) is int and abs(value) < _LARGEST_NUMBER else value
     if kind == "boolean" and isinstance(value, str):
         return _BOOLEANS.get(value.strip().lower(), value)
-    conversion = _CONVERSIONS.get(kind) if isinstance(kind, str) else None
+    conversion = _CONVERSIONS.get(kind)
     return conversion(value, schema) if conversion else value
 
 
-def _number(value: Any, schema: JsonSchema) -> Any:
-    if isinstance(value, str):
-        try:
-            value = int(value) if schema["type"] == "integer" else float(value)
-        except ValueError:
-            return value
+def _integer(value: Any, _schema: JsonSchema) -> Any:
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        return int(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _number(value: Any, _schema: JsonSchema) -> Any:
+    return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
 
 
 def _list(value: Any, schema: JsonSchema) -> Any:
     items = schema.get("items", {})
     if isinstance(value, str):
-        value = _json(value, "[") or [value]
+        parsed = _json(value, "[")
+        value = [value] if parsed is None else parsed
     if schema.get("format") == "keyvaluelist":
+        if isinstance(value, list) and len(value) == 1 and (parsed := _json(value[0], "{")) is not None:
+            value = parsed
         if isinstance(value, Mapping):
             value = [{"key": key, "value": item} for key, item in value.items()]
-        elif isinstance(value, list) and len(value) == 1 and isinstance(parsed := _json(value[0], "{"), dict):
-            return _list(parsed, schema)
     return [convert(item, items) for item in value] if isinstance(value, (list, tuple)) else value
 
 
@@ -218,7 +237,7 @@ def _object(value: Any, schema: JsonSchema) -> Any:
     return {key: convert(item, properties[key]) if key in properties else item for key, item in value.items()}
 
 
-_CONVERSIONS = {"array": _list, "object": _object, "integer": _number, "number": _number}
+_CONVERSIONS = {"array": _list, "object": _object, "integer": _integer, "number": _number}
 
 
 def _json(value: Any, opening: str) -> Any:
@@ -231,5 +250,17 @@ def _json(value: Any, opening: str) -> Any:
         return None
 
 
-def _field(problem: Problem) -> Path:
-    return (problem.path.rpartition(".")[2],)
+def _has_broken_text(value: Any) -> bool:
+    """Whether a value holds text that no UTF-8, and so no request, can carry. Depth costs no recursion."""
+    waiting: list[Any] = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            if _SURROGATE.search(item):
+                return True
+        elif isinstance(item, Mapping):
+            waiting.extend(item)
+            waiting.extend(item.values())
+        elif isinstance(item, (list, tuple)):
+            waiting.extend(item)
+    return False

@@ -1,8 +1,10 @@
 """Component manifests: `component.yaml`, read into the model and checked.
 
 Reading is cheap and trusting: it serves `describe` and start-up. Checking finds every mistake at once, each with file,
-line and path: the manifest's schema, inputs that are no JSON Schema, functions that do not resolve, examples that are
-missing. A manifest may keep shared schemas and examples in files beside it::
+line and path: keys that the manifest's schema does not know or misses, inputs that are no JSON Schema, functions that
+do not resolve, references that lead nowhere. Discovery checks as soon as it stumbles.
+
+A manifest may keep shared schemas and examples in files beside it::
 
     to: {$ref: "schemas/definitions.schema.json#/$defs/recipient", title: To}
     example: {$ref: fixtures/payloads/sendSMS.json}
@@ -13,19 +15,22 @@ the keys of what it points to.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twilio_component.host.documents import Document, PathParts, read_document
-from twilio_component.host.errors import ManifestError, PluginError, Problem
+from twilio_component.host.errors import DocumentError, ManifestError, PluginError, Problem, did_you_mean
 from twilio_component.host.model import Action, Component, Connection, DataSource, Display, Operation, Trigger, resolve
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 _KINDS: Mapping[str, type[Operation]] = {"actions": Action, "triggers": Trigger, "dataSources": DataSource}
 _OPERATION_FIELDS = frozenset({"display", "perform", "inputs", "result", "example", "repeatable"})
 # The manifest's own schema is part of the host; it stands with the other schemas, where editors look for it.
 _SCHEMA = "component.schema.json"
+_ABOUT_THE_KEY = frozenset({"additionalProperties", "pattern"})
 
 
 def load_component(path: Path, *, version: str = "") -> Component:
@@ -34,23 +39,21 @@ def load_component(path: Path, *, version: str = "") -> Component:
     Raises ``DocumentError`` or ``ManifestError``. ``check_manifest`` finds the mistakes that this overlooks.
     """
     manifest = _Manifest(path)
-    if manifest.problems:
-        raise manifest.error()
     try:
-        return _component(manifest.data, version)
-    except (KeyError, TypeError, AttributeError) as error:
+        if not manifest.problems:
+            return _component(manifest.data, version, path)
+    except (KeyError, TypeError, AttributeError):
         # Its shape is wrong: the schema says where, in words.
-        problems = list(manifest.schema_problems())
-        raise manifest.error(problems or [Problem("$", f"cannot be understood ({error})", str(path))]) from error
+        pass
+    raise ManifestError(f"{path} is not a valid component manifest", manifest.all_problems())
 
 
 def check_manifest(path: Path) -> list[Problem]:
-    """Every mistake in the manifest at ``path``, in the order of the file; an empty list when there is none."""
-    manifest = _Manifest(path)
-    problems = [*manifest.problems, *manifest.schema_problems()]
-    if not problems:
-        problems += [*manifest.input_problems(), *manifest.function_problems()]
-    return sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
+    """Every mistake in the manifest at ``path``, in the order of the file; an empty list when there is none.
+
+    Raises ``DocumentError`` when the file is no YAML.
+    """
+    return _Manifest(path).all_problems()
 
 
 class _Manifest:
@@ -58,13 +61,13 @@ class _Manifest:
 
     def __init__(self, path: Path) -> None:
         self.document: Document = read_document(path)
-        self.folder = path.parent
         self.problems: list[Problem] = []
-        self.files: dict[Path, Any] = {}
-        self.data: Any = self.inline(self.document.data, (), (), path)
+        self.files: dict[Path, Any] = {path.resolve(): self.document.data}
+        self.data: Any = self.inline(self.document.data, (), (), path.resolve())
 
-    def error(self, problems: list[Problem] | None = None) -> ManifestError:
-        return ManifestError(f"{self.document.file} is not a valid component manifest", problems or self.problems)
+    def all_problems(self) -> list[Problem]:
+        found = [*self.problems, *self.schema_problems(), *self.input_problems(), *self.function_problems()]
+        return sorted(dict.fromkeys(found), key=lambda problem: (problem.line or 0, problem.column or 0))
 
     def inline(self, value: Any, path: PathParts, via: tuple[str, ...], file: Path) -> Any:
         if isinstance(value, list):
@@ -84,8 +87,8 @@ class _Manifest:
             return {}
         try:
             found = _follow(self.file(target_file), pointer)
-        except (OSError, ValueError, LookupError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
+        except (DocumentError, LookupError) as error:
+            reason = error.problems[0].message if isinstance(error, DocumentError) else error
             self.problems.append(self.document.problem(path, f"the $ref '{value['$ref']}' leads nowhere: {reason}"))
             return {}
         resolved = self.inline(found, path, (*via, target), target_file)
@@ -94,46 +97,67 @@ class _Manifest:
 
     def file(self, path: Path) -> Any:
         if path not in self.files:
-            self.files[path] = json.loads(path.read_text(encoding="utf-8"))
+            self.files[path] = read_document(path).data
         return self.files[path]
 
     def schema_problems(self) -> Iterator[Problem]:
         from jsonschema import Draft202012Validator  # it costs 100 ms to import
 
-        from twilio_component.host.schemas import sentence
-
-        schema = self.file(schema_file(_SCHEMA))
-        for error in Draft202012Validator(schema).iter_errors(self.data):
-            for parts, message in sentence(error):
-                # An unknown key is where its key stands; everything else where its value stands.
-                yield self.document.problem(parts, message, key=error.validator == "additionalProperties")
+        return self.found_by(Draft202012Validator(self.file(schema_file(_SCHEMA))), self.data, ())
 
     def input_problems(self) -> Iterator[Problem]:
-        from jsonschema import Draft202012Validator, SchemaError
+        from jsonschema import Draft202012Validator
 
+        meta = Draft202012Validator(
+            Draft202012Validator.META_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER
+        )
         for path, part in self.parts():
             for name in ("inputs", "result"):
-                try:
-                    Draft202012Validator.check_schema(part.get(name, True))
-                except SchemaError as error:
-                    yield self.document.problem((*path, name, *error.path), f"not a JSON Schema: {error.message}")
+                yield from self.found_by(meta, part.get(name, {}), (*path, name))
+            inputs = _mapping(part.get("inputs"))
+            properties = _mapping(inputs.get("properties"))
+            if not meta.is_valid(inputs):
+                continue
+            for index, name in enumerate(inputs.get("required", ())):
+                if name not in properties:
+                    hint = did_you_mean(name, properties)
+                    yield self.document.problem((*path, "inputs", "required", index), f"'{name}' is no input{hint}")
+            for name, schema in properties.items():
+                if "default" in _mapping(schema):
+                    place = (*path, "inputs", "properties", name, "default")
+                    yield from self.found_by(Draft202012Validator(schema), schema["default"], place)
+
+    def found_by(self, validator: Draft202012Validator, data: Any, place: PathParts) -> Iterator[Problem]:
+        from twilio_component.host.schemas import sentences
+
+        for error in validator.iter_errors(data):
+            # Of the forms that it might have had, the one that it comes nearest to.
+            closest = max(error.context or [error], key=lambda part: (len(part.path), part.validator != "type"))
+            for parts, message in sentences([closest]):
+                # A key that should not be there is where the key stands; everything else where its value stands.
+                yield self.document.problem((*place, *parts), message, key=closest.validator in _ABOUT_THE_KEY)
 
     def function_problems(self) -> Iterator[Problem]:
-        for path, part in self.parts():
-            named = [((*path, "perform"), part["perform"])] if "perform" in part else []
-            for name, schema in part.get("inputs", {}).get("properties", {}).items():
-                if "clean" in schema:
-                    named.append(((*path, "inputs", "properties", name, "clean"), schema["clean"]))
-            for place, function in named:
-                try:
-                    resolve(function)
-                except PluginError as error:
-                    yield self.document.problem(place, str(error))
+        for place, name in self.functions():
+            try:
+                resolve(name)
+            except PluginError as error:
+                yield self.document.problem(place, str(error))
 
-    def parts(self) -> Iterator[tuple[PathParts, dict[str, Any]]]:
+    def functions(self) -> Iterator[tuple[PathParts, str]]:
+        """Every function that the manifest names, where its form is right; the schema tells of the others."""
+        for path, part in self.parts():
+            named = {(*path, "perform"): part.get("perform")}
+            for name, schema in _mapping(_mapping(part.get("inputs")).get("properties")).items():
+                place = (*path, "inputs", "properties", name)
+                named[*place, "clean"] = _mapping(schema).get("clean")
+                named[*place, "items", "clean"] = _mapping(_mapping(schema).get("items")).get("clean")
+            yield from ((place, name) for place, name in named.items() if isinstance(name, str) and ":" in name)
+
+    def parts(self) -> Iterator[tuple[PathParts, Mapping[str, Any]]]:
         for section in ("connections", *_KINDS):
-            for key, part in self.data.get(section, {}).items():
-                yield (section, key), part
+            for key, part in _mapping(_mapping(self.data).get(section)).items():
+                yield (section, key), _mapping(part)
 
 
 def schema_file(name: str) -> Path:
@@ -143,18 +167,29 @@ def schema_file(name: str) -> Path:
     return installed if installed.exists() else package.parent / "schemas" / name
 
 
+def _mapping(value: Any) -> Mapping[str, Any]:
+    # A manifest with mistakes may have anything anywhere.
+    return value if isinstance(value, Mapping) else {}
+
+
 def _follow(value: Any, pointer: str) -> Any:
-    for step in pointer.split("/")[1:]:
+    start, *steps = pointer.split("/")
+    if start:
+        raise LookupError(f"after # must come a path that starts with /, such as #/$defs/{start}")
+    for step in steps:
         key = step.replace("~1", "/").replace("~0", "~")
-        if not isinstance(value, dict) or key not in value:
+        if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            value = value[int(key)]
+        elif isinstance(value, dict) and key in value:
+            value = value[key]
+        else:
             raise LookupError(f"it has no '{key}'")
-        value = value[key]
     return value
 
 
-def _component(data: Mapping[str, Any], version: str) -> Component:
+def _component(data: Mapping[str, Any], version: str, path: Path) -> Component:
     connections = {
-        key: Connection(key=key, display=_display(part), inputs=part["inputs"])
+        key: Connection(key=key, display=_display(part), inputs=_inputs(part))
         for key, part in data.get("connections", {}).items()
     }
     operations: dict[str, Any] = {
@@ -171,6 +206,7 @@ def _component(data: Mapping[str, Any], version: str) -> Component:
         triggers=operations["triggers"],
         data_sources=operations["dataSources"],
         manifest=data,
+        file=path,
     )
 
 
@@ -179,7 +215,15 @@ def _display(part: Mapping[str, Any]) -> Display:
     return Display(label=display["label"], description=display.get("description", ""))
 
 
+def _inputs(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    inputs: Mapping[str, Any] = part["inputs"]
+    inputs["properties"].items()
+    return inputs
+
+
 def _operation(kind: type[Operation], key: str, part: Mapping[str, Any]) -> Operation:
-    optional = {name: part[name] for name in ("inputs", "result", "example", "repeatable") if name in part}
+    optional = {name: part[name] for name in ("result", "example", "repeatable") if name in part}
+    if "inputs" in part:
+        optional["inputs"] = _inputs(part)
     options = {name: value for name, value in part.items() if name not in _OPERATION_FIELDS}
     return kind(key=key, display=_display(part), perform=part["perform"], options=options, **optional)

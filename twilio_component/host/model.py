@@ -8,9 +8,10 @@ object), a ``perform`` function, an example of the result. ``perform`` may be th
 from __future__ import annotations
 
 import importlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 from twilio_component.host.errors import PluginError
@@ -95,8 +96,8 @@ class DataSource(Operation):
 class Component:
     """A component: what one plugin adds to a host, under one key.
 
-    ``version`` and ``distribution`` say where it came from; ``manifest`` is the document it was read from, with
-    references resolved (empty for a component written in Python).
+    ``manifest`` is the document that it was read from, with references resolved, and ``file`` where that stands (empty
+    and None for a component written in Python).
     """
 
     key: str
@@ -108,6 +109,13 @@ class Component:
     triggers: Mapping[str, Trigger] = field(default_factory=dict)
     data_sources: Mapping[str, DataSource] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    file: Path | None = None
+
+    def operations(self) -> Iterator[Operation]:
+        """Its actions, triggers and data sources."""
+        yield from self.actions.values()
+        yield from self.triggers.values()
+        yield from self.data_sources.values()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,8 +156,9 @@ def resolve(name: str) -> Callable[..., Any]:
         raise PluginError(f"'{name}' is not of the form package.module:function")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise PluginError(f"'{name}' cannot be imported: {error}") from error
+    except Exception as error:
+        # A module that fails while it is imported may fail with anything.
+        raise PluginError(f"'{name}' cannot be imported: {type(error).__name__}: {error}") from error
     function = getattr(module, function_name, None)
     if not callable(function):
         raise PluginError(f"'{name}' names no function: {module_name} has no callable '{function_name}'")

@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from twilio_component.host import hookspecs
-from twilio_component.host.errors import DuplicateComponentError, PluginError, did_you_mean, listed
+from twilio_component.host.errors import (
+    DuplicateComponentError,
+    IntegrationError,
+    PluginError,
+    did_you_mean,
+    listed,
+)
+from twilio_component.host.inputs import Form
 from twilio_component.host.model import Component
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 class Plugins:
@@ -51,55 +58,83 @@ class Plugins:
 
     def _check_hooks(self, plugin: object, source: str) -> None:
         specified = {name for name in vars(hookspecs) if hasattr(self.hook, name)}
-        found = False
-        for name, function in self._implementations(plugin):
-            found = True
+        hooks = f"(hooks: {listed(sorted(specified))})"
+        implementations = self._implementations(plugin)
+        if not implementations:
+            raise PluginError(f"the plugin {source} implements no hook {hooks}")
+        for name, function in implementations:
             if name not in specified:
                 hint = did_you_mean(name, specified)
-                raise PluginError(
-                    f"the plugin {source} implements an unknown hook '{name}'{hint} "
-                    f"(hooks: {listed(sorted(specified))})"
-                )
+                raise PluginError(f"the plugin {source} implements an unknown hook '{name}'{hint} {hooks}")
             if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
                 raise PluginError(
                     f"the plugin {source} implements '{name}' as 'async def': it would answer every call and could "
                     "never decline; write a plain function that returns an awaitable, or None"
                 )
-        if not found:
-            raise PluginError(f"the plugin {source} implements no hook (hooks: {listed(sorted(specified))})")
+            for parameter in inspect.signature(function).parameters.values():
+                if parameter.default is not parameter.empty:
+                    raise PluginError(
+                        f"the plugin {source} gives '{parameter.name}' of '{name}' a default, so that it would never "
+                        "be passed; take the default away"
+                    )
 
-    def _implementations(self, plugin: object) -> Iterator[tuple[str, Any]]:
+    def _implementations(self, plugin: object) -> list[tuple[str, Any]]:
+        """The hooks' names and the plugin's functions for them."""
+        found = []
         for name in dir(plugin):
-            if self._manager.parse_hookimpl_opts(plugin, name) is not None:
-                yield name, getattr(plugin, name)
+            options = self._manager.parse_hookimpl_opts(plugin, name)
+            if options is not None:
+                found.append((options["specname"] or name, getattr(plugin, name)))
+        return found
 
     def _add_components(self, plugin: object, source: str) -> None:
-        register = getattr(plugin, "register_component", None)
-        if register is None or self._manager.parse_hookimpl_opts(plugin, "register_component") is None:
-            return
-        try:
-            offered = register()
-        except PluginError:
-            raise
-        except Exception as error:
-            raise PluginError(f"the plugin {source} failed to give its component: {error}") from error
-        offered = offered if isinstance(offered, Sequence) else [offered]
+        offered = [
+            component
+            for hook, register in self._implementations(plugin)
+            if hook == "register_component"
+            for component in _offered(register, source)
+        ]
+        sources = dict(self._sources)
         for component in offered:
-            if not isinstance(component, Component):
-                raise PluginError(f"the plugin {source} registered {type(component).__name__}, which is no Component")
-            if component.key in self._components:
+            if component.key in sources:
                 raise DuplicateComponentError(
-                    f"two plugins offer a component '{component.key}': {self._sources[component.key]} and {source}"
+                    f"two plugins offer a component '{component.key}': {sources[component.key]} and {source}"
                 )
-            for operation in (
-                *component.actions.values(),
-                *component.triggers.values(),
-                *component.data_sources.values(),
-            ):
-                try:
-                    operation.function  # noqa: B018 - resolving it is the check
-                except PluginError as error:
-                    raise PluginError(f"the plugin {source}: {component.key}.{operation.key}: {error}") from error
-        for component in offered:
-            self._components[component.key] = component
-            self._sources[component.key] = source
+            sources[component.key] = source
+        self._components.update((component.key, component) for component in offered)
+        self._sources = sources
+
+
+def _offered(register: Callable[[], Any], source: str) -> Iterator[Component]:
+    """The components that a plugin registers, each of which can be run."""
+    try:
+        offered = register()
+    except IntegrationError as error:
+        raise PluginError(f"the plugin {source} failed to give its component: {error}") from error
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise PluginError(f"the plugin {source} failed to give its component: {reason}") from error
+    for component in offered if isinstance(offered, Sequence) else [offered]:
+        if not isinstance(component, Component):
+            raise PluginError(f"the plugin {source} registered {type(component).__name__}, which is no Component")
+        unusable = list(_unusable(component))
+        if unusable:
+            raise PluginError("\n".join([f"the plugin {source} has mistakes:", *(f"  {item}" for item in unusable)]))
+        yield component
+
+
+def _unusable(component: Component) -> Iterator[str]:
+    """What keeps the component from being run; once something does, everything that its manifest has to mend."""
+    failed = []
+    for operation in component.operations():
+        try:
+            operation.function  # noqa: B018 - resolving it is the check
+            Form(operation.inputs, component.connections)
+        except PluginError as error:
+            failed.append(f"{component.key}.{operation.key}: {error}")
+    if failed and component.file:
+        from twilio_component.host.manifest import check_manifest  # needed for what should not happen
+
+        yield from (str(problem) for problem in check_manifest(component.file))
+    else:
+        yield from failed

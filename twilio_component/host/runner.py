@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -183,11 +183,7 @@ class Host:
     def _load(self, entry: EntryPoint) -> None:
         distribution = entry.dist.name if entry.dist else "an unknown distribution"
         try:
-            try:
-                plugin = entry.load()
-            except Exception as error:
-                reason = f"{type(error).__name__}: {error}"
-                raise PluginError(f"the plugin '{entry.name}' of {distribution} cannot be loaded: {reason}") from error
+            plugin = _loaded(entry, distribution)
             self._plugins.add(plugin, name=entry.name, distribution=distribution)
         except DuplicateComponentError:
             raise
@@ -244,35 +240,55 @@ class Host:
             raise HostStateError("this host belongs to another event loop; from threads use BlockingHost")
 
 
+def _loaded(entry: EntryPoint, distribution: str) -> object:
+    try:
+        return entry.load()
+    except (Exception, SystemExit) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise PluginError(f"the plugin '{entry.name}' of {distribution} cannot be loaded: {reason}") from error
+
+
 class _HostPlugin:
     """The last implementation of every perform hook: call the component's function, put its value into an envelope."""
 
     @hookimpl(trylast=True)
     def perform_action(self, action: Action, context: Context, inputs: dict[str, Any]) -> Awaitable[dict[str, Any]]:
-        return _Call("data", lambda: action.function(context, inputs))
+        return _Call(action, "data", context, inputs)
 
     @hookimpl(trylast=True)
     def perform_trigger(
         self, trigger: Trigger, context: Context, payload: dict[str, Any], inputs: dict[str, Any]
     ) -> Awaitable[dict[str, Any]]:
-        return _Call("payload", lambda: trigger.function(context, payload, inputs))
+        return _Call(trigger, "payload", context, payload, inputs)
 
     @hookimpl(trylast=True)
     def perform_data_source(
         self, data_source: DataSource, context: Context, inputs: dict[str, Any]
     ) -> Awaitable[dict[str, Any]]:
-        return _Call("result", lambda: data_source.function(context, inputs))
+        return _Call(data_source, "result", context, inputs)
 
 
 class _Call(Awaitable[dict[str, Any]]):
     """A call that starts when it is awaited: a wrapper may drop it without a 'never awaited' warning."""
 
-    def __init__(self, envelope: str, start: Callable[[], Awaitable[Any]]) -> None:
+    def __init__(self, operation: Operation, envelope: str, *arguments: Any) -> None:
+        self._operation = operation
         self._envelope = envelope
-        self._start = start
+        self._arguments = arguments
 
     def __await__(self) -> Generator[Any, None, dict[str, Any]]:
-        value = yield from self._start().__await__()
+        return self._run().__await__()
+
+    async def _run(self) -> dict[str, Any]:
+        called = f"the perform function of the {self._operation.kind} '{self._operation.key}'"
+        answer = self._operation.function(*self._arguments)
+        if not isinstance(answer, Awaitable):
+            raise PluginError(f"{called} returned {type(answer).__name__}; it must be an 'async def'")
+        value = await answer
+        rest = {}
         if isinstance(value, Result):
-            return json_ready({self._envelope: value.value, **value.rest()})  # type: ignore[no-any-return]
-        return {self._envelope: json_ready(value)}
+            value, rest = value.value, value.rest()
+        try:
+            return {self._envelope: json_ready(value), **json_ready(rest)}
+        except TypeError as error:
+            raise PluginError(f"{called}: {error}") from error

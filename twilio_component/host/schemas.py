@@ -7,7 +7,7 @@ rather than of what is allowed. These sentences do neither.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from twilio_component.host.errors import did_you_mean, listed
@@ -26,7 +26,7 @@ _TYPES = {
     "boolean": "true or false",
     "null": "null",
 }
-_LONGEST_SHOWN = 40
+_LONGEST_SHOWN = 20
 
 
 def type_name(value: Any) -> str:
@@ -50,41 +50,44 @@ def shown(value: Any) -> str:
     return type_name(value)
 
 
-def sentence(error: ValidationError) -> Iterator[tuple[PathParts, str]]:
-    """The places and messages that one validation error stands for, secrets and contents left out."""
+def sentences(errors: Iterable[ValidationError]) -> list[tuple[PathParts, str]]:
+    """The places and messages that validation errors stand for, each once; secrets and contents are left out."""
+    return [*dict.fromkeys(found for error in errors for found in _sentence(error))]
+
+
+def _sentence(error: ValidationError) -> Iterator[tuple[PathParts, str]]:
     path: PathParts = tuple(error.absolute_path)
     schema: Any = error.schema if isinstance(error.schema, dict) else {}
     keyword, allowed, value = str(error.validator), cast("Any", error.validator_value), cast("Any", error.instance)
+    if "propertyNames" in error.relative_schema_path:
+        path = (*path, value)
     if "message" in schema and keyword in _AUTHORED:
         yield path, schema["message"]
     elif keyword in _ABOUT_KEYS:
-        for name, text in _ABOUT_KEYS[keyword](error):
+        for name, text in _ABOUT_KEYS[keyword](schema, allowed, value):
             yield (*path, name), text
     else:
         reason = _REASONS.get(keyword)
         yield path, reason(allowed, value) if reason else f"does not fit the schema ({keyword})"
 
 
-def _missing(error: ValidationError) -> Iterator[tuple[str, str]]:
-    # One error a missing key, which only the message names.
-    for name in cast("Any", error.validator_value):
-        if name not in cast("Any", error.instance) and repr(name) in error.message:
-            yield name, "is required"
+# jsonschema gives one error for each key that is missing or alone, and names it in its message only: here each error
+# tells of all of them, and who asks takes each sentence once.
+def _missing(_schema: Any, required: Any, value: Any) -> Iterator[tuple[str, str]]:
+    yield from ((name, "is required") for name in required if name not in value)
 
 
-def _unknown(error: ValidationError) -> Iterator[tuple[str, str]]:
-    known = cast("Any", error.schema).get("properties", {})
-    for name in cast("Any", error.instance):
+def _unknown(schema: Any, _allowed: Any, value: Any) -> Iterator[tuple[str, str]]:
+    known = schema.get("properties", {})
+    for name in value:
         if name not in known:
             yield name, f"is not known here{did_you_mean(name, known)} (known: {listed(known)})"
 
 
-def _alone(error: ValidationError) -> Iterator[tuple[str, str]]:
-    given = cast("Any", error.instance)
-    for name, needed in cast("Any", error.validator_value).items():
-        missing = [other for other in needed if name in given and other not in given]
-        # One error a missing companion: the one that its message names.
-        if missing and repr(missing[0]) in error.message:
+def _alone(_schema: Any, companions: Any, value: Any) -> Iterator[tuple[str, str]]:
+    for name, needed in companions.items():
+        missing = [other for other in needed if name in value and other not in value]
+        if missing:
             yield name, f"can only be used together with {listed(missing)}"
 
 
@@ -120,6 +123,7 @@ _REASONS: dict[str, Callable[[Any, Any], str]] = {
     "minimum": lambda allowed, value: f"must be at least {allowed}, not {shown(value)}",
     "maximum": lambda allowed, value: f"must be at most {allowed}, not {shown(value)}",
     "uniqueItems": lambda _allowed, _value: "must not have the same item twice",
+    "format": lambda allowed, _value: f"must have the format {allowed}",
     "pattern": lambda allowed, _value: f"must match the pattern {allowed}",
     "minProperties": lambda _allowed, _value: "must not be empty",
     "anyOf": _none_of,

@@ -56,5 +56,5 @@ class BlockingHarness:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the host and the loop."""
-        self._runner.run(self._harness.__aexit__(kind, error, trace))
-        self._runner.__exit__(kind, error, trace)
+        with self._runner:
+            self._runner.run(self._harness.__aexit__(kind, error, trace))

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import httpx
 
     from twilio_component.emulator import Emulator
-    from twilio_component.host.model import Operation
 
 
 class Harness:
@@ -51,23 +50,20 @@ class Harness:
 
     async def action(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Invoke an action: ``{"data": …}``."""
-        operations = self.host.components[self.component].actions
-        inputs = self._completed(operations.get(key), params)
+        inputs = self._completed(key, params)
         return await self.host.invoke_action(self.component, key, inputs, context=self._context())
 
     async def trigger(
         self, key: str, payload: Mapping[str, Any] | None = None, params: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """Invoke a trigger with ``payload`` laid over ``default_trigger_payload()``: ``{"payload": …}``."""
-        operations = self.host.components[self.component].triggers
-        inputs = self._completed(operations.get(key), params)
+        inputs = self._completed(key, params)
         full = {**default_trigger_payload(), **(payload or {})}
         return await self.host.invoke_trigger(self.component, key, full, inputs, context=self._context())
 
     async def data_source(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Invoke a data source: ``{"result": …}``."""
-        operations = self.host.components[self.component].data_sources
-        inputs = self._completed(operations.get(key), params)
+        inputs = self._completed(key, params)
         return await self.host.invoke_data_source(self.component, key, inputs, context=self._context())
 
     async def __aenter__(self) -> Self:
@@ -84,11 +80,14 @@ class Harness:
     def _context(self) -> Context:
         return Context(logger=self.logger, step_id="step-1", execution_id="execution-1")
 
-    def _completed(self, operation: Operation | None, params: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _completed(self, key: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The parameters, with a connection to the emulator where a Twilio operation wants one and none is given."""
         inputs = dict(params or {})
-        # An operation that does not exist is the host's to report.
-        if operation is not None and self._supply and self.component == "twilio":
-            for name, schema in operation.inputs["properties"].items():
-                if schema.get("format") == "connection":
-                    inputs.setdefault(name, emulator_connection())
+        component = self.host.components.get(self.component)
+        # What does not exist is the host's to report.
+        if self._supply and self.component == "twilio" and component is not None:
+            for operation in component.operations():
+                for name, schema in operation.inputs["properties"].items() if operation.key == key else ():
+                    if schema.get("format") == "connection":
+                        inputs.setdefault(name, emulator_connection())
         return inputs
