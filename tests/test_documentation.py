@@ -1,0 +1,57 @@
+"""Examples in the documentation are run, and what they print is compared with what the page says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = ["README.md", "docs/testing.md"]
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    return _BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
+
+
+def programs(page: str) -> list[tuple[str, str]]:
+    """The page's Python programs, each with the text block that follows it as its output."""
+    found = blocks(page)
+    following = [*found[1:], ("", "")]
+    return [
+        (code, output if kind_of_next == "text" else "")
+        for (kind, code), (kind_of_next, output) in zip(found, following, strict=True)
+        if kind == "python" and "print(" in code
+    ]
+
+
+@pytest.mark.parametrize(("code", "output"), [pair for page in PAGES for pair in programs(page)])
+def test_a_program_prints_what_the_page_says(code: str, output: str) -> None:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stderr, done.stdout) == ("", output)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_pages_tests_pass(page: str, tmp_path: Path) -> None:
+    code = "\n".join(code for kind, code in blocks(page) if kind == "python" and "print(" not in code)
+    (tmp_path / "test_page.py").write_text(code, encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "test_page.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda page: page.name)
+def test_a_pages_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / link).exists(), link
