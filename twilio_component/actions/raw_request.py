@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import SplitResult, urlsplit
 
-import httpx
-
-from twilio_component.client import READ_SECONDS, TwilioClient, checked, client_for, parsed
+from twilio_component.client import FORM_TYPE, TwilioClient, checked, client_for, encoded
 from twilio_component.credentials import API_VERSION
 from twilio_component.errors import NotSentError, RequestRefusedError, TwilioError
 from twilio_component.host.errors import InputError, Problem
+from twilio_component.host.http import SECONDS, Answer, Request
 from twilio_component.host.json_ready import from_buffer
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _OWN_HEADERS = frozenset({"authorization", "host", "content-length", "transfer-encoding"})
 _FIRST_BACKOFF_MS = 200
-_FORM = "application/x-www-form-urlencoded"
 
 
 async def send(context: Context, inputs: Mapping[str, Any]) -> Any:
@@ -34,32 +32,27 @@ async def send(context: Context, inputs: Mapping[str, Any]) -> Any:
     """
     client = client_for(context, inputs["twilioConnection"])
     url = _url(client, inputs)
-    headers, content = _body(inputs, {**client.request_headers(), **_headers(inputs)})
-    response = await _repeated(
-        client, inputs, lambda: httpx.Request(inputs["method"], url, headers=headers, content=content)
-    )
+    headers, content = _body(inputs, {**client.headers, **_headers(inputs)})
+    seconds = (inputs.get("timeout") or 0) / 1_000 or SECONDS
+    answer = await _repeated(client, inputs, Request(inputs["method"], url, headers, content, seconds))
     match inputs["responseType"]:
         case "arraybuffer":
-            return response.content
+            return answer.content
         case "json":
-            body = parsed(response)
-            return response.text or None if body is None else body
+            body = answer.json()
+            return answer.text or None if body is None else body
         case _:
-            return response.text
+            return answer.text
 
 
-async def _repeated(client: TwilioClient, inputs: Mapping[str, Any], make: Any) -> httpx.Response:
-    repeatable = inputs["method"] in _REPEATABLE
-    seconds = (inputs.get("timeout") or 0) / 1_000 or READ_SECONDS
+async def _repeated(client: TwilioClient, inputs: Mapping[str, Any], request: Request) -> Answer:
+    repeatable = request.method in _REPEATABLE
     delay = inputs["retryDelayMS"]
     if inputs["useExponentialBackoff"]:
         delay = delay or _FIRST_BACKOFF_MS
     for attempt in range(inputs["maxRetries"] + 1):
-        request = make()
         try:
-            return checked(
-                await client.attempt(request, repeatable=repeatable, seconds=seconds), request, repeatable=repeatable
-            )
+            return checked(await client.attempt(request, repeatable=repeatable), request, repeatable=repeatable)
         except TwilioError as error:
             if attempt == inputs["maxRetries"] or not (inputs["retryAllErrors"] or _transient(error, repeatable)):
                 raise
@@ -87,18 +80,23 @@ def _url(client: TwilioClient, inputs: Mapping[str, Any]) -> str:
         path = given if given.startswith("/") else f"/{given}"
         url = origin + (path if path.startswith(f"/{API_VERSION}/") else f"/{API_VERSION}{path}")
     if "queryParams" in inputs:
-        pairs = urlencode([(pair["key"], pair["value"]) for pair in inputs["queryParams"]])
+        pairs = encoded((pair["key"], pair["value"]) for pair in inputs["queryParams"])
         url = f"{url}{'&' if '?' in url else '?'}{pairs}"
     try:
-        parsed_url, own = httpx.URL(url), httpx.URL(origin)
-    except httpx.InvalidURL as error:
+        there, own = urlsplit(url), urlsplit(origin)
+        same = (there.scheme.lower(), there.hostname, _port(there)) == (own.scheme.lower(), own.hostname, _port(own))
+    except ValueError as error:
         raise InputError("The inputs are not valid", [Problem("$.inputs.url", "is not a URL")]) from error
-    if (parsed_url.scheme, parsed_url.host, parsed_url.port) != (own.scheme, own.host, own.port) or parsed_url.userinfo:
+    if not same or "@" in there.netloc:
         raise RequestRefusedError(
             f"$.inputs.url leads to another host than the connection's API ({origin}); its credentials never go "
             "elsewhere. Give the path alone, such as /Accounts/AC…/Messages.json"
         )
     return url.partition("#")[0]
+
+
+def _port(parts: SplitResult) -> int | None:
+    return parts.port or {"http": 80, "https": 443}.get(parts.scheme.lower())
 
 
 def _headers(inputs: Mapping[str, Any]) -> dict[str, str]:
@@ -119,28 +117,39 @@ def _headers(inputs: Mapping[str, Any]) -> dict[str, str]:
     return headers
 
 
-def _body(inputs: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[httpx.Headers, bytes | None]:
+def _body(inputs: Mapping[str, Any], given: dict[str, str]) -> tuple[dict[str, str], bytes | None]:
     """The request's headers and body: text, JSON, a form, or a form with files."""
-    given = httpx.Headers(headers)
+    fields = [(pair["key"], pair["value"]) for pair in inputs.get("formData", ())]
     if "data" in inputs:
         data = inputs["data"]
         text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
-        given.setdefault("Content-Type", "application/json" if _is_json(text) else _FORM)
-        return given, text.encode()
-    fields = [(pair["key"], pair["value"]) for pair in inputs.get("formData", ())]
+        return _typed(given, "application/json" if _is_json(text) else FORM_TYPE), text.encode()
     if "fileData" in inputs:
         names = {pair["key"]: pair["value"] for pair in inputs.get("fileDataFileNames", ())}
-        # httpx writes the multipart body and chooses its boundary, which the header has to name.
-        grouped: dict[str, list[str]] = {}
-        for key, value in fields:
-            grouped.setdefault(key, []).append(value)
-        built = httpx.Request("POST", "http://localhost", data=grouped, files=list(_files(inputs["fileData"], names)))
-        given["Content-Type"] = built.headers["Content-Type"]
-        return given, built.read()
+        kind, content = _multipart(fields, list(_files(inputs["fileData"], names)))
+        # The boundary is this body's; another type would be wrong.
+        return {name: value for name, value in given.items() if name.lower() != "content-type"} | {
+            "Content-Type": kind
+        }, content
     if fields:
-        given.setdefault("Content-Type", _FORM)
-        return given, urlencode(fields).encode("ascii")
+        return _typed(given, FORM_TYPE), encoded(fields).encode("ascii")
     return given, None
+
+
+def _typed(headers: dict[str, str], kind: str) -> dict[str, str]:
+    """The headers with a content type, unless the caller gave one."""
+    return headers if any(name.lower() == "content-type" for name in headers) else {**headers, "Content-Type": kind}
+
+
+def _multipart(fields: list[tuple[str, str]], files: list[tuple[str, Any]]) -> tuple[str, bytes]:
+    """A multipart form and its content type, written by httpx."""
+    import httpx  # only uploads need it
+
+    grouped: dict[str, list[str]] = {}
+    for key, value in fields:
+        grouped.setdefault(key, []).append(value)
+    built = httpx.Request("POST", "http://localhost", data=grouped, files=files)
+    return built.headers["Content-Type"], built.read()
 
 
 def _files(pairs: list[dict[str, Any]], names: Mapping[str, str]) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,329 @@
+"""Both carriers, against servers on real sockets that misbehave: one request sent is one request counted."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import httpx
+import pytest
+import trustme
+from wire import Wire, answer, wire
+
+from twilio_component.host.aiohttp_carrier import AiohttpCarrier
+from twilio_component.host.http import Answer, AnswerLostError, Carrier, NotWrittenError, Request
+from twilio_component.host.httpx_carrier import HttpxCarrier, never_written
+
+OK = answer("200 OK", b'{"fine": true}')
+
+
+@asynccontextmanager
+async def over_aiohttp() -> AsyncIterator[Carrier]:
+    carrier = AiohttpCarrier()
+    try:
+        yield carrier
+    finally:
+        await carrier.aclose()
+
+
+@asynccontextmanager
+async def over_httpx() -> AsyncIterator[Carrier]:
+    async with httpx.AsyncHTTPTransport() as transport:
+        yield HttpxCarrier(transport)
+
+
+BOTH = pytest.mark.parametrize("carrying", [over_aiohttp, over_httpx])
+Carrying = Callable[[], Any]
+
+
+def run(carrying: Carrying, reaction: Any, use: Callable[[Carrier, Wire], Awaitable[Any]]) -> tuple[Any, Wire]:
+    """What ``use`` returns, and the server after it."""
+
+    async def inside() -> tuple[Any, Wire]:
+        async with wire(reaction) as server, carrying() as carrier:
+            return await use(carrier, server), server
+
+    return asyncio.run(inside())
+
+
+def post(*, seconds: float = 5.0) -> Callable[[Carrier, Wire], Awaitable[Answer]]:
+    async def use(carrier: Carrier, server: Wire) -> Answer:
+        return await carrier.exchange(Request("POST", server.url, {}, b"To=x", seconds))
+
+    return use
+
+
+def lost(carrying: Carrying, reaction: Any, *, seconds: float = 5.0) -> tuple[str, Wire]:
+    """The words of the error that a POST ends with when its answer is lost, and the server."""
+
+    async def use(carrier: Carrier, server: Wire) -> str:
+        with pytest.raises(AnswerLostError) as caught:
+            await post(seconds=seconds)(carrier, server)
+        return str(caught.value)
+
+    return run(carrying, reaction, use)
+
+
+async def fine(writer: Any, _n: int) -> bool:
+    writer.write(OK)
+    return True
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@BOTH
+class TestEitherCarrier:
+    def test_a_request_arrives_as_it_was_written_and_its_answer_comes_back(self, carrying: Carrying) -> None:
+        async def use(carrier: Carrier, server: Wire) -> Answer:
+            url = f"{server.url}/a%2Fb?DateSent%3E=2026-01-01&x=%27"
+            return await carrier.exchange(Request("POST", url, {"X-Mine": "1"}, b"To=%2B1"))
+
+        given, server = run(carrying, fine, use)
+        head, _, body = server.requests[0].partition(b"\r\n\r\n")
+
+        assert head.startswith(b"POST /a%2Fb?DateSent%3E=2026-01-01&x=%27 HTTP/1.1\r\n")
+        assert b"x-mine: 1" in head.lower()
+        assert body == b"To=%2B1"
+        assert (given.status, given.json(), given.text) == (200, {"fine": True}, '{"fine": true}')
+        assert given.headers.get("content-TYPE") == "application/json"
+
+    def test_a_refused_connection_is_known_to_have_sent_nothing(self, carrying: Carrying) -> None:
+        async def use(carrier: Carrier, _server: Wire) -> None:
+            with pytest.raises(NotWrittenError) as caught:
+                await carrier.exchange(Request("POST", f"http://127.0.0.1:{free_port()}", {}, b"x"))
+            assert caught.value.passing
+
+        run(carrying, fine, use)
+
+    def test_an_unknown_host_is_known_to_have_sent_nothing(self, carrying: Carrying) -> None:
+        async def use(carrier: Carrier, _server: Wire) -> None:
+            with pytest.raises(NotWrittenError):
+                await carrier.exchange(Request("POST", "http://host.invalid", {}, b"x"))
+
+        run(carrying, fine, use)
+
+    def test_a_url_that_is_none_sends_nothing_and_never_will(self, carrying: Carrying) -> None:
+        async def use(carrier: Carrier, _server: Wire) -> None:
+            with pytest.raises(NotWrittenError) as caught:
+                await carrier.exchange(Request("POST", "ftp://127.0.0.1/x", {}, b"x"))
+            assert not caught.value.passing
+
+        run(carrying, fine, use)
+
+    def test_a_connection_dropped_after_the_request_was_read_may_have_been_processed(self, carrying: Carrying) -> None:
+        async def drop(_writer: Any, _n: int) -> bool:
+            return False
+
+        _, server = lost(carrying, drop)
+        assert len(server.requests) == 1
+
+    def test_an_answer_cut_off_in_its_body_is_lost(self, carrying: Carrying) -> None:
+        async def cut(writer: Any, _n: int) -> bool:
+            writer.write(OK[:-4])
+            await writer.drain()
+            return False
+
+        _, server = lost(carrying, cut)
+        assert len(server.requests) == 1
+
+    def test_an_answer_that_does_not_come_in_time_is_lost(self, carrying: Carrying) -> None:
+        async def silence(_writer: Any, _n: int) -> bool:
+            await asyncio.sleep(1)
+            return False
+
+        words, server = lost(carrying, silence, seconds=0.1)
+        assert words == "no complete answer within 0.1 s"
+        assert len(server.requests) == 1
+
+    def test_slow_bytes_end_at_the_deadline_of_the_whole(self, carrying: Carrying) -> None:
+        async def drip(writer: Any, _n: int) -> bool:
+            writer.write(OK[:-10])
+            for byte in OK[-10:]:
+                writer.write(bytes([byte]))
+                await writer.drain()
+                await asyncio.sleep(0.1)
+            return False
+
+        words, _ = lost(carrying, drip, seconds=0.3)
+        assert words == "no complete answer within 0.3 s"
+
+    def test_an_answer_that_is_no_http_is_lost(self, carrying: Carrying) -> None:
+        async def nonsense(writer: Any, _n: int) -> bool:
+            writer.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+            return False
+
+        lost(carrying, nonsense)
+
+    def test_a_broken_encoding_is_a_lost_answer(self, carrying: Carrying) -> None:
+        async def broken(writer: Any, _n: int) -> bool:
+            writer.write(answer("201 Created", b"no gzip", "Content-Encoding: gzip"))
+            return True
+
+        lost(carrying, broken)
+
+    def test_connections_are_kept_and_used_again(self, carrying: Carrying) -> None:
+        async def use(carrier: Carrier, server: Wire) -> None:
+            for _ in range(5):
+                await post()(carrier, server)
+
+        _, server = run(carrying, fine, use)
+        assert (len(server.requests), server.connections) == (5, 1)
+
+    def test_a_connection_that_the_server_closed_while_idle_is_not_used_again(self, carrying: Carrying) -> None:
+        async def once(writer: Any, _n: int) -> bool:
+            writer.write(OK)
+            return False
+
+        async def use(carrier: Carrier, server: Wire) -> None:
+            await post()(carrier, server)
+            await asyncio.sleep(0.05)
+            await post()(carrier, server)
+
+        _, server = run(carrying, once, use)
+        assert (len(server.requests), server.connections) == (2, 2)
+
+    def test_a_redirect_is_an_answer_like_others(self, carrying: Carrying) -> None:
+        async def redirect(writer: Any, _n: int) -> bool:
+            writer.write(answer("307 Temporary Redirect", b"", "Location: http://127.0.0.1:1/"))
+            return True
+
+        given, server = run(carrying, redirect, post())
+        assert (given.status, len(server.requests)) == (307, 1)
+
+    def test_the_environments_certificate_authority_is_trusted(self, carrying: Carrying, authority: trustme.CA) -> None:
+        assert asyncio.run(over_tls(carrying, authority, "localhost")).status == 200
+
+    def test_a_certificate_for_another_host_sends_nothing_and_says_so(
+        self, carrying: Carrying, authority: trustme.CA
+    ) -> None:
+        with pytest.raises(NotWrittenError, match="certificate") as caught:
+            asyncio.run(over_tls(carrying, authority, "elsewhere.example"))
+        assert not caught.value.passing
+
+    @pytest.mark.usefixtures("authority")
+    def test_a_certificate_of_another_authority_sends_nothing(self, carrying: Carrying) -> None:
+        with pytest.raises(NotWrittenError, match="certificate"):
+            asyncio.run(over_tls(carrying, trustme.CA(), "localhost"))
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """A certificate authority that the environment trusts."""
+    authority = trustme.CA()
+    file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    return authority
+
+
+async def over_tls(carrying: Carrying, authority: trustme.CA, name: str) -> Answer:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    server = await asyncio.start_server(Wire(fine).handle, "127.0.0.1", 0, ssl=context)
+    try:
+        async with carrying() as carrier:
+            port = server.sockets[0].getsockname()[1]
+            given: Answer = await carrier.exchange(Request("POST", f"https://localhost:{port}", {}, b"x"))
+            return given
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+class TestOverAiohttp:
+    def test_a_get_whose_connection_was_dropped_is_not_repeated_behind_the_callers_back(self) -> None:
+        async def drop_the_second(writer: Any, n: int) -> bool:
+            if n == 1:
+                writer.write(OK)
+            return n == 1
+
+        async def use(carrier: Carrier, server: Wire) -> None:
+            await carrier.exchange(Request("GET", server.url, {}))
+            with pytest.raises(AnswerLostError):
+                await carrier.exchange(Request("GET", server.url, {}))
+
+        _, server = run(over_aiohttp, drop_the_second, use)
+        assert (len(server.requests), server.connections) == (2, 1)
+
+    def test_what_was_written_is_kept_account_of(self) -> None:
+        async def use(carrier: Carrier, server: Wire) -> tuple[bool, bool]:
+            arrived = Request("POST", server.url, {}, b"x")
+            refused = Request("POST", f"http://127.0.0.1:{free_port()}", {}, b"x")
+            await carrier.exchange(arrived)
+            with pytest.raises(NotWrittenError):
+                await carrier.exchange(refused)
+            return arrived.written, refused.written
+
+        assert run(over_aiohttp, fine, use)[0] == (True, False)
+
+    def test_a_server_that_accepts_no_connection_in_time_was_sent_nothing(self) -> None:
+        async def inside() -> None:
+            with socket.socket() as full:
+                full.bind(("127.0.0.1", 0))
+                full.listen(0)
+                place = full.getsockname()
+                # The backlog of a listener that nobody serves is soon full; then connecting takes for ever.
+                waiting = [socket.socket() for _ in range(4)]
+                for one in waiting:
+                    one.settimeout(0)
+                    one.connect_ex(place)
+                async with over_aiohttp() as carrier:
+                    request = Request("POST", f"http://127.0.0.1:{place[1]}", {}, b"x", 5.0, connect_seconds=0.2)
+                    with pytest.raises(NotWrittenError, match=r"no connection within 0\.2 s"):
+                        await carrier.exchange(request)
+                for one in waiting:
+                    one.close()
+
+        asyncio.run(inside())
+
+    def test_the_environments_proxy_is_used_and_its_exceptions_are_kept(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def inside() -> tuple[Wire, Wire]:
+            async with wire(fine) as proxy, wire(fine) as direct:
+                monkeypatch.setenv("HTTP_PROXY", proxy.url)
+                monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+                async with over_aiohttp() as carrier:
+                    await carrier.exchange(Request("GET", "http://api.twilio.test/x", {}))
+                    await carrier.exchange(Request("GET", direct.url, {}))
+            return proxy, direct
+
+        proxy, direct = asyncio.run(inside())
+        assert proxy.requests[0].startswith(b"GET http://api.twilio.test/x HTTP/1.1")
+        assert len(direct.requests) == 1
+
+    def test_a_proxy_that_cannot_be_reached_was_sent_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def inside() -> None:
+            monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{free_port()}")
+            async with over_aiohttp() as carrier:
+                with pytest.raises(NotWrittenError):
+                    await carrier.exchange(Request("POST", "https://api.twilio.test", {}, b"x"))
+
+        asyncio.run(inside())
+
+
+class TestOverAnInjectedTransport:
+    def test_a_connect_error_proves_that_nothing_was_sent(self) -> None:
+        assert never_written(httpx.ConnectError("refused"))
+
+    def test_a_connect_timeout_does_not_when_aiohttp_says_the_server_hung_up(self) -> None:
+        error = httpx.ConnectTimeout("Server disconnected")
+        error.__cause__ = aiohttp.ServerDisconnectedError()
+        assert not never_written(error)
+
+    def test_it_does_when_aiohttp_says_that_no_connection_was_made(self) -> None:
+        error = httpx.ConnectTimeout("refused")
+        error.__cause__ = aiohttp.ConnectionTimeoutError()
+        assert never_written(error)
+
+    def test_a_read_error_does_not(self) -> None:
+        assert not never_written(httpx.ReadError("cut"))

@@ -1,0 +1,122 @@
+"""The carrier that a host uses by itself: aiohttp.
+
+httpx's own asynchronous pool slows down with the number of requests in flight, and its request and response objects
+cost more than everything else that a host does. Proxies and certificate authorities come from the environment
+(``HTTPS_PROXY``, ``NO_PROXY``, ``SSL_CERT_FILE`` …). Cookies, ``.netrc``, redirects and aiohttp's own repetition of
+requests are off: nothing happens behind the caller's back.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import Any
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+import certifi
+from yarl import URL
+
+from twilio_component.host.http import Answer, AnswerLostError, NotWrittenError, Request
+
+# Shorter than the idle time after which servers and load balancers close a connection (60 s and more): a request
+# written into a connection that is just being closed is one whose outcome nobody knows.
+_IDLE_SECONDS = 10.0
+_MOST_CONNECTIONS = 256
+_FAILURES = (aiohttp.ClientError, TimeoutError, OSError)
+
+
+class AiohttpCarrier:
+    """Belongs to the event loop in which it is first used. ``tls`` replaces the environment's authorities."""
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
+        self._session: aiohttp.ClientSession | None = None
+        self._proxies: dict[tuple[str, str], str | None] = {}
+
+    async def exchange(self, request: Request) -> Answer:
+        """Send a request and read its answer, whatever its status."""
+        session = self._session or self._open()
+        request.written = False
+        url = URL(request.url, encoded=True)
+        try:
+            async with session.request(
+                request.method,
+                url,
+                headers=request.headers,
+                data=request.content,
+                allow_redirects=False,
+                proxy=self._proxy(url),
+                ssl=self._trusted() if url.scheme == "https" else True,
+                timeout=aiohttp.ClientTimeout(total=request.seconds, sock_connect=request.connect_seconds),
+                trace_request_ctx=request,
+            ) as answer:
+                content = await answer.read()
+                return Answer(answer.status, answer.headers, content, answer.charset or "utf-8")
+        except _FAILURES as error:
+            reason = _reason(error, request)
+            if request.written:
+                raise AnswerLostError(reason) from error
+            raise NotWrittenError(reason, passing=_passing(error)) from error
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(_mark_written)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=_MOST_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("Accept", "User-Agent", "Content-Type"),
+            trace_configs=[trace],
+        )
+        # aiohttp repeats a GET whose kept connection was dropped; whether to repeat is the caller's decision.
+        self._session._retry_connection = False  # noqa: SLF001 - aiohttp has no public switch; a test holds it
+        return self._session
+
+    def _trusted(self) -> ssl.SSLContext:
+        if self._tls is None:
+            # OpenSSL reads SSL_CERT_FILE and SSL_CERT_DIR itself, or the system's authorities, which may be missing.
+            self._tls = ssl.create_default_context()
+            if not (os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")):
+                self._tls.load_verify_locations(certifi.where())
+        return self._tls
+
+    def _proxy(self, url: URL) -> str | None:
+        place = (url.scheme, url.host or "")
+        if place not in self._proxies:
+            proxies = getproxies()
+            proxy = None if proxy_bypass(place[1]) else proxies.get(place[0]) or proxies.get("all")
+            self._proxies[place] = proxy if proxy is None or "://" in proxy else f"http://{proxy}"
+        return self._proxies[place]
+
+
+async def _mark_written(
+    _session: aiohttp.ClientSession, context: Any, _params: aiohttp.TraceRequestHeadersSentParams
+) -> None:
+    context.trace_request_ctx.written = True
+
+
+def _passing(error: Exception) -> bool:
+    """Whether a later attempt may fare better: a wrong certificate or URL is as wrong in a second."""
+    return not isinstance(
+        error, (aiohttp.ClientConnectorCertificateError, aiohttp.NonHttpUrlClientError, aiohttp.InvalidURL)
+    )
+
+
+def _reason(error: Exception, request: Request) -> str:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        words = getattr(error.certificate_error, "verify_message", error.certificate_error)
+        return f"the certificate is not valid: {words}"
+    if isinstance(error, TimeoutError):
+        if request.written:
+            return f"no complete answer within {request.seconds:g} s"
+        return f"no connection within {min(request.connect_seconds, request.seconds):g} s"
+    if isinstance(error, aiohttp.ClientResponseError):
+        # Its text quotes what the server sent; the first line says what is wrong with it.
+        return error.message.partition("\n")[0].rstrip(":")
+    return str(error) or type(error).__name__

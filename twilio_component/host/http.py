@@ -1,0 +1,80 @@
+"""HTTP as components see it: one request, one answer read to its end, and certainty about what was written.
+
+A `Carrier` does the work. `carriers.py` has the two: aiohttp, which is what a host uses by itself, and any httpx
+transport that a caller injects. The one question that decides whether a request may be repeated (may any of it have
+arrived?) has its answer in how an exchange ends:
+
+- `NotWrittenError`: no byte of the request was written;
+- `AnswerLostError`: the request, or part of it, may have arrived, and there is no complete answer;
+- cancelled: ``request.written`` says which of the two it would have been.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+CONNECT_SECONDS = 5.0
+SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Request:
+    """A request, ready to be written. ``seconds`` bound the whole exchange, ``connect_seconds`` the connecting.
+
+    ``written`` is kept by the carrier; one that cannot know leaves it true.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    content: bytes | None = None
+    seconds: float = SECONDS
+    connect_seconds: float = CONNECT_SECONDS
+    written: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer with its whole body. ``headers`` may be asked in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    encoding: str = "utf-8"
+
+    @property
+    def text(self) -> str:
+        """The body as text, undecodable bytes replaced."""
+        return self.content.decode(self.encoding, "replace")
+
+    def json(self) -> Any:
+        """What the body says as JSON; None where it is none."""
+        try:
+            return json.loads(self.content)
+        except (ValueError, RecursionError):
+            return None
+
+
+class NotWrittenError(Exception):
+    """No byte of the request was written. ``passing`` says whether a later attempt may fare better."""
+
+    def __init__(self, reason: str, *, passing: bool = True) -> None:
+        super().__init__(reason)
+        self.passing = passing
+
+
+class AnswerLostError(Exception):
+    """The request may have arrived; what became of it is unknown."""
+
+
+class Carrier(Protocol):
+    """Carries requests; belongs to one event loop."""
+
+    async def exchange(self, request: Request) -> Answer:
+        """Send a request and read its answer, whatever its status; redirects are answers like others."""
+
+    async def aclose(self) -> None:
+        """Close every connection that the carrier opened."""

@@ -1,0 +1,79 @@
+"""The carrier over an httpx transport that a caller injects: a mock, or an application in this process, say."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+
+from twilio_component.host.http import Answer, AnswerLostError, NotWrittenError, Request
+
+_NOT_WRITTEN = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
+# What aiohttp raises before there is a connection.
+_AIOHTTP_CONNECTING = frozenset(
+    {"ClientConnectorError", "ConnectionTimeoutError", "InvalidURL", "NonHttpUrlClientError"}
+)
+
+
+class HttpxCarrier:
+    """Whoever made the transport closes it. What it does not say about a request is assumed to have been written."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+
+    async def exchange(self, request: Request) -> Answer:
+        """Send a request and read its answer, whatever its status."""
+        seconds = request.seconds
+        timeout = {"connect": request.connect_seconds, "pool": seconds, "read": seconds, "write": seconds}
+        sent = httpx.Request(
+            request.method,
+            request.url,
+            headers=request.headers,
+            content=request.content,
+            extensions={"timeout": timeout},
+        )
+        try:
+            async with asyncio.timeout(seconds):
+                response = await self._transport.handle_async_request(sent)
+                try:
+                    content = await response.aread()
+                finally:
+                    await response.aclose()
+        except TimeoutError as error:
+            raise AnswerLostError(f"no complete answer within {seconds:g} s") from error
+        except httpx.TransportError as error:
+            reason = str(error) or type(error).__name__
+            if never_written(error):
+                raise NotWrittenError(reason, passing=_passing(error)) from error
+            raise AnswerLostError(reason) from error
+        except httpx.DecodingError as error:
+            raise AnswerLostError("the answer's encoding is broken") from error
+        return Answer(response.status_code, response.headers, content, response.encoding or "utf-8")
+
+    async def aclose(self) -> None:
+        """Nothing: the transport is its owner's."""
+
+
+def never_written(error: httpx.TransportError) -> bool:
+    """Whether the error proves that no byte of the request was written.
+
+    Some transports over aiohttp call a connection that was dropped later a connect error too; the cause tells.
+    """
+    if not isinstance(error, _NOT_WRITTEN):
+        return False
+    cause = error.__cause__
+    if cause is None or not type(cause).__module__.startswith("aiohttp"):
+        return True
+    return any(kind.__name__ in _AIOHTTP_CONNECTING for kind in type(cause).__mro__)
+
+
+def _passing(error: httpx.TransportError) -> bool:
+    wrong = isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError))
+    return not wrong and "certificate" not in str(error).lower()
