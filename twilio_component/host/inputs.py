@@ -18,6 +18,7 @@ from twilio_component.host.errors import InputError, Problem, did_you_mean, json
 from twilio_component.host.json_ready import json_ready
 from twilio_component.host.model import Connection, JsonSchema, resolve
 from twilio_component.host.schemas import sentences, shown, type_name
+from twilio_component.host.shortcut import certainly_valid
 
 Clean = Callable[[Any, Mapping[str, Any]], Any]
 Path = tuple[str | int, ...]
@@ -56,15 +57,17 @@ class Form:
             for name, part in self.properties.items()
             if "clean" in part.get("items", {})
         }
-        self.schema = schema
+        # Connections are left out, since their forms say more.
+        properties = {name: (name in self.connections) or part for name, part in self.properties.items()}
+        self.schema: JsonSchema = {**schema, "properties": properties}
+        self.certainly_valid = certainly_valid(self.schema)
 
     @cached_property
     def validator(self) -> Any:
-        """The compiled schema; connections are left out of it, since their forms say more."""
+        """The compiled schema, which has the last word."""
         from jsonschema import Draft202012Validator  # it costs 100 ms to import
 
-        properties = {name: (name in self.connections) or part for name, part in self.properties.items()}
-        return Draft202012Validator({**self.schema, "properties": properties})
+        return Draft202012Validator(self.schema)
 
     def accept(self, inputs: Any) -> dict[str, Any]:
         """The inputs, converted, completed and valid; raises ``InputError`` with everything that is wrong."""
@@ -85,6 +88,8 @@ class Form:
             if name in values:
                 values[name] = form.accept(values[name], own)
         self._clean(values, own)
+        if not own and self.certainly_valid(values):
+            return values
         wrong = {path[: len(self.place) + 1] for path, _ in own}
         for path, message in sentences(self.validator.iter_errors(values)):
             full = (*self.place, *path)

@@ -1,0 +1,159 @@
+"""A shortcut around the JSON Schema validator for what is plainly valid, which nearly every call is.
+
+A check that is compiled here says in a few microseconds that a value is certainly valid, or that it does not know; the
+validator then has the word (and all the words about what is wrong). It knows the keywords that manifests use; any other
+makes it know nothing. A property test holds it to the validator's verdict.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Check = Callable[[Any], bool]
+
+# Keywords that say nothing about validity.
+_ANNOTATIONS = frozenset(
+    {"title", "description", "default", "examples", "format", "clean", "environment", "writeOnly", "message"}
+)
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+    "null": (type(None),),
+}
+
+
+def certainly_valid(schema: Any) -> Check:
+    """A check that is true only of values which the schema allows."""
+    if schema is True:
+        return _always
+    if not isinstance(schema, Mapping):
+        return _never
+    checks = []
+    for keyword, value in schema.items():
+        if keyword not in _ANNOTATIONS:
+            compile_keyword = _KEYWORDS.get(keyword)
+            if compile_keyword is None:
+                return _never
+            checks.append(compile_keyword(value, schema))
+    return _all(checks)
+
+
+def _always(_value: Any) -> bool:
+    return True
+
+
+def _never(_value: Any) -> bool:
+    return False
+
+
+def _all(checks: list[Check]) -> Check:
+    if len(checks) == 1:
+        return checks[0]
+    return lambda value: all(check(value) for check in checks)
+
+
+def _type(allowed: Any, _schema: Any) -> Check:
+    names = allowed if isinstance(allowed, list) else [allowed]
+    kinds = frozenset(kind for name in names for kind in _TYPES[name])
+    # By exact type: a boolean is an int to Python and none to JSON.
+    return lambda value: type(value) in kinds
+
+
+def _enum(allowed: Any, _schema: Any) -> Check:
+    texts = frozenset(item for item in allowed if isinstance(item, str))
+    return lambda value: type(value) is str and value in texts
+
+
+def _pattern(pattern: Any, _schema: Any) -> Check:
+    search = re.compile(pattern).search
+    return lambda value: type(value) is str and search(value) is not None
+
+
+def _at_least(least: Any, _schema: Any) -> Check:
+    return lambda value: type(value) in (int, float) and value >= least
+
+
+def _at_most(most: Any, _schema: Any) -> Check:
+    return lambda value: type(value) in (int, float) and value <= most
+
+
+def _not_shorter(least: Any, _schema: Any) -> Check:
+    return lambda value: type(value) in (str, list) and len(value) >= least
+
+
+def _not_longer(most: Any, _schema: Any) -> Check:
+    return lambda value: type(value) in (str, list) and len(value) <= most
+
+
+def _items(schema: Any, _schema: Any) -> Check:
+    check = certainly_valid(schema)
+    return lambda value: type(value) is list and all(check(item) for item in value)
+
+
+def _properties(properties: Any, schema: Any) -> Check:
+    checks = {name: certainly_valid(part) for name, part in properties.items()}
+    others = certainly_valid(schema.get("additionalProperties", True))
+    return lambda value: type(value) is dict and all(checks.get(name, others)(item) for name, item in value.items())
+
+
+def _other_properties(other: Any, schema: Any) -> Check:
+    # `properties` looks at them too; without it, every property is another.
+    return _always if "properties" in schema else _properties({}, {"additionalProperties": other})
+
+
+def _required(names: Any, _schema: Any) -> Check:
+    wanted = frozenset(names)
+    return lambda value: type(value) is dict and value.keys() >= wanted
+
+
+def _dependent(needs: Any, _schema: Any) -> Check:
+    wanted = {name: frozenset(others) for name, others in needs.items()}
+    return lambda value: (
+        type(value) is dict and all(name not in value or value.keys() >= others for name, others in wanted.items())
+    )
+
+
+def _all_of(schemas: Any, _schema: Any) -> Check:
+    return _all([certainly_valid(schema) for schema in schemas])
+
+
+def _any_of(schemas: Any, _schema: Any) -> Check:
+    checks = [certainly_valid(schema) for schema in schemas]
+    return lambda value: any(check(value) for check in checks)
+
+
+def _not(schema: Any, _schema: Any) -> Check:
+    """Known only of combinations of inputs that exclude each other."""
+    if schema.keys() == {"anyOf"}:
+        return _all([_not(option, None) for option in schema["anyOf"]])
+    if schema.keys() != {"required"}:
+        return _never
+    together = frozenset(schema["required"])
+    return lambda value: type(value) is dict and not value.keys() >= together
+
+
+_KEYWORDS: Mapping[str, Callable[[Any, Any], Check]] = {
+    "type": _type,
+    "enum": _enum,
+    "pattern": _pattern,
+    "minimum": _at_least,
+    "maximum": _at_most,
+    "minLength": _not_shorter,
+    "maxLength": _not_longer,
+    "minItems": _not_shorter,
+    "maxItems": _not_longer,
+    "items": _items,
+    "properties": _properties,
+    "additionalProperties": _other_properties,
+    "required": _required,
+    "dependentRequired": _dependent,
+    "allOf": _all_of,
+    "anyOf": _any_of,
+    "not": _not,
+}
