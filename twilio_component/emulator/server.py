@@ -176,22 +176,30 @@ def serve_in_thread(server: Server) -> Iterator[ServerInThread]:
         yield ServerInThread(server, portal)
 
 
-def run(*, host: str = "127.0.0.1", port: int = 8010, allowed_hosts: Iterable[str] = ()) -> None:
+def run(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8010,
+    allowed_hosts: Iterable[str] = (),
+    webhook_hosts: Iterable[str] = (),
+) -> None:
     """Serve a fresh emulator until Ctrl-C or SIGTERM; where, and what it does not do, is said on stderr.
 
-    Raises OSError where the port is taken.
+    ``allowed_hosts`` are names that requests may use for this machine, ``webhook_hosts`` other machines that webhooks
+    may go to. Raises OSError where the port is taken.
     """
-    asyncio.run(_run_until_signal(host, port, allowed_hosts))
+    emulator = Emulator(webhook_hosts=webhook_hosts)
+    asyncio.run(_run_until_signal(emulator.serve(host, port, allowed_hosts=allowed_hosts)))
 
 
-async def _run_until_signal(host: str, port: int, allowed_hosts: Iterable[str]) -> None:
+async def _run_until_signal(server: Server) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         # Windows' loop has no signal handlers: Ctrl-C interrupts `asyncio.run` there.
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(name, stop.set)
-    async with Emulator().serve(host, port, allowed_hosts=allowed_hosts) as server:
+    async with server:
         sys.stderr.write(_greeting(server.url))
         sys.stderr.flush()
         await stop.wait()
