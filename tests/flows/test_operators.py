@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twilio_component.flows.findings import EvaluationError
+from twilio_component.flows.operators import BINARY, OPERATORS, UNARY, loosely_equal, strictly_equal
+from twilio_component.host.documents import read_document
+
+TABLE: dict[str, list[list[Any]]] = read_document(
+    Path(__file__).parents[2] / "fixtures" / "flows" / "operators.yaml"
+).data
+CASES = [
+    pytest.param(operator, case[:-1], case[-1], id=f"{operator}-{number}")
+    for operator, cases in TABLE.items()
+    for number, case in enumerate(cases, start=1)
+]
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4))
+
+
+@pytest.mark.parametrize(("operator", "terms", "expected"), CASES)
+def test_each_operator_decides_as_its_table_says(operator: str, terms: list[Any], expected: bool) -> None:  # noqa: FBT001 - a parameter of the table
+    assert OPERATORS[operator](*terms) is expected
+
+
+def test_the_tables_cover_all_23_operators_with_the_right_number_of_terms() -> None:
+    assert TABLE.keys() == OPERATORS.keys()
+    assert len(OPERATORS) == 23
+    for operator, cases in TABLE.items():
+        assert {len(case) for case in cases} == {2 if operator in UNARY else 3}
+        assert {case[-1] for case in cases} == {True, False}
+
+
+@given(left=JSON, right=JSON)
+def test_no_pair_of_terms_makes_an_operator_crash(left: Any, right: Any) -> None:
+    for name, operator in OPERATORS.items():
+        try:
+            verdict = operator(left) if name in UNARY else operator(left, right)
+        except EvaluationError:
+            assert name.startswith("dateTime")
+        else:
+            assert isinstance(verdict, bool)
+
+
+@given(left=JSON, right=JSON)
+def test_each_operator_and_its_opposite_disagree(left: Any, right: Any) -> None:
+    opposites = {
+        "equal": "notEqual",
+        "exactlyMatches": "doesNotExactlyMatch",
+        "in": "notIn",
+        "startsWith": "doesNotStartWith",
+        "endsWith": "doesNotEndWith",
+    }
+    for name, opposite in opposites.items():
+        assert BINARY[name](left, right) is not BINARY[opposite](left, right)
+
+
+@given(value=JSON)
+def test_what_matches_exactly_is_also_equal(value: Any) -> None:
+    if strictly_equal(value, value):
+        assert loosely_equal(value, value)
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "2026-13-01", "[]", True, {}])
+def test_what_is_no_date_is_said_to_be_none(text: Any) -> None:
+    with pytest.raises(EvaluationError, match="2026-01-31T12:00:00Z"):
+        OPERATORS["dateTimeAfter"](text, "2026-01-01")
+
+
+def test_json_text_nested_without_end_is_compared_as_text() -> None:
+    deep = "[" * 100_000
+    assert OPERATORS["equal"](deep, deep) is True
+    assert OPERATORS["in"]("[[", deep) is True
+    closed = deep + "]" * 100_000
+    assert OPERATORS["isNotEmpty"](closed) is True

@@ -1,0 +1,89 @@
+"""Values that outlive a step: those of the execution, of the flow, and of all flows of the integration.
+
+A perform function reads a state from its context and returns what changes; null removes a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.host.errors import PerformError
+from twilio_component.host.model import Result
+
+if TYPE_CHECKING:
+    from twilio_component.host.context import Context
+
+Perform = Callable[["Context", dict[str, Any]], Awaitable[Any]]
+_Change = Callable[[Any, dict[str, Any]], Any]
+
+
+def _getter(state: str) -> Perform:
+    async def get(context: Context, inputs: dict[str, Any]) -> Any:
+        """The value, or the default."""
+        values: Mapping[str, Any] = getattr(context, state)
+        return values.get(inputs["keyInput"], inputs.get("defaultValueInput"))
+
+    return get
+
+
+def _lister(state: str) -> Perform:
+    async def list_keys(context: Context, _inputs: dict[str, Any]) -> list[str]:
+        """The keys that have a value."""
+        return list(getattr(context, state))
+
+    return list_keys
+
+
+def _changer(state: str, change: _Change) -> Perform:
+    async def changed(context: Context, inputs: dict[str, Any]) -> Result:
+        """``{"key", "value"}`` after the change."""
+        key = inputs["keyInput"]
+        value = change(getattr(context, state).get(key), inputs)
+        change_of_state: dict[str, Any] = {state: {key: value}}
+        return Result(value={"key": key, "value": value}, **change_of_state)
+
+    return changed
+
+
+def _saved(_old: Any, inputs: dict[str, Any]) -> Any:
+    return inputs.get("valueInput")
+
+
+def _removed(_old: Any, _inputs: dict[str, Any]) -> None:
+    return None
+
+
+def _appended(old: Any, inputs: dict[str, Any]) -> list[Any]:
+    if old is not None and not isinstance(old, list):
+        raise PerformError("there is a value under this key that is no list")
+    return [*(old or []), inputs.get("valueInput")]
+
+
+def _incremented(old: Any, inputs: dict[str, Any]) -> int | float:
+    if old is not None and (isinstance(old, bool) or not isinstance(old, (int, float))):
+        raise PerformError("there is a value under this key that is no number")
+    total: int | float = (old or 0) + inputs["valueInput"]
+    return total
+
+
+get_execution = _getter("execution_state")
+save_execution = _changer("execution_state", _saved)
+remove_execution = _changer("execution_state", _removed)
+append_execution = _changer("execution_state", _appended)
+increment_execution = _changer("execution_state", _incremented)
+list_execution = _lister("execution_state")
+
+get_instance = _getter("instance_state")
+save_instance = _changer("instance_state", _saved)
+remove_instance = _changer("instance_state", _removed)
+append_instance = _changer("instance_state", _appended)
+increment_instance = _changer("instance_state", _incremented)
+list_instance = _lister("instance_state")
+
+get_crossflow = _getter("cross_flow_state")
+save_crossflow = _changer("cross_flow_state", _saved)
+remove_crossflow = _changer("cross_flow_state", _removed)
+append_crossflow = _changer("cross_flow_state", _appended)
+increment_crossflow = _changer("cross_flow_state", _incremented)
+list_crossflow = _lister("cross_flow_state")

@@ -1,0 +1,64 @@
+"""Flow definitions: integrations in YAML, read, checked and run. Knows no Twilio.
+
+``read_definition`` and ``check_file`` say what is wrong with a file, ``load_integration`` reads a good one,
+``FlowRunner`` runs its flows in this process. ``Execution`` is one run of a flow as a machine for engines of their own:
+it says what is to be done next, keeps its state in a JSON value, and does nothing by itself.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from twilio_component.flows.checking import check_file, check_integration
+    from twilio_component.flows.configuration import Configuration, read_configuration
+    from twilio_component.flows.definition import Flow, Integration
+    from twilio_component.flows.effects import Call, Done, Failure, StartFlow, Wait
+    from twilio_component.flows.execution import Execution, initial_state
+    from twilio_component.flows.findings import Finding, FlowError
+    from twilio_component.flows.mocks import EXAMPLE
+    from twilio_component.flows.reading import load_integration, read_definition
+    from twilio_component.flows.running import FlowRunner, Outcome
+
+_HOMES = {
+    **dict.fromkeys(("check_file", "check_integration"), "checking"),
+    **dict.fromkeys(("Configuration", "read_configuration"), "configuration"),
+    **dict.fromkeys(("Flow", "Integration"), "definition"),
+    **dict.fromkeys(("Call", "Done", "Failure", "StartFlow", "Wait"), "effects"),
+    **dict.fromkeys(("Execution", "initial_state"), "execution"),
+    **dict.fromkeys(("Finding", "FlowError"), "findings"),
+    "EXAMPLE": "mocks",
+    **dict.fromkeys(("load_integration", "read_definition"), "reading"),
+    **dict.fromkeys(("FlowRunner", "Outcome"), "running"),
+}
+
+__all__ = [
+    "EXAMPLE",
+    "Call",
+    "Configuration",
+    "Done",
+    "Execution",
+    "Failure",
+    "Finding",
+    "Flow",
+    "FlowError",
+    "FlowRunner",
+    "Integration",
+    "Outcome",
+    "StartFlow",
+    "Wait",
+    "check_file",
+    "check_integration",
+    "initial_state",
+    "load_integration",
+    "read_configuration",
+    "read_definition",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: checking a file needs no event loop."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,114 @@
+"""A step's inputs, held against the schema of its action.
+
+What is written in the file is validated as it would be when the flow runs; what a reference or a config variable will
+bring is taken for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.flows import control
+from twilio_component.flows.definition import ConfigVar, Input, Reference, Step, inner_inputs
+from twilio_component.flows.evaluation import Scope, evaluate
+from twilio_component.flows.findings import EvaluationError
+from twilio_component.flows.invoking import fitted, is_left_empty
+from twilio_component.host.errors import InputError, did_you_mean, json_path, listed
+from twilio_component.host.inputs import Form
+
+if TYPE_CHECKING:
+    from twilio_component.flows.findings import Findings
+    from twilio_component.host.documents import PathParts
+    from twilio_component.host.model import Component, Operation
+
+# What stands for a value that only running the flow will bring.
+_LATER = "later"
+
+
+def _refuse(_part: Reference | ConfigVar) -> Any:
+    raise EvaluationError("only what is written in the file is looked at")
+
+
+_LITERAL = Scope(_refuse, _refuse)
+
+
+class InputChecker:
+    """Checks the inputs of one step of one operation."""
+
+    def __init__(self, findings: Findings, component: Component, operation: Operation) -> None:
+        self.findings = findings
+        self.component = component
+        self.operation = operation
+        self.properties: Mapping[str, Any] = operation.inputs["properties"]
+
+    def check(self, step: Step) -> None:
+        """Report unknown, missing and ill-typed inputs."""
+        name = f"{self.component.key}.{self.operation.key}"
+        given: dict[str, Any] = {}
+        later: set[str] = set()
+        for key, value in step.inputs.items():
+            if key not in self.properties:
+                self._unknown(name, key, value, (*step.at, "inputs", key))
+            elif _is_fixed(value):
+                given[key] = evaluate(value, _LITERAL)
+            else:
+                given[key] = _LATER
+                later.add(key)
+        if step.conditions is not None or step.operation == control.BRANCH_ON_EXPRESSION:
+            given.pop("conditions", None)
+        self._validate(step, given, later)
+
+    def _unknown(self, name: str, key: str, value: Input, at: PathParts) -> None:
+        hint = did_you_mean(key, self.properties)
+        known = f"Its inputs are {listed(self.properties, limit=40)}."
+        if not hint and _is_fixed(value) and is_left_empty(evaluate(value, _LITERAL)):
+            message = f"{name} has no input '{key}'; it is empty and ignored"
+            self.findings.add("unused-input", at, message, known, key=True)
+        else:
+            self.findings.add("unknown-input", at, f"{name} has no input '{key}'{hint}", known, key=True)
+
+    def _validate(self, step: Step, given: dict[str, Any], later: set[str]) -> None:
+        schema = {
+            **self.operation.inputs,
+            "properties": {key: {} if key in later else part for key, part in self.properties.items()},
+        }
+        try:
+            Form(schema, self.component.connections).accept(fitted(given, self.operation))
+        except InputError as error:
+            for problem in error.problems:
+                self._report(step, problem.path, problem.message)
+
+    def _report(self, step: Step, path: str, message: str) -> None:
+        inputs = (*step.at, "inputs")
+        key = next((key for key in self.properties if _is_within(path, json_path(("inputs", key)))), None)
+        name = f"{self.component.key}.{self.operation.key}"
+        if key is None:
+            # It is about the inputs together: a sender is missing, say.
+            self.findings.add("missing-input", inputs, f"{name} {message}", self._about(None))
+        elif message.startswith("is required") and path.endswith(key):
+            self.findings.add(
+                "missing-input", inputs, f"{name} needs the input '{key}', which {message}", self._about(key)
+            )
+        else:
+            self.findings.add("invalid-input", (*inputs, key), f"{key} {message}", self._about(key))
+
+    def _about(self, key: str | None) -> str:
+        if key is None:
+            return f"Its inputs are {listed(self.properties, limit=40)}."
+        part = self.properties[key]
+        if part.get("format") == "connection":
+            return f"Give the name of a connection of {self.component.key} that requiredConfigVars declares."
+        examples = part.get("examples")
+        return f"{part.get('description', key)}" + (f" For example: {examples[0]}" if examples else "")
+
+
+def _is_fixed(value: Input) -> bool:
+    return not any(
+        isinstance(part, Reference) or (isinstance(part, ConfigVar) and part.name) for part in inner_inputs(value)
+    )
+
+
+def _is_within(path: str, start: str) -> bool:
+    # "$.inputs.to" is not within "$.inputs.t"; what follows an input's path is a key or an index.
+    return path == start or (path.startswith(start) and path[len(start)] in ".[")

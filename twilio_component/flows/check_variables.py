@@ -1,0 +1,71 @@
+"""Config variables: declared and not used, used and not declared, and connections of an unknown kind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.flows import control
+from twilio_component.flows.definition import (
+    ConfigVar,
+    Input,
+    Integration,
+    Value,
+    all_steps,
+    inner_inputs,
+    step_inputs,
+)
+from twilio_component.host.errors import did_you_mean, listed
+
+if TYPE_CHECKING:
+    from twilio_component.flows.findings import Findings
+    from twilio_component.host.model import Component
+
+_IN_JAVASCRIPT = re.compile(r"""configVars\s*(?:\[\s*(["'`])(.*?)\1\s*\]|\.\s*([A-Za-z_$][\w$]*))""")
+
+
+def check_variables(findings: Findings, integration: Integration, components: Mapping[str, Component]) -> None:
+    """Report what is wrong with config variables and the ways they are used."""
+    declared = integration.config_variables
+    used: set[str] = set()
+    for part in _every_input(integration):
+        if isinstance(part, ConfigVar) and part.name:
+            used.add(part.name)
+            if part.name not in declared:
+                findings.add(
+                    "undeclared-config-variable",
+                    part.at,
+                    f"the config variable '{part.name}' is not declared{did_you_mean(part.name, declared)}",
+                    f"Declare it in requiredConfigVars, which has {listed(declared, limit=30)}.",
+                )
+    used |= set(_in_javascript(integration))
+    for key, variable in declared.items():
+        if key not in used:
+            hint = "Remove it from requiredConfigVars, or use it."
+            findings.add("unused-config-variable", (*variable.at, "key"), f"nothing uses '{key}'", hint)
+        component = components.get(variable.component)
+        if variable.connection and component is not None and variable.connection not in component.connections:
+            kinds = component.connections
+            hint = did_you_mean(variable.connection, kinds) or f" (it has: {listed(kinds)})"
+            message = f"{variable.component} has no connection '{variable.connection}'{hint}"
+            findings.add("unknown-action", (*variable.at, "connection"), message)
+
+
+def _every_input(integration: Integration) -> Iterator[Input]:
+    for flow in integration.flows:
+        for step in all_steps(flow.steps):
+            yield from step_inputs(step)
+    for variable in integration.config_variables.values():
+        for value in variable.inputs.values():
+            yield from inner_inputs(value)
+
+
+def _in_javascript(integration: Integration) -> Iterator[str]:
+    """The config variables that JavaScript mentions: it is not run here, but it is meant to use them."""
+    for flow in integration.flows:
+        for step in all_steps(flow.steps):
+            code: Any = step.inputs.get(control.JAVASCRIPT.get(step.operation, ""))
+            if isinstance(code, Value):
+                for match in _IN_JAVASCRIPT.finditer(str(code.value)):
+                    yield match[2] if match[2] is not None else match[3]

@@ -1,0 +1,179 @@
+"""Everything that can be said about a flow definition without running it.
+
+`reading` has said what is wrong with a file's shape; here its steps are held against the components that are
+installed, its references against the steps, its config variables against their declarations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.flows import control
+from twilio_component.flows.check_inputs import InputChecker
+from twilio_component.flows.check_references import ReferenceChecker
+from twilio_component.flows.check_variables import check_variables
+from twilio_component.flows.definition import Flow, Integration, Step, Value, all_steps
+from twilio_component.flows.expressions import as_text
+from twilio_component.flows.findings import Finding, Findings
+from twilio_component.flows.reading import Definition, read_definition
+from twilio_component.flows.schedules import check_cron, check_time_zone
+from twilio_component.host.errors import did_you_mean, listed
+
+if TYPE_CHECKING:
+    from twilio_component.host.model import Component
+
+
+def check_file(path: Path | str, components: Mapping[str, Component], *, text: str | None = None) -> list[Finding]:
+    """Everything that is wrong with a file, in the order of its lines; an empty list when there is nothing."""
+    return check_integration(read_definition(path, text=text), components)
+
+
+def check_integration(definition: Definition, components: Mapping[str, Component]) -> list[Finding]:
+    """The findings of reading the definition, and those that its integration and the components give."""
+    if definition.integration is None:
+        return definition.findings
+    findings = Findings(definition.document)
+    findings.found.extend(definition.findings)
+    _Checker(findings, definition.integration, components).check()
+    check_variables(findings, definition.integration, components)
+    return findings.in_order()
+
+
+class _Checker:
+    def __init__(self, findings: Findings, integration: Integration, components: Mapping[str, Component]) -> None:
+        self.findings = findings
+        self.integration = integration
+        self.components = components
+        self.missing: set[str] = set()
+
+    def check(self) -> None:
+        for flow in self.integration.flows:
+            ReferenceChecker(self.findings, flow).check()
+            for step in all_steps(flow.steps):
+                self.operation(step)
+                self.branches(step)
+                self.schedule(step)
+            self.breaks(flow)
+        self.started_flows()
+
+    def operation(self, step: Step) -> None:
+        at = (*step.at, "action")
+        if step.operation in control.JAVASCRIPT:
+            self.findings.add(
+                "javascript-not-run",
+                at,
+                f"'{step.name}' is JavaScript, which is not run here",
+                f"Use built-in actions instead, or answer for it with --mock {step.operation}=JSON.",
+            )
+            return
+        component = self.components.get(step.component)
+        if component is None:
+            self.component_missing(step.component, step.operation, at)
+            return
+        offered: Mapping[str, Any] = component.triggers if step.is_trigger else component.actions
+        kind = "trigger" if step.is_trigger else "action"
+        if step.action not in offered:
+            hint = did_you_mean(step.action, offered) or f"; it has {listed(offered)}"
+            self.findings.add(
+                "unknown-action",
+                at,
+                f"{step.component} has no {kind} '{step.action}'{hint}",
+                f"Correct the key, or answer for it with --mock {step.operation}=JSON.",
+            )
+            return
+        InputChecker(self.findings, component, offered[step.action]).check(step)
+
+    def component_missing(self, key: str, operation: str, at: tuple[str | int, ...]) -> None:
+        if key in self.missing:
+            return
+        self.missing.add(key)
+        self.findings.add(
+            "component-not-installed",
+            at,
+            f"the component '{key}' is not installed{did_you_mean(key, self.components)}",
+            "Install the Python package that provides it (its entry point is in the group integration_components: "
+            f"pip install PACKAGE), or answer for it with --mock {operation}=JSON.",
+        )
+
+    def branches(self, step: Step) -> None:
+        if step.operation not in control.BRANCHES or step.branches is None:
+            return
+        names = [branch.name for branch in step.branches]
+        if control.ELSE not in names:
+            self.findings.add(
+                "branch-without-else",
+                (*step.at, "branches"),
+                f"'{step.name}' has no branch named {control.ELSE}",
+                "Add {name: Else, steps: []} as its last branch, for when nothing else holds.",
+            )
+        led_to = self.targets(step)
+        if led_to is None:
+            return
+        for name, at in led_to.items():
+            if name not in names:
+                hint = did_you_mean(name, names)
+                message = f"there is no branch '{name}'{hint} (branches: {listed(names)})"
+                self.findings.add("unknown-branch", at, message)
+        for branch in step.branches:
+            if branch.name != control.ELSE and branch.name not in led_to:
+                self.findings.add(
+                    "branch-never-taken",
+                    branch.at,
+                    f"nothing leads to the branch '{branch.name}'",
+                    "Add a condition or a mapping with this name, or remove the branch.",
+                )
+
+    def targets(self, step: Step) -> dict[str, tuple[str | int, ...]] | None:
+        """The branches that conditions or mappings lead to, each with where it says so; None when that varies."""
+        if step.operation == control.BRANCH_ON_EXPRESSION:
+            return {name: condition.at for name, condition in step.conditions or ()}
+        mappings: Any = step.inputs.get("branchValueMappings")
+        if hasattr(mappings, "fields"):
+            return {name: value.at for name, value in mappings.fields}
+        targets = {}
+        for item in getattr(mappings, "items", ()):
+            if not isinstance(item.name, Value):
+                return None
+            targets[as_text(item.name.value)] = item.value.at
+        return targets
+
+    def schedule(self, step: Step) -> None:
+        if step.schedule is None:
+            if step.operation == control.SCHEDULE:
+                hint = 'Add schedule: "*/5 * * * *" beside the action.'
+                self.findings.add("invalid-schedule", step.at, f"'{step.name}' has no schedule", hint)
+            return
+        cron = step.schedule.cron
+        try:
+            if isinstance(cron, Value):
+                check_cron(str(cron.value))
+        except ValueError as error:
+            hint = 'A schedule looks like "*/5 * * * *": minute, hour, day of the month, month, day of the week.'
+            self.findings.add("invalid-schedule", cron.at, f"the schedule is no cron expression: {error}", hint)
+        try:
+            if step.schedule.time_zone:
+                check_time_zone(step.schedule.time_zone)
+        except ValueError as error:
+            self.findings.add("invalid-schedule", (*step.schedule.at, "meta", "timeZone"), str(error))
+
+    def breaks(self, flow: Flow) -> None:
+        inside = {
+            id(inner) for step in all_steps(flow.steps) if step.steps is not None for inner in all_steps(step.steps)
+        }
+        for step in all_steps(flow.steps):
+            if step.operation == control.BREAK_LOOP and id(step) not in inside:
+                hint = "breakLoop belongs inside a loop's steps; stop-execution.stopExecution ends the whole execution."
+                self.findings.add("break-outside-loop", step.at, f"'{step.name}' is in no loop", hint)
+
+    def started_flows(self) -> None:
+        names = [flow.name for flow in self.integration.flows]
+        for flow in self.integration.flows:
+            for step in all_steps(flow.steps):
+                target = step.inputs.get("flowName")
+                fixed = step.operation == control.INVOKE_FLOW and isinstance(target, Value) and target.value
+                if fixed and target.value not in names:  # type: ignore[union-attr]  # `fixed` says that it is a Value
+                    hint = did_you_mean(str(target.value), names)  # type: ignore[union-attr]  # likewise
+                    message = f"the integration has no flow of this name{hint} (flows: {listed(names)})"
+                    self.findings.add("unknown-flow", target.at, message)  # type: ignore[union-attr]  # likewise

@@ -1,0 +1,169 @@
+"""What an integration is run with: values for its config variables, and what its deployment allows.
+
+A configuration file is YAML or JSON::
+
+    configVars:
+      Sender: "+15017122661"
+      Twilio Connection: {key: apiKeySecret, fields: {accountSid: AC…, apiKey: SK…, apiSecret: …}}
+    httpHosts: [api.example.com]
+
+The environment wins over the file: ``FLOW_SENDER`` is the config variable ``Sender``, and a connection is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.flows.evaluation import Scope, evaluate
+from twilio_component.flows.findings import EvaluationError
+from twilio_component.host.connections import connection_from_environment
+from twilio_component.host.documents import Document, read_document
+from twilio_component.host.errors import InputError, Problem, did_you_mean, listed
+from twilio_component.host.schemas import type_name
+
+if TYPE_CHECKING:
+    from twilio_component.flows.definition import ConfigVar, ConfigVariable, Integration, Reference
+    from twilio_component.host.model import Component
+
+_SECTIONS = ("configVars", "httpHosts")
+_SECRET_NAME = re.compile(r"secret|password|passphrase|token|credential|api.?key|private.?key", re.IGNORECASE)
+_SHORTEST_SECRET = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Values of config variables by name, and the hosts that the ``http`` component may talk to."""
+
+    config_vars: Mapping[str, Any] = field(default_factory=dict)
+    http_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """What an integration's config variables are worth in one deployment. ``secrets`` are texts never to be shown."""
+
+    by_name: Mapping[str, Any]
+    secrets: frozenset[str] = frozenset()
+
+
+def environment_name(variable: str) -> str:
+    """The environment variable for a config variable: ``FLOW_TWILIO_CONNECTION`` for ``Twilio Connection``."""
+    return "_".join(["FLOW", *re.findall(r"[A-Z0-9]+", variable.upper())])
+
+
+def read_configuration(path: Path | str) -> Configuration:
+    """The configuration in a file; raises ``DocumentError``, or ``InputError`` with everything that is wrong."""
+    document = read_document(path)
+    data = document.data if document.data is not None else {}
+    problems = list(_problems(document, data))
+    if problems:
+        raise InputError(f"{path} is not a valid configuration", problems)
+    hosts = data.get("httpHosts") or []
+    return Configuration(config_vars=data.get("configVars") or {}, http_hosts=tuple(str(host) for host in hosts))
+
+
+def _problems(document: Document, data: Any) -> list[Problem]:
+    if not isinstance(data, Mapping):
+        return [document.problem((), f"must be an object with {listed(_SECTIONS)}, not {type_name(data)}")]
+    problems = []
+    for key, value in data.items():
+        if key not in _SECTIONS:
+            text = f"is not known{did_you_mean(key, _SECTIONS)} (known: {listed(_SECTIONS)})"
+            problems.append(document.problem((key,), text, key=True))
+        elif value is not None and not isinstance(value, Mapping if key == "configVars" else list):
+            wanted = "an object of values by name" if key == "configVars" else "a list of names"
+            problems.append(document.problem((key,), f"must be {wanted}, not {type_name(value)}"))
+    return problems
+
+
+def config_values(
+    integration: Integration,
+    configuration: Configuration,
+    components: Mapping[str, Component],
+    environment: Mapping[str, str],
+) -> Values:
+    """The values of the integration's config variables, from the environment, the configuration and the file.
+
+    A variable that nobody gives a value is left out. Raises ``InputError`` for a name in the configuration that is a
+    misspelt variable of this integration, and for a connection that is none.
+    """
+    declared = integration.config_variables
+    problems = [
+        Problem("configVars", f"'{name}' is no config variable of {integration.name}{hint}")
+        for name in configuration.config_vars
+        if name not in declared and (hint := did_you_mean(name, declared))
+    ]
+    values: dict[str, Any] = {}
+    for name, variable in declared.items():
+        try:
+            if variable.is_connection:
+                values[name] = _connection(variable, configuration, components, environment)
+            else:
+                value = environment.get(environment_name(name), configuration.config_vars.get(name, variable.default))
+                if value is not None:
+                    values[name] = value
+        except ValueError as error:
+            problems.append(Problem(f"configVars.{name}", str(error)))
+    if problems:
+        raise InputError("The configuration is not valid", problems)
+    return Values(by_name=values, secrets=frozenset(_secrets(values, declared, components)))
+
+
+def _connection(
+    variable: ConfigVariable,
+    configuration: Configuration,
+    components: Mapping[str, Component],
+    environment: Mapping[str, str],
+) -> dict[str, Any]:
+    """A connection's fields: those that the file gives, under those that the deployment gives."""
+    own = {
+        name: value for name, part in variable.inputs.items() if (value := evaluate(part, _LITERAL)) not in ("", None)
+    }
+    given: Any = configuration.config_vars.get(variable.key)
+    text = environment.get(environment_name(variable.key))
+    if text is not None:
+        try:
+            given = json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"{environment_name(variable.key)} must be a connection as JSON") from error
+    if given is None and variable.component in components:
+        try:
+            given = connection_from_environment(components[variable.component], environment)
+        except InputError:
+            given = {}  # the environment has no connection of this component; the file's own fields may be enough
+    given = {} if given is None else given
+    if not isinstance(given, Mapping):
+        raise ValueError(f'must be a connection, {{"key": …, "fields": {{…}}}}, not {type_name(given)}')  # noqa: TRY004 - its content
+    fields = given["fields"] if isinstance(given.get("fields"), Mapping) else given
+    return {"key": given.get("key", variable.connection), "fields": {**own, **fields}}
+
+
+def _refuse(_part: Reference | ConfigVar) -> Any:
+    raise EvaluationError("a connection's fields in the file can only be values")
+
+
+_LITERAL = Scope(_refuse, _refuse)
+
+
+def _secrets(
+    values: Mapping[str, Any], declared: Mapping[str, ConfigVariable], components: Mapping[str, Component]
+) -> set[str]:
+    found: set[str] = set()
+    for name, value in values.items():
+        variable = declared[name]
+        if not variable.is_connection:
+            if _SECRET_NAME.search(name):
+                found.add(str(value))
+            continue
+        component = components.get(variable.component)
+        kind = component.connections.get(value["key"]) if component else None
+        for field_name, part in value["fields"].items():
+            # Of a connection whose kind is not known, any field may be a secret.
+            if kind is None or field_name in kind.secrets:
+                found.add(str(part))
+    return {secret for secret in found if len(secret) >= _SHORTEST_SECRET}

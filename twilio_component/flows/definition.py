@@ -1,0 +1,274 @@
+"""An integration as a flow definition declares it: plain, frozen values that know where they stood in the file.
+
+``at`` is always the path of a value in its document, from which a finding gets its line and column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from twilio_component.host.documents import PathParts
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A literal value, or text as a form gave it."""
+
+    value: Any
+    at: PathParts = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """``step.results.path``, ``step.currentItem.path`` or ``step.index``; ``part`` is the middle word."""
+
+    step: str
+    part: str
+    path: tuple[str, ...]
+    at: PathParts = ()
+
+    def __str__(self) -> str:
+        """The reference as it is written."""
+        return self.as_far_as(len(self.path))
+
+    def as_far_as(self, count: int) -> str:
+        """The reference with only ``count`` of its path's keys."""
+        text = f"{self.step}.{self.part}"
+        for key in self.path[:count]:
+            odd = not key or key != key.strip() or set(key) & set(".[]")
+            text += f'["{key}"]' if odd else f".{key}"
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigVar:
+    """The value of a config variable; an empty name is an input that was left empty."""
+
+    name: str
+    at: PathParts = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Text with placeholders: always text, whatever is put in."""
+
+    parts: tuple[str | Reference | ConfigVar, ...]
+    at: PathParts = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One member of a complex value, named in a key-value list."""
+
+    name: Input | None
+    value: Input
+
+
+@dataclass(frozen=True, slots=True)
+class Complex:
+    """A list of items; with names it is a key-value list."""
+
+    items: tuple[Item, ...]
+    at: PathParts = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """An object, the short form of a key-value list."""
+
+    fields: tuple[tuple[str, Input], ...]
+    at: PathParts = ()
+
+
+Input = Value | Reference | ConfigVar | Template | Complex | Fields
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``[operator, term, term?]``."""
+
+    operator: str
+    terms: tuple[Input, ...]
+    at: PathParts = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Junction:
+    """``[and, condition…]`` or ``[or, condition…]``."""
+
+    word: str
+    conditions: tuple[Condition, ...]
+    at: PathParts = ()
+
+
+Condition = Comparison | Junction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorConfig:
+    """What to do when a step fails: ``handler`` is fail, ignore or retry; delays are in seconds."""
+
+    handler: str = "fail"
+    max_attempts: int = 1
+    delay: float = 0
+    growing: bool = False
+    ignore_final: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryConfig:
+    """How often a failed execution is run again; the delay is in seconds."""
+
+    max_attempts: int = 1
+    delay: float = 0
+    growing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When a scheduled flow runs: a cron expression (or the config variable that holds it) in a time zone."""
+
+    cron: Input
+    time_zone: str = ""
+    at: PathParts = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """A named list of steps."""
+
+    name: str
+    steps: tuple[Step, ...]
+    at: PathParts = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step. ``key`` is how references name it; ``steps`` are None unless it is a loop."""
+
+    name: str
+    key: str
+    component: str
+    action: str
+    is_trigger: bool = False
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    conditions: tuple[tuple[str, Condition], ...] | None = None
+    schedule: Schedule | None = None
+    steps: tuple[Step, ...] | None = None
+    branches: tuple[Branch, ...] | None = None
+    on_error: ErrorConfig = field(default_factory=ErrorConfig)
+    at: PathParts = ()
+
+    @property
+    def operation(self) -> str:
+        """``component.action``."""
+        return f"{self.component}.{self.action}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """A trigger and the steps that follow it."""
+
+    name: str
+    steps: tuple[Step, ...]
+    is_synchronous: bool = False
+    retry: RetryConfig | None = None
+    at: PathParts = ()
+
+    @property
+    def trigger(self) -> Step:
+        """The first step."""
+        return self.steps[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigVariable:
+    """A config variable: for a connection its component and kind, and the fields that the file gives."""
+
+    key: str
+    data_type: str = "string"
+    default: Any = None
+    component: str = ""
+    connection: str = ""
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    at: PathParts = ()
+
+    @property
+    def is_connection(self) -> bool:
+        """Whether its value is a connection."""
+        return self.data_type == "connection"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Integration:
+    """Flows and the config variables that they share."""
+
+    name: str
+    flows: tuple[Flow, ...]
+    config_variables: Mapping[str, ConfigVariable] = field(default_factory=dict)
+    file: str = ""
+
+
+def camel_case(name: str) -> str:
+    """How references write a name: its words (runs of letters and digits) joined, each but the first capitalised.
+
+    >>> camel_case("Get a Queue's URL")
+    'getAQueueSUrl'
+    """
+    words = [word.lower() for word in _WORD.findall(name)]
+    return "".join(words[:1] + [word.capitalize() for word in words[1:]])
+
+
+def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """The steps and those inside them, in the order of the file."""
+    waiting = list(reversed(steps))
+    while waiting:
+        step = waiting.pop()
+        yield step
+        inside = [*(step.steps or ()), *(inner for branch in step.branches or () for inner in branch.steps)]
+        waiting.extend(reversed(inside))
+
+
+def inner_inputs(top: Input) -> Iterator[Input]:
+    """An input and everything in it."""
+    waiting: list[Input] = [top]
+    while waiting:
+        current = waiting.pop()
+        yield current
+        if isinstance(current, Template):
+            waiting.extend(part for part in reversed(current.parts) if not isinstance(part, str))
+        elif isinstance(current, Fields):
+            waiting.extend(value for _, value in reversed(current.fields))
+        elif isinstance(current, Complex):
+            for item in reversed(current.items):
+                waiting.append(item.value)
+                if item.name is not None:
+                    waiting.append(item.name)
+
+
+def condition_inputs(top: Condition) -> Iterator[Input]:
+    """Every term of a condition, with everything in it."""
+    waiting = [top]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, Junction):
+            waiting.extend(reversed(current.conditions))
+        else:
+            for term in current.terms:
+                yield from inner_inputs(term)
+
+
+def step_inputs(step: Step) -> Iterator[Input]:
+    """Everything that a step's own inputs, conditions and schedule are made of."""
+    for value in step.inputs.values():
+        yield from inner_inputs(value)
+    for _, condition in step.conditions or ():
+        yield from condition_inputs(condition)
+    if step.schedule is not None:
+        yield from inner_inputs(step.schedule.cron)

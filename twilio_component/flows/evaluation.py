@@ -1,0 +1,82 @@
+"""Inputs and conditions, computed from what has happened so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twilio_component.flows.definition import (
+    Complex,
+    Condition,
+    ConfigVar,
+    Fields,
+    Input,
+    Item,
+    Junction,
+    Reference,
+    Template,
+    Value,
+)
+from twilio_component.flows.expressions import as_text, render
+from twilio_component.flows.findings import EvaluationError
+from twilio_component.flows.operators import OPERATORS
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where references and config variables get their values; both raise ``EvaluationError`` for a missing one."""
+
+    lookup: Callable[[Reference], Any]
+    config: Callable[[ConfigVar], Any]
+
+    def forgiving(self) -> Scope:
+        """The same, but a reference without a value is null: a branch may ask whether something is there."""
+
+        def lookup(reference: Reference) -> Any:
+            try:
+                return self.lookup(reference)
+            except EvaluationError:
+                return None
+
+        return Scope(lookup, self.config)
+
+
+def evaluate(value: Input, scope: Scope) -> Any:
+    """The value of an input. A key-value list is a list of ``{"key", "value"}``; the short form an object."""
+    if isinstance(value, Value):
+        return value.value
+    if isinstance(value, Reference):
+        return scope.lookup(value)
+    if isinstance(value, ConfigVar):
+        return scope.config(value) if value.name else ""
+    if isinstance(value, Template):
+        return render(value, scope.lookup, scope.config)
+    if isinstance(value, Fields):
+        return {name: evaluate(part, scope) for name, part in value.fields}
+    return _complex(value, scope)
+
+
+def _complex(value: Complex, scope: Scope) -> list[Any]:
+    # A loop, not a comprehension: each level of nesting costs two frames of Python's stack instead of three.
+    members = []
+    for item in value.items:
+        member = evaluate(item.value, scope)
+        members.append(member if item.name is None else {"key": _name(item, scope), "value": member})
+    return members
+
+
+def _name(item: Item, scope: Scope) -> str:
+    return as_text(evaluate(item.name, scope)) if item.name is not None else ""
+
+
+def holds(condition: Condition, scope: Scope) -> bool:
+    """Whether a condition is true. ``and`` and ``or`` stop at the first condition that decides."""
+    if isinstance(condition, Junction):
+        decisive = condition.word == "or"
+        for part in condition.conditions:
+            if holds(part, scope) is decisive:
+                return decisive
+        return not decisive
+    terms = [evaluate(term, scope) for term in condition.terms]
+    return OPERATORS[condition.operator](*terms)

@@ -1,0 +1,420 @@
+"""One execution of a flow, as a machine that only says what is to be done next.
+
+It never calls, waits, asks the time or throws dice: given the same definition, config variables and answers it takes
+the same way. Everything it knows is in ``state``, a value that JSON can hold, so that an execution can be stored after
+any step and go on elsewhere. Config variables, which may be secrets, are not part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from twilio_component.flows import control
+from twilio_component.flows.configuration import environment_name
+from twilio_component.flows.definition import ConfigVar, Flow, Reference, Step, all_steps
+from twilio_component.flows.effects import Call, Done, Effect, Failure, StartFlow, Wait
+from twilio_component.flows.evaluation import Scope, evaluate, holds
+from twilio_component.flows.expressions import INDEX, RESULTS, as_text, follow
+from twilio_component.flows.findings import EvaluationError
+from twilio_component.flows.operators import loosely_equal, parsed
+from twilio_component.flows.responses import final_response
+from twilio_component.flows.retries import delay_before
+from twilio_component.host.errors import listed
+from twilio_component.host.schemas import shown, type_name
+
+MOST_ROUNDS = 100_000
+MOST_STEPS = 1_000_000
+MOST_HANDLED = 1_000
+STATES = ("executionState", "instanceState", "crossFlowState", "integrationState")
+
+
+def initial_state(
+    payload: Mapping[str, Any], *, states: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
+    """The state of an execution that is about to begin. ``states`` are what earlier executions kept."""
+    return {
+        "version": 1,
+        "payload": payload,
+        "states": {name: dict((states or {}).get(name, {})) for name in STATES},
+        "run": 1,
+        "kept": {},
+        "handled": [],
+        "unknown": False,
+        **_beginning(),
+    }
+
+
+def _beginning() -> dict[str, Any]:
+    return {
+        "frames": [{"block": 0, "at": 0}],
+        "results": {},
+        "last": "",
+        "attempt": 1,
+        "steps": 0,
+        "wait": None,
+        "response": None,
+        "stopped": False,
+        "error": None,
+    }
+
+
+class Execution:
+    """``next()`` says what to do; ``succeeded``, ``failed`` and ``waited`` say how it went.
+
+    ``config`` are the values of config variables by name.
+    """
+
+    def __init__(self, flow: Flow, config: Mapping[str, Any], state: dict[str, Any]) -> None:
+        self.flow = flow
+        self.state = state
+        self._config_values = config
+        self._blocks: list[tuple[Step, ...]] = [flow.steps]
+        self._numbers: dict[int, int] = {}
+        for step in all_steps(flow.steps):
+            for holder, steps in (
+                (id(step), step.steps),
+                *((id(branch), branch.steps) for branch in step.branches or ()),
+            ):
+                if steps is not None:
+                    self._numbers[holder] = len(self._blocks)
+                    self._blocks.append(steps)
+        self._scope = Scope(self._lookup, self._config)
+
+    def next(self) -> Effect:
+        """What is to be done now; the same again until it is reported."""
+        while True:
+            if self.state["wait"] is not None:
+                return Wait(**self.state["wait"])
+            if self.state["steps"] > MOST_STEPS:
+                self._abort("", "", Failure(code=EvaluationError.code, message=f"more than {MOST_STEPS:,} steps"))
+            if not self.state["frames"]:
+                return self._done()
+            frame = self.state["frames"][-1]
+            steps = self._blocks[frame["block"]]
+            if frame["at"] == len(steps):
+                self._close(frame)
+                continue
+            step = steps[frame["at"]]
+            try:
+                effect = self._begin(step)
+            except EvaluationError as error:
+                self._fail(step, Failure(code=error.code, message=str(error), permanent=True))
+                continue
+            if effect is not None:
+                return effect
+
+    def succeeded(self, envelope: Mapping[str, Any], *, repeatable: bool = False) -> None:
+        """The call was answered. ``repeatable`` says whether doing it twice would do no harm."""
+        if envelope.get("failed"):
+            reason = envelope.get("error")
+            message = reason if isinstance(reason, str) else "the action says that it failed"
+            self.failed(Failure(code="perform-failed", message=message))
+            return
+        step = self._current()
+        if self.flow.retry is not None and not repeatable and not step.is_trigger:
+            inputs = self._inputs(step)
+            self.state["kept"][self._id(step)] = {"inputs": _digest(inputs), "envelope": dict(envelope)}
+        self._accept(step, envelope)
+
+    def failed(self, failure: Failure) -> None:
+        """The call failed; ``errorConfig`` and ``retryConfig`` decide what follows."""
+        self._fail(self._current(), failure)
+
+    def waited(self) -> None:
+        """The time of a wait has passed."""
+        self.state["wait"] = None
+
+    # Steps
+
+    def _current(self) -> Step:
+        frame = self.state["frames"][-1]
+        step: Step = self._blocks[frame["block"]][frame["at"]]
+        return step
+
+    def _id(self, step: Step) -> str:
+        rounds = [f"{frame['loop']}[{frame['round']}]." for frame in self.state["frames"] if "loop" in frame]
+        return "".join((*rounds, step.key))
+
+    def _begin(self, step: Step) -> Effect | None:
+        """Carry out a step of control, or say what else the step needs."""
+        operation = step.operation
+        if operation in control.LOOPS:
+            self._begin_loop(step)
+        elif operation in control.BRANCHES:
+            name = self._chosen(step)
+            self._pass(step, {"branch": name})
+            self._enter(step, name)
+        elif operation == control.BREAK_LOOP:
+            self._break(step)
+        elif operation == control.SLEEP:
+            seconds = self._count(step, "ms", 7 * 24 * 3600 * 1000) / 1000
+            self.state["wait"] = {"id": self._id(step), "seconds": seconds, "reason": "sleep"}
+            self._pass(step, None)
+        elif operation == control.INVOKE_FLOW:
+            return self._start_flow(step)
+        else:
+            return self._call(step)
+        return None
+
+    def _call(self, step: Step) -> Call | None:
+        inputs = self._inputs(step)
+        place = self._id(step)
+        kept = self.state["kept"].get(place)
+        if kept is not None and kept["inputs"] == _digest(inputs):
+            self._accept(step, kept["envelope"])
+            return None
+        return Call(
+            id=place,
+            name=step.name,
+            component=step.component,
+            action=step.action,
+            inputs=inputs,
+            is_trigger=step.is_trigger,
+            payload=self.state["payload"] if step.is_trigger else {},
+            attempt=self.state["attempt"],
+            run=self.state["run"],
+            states=self.state["states"],
+        )
+
+    def _start_flow(self, step: Step) -> StartFlow | None:
+        inputs = self._inputs(step)
+        place = self._id(step)
+        kept = self.state["kept"].get(place)
+        if kept is not None and kept["inputs"] == _digest(inputs):
+            self._accept(step, kept["envelope"])
+            return None
+        name = inputs.get("flowName")
+        if not isinstance(name, str) or not name:
+            raise EvaluationError("flowName must be the name of a flow")
+        body = {"data": inputs.get("data"), "contentType": inputs.get("contentType") or "application/json"}
+        return StartFlow(
+            id=place,
+            name=step.name,
+            flow=name,
+            payload={"body": body},
+            attempt=self.state["attempt"],
+            run=self.state["run"],
+        )
+
+    def _inputs(self, step: Step) -> dict[str, Any]:
+        return {name: evaluate(value, self._scope) for name, value in step.inputs.items()}
+
+    def _accept(self, step: Step, envelope: Mapping[str, Any]) -> None:
+        for name in STATES:
+            for key, value in (envelope.get(name) or {}).items():
+                self._keep(name, key, value)
+        response = envelope.get("response")
+        if response is not None:
+            self.state["response"] = response
+        result = envelope.get("payload" if step.is_trigger else "data")
+        if step.operation == control.STOP_EXECUTION:
+            self._pass(step, result)
+            self.state["stopped"] = True
+            self.state["frames"].clear()
+            return
+        branch = envelope.get("branch")
+        if step.branches is not None and step.is_trigger and not isinstance(branch, str):
+            names = listed(branch.name for branch in step.branches)
+            message = f"the trigger's result names no branch to take (the step has: {names})"
+            self._fail(step, Failure(code=EvaluationError.code, message=message, permanent=True))
+            return
+        self._pass(step, result)
+        if isinstance(branch, str) and step.branches is not None:
+            self._enter(step, branch)
+
+    def _keep(self, name: str, key: str, value: Any) -> None:
+        # A state is changed key by key: a component need not know what others keep there. Null removes a key.
+        if value is None:
+            self.state["states"][name].pop(key, None)
+        else:
+            self.state["states"][name][key] = value
+
+    def _pass(self, step: Step, result: Any) -> None:
+        """Note a step's result and go on to the step after it."""
+        self.state["results"][step.key] = result
+        self.state["last"] = step.key
+        self.state["attempt"] = 1
+        self.state["frames"][-1]["at"] += 1
+        self.state["steps"] += 1
+
+    # Loops and branches
+
+    def _begin_loop(self, step: Step) -> None:
+        items: list[Any] | None = None
+        if step.operation == control.LOOP_OVER_ITEMS:
+            items = self._items(step)
+            count = len(items)
+        else:
+            count = self._count(step, "iterationCount", MOST_ROUNDS)
+        if count > MOST_ROUNDS:
+            raise EvaluationError(f"a loop can go over at most {MOST_ROUNDS:,} items, not {count:,}")
+        self._pass(step, [])
+        block = self._numbers[id(step)]
+        if count:
+            self.state["frames"].append(
+                {"block": block, "at": 0, "loop": step.key, "items": items, "count": count, "round": 0, "rounds": []}
+            )
+            self.state["last"] = ""
+
+    def _items(self, step: Step) -> list[Any]:
+        given = evaluate(step.inputs["items"], self._scope) if "items" in step.inputs else None
+        items = parsed(given)
+        if not isinstance(items, list):
+            raise EvaluationError(f"items must be a list, not {type_name(given)}")
+        return items
+
+    def _count(self, step: Step, name: str, most: int) -> int:
+        given = evaluate(step.inputs[name], self._scope) if name in step.inputs else None
+        number = parsed(given)
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number <= most:
+            raise EvaluationError(f"{name} must be a number from 0 to {most:,}, not {shown(given)}")
+        return int(number)
+
+    def _close(self, frame: dict[str, Any]) -> None:
+        """Go on after the last step of a block: with the loop's next round, or with what follows the block."""
+        if "loop" not in frame:
+            self.state["frames"].pop()
+            return
+        self._end_round(frame)
+        if frame["round"] == frame["count"]:
+            self._end_loop()
+
+    def _end_round(self, frame: dict[str, Any]) -> None:
+        results = self.state["results"]
+        frame["rounds"].append(results.get(self.state["last"]) if self.state["last"] else None)
+        # What a round left behind must not pass for a result of the next one, where another branch may be taken.
+        for step in all_steps(self._blocks[frame["block"]]):
+            results.pop(step.key, None)
+        frame["at"] = 0
+        frame["round"] += 1
+        self.state["last"] = ""
+        self.state["steps"] += 1
+
+    def _end_loop(self) -> None:
+        frame = self.state["frames"].pop()
+        self.state["results"][frame["loop"]] = frame["rounds"]
+        self.state["last"] = frame["loop"]
+
+    def _break(self, step: Step) -> None:
+        frames = self.state["frames"]
+        loops = [index for index, frame in enumerate(frames) if "loop" in frame]
+        if not loops:
+            raise EvaluationError(f"{step.name} is in no loop that it could leave")
+        self._pass(step, None)
+        del frames[loops[-1] + 1 :]
+        self._end_round(frames[-1])
+        self._end_loop()
+
+    def _chosen(self, step: Step) -> str:
+        scope = self._scope.forgiving()
+        if step.operation == control.BRANCH_ON_EXPRESSION:
+            for name, condition in step.conditions or ():
+                if holds(condition, scope):
+                    return name
+            return control.ELSE
+        value = parsed(evaluate(step.inputs["inputValue"], scope)) if "inputValue" in step.inputs else None
+        mappings = evaluate(step.inputs["branchValueMappings"], scope) if "branchValueMappings" in step.inputs else []
+        pairs = (
+            mappings.items() if isinstance(mappings, Mapping) else [(pair["key"], pair["value"]) for pair in mappings]
+        )
+        for name, wanted in pairs:
+            if value is not None and loosely_equal(value, parsed(wanted)):
+                return str(name)
+        return control.ELSE
+
+    def _enter(self, step: Step, name: str) -> None:
+        for branch in step.branches or ():
+            if branch.name == name:
+                self.state["frames"].append({"block": self._numbers[id(branch)], "at": 0})
+                return
+        names = listed(branch.name for branch in step.branches or ())
+        message = f"{step.name} has no branch '{name}' (it has: {names})"
+        self._abort(step.name, step.key, Failure(code=EvaluationError.code, message=message, permanent=True))
+
+    # Values
+
+    def _lookup(self, reference: Reference) -> Any:
+        if reference.part == RESULTS:
+            if reference.step not in self.state["results"]:
+                raise EvaluationError(f"{reference} has no value: the step '{reference.step}' has not run")
+            return follow(reference, self.state["results"][reference.step])
+        for frame in reversed(self.state["frames"]):
+            if frame.get("loop") == reference.step:
+                at = frame["round"]
+                root = at if reference.part == INDEX or frame["items"] is None else frame["items"][at]
+                return follow(reference, root)
+        raise EvaluationError(f"{reference} has no value: it is not inside a loop '{reference.step}'")
+
+    def _config(self, variable: ConfigVar) -> Any:
+        if variable.name not in self._config_values:
+            raise EvaluationError(
+                f"the config variable '{variable.name}' has no value; the configuration or the environment variable "
+                f"{environment_name(variable.name)} can give it one"
+            )
+        return self._config_values[variable.name]
+
+    # Failures and the end
+
+    def _fail(self, step: Step, failure: Failure) -> None:
+        how = step.on_error
+        self.state["unknown"] = self.state["unknown"] or failure.outcome_unknown
+        may_repeat = not failure.permanent and not failure.outcome_unknown
+        if how.handler == "retry" and may_repeat and self.state["attempt"] < how.max_attempts:
+            self._note(step.name, self._id(step), failure, "retried")
+            self.state["attempt"] += 1
+            seconds = delay_before(self.state["attempt"], how.delay, growing=how.growing)
+            self._wait(self._id(step), seconds, "retry-step")
+        elif how.handler == "ignore" or (how.handler == "retry" and how.ignore_final):
+            self._note(step.name, self._id(step), failure, "ignored")
+            self._pass(step, None)
+        else:
+            self._abort(step.name, self._id(step), failure)
+
+    def _abort(self, name: str, place: str, failure: Failure) -> None:
+        """Give this run up; `retryConfig` may begin another one, unless that might do something twice."""
+        retry = self.flow.retry
+        if retry is not None and self.state["run"] < retry.max_attempts and not self.state["unknown"]:
+            self._note(name, place, failure, "run again")
+            self.state.update(_beginning())
+            self.state["states"]["executionState"] = {}
+            self.state["run"] += 1
+            seconds = delay_before(self.state["run"], retry.delay, growing=retry.growing)
+            self._wait(f"run-{self.state['run']}", seconds, "retry-execution")
+            return
+        self.state["error"] = _error(name, place, failure)
+        self.state["frames"].clear()
+
+    def _wait(self, place: str, seconds: float, reason: str) -> None:
+        if seconds > 0:
+            self.state["wait"] = {"id": place, "seconds": seconds, "reason": reason}
+
+    def _note(self, name: str, place: str, failure: Failure, became: str) -> None:
+        if len(self.state["handled"]) < MOST_HANDLED:
+            self.state["handled"].append({**_error(name, place, failure), "became": became})
+
+    def _done(self) -> Done:
+        result = self.state["results"].get(self.state["last"])
+        return Done(
+            result=result,
+            response=final_response(self.flow, self.state, result),
+            error=self.state["error"],
+            handled=tuple(self.state["handled"]),
+        )
+
+
+def _error(name: str, place: str, failure: Failure) -> dict[str, Any]:
+    return {
+        "step": name,
+        "id": place,
+        "code": failure.code,
+        "message": failure.message,
+        "outcomeUnknown": failure.outcome_unknown,
+    }
+
+
+def _digest(inputs: Mapping[str, Any]) -> str:
+    # Not the inputs themselves: the state is stored, and they may hold a connection.
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=as_text).encode()).hexdigest()

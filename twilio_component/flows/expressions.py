@@ -1,0 +1,145 @@
+"""References and templates: how they are written, and what they mean given what has happened so far.
+
+A reference is ``step.results.path.to.0.value``; a key that has dots or brackets is written ``["like.this"]``. In a
+template ``{{$reference}}`` and ``{{#Config variable}}`` are placeholders, and all other braces are text.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.flows.definition import ConfigVar, Reference, Template
+from twilio_component.flows.findings import EvaluationError
+from twilio_component.host.errors import listed
+from twilio_component.host.schemas import shown, type_name
+
+if TYPE_CHECKING:
+    from twilio_component.host.documents import PathParts
+
+RESULTS, CURRENT_ITEM, INDEX = "results", "currentItem", "index"
+_PARTS = (RESULTS, CURRENT_ITEM, INDEX)
+# A key in brackets may be quoted, and then hold anything but its quotation mark.
+_KEY = re.compile(r"""\.([^.\[\]]+)|\["([^"]*)"\]|\['([^']*)'\]|\[([^\[\]"']+)\]""")
+_STEP = re.compile(r"[^.\[\]\s]+")
+_PLACEHOLDER = re.compile(r"\{\{([$#])([^{}]+)\}\}")
+_ALMOST = re.compile(r"\{\{\s+[$#][^{}]*\}\}|\{\{[$#][^{}]*\}?(?!\})(?=$|[^}])|(?<!\{)\{[$#][^{}]*\}\}")
+_INDEX = re.compile(r"0|[1-9][0-9]{0,17}")
+
+Lookup = Callable[[Reference], Any]
+
+
+def parse_reference(text: str, at: PathParts = ()) -> Reference:
+    """The reference that ``text`` is; raises ``ValueError`` with what is wrong about it."""
+    text = text.strip()
+    start = _STEP.match(text)
+    if start is None:
+        raise ValueError("it must start with a step's name in camel case")
+    keys, position = [], start.end()
+    while position < len(text):
+        match = _KEY.match(text, position)
+        if match is None:
+            raise ValueError(f"it cannot be read from character {position + 1} on")
+        keys.append(next(group for group in match.groups() if group is not None))
+        position = match.end()
+    if not keys or keys[0] not in _PARTS:
+        raise ValueError(f"after the step's name comes {listed(_PARTS, word='or')}")
+    return Reference(start.group(), keys[0], tuple(keys[1:]), at)
+
+
+def parse_template(text: str, at: PathParts = ()) -> Template:
+    """The template that ``text`` is; raises ``ValueError`` when a placeholder's reference cannot be read."""
+    parts: list[str | Reference | ConfigVar] = []
+    position = 0
+    for match in _PLACEHOLDER.finditer(text):
+        if match.start() > position:
+            parts.append(text[position : match.start()])
+        sign, inside = match.groups()
+        parts.append(parse_reference(inside, at) if sign == "$" else ConfigVar(inside.strip(), at))
+        position = match.end()
+    if position < len(text):
+        parts.append(text[position:])
+    return Template(tuple(parts), at)
+
+
+def has_placeholder(text: str) -> bool:
+    """Whether there is anything in ``text`` for a template to replace."""
+    return _PLACEHOLDER.search(text) is not None
+
+
+def almost_placeholder(text: str) -> str | None:
+    """The first part of ``text`` that looks like a placeholder with a slip of the pen, if there is one."""
+    if "{$" not in text and "{#" not in text and "{ " not in text and "{\n" not in text:
+        return None
+    found = _ALMOST.search(_PLACEHOLDER.sub("", text))
+    return found.group() if found else None
+
+
+def follow(reference: Reference, root: Any) -> Any:
+    """The value at the reference's path below ``root``; raises ``EvaluationError`` where the path ends too early."""
+    value = root
+    for count, key in enumerate(reference.path):
+        if isinstance(value, Mapping) and key in value:
+            value = value[key]
+        elif isinstance(value, Mapping) and _names_header(reference, count):
+            value = _header(reference, count, value)
+        elif isinstance(value, list) and _INDEX.fullmatch(key) and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            raise _missing(reference, count, value)
+    return value
+
+
+def _names_header(reference: Reference, count: int) -> bool:
+    return count > 0 and reference.path[count - 1] == "headers"
+
+
+def _header(reference: Reference, count: int, headers: Mapping[str, Any]) -> Any:
+    # Servers differ in how they write the names of headers; HTTP makes no difference between them.
+    wanted = reference.path[count].casefold()
+    for name, value in headers.items():
+        if name.casefold() == wanted:
+            return value
+    raise _missing(reference, count, headers)
+
+
+def _missing(reference: Reference, count: int, value: Any) -> EvaluationError:
+    return EvaluationError(
+        f"{reference} has no value: {reference.as_far_as(count)} is {_described(value)} "
+        f"and has no '{reference.path[count]}'"
+    )
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, Mapping) and value:
+        # Keys may be data too (numbers by name, say); only those that look like names are shown.
+        names = [str(key) for key in value if shown(str(key)).startswith("'")]
+        return f"an object with {listed(names, limit=10)}" if names else "an object with other keys"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return f"empty {type_name(value).removeprefix('an ')}" if value in ("", {}) else type_name(value)
+
+
+def render(template: Template, lookup: Lookup, config: Callable[[ConfigVar], Any]) -> str:
+    """The template's text. Numbers and booleans appear as in JSON, null as nothing, lists and objects as JSON."""
+    return "".join(_rendered(part, lookup, config) for part in template.parts)
+
+
+def _rendered(part: str | Reference | ConfigVar, lookup: Lookup, config: Callable[[ConfigVar], Any]) -> str:
+    if isinstance(part, str):
+        return part
+    return as_text(lookup(part) if isinstance(part, Reference) else config(part))
+
+
+def as_text(value: Any) -> str:
+    """A value as it appears inside text: ``5.0`` as ``5``, null as nothing, lists and objects as JSON."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,125 @@
+"""One call of an execution, through a host or a mock, and what its errors mean to the execution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.flows.depth import DEEPEST, deeper_than
+from twilio_component.flows.effects import Failure
+from twilio_component.host.context import Context
+from twilio_component.host.errors import IntegrationError, PerformError
+
+if TYPE_CHECKING:
+    import logging
+
+    from twilio_component.flows.configuration import Configuration, Values
+    from twilio_component.flows.definition import Flow
+    from twilio_component.flows.effects import Call
+    from twilio_component.flows.mocks import Mocks
+    from twilio_component.host import Host
+    from twilio_component.host.model import Operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoker:
+    """Carries out calls; an error becomes a ``Failure``, never an exception."""
+
+    host: Host
+    mocks: Mocks
+    configuration: Configuration
+    values: Values
+    logger: logging.Logger | logging.LoggerAdapter[Any]
+
+    def operation(self, call: Call) -> Operation | None:
+        """The action or trigger that the call names, if its component is installed and has it."""
+        component = self.host.components.get(call.component)
+        if component is None:
+            return None
+        return (component.triggers if call.is_trigger else component.actions).get(call.action)
+
+    def repeatable(self, call: Call) -> bool:
+        """Whether doing it twice would do no harm, as the component's manifest says."""
+        operation = self.operation(call)
+        return operation is not None and operation.repeatable
+
+    async def invoke(self, flow: Flow, call: Call, payload: Mapping[str, Any]) -> dict[str, Any] | Failure:
+        """The envelope that the call is answered with, or why it failed."""
+        operation = self.operation(call)
+        try:
+            if f"{call.component}.{call.action}" in self.mocks:
+                envelope = await self.mocks.envelope(call, operation)
+            else:
+                envelope = await self._through_host(flow, call, operation, payload)
+        except PerformError as error:
+            unknown = error.may_have_happened and not self.repeatable(call)
+            return Failure(code=error.code, message=str(error), outcome_unknown=unknown)
+        except IntegrationError as error:
+            return Failure(code=error.code, message=str(error), permanent=True)
+        except Exception as error:
+            # A bug in a component. What it had done by then is not known.
+            self.logger.error("%s failed unexpectedly", call.id, exc_info=error)  # noqa: TRY400 - adapters have no exc_info by default
+            message = f"{call.component}.{call.action} failed unexpectedly with {type(error).__name__}"
+            return Failure(code="unexpected-error", message=message, outcome_unknown=not self.repeatable(call))
+        if deeper_than(envelope, DEEPEST + 1):
+            message = f"the result is nested more than {DEEPEST} levels deep"
+            return Failure(code="result-too-deep", message=message, permanent=True)
+        return envelope
+
+    async def _through_host(
+        self, flow: Flow, call: Call, operation: Operation | None, payload: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        inputs = fitted(call.inputs, operation) if operation else call.inputs
+        context = self._context(flow, call, payload)
+        if call.is_trigger:
+            return await self.host.invoke_trigger(call.component, call.action, call.payload, inputs, context=context)
+        return await self.host.invoke_action(call.component, call.action, inputs, context=context)
+
+    def _context(self, flow: Flow, call: Call, payload: Mapping[str, Any]) -> Context:
+        return Context(
+            logger=self.logger,
+            instance_state=call.states["instanceState"],
+            cross_flow_state=call.states["crossFlowState"],
+            execution_state=call.states["executionState"],
+            integration_state=call.states["integrationState"],
+            config_vars=self.values.by_name,
+            step_id=call.id,
+            execution_id=payload["executionId"],
+            webhook_urls=payload["webhookUrls"],
+            webhook_api_keys=payload["webhookApiKeys"],
+            invoke_url=payload["invokeUrl"],
+            customer=payload["customer"],
+            # What the deployment allows is the deployment's to say: never the payload's, which comes from outside.
+            instance={**payload["instance"], "httpHosts": list(self.configuration.http_hosts)},
+            user=payload["user"],
+            integration=payload["integration"],
+            flow={"name": flow.name},
+            started_at=payload["startedAt"],
+        )
+
+
+def fitted(inputs: Mapping[str, Any], operation: Operation) -> dict[str, Any]:
+    """The inputs in the form that the operation's schema has in mind.
+
+    Exports carry every input of the version they came from: one that is not known here and left empty is dropped. A
+    key-value list becomes an object where the schema wants one.
+    """
+    properties = operation.inputs["properties"]
+    fitting: dict[str, Any] = {}
+    for name, value in inputs.items():
+        if name in properties or not is_left_empty(value):
+            wants_object = properties.get(name, {}).get("type") == "object"
+            fitting[name] = _as_object(value) if wants_object and isinstance(value, list) else value
+    return fitting
+
+
+def is_left_empty(value: Any) -> bool:
+    """Whether a form's field was left empty: nothing, no text, an empty list or object."""
+    return value is None or value in ("", [], {})
+
+
+def _as_object(pairs: list[Any]) -> Any:
+    if all(isinstance(pair, Mapping) and pair.keys() == {"key", "value"} for pair in pairs):
+        return {pair["key"]: pair["value"] for pair in pairs}
+    return pairs

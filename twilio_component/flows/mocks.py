@@ -1,0 +1,67 @@
+"""Answers that stand in for actions and triggers, installed or not."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from twilio_component.flows.findings import FlowError
+from twilio_component.host.errors import did_you_mean, listed
+from twilio_component.host.json_ready import json_ready
+from twilio_component.host.model import Result
+
+if TYPE_CHECKING:
+    from twilio_component.flows.effects import Call
+    from twilio_component.host.model import Operation
+
+
+class _Example:
+    def __repr__(self) -> str:
+        return "EXAMPLE"
+
+
+EXAMPLE: Final = _Example()
+"""As a mock: the action's own example, or null when there is none; a trigger passes its payload on."""
+
+
+class Mocks:
+    """Answers by ``component.action``.
+
+    An answer is the action's data; for a trigger its payload, or ``{"payload": …, "branch": …}``. It may also be
+    ``EXAMPLE``, an exception to raise, a ``Result``, or a function of the inputs that returns any of these, which may
+    be asynchronous.
+    """
+
+    def __init__(self, answers: Mapping[str, Any] | None = None) -> None:
+        self._answers = dict(answers or {})
+
+    def __contains__(self, operation: object) -> bool:
+        """Whether ``component.action`` is mocked."""
+        return operation in self._answers
+
+    def check(self, operations: Iterable[str]) -> None:
+        """Raise ``FlowError`` for a mock that no step would use: it is misspelt."""
+        known = sorted(set(operations))
+        for name in self._answers:
+            if name not in known:
+                hint = did_you_mean(name, known) or f" (there are: {listed(known, limit=40)})"
+                raise FlowError(f"the mock '{name}' stands for no step of this integration{hint}")
+
+    async def envelope(self, call: Call, operation: Operation | None) -> dict[str, Any]:
+        """What the call is answered with, as a host would put it."""
+        answer = self._answers[f"{call.component}.{call.action}"]
+        if isinstance(answer, Callable):  # type: ignore[arg-type]  # collections.abc.Callable is a class that isinstance knows
+            answer = answer(dict(call.inputs))
+            if inspect.isawaitable(answer):
+                answer = await answer
+        if isinstance(answer, BaseException):
+            raise answer
+        if answer is EXAMPLE:
+            answer = dict(call.payload) if call.is_trigger else (operation.example if operation else None)
+        name = "payload" if call.is_trigger else "data"
+        if isinstance(answer, Result):
+            return {name: json_ready(answer.value), **json_ready(answer.rest())}
+        if call.is_trigger and isinstance(answer, Mapping) and "payload" in answer:
+            return dict(json_ready(answer))
+        return {name: json_ready(answer)}

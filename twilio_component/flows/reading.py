@@ -1,0 +1,322 @@
+"""From a file to an integration: what its shape says, and what is wrong with that shape.
+
+Everything that can be said without knowing a component is said here; `checking` adds the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from twilio_component.flows import control
+from twilio_component.flows.definition import (
+    Branch,
+    ConfigVariable,
+    Flow,
+    Input,
+    Integration,
+    Schedule,
+    Step,
+    all_steps,
+    camel_case,
+)
+from twilio_component.flows.findings import ERROR, Finding, Findings, FlowError
+from twilio_component.flows.input_reading import InputReader
+from twilio_component.flows.keys import CONFIG_VARIABLE, FLOW, INTEGRATION, STEP
+from twilio_component.flows.retries import read_error_config, read_retry_config
+from twilio_component.host.documents import Document, parse_document, read_document
+from twilio_component.host.errors import DocumentError, did_you_mean, listed
+from twilio_component.host.schemas import type_name
+
+if TYPE_CHECKING:
+    from twilio_component.host.documents import PathParts
+
+_VERSION = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A file that was read: its document, what it declares (None when that cannot be told), and the findings."""
+
+    document: Document
+    integration: Integration | None
+    findings: list[Finding]
+
+
+def read_definition(source: Path | str, *, text: str | None = None) -> Definition:
+    """Read the file ``source`` (or ``text``, which ``source`` names) and say what is wrong with its shape."""
+    try:
+        document = read_document(source) if text is None else parse_document(text, str(source))
+    except DocumentError as error:
+        return Definition(Document(None, str(source)), None, [_unreadable(error, str(source))])
+    reader = _Reader(document)
+    integration = reader.integration()
+    return Definition(document, integration, reader.findings.in_order())
+
+
+def load_integration(source: Path | str, *, text: str | None = None) -> Integration:
+    """The integration in a file; raises ``FlowError`` when its shape has errors. Components are not looked at."""
+    definition = read_definition(source, text=text)
+    errors = [finding for finding in definition.findings if finding.severity == ERROR]
+    if errors or definition.integration is None:
+        raise FlowError(f"{source} is not a valid flow definition", errors)
+    return definition.integration
+
+
+def _unreadable(error: DocumentError, file: str) -> Finding:
+    problem = error.problems[0]
+    return Finding(
+        code="document-unreadable",
+        message=problem.message,
+        file=file,
+        line=problem.line or 1,
+        column=problem.column or 1,
+        path=problem.path or "$",
+        hint="The file must be YAML (or JSON) in UTF-8; nothing else was checked.",
+    )
+
+
+class _Reader:
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.findings = Findings(document)
+        self.inputs = InputReader(self.findings, ())
+
+    def integration(self) -> Integration | None:
+        data = self.document.data
+        if not isinstance(data, Mapping):
+            self.findings.add("wrong-type", (), f"an integration must be an object, not {type_name(data)}")
+            return None
+        self.keys(data, (), INTEGRATION, ("name", "flows"))
+        self.version(data)
+        variables = self.config_variables(data.get("requiredConfigVars"))
+        self.inputs = InputReader(self.findings, {key for key, found in variables.items() if found.is_connection})
+        variables = {key: self.with_inputs(found) for key, found in variables.items()}
+        flows: list[Flow] = []
+        for at, raw in self.objects(data.get("flows"), ("flows",)):
+            flow = self.flow(raw, at)
+            if flow is not None:
+                if any(flow.name == other.name for other in flows):
+                    self.findings.add("duplicate-name", (*at, "name"), f"there is another flow named '{flow.name}'")
+                flows.append(flow)
+        name = self.text(data, "name", ())
+        return Integration(name=name, flows=tuple(flows), config_variables=variables, file=self.document.file)
+
+    def version(self, data: Mapping[str, Any]) -> None:
+        version = data.get("definitionVersion", _VERSION)
+        if version != _VERSION:
+            self.findings.add(
+                "definition-version",
+                ("definitionVersion",),
+                f"definition version {str(version)[:20]} is read as version {_VERSION}",
+                "Export the integration again, or check that it does what you mean.",
+            )
+
+    def config_variables(self, raw: Any) -> dict[str, ConfigVariable]:
+        variables: dict[str, ConfigVariable] = {}
+        for at, item in self.objects(raw, ("requiredConfigVars",), optional=True):
+            self.keys(item, at, CONFIG_VARIABLE, ("key",))
+            key = self.text(item, "key", at)
+            if key in variables:
+                self.findings.add("duplicate-name", (*at, "key"), f"there is another config variable '{key}'")
+            component, connection = self.operation(item.get("connection"), (*at, "connection"), optional=True)
+            variables[key] = ConfigVariable(
+                key=key,
+                data_type=str(item.get("dataType", "connection" if connection else "string")),
+                default=item.get("defaultValue"),
+                component=component,
+                connection=connection,
+                at=at,
+            )
+        return variables
+
+    def with_inputs(self, variable: ConfigVariable) -> ConfigVariable:
+        raw = cast("Mapping[str, Any]", self.found(variable.at)).get("inputs")
+        inputs = self.step_inputs(raw, (*variable.at, "inputs"))
+        return ConfigVariable(**{**vars(variable), "inputs": inputs})
+
+    def found(self, at: PathParts) -> Any:
+        value = self.document.data
+        for key in at:
+            value = value[key]
+        return value
+
+    def flow(self, raw: Mapping[str, Any], at: PathParts) -> Flow | None:
+        self.keys(raw, at, FLOW, ("name", "steps"))
+        steps = self.steps(raw.get("steps"), (*at, "steps"))
+        if not steps:
+            if "steps" in raw:
+                self.findings.add("trigger-misplaced", (*at, "steps"), "the flow has no steps", "Add a trigger.")
+            return None
+        if not steps[0].is_trigger:
+            self.findings.add(
+                "trigger-misplaced",
+                steps[0].at,
+                f"the first step, '{steps[0].name}', is no trigger",
+                "Say isTrigger: true there, or put a trigger before it, such as webhook-triggers.webhook.",
+            )
+        self.check_names(steps)
+        return Flow(
+            name=self.text(raw, "name", at),
+            steps=steps,
+            is_synchronous=bool(self.flag(raw, "isSynchronous", at)),
+            retry=read_retry_config(self.findings, raw.get("retryConfig"), (*at, "retryConfig")),
+            at=at,
+        )
+
+    def check_names(self, steps: tuple[Step, ...]) -> None:
+        seen: dict[str, Step] = {}
+        for step in all_steps(steps):
+            if step.is_trigger and step is not steps[0]:
+                self.findings.add("trigger-misplaced", step.at, f"'{step.name}' is a trigger, but not the first step")
+            if step.key in seen:
+                other = self.document.position(seen[step.key].at)
+                self.findings.add(
+                    "duplicate-name",
+                    (*step.at, "name"),
+                    f"references cannot tell '{step.name}' from the step '{seen[step.key].name}' in line {other.line}",
+                    f"Both are called {step.key} in references; rename one of them.",
+                )
+            seen.setdefault(step.key, step)
+
+    def steps(self, raw: Any, at: PathParts) -> tuple[Step, ...]:
+        found = []
+        for place, item in self.objects(raw, at):
+            step = self.step(item, place)
+            if step is not None:
+                found.append(step)
+        return tuple(found)
+
+    def step(self, raw: Mapping[str, Any], at: PathParts) -> Step | None:
+        self.keys(raw, at, STEP, ("name", "action"))
+        component, action = self.operation(raw.get("action"), (*at, "action"))
+        if not component or "name" not in raw:
+            return None
+        operation = f"{component}.{action}"
+        name = self.text(raw, "name", at)
+        inputs, conditions = raw.get("inputs"), None
+        if operation == control.BRANCH_ON_EXPRESSION and isinstance(inputs, Mapping) and "conditions" in inputs:
+            conditions = self.inputs.conditions(inputs["conditions"], (*at, "inputs", "conditions"))
+            inputs = {key: value for key, value in inputs.items() if key != "conditions"}
+        return Step(
+            name=name,
+            key=camel_case(name) or name,
+            component=component,
+            action=action,
+            is_trigger=bool(self.flag(raw, "isTrigger", at)),
+            inputs=self.step_inputs(inputs, (*at, "inputs")),
+            conditions=conditions,
+            schedule=self.schedule(raw.get("schedule"), (*at, "schedule")),
+            steps=self.body(raw, operation, at),
+            branches=self.branches(raw, operation, at),
+            on_error=read_error_config(self.findings, raw.get("errorConfig"), (*at, "errorConfig")),
+            at=at,
+        )
+
+    def body(self, raw: Mapping[str, Any], operation: str, at: PathParts) -> tuple[Step, ...] | None:
+        if operation in control.LOOPS:
+            if "steps" not in raw:
+                self.findings.add("missing-key", at, "a loop needs steps", "Add steps: with what to do each time.")
+            return self.steps(raw.get("steps", []), (*at, "steps"))
+        if "steps" in raw:
+            self.findings.add("wrong-type", (*at, "steps"), f"{operation} is no loop, so its steps never run", key=True)
+        return None
+
+    def branches(self, raw: Mapping[str, Any], operation: str, at: PathParts) -> tuple[Branch, ...] | None:
+        if "branches" not in raw:
+            if operation in control.BRANCHES:
+                self.findings.add(
+                    "missing-key", at, "a branch step needs branches", "Add branches: with name and steps."
+                )
+                return ()
+            return None
+        branches: list[Branch] = []
+        for place, item in self.objects(raw["branches"], (*at, "branches")):
+            self.keys(item, place, ("name", "steps"), ("name",))
+            name = self.text(item, "name", place)
+            if any(name == other.name for other in branches):
+                self.findings.add("duplicate-name", (*place, "name"), f"there is another branch named '{name}'")
+            steps = self.steps(item.get("steps", []), (*place, "steps"))
+            branches.append(Branch(name=name, steps=steps, at=place))
+        return tuple(branches)
+
+    def schedule(self, raw: Any, at: PathParts) -> Schedule | None:
+        if raw is None:
+            return None
+        meta = raw.get("meta") if isinstance(raw, Mapping) else None
+        zone = meta.get("timeZone") if isinstance(meta, Mapping) else None
+        return Schedule(cron=self.inputs.read(raw, at), time_zone=str(zone or ""), at=at)
+
+    def step_inputs(self, raw: Any, at: PathParts) -> dict[str, Input]:
+        if raw is None:
+            return {}
+        if not isinstance(raw, Mapping):
+            self.findings.add("wrong-type", at, f"inputs must be an object of inputs by name, not {type_name(raw)}")
+            return {}
+        return {name: self.inputs.read(value, (*at, name)) for name, value in raw.items()}
+
+    def operation(self, raw: Any, at: PathParts, *, optional: bool = False) -> tuple[str, str]:
+        """Component and key, from ``{key, component: {key}}`` or ``component.key``."""
+        if raw is None and optional:
+            return "", ""
+        if isinstance(raw, str):
+            component, _, key = raw.partition(".")
+            if component and key:
+                return component, key
+        elif isinstance(raw, Mapping):
+            owner, action = raw.get("component"), raw.get("key")
+            owner = owner.get("key") if isinstance(owner, Mapping) else owner
+            if isinstance(owner, str) and isinstance(action, str) and owner and action:
+                return owner, action
+        if raw is not None:
+            self.findings.add(
+                "wrong-type",
+                at,
+                "must name a component and a key",
+                "Write it as twilio.sendSMS, or with key and component.",
+            )
+        return "", ""
+
+    def keys(self, raw: Mapping[str, Any], at: PathParts, known: Collection[str], required: Collection[str]) -> None:
+        for key in raw:
+            if key not in known:
+                hint = did_you_mean(key, known)
+                code = "misspelt-key" if hint else "unknown-key"
+                self.findings.add(
+                    code, (*at, key), f"'{key}' is not known here{hint}", f"Known: {listed(known, limit=40)}.", key=True
+                )
+        for key in required:
+            if key not in raw:
+                self.findings.add("missing-key", at, f"'{key}' is missing", f"Add {key}: here.")
+
+    def objects(self, raw: Any, at: PathParts, *, optional: bool = False) -> list[tuple[PathParts, Mapping[str, Any]]]:
+        """The members of a list that are objects, each with its path."""
+        if raw is None and (optional or at not in self.document.values):
+            return []
+        if not isinstance(raw, list):
+            self.findings.add("wrong-type", at, f"must be a list, not {type_name(raw)}")
+            return []
+        found = []
+        for index, item in enumerate(raw):
+            if isinstance(item, Mapping):
+                found.append(((*at, index), item))
+            else:
+                self.findings.add("wrong-type", (*at, index), f"must be an object, not {type_name(item)}")
+        return found
+
+    def text(self, raw: Mapping[str, Any], key: str, at: PathParts) -> str:
+        value = raw.get(key, "")
+        # A name like 2026 or yes is a number or a boolean to YAML, and meant as it is written.
+        if isinstance(value, (Mapping, list)) or (key in raw and value in (None, "")):
+            self.findings.add("wrong-type", (*at, key), f"{key} must be text that is not empty")
+            return ""
+        return value if isinstance(value, str) else str(value)
+
+    def flag(self, raw: Mapping[str, Any], key: str, at: PathParts) -> bool | None:
+        value = raw.get(key)
+        if value is not None and not isinstance(value, bool):
+            self.findings.add("wrong-type", (*at, key), f"{key} must be true or false, not {type_name(value)}")
+            return None
+        return value

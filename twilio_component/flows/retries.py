@@ -1,0 +1,101 @@
+"""``errorConfig`` of a step and ``retryConfig`` of a flow, and how long each attempt waits for the next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.flows.definition import ErrorConfig, RetryConfig
+from twilio_component.flows.keys import ERROR_CONFIG, RETRY_CONFIG
+from twilio_component.host.errors import did_you_mean, listed
+from twilio_component.host.schemas import type_name
+
+if TYPE_CHECKING:
+    from twilio_component.flows.findings import Findings
+    from twilio_component.host.documents import PathParts
+
+HANDLERS = ("fail", "ignore", "retry")
+MOST_STEP_ATTEMPTS = 100
+MOST_RUNS = 10
+_LONGEST_DELAY = 7 * 24 * 3600.0
+
+
+def delay_before(attempt: int, delay: float, *, growing: bool) -> float:
+    """How many seconds to wait before the given attempt, of which the second is the first to wait.
+
+    A growing delay doubles each time; none is longer than a week.
+    """
+    return min(delay * 2.0 ** (min(attempt, 64) - 2), _LONGEST_DELAY) if growing else min(delay, _LONGEST_DELAY)
+
+
+def read_error_config(findings: Findings, raw: Any, at: PathParts) -> ErrorConfig:
+    """A step's ``errorConfig``; without one, an error fails the execution."""
+    part = _Part(findings, raw, at, ERROR_CONFIG)
+    handler = part.given.get("errorHandlerType", "fail")
+    if handler not in HANDLERS:
+        hint = did_you_mean(str(handler), HANDLERS)
+        part.complain("errorHandlerType", f"must be {listed(HANDLERS, word='or')}{hint}")
+        handler = "fail"
+    return ErrorConfig(
+        handler=str(handler),
+        max_attempts=int(part.number("maxAttempts", 1, 1, MOST_STEP_ATTEMPTS)),
+        delay=part.number("delaySeconds", 0, 0, _LONGEST_DELAY),
+        growing=part.flag("usesExponentialBackoff"),
+        ignore_final=part.flag("ignoreFinalError"),
+    )
+
+
+def read_retry_config(findings: Findings, raw: Any, at: PathParts) -> RetryConfig | None:
+    """A flow's ``retryConfig``, if it has one."""
+    if raw is None:
+        return None
+    part = _Part(findings, raw, at, RETRY_CONFIG)
+    return RetryConfig(
+        max_attempts=int(part.number("maxAttempts", 1, 1, MOST_RUNS)),
+        delay=60 * part.number("delayMinutes", 0, 0, _LONGEST_DELAY / 60),
+        growing=part.flag("usesExponentialBackoff"),
+    )
+
+
+class _Part:
+    """The keys of one of the two objects; numbers and booleans may be written as text, as exports do."""
+
+    def __init__(self, findings: Findings, raw: Any, at: PathParts, known: Collection[str]) -> None:
+        self.findings = findings
+        self.at = at
+        self.given: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
+        if raw is not None and not isinstance(raw, Mapping):
+            findings.add("wrong-type", at, f"{at[-1]} must be an object, not {type_name(raw)}")
+        for key in self.given:
+            if key not in known:
+                hint = did_you_mean(key, known)
+                message = f"'{key}' is not known here{hint}"
+                code = "misspelt-key" if hint else "unknown-key"
+                findings.add(code, (*at, key), message, f"Known: {listed(known)}.", key=True)
+
+    def number(self, key: str, default: float, least: float, most: float) -> float:
+        value = self.given.get(key)
+        if value is None or value == "":
+            return default
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = least - 1
+        whole = key != "maxAttempts" or number.is_integer()
+        if isinstance(value, bool) or not least <= number <= most or not whole:
+            kind = "a whole number" if key == "maxAttempts" else "a number"
+            self.complain(key, f"must be {kind} from {least:g} to {most:g}")
+            return default
+        return number
+
+    def flag(self, key: str) -> bool:
+        value = self.given.get(key, False)
+        if isinstance(value, str) and value.lower() in ("true", "false", ""):
+            return value.lower() == "true"
+        if value is not None and not isinstance(value, bool):
+            self.complain(key, "must be true or false")
+            return False
+        return bool(value)
+
+    def complain(self, key: str, message: str) -> None:
+        self.findings.add("invalid-error-handling", (*self.at, key), f"{key} {message}")

@@ -1,0 +1,236 @@
+"""Flows, run to their end in this process.
+
+The runner does what an execution asks for: it invokes actions through a host (or a mock), waits, and starts other
+flows. A durable engine does the same with a memory; the execution cannot tell them apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import os
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.flows.configuration import Configuration, config_values
+from twilio_component.flows.definition import Flow, Integration, all_steps
+from twilio_component.flows.depth import DEEPEST, deeper_than
+from twilio_component.flows.effects import Call, Done, Failure, StartFlow, Wait
+from twilio_component.flows.execution import Execution, initial_state
+from twilio_component.flows.findings import FlowError
+from twilio_component.flows.invoking import Invoker
+from twilio_component.flows.mocks import Mocks
+from twilio_component.flows.payloads import Occasion, complete_payload
+from twilio_component.flows.redaction import Redactor
+from twilio_component.host.errors import did_you_mean, listed
+from twilio_component.host.json_ready import iso_time
+
+if TYPE_CHECKING:
+    from twilio_component.host import Host
+
+_MOST_STARTED = 10_000
+_DEEPEST = 10
+_LOGGER = logging.getLogger("twilio_component.execution")
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an execution went. Secrets are hidden in everything here.
+
+    ``result`` is what the last step returned and ``results`` what each step returned, by its key (of steps in loops:
+    what is left after the last round is gone, and the loop's own list). ``response``, ``error`` and ``handled`` are as
+    in ``Done``; ``started`` are the executions of flows that this one started, in the order of their end.
+    """
+
+    flow: str
+    execution_id: str
+    result: Any
+    results: Mapping[str, Any]
+    response: Mapping[str, Any] | None
+    error: Mapping[str, Any] | None
+    handled: tuple[Mapping[str, Any], ...]
+    started: tuple[Outcome, ...] = ()
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether this execution, and each that it started, came to its end."""
+        return self.error is None and all(other.succeeded for other in self.started)
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """Whether something may or may not have happened, here or in an execution that this one started."""
+        errors = (*self.handled, *filter(None, [self.error]))
+        return any(error["outcomeUnknown"] for error in errors) or any(other.outcome_unknown for other in self.started)
+
+    def as_json(self) -> dict[str, Any]:
+        """The outcome as ``flow run`` prints it; what each step returned has been printed before."""
+        return {
+            "flow": self.flow,
+            "executionId": self.execution_id,
+            "status": "succeeded" if self.error is None else "failed",
+            "result": self.result,
+            "response": self.response,
+            "error": self.error,
+            "handled": list(self.handled),
+            "started": [other.as_json() for other in self.started],
+        }
+
+
+@dataclass(kw_only=True)
+class FlowRunner:
+    """Runs the flows of one integration. What flows keep between executions lives as long as the runner.
+
+    ``mocks`` answer instead of actions, by ``component.action`` (see ``Mocks``). ``sleep`` lets seconds pass.
+    ``listener`` is told of each step, wait and start as it comes; with ``trace`` also the steps' inputs. Raises
+    ``InputError`` for a configuration that does not fit, ``FlowError`` for a mock that no step uses.
+    """
+
+    integration: Integration
+    host: Host
+    configuration: Configuration = field(default_factory=Configuration)
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    mocks: Mapping[str, Any] = field(default_factory=dict)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    listener: Callable[[Event], None] | None = None
+    trace: bool = False
+    logger: logging.Logger | logging.LoggerAdapter[Any] = _LOGGER
+
+    def __post_init__(self) -> None:
+        values = config_values(self.integration, self.configuration, self.host.components, self.environment)
+        mocks = Mocks(self.mocks)
+        mocks.check(step.operation for flow in self.integration.flows for step in all_steps(flow.steps))
+        self._values = values
+        self._redactor = Redactor(values.secrets)
+        self._invoker = Invoker(
+            host=self.host, mocks=mocks, configuration=self.configuration, values=values, logger=self.logger
+        )
+        self._instance_states: dict[str, dict[str, Any]] = {}
+        self._shared: dict[str, dict[str, Any]] = {"crossFlowState": {}, "integrationState": {}}
+        self._waiting: list[tuple[str, Flow, Mapping[str, Any]]] = []
+
+    async def run(self, flow: str | None = None, payload: Mapping[str, Any] | None = None) -> Outcome:
+        """Run a flow (the only one, if it is not named), and then those that it started without waiting for them.
+
+        ``payload`` is laid over a trigger's payload: ``{"body": {"data": …}}``. Never raises for what a step does;
+        raises ``FlowError`` when there is no such flow.
+        """
+        found = find_flow(self.integration, flow)
+        if deeper_than(payload):
+            raise FlowError(f"the payload is nested more than {DEEPEST} levels deep")
+        outcome = await self._run(found, payload or {}, str(uuid.uuid4()), 0)
+        started = list(outcome.started)
+        for _ in range(_MOST_STARTED):
+            if not self._waiting:
+                break
+            place, other, given = self._waiting.pop(0)
+            started.append(await self._run(other, given, place, 0))
+        return replace(outcome, started=tuple(started))
+
+    async def _run(self, flow: Flow, given: Mapping[str, Any], execution_id: str, depth: int) -> Outcome:
+        occasion = Occasion(execution_id=execution_id, started_at=iso_time(dt.datetime.now(dt.UTC)))
+        payload = complete_payload(given, self.integration, flow, occasion)
+        state = initial_state(payload)
+        # One object for all executions of this process: a flow sees at once what another one keeps.
+        state["states"].update(self._shared, instanceState=self._instance_states.setdefault(flow.name, {}))
+        execution = Execution(flow, self._values.by_name, state)
+        started: list[Outcome] = []
+        while True:
+            effect = execution.next()
+            if isinstance(effect, Done):
+                return self._outcome(flow, execution_id, execution, effect, started)
+            if isinstance(effect, Wait):
+                event = {"event": "wait", "id": effect.id, "seconds": effect.seconds, "reason": effect.reason}
+                self._tell(flow, event)
+                await self.sleep(effect.seconds)
+                execution.waited()
+            elif isinstance(effect, StartFlow):
+                await self._start(flow, execution, effect, started, depth)
+            else:
+                await self._call(flow, execution, effect, payload)
+
+    async def _call(self, flow: Flow, execution: Execution, call: Call, payload: Mapping[str, Any]) -> None:
+        begun = time.perf_counter()
+        answer = await self._invoker.invoke(flow, call, payload)
+        event: Event = {
+            "event": "step",
+            "id": call.id,
+            "step": call.name,
+            "action": f"{call.component}.{call.action}",
+            "attempt": call.attempt,
+            "milliseconds": round((time.perf_counter() - begun) * 1000, 1),
+        }
+        if self.trace:
+            event["inputs"] = dict(call.inputs)
+        if isinstance(answer, Failure):
+            execution.failed(answer)
+            event["error"] = {"code": answer.code, "message": answer.message, "outcomeUnknown": answer.outcome_unknown}
+        else:
+            execution.succeeded(answer, repeatable=self._invoker.repeatable(call))
+            event["result"] = answer.get("payload" if call.is_trigger else "data")
+        self._tell(flow, event)
+
+    async def _start(
+        self, flow: Flow, execution: Execution, effect: StartFlow, started: list[Outcome], depth: int
+    ) -> None:
+        other = next((found for found in self.integration.flows if found.name == effect.flow), None)
+        place = str(uuid.uuid4())
+        self._tell(
+            flow, {"event": "start", "id": effect.id, "step": effect.name, "flow": effect.flow, "executionId": place}
+        )
+        if other is None:
+            names = listed(found.name for found in self.integration.flows)
+            execution.failed(Failure(code="unknown-flow", message=f"there is no such flow ({names})", permanent=True))
+        elif len(self._waiting) >= _MOST_STARTED or depth >= _DEEPEST:
+            message = f"flows start flows without end (more than {_DEEPEST} deep, or {_MOST_STARTED:,} waiting)"
+            execution.failed(Failure(code="endless-flows", message=message, permanent=True))
+        elif not other.is_synchronous:
+            self._waiting.append((place, other, effect.payload))
+            execution.succeeded({"data": {"executionId": place}})
+        else:
+            outcome = await self._run(other, effect.payload, place, depth + 1)
+            started.append(outcome)
+            if outcome.error is None:
+                execution.succeeded({"data": {"executionId": place, "result": outcome.result}})
+            else:
+                unknown = outcome.outcome_unknown
+                execution.failed(Failure(code="flow-failed", message="the flow failed", outcome_unknown=unknown))
+
+    def _tell(self, flow: Flow, event: Event) -> None:
+        if self.listener is not None:
+            self.listener(self._redactor.value({"event": event["event"], "flow": flow.name, **event}))
+
+    def _outcome(
+        self, flow: Flow, execution_id: str, execution: Execution, done: Done, started: list[Outcome]
+    ) -> Outcome:
+        hide = self._redactor.value
+        return Outcome(
+            flow=flow.name,
+            execution_id=execution_id,
+            result=hide(done.result),
+            results=hide(execution.state["results"]),
+            response=hide(done.response),
+            error=hide(done.error),
+            handled=tuple(hide(list(done.handled))),
+            started=tuple(started),
+        )
+
+
+def find_flow(integration: Integration, name: str | None) -> Flow:
+    """The flow of that name, or the only one; raises ``FlowError`` with the names that there are."""
+    names = [flow.name for flow in integration.flows]
+    if name is None:
+        if len(names) == 1:
+            return integration.flows[0]
+        raise FlowError(f"{integration.file} has {len(names)} flows; say which one to run: {listed(names)}")
+    for flow in integration.flows:
+        if flow.name == name:
+            return flow
+    raise FlowError(
+        f"{integration.file} has no flow '{name}'{did_you_mean(name, names) or f' (it has: {listed(names)})'}"
+    )

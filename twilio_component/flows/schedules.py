@@ -1,0 +1,55 @@
+"""Cron expressions and time zones: whether they can be carried out."""
+
+from __future__ import annotations
+
+import re
+from zoneinfo import ZoneInfo
+
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+# name, least, most, names for the numbers from the least on
+_FIELDS: tuple[tuple[str, int, int, list[str]], ...] = (
+    ("minute", 0, 59, []),
+    ("hour", 0, 23, []),
+    ("day of the month", 1, 31, []),
+    ("month", 1, 12, _MONTHS),
+    ("day of the week", 0, 7, _DAYS),
+)
+_PART = re.compile(r"(\*|[0-9a-z]+(?:-[0-9a-z]+)?)(?:/([0-9]{1,3}))?")
+
+
+def check_cron(expression: str) -> None:
+    """Raise ``ValueError`` with the reason when ``expression`` is no cron expression of five fields."""
+    fields = expression.lower().split()
+    if len(fields) != len(_FIELDS):
+        raise ValueError(f"it has {len(fields)} fields, not 5 (minute hour day-of-month month day-of-week)")
+    for text, (name, least, most, names) in zip(fields, _FIELDS, strict=True):
+        for part in text.split(","):
+            if not _is_part(part, least, most, names):
+                raise ValueError(f"its {name} field must be *, numbers from {least} to {most}, ranges or steps of them")
+
+
+def _is_part(part: str, least: int, most: int, names: list[str]) -> bool:
+    match = _PART.fullmatch(part)
+    if match is None or match[2] in ("0", "00", "000"):
+        return False
+    if match[1] == "*":
+        return True
+    ends = [_number(end, least, names) for end in match[1].split("-")]
+    return all(end is not None and least <= end <= most for end in ends) and sorted(filter(None, ends)) == list(
+        filter(None, ends)
+    )
+
+
+def _number(text: str, least: int, names: list[str]) -> int | None:
+    if text.isdigit():
+        return int(text[:9])
+    return names.index(text) + least if text in names else None
+
+
+def check_time_zone(name: str) -> None:
+    """Raise ``ValueError`` when there is no such time zone."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"'{name[:40]}' is no time zone; zones look like Europe/Berlin") from error
