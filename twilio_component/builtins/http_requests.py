@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urlsplit
 
+from twilio_component.builtins.formats import as_text
 from twilio_component.host.errors import PerformError, listed
+from twilio_component.host.http import Answer, AnswerLostError, NotWrittenError, Request
 from twilio_component.host.json_ready import from_buffer
 
 if TYPE_CHECKING:
-    import httpx
-
     from twilio_component.host.context import Context
 
 _UNSAFE = frozenset({"POST", "PATCH"})
-_LARGEST_BODY = 50_000_000
+_LONGEST_TIMEOUT = 600.0
 
 
 class RequestError(PerformError):
@@ -56,16 +57,16 @@ async def patch(context: Context, inputs: dict[str, Any]) -> Any:
 
 async def _send(method: str, context: Context, inputs: dict[str, Any]) -> Any:
     request = _request(method, inputs)
-    _check_host(request.url, context)
+    host = _allowed_host(request.url, context)
     for attempt in range(inputs["maxRetries"] + 1):
         if attempt:
             factor = 2 ** (attempt - 1) if inputs["useExponentialBackoff"] else 1
             await context.resources.sleep(inputs["retryDelayMS"] * factor / 1000)
         try:
-            response = await _answer(context, request)
+            answer = await _answer(context, request, host)
             if inputs["debugRequest"]:
-                context.logger.info("%s %s: %d", method, request.url.host, response.status_code)
-            return _result(response, inputs)
+                context.logger.info("%s %s: %d", method, host, answer.status)
+            return _result(answer, inputs, host)
         except RequestError as error:
             repeat = inputs["retryOnAllErrors"] or (error.retryable and method not in _UNSAFE)
             if attempt == inputs["maxRetries"] or not repeat:
@@ -73,73 +74,66 @@ async def _send(method: str, context: Context, inputs: dict[str, Any]) -> Any:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _request(method: str, inputs: dict[str, Any]) -> httpx.Request:
-    import httpx  # a flow without requests need not wait for it
-
-    headers = [(pair["key"], pair["value"]) for pair in inputs["headers"]]
+def _request(method: str, inputs: dict[str, Any]) -> Request:
+    headers = {pair["key"]: pair["value"] for pair in inputs["headers"]}
+    if any(set(name + value) & set("\r\n\0") for name, value in headers.items()):
+        raise PerformError("a header must be on one line")
     data = inputs.get("data")
-    content: str | bytes | None
-    if data is None or isinstance(data, str):
-        content = data
-    elif isinstance(data, dict) and data.get("type") == "Buffer":
+    content = None
+    if isinstance(data, dict) and data.get("type") == "Buffer":
         content = from_buffer(data)
-    else:
-        content = json.dumps(data, ensure_ascii=False)
-        if not any(name.lower() == "content-type" for name, _ in headers):
-            headers.append(("content-type", "application/json"))
-    try:
-        url = httpx.URL(inputs["url"])
-        if inputs["queryParams"]:
-            url = url.copy_merge_params([(pair["key"], pair["value"]) for pair in inputs["queryParams"]])
-        seconds = inputs["timeout"] / 1000 or None
-        timeout = httpx.Timeout(seconds).as_dict()
-        return httpx.Request(method, url, headers=headers, content=content, extensions={"timeout": timeout})
-    except (httpx.InvalidURL, ValueError, TypeError) as error:
-        raise PerformError("the URL or a header cannot be sent as it is written") from error
+    elif data is not None:
+        content = as_text(data).encode()
+        if not isinstance(data, str) and not any(name.lower() == "content-type" for name in headers):
+            headers["Content-Type"] = "application/json"
+    # What is encoded already stays; what no URL may hold (a space, an umlaut) is encoded.
+    url = quote(inputs["url"], safe="%/:?#[]@!$&'()*+,;=~-._")
+    if inputs["queryParams"]:
+        query = urlencode([(pair["key"], pair["value"]) for pair in inputs["queryParams"]])
+        url = f"{url}{'&' if '?' in url else '?'}{query}"
+    request = Request(method, url, headers, content)
+    request.seconds = inputs["timeout"] / 1000 or _LONGEST_TIMEOUT
+    return request
 
 
-def _check_host(url: httpx.URL, context: Context) -> None:
+def _allowed_host(url: str, context: Context) -> str:
+    """The URL's host, if the configuration allows it; raises ``PerformError`` if not."""
     allowed = context.instance.get("httpHosts", [])
-    if url.scheme not in ("http", "https") or url.host.lower() not in {host.lower() for host in allowed}:
-        names = f"it allows {listed(allowed)}" if allowed else "it allows none"
-        raise PerformError(f"the configuration's httpHosts do not allow requests to '{url.host}' ({names})")
-
-
-async def _answer(context: Context, request: httpx.Request) -> httpx.Response:
-    import httpx
-
     try:
-        response = await context.resources.transport.handle_async_request(request)
-        try:
-            body = bytearray()
-            async for part in response.aiter_raw():
-                body += part
-                if len(body) > _LARGEST_BODY:
-                    raise RequestError(f"{request.url.host} answers with more than {_LARGEST_BODY:,} bytes")
-        finally:
-            await response.aclose()
-    except (httpx.TransportError, httpx.StreamError) as error:
-        unsent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
-        raise RequestError(
-            f"{request.url.host} gave no answer: {type(error).__name__}", retryable=True, may_have_happened=not unsent
-        ) from error
-    return httpx.Response(response.status_code, headers=response.headers, content=bytes(body), request=request)
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError as error:
+        raise PerformError("the URL cannot be read") from error
+    if parts.scheme not in ("http", "https") or "@" in parts.netloc or "\\" in url:
+        raise PerformError("the URL must start with https:// (or http://) and have no user name or backslash")
+    if host not in {name.lower() for name in allowed}:
+        names = f"it allows {listed(allowed)}" if allowed else "it allows none"
+        raise PerformError(f"the configuration's httpHosts do not allow requests to '{host}' ({names})")
+    return host
 
 
-def _result(response: httpx.Response, inputs: dict[str, Any]) -> Any:
-    if response.status_code >= 400:  # noqa: PLR2004 - where errors start in HTTP
-        server = response.status_code >= 500  # noqa: PLR2004 - and where the server's own
+async def _answer(context: Context, request: Request, host: str) -> Answer:
+    try:
+        return await context.resources.carrier.exchange(request)
+    except NotWrittenError as error:
+        raise RequestError(f"{host} could not be reached: {error}", retryable=error.passing) from error
+    except AnswerLostError as error:
+        text = f"{host} gave no answer: {error}"
+        raise RequestError(text, retryable=True, may_have_happened=True) from error
+
+
+def _result(answer: Answer, inputs: dict[str, Any], host: str) -> Any:
+    if not 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's successes; a redirect is not followed
+        server = answer.status >= 500  # noqa: PLR2004 - the server's own errors
         raise RequestError(
-            f"{response.request.url.host} answers {response.status_code} {response.reason_phrase}".rstrip(),
-            retryable=server or response.status_code == 429,  # noqa: PLR2004 - too many requests
+            f"{host} answered {answer.status}",
+            retryable=server or answer.status == 429,  # noqa: PLR2004 - too many requests
             may_have_happened=server,
         )
-    data: Any = response.content
-    if inputs["responseType"] != "binary":
-        data = response.text
+    data: Any = answer.content if inputs["responseType"] == "binary" else answer.text
     if inputs["responseType"] == "json":
         with contextlib.suppress(ValueError, RecursionError):  # as documented, it stays text
             data = json.loads(data)
     if inputs["includeFullResponse"]:
-        return {"status": response.status_code, "headers": dict(response.headers), "data": data}
+        return {"status": answer.status, "headers": dict(answer.headers), "data": data}
     return data
