@@ -2,7 +2,7 @@
 
 ``Harness`` (and ``BlockingHarness``) runs a component's operations against an emulator in this process; ``invoke``,
 ``invoke_trigger`` and ``invoke_data_source`` run one operation that belongs to no component yet; ``create_connection``,
-``default_trigger_payload`` and ``RecordingLogger`` make what they take.
+``default_trigger_payload``, ``signed_payload`` and ``RecordingLogger`` make what they take.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     )
     from twilio_component.testing.harness import Harness
     from twilio_component.testing.invoke import invoke, invoke_data_source, invoke_trigger
+    from twilio_component.testing.signed import signed_payload
 
 _HOMES = {
     "BlockingHarness": "blocking",
     "Harness": "harness",
+    "signed_payload": "signed",
     **dict.fromkeys(("invoke", "invoke_data_source", "invoke_trigger"), "invoke"),
     **dict.fromkeys(
         (
@@ -49,6 +51,7 @@ __all__ = [
     "invoke",
     "invoke_data_source",
     "invoke_trigger",
+    "signed_payload",
 ]
 
 

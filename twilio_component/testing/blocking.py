@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from twilio_component.testing.harness import Harness
@@ -41,6 +41,10 @@ class BlockingHarness:
     ) -> dict[str, Any]:
         """As ``Harness.trigger``."""
         return self._runner.run(self._harness.trigger(key, payload, params))
+
+    def webhook(self, parameters: Mapping[str, str | Sequence[str]] | None = None, **options: Any) -> dict[str, Any]:
+        """As ``Harness.webhook``."""
+        return self._runner.run(self._harness.webhook(parameters, **options))
 
     def data_source(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """As ``Harness.data_source``."""

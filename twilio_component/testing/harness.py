@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from twilio_component.host import Context, Host
 from twilio_component.testing.connections import RecordingLogger, default_trigger_payload, emulator_connection
+from twilio_component.testing.signed import signed_payload
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -60,6 +61,20 @@ class Harness:
         inputs = self._completed(key, params)
         full = {**default_trigger_payload(), **(payload or {})}
         return await self.host.invoke_trigger(self.component, key, full, inputs, context=self._context())
+
+    async def webhook(
+        self,
+        parameters: Mapping[str, str | Sequence[str]] | None = None,
+        *,
+        key: str = "webhook",
+        params: Mapping[str, Any] | None = None,
+        **request: Any,
+    ) -> dict[str, Any]:
+        """Invoke a trigger with a request that Twilio made and signed: ``{"payload": …}``.
+
+        ``parameters`` are what Twilio posts; ``request`` are the options of ``signed_payload``.
+        """
+        return await self.trigger(key, signed_payload(parameters, **request), params)
 
     async def data_source(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Invoke a data source: ``{"result": …}``."""

@@ -1,0 +1,144 @@
+"""The trigger as users meet it: through a host, with the harness's signed requests, and on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from twilio.request_validator import RequestValidator
+
+from twilio_component.cli import main
+from twilio_component.host import load_component
+from twilio_component.host.errors import InputError
+from twilio_component.resources import manifest_file, project_file
+from twilio_component.signatures import WebhookRefusedError, sign
+from twilio_component.testing import BlockingHarness, create_connection, signed_payload
+from twilio_component.testing.connections import EMULATOR_TOKEN
+
+INBOUND = {"MessageSid": "SM" + "0" * 32, "From": "+15558675310", "To": "+15017122661", "Body": "Hi", "NumMedia": "0"}
+URL = "https://hooks.example.com/trigger/flow-1"
+
+
+def api_key_connection(**more: str) -> dict[str, Any]:
+    fields = {"accountSid": "AC" + "0" * 32, "apiKey": "SK" + "0" * 32, "apiSecret": "secret", **more}
+    return create_connection("apiKeySecret", fields)
+
+
+def test_a_signed_request_comes_out_as_the_documented_payload(twilio_harness_blocking: BlockingHarness) -> None:
+    result = twilio_harness_blocking.webhook(INBOUND)
+
+    example = json.loads(project_file("fixtures/payloads/webhook.json").read_text())
+    payload = result["payload"]
+    assert [*payload][: len(example["payload"])] == [*example["payload"]]
+    assert payload["body"]["data"] == INBOUND
+    assert payload["rawBody"]["data"]["type"] == "Buffer"
+    assert json.loads(json.dumps(result)) == result
+    schema = load_component(manifest_file()).triggers["webhook"].result
+    assert list(Draft202012Validator(schema).iter_errors(payload)) == []
+
+
+@pytest.mark.parametrize(
+    "request_options",
+    [{}, {"method": "GET"}, {"json_body": {"a": [1, None]}}, {"url": URL + "?a=b%27c'd#rc=3&rp=all"}],
+)
+def test_the_harness_signs_forms_queries_and_json(
+    twilio_harness_blocking: BlockingHarness, request_options: dict[str, Any]
+) -> None:
+    assert twilio_harness_blocking.webhook(INBOUND, **request_options)["payload"]
+
+
+def test_the_sdk_accepts_what_the_harness_signs() -> None:
+    payload = signed_payload(INBOUND)
+    signature = payload["headers"]["X-Twilio-Signature"]
+    assert RequestValidator(EMULATOR_TOKEN).validate(payload["invokeUrl"], INBOUND, signature)
+
+
+def test_a_request_signed_with_another_token_is_refused(twilio_harness_blocking: BlockingHarness) -> None:
+    with pytest.raises(WebhookRefusedError) as caught:
+        twilio_harness_blocking.webhook(INBOUND, auth_token="another")
+    assert caught.value.status == 403
+    assert "+15558675310" not in str(caught.value)
+
+
+def test_either_token_is_accepted_while_one_is_being_rotated(twilio_harness_blocking: BlockingHarness) -> None:
+    for token in ("old", "new"):
+        twilio_harness_blocking.webhook(
+            INBOUND, auth_token=token, params={"authToken": "old", "secondaryAuthToken": "new"}
+        )
+
+
+def test_an_api_key_connection_verifies_with_its_auth_token_alone(twilio_harness_blocking: BlockingHarness) -> None:
+    with_token = {"twilioConnection": api_key_connection(authToken="token")}
+    assert twilio_harness_blocking.webhook(INBOUND, auth_token="token", params=with_token)
+
+    with pytest.raises(WebhookRefusedError, match="Set the input authToken"):
+        twilio_harness_blocking.webhook(INBOUND, auth_token="secret", params={"twilioConnection": api_key_connection()})
+
+
+def test_only_an_explicit_false_turns_the_check_off(twilio_harness_blocking: BlockingHarness) -> None:
+    unsigned = signed_payload(INBOUND)
+    del unsigned["headers"]["X-Twilio-Signature"]
+
+    for off in (False, "false"):
+        assert twilio_harness_blocking.trigger("webhook", unsigned, {"validateSignature": off})
+    for on in ("", None, True, "true"):
+        with pytest.raises(WebhookRefusedError):
+            twilio_harness_blocking.trigger("webhook", unsigned, {"validateSignature": on})
+    with pytest.raises(InputError):
+        twilio_harness_blocking.trigger("webhook", unsigned, {"validateSignature": "no"})
+
+
+class TestExplaining:
+    @pytest.fixture
+    def command(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """`signature explain` for a request that Twilio signed for another URL."""
+        monkeypatch.setenv("TWILIO_AUTH_TOKEN", "token")
+        (tmp_path / "body").write_bytes(b"From=%2B15558675310&Body=Hi")
+        signature = sign("token", "https://example.com/sms", [("From", "+15558675310"), ("Body", "Hi")])
+        (tmp_path / "headers").write_text(
+            f"X-Twilio-Signature: {signature}\n\nContent-Type: application/x-www-form-urlencoded\n"
+        )
+        return ["signature", "explain", "--headers", f"{tmp_path / 'headers'}", "--body", f"{tmp_path / 'body'}"]
+
+    def test_the_right_url_is_accepted(self, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        assert main([*command, "--url", "https://example.com/sms"]) == 0
+        assert capsys.readouterr().out.startswith("Accepted")
+
+    def test_a_wrong_url_is_refused_with_the_one_that_matches(
+        self, command: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main([*command, "--url", "http://example.com/sms/"]) == 1
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert "https://example.com/sms " in said.err
+        assert "15558675310" not in said.err
+
+    def test_the_token_may_come_from_a_connection(
+        self, command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("TWILIO_AUTH_TOKEN")
+        (tmp_path / "c.yaml").write_text("key: basic\nfields: {username: AC1, password: token}\n")
+        assert main([*command, "--url", "https://example.com/sms", "--connection", f"{tmp_path / 'c.yaml'}"]) == 0
+
+    @pytest.mark.parametrize(
+        ("more", "said"),
+        [
+            (["--header", "no colon"], "Name: value"),
+            (["--body", "/does/not/exist"], "/does/not/exist"),
+        ],
+    )
+    def test_what_cannot_be_read_is_named(
+        self, command: list[str], capsys: pytest.CaptureFixture[str], more: list[str], said: str
+    ) -> None:
+        assert main([*command, "--url", "https://example.com/sms", *more]) == 2
+        assert said in capsys.readouterr().err
+
+    def test_without_a_token_it_says_where_to_put_one(
+        self, command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("TWILIO_AUTH_TOKEN")
+        assert main([*command, "--url", "https://example.com/sms"]) == 2
+        assert "TWILIO_AUTH_TOKEN" in capsys.readouterr().err

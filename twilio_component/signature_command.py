@@ -1,0 +1,98 @@
+"""``twilio-component signature explain``: a request from a log, and why its signature is or is not accepted."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twilio_component import exit_codes
+from twilio_component.host.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    import argparse
+
+_EPILOG = """\
+The Auth Token comes from TWILIO_AUTH_TOKEN, or from the connection file; a token on the command line would be seen by
+everybody on the machine.
+
+example:
+  twilio-component signature explain --url 'https://example.com/sms?flow=1' --headers headers.txt --body body.bin
+
+headers.txt has one header a line (Name: value); the body is the raw one, byte for byte.
+"""
+
+
+def add_parser(commands: Any, formatter: Any) -> None:
+    """Add the command to the command line."""
+    group = commands.add_parser("signature", help="why a webhook's signature is or is not accepted")
+    parser = group.add_subparsers(required=True, metavar="COMMAND").add_parser(
+        "explain",
+        help="check a request pasted from a log",
+        description="Check a webhook request pasted from a log, and say why it is accepted or refused.",
+        epilog=_EPILOG,
+        formatter_class=formatter,
+    )
+    parser.add_argument("--url", required=True, help="the URL as Twilio has it, query string included")
+    parser.add_argument("--method", default="POST", help="default: %(default)s")
+    parser.add_argument("--header", action="append", default=[], metavar="'NAME: VALUE'", help="one header; repeatable")
+    parser.add_argument("--headers", metavar="FILE", help="a file with the headers, one a line")
+    parser.add_argument(
+        "--body", metavar="FILE", help="a file with the raw body; - reads standard input; none is empty"
+    )
+    parser.add_argument("--connection", metavar="FILE", help="a connection that has the Auth Token")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the verdict; the exit code is 0 for a request that is accepted."""
+    from twilio_component.signatures import WebhookRefusedError, verify
+
+    try:
+        verify(options.url, _headers(options), _body(options.body), auth_tokens=_tokens(options), method=options.method)
+    except WebhookRefusedError as error:
+        sys.stderr.write(f"{error.explanation}\n")
+        return exit_codes.FAILED
+    sys.stdout.write("Accepted: Twilio signed this request with the given Auth Token.\n")
+    return exit_codes.DONE
+
+
+def _headers(options: argparse.Namespace) -> list[tuple[str, str]]:
+    lines = [*options.header, *(_read(options.headers).decode("latin-1").splitlines() if options.headers else [])]
+    return [*_parsed(lines)]
+
+
+def _parsed(lines: list[str]) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if colon and name.strip():
+            yield name.strip(), value.strip()
+        elif line.strip():
+            raise InputError("The headers are not valid", [Problem("", "a header must be of the form Name: value")])
+
+
+def _body(file: str | None) -> bytes:
+    if file is None:
+        return b""
+    return sys.stdin.buffer.read() if file == "-" else _read(file)
+
+
+def _read(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise InputError("A file cannot be read", [Problem("", error.strerror or str(error), file)]) from error
+
+
+def _tokens(options: argparse.Namespace) -> list[str]:
+    if options.connection:
+        from twilio_component.host.connections import connection_from_file
+
+        fields = connection_from_file(options.connection)["fields"]
+        return [str(fields[name]) for name in ("authToken", "password") if fields.get(name)]
+    if token := os.environ.get("TWILIO_AUTH_TOKEN"):
+        return [token]
+    problem = Problem("", "set TWILIO_AUTH_TOKEN, or give --connection with a file that has authToken or password")
+    raise InputError("There is no Auth Token to check with", [problem])

@@ -1,0 +1,1 @@
+"""What the manifest's triggers run: ``async perform(context, payload, inputs) -> payload``."""

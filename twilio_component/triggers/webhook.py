@@ -1,0 +1,145 @@
+"""The ``webhook`` trigger: what Twilio posted, once it is proved to be Twilio's."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twilio_component.forms import FORM_TYPE, by_name, parse_form
+from twilio_component.signatures import WebhookRefusedError, lower_case, media_type, verify
+
+if TYPE_CHECKING:
+    from twilio_component.host.context import Context
+
+_LARGEST_BYTE = 255
+
+
+class _Request(NamedTuple):
+    """The HTTP request inside a payload."""
+
+    url: str
+    method: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+async def receive(context: Context, payload: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Verify the request in ``payload`` and return the documented payload.
+
+    ``payload`` needs ``headers``, ``rawBody`` (``{"data": bytes, a Buffer object or text, "contentType"?}``) and
+    ``invokeUrl``, the URL that Twilio was given; ``method`` is POST without one. ``rawBody.data`` of the result is
+    bytes, ``body.data`` what they say: a form's parameters or a JSON value; ``body`` is empty for anything else.
+    Raises ``WebhookRefusedError`` for a request that is not provably Twilio's, or that is no request at all.
+    """
+    request = _request(payload)
+    if inputs.get("validateSignature") is not False:
+        tokens = _auth_tokens(inputs)
+        verify(request.url, request.headers, request.body, auth_tokens=tokens, method=request.method)
+    given = {key: value for key, value in payload.items() if value is not None}
+    documented = {
+        "headers": dict(payload["headers"]),
+        "body": _parsed(request),
+        "rawBody": {**payload["rawBody"], "data": request.body},
+        "queryParameters": given.pop("queryParameters", None) or _query_parameters(request.url),
+    }
+    return {**documented, **_surroundings(context, request.method), **given, **documented}
+
+
+def _request(payload: Mapping[str, Any]) -> _Request:
+    headers, raw_body, url = payload.get("headers"), payload.get("rawBody"), payload.get("invokeUrl")
+    method = payload.get("method") or "POST"
+    if not (isinstance(headers, Mapping) and isinstance(raw_body, Mapping) and isinstance(url, str)):
+        raise WebhookRefusedError(
+            "Refused: the payload is no request. It needs headers and rawBody, both objects, and invokeUrl, the URL "
+            "that Twilio was given."
+        )
+    if not isinstance(method, str):
+        raise WebhookRefusedError("Refused: the payload's method is not text; Twilio sends GET and POST.")
+    named = lower_case(headers)
+    content_type = raw_body.get("contentType")
+    if isinstance(content_type, str) and not any(name == "content-type" for name, _ in named):
+        named.append(("content-type", content_type))
+    return _Request(url, method, named, _bytes(raw_body.get("data")))
+
+
+def _bytes(data: Any) -> bytes:
+    """The raw body: bytes, text, or Node's ``{"type": "Buffer", "data": [69, 120, …]}``; nothing is an empty body."""
+    if data is None:
+        return b""
+    if isinstance(data, bytes | bytearray | memoryview):
+        return bytes(data)
+    if isinstance(data, str):
+        return data.encode("utf-8", "surrogatepass")
+    numbers = data.get("data") if isinstance(data, Mapping) and data.get("type") == "Buffer" else None
+    if isinstance(numbers, list) and all(type(number) is int and 0 <= number <= _LARGEST_BYTE for number in numbers):
+        return bytes(numbers)
+    raise WebhookRefusedError(
+        'Refused: rawBody.data is neither bytes nor text nor {"type": "Buffer", "data": [bytes]}.'
+    )
+
+
+def _auth_tokens(inputs: Mapping[str, Any]) -> list[str]:
+    """Every Auth Token that the inputs give; an API key's secret is none."""
+    connection = inputs.get("twilioConnection") or {}
+    fields = connection["fields"] if connection else {}
+    of_connection = fields.get("password") if connection.get("key") == "basic" else fields.get("authToken")
+    given = (inputs.get("authToken"), inputs.get("secondaryAuthToken"), of_connection)
+    tokens = [token for token in given if isinstance(token, str) and token.strip()]
+    if not tokens:
+        raise WebhookRefusedError(
+            "Refused: there is no Auth Token to check the signature with. Set the input authToken to the account's "
+            "primary Auth Token (or twilioConnection to a connection that has one: an API key's secret cannot verify "
+            "a signature). Only an explicit validateSignature: false turns the check off."
+        )
+    return tokens
+
+
+def _parsed(request: _Request) -> dict[str, Any]:
+    """``{"data": …, "contentType": …}`` for a form or JSON, else nothing: ``rawBody`` has it all."""
+    kind = media_type(request.headers)
+    if kind == FORM_TYPE and request.body:
+        data: Any = by_name(parse_form(request.body))
+    elif kind == "application/json" or kind.endswith("+json"):
+        try:
+            data = json.loads(request.body, parse_float=_finite, parse_constant=_finite)
+        except (ValueError, RecursionError):
+            return {}
+    else:
+        return {}
+    return {
+        "data": data,
+        "contentType": next((value for name, value in request.headers if name == "content-type"), kind),
+    }
+
+
+def _finite(number: str) -> float:
+    """A number that JSON can say again: Python would also read ``NaN`` and ``1e999``."""
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError("not a finite number")
+    return value
+
+
+def _query_parameters(url: str) -> dict[str, Any] | None:
+    query = url.partition("#")[0].partition("?")[2]
+    return by_name(parse_form(query.encode("utf-8", "replace"))) or None
+
+
+def _surroundings(context: Context, method: str) -> dict[str, Any]:
+    """What the host knows beside the request, for a payload that does not bring it."""
+    return {
+        "webhookUrls": dict(context.webhook_urls),
+        "webhookApiKeys": dict(context.webhook_api_keys),
+        "customer": dict(context.customer),
+        "method": method,
+        "pathFragment": "",
+        "executionId": context.execution_id,
+        "instance": dict(context.instance),
+        "user": dict(context.user),
+        "integration": dict(context.integration),
+        "flow": dict(context.flow),
+        "startedAt": context.started_at,
+        "globalDebug": context.debug,
+    }
