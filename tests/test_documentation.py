@@ -35,7 +35,7 @@ def test_a_program_prints_what_the_page_says(code: str, output: str) -> None:
     assert (done.stderr, done.stdout) == ("", output)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [page for page in PAGES if any("def test_" in code for _, code in blocks(page))])
 def test_a_pages_tests_pass(page: str, tmp_path: Path) -> None:
     code = "\n".join(code for kind, code in blocks(page) if kind == "python" and "print(" not in code)
     (tmp_path / "test_page.py").write_text(code, encoding="utf-8")
