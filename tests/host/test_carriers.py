@@ -327,3 +327,17 @@ class TestOverAnInjectedTransport:
 
     def test_a_read_error_does_not(self) -> None:
         assert not never_written(httpx.ReadError("cut"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "text"),
+    [
+        ("text/plain", b"\xc3\xbc", "ü"),
+        ("text/plain; charset=ISO-8859-1", b"\xfc", "ü"),
+        ('text/plain; charset="utf-16-le"', b"\xfc\x00", "ü"),
+        ("text/plain; charset=klingon", b"\xc3\xbc", "ü"),
+        ("", b"\xfc", "\ufffd"),
+    ],
+)
+def test_an_answers_text_is_read_by_its_charset(kind: str, content: bytes, text: str) -> None:
+    assert Answer(200, {"content-type": kind}, content).text == text

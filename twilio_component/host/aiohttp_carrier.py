@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import ssl
+from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
@@ -24,6 +26,15 @@ from twilio_component.host.http import Answer, AnswerLostError, NotWrittenError,
 _IDLE_SECONDS = 10.0
 _MOST_CONNECTIONS = 256
 _FAILURES = (aiohttp.ClientError, TimeoutError, OSError)
+# What is raised before there is a connection. Anything else, known or not, may have come after writing.
+_CONNECTING = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+    TimeoutError,
+)
+_UNDER_WAY: ContextVar[Request] = ContextVar("the request under way")
 
 
 class AiohttpCarrier:
@@ -38,7 +49,8 @@ class AiohttpCarrier:
         """Send a request and read its answer, whatever its status."""
         session = self._session or self._open()
         request.written = False
-        url = URL(request.url, encoded=True)
+        _UNDER_WAY.set(request)
+        url = _parsed(request.url)
         try:
             async with session.request(
                 request.method,
@@ -49,15 +61,13 @@ class AiohttpCarrier:
                 proxy=self._proxy(url),
                 ssl=self._trusted() if url.scheme == "https" else True,
                 timeout=aiohttp.ClientTimeout(total=request.seconds, sock_connect=request.connect_seconds),
-                trace_request_ctx=request,
             ) as answer:
-                content = await answer.read()
-                return Answer(answer.status, answer.headers, content, answer.charset or "utf-8")
+                return Answer(answer.status, answer.headers, await answer.read())
         except _FAILURES as error:
             reason = _reason(error, request)
-            if request.written:
-                raise AnswerLostError(reason) from error
-            raise NotWrittenError(reason, passing=_passing(error)) from error
+            if not request.written and isinstance(error, _CONNECTING):
+                raise NotWrittenError(reason, passing=_passing(error)) from error
+            raise AnswerLostError(reason) from error
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -66,13 +76,10 @@ class AiohttpCarrier:
             await session.close()
 
     def _open(self) -> aiohttp.ClientSession:
-        trace = aiohttp.TraceConfig()
-        trace.on_request_headers_sent.append(_mark_written)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=_MOST_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS),
+            connector=_Connector(limit=_MOST_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("Accept", "User-Agent", "Content-Type"),
-            trace_configs=[trace],
         )
         # aiohttp repeats a GET whose kept connection was dropped; whether to repeat is the caller's decision.
         self._session._retry_connection = False  # noqa: SLF001 - aiohttp has no public switch; a test holds it
@@ -95,10 +102,18 @@ class AiohttpCarrier:
         return self._proxies[place]
 
 
-async def _mark_written(
-    _session: aiohttp.ClientSession, context: Any, _params: aiohttp.TraceRequestHeadersSentParams
-) -> None:
-    context.trace_request_ctx.written = True
+class _Connector(aiohttp.TCPConnector):
+    """Notes on the request under way that it has a connection: from then on it may be written at any moment."""
+
+    async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:  # noqa: ASYNC109 - aiohttp's signature
+        connection = await super().connect(req, traces, timeout)
+        _UNDER_WAY.get().written = True
+        return connection
+
+
+@lru_cache(maxsize=256)
+def _parsed(url: str) -> URL:
+    return URL(url, encoded=True)
 
 
 def _passing(error: Exception) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import EmailMessage
 from typing import Any, Protocol
 
 CONNECT_SECONDS = 5.0
@@ -43,12 +44,16 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     content: bytes
-    encoding: str = "utf-8"
 
     @property
     def text(self) -> str:
-        """The body as text, undecodable bytes replaced."""
-        return self.content.decode(self.encoding, "replace")
+        """The body as text by its ``charset`` (UTF-8 without one that Python knows), undecodable bytes replaced."""
+        kind = EmailMessage()
+        kind["content-type"] = self.headers.get("content-type", "")
+        try:
+            return self.content.decode(kind.get_content_charset("utf-8"), "replace")
+        except LookupError:
+            return self.content.decode("utf-8", "replace")
 
     def json(self) -> Any:
         """What the body says as JSON; None where it is none."""

@@ -55,7 +55,7 @@ class HttpxCarrier:
             raise AnswerLostError(reason) from error
         except httpx.DecodingError as error:
             raise AnswerLostError("the answer's encoding is broken") from error
-        return Answer(response.status_code, response.headers, content, response.encoding or "utf-8")
+        return Answer(response.status_code, response.headers, content)
 
     async def aclose(self) -> None:
         """Nothing: the transport is its owner's."""

@@ -105,6 +105,8 @@ class Form:
             if name not in self.properties:
                 known = f"{did_you_mean(str(name), self.properties)} (known: {listed(self.properties, limit=40)})"
                 problems.append(((*self.place, str(name)), f"is not known{known}"))
+            elif name in self.connections and type(value) is dict:
+                values[name] = value
             elif value is not None and value != "":
                 values[name] = convert(value, self.properties[name])
                 if name not in self.connections and _has_broken_text(values[name]):
@@ -194,9 +196,11 @@ class ConnectionForm:
 
 def convert(value: Any, schema: JsonSchema) -> Any:
     """A value as its schema wants it, where the meaning is beyond doubt; else unchanged, for the schema to refuse."""
+    kind = schema.get("type")
+    if kind == "string" and type(value) is str:
+        return value
     if isinstance(value, (bytes, bytearray)):
         return json_ready(value)
-    kind = schema.get("type")
     if not isinstance(kind, str):
         # Several types are allowed: which one a text stands for is the operation's to know.
         return value
@@ -257,6 +261,8 @@ def _json(value: Any, opening: str) -> Any:
 
 def _has_broken_text(value: Any) -> bool:
     """Whether a value holds text that no UTF-8, and so no request, can carry. Depth costs no recursion."""
+    if type(value) is str and value.isascii():
+        return False
     waiting: list[Any] = [value]
     while waiting:
         item = waiting.pop()

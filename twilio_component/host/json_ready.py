@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-_PLAIN = (str, int, float, bool, type(None))
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def json_ready(value: Any) -> Any:
@@ -14,17 +14,24 @@ def json_ready(value: Any) -> Any:
 
     Mappings become dicts with text keys, sequences and sets lists. Raises ``TypeError`` for anything else.
     """
-    if isinstance(value, _PLAIN):
+    # By exact type first: nearly everything is one of these, and a result may hold a million of them.
+    kind = type(value)
+    if kind in _PLAIN:
         return value
-    if isinstance(value, Mapping):
-        return {str(key): item if isinstance(item, _PLAIN) else json_ready(item) for key, item in value.items()}
+    if kind is dict or isinstance(value, Mapping):
+        return {
+            key if type(key) is str else str(key): item if type(item) in _PLAIN else json_ready(item)
+            for key, item in value.items()
+        }
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [item if isinstance(item, _PLAIN) else json_ready(item) for item in value]
+        return [item if type(item) in _PLAIN else json_ready(item) for item in value]
     if isinstance(value, (bytes, bytearray, memoryview)):
         return {"type": "Buffer", "data": list(bytes(value))}
     if isinstance(value, dt.datetime):
         return iso_time(value)
-    raise TypeError(f"a result may hold only what JSON holds, bytes and times, not {type(value).__name__}")
+    if isinstance(value, (str, int, float)):
+        return value
+    raise TypeError(f"a result may hold only what JSON holds, bytes and times, not {kind.__name__}")
 
 
 def from_buffer(value: Any) -> bytes:

@@ -73,7 +73,8 @@ class Host:
         self._plugins = Plugins(_HostPlugin())
         self._resources = Resources(transport, sleep)
         self._context = Context(resources=self._resources, debug=debug)
-        self._forms: dict[tuple[str, str, str], Form] = {}
+        # Components are never removed, so what was found once stays found.
+        self._found: dict[tuple[str, str, str], tuple[Component, Any, Form]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = os.getpid()
         self._closed = False
@@ -193,6 +194,12 @@ class Host:
 
     def _find(self, component: str, key: str, kind: type[_Op]) -> tuple[Component, _Op, Form]:
         self._check_state()
+        place = (component, kind.kind, key)
+        if place not in self._found:
+            self._found[place] = self._looked_up(component, key, kind)
+        return self._found[place]
+
+    def _looked_up(self, component: str, key: str, kind: type[_Op]) -> tuple[Component, _Op, Form]:
         found = self.components.get(component)
         if found is None:
             failed = "".join(f"; {item.error}" for item in self.failures)
@@ -207,10 +214,7 @@ class Host:
         if operation is None:
             hint = did_you_mean(key, offered) or f" (it has: {listed(offered)})"
             raise UnknownKeyError(f"{component} has no {kind.kind} '{key}'{hint}")
-        form = self._forms.get((component, kind.kind, key))
-        if form is None:
-            form = self._forms[component, kind.kind, key] = Form(operation.inputs, found.connections)
-        return found, operation, form
+        return found, operation, Form(operation.inputs, found.connections)
 
     def _completed(self, context: Context | None) -> Context:
         if context is None:

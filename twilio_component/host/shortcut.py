@@ -55,7 +55,14 @@ def _never(_value: Any) -> bool:
 def _all(checks: list[Check]) -> Check:
     if len(checks) == 1:
         return checks[0]
-    return lambda value: all(check(value) for check in checks)
+
+    def check_all(value: Any) -> bool:
+        for check in checks:  # noqa: SIM110 - a generator would cost as much as the checks
+            if not check(value):
+                return False
+        return True
+
+    return check_all
 
 
 def _type(allowed: Any, _schema: Any) -> Check:
@@ -99,7 +106,16 @@ def _items(schema: Any, _schema: Any) -> Check:
 def _properties(properties: Any, schema: Any) -> Check:
     checks = {name: certainly_valid(part) for name, part in properties.items()}
     others = certainly_valid(schema.get("additionalProperties", True))
-    return lambda value: type(value) is dict and all(checks.get(name, others)(item) for name, item in value.items())
+
+    def check_properties(value: Any) -> bool:
+        if type(value) is not dict:
+            return False
+        for name, item in value.items():  # noqa: SIM110 - likewise
+            if not checks.get(name, others)(item):
+                return False
+        return True
+
+    return check_properties
 
 
 def _other_properties(other: Any, schema: Any) -> Check:
