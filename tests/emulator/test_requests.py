@@ -72,3 +72,11 @@ def test_a_form_that_is_not_utf_8_is_read_with_replacements(api: Any) -> None:
     content = b"To=%2B15558675310&From=%2B15017122661&Body=\xff"
     headers = {"content-type": "application/x-www-form-urlencoded; charset=UTF-8"}
     assert api.request("POST", api.path, content=content, headers=headers).json()["body"] == "\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"), [("", 50), ("PageSize=7", 7), ("PageSize=1000", 1000), ("PageSize=5000", 1000)]
+)
+def test_a_page_has_fifty_records_by_default_and_a_thousand_at_most(api: Any, asked: str, given: int) -> None:
+    page = api.request("GET", f"{api.path}?{asked}").json()
+    assert (page["page_size"], page["messages"], page["end"]) == (given, [], 0)
