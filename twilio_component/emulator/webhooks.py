@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 from twilio_component.emulator.journal import WebhookRecord
 from twilio_component.emulator.postman import Letter, UndeliverableError
 from twilio_component.emulator.rule import Subject
-from twilio_component.emulator.signing import SIGNATURE_HEADER, sign
 from twilio_component.emulator.webhook_parameters import Parameters, status_parameters
 from twilio_component.emulator.webhook_policy import WebhookPolicy
+from twilio_component.signatures import SIGNATURE_HEADER, sign
 
 if TYPE_CHECKING:
     from twilio_component.emulator.accounts import Account, Accounts

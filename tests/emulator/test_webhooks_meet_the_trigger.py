@@ -1,0 +1,96 @@
+"""What the emulator signs, the official validator and the trigger accept; what was tampered with, neither does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from twilio.request_validator import RequestValidator
+
+from twilio_component.emulator import Emulator
+from twilio_component.emulator.wire import Answer
+from twilio_component.signatures import WebhookRefusedError
+
+if TYPE_CHECKING:
+    from twilio_component.emulator.postman import Letter
+    from twilio_component.testing.blocking import BlockingHarness
+
+TO, FROM = "+15558675310", "+15017122661"
+HOOK = "https://hooks.example.com/trigger/flow-1?tenant=it's%20a&b="
+AUTH_TOKEN = "emulated-auth-token"
+
+
+def letters(kind: str) -> list[Letter]:
+    """What the emulator sends: an inbound message by POST or by GET, or the status callbacks of a message."""
+    seen: list[Letter] = []
+
+    def application(letter: Letter) -> Answer:
+        seen.append(letter)
+        return Answer(204)
+
+    emulator = Emulator(webhooks=application)
+    if kind == "status":
+        emulator.add_service("S", [emulator.add_number(FROM, sms_url=HOOK)], status_callback=HOOK)
+        asyncio.run(emulator.receive(to=FROM, sender=TO, body="HELP"))
+        asyncio.run(emulator.clock.advance(5))
+    else:
+        emulator.add_number(FROM, sms_url=HOOK + "#rc=2", sms_method=kind)
+        asyncio.run(emulator.receive(to=FROM, sender=TO, body="Grüße & ♥ = 1+1 ", media=[("image/png", b"x")]))
+    return seen
+
+
+def official(letter: Letter) -> bool:
+    signature = letter.headers["X-Twilio-Signature"]
+    accepted: bool = RequestValidator(AUTH_TOKEN).validate(letter.url, dict(letter.form), signature)
+    return accepted
+
+
+def trigger(harness: BlockingHarness, letter: Letter) -> Any:
+    request = {
+        "method": letter.method,
+        "headers": letter.all_headers,
+        "rawBody": {"data": letter.body},
+        "invokeUrl": letter.url,
+    }
+    return harness.trigger("webhook", request)["payload"]
+
+
+@pytest.mark.parametrize("kind", ["POST", "GET", "status"])
+def test_a_signed_webhook_is_accepted_by_both(kind: str, twilio_harness_blocking: BlockingHarness) -> None:
+    sent = letters(kind)
+    assert sent
+    for letter in sent:
+        assert official(letter)
+        payload = trigger(twilio_harness_blocking, letter)
+        if letter.method == "POST":
+            assert payload["body"]["data"] == dict(letter.form)
+        assert payload["queryParameters"]["tenant"] == "it's a"
+
+
+def with_signature(letter: Letter, signature: str) -> Letter:
+    return replace(letter, headers={**letter.headers, "X-Twilio-Signature": signature})
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        lambda letter: replace(letter, form=(*letter.form, ("More", ""))),
+        lambda letter: replace(letter, form=tuple((name, value or "x") for name, value in letter.form)),
+        lambda letter: replace(letter, form=letter.form[1:]),
+        lambda letter: replace(letter, url=letter.url + "x"),
+        lambda letter: with_signature(letter, letter.headers["X-Twilio-Signature"][:-4] + "AAA="),
+        lambda letter: with_signature(letter, ""),
+    ],
+    ids=["a parameter more", "a blank filled in", "a parameter less", "another URL", "another signature", "none"],
+)
+def test_a_tampered_webhook_is_accepted_by_neither(
+    tamper: Callable[[Letter], Letter], twilio_harness_blocking: BlockingHarness
+) -> None:
+    (letter,) = letters("POST")
+    tampered = tamper(letter)
+    assert not official(tampered)
+    with pytest.raises(WebhookRefusedError):
+        trigger(twilio_harness_blocking, tampered)
