@@ -12,7 +12,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from twilio_component import exit_codes, signature_command
+from twilio_component import exit_codes, flow_command, signature_command
 from twilio_component.host.errors import InputError, IntegrationError, Problem
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     _invoke_parser(commands)
     _emulator_parser(commands)
     signature_command.add_parser(commands, argparse.RawDescriptionHelpFormatter)
+    flow_command.add_parser(commands)
     demo = commands.add_parser("demo", help="send, fetch, list and ask raw, against the embedded emulator")
     demo.set_defaults(run=_demo)
     return parser

@@ -208,7 +208,10 @@ def test_a_send_whose_inputs_changed_is_another_send_and_what_may_be_repeated_is
 @pytest.mark.parametrize("handler", ["fail", "ignore"])
 def test_an_execution_with_an_unknown_outcome_is_not_run_again(handler: str) -> None:
     send, act = fails(1, UnknownError("lost")), fails(1)
-    steps = f"- {{name: Send, action: other.send, errorConfig: {{errorHandlerType: {handler}}}}}\n- {{name: Act, action: other.act}}"
+    steps = f"""
+        - {{name: Send, action: other.send, errorConfig: {{errorHandlerType: {handler}}}}}
+        - {{name: Act, action: other.act}}
+        """
     mocks = {"other.send": send, "other.act": act}
     outcome = run(steps, flow="retryConfig: {maxAttempts: 5}", mocks=mocks)
     assert not outcome.succeeded

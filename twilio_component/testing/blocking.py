@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 from twilio_component.testing.harness import Harness
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
     from twilio_component.emulator import Emulator
+    from twilio_component.flows import Outcome
     from twilio_component.testing.connections import RecordingLogger
 
 
@@ -49,6 +51,10 @@ class BlockingHarness:
     def data_source(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """As ``Harness.data_source``."""
         return self._runner.run(self._harness.data_source(key, params))
+
+    def flow(self, path: Path | str, **options: Any) -> Outcome:
+        """As ``Harness.flow``."""
+        return self._runner.run(self._harness.flow(path, **options))
 
     def __enter__(self) -> Self:
         """Open the host on an event loop of the harness's own."""

@@ -11,11 +11,13 @@ from twilio_component.testing.connections import RecordingLogger, default_trigge
 from twilio_component.testing.signed import signed_payload
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
     import httpx
 
     from twilio_component.emulator import Emulator
+    from twilio_component.flows import Outcome
 
 
 class Harness:
@@ -80,6 +82,40 @@ class Harness:
         """Invoke a data source: ``{"result": …}``."""
         inputs = self._completed(key, params)
         return await self.host.invoke_data_source(self.component, key, inputs, context=self._context())
+
+    async def flow(
+        self,
+        path: Path | str,
+        *,
+        flow: str | None = None,
+        payload: Mapping[str, Any] | None = None,
+        config: Mapping[str, Any] | None = None,
+        mocks: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """Run a flow of the integration at ``path`` to its end; waiting takes no time.
+
+        ``flow`` names one of several, ``payload`` is laid over a trigger's (``{"body": {"data": …}}``), ``config``
+        are values of config variables, and ``mocks`` answer instead of actions, by ``component.action``. A Twilio
+        connection that is not given is the emulator's. Raises ``FlowError`` for a file that is not valid; what a step
+        does is in the outcome.
+        """
+        from twilio_component.flows import Configuration, FlowRunner, load_integration
+
+        integration = load_integration(path)
+        values = dict(config or {})
+        for key, variable in integration.config_variables.items():
+            if self._supply and variable.is_connection and variable.component == "twilio":
+                values.setdefault(key, emulator_connection())
+        runner = FlowRunner(
+            integration=integration,
+            host=self.host,
+            configuration=Configuration(config_vars=values),
+            environment={},
+            mocks=mocks or {},
+            sleep=self.emulator.clock.advance,
+            logger=self.logger,
+        )
+        return await runner.run(flow, payload)
 
     async def __aenter__(self) -> Self:
         """Open the host."""

@@ -1,0 +1,232 @@
+"""``twilio-component flow check | run | new``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twilio_component import exit_codes
+from twilio_component.host.errors import InputError, Problem, listed
+
+if TYPE_CHECKING:
+    from twilio_component.flows import Configuration, Finding, Outcome
+    from twilio_component.flows.definition import Flow, Integration
+
+_RUN_EPILOG = """\
+The payload is laid over that of a trigger, e.g. {"body": {"data": {"phone": "+15558675310"}}}. A configuration file has
+  configVars: {Sender: "+15017122661", Twilio Connection: {key: apiKeySecret, fields: {accountSid: AC…, …}}}
+  httpHosts: [api.example.com]
+and the environment wins over it: FLOW_SENDER is the config variable Sender, FLOW_TWILIO_CONNECTION a connection as
+JSON. Without either, a connection's fields come from the component's own variables (TWILIO_ACCOUNT_SID …).
+
+A mock answers instead of an action: --mock slack.postMessage='{"ok": true}'. Without a value it gives the action's
+example, or null; that of a trigger may be {"payload": …, "branch": …}. With --emulator waiting takes no time.
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``flow`` and what it can do to the command line."""
+    flow = commands.add_parser("flow", help="check and run flow definitions", description="Check and run flows.")
+    subcommands = flow.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    check = subcommands.add_parser("check", help="find every mistake in flow definitions", description=_check.__doc__)
+    check.add_argument("files", nargs="+", metavar="FILE")
+    check.add_argument("--json", action="store_true", help="one JSON document with all findings")
+    check.set_defaults(run=_check)
+    run = subcommands.add_parser(
+        "run",
+        help="run a flow in this process",
+        description="Run a flow to its end and print what each step returns.",
+        epilog=_RUN_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.add_argument("file", metavar="FILE")
+    run.add_argument("--flow", metavar="NAME", help="which flow, if there are several")
+    run.add_argument("--payload", metavar="FILE|JSON", help="what the trigger receives; - reads standard input")
+    run.add_argument("--config", metavar="FILE", help="values of config variables; see below")
+    where = run.add_mutually_exclusive_group()
+    where.add_argument("--emulator", action="store_true", help="send to the embedded emulator instead of Twilio")
+    where.add_argument("--live", action="store_true", help="really send, without asking")
+    run.add_argument("--mock", action="append", default=[], metavar="COMPONENT.ACTION[=JSON]", help="repeatable")
+    run.add_argument("--trace", action="store_true", help="show the inputs of each step too, secrets hidden")
+    run.set_defaults(run=_run)
+    new = subcommands.add_parser("new", help="write a flow to start from", description="Write a flow that runs.")
+    new.add_argument("file", metavar="FILE")
+    new.set_defaults(run=_new)
+
+
+def _check(options: argparse.Namespace) -> int:
+    """Find every mistake in flow definitions. Exit code 2 if there is an error, warnings apart."""
+    from twilio_component.flows import check_file
+    from twilio_component.host import Host
+
+    components = Host.discover().components
+    findings = [finding for file in options.files for finding in check_file(file, components)]
+    if options.json:
+        print(json.dumps({"findings": [finding.as_json() for finding in findings]}, ensure_ascii=False, indent=2))
+    else:
+        for finding in findings:
+            print(finding)
+        print(_summary(findings, len(options.files)), file=sys.stderr)
+    return exit_codes.BAD_INPUT if _errors(findings) else exit_codes.DONE
+
+
+def _errors(findings: list[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.severity == "error"]
+
+
+def _summary(findings: list[Finding], files: int) -> str:
+    errors = len(_errors(findings))
+    return f"{files} file{'s' * (files != 1)}: {errors} error{'s' * (errors != 1)}, {len(findings) - errors} warnings"
+
+
+def _new(options: argparse.Namespace) -> int:
+    path, starter = Path(options.file), Path(__file__).parent / "starters" / "flow.yaml"
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(starter.read_text(encoding="utf-8").replace("FILE", options.file))
+    except OSError as error:
+        reason = "there is such a file already" if isinstance(error, FileExistsError) else error.strerror
+        raise InputError("The flow cannot be written", [Problem("", str(reason), options.file)]) from error
+    print(f"{path} is written; its first lines say how to check and run it.", file=sys.stderr)
+    return exit_codes.DONE
+
+
+def _run(options: argparse.Namespace) -> int:
+    import asyncio
+
+    outcome = asyncio.run(_ran(options))
+    if outcome is None:
+        return exit_codes.BAD_INPUT
+    if outcome.outcome_unknown:
+        return exit_codes.OUTCOME_UNKNOWN
+    return exit_codes.DONE if outcome.succeeded else exit_codes.FAILED
+
+
+async def _ran(options: argparse.Namespace) -> Outcome | None:
+    """The outcome; None when the flow was not begun, for a reason that has been told."""
+    import asyncio
+
+    from twilio_component.flow_view import view
+    from twilio_component.flows import (
+        Configuration,
+        FlowRunner,
+        check_integration,
+        read_configuration,
+        read_definition,
+    )
+    from twilio_component.flows.reach import effects, reached
+    from twilio_component.flows.running import find_flow
+    from twilio_component.host import Host
+
+    mocks = dict(_mock(text) for text in options.mock)
+    payload = _payload(options.payload)
+    configuration = read_configuration(options.config) if options.config else Configuration()
+    definition = read_definition(options.file)
+    emulator = None
+    if options.emulator:
+        from twilio_component.emulator import Emulator
+
+        emulator = Emulator()
+    async with Host.discover(transport=emulator.transport if emulator else None) as host:
+        integration = definition.integration
+        if integration is None:
+            _tell(definition.findings)
+            return None
+        flow = find_flow(integration, options.flow)
+        # The flow and those that it starts; the file's other flows may be as they are.
+        part = replace(integration, flows=tuple(reached(integration, flow)))
+        errors = _errors(check_integration(replace(definition, integration=part), host.components, mocked=mocks))
+        if errors:
+            _tell(errors)
+            return None
+        if emulator is not None:
+            configuration = _with_emulator(configuration, integration)
+            payload = _signed(payload, flow)
+        elif not options.live and not _agreed(effects(part.flows, host.components, mocks)):
+            return None
+        shown = view(sys.stdout)
+        runner = FlowRunner(
+            integration=integration,
+            host=host,
+            configuration=configuration,
+            mocks=mocks,
+            sleep=emulator.clock.advance if emulator else asyncio.sleep,
+            listener=shown.event,
+            trace=options.trace,
+        )
+        outcome = await runner.run(flow.name, payload)
+        shown.outcome(outcome)
+        return outcome
+
+
+def _tell(findings: list[Finding]) -> None:
+    for finding in findings:
+        print(finding, file=sys.stderr)
+    print(_summary(findings, 1), file=sys.stderr)
+
+
+def _agreed(sending: list[str]) -> bool:
+    """Whether the flow may really do what it does: a person at a terminal is asked, a script has to say --live."""
+    if not sending:
+        return True
+    what = f"This flow really does {listed(sending)}"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        print(f"{what}; give --live to do so, --emulator to try it, or --mock {sending[0]}.", file=sys.stderr)
+        return False
+    print(f"{what}. Run it? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _with_emulator(configuration: Configuration, integration: Integration) -> Configuration:
+    from twilio_component.testing import emulator_connection
+
+    # Real credentials stay at home.
+    ours = {
+        key: emulator_connection()
+        for key, variable in integration.config_variables.items()
+        if variable.is_connection and variable.component == "twilio"
+    }
+    return replace(configuration, config_vars={**configuration.config_vars, **ours})
+
+
+def _signed(payload: dict[str, Any], flow: Flow) -> dict[str, Any]:
+    """The payload, as Twilio would send it: its body's data as a signed form, unless it has headers of its own."""
+    from twilio_component.testing import signed_payload
+
+    if flow.trigger.operation != "twilio.webhook" or "headers" in payload:
+        return payload
+    body = payload.pop("body", None) or {}
+    parameters = {str(name): str(value) for name, value in (body.get("data") or {}).items()}
+    return {**payload, **signed_payload(parameters)}
+
+
+def _mock(text: str) -> tuple[str, Any]:
+    from twilio_component.flows import EXAMPLE
+
+    operation, equals, value = text.partition("=")
+    if not equals:
+        return operation, EXAMPLE
+    try:
+        return operation, json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise InputError("The mock is not valid", [Problem(f"--mock {operation}", "its value is not JSON")]) from error
+
+
+def _payload(given: str | None) -> dict[str, Any]:
+    from twilio_component.host.documents import parse_document, read_document
+
+    if given is None:
+        return {}
+    if given == "-":
+        document = parse_document(sys.stdin.read(), "<standard input>")
+    elif given.lstrip().startswith("{"):
+        document = parse_document(given, "--payload")
+    else:
+        document = read_document(given)
+    if not isinstance(document.data, dict):
+        raise InputError("The payload is not valid", [document.problem((), "must be an object")])
+    return document.data

@@ -1,0 +1,82 @@
+"""A running flow, as it is shown: line by line for a person at a terminal, as JSON lines for a script."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from twilio_component.tables import cell
+
+if TYPE_CHECKING:
+    from twilio_component.flows import Outcome
+
+
+class View(Protocol):
+    """Is told of each event as it comes, and of the outcome at the end."""
+
+    def event(self, event: dict[str, Any]) -> None:
+        """A step, a wait or a start."""
+
+    def outcome(self, outcome: Outcome) -> None:
+        """The end."""
+
+
+def view(stream: IO[str]) -> View:
+    """The view that suits ``stream``."""
+    return TerminalView(stream) if stream.isatty() else JsonLines(stream)
+
+
+class JsonLines:
+    """One JSON document a line; the last one is ``{"event": "outcome", …}``."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def event(self, event: dict[str, Any]) -> None:
+        """The event, at once."""
+        print(json.dumps(event, ensure_ascii=False), file=self._stream, flush=True)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """The outcome."""
+        self.event({"event": "outcome", **outcome.as_json()})
+
+
+class TerminalView:
+    """One line a step: what came of it, its name, its action, how long it took, and the start of its result."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def event(self, event: dict[str, Any]) -> None:
+        """The event on a line, with the inputs on another if they are to be shown."""
+        if event["event"] == "wait":
+            self._line(f"…  {event['id']}: waits {event['seconds']:g} s ({event['reason']})")
+        elif event["event"] == "start":
+            self._line(f"→  {event['step']}: starts {event['flow']}")
+        else:
+            failed = event.get("error")
+            said = failed["message"] if failed else event["result"]
+            mark = "✗" if failed else "✓"
+            self._line(f"{mark}  {event['id']}  {event['action']}  {event['milliseconds']:g} ms  {cell(said)}")
+            if "inputs" in event:
+                self._line(f"     {cell(event['inputs'])}")
+
+    def outcome(self, outcome: Outcome) -> None:
+        """The outcome in words, and the result as JSON."""
+        for error in outcome.handled:
+            self._line(f"!  {error['id']}: {error['message']} ({error['became']})")
+        if outcome.error is None:
+            print(f"\n{outcome.flow} succeeded:", file=self._stream)
+            print(json.dumps(outcome.result, ensure_ascii=False, indent=2), file=self._stream)
+        else:
+            print(f"\n{outcome.flow} failed at {outcome.error['id']}: {outcome.error['message']}", file=self._stream)
+        if outcome.response is not None:
+            print(f"It answers with {outcome.response['statusCode']}: {outcome.response['body']}", file=self._stream)
+        if outcome.outcome_unknown:
+            print("Something may or may not have happened: look before you run it again.", file=self._stream)
+        for started in outcome.started:
+            self.outcome(started)
+
+    def _line(self, text: str) -> None:
+        print(text[: shutil.get_terminal_size().columns], file=self._stream, flush=True)
