@@ -15,22 +15,24 @@ if TYPE_CHECKING:
     from twilio_component.flows.configuration import Configuration, read_configuration
     from twilio_component.flows.definition import Flow, Integration
     from twilio_component.flows.effects import Call, Done, Failure, StartFlow, Wait
-    from twilio_component.flows.execution import Execution, initial_state
+    from twilio_component.flows.execution import Execution
     from twilio_component.flows.findings import Finding, FlowError
     from twilio_component.flows.mocks import EXAMPLE
     from twilio_component.flows.reading import load_integration, read_definition
-    from twilio_component.flows.running import FlowRunner, Outcome
+    from twilio_component.flows.running import FlowRunner, Kept, Outcome
+    from twilio_component.flows.state import initial_state
 
 _HOMES = {
     **dict.fromkeys(("check_file", "check_integration"), "checking"),
     **dict.fromkeys(("Configuration", "read_configuration"), "configuration"),
     **dict.fromkeys(("Flow", "Integration"), "definition"),
     **dict.fromkeys(("Call", "Done", "Failure", "StartFlow", "Wait"), "effects"),
-    **dict.fromkeys(("Execution", "initial_state"), "execution"),
+    "Execution": "execution",
+    "initial_state": "state",
     **dict.fromkeys(("Finding", "FlowError"), "findings"),
     "EXAMPLE": "mocks",
     **dict.fromkeys(("load_integration", "read_definition"), "reading"),
-    **dict.fromkeys(("FlowRunner", "Outcome"), "running"),
+    **dict.fromkeys(("FlowRunner", "Kept", "Outcome"), "running"),
 }
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "FlowError",
     "FlowRunner",
     "Integration",
+    "Kept",
     "Outcome",
     "StartFlow",
     "Wait",

@@ -85,13 +85,12 @@ class InputChecker:
         name = f"{self.component.key}.{self.operation.key}"
         if key is None:
             # It is about the inputs together: a sender is missing, say.
-            self.findings.add("missing-input", inputs, f"{name} {message}", self._about(None))
+            self.findings.add("missing-input", inputs, f"{name} {message}", self._about(None), key=True)
         elif message.startswith("is required") and path.endswith(key):
-            self.findings.add(
-                "missing-input", inputs, f"{name} needs the input '{key}', which {message}", self._about(key)
-            )
+            text = f"{name} needs the input '{key}', which {message}"
+            self.findings.add("missing-input", inputs, text, self._about(key), key=True)
         else:
-            self.findings.add("invalid-input", (*inputs, key), f"{key} {message}", self._about(key))
+            self.findings.add("invalid-input", (*inputs, key), f"{key}: {message}", self._about(key))
 
     def _about(self, key: str | None) -> str:
         if key is None:

@@ -41,7 +41,7 @@ def check_variables(findings: Findings, integration: Integration, components: Ma
                 )
     used |= set(_in_javascript(integration))
     for key, variable in declared.items():
-        if key not in used:
+        if key and key not in used:
             hint = "Remove it from requiredConfigVars, or use it."
             findings.add("unused-config-variable", (*variable.at, "key"), f"nothing uses '{key}'", hint)
         component = components.get(variable.component)

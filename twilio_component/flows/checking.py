@@ -120,6 +120,7 @@ class _Checker:
                 (*step.at, "branches"),
                 f"'{step.name}' has no branch named {control.ELSE}",
                 "Add {name: Else, steps: []} as its last branch, for when nothing else holds.",
+                key=True,
             )
         led_to = self.targets(step)
         if led_to is None:

@@ -7,58 +7,24 @@ any step and go on elsewhere. Config variables, which may be secrets, are not pa
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from twilio_component.flows import control
 from twilio_component.flows.configuration import environment_name
+from twilio_component.flows.decisions import branch_to_take, number_input, rounds
 from twilio_component.flows.definition import ConfigVar, Flow, Reference, Step, all_steps
 from twilio_component.flows.effects import Call, Done, Effect, Failure, StartFlow, Wait
-from twilio_component.flows.evaluation import Scope, evaluate, holds
-from twilio_component.flows.expressions import INDEX, RESULTS, as_text, follow
+from twilio_component.flows.evaluation import Scope, evaluate
+from twilio_component.flows.expressions import INDEX, RESULTS, follow
 from twilio_component.flows.findings import EvaluationError
-from twilio_component.flows.operators import loosely_equal, parsed
 from twilio_component.flows.responses import final_response
 from twilio_component.flows.retries import delay_before
+from twilio_component.flows.state import begin_again, done_before, keep, note, remember_done, told
 from twilio_component.host.errors import listed
-from twilio_component.host.schemas import shown, type_name
 
-MOST_ROUNDS = 100_000
 MOST_STEPS = 1_000_000
-MOST_HANDLED = 1_000
-STATES = ("executionState", "instanceState", "crossFlowState", "integrationState")
-
-
-def initial_state(
-    payload: Mapping[str, Any], *, states: Mapping[str, Mapping[str, Any]] | None = None
-) -> dict[str, Any]:
-    """The state of an execution that is about to begin. ``states`` are what earlier executions kept."""
-    return {
-        "version": 1,
-        "payload": payload,
-        "states": {name: dict((states or {}).get(name, {})) for name in STATES},
-        "run": 1,
-        "kept": {},
-        "handled": [],
-        "unknown": False,
-        **_beginning(),
-    }
-
-
-def _beginning() -> dict[str, Any]:
-    return {
-        "frames": [{"block": 0, "at": 0}],
-        "results": {},
-        "last": "",
-        "attempt": 1,
-        "steps": 0,
-        "wait": None,
-        "response": None,
-        "stopped": False,
-        "error": None,
-    }
+LONGEST_SLEEP = 7 * 24 * 3600
 
 
 class Execution:
@@ -115,8 +81,7 @@ class Execution:
             return
         step = self._current()
         if self.flow.retry is not None and not repeatable and not step.is_trigger:
-            inputs = self._inputs(step)
-            self.state["kept"][self._id(step)] = {"inputs": _digest(inputs), "envelope": dict(envelope)}
+            remember_done(self.state, self._id(step), self._inputs(step), envelope)
         self._accept(step, envelope)
 
     def failed(self, failure: Failure) -> None:
@@ -144,28 +109,33 @@ class Execution:
         if operation in control.LOOPS:
             self._begin_loop(step)
         elif operation in control.BRANCHES:
-            name = self._chosen(step)
+            name = branch_to_take(step, self._scope)
             self._pass(step, {"branch": name})
             self._enter(step, name)
         elif operation == control.BREAK_LOOP:
             self._break(step)
         elif operation == control.SLEEP:
-            seconds = self._count(step, "ms", 7 * 24 * 3600 * 1000) / 1000
+            seconds = number_input(step, "ms", LONGEST_SLEEP * 1000, self._scope) / 1000
             self.state["wait"] = {"id": self._id(step), "seconds": seconds, "reason": "sleep"}
             self._pass(step, None)
-        elif operation == control.INVOKE_FLOW:
-            return self._start_flow(step)
         else:
-            return self._call(step)
+            return self._ask(step)
         return None
 
-    def _call(self, step: Step) -> Call | None:
-        inputs = self._inputs(step)
-        place = self._id(step)
-        kept = self.state["kept"].get(place)
-        if kept is not None and kept["inputs"] == _digest(inputs):
-            self._accept(step, kept["envelope"])
+    def _ask(self, step: Step) -> Effect | None:
+        """What a step needs done by somebody else; None when an earlier run did it and it must not be done twice."""
+        inputs, place = self._inputs(step), self._id(step)
+        before = done_before(self.state, place, inputs)
+        if before is not None:
+            self._accept(step, before)
             return None
+        attempt, run = self.state["attempt"], self.state["run"]
+        if step.operation == control.INVOKE_FLOW:
+            name = inputs.get("flowName")
+            if not isinstance(name, str) or not name:
+                raise EvaluationError("flowName must be the name of a flow")
+            body = {"data": inputs.get("data"), "contentType": inputs.get("contentType") or "application/json"}
+            return StartFlow(id=place, name=step.name, flow=name, payload={"body": body}, attempt=attempt, run=run)
         return Call(
             id=place,
             name=step.name,
@@ -174,38 +144,16 @@ class Execution:
             inputs=inputs,
             is_trigger=step.is_trigger,
             payload=self.state["payload"] if step.is_trigger else {},
-            attempt=self.state["attempt"],
-            run=self.state["run"],
+            attempt=attempt,
+            run=run,
             states=self.state["states"],
-        )
-
-    def _start_flow(self, step: Step) -> StartFlow | None:
-        inputs = self._inputs(step)
-        place = self._id(step)
-        kept = self.state["kept"].get(place)
-        if kept is not None and kept["inputs"] == _digest(inputs):
-            self._accept(step, kept["envelope"])
-            return None
-        name = inputs.get("flowName")
-        if not isinstance(name, str) or not name:
-            raise EvaluationError("flowName must be the name of a flow")
-        body = {"data": inputs.get("data"), "contentType": inputs.get("contentType") or "application/json"}
-        return StartFlow(
-            id=place,
-            name=step.name,
-            flow=name,
-            payload={"body": body},
-            attempt=self.state["attempt"],
-            run=self.state["run"],
         )
 
     def _inputs(self, step: Step) -> dict[str, Any]:
         return {name: evaluate(value, self._scope) for name, value in step.inputs.items()}
 
     def _accept(self, step: Step, envelope: Mapping[str, Any]) -> None:
-        for name in STATES:
-            for key, value in (envelope.get(name) or {}).items():
-                self._keep(name, key, value)
+        keep(self.state, envelope)
         response = envelope.get("response")
         if response is not None:
             self.state["response"] = response
@@ -225,13 +173,6 @@ class Execution:
         if isinstance(branch, str) and step.branches is not None:
             self._enter(step, branch)
 
-    def _keep(self, name: str, key: str, value: Any) -> None:
-        # A state is changed key by key: a component need not know what others keep there. Null removes a key.
-        if value is None:
-            self.state["states"][name].pop(key, None)
-        else:
-            self.state["states"][name][key] = value
-
     def _pass(self, step: Step, result: Any) -> None:
         """Note a step's result and go on to the step after it."""
         self.state["results"][step.key] = result
@@ -243,35 +184,14 @@ class Execution:
     # Loops and branches
 
     def _begin_loop(self, step: Step) -> None:
-        items: list[Any] | None = None
-        if step.operation == control.LOOP_OVER_ITEMS:
-            items = self._items(step)
-            count = len(items)
-        else:
-            count = self._count(step, "iterationCount", MOST_ROUNDS)
-        if count > MOST_ROUNDS:
-            raise EvaluationError(f"a loop can go over at most {MOST_ROUNDS:,} items, not {count:,}")
+        count, items = rounds(step, self._scope)
         self._pass(step, [])
-        block = self._numbers[id(step)]
         if count:
+            block = self._numbers[id(step)]
             self.state["frames"].append(
                 {"block": block, "at": 0, "loop": step.key, "items": items, "count": count, "round": 0, "rounds": []}
             )
             self.state["last"] = ""
-
-    def _items(self, step: Step) -> list[Any]:
-        given = evaluate(step.inputs["items"], self._scope) if "items" in step.inputs else None
-        items = parsed(given)
-        if not isinstance(items, list):
-            raise EvaluationError(f"items must be a list, not {type_name(given)}")
-        return items
-
-    def _count(self, step: Step, name: str, most: int) -> int:
-        given = evaluate(step.inputs[name], self._scope) if name in step.inputs else None
-        number = parsed(given)
-        if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number <= most:
-            raise EvaluationError(f"{name} must be a number from 0 to {most:,}, not {shown(given)}")
-        return int(number)
 
     def _close(self, frame: dict[str, Any]) -> None:
         """Go on after the last step of a block: with the loop's next round, or with what follows the block."""
@@ -307,23 +227,6 @@ class Execution:
         del frames[loops[-1] + 1 :]
         self._end_round(frames[-1])
         self._end_loop()
-
-    def _chosen(self, step: Step) -> str:
-        scope = self._scope.forgiving()
-        if step.operation == control.BRANCH_ON_EXPRESSION:
-            for name, condition in step.conditions or ():
-                if holds(condition, scope):
-                    return name
-            return control.ELSE
-        value = parsed(evaluate(step.inputs["inputValue"], scope)) if "inputValue" in step.inputs else None
-        mappings = evaluate(step.inputs["branchValueMappings"], scope) if "branchValueMappings" in step.inputs else []
-        pairs = (
-            mappings.items() if isinstance(mappings, Mapping) else [(pair["key"], pair["value"]) for pair in mappings]
-        )
-        for name, wanted in pairs:
-            if value is not None and loosely_equal(value, parsed(wanted)):
-                return str(name)
-        return control.ELSE
 
     def _enter(self, step: Step, name: str) -> None:
         for branch in step.branches or ():
@@ -363,12 +266,12 @@ class Execution:
         self.state["unknown"] = self.state["unknown"] or failure.outcome_unknown
         may_repeat = not failure.permanent and not failure.outcome_unknown
         if how.handler == "retry" and may_repeat and self.state["attempt"] < how.max_attempts:
-            self._note(step.name, self._id(step), failure, "retried")
+            note(self.state, step.name, self._id(step), failure, "retried")
             self.state["attempt"] += 1
             seconds = delay_before(self.state["attempt"], how.delay, growing=how.growing)
             self._wait(self._id(step), seconds, "retry-step")
         elif how.handler == "ignore" or (how.handler == "retry" and how.ignore_final):
-            self._note(step.name, self._id(step), failure, "ignored")
+            note(self.state, step.name, self._id(step), failure, "ignored")
             self._pass(step, None)
         else:
             self._abort(step.name, self._id(step), failure)
@@ -377,23 +280,17 @@ class Execution:
         """Give this run up; `retryConfig` may begin another one, unless that might do something twice."""
         retry = self.flow.retry
         if retry is not None and self.state["run"] < retry.max_attempts and not self.state["unknown"]:
-            self._note(name, place, failure, "run again")
-            self.state.update(_beginning())
-            self.state["states"]["executionState"] = {}
-            self.state["run"] += 1
+            note(self.state, name, place, failure, "run again")
+            begin_again(self.state)
             seconds = delay_before(self.state["run"], retry.delay, growing=retry.growing)
             self._wait(f"run-{self.state['run']}", seconds, "retry-execution")
             return
-        self.state["error"] = _error(name, place, failure)
+        self.state["error"] = told(name, place, failure)
         self.state["frames"].clear()
 
     def _wait(self, place: str, seconds: float, reason: str) -> None:
         if seconds > 0:
             self.state["wait"] = {"id": place, "seconds": seconds, "reason": reason}
-
-    def _note(self, name: str, place: str, failure: Failure, became: str) -> None:
-        if len(self.state["handled"]) < MOST_HANDLED:
-            self.state["handled"].append({**_error(name, place, failure), "became": became})
 
     def _done(self) -> Done:
         result = self.state["results"].get(self.state["last"])
@@ -403,18 +300,3 @@ class Execution:
             error=self.state["error"],
             handled=tuple(self.state["handled"]),
         )
-
-
-def _error(name: str, place: str, failure: Failure) -> dict[str, Any]:
-    return {
-        "step": name,
-        "id": place,
-        "code": failure.code,
-        "message": failure.message,
-        "outcomeUnknown": failure.outcome_unknown,
-    }
-
-
-def _digest(inputs: Mapping[str, Any]) -> str:
-    # Not the inputs themselves: the state is stored, and they may hold a connection.
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=as_text).encode()).hexdigest()

@@ -97,7 +97,7 @@ class Findings:
         self.found: list[Finding] = []
 
     def add(self, code: str, at: PathParts, message: str, hint: str = "", *, key: bool = False) -> None:
-        """Add a finding about the value at the path ``at``, or about its key."""
+        """Add a finding about the value at the path ``at``, or about its key; the code's meaning is a hint too."""
         place = self.document.position(at, key=key)
         self.found.append(
             Finding(
@@ -107,7 +107,7 @@ class Findings:
                 line=place.line,
                 column=place.column,
                 path=json_path(at),
-                hint=hint,
+                hint=hint or CODES[code][1],
             )
         )
 

@@ -5,7 +5,7 @@ Everything that can be said without knowing a component is said here; `checking`
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -26,8 +26,9 @@ from twilio_component.flows.findings import ERROR, Finding, Findings, FlowError
 from twilio_component.flows.input_reading import InputReader
 from twilio_component.flows.keys import CONFIG_VARIABLE, FLOW, INTEGRATION, STEP
 from twilio_component.flows.retries import read_error_config, read_retry_config
+from twilio_component.flows.shape import Shape
 from twilio_component.host.documents import Document, parse_document, read_document
-from twilio_component.host.errors import DocumentError, did_you_mean, listed
+from twilio_component.host.errors import DocumentError
 from twilio_component.host.schemas import type_name
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class _Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.findings = Findings(document)
+        self.shape = Shape(self.findings)
         self.inputs = InputReader(self.findings, ())
 
     def integration(self) -> Integration | None:
@@ -89,19 +91,19 @@ class _Reader:
         if not isinstance(data, Mapping):
             self.findings.add("wrong-type", (), f"an integration must be an object, not {type_name(data)}")
             return None
-        self.keys(data, (), INTEGRATION, ("name", "flows"))
+        self.shape.keys(data, (), INTEGRATION, ("name", "flows"))
         self.version(data)
         variables = self.config_variables(data.get("requiredConfigVars"))
         self.inputs = InputReader(self.findings, {key for key, found in variables.items() if found.is_connection})
         variables = {key: self.with_inputs(found) for key, found in variables.items()}
         flows: list[Flow] = []
-        for at, raw in self.objects(data.get("flows"), ("flows",)):
+        for at, raw in self.shape.objects(data.get("flows"), ("flows",)):
             flow = self.flow(raw, at)
             if flow is not None:
                 if any(flow.name == other.name for other in flows):
                     self.findings.add("duplicate-name", (*at, "name"), f"there is another flow named '{flow.name}'")
                 flows.append(flow)
-        name = self.text(data, "name", ())
+        name = self.shape.text(data, "name", ())
         return Integration(name=name, flows=tuple(flows), config_variables=variables, file=self.document.file)
 
     def version(self, data: Mapping[str, Any]) -> None:
@@ -116,12 +118,12 @@ class _Reader:
 
     def config_variables(self, raw: Any) -> dict[str, ConfigVariable]:
         variables: dict[str, ConfigVariable] = {}
-        for at, item in self.objects(raw, ("requiredConfigVars",), optional=True):
-            self.keys(item, at, CONFIG_VARIABLE, ("key",))
-            key = self.text(item, "key", at)
+        for at, item in self.shape.objects(raw, ("requiredConfigVars",), optional=True):
+            self.shape.keys(item, at, CONFIG_VARIABLE, ("key",))
+            key = self.shape.text(item, "key", at)
             if key in variables:
                 self.findings.add("duplicate-name", (*at, "key"), f"there is another config variable '{key}'")
-            component, connection = self.operation(item.get("connection"), (*at, "connection"), optional=True)
+            component, connection = self.shape.operation(item.get("connection"), (*at, "connection"), optional=True)
             variables[key] = ConfigVariable(
                 key=key,
                 data_type=str(item.get("dataType", "connection" if connection else "string")),
@@ -144,10 +146,10 @@ class _Reader:
         return value
 
     def flow(self, raw: Mapping[str, Any], at: PathParts) -> Flow | None:
-        self.keys(raw, at, FLOW, ("name", "steps"))
+        self.shape.keys(raw, at, FLOW, ("name", "steps"))
         steps = self.steps(raw.get("steps"), (*at, "steps"))
         if not steps:
-            if "steps" in raw:
+            if raw.get("steps") == []:
                 self.findings.add("trigger-misplaced", (*at, "steps"), "the flow has no steps", "Add a trigger.")
             return None
         if not steps[0].is_trigger:
@@ -159,9 +161,9 @@ class _Reader:
             )
         self.check_names(steps)
         return Flow(
-            name=self.text(raw, "name", at),
+            name=self.shape.text(raw, "name", at),
             steps=steps,
-            is_synchronous=bool(self.flag(raw, "isSynchronous", at)),
+            is_synchronous=bool(self.shape.flag(raw, "isSynchronous", at)),
             retry=read_retry_config(self.findings, raw.get("retryConfig"), (*at, "retryConfig")),
             at=at,
         )
@@ -183,19 +185,19 @@ class _Reader:
 
     def steps(self, raw: Any, at: PathParts) -> tuple[Step, ...]:
         found = []
-        for place, item in self.objects(raw, at):
+        for place, item in self.shape.objects(raw, at):
             step = self.step(item, place)
             if step is not None:
                 found.append(step)
         return tuple(found)
 
     def step(self, raw: Mapping[str, Any], at: PathParts) -> Step | None:
-        self.keys(raw, at, STEP, ("name", "action"))
-        component, action = self.operation(raw.get("action"), (*at, "action"))
+        self.shape.keys(raw, at, STEP, ("name", "action"))
+        component, action = self.shape.operation(raw.get("action"), (*at, "action"))
         if not component or "name" not in raw:
             return None
         operation = f"{component}.{action}"
-        name = self.text(raw, "name", at)
+        name = self.shape.text(raw, "name", at)
         inputs, conditions = raw.get("inputs"), None
         if operation == control.BRANCH_ON_EXPRESSION and isinstance(inputs, Mapping) and "conditions" in inputs:
             conditions = self.inputs.conditions(inputs["conditions"], (*at, "inputs", "conditions"))
@@ -205,7 +207,7 @@ class _Reader:
             key=camel_case(name) or name,
             component=component,
             action=action,
-            is_trigger=bool(self.flag(raw, "isTrigger", at)),
+            is_trigger=bool(self.shape.flag(raw, "isTrigger", at)),
             inputs=self.step_inputs(inputs, (*at, "inputs")),
             conditions=conditions,
             schedule=self.schedule(raw.get("schedule"), (*at, "schedule")),
@@ -230,12 +232,14 @@ class _Reader:
                 self.findings.add(
                     "missing-key", at, "a branch step needs branches", "Add branches: with name and steps."
                 )
-                return ()
+            return None
+        if not isinstance(raw["branches"], list):
+            self.shape.objects(raw["branches"], (*at, "branches"))  # says that it is no list
             return None
         branches: list[Branch] = []
-        for place, item in self.objects(raw["branches"], (*at, "branches")):
-            self.keys(item, place, ("name", "steps"), ("name",))
-            name = self.text(item, "name", place)
+        for place, item in self.shape.objects(raw["branches"], (*at, "branches")):
+            self.shape.keys(item, place, ("name", "steps"), ("name",))
+            name = self.shape.text(item, "name", place)
             if any(name == other.name for other in branches):
                 self.findings.add("duplicate-name", (*place, "name"), f"there is another branch named '{name}'")
             steps = self.steps(item.get("steps", []), (*place, "steps"))
@@ -256,67 +260,3 @@ class _Reader:
             self.findings.add("wrong-type", at, f"inputs must be an object of inputs by name, not {type_name(raw)}")
             return {}
         return {name: self.inputs.read(value, (*at, name)) for name, value in raw.items()}
-
-    def operation(self, raw: Any, at: PathParts, *, optional: bool = False) -> tuple[str, str]:
-        """Component and key, from ``{key, component: {key}}`` or ``component.key``."""
-        if raw is None and optional:
-            return "", ""
-        if isinstance(raw, str):
-            component, _, key = raw.partition(".")
-            if component and key:
-                return component, key
-        elif isinstance(raw, Mapping):
-            owner, action = raw.get("component"), raw.get("key")
-            owner = owner.get("key") if isinstance(owner, Mapping) else owner
-            if isinstance(owner, str) and isinstance(action, str) and owner and action:
-                return owner, action
-        if raw is not None:
-            self.findings.add(
-                "wrong-type",
-                at,
-                "must name a component and a key",
-                "Write it as twilio.sendSMS, or with key and component.",
-            )
-        return "", ""
-
-    def keys(self, raw: Mapping[str, Any], at: PathParts, known: Collection[str], required: Collection[str]) -> None:
-        for key in raw:
-            if key not in known:
-                hint = did_you_mean(key, known)
-                code = "misspelt-key" if hint else "unknown-key"
-                self.findings.add(
-                    code, (*at, key), f"'{key}' is not known here{hint}", f"Known: {listed(known, limit=40)}.", key=True
-                )
-        for key in required:
-            if key not in raw:
-                self.findings.add("missing-key", at, f"'{key}' is missing", f"Add {key}: here.")
-
-    def objects(self, raw: Any, at: PathParts, *, optional: bool = False) -> list[tuple[PathParts, Mapping[str, Any]]]:
-        """The members of a list that are objects, each with its path."""
-        if raw is None and (optional or at not in self.document.values):
-            return []
-        if not isinstance(raw, list):
-            self.findings.add("wrong-type", at, f"must be a list, not {type_name(raw)}")
-            return []
-        found = []
-        for index, item in enumerate(raw):
-            if isinstance(item, Mapping):
-                found.append(((*at, index), item))
-            else:
-                self.findings.add("wrong-type", (*at, index), f"must be an object, not {type_name(item)}")
-        return found
-
-    def text(self, raw: Mapping[str, Any], key: str, at: PathParts) -> str:
-        value = raw.get(key, "")
-        # A name like 2026 or yes is a number or a boolean to YAML, and meant as it is written.
-        if isinstance(value, (Mapping, list)) or (key in raw and value in (None, "")):
-            self.findings.add("wrong-type", (*at, key), f"{key} must be text that is not empty")
-            return ""
-        return value if isinstance(value, str) else str(value)
-
-    def flag(self, raw: Mapping[str, Any], key: str, at: PathParts) -> bool | None:
-        value = raw.get(key)
-        if value is not None and not isinstance(value, bool):
-            self.findings.add("wrong-type", (*at, key), f"{key} must be true or false, not {type_name(value)}")
-            return None
-        return value

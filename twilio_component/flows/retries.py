@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.definition import ErrorConfig, RetryConfig
 from twilio_component.flows.keys import ERROR_CONFIG, RETRY_CONFIG
+from twilio_component.flows.shape import Shape
 from twilio_component.host.errors import did_you_mean, listed
 from twilio_component.host.schemas import type_name
 
@@ -66,12 +67,7 @@ class _Part:
         self.given: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
         if raw is not None and not isinstance(raw, Mapping):
             findings.add("wrong-type", at, f"{at[-1]} must be an object, not {type_name(raw)}")
-        for key in self.given:
-            if key not in known:
-                hint = did_you_mean(key, known)
-                message = f"'{key}' is not known here{hint}"
-                code = "misspelt-key" if hint else "unknown-key"
-                findings.add(code, (*at, key), message, f"Known: {listed(known)}.", key=True)
+        Shape(findings).keys(self.given, at, known, ())
 
     def number(self, key: str, default: float, least: float, most: float) -> float:
         value = self.given.get(key)

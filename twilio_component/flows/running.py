@@ -20,12 +20,13 @@ from twilio_component.flows.configuration import Configuration, config_values
 from twilio_component.flows.definition import Flow, Integration, all_steps
 from twilio_component.flows.depth import DEEPEST, deeper_than
 from twilio_component.flows.effects import Call, Done, Failure, StartFlow, Wait
-from twilio_component.flows.execution import Execution, initial_state
+from twilio_component.flows.execution import Execution
 from twilio_component.flows.findings import FlowError
 from twilio_component.flows.invoking import Invoker
 from twilio_component.flows.mocks import Mocks
 from twilio_component.flows.payloads import Occasion, complete_payload
 from twilio_component.flows.redaction import Redactor
+from twilio_component.flows.state import initial_state
 from twilio_component.host.errors import did_you_mean, listed
 from twilio_component.host.json_ready import iso_time
 
@@ -82,13 +83,23 @@ class Outcome:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What flows keep between executions: ``instance`` by the flow's name, the others for all flows."""
+
+    instance: dict[str, dict[str, Any]] = field(default_factory=dict)
+    cross_flow: dict[str, Any] = field(default_factory=dict)
+    integration: dict[str, Any] = field(default_factory=dict)
+
+
 @dataclass(kw_only=True)
 class FlowRunner:
-    """Runs the flows of one integration. What flows keep between executions lives as long as the runner.
+    """Runs the flows of one integration.
 
     ``mocks`` answer instead of actions, by ``component.action`` (see ``Mocks``). ``sleep`` lets seconds pass.
-    ``listener`` is told of each step, wait and start as it comes; with ``trace`` also the steps' inputs. Raises
-    ``InputError`` for a configuration that does not fit, ``FlowError`` for a mock that no step uses.
+    ``listener`` is told of each step, wait and start as it comes; with ``trace`` also the steps' inputs. ``kept`` is
+    what executions find and leave behind; runners may share it. Raises ``InputError`` for a configuration that does
+    not fit, ``FlowError`` for a mock that no step uses.
     """
 
     integration: Integration
@@ -99,6 +110,7 @@ class FlowRunner:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     listener: Callable[[Event], None] | None = None
     trace: bool = False
+    kept: Kept = field(default_factory=Kept)
     logger: logging.Logger | logging.LoggerAdapter[Any] = _LOGGER
 
     def __post_init__(self) -> None:
@@ -110,8 +122,6 @@ class FlowRunner:
         self._invoker = Invoker(
             host=self.host, mocks=mocks, configuration=self.configuration, values=values, logger=self.logger
         )
-        self._instance_states: dict[str, dict[str, Any]] = {}
-        self._shared: dict[str, dict[str, Any]] = {"crossFlowState": {}, "integrationState": {}}
         self._waiting: list[tuple[str, Flow, Mapping[str, Any]]] = []
 
     async def run(self, flow: str | None = None, payload: Mapping[str, Any] | None = None) -> Outcome:
@@ -137,7 +147,11 @@ class FlowRunner:
         payload = complete_payload(given, self.integration, flow, occasion)
         state = initial_state(payload)
         # One object for all executions of this process: a flow sees at once what another one keeps.
-        state["states"].update(self._shared, instanceState=self._instance_states.setdefault(flow.name, {}))
+        state["states"].update(
+            instanceState=self.kept.instance.setdefault(flow.name, {}),
+            crossFlowState=self.kept.cross_flow,
+            integrationState=self.kept.integration,
+        )
         execution = Execution(flow, self._values.by_name, state)
         started: list[Outcome] = []
         while True:

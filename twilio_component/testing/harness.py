@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import httpx
 
     from twilio_component.emulator import Emulator
-    from twilio_component.flows import Outcome
+    from twilio_component.flows import Kept, Outcome
 
 
 class Harness:
@@ -50,6 +50,7 @@ class Harness:
             debug=debug,
         )
         self._supply = transport is None
+        self._kept: dict[str, Kept] = {}
 
     async def action(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Invoke an action: ``{"data": …}``."""
@@ -96,10 +97,10 @@ class Harness:
 
         ``flow`` names one of several, ``payload`` is laid over a trigger's (``{"body": {"data": …}}``), ``config``
         are values of config variables, and ``mocks`` answer instead of actions, by ``component.action``. A Twilio
-        connection that is not given is the emulator's. Raises ``FlowError`` for a file that is not valid; what a step
-        does is in the outcome.
+        connection that is not given is the emulator's. What flows keep between executions is there again in the next
+        one of the same file. Raises ``FlowError`` for a file that is not valid; what a step does is in the outcome.
         """
-        from twilio_component.flows import Configuration, FlowRunner, load_integration
+        from twilio_component.flows import Configuration, FlowRunner, Kept, load_integration
 
         integration = load_integration(path)
         values = dict(config or {})
@@ -114,6 +115,7 @@ class Harness:
             mocks=mocks or {},
             sleep=self.emulator.clock.advance,
             logger=self.logger,
+            kept=self._kept.setdefault(str(path), Kept()),
         )
         return await runner.run(flow, payload)
 

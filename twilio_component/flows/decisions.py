@@ -1,0 +1,68 @@
+"""What steps of control decide, given what has happened so far: which branch, how many rounds, over what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.flows import control
+from twilio_component.flows.evaluation import Scope, evaluate, holds
+from twilio_component.flows.findings import EvaluationError
+from twilio_component.flows.operators import loosely_equal, parsed
+from twilio_component.host.schemas import shown, type_name
+
+if TYPE_CHECKING:
+    from twilio_component.flows.definition import Step
+
+MOST_ROUNDS = 100_000
+
+
+def branch_to_take(step: Step, scope: Scope) -> str:
+    """The name of the branch that a branch step takes. A reference without a value counts as null here."""
+    scope = scope.forgiving()
+    if step.operation == control.BRANCH_ON_EXPRESSION:
+        return next((name for name, condition in step.conditions or () if holds(condition, scope)), control.ELSE)
+    value = parsed(_input(step, "inputValue", scope))
+    if value is not None:
+        for name, wanted in _pairs(_input(step, "branchValueMappings", scope)):
+            if loosely_equal(value, parsed(wanted)):
+                return name
+    return control.ELSE
+
+
+def rounds(step: Step, scope: Scope) -> tuple[int, list[Any] | None]:
+    """How many rounds a loop has, and the items it goes over (None for a counted one)."""
+    if step.operation == control.LOOP_N_TIMES:
+        return int(number_input(step, "iterationCount", MOST_ROUNDS, scope)), None
+    given = _input(step, "items", scope)
+    items = parsed(given)
+    if not isinstance(items, list):
+        raise EvaluationError(f"items must be a list, not {type_name(given)}")
+    if len(items) > MOST_ROUNDS:
+        raise EvaluationError(f"a loop can go over at most {MOST_ROUNDS:,} items, not {len(items):,}")
+    return len(items), items
+
+
+def number_input(step: Step, name: str, most: int, scope: Scope) -> float:
+    """The number that an input holds, also as text; raises ``EvaluationError`` unless it is from 0 to ``most``."""
+    given = _input(step, name, scope)
+    number = parsed(given)
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number <= most:
+        raise EvaluationError(f"{name} must be a number from 0 to {most:,}, not {shown(given)}")
+    return number
+
+
+def _input(step: Step, name: str, scope: Scope) -> Any:
+    return evaluate(step.inputs[name], scope) if name in step.inputs else None
+
+
+def _pairs(mappings: Any) -> list[tuple[str, Any]]:
+    """Names and values, from a key-value list or an object."""
+    if isinstance(mappings, Mapping):
+        return list(mappings.items())
+    pairs = mappings if isinstance(mappings, list) else []
+    return [
+        (str(pair["key"]), pair["value"])
+        for pair in pairs
+        if isinstance(pair, Mapping) and {"key", "value"} <= pair.keys()
+    ]
