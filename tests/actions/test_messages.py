@@ -239,6 +239,28 @@ class TestFetching:
         assert "starts with AC, so it is an Account SID; a message SID belongs here (SM or MM…)" in text
 
 
+class TestDeleting:
+    def test_a_deleted_message_is_gone(self, twilio_harness_blocking: BlockingHarness) -> None:
+        sid = twilio_harness_blocking.action("sendSMS", BASIC)["data"]["sid"]
+        asyncio.run(twilio_harness_blocking.emulator.clock.advance(60))
+
+        assert twilio_harness_blocking.action("deleteMessage", {"sid": sid}) == {"data": {"sid": sid, "deleted": True}}
+        with pytest.raises(NotFoundError):
+            twilio_harness_blocking.action("getSMS", {"sid": sid})
+
+    def test_a_message_on_its_way_stays(self, twilio_harness_blocking: BlockingHarness) -> None:
+        sid = twilio_harness_blocking.action("sendSMS", BASIC)["data"]["sid"]
+        with pytest.raises(TwilioAPIError, match="20009"):
+            twilio_harness_blocking.action("deleteMessage", {"sid": sid})
+
+    def test_a_lost_answer_is_asked_for_again(self, twilio_harness_blocking: BlockingHarness) -> None:
+        sid = twilio_harness_blocking.action("sendSMS", BASIC)["data"]["sid"]
+        asyncio.run(twilio_harness_blocking.emulator.clock.advance(60))
+        twilio_harness_blocking.emulator.faults.server_error(503, operation="messages.delete")
+
+        assert twilio_harness_blocking.action("deleteMessage", {"sid": sid})["data"]["deleted"]
+
+
 class TestListing:
     @pytest.fixture
     def filled(self, twilio_harness_blocking: BlockingHarness) -> BlockingHarness:

@@ -1,4 +1,4 @@
-"""Messages: send, get, list."""
+"""Messages: send, get, delete, list."""
 
 from __future__ import annotations
 
@@ -67,6 +67,17 @@ async def get(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Fetch one message by its SID; raises ``NotFoundError`` when the account has none."""
     client = client_for(context, inputs["twilioConnection"])
     return message(await client.call("GET", f"{client.account_path}/Messages/{inputs['sid']}.json"))
+
+
+async def delete(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Delete a message from Twilio's records: ``{"sid", "deleted": True}``.
+
+    Deleting twice does no harm, so it is repeated after a lost answer; the second time Twilio knows it no longer, which
+    is ``NotFoundError`` also when the first attempt had succeeded. A message still on its way cannot be deleted.
+    """
+    client = client_for(context, inputs["twilioConnection"])
+    await client.call("DELETE", f"{client.account_path}/Messages/{inputs['sid']}.json", repeatable=True)
+    return {"sid": inputs["sid"], "deleted": True}
 
 
 async def list_all(context: Context, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:

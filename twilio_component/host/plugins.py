@@ -44,10 +44,13 @@ class Plugins:
         """Register a plugin and its components; raises ``PluginError`` and adds nothing when it cannot be used."""
         called = name or getattr(plugin, "__name__", None) or type(plugin).__name__
         source = f"'{called}' of {distribution}" if distribution else f"'{called}'"
+        if self._manager.is_registered(plugin):
+            raise PluginError(f"the plugin {source} is registered already")
         self._check_hooks(plugin, source)
         try:
-            self._manager.register(plugin)
-        except (pluggy.PluginValidationError, ValueError) as error:
+            # Modules of one name may come from several distributions: the name that pluggy keeps is not theirs.
+            self._manager.register(plugin, name=f"{source} {id(plugin)}")
+        except pluggy.PluginValidationError as error:
             reason = " ".join(str(error).split())
             raise PluginError(f"the plugin {source} cannot be registered: {reason}") from error
         try:
@@ -57,7 +60,7 @@ class Plugins:
             raise
 
     def _check_hooks(self, plugin: object, source: str) -> None:
-        specified = {name for name in vars(hookspecs) if hasattr(self.hook, name)}
+        specified = {name for name in vars(self.hook) if not name.startswith("_")}
         hooks = f"(hooks: {listed(sorted(specified))})"
         implementations = self._implementations(plugin)
         if not implementations:

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
         emulator_connection,
     )
     from twilio_component.testing.harness import Harness
-    from twilio_component.testing.invoke import invoke, invoke_data_source, invoke_trigger
+    from twilio_component.testing.invocations import invoke, invoke_data_source, invoke_trigger
     from twilio_component.testing.signed import signed_payload
 
 _HOMES = {
     "BlockingHarness": "blocking",
     "Harness": "harness",
     "signed_payload": "signed",
-    **dict.fromkeys(("invoke", "invoke_data_source", "invoke_trigger"), "invoke"),
+    **dict.fromkeys(("invoke", "invoke_data_source", "invoke_trigger"), "invocations"),
     **dict.fromkeys(
         (
             "RecordingLogger",

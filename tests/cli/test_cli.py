@@ -1,0 +1,265 @@
+"""The command line: what it prints where, and what its exit codes say."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from twilio_component import exit_codes
+from twilio_component.cli import main
+from twilio_component.errors import NotSentError, OutcomeUnknownError, RateLimitedError, TwilioAPIError
+from twilio_component.host.errors import InputError
+
+SMS = ["--input", "to=+15558675310", "--input", "from=+15017122661", "--input", "message=Hi=there"]
+TWILIO_VARIABLES = [
+    "PRISMATIC_CONNECTION_VALUE",
+    *(f"TWILIO_{name}" for name in ("ACCOUNT_SID", "AUTH_TOKEN", "API_KEY", "API_SECRET", "REGION", "EDGE")),
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in TWILIO_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "twilio_component", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        **options,
+    )
+
+
+class TestDescribe:
+    def test_the_component_for_a_person(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["describe"]) == 0
+        said = capsys.readouterr().out
+        for word in ("component key: twilio", "apiKeySecret", "basic", "webhook", "sendSMS", "rawRequest"):
+            assert word in said
+
+    def test_one_operation_with_its_inputs_and_example(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["describe", "sendSMS"]) == 0
+        said = capsys.readouterr().out
+        assert "to (text, required)" in said
+        assert "validityPeriod (whole number)" in said
+        assert '"accountSid"' in said
+
+    def test_the_complete_manifest_as_json_with_every_reference_resolved(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["describe", "--json"]) == 0
+        said = capsys.readouterr().out
+        assert '"$ref"' not in said
+        manifest = json.loads(said)
+        assert manifest["key"] == "twilio"
+        assert manifest["actions"]["sendSMS"]["inputs"]["properties"]["to"]["type"] == "string"
+
+    def test_one_operation_as_json(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["describe", "--json", "getSMS"]) == 0
+        assert json.loads(capsys.readouterr().out)["display"]["label"] == "Get SMS"
+
+    def test_an_unknown_operation_is_bad_input(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["describe", "sendSms"]) == 2
+        assert "did you mean 'sendSMS'" in capsys.readouterr().err
+
+    def test_it_starts_without_validator_and_http_client(self) -> None:
+        code = (
+            "import sys; from twilio_component.cli import main; main(['describe']);"
+            "print(sorted({'httpx', 'aiohttp', 'jsonschema', 'asyncio', 'phonenumbers'} & set(sys.modules)),"
+            " file=sys.stderr)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+        assert done.stderr == "[]\n"
+
+
+class TestInvoke:
+    def test_json_on_standard_output_and_nothing_else(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["invoke", "sendSMS", "--emulator", *SMS]) == 0
+        said = capsys.readouterr()
+        assert json.loads(said.out)["data"]["body"] == "Hi=there"
+        assert said.err == ""
+
+    @pytest.mark.parametrize(
+        "text", ['{"to": "+15558675310", "from": "MyBrand"}', "to: '+15558675310'\nfrom: MyBrand\n"]
+    )
+    def test_inputs_from_a_file_completed_on_the_command_line(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+    ) -> None:
+        file = tmp_path / "inputs"
+        file.write_text(text)
+        assert main(["invoke", "sendSMS", "--emulator", "--inputs", str(file), "--input", "message=x"]) == 0
+        assert json.loads(capsys.readouterr().out)["data"]["from"] == "MyBrand"
+
+    def test_inputs_from_standard_input(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"{limit: 5}")))
+        assert main(["invoke", "listMessages", "--emulator", "--inputs", "-"]) == 0
+        assert json.loads(capsys.readouterr().out) == {"data": []}
+
+    def test_a_refusal_of_twilios_is_exit_code_1_without_a_traceback(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["invoke", "sendSMS", "--emulator", *SMS, "--input", "to=+15005550001"]) == 1
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert "21211" in said.err
+        assert "Traceback" not in said.err
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["invoke", "sendSms", "--emulator"], "did you mean 'sendSMS'"),
+            (["invoke", "sendSMS", "--emulator", "--input", "to"], "must be of the form key=value"),
+            (["invoke", "sendSMS", "--emulator", "--inputs", "/does/not/exist"], "/does/not/exist"),
+            (["invoke", "sendSMS", "--emulator", "--input", "to=1"], "$.inputs.to"),
+            (["invoke", "sendSMS", *SMS], "TWILIO_ACCOUNT_SID"),
+            (["invoke", "sendSMS", *SMS, "--connection", "/does/not/exist"], "/does/not/exist"),
+        ],
+    )
+    def test_bad_input_is_exit_code_2_and_named(
+        self, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+    ) -> None:
+        assert main(arguments) == 2
+        assert said in capsys.readouterr().err
+
+    def test_a_list_of_inputs_must_be_an_object(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "inputs").write_text("- 1\n")
+        assert main(["invoke", "getSMS", "--emulator", "--inputs", str(tmp_path / "inputs")]) == 2
+        assert "must be an object" in capsys.readouterr().err
+
+    def test_a_table_where_a_person_looks(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        assert main(["invoke", "sendSMS", "--emulator", *SMS]) == 0
+        assert "status               queued" in capsys.readouterr().out
+        assert main(["invoke", "sendSMS", "--emulator", "--json", *SMS]) == 0
+        assert json.loads(capsys.readouterr().out)["data"]
+
+    @pytest.mark.parametrize(
+        ("environment", "kind"),
+        [
+            ({"TWILIO_ACCOUNT_SID": "AC" + "0" * 32, "TWILIO_AUTH_TOKEN": "t"}, "basic"),
+            (
+                {
+                    "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+                    "TWILIO_API_KEY": "SK" + "0" * 32,
+                    "TWILIO_API_SECRET": "s",
+                    "TWILIO_AUTH_TOKEN": "t",
+                    "TWILIO_REGION": "ie1",
+                },
+                "apiKeySecret",
+            ),
+        ],
+    )
+    def test_the_connection_comes_from_twilios_variables(self, environment: dict[str, str], kind: str) -> None:
+        from twilio_component.host import load_component
+        from twilio_component.host.connections import connection_from_environment
+        from twilio_component.resources import manifest_file
+
+        connection = connection_from_environment(load_component(manifest_file()), environment)
+        assert connection["key"] == kind
+        whole = json.dumps({"key": "basic", "fields": {"username": "x"}})
+        assert connection_from_environment(
+            load_component(manifest_file()), {**environment, "PRISMATIC_CONNECTION_VALUE": whole}
+        ) == json.loads(whole)
+
+    @pytest.mark.parametrize(("value", "said"), [("{", "is not JSON"), ("[]", "must be a connection as JSON")])
+    def test_a_whole_connection_that_is_none_is_named(
+        self, value: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("PRISMATIC_CONNECTION_VALUE", value)
+        assert main(["invoke", "listMessages"]) == 2
+        assert said in capsys.readouterr().err
+
+    def test_a_connection_file_has_key_and_fields_or_the_fields_alone(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        from twilio_component.emulator import Emulator
+
+        with Emulator().serve_in_thread() as server:
+            fields = f"{{username: AC{'0' * 32}, password: x, baseUrl: '{server.url}'}}"
+            for text in (f"key: basic\nfields: {fields}\n", f"{fields}\n"):
+                (tmp_path / "c.yaml").write_text(text)
+                assert main(["invoke", "listMessages", "--connection", str(tmp_path / "c.yaml")]) == 0
+        (tmp_path / "c.yaml").write_text("[]")
+        assert main(["invoke", "listMessages", "--connection", str(tmp_path / "c.yaml")]) == 2
+        assert "must be a connection" in capsys.readouterr().err
+
+
+class TestExitCodes:
+    @pytest.mark.parametrize(
+        ("error", "code"),
+        [
+            (InputError("x", []), exit_codes.BAD_INPUT),
+            (TwilioAPIError(400, 21211, "x", None), exit_codes.FAILED),
+            (OutcomeUnknownError("x"), exit_codes.OUTCOME_UNKNOWN),
+            (RateLimitedError(429, 20429, "x", None), exit_codes.TRY_LATER),
+            (NotSentError("x"), exit_codes.TRY_LATER),
+        ],
+    )
+    def test_they_say_whether_it_happened_and_whether_to_try_again(self, error: Any, code: int) -> None:
+        assert exit_codes.exit_code(error) == code
+
+    def test_a_bug_is_70_and_shows_its_place_only_in_debug(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def broken(_options: Any) -> int:
+            raise RuntimeError("the number +15558675310")
+
+        monkeypatch.setattr("twilio_component.cli._invoke", broken)
+        assert main(["invoke", "getSMS"]) == exit_codes.BUG
+        said = capsys.readouterr().err
+        assert "unexpected RuntimeError" in said
+        assert "15558675310" not in said
+        with pytest.raises(RuntimeError):
+            main(["invoke", "getSMS", "--debug"])
+
+    def test_an_interruption_is_130(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def interrupted(_options: Any) -> int:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("twilio_component.cli._invoke", interrupted)
+        assert main(["invoke", "getSMS"]) == exit_codes.INTERRUPTED
+
+    def test_a_reader_that_has_seen_enough_is_no_error(self) -> None:
+        read, write = os.pipe()
+        os.close(read)
+        with os.fdopen(write, "w") as closed:
+            done = subprocess.run(
+                [sys.executable, "-m", "twilio_component", "describe", "--json"],
+                stdout=closed,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+        assert (done.returncode, done.stderr) == (0, "")
+
+    def test_no_command_is_a_usage_error(self) -> None:
+        assert program().returncode == 2
+
+
+def test_help_teaches() -> None:
+    done = program("--help")
+    assert done.returncode == 0
+    for word in ("describe", "invoke", "emulator", "demo", "signature", "examples:", "exit codes:"):
+        assert word in done.stdout
+    assert "TWILIO_ACCOUNT_SID" in program("invoke", "--help").stdout
+
+
+def test_the_demo_shows_the_four_actions_and_leaves_nothing_on_standard_error() -> None:
+    done = program("demo")
+    assert (done.returncode, done.stderr) == (0, "")
+    for action in ("sendSMS", "getSMS", "listMessages", "rawRequest"):
+        assert f"▸ {action}" in done.stdout

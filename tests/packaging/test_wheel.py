@@ -1,0 +1,91 @@
+"""The artifact, not the checkout: the wheel is built, installed into a clean environment and used there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True, timeout=120)
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="session")
+def clean(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `bin` folder of an environment with nothing but the wheel and what it depends on."""
+    folder = tmp_path_factory.mktemp("clean")
+    venv.create(folder, with_pip=True)
+    pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(wheel)]
+    subprocess.run(pip, check=True, timeout=600)
+    return folder / "bin"
+
+
+def run(clean: Path, folder: Path, *command: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "TWILIO"))}
+    done = subprocess.run(
+        [str(clean / command[0]), *command[1:]],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_it_holds_the_manifest_the_schemas_and_the_payloads_and_no_tests(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+
+    expected = [
+        "component.yaml",
+        "py.typed",
+        "icon.svg",
+        "fixtures/payloads/sendSMS.json",
+        *(f"schemas/{path.name}" for path in (ROOT / "schemas").iterdir()),
+    ]
+    assert {f"twilio_component/{name}" for name in expected} <= names
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"twilio_component"}
+
+
+def test_it_describes_itself_and_runs_the_demo_far_from_the_checkout(clean: Path, tmp_path: Path) -> None:
+    assert "component key: twilio" in run(clean, tmp_path, "twilio-component", "describe")
+    assert "▸ rawRequest" in run(clean, tmp_path, "twilio-component", "demo")
+
+
+def test_a_program_uses_it(clean: Path, tmp_path: Path) -> None:
+    script = (
+        "from twilio_component.testing import BlockingHarness\n"
+        "from twilio_component.host import check_manifest\n"
+        "from twilio_component.resources import manifest_file\n"
+        "print(check_manifest(manifest_file()))\n"
+        "with BlockingHarness() as harness:\n"
+        "    print(harness.webhook({'Body': 'Hi'})['payload']['body']['data'])\n"
+    )
+    assert run(clean, tmp_path, "python", "-c", script).splitlines() == ["[]", "{'Body': 'Hi'}"]
+
+
+def test_its_size_with_everything_it_needs_is_bounded(clean: Path) -> None:
+    # The official SDK alone is 51 MB.
+    packages = next((clean.parent / "lib").glob("python*/site-packages"))
+    ours = sum(
+        path.stat().st_size
+        for path in packages.rglob("*")
+        if path.is_file() and path.relative_to(packages).parts[0] not in ("pip", "setuptools", "pkg_resources")
+    )
+    assert ours < 51_000_000

@@ -1,0 +1,79 @@
+"""The shape of the house: which rooms know which, and how large a file may grow."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import twilio_component
+
+PACKAGE = Path(twilio_component.__file__).parent
+# What could move to a package of its own tomorrow: it knows no Twilio.
+HOST_SIDE = ("host", "flows", "builtins", "durable")
+# What a host may need is small; what reads the whole is a sitting.
+LONGEST = 420
+
+
+def modules() -> dict[str, ast.Module]:
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+def imports(tree: ast.Module, *, only_at_start: bool = False) -> Iterator[str]:
+    """The project's modules that a module names in its imports, wherever they stand."""
+    body: Iterator[ast.AST] = iter(tree.body) if only_at_start else ast.walk(tree)
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("twilio_component"):
+            for alias in node.names:
+                submodule = f"{node.module}.{alias.name}"
+                yield submodule if submodule in NAMES else node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("twilio_component"))
+
+
+MODULES = modules()
+NAMES = frozenset(MODULES)
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.split(".")[1:2] and name.split(".")[1] in HOST_SIDE])
+def test_the_host_side_never_imports_the_twilio_half(name: str) -> None:
+    foreign = {
+        imported
+        for imported in imports(MODULES[name])
+        if imported in MODULES and imported != "twilio_component" and imported.split(".")[1] not in HOST_SIDE
+    }
+    assert foreign == set()
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    graph = {
+        name: {imported for imported in imports(tree, only_at_start=True) if imported in MODULES and imported != name}
+        for name, tree in MODULES.items()
+    }
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, " → ".join((*path, name))
+        if name not in done:
+            for imported in graph[name]:
+                visit(imported, (*path, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_is_readable_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
+
+
+def test_importing_the_package_loads_nothing_else() -> None:
+    assert [*imports(MODULES["twilio_component"], only_at_start=True)] == []

@@ -1,0 +1,152 @@
+"""The bundled harness and its pytest plugin."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from twilio_component.errors import RateLimitedError
+from twilio_component.host import Action, Context, DataSource, Display, Trigger
+from twilio_component.testing import (
+    BlockingHarness,
+    Harness,
+    RecordingLogger,
+    connection_from_variable,
+    create_connection,
+    default_trigger_payload,
+    invoke,
+    invoke_data_source,
+    invoke_trigger,
+)
+
+SMS = {"to": "+15558675310", "from": "+15017122661", "message": "Hi"}
+SHOWN = Display(label="Shown")
+
+
+def test_the_async_harness_sends_to_its_own_emulator(twilio_harness: Harness) -> None:
+    async def run() -> list[Any]:
+        async with twilio_harness as harness:
+            await harness.action("sendSMS", SMS)
+            return [message.body for message in harness.emulator.messages]
+
+    assert asyncio.run(run()) == ["Hi"]
+
+
+def test_waiting_between_attempts_moves_the_emulators_clock_and_takes_no_time(
+    twilio_harness_blocking: BlockingHarness,
+) -> None:
+    emulator = twilio_harness_blocking.emulator
+    emulator.faults.rate_limit(retry_after=20)
+    before = emulator.clock.now()
+
+    assert twilio_harness_blocking.action("sendSMS", SMS)["data"]["status"] == "queued"
+    assert emulator.clock.now() - before >= 20
+
+
+def test_a_connection_of_the_tests_own_is_not_replaced(twilio_harness_blocking: BlockingHarness) -> None:
+    sid = "AC" + "f" * 32
+    connection = create_connection("basic", {"username": sid, "password": "x"})
+    sent = twilio_harness_blocking.action("sendSMS", {**SMS, "twilioConnection": connection})
+    assert sent["data"]["accountSid"] == sid
+
+
+def test_a_transport_of_the_tests_own_replaces_the_emulator_and_needs_a_connection(
+    twilio_connection: dict[str, Any],
+) -> None:
+    async def run() -> None:
+        transport = httpx.MockTransport(
+            lambda _request: httpx.Response(429, json={"code": 20429}, headers={"Retry-After": "99"})
+        )
+        async with Harness(transport=transport) as harness:
+            with pytest.raises(RateLimitedError):
+                await harness.action("sendSMS", {**SMS, "twilioConnection": twilio_connection})
+
+    asyncio.run(run())
+
+
+def test_an_operation_of_no_component_is_invoked_alone() -> None:
+    async def double(context: Context, inputs: dict[str, Any]) -> int:
+        context.logger.info("doubling %s", inputs["n"])
+        number: int = inputs["n"]
+        return 2 * number
+
+    async def take(_context: Context, payload: dict[str, Any], _inputs: dict[str, Any]) -> Any:
+        return payload["body"]["data"]
+
+    async def offer(_context: Context, _inputs: dict[str, Any]) -> list[str]:
+        return ["a"]
+
+    inputs = {"type": "object", "additionalProperties": False, "properties": {"n": {"type": "integer"}}}
+    logger = RecordingLogger()
+
+    async def run() -> list[Any]:
+        return [
+            await invoke(
+                Action(key="double", display=SHOWN, perform=double, inputs=inputs),
+                {"n": "4"},
+                context=Context(logger=logger),
+            ),
+            await invoke_trigger(Trigger(key="take", display=SHOWN, perform=take), {"body": {"data": 1}}),
+            await invoke_data_source(DataSource(key="offer", display=SHOWN, perform=offer)),
+        ]
+
+    assert asyncio.run(run()) == [{"data": 8}, {"payload": 1}, {"result": ["a"]}]
+    assert logger.messages == ["doubling 4"]
+
+
+def test_the_default_payload_has_every_key_that_a_host_gives() -> None:
+    keys = "headers queryParameters rawBody body pathFragment webhookUrls webhookApiKeys invokeUrl executionId customer"
+    assert [*default_trigger_payload()] == [
+        *keys.split(),
+        "instance",
+        "user",
+        "integration",
+        "flow",
+        "startedAt",
+        "globalDebug",
+    ]
+
+
+def test_a_connection_comes_from_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRISMATIC_CONNECTION_VALUE", '{"key": "basic", "fields": {}}')
+    assert connection_from_variable() == {"key": "basic", "fields": {}}
+    monkeypatch.setenv("MINE", "[]")
+    with pytest.raises(ValueError, match="MINE must hold a connection"):
+        connection_from_variable("MINE")
+    with pytest.raises(KeyError):
+        connection_from_variable("NOT_SET_ANYWHERE")
+
+
+def test_installing_the_package_activates_the_fixtures_and_loads_nothing_until_one_is_used(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        """
+import sys
+
+HEAVY = {"aiohttp", "httpx", "jsonschema", "phonenumbers", "yaml", "twilio_component.host.runner"}
+
+def test_nothing_heavy_is_loaded():
+    assert not HEAVY & set(sys.modules)
+
+def test_a_fixture_works(twilio_harness_blocking, twilio_emulator, twilio_connection):
+    twilio_harness_blocking.action("listMessages", {"twilioConnection": twilio_connection})
+    assert twilio_harness_blocking.emulator is twilio_emulator
+"""
+    )
+    # Other plugins of this environment may load what they like: only ours and pytest's own are asked for.
+    arguments = ["-q", "-p", "twilio_component.testing.pytest_plugin", "test_it.py"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments],
+        cwd=tmp_path,
+        env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,7 @@
+"""``python -m twilio_component``, the same as the command ``twilio-component``."""
+
+import sys
+
+from twilio_component.cli import main
+
+sys.exit(main())

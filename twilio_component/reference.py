@@ -1,0 +1,118 @@
+"""The generated pages of the documentation: ``python -m twilio_component.reference --write docs``.
+
+What can be read from the manifest and the error catalogue is written from there, and ``--check`` (a test runs it) fails
+when a page no longer says what they say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from twilio_component.description import input_type
+from twilio_component.host.manifest import load_component
+from twilio_component.host.model import Component, JsonSchema, Operation
+from twilio_component.resources import manifest_file
+
+_NOTE = "<!-- Written by `make docs` from {source}; edit that instead. -->"
+
+
+def inputs_page(component: Component) -> str:
+    """Every input of every operation, and every field of every connection."""
+    return "\n".join(_inputs_page(component)) + "\n"
+
+
+# The pages by their names below docs/.
+PAGES: Mapping[str, Callable[[Component], str]] = {"inputs.md": inputs_page}
+
+
+def _inputs_page(component: Component) -> Iterator[str]:
+    yield from ("# Inputs", "", _NOTE.format(source="component.yaml"), "")
+    yield (
+        'Every input may be given as text, as forms and flow files do: `"2000"`, `"false"`, a list or an object as JSON '
+        "text. An empty text counts as absent. What is not in these tables is refused, with the nearest name."
+    )
+    sections: tuple[tuple[str, Mapping[str, Operation]], ...] = (
+        ("Triggers", component.triggers),
+        ("Actions", component.actions),
+        ("Data sources", component.data_sources),
+    )
+    for title, operations in sections:
+        if operations:
+            yield from ("", f"## {title}")
+        for operation in operations.values():
+            yield from ("", f"### `{operation.key}`", "", f"{operation.display.description.rstrip('.')}.", "")
+            yield from _table(operation.inputs, "input")
+            yield from (f"\n{rule}" for rule in _rules(operation.inputs))
+    yield from ("", "## Connections")
+    for connection in component.connections.values():
+        yield from ("", f"### `{connection.key}`", "", f"{connection.display.description.rstrip('.')}.", "")
+        yield from _table(connection.inputs, "field")
+
+
+def _table(schema: JsonSchema, word: str) -> Iterator[str]:
+    yield f"| {word} | type | | what it is |"
+    yield "|---|---|---|---|"
+    for name, part in schema["properties"].items():
+        notes = []
+        if name in schema.get("required", ()):
+            notes.append("required")
+        if "default" in part:
+            notes.append(f"default `{json.dumps(part['default'])}`")
+        if part.get("writeOnly"):
+            notes.append("secret")
+        if "environment" in part:
+            notes.append(f"`{part['environment']}`")
+        yield f"| `{name}` | {input_type(part)} | {', '.join(notes)} | {_described(part)} |"
+
+
+def _described(part: Mapping[str, Any]) -> str:
+    limits = {
+        "minimum": "at least {}",
+        "maximum": "at most {}",
+        "maxLength": "at most {:,} characters",
+        "maxItems": "at most {} items",
+    }
+    said = [text.format(part[keyword]) for keyword, text in limits.items() if keyword in part]
+    example = part["examples"][0] if part.get("examples") else None
+    if example is not None:
+        said.append(f"e.g. `{example if isinstance(example, str) else json.dumps(example)}`")
+    text = f"{part['description']} {'; '.join(said)}".strip()
+    return text.replace("|", "\\|")
+
+
+def _rules(schema: JsonSchema) -> Iterator[str]:
+    """What the inputs must or must not be together."""
+    for rule in schema.get("allOf", ()):
+        if "message" in rule:
+            yield f"- {rule['message']}"
+    for name, needed in schema.get("dependentRequired", {}).items():
+        yield f"- `{name}` can only be used together with {', '.join(f'`{other}`' for other in needed)}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the pages into a folder, or check that they are up to date; 1 when one is not."""
+    parser = argparse.ArgumentParser(prog="python -m twilio_component.reference", description=__doc__)
+    mode = parser.add_mutually_exclusive_group(required=True)
+    mode.add_argument("--write", type=Path, metavar="FOLDER")
+    mode.add_argument("--check", type=Path, metavar="FOLDER")
+    options = parser.parse_args(arguments)
+    component = load_component(manifest_file())
+    stale = []
+    for name, make in PAGES.items():
+        page = make(component)
+        if options.write:
+            (options.write / name).write_text(page, encoding="utf-8")
+        elif not (options.check / name).exists() or (options.check / name).read_text(encoding="utf-8") != page:
+            stale.append(name)
+    if stale:
+        sys.stderr.write(f"not up to date: {', '.join(stale)}; run `make docs`\n")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
