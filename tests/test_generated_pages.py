@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from twilio_component.reference import main
+
+if TYPE_CHECKING:
+    import pytest
 
 DOCS = Path(__file__).parent.parent / "docs"
 

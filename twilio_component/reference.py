@@ -11,12 +11,14 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twilio_component.description import input_type
 from twilio_component.host.manifest import load_component
-from twilio_component.host.model import Component, JsonSchema, Operation
 from twilio_component.resources import manifest_file
+
+if TYPE_CHECKING:
+    from twilio_component.host.model import Component, JsonSchema, Operation
 
 _NOTE = "<!-- Written by `make docs` from {source}; edit that instead. -->"
 
@@ -33,8 +35,8 @@ PAGES: Mapping[str, Callable[[Component], str]] = {"inputs.md": inputs_page}
 def _inputs_page(component: Component) -> Iterator[str]:
     yield from ("# Inputs", "", _NOTE.format(source="component.yaml"), "")
     yield (
-        'Every input may be given as text, as forms and flow files do: `"2000"`, `"false"`, a list or an object as JSON '
-        "text. An empty text counts as absent. What is not in these tables is refused, with the nearest name."
+        'Every input may be given as text, as forms and flow files do: `"2000"`, `"false"`, a list or an object as '
+        "JSON text. An empty text counts as absent. What is not in these tables is refused, with the nearest name."
     )
     sections: tuple[tuple[str, Mapping[str, Operation]], ...] = (
         ("Triggers", component.triggers),

@@ -256,7 +256,7 @@ class TestDeleting:
     def test_a_lost_answer_is_asked_for_again(self, twilio_harness_blocking: BlockingHarness) -> None:
         sid = twilio_harness_blocking.action("sendSMS", BASIC)["data"]["sid"]
         asyncio.run(twilio_harness_blocking.emulator.clock.advance(60))
-        twilio_harness_blocking.emulator.faults.server_error(503, operation="messages.delete")
+        twilio_harness_blocking.emulator.faults.server_error(status=503, operation="messages.delete")
 
         assert twilio_harness_blocking.action("deleteMessage", {"sid": sid})["data"]["deleted"]
 

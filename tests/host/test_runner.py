@@ -1,9 +1,10 @@
-"""The host: whose it is, when it may be used, and what it puts around a call."""
+"""The host: envelopes, contexts, states, concurrency."""
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import logging
 import os
 from collections.abc import Callable
 from typing import Any
@@ -11,179 +12,297 @@ from typing import Any
 import httpx
 import pytest
 
-from twilio_component.host import Context, Host, Result
-from twilio_component.host.errors import HostStateError, PluginError, UnknownKeyError
+import twilio_component.host
+from twilio_component.host import Action, Context, DataSource, Display, Host, Result, Trigger
+from twilio_component.host.errors import HostStateError, InputError, PluginError, UnknownKeyError
+from twilio_component.host.resources import Resources
 
 MakePlugin = Callable[..., object]
 
 
-def invoked(plugin: object, **inputs: Any) -> dict[str, Any]:
-    async def run() -> dict[str, Any]:
-        async with Host([plugin]) as host:
-            return await host.invoke_action("toy", "echo", inputs)
+def invoked(plugin: object, inputs: Any = None, *, context: Context | None = None, **options: Any) -> dict[str, Any]:
+    async def scenario() -> dict[str, Any]:
+        async with Host([plugin], **options) as host:
+            return await host.invoke_action("toy", "echo", inputs, context=context)
 
-    return asyncio.run(run())
+    return asyncio.run(scenario())
 
 
-def test_an_action_a_trigger_and_a_data_source_have_their_envelopes(toy: MakePlugin) -> None:
-    async def run() -> list[dict[str, Any]]:
+def returning(value: Any) -> Any:
+    async def perform(_context: Context, _inputs: dict[str, Any]) -> Any:
+        return value
+
+    return perform
+
+
+def test_each_kind_of_operation_has_its_envelope(toy: MakePlugin) -> None:
+    async def scenario() -> list[dict[str, Any]]:
         async with Host([toy()]) as host:
             return [
-                await host.invoke_action("toy", "echo", {"number": "1"}),
-                await host.invoke_trigger("toy", "receive", {"a": b"x"}, {"text": 1}),
+                await host.invoke_action("toy", "echo", {"number": "5"}),
+                await host.invoke_trigger("toy", "receive", {"body": {}}, {"text": 5}),
                 await host.invoke_data_source("toy", "offer"),
             ]
 
-    assert asyncio.run(run()) == [
-        {"data": {"number": 1}},
-        {"payload": {"got": {"a": {"type": "Buffer", "data": [120]}}, "with": {"text": "1"}}},
+    assert asyncio.run(scenario()) == [
+        {"data": {"number": 5}},
+        {"payload": {"got": {"body": {}}, "with": {"text": "5"}}},
         {"result": [{"label": "One", "key": "1"}]},
     ]
 
 
-def test_what_a_function_returns_becomes_ready_for_json(toy: MakePlugin) -> None:
-    async def odd(_context: Context, _inputs: dict[str, Any]) -> Any:
-        noon = dt.datetime(2026, 1, 1, 12, tzinfo=dt.timezone(dt.timedelta(hours=1)))
-        return {1: (b"\x00\xff", noon), "set": {"a"}, "naive": dt.datetime(2026, 1, 1)}  # noqa: DTZ001 - that is the point
-
-    assert invoked(toy(perform=odd))["data"] == {
-        "1": [{"type": "Buffer", "data": [0, 255]}, "2026-01-01T11:00:00.000Z"],
-        "set": ["a"],
-        "naive": "2026-01-01T00:00:00.000Z",
-    }
-
-
-def test_what_json_cannot_hold_is_an_error_of_the_component(toy: MakePlugin) -> None:
-    async def odd(_context: Context, _inputs: dict[str, Any]) -> Any:
-        return {"x": object()}
-
-    with pytest.raises(PluginError, match="only what JSON holds"):
-        invoked(toy(perform=odd))
-
-
-def test_a_result_may_carry_states_a_response_a_branch_and_more(toy: MakePlugin) -> None:
-    async def rich(_context: Context, _inputs: dict[str, Any]) -> Result:
-        return Result(
-            value=1,
-            instance_state={"a": 1},
-            cross_flow_state={"b": 2},
-            execution_state={"c": 3},
-            integration_state={"d": 4},
-            response={"statusCode": 204},
-            branch="Yes",
-            extra={"polledNoChanges": True},
-        )
-
-    assert invoked(toy(perform=rich)) == {
-        "data": 1,
-        "instanceState": {"a": 1},
-        "crossFlowState": {"b": 2},
-        "executionState": {"c": 3},
-        "integrationState": {"d": 4},
+def test_a_result_carries_states_response_branch_and_more(toy: MakePlugin) -> None:
+    result = Result(
+        value=None,
+        instance_state={"at": dt.datetime(2026, 1, 2, 3, 4, 5, 678_900, dt.UTC)},
+        cross_flow_state={"a": 1},
+        execution_state={},
+        integration_state={"b": 2},
+        response={"statusCode": 204},
+        branch="New",
+        extra={"polledNoChanges": True},
+    )
+    assert invoked(toy(perform=returning(result))) == {
+        "data": None,
+        "instanceState": {"at": "2026-01-02T03:04:05.678Z"},
+        "crossFlowState": {"a": 1},
+        "executionState": {},
+        "integrationState": {"b": 2},
         "response": {"statusCode": 204},
-        "branch": "Yes",
+        "branch": "New",
         "polledNoChanges": True,
     }
+    assert invoked(toy(perform=returning(Result(value=1)))) == {"data": 1}
 
 
-def test_the_context_reaches_the_function_with_the_hosts_resources(toy: MakePlugin) -> None:
+def test_results_are_plain_and_json_ready(toy: MakePlugin) -> None:
+    value = {1: (b"Ex", bytearray(b"Ex"), {"x"}), "at": dt.datetime(2026, 1, 1), "in": [[[None, 1.5]]]}  # noqa: DTZ001 - taken as UTC
+    assert invoked(toy(perform=returning(value))) == {
+        "data": {
+            "1": [{"type": "Buffer", "data": [69, 120]}, {"type": "Buffer", "data": [69, 120]}, ["x"]],
+            "at": "2026-01-01T00:00:00.000Z",
+            "in": [[[None, 1.5]]],
+        }
+    }
+
+
+def test_a_result_that_json_cannot_hold_names_the_operation(toy: MakePlugin) -> None:
+    with pytest.raises(
+        PluginError, match=r"perform function of the action 'echo': a result may hold only .* not object"
+    ):
+        invoked(toy(perform=returning({"x": object()})))
+
+
+def test_a_perform_function_that_is_not_async_is_told_so(toy: MakePlugin) -> None:
+    def perform(_context: Context, _inputs: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    with pytest.raises(PluginError, match="of the action 'echo' returned dict; it must be an 'async def'"):
+        invoked(toy(perform=perform))
+
+
+def test_what_a_component_raises_comes_out_unchanged(toy: MakePlugin) -> None:
+    error = LookupError("nothing there")
+
+    async def perform(_context: Context, _inputs: dict[str, Any]) -> None:
+        raise error
+
+    with pytest.raises(LookupError) as caught:
+        invoked(toy(perform=perform))
+    assert caught.value is error
+
+
+def test_wrong_inputs_never_reach_the_component(toy: MakePlugin) -> None:
+    with pytest.raises(InputError, match=r"\$\.inputs\.numbr: is not known; did you mean 'number'"):
+        invoked(toy(perform=None), {"numbr": 1})
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "text"),
+    [
+        ("invoke_action", ("tyo", "echo"), "there is no component 'tyo'; did you mean 'toy'?"),
+        ("invoke_action", ("other", "echo"), r"there is no component 'other' \(found: toy\)"),
+        ("invoke_action", ("toy", "Echo"), "toy has no action 'Echo'; did you mean 'echo'?"),
+        ("invoke_action", ("toy", "receive"), r"toy has no action 'receive' \(it has: echo\)"),
+        ("invoke_trigger", ("toy", "recieve", {}), "toy has no trigger 'recieve'; did you mean 'receive'?"),
+        ("invoke_data_source", ("toy", "x"), r"toy has no data source 'x' \(it has: offer\)"),
+    ],
+)
+def test_an_unknown_key_is_told_with_the_nearest_one(toy: MakePlugin, method: str, arguments: Any, text: str) -> None:
+    async def scenario() -> None:
+        async with Host([toy()]) as host:
+            await getattr(host, method)(*arguments)
+
+    with pytest.raises(UnknownKeyError, match=text):
+        asyncio.run(scenario())
+
+
+# Contexts
+
+
+def test_a_context_passes_through_with_the_hosts_resources(toy: MakePlugin) -> None:
     seen: list[Context] = []
 
-    async def look(context: Context, _inputs: dict[str, Any]) -> None:
+    async def perform(context: Context, _inputs: dict[str, Any]) -> None:
         seen.append(context)
 
-    async def run() -> None:
-        async with Host([toy(perform=look)], debug=True) as host:
-            await host.invoke_action("toy", "echo")
-            await host.invoke_action("toy", "echo", context=Context(step_id="s-1"))
-
-    asyncio.run(run())
-    assert [context.step_id for context in seen] == ["", "s-1"]
-    assert [context.debug for context in seen] == [True, True]
-    assert seen[0].resources is seen[1].resources
+    given = Context(step_id="step", execution_id="e", instance_state={"a": 1}, logger=logging.getLogger("mine"))
+    invoked(toy(perform=perform), context=given)
+    (context,) = seen
+    assert (context.step_id, context.execution_id, context.instance_state) == ("step", "e", {"a": 1})
+    assert context.logger.name == "mine"
+    assert isinstance(context.resources, Resources)
+    assert "resources" not in repr(context)
 
 
-def test_names_that_do_not_exist_are_named_with_the_nearest(toy: MakePlugin) -> None:
-    async def run(component: str, action: str) -> None:
-        async with Host([toy()]) as host:
-            await host.invoke_action(component, action)
+@pytest.mark.parametrize("said_by", [[], ["host"], ["context"], ["host", "context"]])
+def test_debug_is_on_when_the_host_or_the_context_says_so(toy: MakePlugin, said_by: list[str]) -> None:
+    async def perform(told: Context, _inputs: dict[str, Any]) -> bool:
+        return told.debug
 
-    with pytest.raises(UnknownKeyError, match="there is no component 'Toy'; did you mean 'toy'"):
-        asyncio.run(run("Toy", "echo"))
-    with pytest.raises(UnknownKeyError, match="toy has no action 'ecco'; did you mean 'echo'"):
-        asyncio.run(run("toy", "ecco"))
-    with pytest.raises(UnknownKeyError, match=r"toy has no action 'x' \(it has: echo\)"):
-        asyncio.run(run("toy", "x"))
+    given = Context(debug="context" in said_by)
+    assert invoked(toy(perform=perform), context=given, debug="host" in said_by) == {"data": bool(said_by)}
+    assert invoked(toy(perform=perform), debug="host" in said_by) == {"data": "host" in said_by}
 
 
-class TestWhenItMayBeUsed:
-    def test_not_before_it_is_open(self, toy: MakePlugin) -> None:
-        with pytest.raises(HostStateError, match="not open"):
-            asyncio.run(Host([toy()]).invoke_action("toy", "echo"))
+def test_how_a_component_waits_is_the_callers_choice(toy: MakePlugin) -> None:
+    waited: list[float] = []
 
-    def test_not_after_it_is_closed_and_not_opened_again(self, toy: MakePlugin) -> None:
-        async def run() -> None:
-            async with Host([toy()]) as host:
-                pass
-            with pytest.raises(HostStateError, match="closed"):
-                await host.invoke_action("toy", "echo")
-            with pytest.raises(HostStateError, match="opened before"):
-                await host.__aenter__()
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
 
-        asyncio.run(run())
+    async def perform(context: Context, _inputs: dict[str, Any]) -> None:
+        await context.resources.sleep(60)
 
-    def test_not_in_another_event_loop(self, toy: MakePlugin) -> None:
-        host = Host([toy()])
-        asyncio.run(host.__aenter__())
-        with pytest.raises(HostStateError, match="another event loop"):
-            asyncio.run(host.invoke_action("toy", "echo"))
-
-    def test_not_in_a_forked_process(self, toy: MakePlugin, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def run() -> None:
-            async with Host([toy()]) as host:
-                monkeypatch.setattr(os, "getpid", lambda: -1)
-                with pytest.raises(HostStateError, match="never cross a fork"):
-                    await host.invoke_action("toy", "echo")
-                monkeypatch.undo()
-
-        asyncio.run(run())
+    invoked(toy(perform=perform), sleep=sleep)
+    assert waited == [60]
 
 
-def test_calls_run_side_by_side(toy: MakePlugin) -> None:
-    async def slow(_context: Context, inputs: dict[str, Any]) -> int:
-        await asyncio.sleep(0.05)
-        number: int = inputs["number"]
-        return number
-
-    async def run() -> tuple[list[dict[str, Any]], float]:
-        async with Host([toy(perform=slow)]) as host:
-            start = asyncio.get_running_loop().time()
-            results = await asyncio.gather(*(host.invoke_action("toy", "echo", {"number": n}) for n in range(50)))
-            return results, asyncio.get_running_loop().time() - start
-
-    results, seconds = asyncio.run(run())
-    assert [result["data"] for result in results] == [*range(50)]
-    assert seconds < 50 * 0.05 / 2
+# Resources
 
 
-def test_an_injected_transport_is_its_owners_to_close(toy: MakePlugin) -> None:
-    class Transport(httpx.MockTransport):
+def test_a_resource_is_made_once_and_the_oldest_of_too_many_is_forgotten() -> None:
+    resources = Resources()
+    made = [resources.once(number, lambda number=number: [number]) for number in range(1_001)]  # type: ignore[misc]  # a loop's lambda
+    assert resources.once(1_000, list) is made[1_000]
+    assert resources.once(1, list) is made[1]
+    assert resources.once(0, lambda: ["again"]) == ["again"]
+
+
+def test_an_injected_transport_is_left_open_and_an_own_one_is_closed() -> None:
+    class Closing(httpx.MockTransport):
         closed = False
 
         async def aclose(self) -> None:
             self.closed = True
 
-    async def run() -> bool:
-        transport = Transport(lambda _request: httpx.Response(200))
-        async with Host([toy()], transport=transport) as host:
-            assert host._resources.carrier is host._resources.carrier
-        return transport.closed
+    async def scenario() -> None:
+        injected = Closing(lambda _request: httpx.Response(200))
+        async with Host(transport=injected):
+            pass
+        assert not injected.closed
+        resources = Resources()
+        assert resources.carrier is resources.carrier
+        await resources.aclose()
+        before = Resources(injected)
+        assert before.carrier is not resources.carrier
+        await before.aclose()
+        assert not injected.closed
 
-    assert asyncio.run(run()) is False
+    asyncio.run(scenario())
 
 
-def test_resources_forget_the_oldest_of_too_many() -> None:
-    resources = Host()._resources
-    made = [resources.once(number, object) for number in range(1_001)]
-    assert resources.once(1_000, object) is made[1_000]
-    assert resources.once(0, object) is not made[0]
+# States
+
+
+def test_a_host_that_is_not_open_says_how_to_open_it(toy: MakePlugin) -> None:
+    async def scenario() -> None:
+        await Host([toy()]).invoke_action("toy", "echo")
+
+    with pytest.raises(HostStateError, match="this host is not open; use it inside 'async with'"):
+        asyncio.run(scenario())
+
+
+def test_a_closed_host_is_neither_used_nor_opened_again(toy: MakePlugin) -> None:
+    async def scenario() -> None:
+        host = Host([toy()])
+        async with host:
+            pass
+        with pytest.raises(HostStateError, match="this host is closed"):
+            await host.invoke_action("toy", "echo")
+        with pytest.raises(HostStateError, match="this host was opened before; make a new one"):
+            await host.__aenter__()
+
+    asyncio.run(scenario())
+
+
+def test_a_host_belongs_to_the_loop_that_opened_it(toy: MakePlugin) -> None:
+    host = Host([toy()])
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        first.run(host.__aenter__())
+        with pytest.raises(HostStateError, match="this host belongs to another event loop; from threads use BlockingH"):
+            second.run(host.invoke_action("toy", "echo"))
+        assert first.run(host.invoke_action("toy", "echo")) == {"data": {}}
+
+
+def test_a_host_belongs_to_the_process_that_opened_it(toy: MakePlugin, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        async with Host([toy()]) as host:
+            monkeypatch.setattr(os, "getpid", lambda: -1)
+            with pytest.raises(HostStateError, match="connections never cross a fork: open one here"):
+                await host.invoke_action("toy", "echo")
+
+    asyncio.run(scenario())
+
+
+def test_a_hundred_calls_run_at_once_and_each_gets_its_own_answer(toy: MakePlugin) -> None:
+    arrived: list[int] = []
+    all_here = asyncio.Event()
+
+    async def perform(_context: Context, inputs: dict[str, Any]) -> int:
+        arrived.append(inputs["number"])
+        if len(arrived) == 100:
+            all_here.set()
+        await all_here.wait()
+        return inputs["number"]  # type: ignore[no-any-return]
+
+    async def scenario() -> list[dict[str, Any]]:
+        async with Host([toy(perform=perform)]) as host:
+            calls = [host.invoke_action("toy", "echo", {"number": str(number)}) for number in range(100)]
+            return await asyncio.wait_for(asyncio.gather(*calls), 10)
+
+    assert asyncio.run(scenario()) == [{"data": number} for number in range(100)]
+
+
+def test_a_cancelled_call_is_cancelled_in_the_component(toy: MakePlugin) -> None:
+    ended: list[str] = []
+
+    async def perform(_context: Context, _inputs: dict[str, Any]) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("yes")
+
+    async def scenario() -> None:
+        async with Host([toy(perform=perform)]) as host:
+            task = asyncio.create_task(host.invoke_action("toy", "echo"))
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(scenario())
+    assert ended == ["yes"]
+
+
+def test_kinds_of_operations_name_themselves() -> None:
+    shown = Display(label="X")
+    kinds = [kind(key="x", display=shown, perform="json:dumps").kind for kind in (Action, Trigger, DataSource)]
+    assert kinds == ["action", "trigger", "data source"]
+
+
+def test_the_package_gives_its_names_on_first_use_and_no_others() -> None:
+    for name in twilio_component.host.__all__:
+        assert getattr(twilio_component.host, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'Hots'"):
+        _ = twilio_component.host.Hots

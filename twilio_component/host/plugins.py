@@ -60,7 +60,7 @@ class Plugins:
             raise
 
     def _check_hooks(self, plugin: object, source: str) -> None:
-        specified = {name for name in vars(self.hook) if not name.startswith("_")}
+        specified = set(vars(self.hook))
         hooks = f"(hooks: {listed(sorted(specified))})"
         implementations = self._implementations(plugin)
         if not implementations:
