@@ -52,6 +52,7 @@ def add_parser(commands: Any) -> None:
     where.add_argument("--live", action="store_true", help="really send, without asking")
     run.add_argument("--mock", action="append", default=[], metavar="COMPONENT.ACTION[=JSON]", help="repeatable")
     run.add_argument("--trace", action="store_true", help="show the inputs of each step too, secrets hidden")
+    run.add_argument("--debug", action="store_true", help="log requests and answers, secrets hidden")
     run.set_defaults(run=_run)
     new = subcommands.add_parser("new", help="write a flow to start from", description="Write a flow that runs.")
     new.add_argument("file", metavar="FILE")
@@ -131,7 +132,8 @@ async def _ran(options: argparse.Namespace) -> Outcome | None:
         from twilio_component.emulator import Emulator
 
         emulator = Emulator()
-    async with Host.discover(transport=emulator.transport if emulator else None) as host:
+    _log_to_standard_error(debug=options.debug)
+    async with Host.discover(transport=emulator.transport if emulator else None, debug=options.debug) as host:
         integration = definition.integration
         if integration is None:
             _tell(definition.findings)
@@ -161,6 +163,14 @@ async def _ran(options: argparse.Namespace) -> Outcome | None:
         outcome = await runner.run(flow.name, payload)
         shown.outcome(outcome)
         return outcome
+
+
+def _log_to_standard_error(*, debug: bool) -> None:
+    import logging
+
+    logging.basicConfig(stream=sys.stderr, level=logging.DEBUG if debug else logging.WARNING)
+    # What a flow itself writes to its log is always shown.
+    logging.getLogger("twilio_component.execution").setLevel(logging.DEBUG if debug else logging.INFO)
 
 
 def _tell(findings: list[Finding]) -> None:

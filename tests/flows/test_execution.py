@@ -431,6 +431,14 @@ def test_sleep_lets_time_pass_and_is_not_a_call() -> None:
             "- {name: L, action: loop.loopNTimes, inputs: {iterationCount: 1e9}, steps: []}",
             "iterationCount must be a number from 0 to 100,000, not a number",
         ),
+        (
+            "- {name: B, action: branch.branchOnValue, branches: [], inputs: {inputValue: 1, branchValueMappings: x}}",
+            "branchValueMappings must be values by the name of a branch",
+        ),
+        (
+            "- {name: L, action: loop.loopOverItems, steps: [], inputs: {items: '{{$trigger.results.body.data.m}}'}}",
+            "a loop can go over at most 100,000 items, not 100,001",
+        ),
         ("- {name: B, action: loop.breakLoop}", "B is in no loop that it could leave"),
         ("- {name: S, action: sleep.sleep, inputs: {ms: -1}}", "ms must be a number from 0 to 604,800,000, not -1"),
         ("- {name: F, action: cross-flow.invokeFlow, inputs: {data: 1}}", "flowName must be the name of a flow"),
@@ -452,7 +460,8 @@ def test_sleep_lets_time_pass_and_is_not_a_call() -> None:
 )
 def test_what_cannot_be_carried_out_fails_with_the_reason(steps: str, message: str) -> None:
     mocks = {"other.act": None} if "other.act" in steps else {}
-    outcome = run(steps, data={"name": "Ada"}, mocks=mocks)
+    data = {"name": "Ada", **({"m": [0] * 100_001} if "data.m}}" in steps else {})}
+    outcome = run(steps, data=data, mocks=mocks)
     assert outcome.error is not None
     assert message in outcome.error["message"]
     assert outcome.error["outcomeUnknown"] is False

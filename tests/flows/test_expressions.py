@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twilio_component.flows.definition import ConfigVar, Reference, camel_case
-from twilio_component.flows.evaluation import Scope, evaluate
+from twilio_component.flows.evaluation import Scope, evaluate, fixed_value, is_fixed
 from twilio_component.flows.expressions import almost_placeholder, as_text, follow, parse_reference, parse_template
 from twilio_component.flows.findings import EvaluationError
 
@@ -222,3 +222,12 @@ def test_a_million_braces_are_read_in_no_time() -> None:
     for text in ("{{$" * 300_000, "{" * 1_000_000, "{{$a.results" + " " * 500_000, "}}" * 500_000 + "{{#"):
         almost_placeholder(text)
         assert rendered(text.replace("$", "~").replace("#", "~"), {})
+
+
+def test_only_a_value_that_stands_in_the_file_can_be_taken_from_it() -> None:
+    assert is_fixed(ConfigVar(""))
+    assert fixed_value(ConfigVar("")) == ""
+    for part in (ConfigVar("A"), Reference("a", "results", ())):
+        assert not is_fixed(part)
+        with pytest.raises(EvaluationError, match="needs a flow that runs"):
+            fixed_value(part)

@@ -58,10 +58,8 @@ async def patch(context: Context, inputs: dict[str, Any]) -> Any:
 async def _send(method: str, context: Context, inputs: dict[str, Any]) -> Any:
     request = _request(method, inputs)
     host = _allowed_host(request.url, context)
-    for attempt in range(inputs["maxRetries"] + 1):
-        if attempt:
-            factor = 2 ** (attempt - 1) if inputs["useExponentialBackoff"] else 1
-            await context.resources.sleep(inputs["retryDelayMS"] * factor / 1000)
+    attempt = 0
+    while True:
         try:
             answer = await _answer(context, request, host)
             if inputs["debugRequest"]:
@@ -71,7 +69,9 @@ async def _send(method: str, context: Context, inputs: dict[str, Any]) -> Any:
             repeat = inputs["retryOnAllErrors"] or (error.retryable and method not in _UNSAFE)
             if attempt == inputs["maxRetries"] or not repeat:
                 raise
-    raise AssertionError("the last attempt returns or raises")
+        factor = 2**attempt if inputs["useExponentialBackoff"] else 1
+        await context.resources.sleep(inputs["retryDelayMS"] * factor / 1000)
+        attempt += 1
 
 
 def _request(method: str, inputs: dict[str, Any]) -> Request:

@@ -10,27 +10,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows import control
-from twilio_component.flows.definition import ConfigVar, Input, Reference, Step, inner_inputs
-from twilio_component.flows.evaluation import Scope, evaluate
-from twilio_component.flows.findings import EvaluationError
+from twilio_component.flows.evaluation import fixed_value, is_fixed
 from twilio_component.flows.invoking import fitted, is_left_empty
 from twilio_component.host.errors import InputError, did_you_mean, json_path, listed
 from twilio_component.host.inputs import Form
 
 if TYPE_CHECKING:
+    from twilio_component.flows.definition import Input, Step
     from twilio_component.flows.findings import Findings
     from twilio_component.host.documents import PathParts
     from twilio_component.host.model import Component, Operation
 
 # What stands for a value that only running the flow will bring.
 _LATER = "later"
-
-
-def _refuse(_part: Reference | ConfigVar) -> Any:
-    raise EvaluationError("only what is written in the file is looked at")
-
-
-_LITERAL = Scope(_refuse, _refuse)
 
 
 class InputChecker:
@@ -50,8 +42,8 @@ class InputChecker:
         for key, value in step.inputs.items():
             if key not in self.properties:
                 self._unknown(name, key, value, (*step.at, "inputs", key))
-            elif _is_fixed(value):
-                given[key] = evaluate(value, _LITERAL)
+            elif is_fixed(value):
+                given[key] = fixed_value(value)
             else:
                 given[key] = _LATER
                 later.add(key)
@@ -62,7 +54,7 @@ class InputChecker:
     def _unknown(self, name: str, key: str, value: Input, at: PathParts) -> None:
         hint = did_you_mean(key, self.properties)
         known = f"Its inputs are {listed(self.properties, limit=40)}."
-        if not hint and _is_fixed(value) and is_left_empty(evaluate(value, _LITERAL)):
+        if not hint and is_fixed(value) and is_left_empty(fixed_value(value)):
             message = f"{name} has no input '{key}'; it is empty and ignored"
             self.findings.add("unused-input", at, message, known, key=True)
         else:
@@ -100,12 +92,6 @@ class InputChecker:
             return f"Give the name of a connection of {self.component.key} that requiredConfigVars declares."
         examples = part.get("examples")
         return f"{part.get('description', key)}" + (f" For example: {examples[0]}" if examples else "")
-
-
-def _is_fixed(value: Input) -> bool:
-    return not any(
-        isinstance(part, Reference) or (isinstance(part, ConfigVar) and part.name) for part in inner_inputs(value)
-    )
 
 
 def _is_within(path: str, start: str) -> bool:

@@ -27,7 +27,7 @@ from twilio_component.host.errors import InputError, Problem, did_you_mean, list
 from twilio_component.host.schemas import type_name
 
 if TYPE_CHECKING:
-    from twilio_component.flows.definition import ConfigVar, ConfigVariable, Integration, Reference
+    from twilio_component.flows.definition import ConfigVariable, Integration, Reference
     from twilio_component.host.model import Component
 
 _SECTIONS = ("configVars", "httpHosts")
@@ -100,15 +100,16 @@ def config_values(
     ]
     values: dict[str, Any] = {}
     for name, variable in declared.items():
-        try:
-            if variable.is_connection:
-                values[name] = _connection(variable, configuration, components, environment)
-            else:
-                value = environment.get(environment_name(name), configuration.config_vars.get(name, variable.default))
-                if value is not None:
-                    values[name] = value
-        except ValueError as error:
-            problems.append(Problem(f"configVars.{name}", str(error)))
+        value = environment.get(environment_name(name), configuration.config_vars.get(name, variable.default))
+        if value is not None and not variable.is_connection:
+            values[name] = value
+    plain = dict(values)
+    for name, variable in declared.items():
+        if variable.is_connection:
+            try:
+                values[name] = _connection(variable, plain, configuration, components, environment)
+            except (ValueError, EvaluationError) as error:
+                problems.append(Problem(f"configVars.{name}", str(error)))
     if problems:
         raise InputError("The configuration is not valid", problems)
     return Values(by_name=values, secrets=frozenset(_secrets(values, declared, components)))
@@ -116,14 +117,15 @@ def config_values(
 
 def _connection(
     variable: ConfigVariable,
+    plain: Mapping[str, Any],
     configuration: Configuration,
     components: Mapping[str, Component],
     environment: Mapping[str, str],
 ) -> dict[str, Any]:
     """A connection's fields: those that the file gives, under those that the deployment gives."""
-    own = {
-        name: value for name, part in variable.inputs.items() if (value := evaluate(part, _LITERAL)) not in ("", None)
-    }
+    scope = Scope(_no_steps, lambda part: plain.get(part.name, ""))
+    given_in_file = {name: evaluate(part, scope) for name, part in variable.inputs.items()}
+    own = {name: value for name, value in given_in_file.items() if value not in ("", None)}
     given: Any = configuration.config_vars.get(variable.key)
     text = environment.get(environment_name(variable.key))
     if text is not None:
@@ -143,11 +145,8 @@ def _connection(
     return {"key": given.get("key", variable.connection), "fields": {**own, **fields}}
 
 
-def _refuse(_part: Reference | ConfigVar) -> Any:
-    raise EvaluationError("a connection's fields in the file can only be values")
-
-
-_LITERAL = Scope(_refuse, _refuse)
+def _no_steps(reference: Reference) -> Any:
+    raise EvaluationError(f"a connection cannot refer to a step, as {reference} does")
 
 
 def _secrets(

@@ -60,9 +60,6 @@ def _pairs(mappings: Any) -> list[tuple[str, Any]]:
     """Names and values, from a key-value list or an object."""
     if isinstance(mappings, Mapping):
         return list(mappings.items())
-    pairs = mappings if isinstance(mappings, list) else []
-    return [
-        (str(pair["key"]), pair["value"])
-        for pair in pairs
-        if isinstance(pair, Mapping) and {"key", "value"} <= pair.keys()
-    ]
+    if not isinstance(mappings, list) or not all(isinstance(pair, Mapping) and "key" in pair for pair in mappings):
+        raise EvaluationError("branchValueMappings must be values by the name of a branch")
+    return [(str(pair["key"]), pair.get("value")) for pair in mappings]

@@ -84,15 +84,5 @@ class Done:
     error: Mapping[str, Any] | None
     handled: tuple[Mapping[str, Any], ...]
 
-    @property
-    def succeeded(self) -> bool:
-        """Whether the execution came to its end without an error that nobody handled."""
-        return self.error is None
-
-    @property
-    def outcome_unknown(self) -> bool:
-        """Whether something, somewhere in the execution, may or may not have happened."""
-        return any(error["outcomeUnknown"] for error in (*self.handled, *filter(None, [self.error])))
-
 
 Effect = Call | StartFlow | Wait | Done

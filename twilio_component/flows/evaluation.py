@@ -17,6 +17,7 @@ from twilio_component.flows.definition import (
     Reference,
     Template,
     Value,
+    inner_inputs,
 )
 from twilio_component.flows.expressions import as_text, render
 from twilio_component.flows.findings import EvaluationError
@@ -68,6 +69,23 @@ def _complex(value: Complex, scope: Scope) -> list[Any]:
 
 def _name(item: Item, scope: Scope) -> str:
     return as_text(evaluate(item.name, scope)) if item.name is not None else ""
+
+
+def is_fixed(value: Input) -> bool:
+    """Whether the value stands in the file, and needs neither a step nor a config variable."""
+    return not any(
+        isinstance(part, Reference) or (isinstance(part, ConfigVar) and part.name) for part in inner_inputs(value)
+    )
+
+
+def fixed_value(value: Input) -> Any:
+    """The value that stands in the file, of an input that is fixed."""
+    # Nothing asks this scope for anything: that is what `is_fixed` has found out.
+    return evaluate(value, Scope(_nothing, _nothing))
+
+
+def _nothing(part: Reference | ConfigVar) -> Any:
+    raise EvaluationError(f"{part} needs a flow that runs")
 
 
 def holds(condition: Condition, scope: Scope) -> bool:

@@ -58,10 +58,16 @@ class Mocks:
         if isinstance(answer, BaseException):
             raise answer
         if answer is EXAMPLE:
-            answer = dict(call.payload) if call.is_trigger else (operation.example if operation else None)
+            answer = dict(call.payload) if call.is_trigger else _example(operation)
         name = "payload" if call.is_trigger else "data"
         if isinstance(answer, Result):
             return {name: json_ready(answer.value), **json_ready(answer.rest())}
         if call.is_trigger and isinstance(answer, Mapping) and "payload" in answer:
             return dict(json_ready(answer))
         return {name: json_ready(answer)}
+
+
+def _example(operation: Operation | None) -> Any:
+    """The data in the action's example, which shows its whole result."""
+    example = operation.example if operation else None
+    return example.get("data") if isinstance(example, Mapping) else None

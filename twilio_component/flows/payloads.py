@@ -36,9 +36,11 @@ def complete_payload(
     """The payload that the trigger gets, JSON-ready. A body without a ``rawBody`` is written out as one."""
     urls = webhook_urls(integration, occasion.webhook_base)
     given = json_ready(given)
-    body = given.get("body") or {"data": None, "contentType": "application/json"}
+    body = given.get("body")
+    body = body if isinstance(body, Mapping) else {"data": body, "contentType": "application/json"}
+    data = body.get("data")
     raw = given.get("rawBody") or {
-        "data": body.get("data") if isinstance(body.get("data"), str) else json.dumps(body.get("data")),
+        "data": data if isinstance(data, str) else json.dumps(data),
         "contentType": body.get("contentType", "application/json"),
     }
     return {

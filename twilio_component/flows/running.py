@@ -122,6 +122,7 @@ class FlowRunner:
         self._invoker = Invoker(
             host=self.host, mocks=mocks, configuration=self.configuration, values=values, logger=self.logger
         )
+        self._started = 0
         self._waiting: list[tuple[str, Flow, Mapping[str, Any]]] = []
 
     async def run(self, flow: str | None = None, payload: Mapping[str, Any] | None = None) -> Outcome:
@@ -131,13 +132,12 @@ class FlowRunner:
         raises ``FlowError`` when there is no such flow.
         """
         found = find_flow(self.integration, flow)
+        self._started = 0
         if deeper_than(payload):
             raise FlowError(f"the payload is nested more than {DEEPEST} levels deep")
         outcome = await self._run(found, payload or {}, str(uuid.uuid4()), 0)
         started = list(outcome.started)
-        for _ in range(_MOST_STARTED):
-            if not self._waiting:
-                break
+        while self._waiting:
             place, other, given = self._waiting.pop(0)
             started.append(await self._run(other, given, place, 0))
         return replace(outcome, started=tuple(started))
@@ -200,10 +200,11 @@ class FlowRunner:
         if other is None:
             names = listed(found.name for found in self.integration.flows)
             execution.failed(Failure(code="unknown-flow", message=f"there is no such flow ({names})", permanent=True))
-        elif len(self._waiting) >= _MOST_STARTED or depth >= _DEEPEST:
-            message = f"flows start flows without end (more than {_DEEPEST} deep, or {_MOST_STARTED:,} waiting)"
+        elif self._started >= _MOST_STARTED or depth >= _DEEPEST:
+            message = f"flows start flows without end (more than {_MOST_STARTED:,}, or {_DEEPEST} inside each other)"
             execution.failed(Failure(code="endless-flows", message=message, permanent=True))
         elif not other.is_synchronous:
+            self._started += 1
             self._waiting.append((place, other, effect.payload))
             execution.succeeded({"data": {"executionId": place}})
         else:

@@ -1,0 +1,375 @@
+"""The built-in components, invoked through a host like any other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from importlib.metadata import entry_points
+from typing import Any
+
+import httpx
+import pytest
+from flow_runs import run
+
+from twilio_component.builtins.plugin import MANIFESTS
+from twilio_component.host import Context, Host, check_manifest
+from twilio_component.host.errors import InputError, PerformError
+from twilio_component.testing import RecordingLogger
+
+KEYS = {
+    "branch",
+    "change-data-format",
+    "collection-tools",
+    "cross-flow",
+    "http",
+    "log",
+    "loop",
+    "management-triggers",
+    "math",
+    "persist-data",
+    "schedule-triggers",
+    "sleep",
+    "stop-execution",
+    "text-manipulation",
+    "webhook-triggers",
+}
+
+
+def act(operation: str, *, context: Context | None = None, host: dict[str, Any] | None = None, **inputs: Any) -> Any:
+    """The data that an action returns."""
+
+    async def invoke() -> Any:
+        component, action = operation.split(".")
+        async with Host.discover(**(host or {})) as opened:
+            return (await opened.invoke_action(component, action, inputs, context=context))["data"]
+
+    return asyncio.run(invoke())
+
+
+def test_they_are_found_by_their_entry_point_like_any_other_component() -> None:
+    assert "builtins" in {entry.name for entry in entry_points(group="integration_components")}
+    host = Host.discover()
+    assert host.failures == []
+    assert host.components.keys() >= KEYS
+    assert {path.stem for path in MANIFESTS.glob("*.yaml")} == KEYS
+
+
+@pytest.mark.parametrize("path", sorted(MANIFESTS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_their_manifests_have_no_mistakes(path: Any) -> None:
+    assert check_manifest(path) == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "inputs", "result"),
+    [
+        ("collection-tools.create", {}, []),
+        ("collection-tools.create", {"items": [1, [2, 3], {"a": 1}, [[4]]]}, [1, 2, 3, {"a": 1}, [4]]),
+        ("collection-tools.createObject", {}, {}),
+        (
+            "collection-tools.createObject",
+            {"keyValueInput": [{"key": "a", "value": [1]}, {"key": "b"}]},
+            {"a": [1], "b": None},
+        ),
+        ("collection-tools.createObject", {"keyValueInput": {"a": 1}}, {"a": 1}),
+        ("collection-tools.addKey", {"object": {"a": 1}, "key": "b", "value": 2}, {"a": 1, "b": 2}),
+        (
+            "collection-tools.addKey",
+            {"object": {"a": {"b": 1}}, "key": "c", "objectPath": "a.x"},
+            {"a": {"b": 1, "x": {"c": None}}},
+        ),
+        (
+            "collection-tools.addMultipleKeys",
+            {"object": {"a": 1}, "keyValueListInput": [{"key": "b", "value": 2}], "dynamicFields": '{"c": 3}'},
+            {"a": 1, "b": 2, "c": 3},
+        ),
+        ("collection-tools.chunks", {"listInput": [1, 2, 3], "numberInput": "2"}, [[1, 2], [3]]),
+        ("collection-tools.flatten", {"listInput": [[1], 2, [[3]]]}, [1, 2, [3]]),
+        ("collection-tools.flatten", {}, []),
+        (
+            "collection-tools.validateJsonSchema",
+            {"jsonInput": '{"a": 1}', "jsonSchema": '{"required": ["a"]}'},
+            {"valid": True},
+        ),
+        (
+            "collection-tools.validateJsonSchema",
+            {
+                "jsonInput": {"a": 1},
+                "jsonSchema": {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object"},
+            },
+            {"valid": True},
+        ),
+        ("change-data-format.deserializeFromJson", {"data": '{"a": [1]}'}, {"a": [1]}),
+        ("change-data-format.deserializeFromJson", {"data": {"data": "[1]", "contentType": "x"}}, [1]),
+        ("change-data-format.deserializeFromJson", {"data": b"[1]"}, [1]),
+        ("change-data-format.serializeToJson", {"data": {"a": "ä"}}, '{"a": "ä"}'),
+        ("change-data-format.deserializeFormData", {"data": "a=1&b=&a=%C3%A4&a=3"}, {"a": ["1", "ä", "3"], "b": ""}),
+        ("change-data-format.deserializeFormData", {"data": {"data": {"a": "1"}, "contentType": "x"}}, {"a": "1"}),
+        ("change-data-format.binaryToJson", {"data": b'{"a": 1}'}, {"a": 1}),
+        ("change-data-format.binaryToJson", {"data": {"a": 1}}, {"a": 1}),
+        ("change-data-format.convertToString", {"value": 5.0}, "5"),
+        ("change-data-format.convertToString", {"value": [1, "ä"]}, '[1,"ä"]'),
+        ("change-data-format.convertToString", {"value": b"hello"}, "hello"),
+        ("change-data-format.convertToString", {}, ""),
+        ("text-manipulation.split", {"text": "a/b/", "separator": "/"}, ["a", "b", ""]),
+        ("text-manipulation.join", {"strings": ["gh", 42, True], "separator": "-"}, "gh-42-true"),
+        ("text-manipulation.join", {}, ""),
+        ("text-manipulation.joinLines", {"strings": ["a", "b"], "numberOfNewlines": 2}, "a\n\nb"),
+        ("text-manipulation.joinLines", {"strings": ["a", "b"], "newlineType": "\r\n"}, "a\r\nb"),
+        ("text-manipulation.replace", {"text": "a.b.c", "find": ".", "replace": "-"}, "a-b-c"),
+        ("text-manipulation.replace", {"text": "gh-42", "find": "gh-", "replace": ""}, "42"),
+        ("text-manipulation.upperCase", {"text": "ä"}, "Ä"),
+        ("text-manipulation.lowerCase", {"text": "Ä"}, "ä"),
+        ("text-manipulation.trim", {"text": " a \n"}, "a"),
+        ("math.add", {"left": "1.5", "right": 2.5}, 4),
+        ("math.subtract", {"left": 1, "right": 2}, -1),
+        ("math.multiply", {"left": 3, "right": 0.5}, 1.5),
+        ("math.divide", {"left": 1, "right": 4}, 0.25),
+    ],
+)
+def test_an_action_returns_what_its_name_says(operation: str, inputs: dict[str, Any], result: Any) -> None:
+    assert act(operation, **inputs) == result
+
+
+@pytest.mark.parametrize(
+    ("operation", "inputs", "message"),
+    [
+        ("change-data-format.deserializeFromJson", {"data": "secret{"}, "not JSON: Expecting value, line 1 column 1"),
+        ("change-data-format.deserializeFromJson", {"data": "[" * 100_000}, "nested more than 200 levels deep"),
+        ("change-data-format.deserializeFromJson", {"data": "[" * 201 + "]" * 201}, "nested more than 200 levels deep"),
+        ("change-data-format.deserializeFromJson", {"data": "9" * 5000}, "more digits than can be read"),
+        ("change-data-format.deserializeFromJson", {"data": b"\xff"}, "not text in UTF-8"),
+        ("change-data-format.deserializeFromJson", {"data": [1]}, "must be text, a Buffer or a body"),
+        ("change-data-format.deserializeFormData", {"data": "a=1&" * 10_001}, "more than 10,000 fields"),
+        (
+            "collection-tools.addKey",
+            {"object": {"a": 1}, "key": "b", "objectPath": "a"},
+            "leads through 'a', which is no object",
+        ),
+        (
+            "collection-tools.validateJsonSchema",
+            {"jsonInput": "{}", "jsonSchema": {"required": ["a"]}},
+            "$.a is required",
+        ),
+        (
+            "collection-tools.validateJsonSchema",
+            {"jsonInput": {}, "jsonSchema": {"required": [f"k{n}" for n in range(12)]}},
+            "and 2 more",
+        ),
+        ("collection-tools.validateJsonSchema", {"jsonInput": "{}", "jsonSchema": {"type": "x"}}, "is no JSON Schema"),
+        (
+            "collection-tools.validateJsonSchema",
+            {"jsonInput": "{}", "jsonSchema": {"allOf": [{"properties": {"a": {"pattern": "(a+)+$"}}}]}},
+            "cannot use pattern",
+        ),
+        ("math.divide", {"left": 1, "right": 0}, "there is no result: division by zero"),
+        ("loop.breakLoop", {}, "works as a step of a flow definition"),
+    ],
+)
+def test_what_cannot_be_done_is_said_without_what_was_given(
+    operation: str, inputs: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(PerformError) as caught:
+        act(operation, **inputs)
+    assert message in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("level", "number"),
+    [("debug", 10), ("info", 20), ("metric", 20), ("warn", 30), ("error", 40), (None, 20)],
+)
+def test_write_log_logs_at_its_level(level: str | None, number: int) -> None:
+    logger = RecordingLogger()
+    act("log.writeLog", context=Context(logger=logger), level=level, message={"a": 1})
+    assert [(record.levelno, record.getMessage()) for record in logger.records] == [(number, '{"a":1}')]
+
+
+def test_values_are_kept_for_the_execution_the_flow_and_all_flows() -> None:
+    steps = "".join(
+        f"""
+        - {{name: Save {scope}, action: persist-data.save{scope}Value, inputs: {{keyInput: a, valueInput: [1]}}}}
+        - name: Append {scope}
+          action: persist-data.append{scope}ValueToList
+          inputs: {{keyInput: a, valueInput: 2}}
+        - {{name: First {scope}, action: persist-data.append{scope}ValueToList, inputs: {{keyInput: b, valueInput: 3}}}}
+        - {{name: Count {scope}, action: persist-data.increment{scope}Value, inputs: {{keyInput: n}}}}
+        - name: Count more {scope}
+          action: persist-data.increment{scope}Value
+          inputs: {{keyInput: n, valueInput: 1.5}}
+        - {{name: Get {scope}, action: persist-data.get{scope}Value, inputs: {{keyInput: a}}}}
+        - {{name: Default {scope}, action: persist-data.get{scope}Value, inputs: {{keyInput: x, defaultValueInput: d}}}}
+        - {{name: Remove {scope}, action: persist-data.remove{scope}Value, inputs: {{keyInput: b}}}}
+        - {{name: Keys {scope}, action: persist-data.list{scope}Keys}}
+        """
+        for scope in ("Execution", "Instance", "CrossFlow")
+    )
+    results = run(steps).results
+    for scope in ("Execution", "Instance", "Crossflow"):
+        assert results[f"save{scope}"] == {"key": "a", "value": [1]}
+        assert results[f"append{scope}"] == {"key": "a", "value": [1, 2]}
+        assert results[f"first{scope}"] == {"key": "b", "value": [3]}
+        assert results[f"count{scope}"] == {"key": "n", "value": 1}
+        assert results[f"countMore{scope}"] == {"key": "n", "value": 2.5}
+        assert results[f"get{scope}"] == [1, 2]
+        assert results[f"default{scope}"] == "d"
+        assert results[f"remove{scope}"] == {"key": "b", "value": None}
+        assert results[f"keys{scope}"] == ["a", "n"]
+
+
+@pytest.mark.parametrize(
+    ("action", "message"), [("appendInstanceValueToList", "no list"), ("incrementInstanceValue", "no number")]
+)
+def test_a_value_of_another_kind_is_not_overwritten(action: str, message: str) -> None:
+    with pytest.raises(PerformError, match=message):
+        act(f"persist-data.{action}", context=Context(instance_state={"a": "text"}), keyInput="a", valueInput=1)
+
+
+def answering(*responses: httpx.Response | Exception) -> tuple[list[httpx.Request], dict[str, Any]]:
+    requests: list[httpx.Request] = []
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        response = responses[min(len(requests), len(responses)) - 1]
+        if isinstance(response, Exception):
+            raise response
+        return response
+
+    return requests, {"transport": httpx.MockTransport(answer), "sleep": sleep}
+
+
+ALLOWED = Context(instance={"httpHosts": ["API.example.com"]})
+URL = "https://api.example.com/orders"
+
+
+@pytest.mark.parametrize("method", ["Get", "Post", "Put", "Patch", "Delete"])
+def test_http_sends_a_request_to_a_host_that_is_allowed(method: str) -> None:
+    requests, host = answering(httpx.Response(200, json={"id": 1}))
+    inputs: dict[str, Any] = {"headers": [{"key": "X-A", "value": "b"}], "queryParams": {"q": "ä b"}}
+    if method in ("Post", "Put", "Patch"):
+        inputs["data"] = {"a": "ä"}
+    assert act(f"http.http{method}", context=ALLOWED, host=host, url=f"{URL}/größe?x=1", **inputs) == {"id": 1}
+    (request,) = requests
+    assert request.method == method.upper()
+    assert str(request.url) == f"{URL}/gr%C3%B6%C3%9Fe?x=1&q=%C3%A4+b"
+    assert request.headers["X-A"] == "b"
+    if "data" in inputs:
+        assert request.content == '{"a":"ä"}'.encode()
+        assert request.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize(("data", "content"), [("a=1", b"a=1"), (b"\x00\x01", b"\x00\x01"), (5, b"5"), (None, b"")])
+def test_http_sends_text_and_bytes_as_they_are(data: Any, content: bytes) -> None:
+    requests, host = answering(httpx.Response(204))
+    headers = {"content-type": "text/x"}
+    assert act("http.httpPost", context=ALLOWED, host=host, url=URL, data=data, headers=headers) == ""
+    assert requests[0].content == content
+    assert requests[0].headers["content-type"] == "text/x"
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("https://other.example.com/", "do not allow requests to 'other.example.com' (it allows API.example.com)"),
+        ("https://api.example.com.evil.example/", "do not allow"),
+        ("https://api.example.com@evil.example/", "no user name"),
+        ("https://evil.example\\@api.example.com/", "no user name or backslash"),
+        ("ftp://api.example.com/", "must start with https://"),
+        ("file:///etc/passwd", "must start with https://"),
+        ("https://[::1/", "the URL cannot be read"),
+        ("orders", "must start with https://"),
+    ],
+)
+def test_http_goes_nowhere_else(url: str, message: str) -> None:
+    requests, host = answering(httpx.Response(200))
+    with pytest.raises(PerformError) as caught:
+        act("http.httpGet", context=ALLOWED, host=host, url=url)
+    assert message in str(caught.value)
+    assert requests == []
+
+
+def test_http_is_off_unless_hosts_are_allowed_and_the_payload_cannot_allow_them() -> None:
+    requests, host = answering(httpx.Response(200))
+    with pytest.raises(PerformError, match="it allows none"):
+        act("http.httpGet", host=host, url=URL)
+    outcome = run(
+        "- {name: Get, action: http.httpGet, inputs: {url: 'https://api.example.com/'}}",
+        data={"httpHosts": ["api.example.com"]},
+        transport=host["transport"],
+    )
+    assert outcome.error is not None
+    assert requests == []
+
+
+def test_http_does_not_follow_redirects() -> None:
+    requests, host = answering(httpx.Response(302, headers={"Location": "https://evil.example/"}))
+    with pytest.raises(PerformError, match="answered 302"):
+        act("http.httpGet", context=ALLOWED, host=host, url=URL)
+    assert len(requests) == 1
+
+
+def test_http_refuses_what_would_be_unsafe() -> None:
+    for inputs, message in (
+        ({"ignoreSslErrors": "true"}, "must be false"),
+        ({"connection": {"key": "x", "fields": {}}}, "send credentials as headers|must be null"),
+    ):
+        with pytest.raises(InputError, match=message):
+            act("http.httpGet", context=ALLOWED, url=URL, **inputs)
+    with pytest.raises(PerformError, match="must be on one line"):
+        act("http.httpGet", context=ALLOWED, url=URL, headers={"X": "a\r\nHost: evil.example"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("json", {"a": 1}), ("text", '{"a": 1}'), ("binary", {"type": "Buffer", "data": list(b'{"a": 1}')})],
+)
+def test_http_returns_the_body_in_the_form_that_is_asked_for(kind: str, expected: Any) -> None:
+    _, host = answering(httpx.Response(200, content=b'{"a": 1}'))
+    assert act("http.httpGet", context=ALLOWED, host=host, url=URL, responseType=kind) == expected
+    full = act("http.httpGet", context=ALLOWED, host=host, url=URL, responseType=kind, includeFullResponse="true")
+    assert (full["status"], full["data"]) == (200, expected)
+
+
+def test_http_returns_what_is_no_json_as_text() -> None:
+    _, host = answering(httpx.Response(200, text="hello"))
+    assert act("http.httpGet", context=ALLOWED, host=host, url=URL) == "hello"
+
+
+@pytest.mark.parametrize(
+    ("action", "inputs", "calls"),
+    [
+        ("httpGet", {"maxRetries": 2}, 3),
+        ("httpPut", {"maxRetries": 1}, 2),
+        ("httpPost", {"maxRetries": 2}, 1),
+        ("httpPost", {"maxRetries": 2, "retryOnAllErrors": True}, 3),
+        ("httpGet", {}, 1),
+    ],
+)
+def test_http_repeats_what_may_be_repeated(action: str, inputs: dict[str, Any], calls: int) -> None:
+    requests, host = answering(httpx.Response(503))
+    with pytest.raises(PerformError, match=r"api\.example\.com answered 503") as caught:
+        act(f"http.{action}", context=ALLOWED, host=host, url=URL, retryDelayMS=10, **inputs)
+    assert len(requests) == calls
+    assert caught.value.may_have_happened
+
+
+def test_http_tells_whether_a_request_may_have_arrived() -> None:
+    for error, may in ((httpx.ConnectError("no"), False), (httpx.ReadError("lost"), True)):
+        _, host = answering(error)
+        with pytest.raises(PerformError) as caught:
+            act("http.httpPost", context=ALLOWED, host=host, url=URL)
+        assert caught.value.may_have_happened is may
+
+
+def test_http_is_answered_in_the_end_and_logs_only_when_asked() -> None:
+    requests, host = answering(httpx.Response(500), httpx.Response(200, json=1))
+    logger = RecordingLogger()
+    context = Context(instance=ALLOWED.instance, logger=logger)
+    inputs = {"maxRetries": 1, "useExponentialBackoff": True, "debugRequest": True, "timeout": 0}
+    assert act("http.httpGet", context=context, host=host, url=f"{URL}?secret=1", **inputs) == 1
+    assert len(requests) == 2
+    assert logger.messages == ["GET api.example.com: 500", "GET api.example.com: 200"]
+    assert logger.records[0].levelno == logging.INFO

@@ -1,0 +1,354 @@
+"""``twilio-component flow check | run | new``, as a person and as a script use them."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flow_runs import FIXTURES, integration
+
+from twilio_component.cli import main
+from twilio_component.flow_view import TerminalView
+from twilio_component.flows import Outcome
+
+REMINDERS = str(FIXTURES / "integrations" / "appointment-reminders.yaml")
+PROGRAM = str(Path(sys.executable).with_name("twilio-component"))
+PAYLOAD = json.dumps({"body": {"data": [{"name": "Ada", "phone": "+15558675310", "time": "9:00"}]}})
+
+
+@pytest.fixture(autouse=True)
+def _no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TWILIO_ACCOUNT_SID", "TWILIO_API_KEY", "TWILIO_API_SECRET", "TWILIO_AUTH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("PRISMATIC_CONNECTION_VALUE", raising=False)
+
+
+@pytest.fixture
+def flow_file(tmp_path: Path) -> Any:
+    def write(steps: str, **options: Any) -> str:
+        path = tmp_path / "flow.yaml"
+        path.write_text(integration(steps, **options), encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_check_says_nothing_of_good_files_and_counts_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["flow", "check", REMINDERS, str(FIXTURES / "positive" / "anchors.yaml")]) == 0
+    assert capsys.readouterr() == ("", "2 files: 0 errors, 0 warnings\n")
+
+
+def test_check_prints_a_line_and_a_hint_for_each_finding_and_fails_for_errors(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = str(FIXTURES / "negative" / "twice-the-same-key.yaml")
+    assert main(["flow", "check", path]) == 2
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{path}:2:1: error: ")
+    assert "\n    The file must be YAML" in out
+    assert err == "1 file: 1 error, 0 warnings\n"
+
+
+def test_check_passes_a_file_with_warnings_only(flow_file: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["flow", "check", flow_file("", variables=["Never used"])]) == 0
+    assert "warning: nothing uses 'Never used'" in capsys.readouterr().out
+
+
+def test_check_prints_one_document_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    files = [str(FIXTURES / "negative" / name) for name in ("references.yaml", "no-object.yaml")]
+    assert main(["flow", "check", "--json", *files]) == 2
+    out, err = capsys.readouterr()
+    findings = json.loads(out)["findings"]
+    assert err == ""
+    assert {finding["file"] for finding in findings} == set(files)
+    assert findings[-1] == {
+        "code": "wrong-type",
+        "severity": "error",
+        "file": files[1],
+        "line": 1,
+        "column": 1,
+        "path": "$",
+        "message": "an integration must be an object, not a list",
+        "hint": "A value of the wrong kind, such as text where a list belongs.",
+    }
+
+
+def test_run_prints_each_step_as_a_line_of_json_and_then_the_outcome(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["flow", "run", REMINDERS, "--emulator", "--payload", PAYLOAD]) == 0
+    printed = lines(capsys)
+    assert [(line["event"], line.get("id")) for line in printed] == [
+        ("step", "appointments"),
+        ("step", "eachAppointment[0].sendReminder"),
+        ("step", "eachAppointment[0].count"),
+        ("step", "reminded"),
+        ("step", "answer"),
+        ("outcome", None),
+    ]
+    assert printed[1]["result"]["to"] == "+15558675310"
+    assert "inputs" not in printed[1]
+    assert printed[-1]["status"] == "succeeded"
+    assert printed[-1]["result"] == {"reminded": 1}
+
+
+def test_run_shows_inputs_when_asked_and_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["flow", "run", REMINDERS, "--emulator", "--payload", PAYLOAD, "--trace"]) == 0
+    printed = lines(capsys)
+    assert printed[1]["inputs"]["twilioConnection"]["fields"]["password"] == "[hidden]"
+    assert "emulated-auth-token" not in json.dumps(printed)
+
+
+def test_run_signs_the_payload_of_a_twilio_webhook_for_the_emulator(capsys: pytest.CaptureFixture[str]) -> None:
+    payload = {"body": {"data": {"Body": "hours", "From": "+15558675310"}}}
+    file = str(FIXTURES / "integrations" / "two-way-reply.yaml")
+    assert main(["flow", "run", file, "--emulator", "--payload", json.dumps(payload)]) == 0
+    assert "open from 8 to 18" in lines(capsys)[-1]["response"]["body"]
+
+
+def test_run_takes_payload_and_configuration_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    payload, config = tmp_path / "payload.yaml", tmp_path / "config.yaml"
+    payload.write_text(PAYLOAD, encoding="utf-8")
+    config.write_text('configVars: {Practice: North, Sender: "+15017122662"}', encoding="utf-8")
+    arguments = ["flow", "run", REMINDERS, "--emulator", "--payload", str(payload), "--config", str(config)]
+    assert main(arguments) == 0
+    sent = lines(capsys)[1]["result"]
+    assert (sent["from"], sent["body"]) == ("+15017122662", "Hi Ada, see you tomorrow at 9:00. North")
+
+
+def test_run_reads_the_payload_from_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(PAYLOAD))
+    assert main(["flow", "run", REMINDERS, "--emulator", "--payload", "-"]) == 0
+    assert lines(capsys)[-1]["result"] == {"reminded": 1}
+
+
+def test_run_sends_nothing_real_unless_it_is_told_to(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["flow", "run", REMINDERS, "--payload", PAYLOAD]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("This flow really does twilio.sendSMS; give --live to do so")
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 1), ("n\n", 2), ("", 2)])
+def test_run_asks_a_person_at_a_terminal(
+    answer: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    asked = Terminal()
+    monkeypatch.setattr("sys.stderr", asked)
+    # Without a connection the send fails before anything leaves this machine.
+    assert main(["flow", "run", REMINDERS, "--payload", PAYLOAD]) == code
+    assert "Run it? [y/N] " in asked.getvalue()
+    capsys.readouterr()
+
+
+def test_run_needs_no_permission_for_what_does_no_harm(flow_file: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    file = flow_file("- {name: Log, action: log.writeLog, inputs: {message: hello}}")
+    assert main(["flow", "run", file]) == 0
+    assert lines(capsys)[-1]["status"] == "succeeded"
+
+
+def test_live_sends_really_and_a_missing_connection_is_an_error_of_the_step(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["flow", "run", REMINDERS, "--payload", PAYLOAD, "--live"]) == 1
+    outcome = lines(capsys)[-1]
+    assert outcome["error"]["code"] == "input-invalid"
+    assert "accountSid" in outcome["error"]["message"]
+
+
+def test_mocks_stand_in_for_what_is_not_installed(flow_file: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    steps = """
+        - {name: Post, action: slack.postMessage}
+        - {name: Other, action: slack.other}
+        - {name: Send, action: twilio.sendSMS}
+        - {name: Code, action: code.runCode, inputs: {code: "return 1"}}
+        """
+    mocks = ["--mock", 'slack.postMessage={"ok": true}', "--mock", "slack.other", "--mock", "twilio.sendSMS"]
+    assert main(["flow", "run", flow_file(steps), *mocks, "--mock", "code.runCode=1"]) == 0
+    results = {line["step"]: line["result"] for line in lines(capsys) if line["event"] == "step"}
+    assert results["Post"] == {"ok": True}
+    assert results["Other"] is None
+    assert results["Send"]["sid"].startswith("SM")
+    assert results["Code"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--mock", "slack.post={"], "its value is not JSON"),
+        (["--mock", "slack.postMesage=1"], "the mock 'slack.postMesage' stands for no step"),
+        (["--payload", "[]"], "cannot be read"),
+        (["--payload", "{"], "not valid YAML"),
+        (["--flow", "Mian"], "has no flow 'Mian'; did you mean 'Main'?"),
+        (["--config", "nowhere.yaml"], "nowhere.yaml cannot be read"),
+    ],
+)
+def test_bad_arguments_are_explained_and_nothing_is_run(
+    arguments: list[str], message: str, flow_file: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = flow_file("- {name: Post, action: slack.postMessage}")
+    assert main(["flow", "run", file, "--mock", "slack.postMessage", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_flows_that_a_flow_starts_are_looked_at_too(capsys: pytest.CaptureFixture[str]) -> None:
+    batches = str(FIXTURES / "integrations" / "batches.yaml")
+    payload = json.dumps({"body": {"data": {"numbers": ["+15558675310"] * 3, "text": "Hello"}}})
+    assert main(["flow", "run", batches, "--flow", "Split", "--payload", payload]) == 2
+    assert "really does twilio.sendSMS" in capsys.readouterr().err
+    assert main(["flow", "run", batches, "--flow", "Split", "--payload", payload, "--emulator"]) == 0
+    printed = lines(capsys)
+    assert [line["flow"] for line in printed if line["event"] == "start"] == ["Send batch"] * 2
+    assert [started["status"] for started in printed[-1]["started"]] == ["succeeded"] * 2
+    assert main(["flow", "run", batches]) == 2
+    assert "has 2 flows; say which one to run: Split and Send batch" in capsys.readouterr().err
+
+
+def test_what_a_flow_logs_goes_to_standard_error(flow_file: Any) -> None:
+    file = flow_file("- {name: Log, action: log.writeLog, inputs: {message: Hello from the flow}}")
+    command = [PROGRAM, "flow", "run", file]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert "Hello from the flow" in done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["status"] == "succeeded"
+
+
+def test_a_payload_must_be_an_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "payload.json"
+    file.write_text("[1]", encoding="utf-8")
+    assert main(["flow", "run", REMINDERS, "--emulator", "--payload", str(file)]) == 2
+    assert "must be an object" in capsys.readouterr().err
+
+
+def test_a_wrong_file_is_not_run(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, code in (("not-yaml.yaml", "document-unreadable"), ("inputs.yaml", "missing-input")):
+        assert main(["flow", "run", str(FIXTURES / "negative" / name), "--flow", "Main", "--emulator"]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert code in err
+
+
+def test_what_is_wrong_with_other_flows_of_the_file_does_not_matter(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "two.yaml"
+    file.write_text(
+        """
+name: Two
+flows:
+  - name: Broken
+    steps:
+      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
+      - {name: Post, action: slack.postMessage}
+  - name: Good
+    steps:
+      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
+      - {name: Post, action: slack.postMessage, inputs: {a: 1}}
+"""
+    )
+    assert main(["flow", "run", str(file), "--flow", "Good", "--mock", "slack.postMessage"]) == 0
+    capsys.readouterr()
+    # But a component that the flow itself lacks is missed, whichever flow named it first.
+    assert main(["flow", "run", str(file), "--flow", "Good"]) == 2
+    assert "'slack' is not installed" in capsys.readouterr().err
+
+
+def test_an_unknown_outcome_has_an_exit_code_of_its_own(
+    flow_file: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from twilio_component.emulator import Emulator
+
+    emulator = Emulator()
+    emulator.faults.drop(accepted=True)
+    monkeypatch.setattr("twilio_component.emulator.Emulator", lambda: emulator)
+    steps = """
+        - name: Send
+          action: twilio.sendSMS
+          inputs: {twilioConnection: Twilio, to: "+15558675310", from: "+15017122661", message: Hello}
+          errorConfig: {errorHandlerType: retry, maxAttempts: 3}
+        """
+    file = Path(flow_file(steps))
+    declared = "requiredConfigVars: [{key: Twilio, connection: twilio.basic}]"
+    file.write_text(file.read_text().replace("requiredConfigVars:\n  []", declared))
+    assert main(["flow", "run", str(file), "--emulator"]) == 3
+    assert lines(capsys)[-1]["error"]["outcomeUnknown"] is True
+    emulator.assert_sent(times=1)
+
+
+def test_new_writes_a_flow_that_checks_and_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["flow", "new", "reminders.yaml"]) == 0
+    assert main(["flow", "check", "reminders.yaml"]) == 0
+    payload = '{"body": {"data": {"name": "Ada", "phone": "+15558675310"}}}'
+    command = f"flow run reminders.yaml --emulator --payload '{payload}'"
+    assert f"twilio-component {command}" in Path("reminders.yaml").read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert main(["flow", "run", "reminders.yaml", "--emulator", "--payload", payload]) == 0
+    assert lines(capsys)[-1]["result"]["status"] == "queued"
+    assert main(["flow", "run", "reminders.yaml", "--emulator"]) == 0
+    assert lines(capsys)[-1]["response"]["statusCode"] == 400
+
+
+def test_new_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "flow.yaml"
+    file.write_text("mine")
+    assert main(["flow", "new", str(file)]) == 2
+    assert main(["flow", "new", str(tmp_path / "no" / "folder.yaml")]) == 2
+    assert file.read_text() == "mine"
+    assert "there is such a file already" in capsys.readouterr().err
+
+
+def test_a_terminal_shows_a_line_for_each_event_and_the_result_at_the_end() -> None:
+    stream = io.StringIO()
+    view = TerminalView(stream)
+    step = {"event": "step", "id": "loop[0].send", "action": "twilio.sendSMS", "milliseconds": 42.0}
+    view.event({**step, "result": {"sid": "SM1"}, "inputs": {"to": "x\n\x1b[31m"}})
+    view.event({**step, "error": {"message": "refused"}})
+    view.event({"event": "wait", "id": "nap", "seconds": 1.5, "reason": "sleep"})
+    view.event({"event": "start", "step": "Hand over", "flow": "Send batch"})
+    error = {"id": "a", "message": "no", "became": "ignored", "outcomeUnknown": True}
+    common: dict[str, Any] = {"execution_id": "1", "results": {}}
+    started = Outcome(flow="B", result=None, response=None, error=error, handled=(), **common)
+    response = {"statusCode": 200, "body": "ok"}
+    view.outcome(
+        Outcome(flow="A", result=[1], response=response, error=None, handled=(error,), started=(started,), **common)
+    )
+    assert stream.getvalue().splitlines() == [
+        '✓  loop[0].send  twilio.sendSMS  42 ms  {"sid": "SM1"}',
+        '     {"to": "x\\n\\u001b[31m"}',
+        "✗  loop[0].send  twilio.sendSMS  42 ms  refused",
+        "…  nap: waits 1.5 s (sleep)",
+        "→  Hand over: starts Send batch",
+        "!  a: no (ignored)",
+        "",
+        "A succeeded:",
+        "[",
+        "  1",
+        "]",
+        "It answers with 200: ok",
+        "Something may or may not have happened: look before you run it again.",
+        "",
+        "B failed at a: no",
+        "Something may or may not have happened: look before you run it again.",
+    ]
+
+
+def test_the_program_itself_runs_a_flow() -> None:
+    command = [PROGRAM, "flow", "check", REMINDERS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.returncode) == ("", 0)
