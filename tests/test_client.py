@@ -154,13 +154,26 @@ class TestErrors:
         assert f"https://www.twilio.com/docs/errors/{20_000 + status}" in text
         assert caught.value.data["code"] == 20_000 + status
 
-    def test_numbers_in_twilios_words_are_masked_in_the_text_and_kept_in_the_data(self) -> None:
+    def test_what_twilios_words_repeat_is_masked_in_the_text_and_kept_in_the_data(self) -> None:
+        words = "The 'To' number +15557654321 is not valid. Body: \"See you at nine, Ada\" 'MessagingServiceSid'"
         with pytest.raises(TwilioAPIError) as caught:
-            post(mocked(refused(400, 21211, "The 'To' number +15558675310 is not a valid phone number."))[0])
+            post(mocked(refused(400, 21211, words))[0])
 
-        assert "+15558675310" not in str(caught.value)
-        assert "…10" in str(caught.value)
-        assert "+15558675310" in caught.value.twilio_message
+        text = str(caught.value)
+        assert "The 'To' number …21 is not valid." in text
+        assert "5557654321" not in text
+        assert "Ada" not in text
+        assert caught.value.twilio_message == words
+
+    def test_a_full_queue_slows_the_sender_and_too_many_requests_the_connection(self) -> None:
+        transport, seen = mocked(refused(400, 21611))
+        with pytest.raises(TwilioAPIError) as full:
+            post(transport)
+        with pytest.raises(RateLimitedError) as many:
+            post(mocked(refused(429, 20429))[0])
+
+        assert (full.value.slow_down, full.value.retryable, len(seen)) == ("sender", True, 1)
+        assert (many.value.slow_down, many.value.retryable) == ("connection", True)
 
     @pytest.mark.parametrize("method", [post, get])
     def test_a_redirect_is_not_followed(self, method: Callable[..., Any]) -> None:

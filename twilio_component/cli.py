@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     _describe_parser(commands)
     _invoke_parser(commands)
     _emulator_parser(commands)
+    _errors_parser(commands)
     signature_command.add_parser(commands, argparse.RawDescriptionHelpFormatter)
     flow_command.add_parser(commands)
     demo = commands.add_parser("demo", help="send, fetch, list and ask raw, against the embedded emulator")
@@ -121,6 +122,14 @@ def _emulator_parser(commands: Any) -> None:
     parser.add_argument("--port", type=int, default=8010, help="default: %(default)s; 0 takes a free one")
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s, this machine only")
     parser.set_defaults(run=_emulator)
+
+
+def _errors_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "errors", help="explain a Twilio error code", description="Explain Twilio's error codes."
+    )
+    parser.add_argument("code", nargs="?", metavar="CODE", help="e.g. 21610; without one, all of them on a line each")
+    parser.set_defaults(run=_errors)
 
 
 def _component() -> Component:
@@ -197,6 +206,22 @@ def _inputs(options: argparse.Namespace) -> dict[str, Any]:
             raise InputError("The inputs are not valid", [Problem("--input", "must be of the form key=value")])
         inputs[key] = value
     return inputs
+
+
+def _errors(options: argparse.Namespace) -> int:
+    from twilio_component.catalogue import DOCS, explain, explanations
+
+    if options.code is None:
+        for entry in explanations():
+            print(f"{entry.code}  {entry.kind:<9}  {entry.meaning}")
+        return exit_codes.DONE
+    found = explain(options.code)
+    if found is None:
+        link = DOCS.format(code=options.code)
+        known = f"the catalogue has no '{options.code}'; if it is a code of Twilio's, see {link}"
+        raise InputError("There is no explanation", [Problem("", known)])
+    print(found)
+    return exit_codes.DONE
 
 
 def _emulator(options: argparse.Namespace) -> int:

@@ -103,7 +103,7 @@ class TwilioClient:
             try:
                 return checked(await self.attempt(request, repeatable=repeatable), request, repeatable=repeatable)
             except TwilioError as error:
-                wait = self.retry.wait(attempt, getattr(error, "retry_after", None)) if error.retryable else None
+                wait = self.retry.wait(attempt, getattr(error, "retry_after", None)) if _soon(error) else None
                 if wait is None:
                     raise
                 _LOGGER.info("%s, attempt %d; trying again in %.1f s", error.code, attempt, wait)
@@ -161,6 +161,11 @@ def checked(answer: Answer, request: Request, *, repeatable: bool) -> Answer:
     error.data = answer.json() or answer.text
     error.headers = {name.lower(): value for name, value in answer.headers.items()}
     raise error
+
+
+def _soon(error: TwilioError) -> bool:
+    """Whether seconds may make the difference; a temporary refusal (a full queue, a daily limit) takes longer."""
+    return error.retryable and (error.status is None or error.status == 429 or error.status >= 500)  # noqa: PLR2004 - HTTP
 
 
 def _error_of(answer: Answer, request: Request, *, repeatable: bool) -> TwilioError:

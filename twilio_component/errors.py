@@ -25,10 +25,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from twilio_component.catalogue import DOCS, Explanation, explain
 from twilio_component.host.errors import PerformError
-from twilio_component.redact import mask_numbers
+from twilio_component.redact import mask_quoted
 
-DOCS = "https://www.twilio.com/docs/errors/{code}"
+# The one refusal that a slower sender overcomes: its queue with Twilio is full.
+SENDER_QUEUE_FULL = 21611
 
 
 class TwilioError(PerformError):
@@ -48,8 +50,9 @@ class TwilioAPIError(TwilioError):
     """Twilio answered with an error.
 
     ``twilio_code`` is Twilio's number (None when the answer had none), ``status`` the HTTP status, ``more_info`` the
-    documentation link, ``twilio_message`` Twilio's own words: they may repeat the number or the text that was sent,
-    so the error's text has them with numbers masked.
+    documentation link, ``explanation`` what the catalogue says about the code. ``twilio_message`` are Twilio's own
+    words: they may repeat the number or the text that was sent, so the error's text has them with numbers and quoted
+    texts masked.
     """
 
     code = "twilio-api-error"
@@ -68,14 +71,21 @@ class TwilioAPIError(TwilioError):
         self.twilio_message = message
         self.more_info = more_info or (DOCS.format(code=twilio_code) if twilio_code else None)
         self.retry_after = retry_after
-        self.retryable = status == 429 or status >= 500  # noqa: PLR2004 - HTTP
+        self.explanation: Explanation | None = explain(twilio_code)
+        passing = self.explanation is not None and self.explanation.retryable
+        self.retryable = status == 429 or status >= 500 or passing  # noqa: PLR2004 - HTTP
+        if status == 429:  # noqa: PLR2004 - HTTP
+            self.slow_down = "connection"
+        elif twilio_code == SENDER_QUEUE_FULL:
+            self.slow_down = "sender"
         super().__init__(self.text())
 
     def text(self) -> str:
-        """The error in one sentence."""
+        """Code, words, status and link in one line; below it what the catalogue knows."""
         named = f"Twilio error {self.twilio_code}" if self.twilio_code else "Twilio answered with an error"
         where = f" ({self.more_info})" if self.more_info else ""
-        return f"{named}: {mask_numbers(self.twilio_message)} [HTTP {self.status}]{where}"
+        line = f"{named}: {mask_quoted(self.twilio_message)} [HTTP {self.status}]{where}"
+        return f"{line}\n{self.explanation.advice}" if self.explanation else line
 
 
 class AuthenticationError(TwilioAPIError):

@@ -7,6 +7,13 @@ import re
 # Seven digits or more, with the separators of a phone number, that are not part of a SID or a longer word.
 _NUMBER = re.compile(r"(?<![0-9A-Za-z_/.-])\+?\(?\d(?:[\s().-]*\d){6,}(?![0-9A-Za-z_])")
 _SHOWN_DIGITS = 2
+# What stands in quotation marks in a service's message is often what was sent.
+_QUOTED = re.compile(r"(?<![0-9A-Za-z])(['\"])((?:(?!\1).){13,})\1(?![0-9A-Za-z])")
+
+
+def mask_quoted(text: str) -> str:
+    """``text`` with phone numbers masked and longer quotations (more than a parameter's name) left out."""
+    return mask_numbers(_QUOTED.sub(lambda found: f"{found[1]}…{found[1]}", text))
 
 
 def mask_numbers(text: str) -> str:

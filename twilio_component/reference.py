@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.catalogue import explanations
 from twilio_component.description import input_type
 from twilio_component.host.manifest import load_component
 from twilio_component.resources import manifest_file
@@ -28,8 +29,13 @@ def inputs_page(component: Component) -> str:
     return "\n".join(_inputs_page(component)) + "\n"
 
 
+def errors_page(_component: Component) -> str:
+    """Every error code that the catalogue explains."""
+    return "\n".join(_errors_page()) + "\n"
+
+
 # The pages by their names below docs/.
-PAGES: Mapping[str, Callable[[Component], str]] = {"inputs.md": inputs_page}
+PAGES: Mapping[str, Callable[[Component], str]] = {"inputs.md": inputs_page, "errors.md": errors_page}
 
 
 def _inputs_page(component: Component) -> Iterator[str]:
@@ -54,6 +60,26 @@ def _inputs_page(component: Component) -> Iterator[str]:
     for connection in component.connections.values():
         yield from ("", f"### `{connection.key}`", "", f"{connection.display.description.rstrip('.')}.", "")
         yield from _table(connection.inputs, "field")
+
+
+def _errors_page() -> Iterator[str]:
+    yield from ("# Twilio's error codes, explained", "", _NOTE.format(source="twilio_component/catalogue.json"), "")
+    yield (
+        "An error of the component has Twilio's code, words and link, what they mean, what to do, and whether trying "
+        "again can help. The same codes stand in a message's `errorCode` and in status callbacks: "
+        "`twilio-component errors 30007` prints one, `twilio_component.catalogue.explain(30007)` returns it."
+    )
+    titles = {
+        "answer": "Answers to requests",
+        "message": "On messages and in status callbacks",
+        "webhook": "About your webhooks, in Twilio's debugger",
+    }
+    for arrives, title in titles.items():
+        yield from ("", f"## {title}", "", "| code | what it means | what to do | again? |", "|---|---|---|---|")
+        for entry in explanations():
+            if entry.arrives == arrives:
+                again = {"permanent": "no", "temporary": "later", "recipient": "never"}[entry.kind]
+                yield f"| [{entry.code}]({entry.link}) | {entry.meaning} | {entry.remedy} | {again} |"
 
 
 def _table(schema: JsonSchema, word: str) -> Iterator[str]:

@@ -110,11 +110,13 @@ class PerformError(IntegrationError):
 
     ``retryable`` says whether the same call may succeed later without a change, and ``may_have_happened`` whether the
     effect (a message sent, say) may have taken place all the same: then only a person or a reconciliation can decide.
+    ``slow_down`` says what should be used more slowly from now on: ``connection``, ``sender`` or nothing.
     """
 
     code = "perform-failed"
     retryable = False
     may_have_happened = False
+    slow_down: str | None = None
 
 
 def json_path(parts: Sequence[str | int], root: str = "$") -> str:

@@ -1,0 +1,80 @@
+"""The error catalogue: its data, and that every code explains itself where it arrives."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+
+from twilio_component.catalogue import Explanation, explain, explanations
+from twilio_component.cli import main
+from twilio_component.errors import OutcomeUnknownError, TwilioAPIError
+from twilio_component.host import Host
+from twilio_component.resources import project_file
+from twilio_component.testing import emulator_connection
+
+ALL = [*explanations()]
+SMS = {"twilioConnection": emulator_connection(), "to": "+15558675310", "from": "MyBrand", "message": "Hi"}
+_STATUSES = {20003: 401, 20006: 403, 20008: 403, 20404: 404, 20429: 429, 20500: 500, 20503: 503}
+
+
+def test_the_data_fits_its_schema_and_is_sorted() -> None:
+    entries = json.loads(project_file("catalogue.json").read_text())
+    schema = json.loads(project_file("schemas/errors.schema.json").read_text())
+
+    assert list(Draft202012Validator(schema).iter_errors(entries)) == []
+    codes = [entry["code"] for entry in entries]
+    assert codes == sorted(set(codes))
+    assert len(codes) > 100
+
+
+@pytest.mark.parametrize("entry", ALL, ids=lambda entry: str(entry.code))
+def test_an_error_with_this_code_says_what_it_means_what_to_do_and_where_to_read_on(entry: Explanation) -> None:
+    status = _STATUSES.get(entry.code, 400)
+
+    async def run() -> None:
+        answer = httpx.Response(status, json={"code": entry.code, "message": "Twilio's words", "status": status})
+        async with Host.discover(transport=httpx.MockTransport(lambda _request: answer), sleep=_no_time) as host:
+            await host.invoke_action("twilio", "sendSMS", SMS)
+
+    if status >= 500:  # a send whose outcome nobody knows says that, and names the code
+        with pytest.raises(OutcomeUnknownError, match=str(entry.code)):
+            asyncio.run(run())
+        return
+    with pytest.raises(TwilioAPIError) as caught:
+        asyncio.run(run())
+    text = str(caught.value)
+    for part in (str(entry.code), "Twilio's words", f"HTTP {status}", entry.link, entry.meaning, entry.remedy):
+        assert part in text
+    assert caught.value.explanation == entry
+    assert caught.value.retryable == (status == 429 or entry.retryable)
+
+
+async def _no_time(_seconds: float) -> None:
+    return
+
+
+@pytest.mark.parametrize(
+    ("given", "found"), [(21610, True), ("21610", True), ("", False), ("x", False), (None, False), (1, False)]
+)
+def test_a_code_is_explained_as_a_number_or_as_text(given: int | str | None, found: bool) -> None:  # noqa: FBT001 - a table
+    assert (explain(given) is not None) == found
+
+
+class TestTheCommand:
+    def test_one_code(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["errors", "21610"]) == 0
+        said = capsys.readouterr().out
+        for part in ("21610", "STOP", "do not try again", "https://www.twilio.com/docs/errors/21610"):
+            assert part in said
+
+    def test_all_of_them(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["errors"]) == 0
+        assert len(capsys.readouterr().out.splitlines()) == len(ALL)
+
+    def test_an_unknown_code_is_bad_input(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["errors", "99999"]) == 2
+        assert "no '99999'" in capsys.readouterr().err
