@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = ["README.md", "docs/plugins.md", "docs/testing.md", "docs/webhooks.md"]
+PAGES = ["README.md", "docs/plugins.md", "docs/testing.md", "docs/flows.md", "docs/webhooks.md"]
 
 
 def blocks(page: str) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -88,7 +89,7 @@ def _new(options: argparse.Namespace) -> int:
     path, starter = Path(options.file), Path(__file__).parent / "starters" / "flow.yaml"
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(starter.read_text(encoding="utf-8").replace("FILE", options.file))
+            file.write(starter.read_text(encoding="utf-8").replace("FILE", shlex.quote(options.file)))
     except OSError as error:
         reason = "there is such a file already" if isinstance(error, FileExistsError) else error.strerror
         raise InputError("The flow cannot be written", [Problem("", str(reason), options.file)]) from error
