@@ -34,23 +34,29 @@ class JsonLines:
         self._stream = stream
 
     def event(self, event: dict[str, Any]) -> None:
-        """The event, at once."""
+        """The event, at once; that a step begins is left out, since it tells nothing that its end does not."""
+        if event["event"] != "begin":
+            self._print(event)
+
+    def _print(self, event: dict[str, Any]) -> None:
         print(json.dumps(event, ensure_ascii=False), file=self._stream, flush=True)
 
     def outcome(self, outcome: Outcome) -> None:
         """The outcome."""
-        self.event({"event": "outcome", **outcome.as_json()})
+        self._print({"event": "outcome", **outcome.as_json()})
 
 
 class TerminalView:
-    """One line a step: what came of it, its name, its action, how long it took, and the start of its result."""
+    """One line a step, while it runs and when it is done: what came of it, its id, its action, its time, its result."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
     def event(self, event: dict[str, Any]) -> None:
         """The event on a line, with the inputs on another if they are to be shown."""
-        if event["event"] == "wait":
+        if event["event"] == "begin":
+            self._line(f"…  {event['id']}  {event['action']}", end="")
+        elif event["event"] == "wait":
             self._line(f"…  {event['id']}: waits {event['seconds']:g} s ({event['reason']})")
         elif event["event"] == "start":
             self._line(f"→  {event['step']}: starts {event['flow']}")
@@ -65,7 +71,7 @@ class TerminalView:
     def outcome(self, outcome: Outcome) -> None:
         """The outcome in words, and the result as JSON."""
         for error in outcome.handled:
-            self._line(f"!  {error['id']}: {error['message']} ({error['became']})")
+            self._line(f"!  {error['id']}: {cell(error['message'])} ({error['became']})")
         if outcome.error is None:
             print(f"\n{outcome.flow} succeeded:", file=self._stream)
             print(json.dumps(outcome.result, ensure_ascii=False, indent=2), file=self._stream)
@@ -78,5 +84,6 @@ class TerminalView:
         for started in outcome.started:
             self.outcome(started)
 
-    def _line(self, text: str) -> None:
-        print(text[: shutil.get_terminal_size().columns], file=self._stream, flush=True)
+    def _line(self, text: str, end: str = "\n") -> None:
+        # A step that is under way stands on a line that its end writes over.
+        print(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}", end=end, file=self._stream, flush=True)

@@ -317,6 +317,7 @@ def test_a_terminal_shows_a_line_for_each_event_and_the_result_at_the_end() -> N
     stream = io.StringIO()
     view = TerminalView(stream)
     step = {"event": "step", "id": "loop[0].send", "action": "twilio.sendSMS", "milliseconds": 42.0}
+    view.event({**step, "event": "begin"})
     view.event({**step, "result": {"sid": "SM1"}, "inputs": {"to": "x\n\x1b[31m"}})
     view.event({**step, "error": {"message": "refused"}})
     view.event({"event": "wait", "id": "nap", "seconds": 1.5, "reason": "sleep"})
@@ -325,16 +326,21 @@ def test_a_terminal_shows_a_line_for_each_event_and_the_result_at_the_end() -> N
     common: dict[str, Any] = {"execution_id": "1", "results": {}}
     started = Outcome(flow="B", result=None, response=None, error=error, handled=(), **common)
     response = {"statusCode": 200, "body": "ok"}
+    view.outcome(Outcome(flow="C", result=None, response=None, error=None, handled=(), **common))
     view.outcome(
         Outcome(flow="A", result=[1], response=response, error=None, handled=(error,), started=(started,), **common)
     )
-    assert stream.getvalue().splitlines() == [
-        '✓  loop[0].send  twilio.sendSMS  42 ms  {"sid": "SM1"}',
-        '     {"to": "x\\n\\u001b[31m"}',
-        "✗  loop[0].send  twilio.sendSMS  42 ms  refused",
-        "…  nap: waits 1.5 s (sleep)",
-        "→  Hand over: starts Send batch",
-        "!  a: no (ignored)",
+    shown = stream.getvalue().replace("\r\x1b[K", "<")
+    assert shown.splitlines() == [
+        '<…  loop[0].send  twilio.sendSMS<✓  loop[0].send  twilio.sendSMS  42 ms  {"sid": "SM1"}',
+        '<     {"to": "x\\n\\u001b[31m"}',
+        "<✗  loop[0].send  twilio.sendSMS  42 ms  refused",
+        "<…  nap: waits 1.5 s (sleep)",
+        "<→  Hand over: starts Send batch",
+        "",
+        "C succeeded:",
+        "null",
+        "<!  a: no (ignored)",
         "",
         "A succeeded:",
         "[",

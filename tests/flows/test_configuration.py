@@ -9,9 +9,10 @@ from flow_runs import run_text
 
 from twilio_component.flows import Configuration, load_integration, read_configuration
 from twilio_component.flows.configuration import config_values, environment_name
-from twilio_component.flows.redaction import HIDDEN, Redactor
+from twilio_component.flows.redaction import HIDDEN, HidingLogger, Redactor
 from twilio_component.host import Host
 from twilio_component.host.errors import DocumentError, InputError, PerformError
+from twilio_component.testing import RecordingLogger
 
 COMPONENTS = Host.discover().components
 INTEGRATION = load_integration(
@@ -166,6 +167,18 @@ def test_secrets_disappear_from_texts_keys_and_json_in_text() -> None:
     assert Redactor([]).text("s3cret") == "s3cret"
 
 
+def test_a_hiding_logger_formats_what_it_passes_on_and_skips_what_is_not_asked_for() -> None:
+    recorded = RecordingLogger()
+    logger = HidingLogger(recorded, Redactor(["s3cret"]))
+    logger.info("%s and %d%%", "x s3cret y", 5)
+    logger.error("s3cret 100%")
+    assert recorded.messages == [f"x {HIDDEN} y and 5%", f"{HIDDEN} 100%"]
+    quiet = RecordingLogger()
+    quiet.logger.setLevel("ERROR")
+    HidingLogger(quiet, Redactor([])).info("left out")
+    assert quiet.messages == []
+
+
 def test_secrets_stay_out_of_events_results_answers_and_errors() -> None:
     text = """
 name: Test
@@ -185,6 +198,7 @@ flows:
         action: other.fail
         inputs: {text: "{{#API Token}}"}
         errorConfig: {errorHandlerType: ignore}
+      - {name: Log, action: log.writeLog, inputs: {message: ["{{$leak.results}}", "{{#API Token}}"]}}
       - name: Last
         action: other.last
         inputs: {all: "{{$leak.results}}"}
@@ -199,15 +213,18 @@ flows:
     def fail(inputs: dict[str, Any]) -> Any:
         raise PerformError(f"refused {inputs['text']}")
 
+    logger = RecordingLogger()
     outcome = run_text(
         text,
+        logger=logger,
         configuration=Configuration(config_vars=config),
         mocks={"other.fail": fail, "other.last": lambda inputs: inputs["all"]},
         listener=events.append,
         trace=True,
     )
     assert outcome.succeeded
-    for shown in (json.dumps(events), json.dumps(outcome.as_json()), json.dumps(outcome.results)):
+    assert len(logger.messages) == 1
+    for shown in (json.dumps(events), *logger.messages, json.dumps(outcome.as_json()), json.dumps(outcome.results)):
         assert HIDDEN in shown
         for secret in secrets:
             assert secret not in shown

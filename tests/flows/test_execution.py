@@ -159,7 +159,7 @@ def test_loops_nest_and_each_step_has_an_id_that_says_where_it_is() -> None:
         listener=events.append,
         trace=True,
     )
-    said = [(event["id"], event["inputs"]) for event in events if event["step"] == "Say"]
+    said = [(event["id"], event["inputs"]) for event in events if event["event"] == "step" and event["step"] == "Say"]
     assert said == [
         ("outer[0].inner[0].say", {"o": "a", "i": 0}),
         ("outer[0].inner[1].say", {"o": "a", "i": 1}),

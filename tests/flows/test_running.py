@@ -10,6 +10,7 @@ from flow_runs import FIXTURES, Recorder, run, run_text
 
 from twilio_component.flows import EXAMPLE, FlowError, FlowRunner, Kept, load_integration, running
 from twilio_component.flows.payloads import Occasion, complete_payload
+from twilio_component.flows.reach import reached
 from twilio_component.host import Host
 from twilio_component.host.errors import PerformError
 
@@ -151,6 +152,29 @@ def test_a_key_value_list_becomes_an_object_where_the_action_wants_one() -> None
     outcome = run(steps)
     assert outcome.results["add"] == {"a": 1, "b": "x"}
     assert outcome.handled[0]["code"] == "input-invalid"
+
+
+def test_flows_that_start_each_other_are_found_once() -> None:
+    text = """
+name: Test
+flows:
+  - name: Ping
+    steps:
+      - {name: Trigger, isTrigger: true, action: cross-flow.crossFlow}
+      - {name: Start, action: cross-flow.invokeFlow, inputs: {flowName: Pong}}
+  - name: Pong
+    steps:
+      - {name: Trigger, isTrigger: true, action: cross-flow.crossFlow}
+      - {name: Start, action: cross-flow.invokeFlow, inputs: {flowName: "{{$trigger.results.body.data}}"}}
+  - name: Alone
+    steps:
+      - {name: Trigger, isTrigger: true, action: cross-flow.crossFlow}
+"""
+    integration = load_integration("test.yaml", text=text)
+    ping, pong, alone = integration.flows
+    assert reached(integration, alone) == [alone]
+    # What only running will tell may be any flow.
+    assert reached(integration, ping) == [ping, pong, alone]
 
 
 def test_a_mock_that_no_step_uses_is_refused_before_anything_runs() -> None:

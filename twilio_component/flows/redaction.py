@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -35,6 +36,20 @@ class Redactor:
         if isinstance(value, list):
             return [self.value(item) for item in value]
         return value
+
+
+class HidingLogger(logging.LoggerAdapter[Any]):
+    """A logger that passes records on to another one, secrets hidden."""
+
+    def __init__(self, logger: logging.Logger | logging.LoggerAdapter[Any], redactor: Redactor) -> None:
+        super().__init__(logger, {})
+        self._redactor = redactor
+
+    def log(self, level: int, msg: object, *args: object, **options: Any) -> None:
+        """Log the message, its arguments put in, without secrets."""
+        if self.isEnabledFor(level):
+            text = str(msg) % args if args else str(msg)
+            super().log(level, "%s", self._redactor.text(text), **options)
 
 
 def _forms(secret: str) -> set[str]:

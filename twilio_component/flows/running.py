@@ -25,7 +25,7 @@ from twilio_component.flows.findings import FlowError
 from twilio_component.flows.invoking import Invoker
 from twilio_component.flows.mocks import Mocks
 from twilio_component.flows.payloads import Occasion, complete_payload
-from twilio_component.flows.redaction import Redactor
+from twilio_component.flows.redaction import HidingLogger, Redactor
 from twilio_component.flows.state import initial_state
 from twilio_component.host.errors import did_you_mean, listed
 from twilio_component.host.json_ready import iso_time
@@ -97,9 +97,9 @@ class FlowRunner:
     """Runs the flows of one integration.
 
     ``mocks`` answer instead of actions, by ``component.action`` (see ``Mocks``). ``sleep`` lets seconds pass.
-    ``listener`` is told of each step, wait and start as it comes; with ``trace`` also the steps' inputs. ``kept`` is
-    what executions find and leave behind; runners may share it. Raises ``InputError`` for a configuration that does
-    not fit, ``FlowError`` for a mock that no step uses.
+    ``listener`` is told as each step begins and ends, and of waits and starts; with ``trace`` also the steps' inputs.
+    ``kept`` is what executions find and leave behind; runners may share it. Raises ``InputError`` for a configuration
+    that does not fit, ``FlowError`` for a mock that no step uses.
     """
 
     integration: Integration
@@ -120,7 +120,11 @@ class FlowRunner:
         self._values = values
         self._redactor = Redactor(values.secrets)
         self._invoker = Invoker(
-            host=self.host, mocks=mocks, configuration=self.configuration, values=values, logger=self.logger
+            host=self.host,
+            mocks=mocks,
+            configuration=self.configuration,
+            values=values,
+            logger=HidingLogger(self.logger, self._redactor),
         )
         self._started = 0
         self._waiting: list[tuple[str, Flow, Mapping[str, Any]]] = []
@@ -169,14 +173,13 @@ class FlowRunner:
                 await self._call(flow, execution, effect, payload)
 
     async def _call(self, flow: Flow, execution: Execution, call: Call, payload: Mapping[str, Any]) -> None:
+        step = {"id": call.id, "step": call.name, "action": f"{call.component}.{call.action}", "attempt": call.attempt}
+        self._tell(flow, {"event": "begin", **step})
         begun = time.perf_counter()
         answer = await self._invoker.invoke(flow, call, payload)
         event: Event = {
             "event": "step",
-            "id": call.id,
-            "step": call.name,
-            "action": f"{call.component}.{call.action}",
-            "attempt": call.attempt,
+            **step,
             "milliseconds": round((time.perf_counter() - begun) * 1000, 1),
         }
         if self.trace:
