@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check conformance lint types docs bench clean
+.PHONY: demo test check conformance lint types docs bench campaign clean
 
 demo: $(READY)  ## send, fetch, list and ask raw, against the embedded emulator
 	@$(BIN)/twilio-component demo
@@ -13,7 +13,7 @@ test: $(READY)  ## the test suite
 	$(BIN)/python -m pytest -q
 
 check: lint types $(READY)  ## what CI runs: lint, format, types, tests with coverage, the built wheel in a clean environment
-	$(BIN)/python -m pytest -q --cov --cov-report=term
+	$(BIN)/python -m pytest -q -m "campaign or not campaign" --cov --cov-report=term
 
 # Twilio's OpenAPI description is Twilio's: it is used where it is there, and is no part of this project.
 TWILIO_OPENAPI ?= $(wildcard ../shared/reference/twilio-messaging.openapi.json)
@@ -37,6 +37,9 @@ types: $(READY)
 
 docs: $(READY)  ## rewrite the generated tables in docs/
 	$(BIN)/python -m twilio_component.reference --write docs
+
+campaign: $(READY)  ## kill processes and let Twilio fail, for minutes; what was found goes into docs/reliability.md
+	PYTHONPATH=tests $(BIN)/python tests/campaigns/run.py docs/reliability.md
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py

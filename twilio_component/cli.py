@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component import exit_codes, flow_command, signature_command
 from twilio_component.host.errors import InputError, IntegrationError, Problem
+from twilio_component.serving.commands import add_parsers as add_serving_parsers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     _errors_parser(commands)
     signature_command.add_parser(commands, argparse.RawDescriptionHelpFormatter)
     flow_command.add_parser(commands)
+    add_serving_parsers(commands)
     demo = commands.add_parser("demo", help="send, fetch, list and ask raw, against the embedded emulator")
     demo.set_defaults(run=_demo)
     return parser

@@ -30,17 +30,22 @@ if TYPE_CHECKING:
     from twilio_component.flows.definition import ConfigVariable, Integration, Reference
     from twilio_component.host.model import Component
 
-_SECTIONS = ("configVars", "httpHosts")
+_DURABILITY = ("sending", "retention")
+_SECTIONS = ("configVars", "httpHosts", *_DURABILITY)
 _SECRET_NAME = re.compile(r"secret|password|passphrase|token|credential|api.?key|private.?key", re.IGNORECASE)
 _SHORTEST_SECRET = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """Values of config variables by name, and the hosts that the ``http`` component may talk to."""
+    """Values of config variables by name, and the hosts that the ``http`` component may talk to.
+
+    ``durability`` has the sections that only a durable engine reads, by their names, as they are in the file.
+    """
 
     config_vars: Mapping[str, Any] = field(default_factory=dict)
     http_hosts: tuple[str, ...] = ()
+    durability: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +69,11 @@ def read_configuration(path: Path | str) -> Configuration:
     if problems:
         raise InputError(f"{path} is not a valid configuration", problems)
     hosts = data.get("httpHosts") or []
-    return Configuration(config_vars=data.get("configVars") or {}, http_hosts=tuple(str(host) for host in hosts))
+    return Configuration(
+        config_vars=data.get("configVars") or {},
+        http_hosts=tuple(str(host) for host in hosts),
+        durability={name: data[name] for name in _DURABILITY if data.get(name)},
+    )
 
 
 def _problems(document: Document, data: Any) -> list[Problem]:
@@ -75,8 +84,8 @@ def _problems(document: Document, data: Any) -> list[Problem]:
         if key not in _SECTIONS:
             text = f"is not known{did_you_mean(key, _SECTIONS)} (known: {listed(_SECTIONS)})"
             problems.append(document.problem((key,), text, key=True))
-        elif value is not None and not isinstance(value, Mapping if key == "configVars" else list):
-            wanted = "an object of values by name" if key == "configVars" else "a list of names"
+        elif value is not None and not isinstance(value, list if key == "httpHosts" else Mapping):
+            wanted = "a list of names" if key == "httpHosts" else "an object of values by name"
             problems.append(document.problem((key,), f"must be {wanted}, not {type_name(value)}"))
     return problems
 

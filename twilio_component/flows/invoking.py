@@ -12,6 +12,7 @@ from twilio_component.host.context import Context
 from twilio_component.host.errors import IntegrationError, PerformError
 
 if TYPE_CHECKING:
+    import datetime as dt
     import logging
 
     from twilio_component.flows.configuration import Configuration, Values
@@ -19,12 +20,18 @@ if TYPE_CHECKING:
     from twilio_component.flows.effects import Call
     from twilio_component.flows.mocks import Mocks
     from twilio_component.host import Host
-    from twilio_component.host.model import Operation
+    from twilio_component.host.model import Candidate, Operation
+
+
+class ResultTooDeepError(IntegrationError):
+    """A result that is nested too deep to be kept."""
+
+    code = "result-too-deep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoker:
-    """Carries out calls; an error becomes a ``Failure``, never an exception."""
+    """Carries out calls through a host, or answers them with a mock."""
 
     host: Host
     mocks: Mocks
@@ -46,26 +53,44 @@ class Invoker:
 
     async def invoke(self, flow: Flow, call: Call, payload: Mapping[str, Any]) -> dict[str, Any] | Failure:
         """The envelope that the call is answered with, or why it failed."""
-        operation = self.operation(call)
         try:
-            if f"{call.component}.{call.action}" in self.mocks:
-                envelope = await self.mocks.envelope(call, operation)
-            else:
-                envelope = await self._through_host(flow, call, operation, payload)
-        except PerformError as error:
+            return await self.attempt(flow, call, payload)
+        except Exception as error:  # noqa: BLE001 - a flow decides what follows, also from a component's bug
+            return self.failure(call, error)
+
+    async def attempt(self, flow: Flow, call: Call, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """The envelope that the call is answered with; raises what the component raises."""
+        operation = self.operation(call)
+        if f"{call.component}.{call.action}" in self.mocks:
+            envelope = await self.mocks.envelope(call, operation)
+        else:
+            envelope = await self._through_host(flow, call, operation, payload)
+        if deeper_than(envelope, DEEPEST + 1):
+            raise ResultTooDeepError(f"the result is nested more than {DEEPEST} levels deep")
+        return envelope
+
+    def failure(self, call: Call, error: Exception) -> Failure:
+        """What an error of ``attempt`` means to the execution."""
+        if isinstance(error, PerformError):
             unknown = error.may_have_happened and not self.repeatable(call)
             return Failure(code=error.code, message=str(error), outcome_unknown=unknown)
-        except IntegrationError as error:
+        if isinstance(error, IntegrationError):
             return Failure(code=error.code, message=str(error), permanent=True)
-        except Exception as error:
-            # A bug in a component. What it had done by then is not known.
-            self.logger.error("%s failed unexpectedly", call.id, exc_info=error)  # noqa: TRY400 - adapters have no exc_info by default
-            message = f"{call.component}.{call.action} failed unexpectedly with {type(error).__name__}"
-            return Failure(code="unexpected-error", message=message, outcome_unknown=not self.repeatable(call))
-        if deeper_than(envelope, DEEPEST + 1):
-            message = f"the result is nested more than {DEEPEST} levels deep"
-            return Failure(code="result-too-deep", message=message, permanent=True)
-        return envelope
+        # A bug in a component. What it had done by then is not known.
+        self.logger.error("%s failed unexpectedly", call.id, exc_info=error)
+        message = f"{call.component}.{call.action} failed unexpectedly with {type(error).__name__}"
+        return Failure(code="unexpected-error", message=message, outcome_unknown=not self.repeatable(call))
+
+    async def look_for(
+        self, flow: Flow, call: Call, payload: Mapping[str, Any], since: dt.datetime
+    ) -> list[Candidate] | None:
+        """What may be the doing of such a call since then; None when nothing can tell."""
+        operation = self.operation(call)
+        if operation is None or operation.reconciliation is None:
+            return None
+        inputs = fitted(call.inputs, operation)
+        context = self._context(flow, call, payload)
+        return await self.host.look_for(call.component, call.action, inputs, since, context=context)
 
     async def _through_host(
         self, flow: Flow, call: Call, operation: Operation | None, payload: Mapping[str, Any]

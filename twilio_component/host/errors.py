@@ -21,7 +21,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -110,13 +110,15 @@ class PerformError(IntegrationError):
 
     ``retryable`` says whether the same call may succeed later without a change, and ``may_have_happened`` whether the
     effect (a message sent, say) may have taken place all the same: then only a person or a reconciliation can decide.
-    ``slow_down`` says what should be used more slowly from now on: ``connection``, ``sender`` or nothing.
+    ``slow_down`` says that the call was refused, unprocessed, because there are too many of them: of the connection, or
+    of the sender; ``retry_after`` is how many seconds to wait, where that is known.
     """
 
     code = "perform-failed"
     retryable = False
     may_have_happened = False
-    slow_down: str | None = None
+    slow_down: Literal["connection", "sender"] | None = None
+    retry_after: float | None = None
 
 
 def json_path(parts: Sequence[str | int], root: str = "$") -> str:

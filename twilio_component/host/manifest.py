@@ -21,13 +21,23 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.host.documents import Document, PathParts, read_document
 from twilio_component.host.errors import DocumentError, ManifestError, PluginError, Problem, did_you_mean
-from twilio_component.host.model import Action, Component, Connection, DataSource, Display, Operation, Trigger, resolve
+from twilio_component.host.model import (
+    Action,
+    Component,
+    Connection,
+    DataSource,
+    Display,
+    Operation,
+    Reconciliation,
+    Trigger,
+    resolve,
+)
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
 _KINDS: Mapping[str, type[Operation]] = {"actions": Action, "triggers": Trigger, "dataSources": DataSource}
-_OPERATION_FIELDS = frozenset({"display", "perform", "inputs", "result", "example", "repeatable"})
+_OPERATION_FIELDS = frozenset({"display", "perform", "inputs", "result", "example", "repeatable", "reconciliation"})
 # The manifest's own schema is part of the host; it stands with the other schemas, where editors look for it.
 _SCHEMA = "component.schema.json"
 _ABOUT_THE_KEY = frozenset({"additionalProperties", "pattern"})
@@ -148,6 +158,7 @@ class _Manifest:
         """Every function that the manifest names, where its form is right; the schema tells of the others."""
         for path, part in self.parts():
             named = {(*path, "perform"): part.get("perform")}
+            named[*path, "reconciliation", "lookFor"] = _mapping(part.get("reconciliation")).get("lookFor")
             for name, schema in _mapping(_mapping(part.get("inputs")).get("properties")).items():
                 place = (*path, "inputs", "properties", name)
                 named[*place, "clean"] = _mapping(schema).get("clean")
@@ -225,5 +236,8 @@ def _operation(kind: type[Operation], key: str, part: Mapping[str, Any]) -> Oper
     optional = {name: part[name] for name in ("result", "example", "repeatable") if name in part}
     if "inputs" in part:
         optional["inputs"] = _inputs(part)
+    if "reconciliation" in part:
+        given = part["reconciliation"]
+        optional["reconciliation"] = Reconciliation(look_for=given["lookFor"], identified_by=given["identifiedBy"])
     options = {name: value for name, value in part.items() if name not in _OPERATION_FIELDS}
     return kind(key=key, display=_display(part), perform=part["perform"], options=options, **optional)

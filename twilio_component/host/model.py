@@ -45,6 +45,35 @@ class Connection:
         return frozenset(name for name, schema in self.inputs["properties"].items() if schema.get("writeOnly"))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """Something that an earlier call may have done: its ``id``, and ``data`` as perform would have returned it.
+
+    ``equal`` says that nothing tells it from what the call would do.
+    """
+
+    id: str
+    data: Any
+    equal: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """How to find out whether a call happened that may have happened.
+
+    ``look_for`` is ``async (context, inputs, since) -> [Candidate, …]``, what was done at or after the time ``since``
+    and may be this call's doing, the newest first. It may lag. ``identified_by`` is the key of a result's id.
+    """
+
+    look_for: str | Callable[..., Awaitable[list[Candidate]]]
+    identified_by: str
+
+    @property
+    def function(self) -> Callable[..., Awaitable[list[Candidate]]]:
+        """The function itself; raises ``PluginError`` when its name does not resolve."""
+        return resolve(self.look_for) if isinstance(self.look_for, str) else self.look_for
+
+
 @dataclass(frozen=True, kw_only=True)
 class Operation:
     """An action, a trigger or a data source.
@@ -53,7 +82,7 @@ class Operation:
     may have ``clean`` (a function's name, ``(value, inputs) -> value``, raising ``ValueError``) and
     ``format: connection``, ``keyvaluelist`` or ``valuelist``. ``result`` is the schema of what perform returns, and
     ``example`` what it looks like. ``repeatable`` says whether doing it twice does no harm: a host that does not know
-    whether a call happened may then simply call again.
+    whether a call happened may then simply call again. For one that is not, ``reconciliation`` may find out.
     """
 
     key: str
@@ -65,6 +94,7 @@ class Operation:
     result: JsonSchema = field(default_factory=dict)
     example: Any = None
     repeatable: bool = False
+    reconciliation: Reconciliation | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     kind: ClassVar[str]
 

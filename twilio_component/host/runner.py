@@ -26,11 +26,12 @@ from twilio_component.host.errors import (
 from twilio_component.host.hookspecs import hookimpl
 from twilio_component.host.inputs import Form
 from twilio_component.host.json_ready import json_ready
-from twilio_component.host.model import Action, Component, DataSource, Operation, Result, Trigger
+from twilio_component.host.model import Action, Candidate, Component, DataSource, Operation, Result, Trigger
 from twilio_component.host.plugins import Plugins
 from twilio_component.host.resources import Resources, Sleep
 
 if TYPE_CHECKING:
+    import datetime as dt
     from types import TracebackType
 
     import httpx
@@ -161,6 +162,18 @@ class Host:
         return await self._performed(
             hook(component=found, data_source=operation, context=self._completed(context), inputs=form.accept(inputs))
         )
+
+    async def look_for(
+        self, component: str, action: str, inputs: Mapping[str, Any], since: dt.datetime, *, context: Context
+    ) -> list[Candidate]:
+        """What was done at or after ``since`` and may be the doing of such a call, the newest first.
+
+        Raises ``PluginError`` for an action that nothing reconciles, or what the component raises.
+        """
+        _, operation, form = self._find(component, action, Action)
+        if operation.reconciliation is None:
+            raise PluginError(f"nothing says how to find out whether {component}.{action} happened")
+        return await operation.reconciliation.function(self._completed(context), form.accept(inputs), since)
 
     async def __aenter__(self) -> Self:
         """Bind the host to this event loop."""

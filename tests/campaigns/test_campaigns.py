@@ -1,0 +1,28 @@
+"""Every campaign at a size that fits; `make campaign` runs them in full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from run import document
+from sends import PLACES, Figures, faults, killed_sends
+
+pytestmark = pytest.mark.campaign
+
+
+@pytest.fixture(scope="module")
+def resending(tmp_path_factory: pytest.TempPathFactory) -> Figures:
+    return killed_sends(tmp_path_factory.mktemp("killed"), least=1, lag=0.3, resend=True)
+
+
+def test_sends_of_killed_processes_arrive_once_each(resending: Figures) -> None:
+    assert set(resending.kills) == set(PLACES)
+    assert (resending.doubled, resending.missing, resending.unknown) == (0, 0, 0)
+    assert resending.states == {"succeeded": resending.events}
+
+
+def test_faults_double_nothing_and_lose_nothing(tmp_path: Path, resending: Figures) -> None:
+    found = faults(tmp_path, sends=24)
+    assert (found.doubled, found.missing, found.unknown) == (0, 0, 0)
+    assert "| messages that came twice | 0 | 0 |" in document(resending, resending, found)

@@ -1,0 +1,258 @@
+"""Runs in an engine: what they return, what they keep, and what is left of them."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dbos import DBOS
+
+from twilio_component.durable.deployment import Deployment
+from twilio_component.durable.engine import Engine
+from twilio_component.durable.errors import DurableError
+from twilio_component.durable.run_store import NewRun
+from twilio_component.durable.schedules import Scheduled
+from twilio_component.durable.settings import Settings
+from twilio_component.emulator import Emulator
+from twilio_component.flows import Configuration, FlowError
+from twilio_component.host import Host
+from twilio_component.testing import emulator_connection
+
+HEAD = """\
+name: Test
+requiredConfigVars:
+  - {key: Twilio, dataType: connection, connection: {component: twilio, key: basic}}
+  - {key: Cron, dataType: string, defaultValue: "5 4 * * *"}
+flows:
+"""
+SEND = """\
+  - name: Main
+    steps:
+      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
+      - name: Send
+        action: twilio.sendSMS
+        inputs:
+          twilioConnection: {type: configVar, value: Twilio}
+          to: {type: reference, value: trigger.results.body.data.to}
+          from: {type: value, value: "+15017122661"}
+          message: {type: value, value: the words of the message}
+"""
+COUNT = """\
+  - name: Main
+    isSynchronous: true
+    steps:
+      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
+      - {name: Sleep, action: sleep.sleep, inputs: {ms: {type: value, value: 1}}}
+      - {name: Count, action: persist-data.incrementInstanceValue, inputs: {keyInput: {type: value, value: n}}}
+      - {name: Read, action: persist-data.getInstanceValue, inputs: {keyInput: {type: value, value: n}}}
+"""
+START = """\
+  - name: NAME
+    isSynchronous: true
+    steps:
+      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
+      - {name: Start, action: cross-flow.invokeFlow, inputs: {flowName: {type: value, value: STARTED}}}
+"""
+TO = "+15558675310"
+
+
+class Served:
+    """An engine with one definition."""
+
+    def __init__(self, engine: Engine, deployment: Deployment, flows: str) -> None:
+        self.engine = engine
+        self.deployment = deployment
+        self.text = HEAD + flows
+        self.loaded = deployment.load("test.yaml", self.text)
+
+    async def begin(self, run: str, flow: str = "Main") -> bool:
+        digest = await self.engine.runs.define("test.yaml", self.text)
+        found = next(one for one in self.loaded.integration.flows if one.name == flow)
+        given = {"body": {"data": {"to": TO}, "contentType": "application/json"}}
+        payload = self.deployment.payload(given, self.loaded, found, run, "2026-01-01T00:00:00.000Z")
+        return await self.engine.begin(
+            NewRun(id=run, definition=digest, integration="Test", flow=flow, payload=payload)
+        )
+
+    async def run(self, run: str, flow: str = "Main") -> Mapping[str, Any]:
+        await self.begin(run, flow)
+        ended: Mapping[str, Any] | None = await self.engine.ended(run, 20)
+        assert ended is not None
+        return ended
+
+
+@asynccontextmanager
+async def serving(
+    folder: Path, flows: str, *, emulator: Emulator | None = None, settings: Settings | None = None
+) -> AsyncIterator[Served]:
+    async with Host.discover(transport=(emulator or Emulator()).transport) as host:
+        configuration = Configuration(config_vars={"Twilio": emulator_connection()})
+        deployment = Deployment(host, configuration, {}, public_url="http://flows.test")
+        engine = Engine(
+            deployment, f"sqlite:///{folder / 'runs.sqlite'}", settings or Settings(timeout=0.5, lag_bound=0.2)
+        )
+        try:
+            await engine.start()
+            yield Served(engine, deployment, flows)
+        finally:
+            await engine.close()
+
+
+def everything_in(file: Path) -> str:
+    with sqlite3.connect(file) as connection:
+        return "\n".join(connection.iterdump())
+
+
+def test_a_run_happens_once_and_leaves_no_words_behind(tmp_path: Path) -> None:
+    emulator = Emulator()
+
+    async def scenario() -> None:
+        async with serving(tmp_path, SEND, emulator=emulator) as served:
+            assert await served.begin("one")
+            ended = await served.engine.ended("one", 20)
+            assert not await served.begin("one")
+            assert ended == {"state": "succeeded", "error": None, "response": None, "result": None}
+
+    asyncio.run(scenario())
+    assert len(emulator.messages) == 1
+    stored = everything_in(tmp_path / "runs.sqlite")
+    assert TO not in stored
+    assert "words of the message" in stored  # the definition's own
+    assert stored.count("words of the message") == 1
+
+
+def test_texts_are_kept_where_the_configuration_asks_for_it_and_of_what_is_unknown(tmp_path: Path) -> None:
+    emulator = Emulator()
+    settings = Settings(keep_texts=True, timeout=0.5, lag_bound=0.2)
+
+    async def scenario() -> None:
+        async with serving(tmp_path, SEND, emulator=emulator, settings=settings) as served:
+            await served.run("kept")
+            emulator.faults.server_error(operation="messages.create", status=500)
+            ended = await served.run("unknown")
+            assert (ended["state"], ended["error"]["code"]) == ("unknown", "outcome-unknown")
+
+    asyncio.run(scenario())
+    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
+        payloads = dict(connection.execute("SELECT id, payload FROM flow_runs"))
+    assert TO in payloads["kept"]
+    assert TO in payloads["unknown"]
+
+
+def test_what_a_flow_keeps_outlives_the_process_and_its_result_is_the_answer(tmp_path: Path) -> None:
+    async def scenario(run: str) -> Any:
+        async with serving(tmp_path, COUNT) as served:
+            return (await served.run(run))["response"]["body"]
+
+    assert [asyncio.run(scenario("one")), asyncio.run(scenario("two"))] == ["1", "2"]
+
+
+def test_flows_start_flows_and_wait_for_those_that_are_synchronous(tmp_path: Path) -> None:
+    counted = COUNT.replace("webhook-triggers.webhook", "cross-flow.crossFlow").replace("Main", "Counted")
+    flows = counted + counted.replace("Counted", "Later").replace("isSynchronous: true", "isSynchronous: false")
+    for name, started in {"Waits": "Counted", "Goes on": "Later", "Errs": "Nobody", "Endless": "Endless"}.items():
+        flows += START.replace("NAME", name).replace("STARTED", started)
+
+    async def scenario() -> None:
+        async with serving(tmp_path, flows) as served:
+            waited, went_on, erred, endless = await asyncio.gather(
+                *(served.run(name.replace(" ", ""), name) for name in ("Waits", "Goes on", "Errs", "Endless"))
+            )
+            assert waited["response"]["body"] == '{"executionId": "Waits.1", "result": 1}'
+            assert went_on["response"]["body"] == '{"executionId": "Goeson.1"}'
+            assert (await served.engine.ended("Goeson.1", 20))["state"] == "succeeded"
+            assert erred["error"]["code"] == "unknown-flow"
+            assert (endless["state"], endless["error"]["code"]) == ("failed", "flow-failed")
+
+    asyncio.run(scenario())
+
+
+def test_cancelled_in_the_middle_of_a_send_and_resumed_it_is_sent_once(tmp_path: Path) -> None:
+    emulator = Emulator()
+
+    async def scenario() -> None:
+        async with emulator.serve(port=0) as twilio, Host.discover() as host:
+            connection = emulator_connection()
+            connection["fields"]["baseUrl"] = twilio.url
+            configuration = Configuration(config_vars={"Twilio": connection})
+            deployment = Deployment(host, configuration, {}, public_url="http://flows.test")
+            engine = Engine(deployment, f"sqlite:///{tmp_path / 'runs.sqlite'}", Settings(lag_bound=0.2))
+            await engine.start()
+            served = Served(engine, deployment, SEND)
+            emulator.faults.slow(seconds=0.5, operation="messages.create")
+            await served.begin("one")
+            while not emulator.messages:  # noqa: ASYNC110 - the emulator has no event for it
+                await asyncio.sleep(0.01)
+            await DBOS.cancel_workflow_async("one")
+            await DBOS.resume_workflow_async("one", queue_name="flows")
+            ended = await engine.ended("one", 20)
+            await engine.close()
+            assert ended["state"] == "succeeded"
+
+    asyncio.run(scenario())
+    assert len(emulator.messages) == 1
+
+
+def test_a_clock_starts_a_flow_once_for_each_of_its_times(tmp_path: Path) -> None:
+    flows = SEND.replace(
+        "action: webhook-triggers.webhook}",
+        "action: schedule-triggers.schedule, schedule: {type: configVar, value: Cron}}",
+    ).replace("type: reference, value: trigger.results.body.data.to", f'type: value, value: "{TO}"')
+    emulator = Emulator()
+
+    async def scenario() -> None:
+        async with serving(tmp_path, flows, emulator=emulator) as served:
+            digest = await served.engine.runs.define("test.yaml", served.text)
+            await served.engine.keep_schedules([Scheduled(digest, served.loaded)])
+            (kept,) = await DBOS.list_schedules_async()
+            assert (kept["schedule_name"], kept["schedule"]) == ("Test/Main", "5 4 * * *")
+            await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
+            while not emulator.messages:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+            other = served.deployment.load("test.yaml", HEAD + SEND)
+            await served.engine.keep_schedules([Scheduled(digest, other)])
+            assert await DBOS.list_schedules_async() == []
+            nonsense = served.deployment.load("test.yaml", (HEAD + flows).replace("5 4 * * *", "every day"))
+            with pytest.raises(FlowError, match="the schedule of the flow 'Main' cannot be kept: it has 2 fields"):
+                await served.engine.keep_schedules([Scheduled(digest, nonsense)])
+
+    asyncio.run(scenario())
+
+
+def test_finished_runs_are_forgotten_in_time_and_their_events_with_them(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, SEND, settings=Settings(keep_days=0)) as served:
+            await served.run("one")
+            assert await served.engine.retention.purge() == 1
+            assert await served.begin("one")
+            await served.engine.ended("one", 20)
+
+    asyncio.run(scenario())
+
+
+def test_a_run_whose_way_has_changed_fails_instead_of_guessing_and_a_file_has_one_engine(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, SEND) as served:
+            digest = await served.engine.runs.define("test.yaml", served.text)
+            new = NewRun(
+                id="one",
+                definition=digest,
+                integration="Test",
+                flow="Main",
+                payload={},
+                trigger={"payload": {}},
+                trigger_place="another-trigger",
+            )
+            await served.engine.begin(new)
+            ended = await served.engine.ended("one", 20)
+            assert (ended["state"], ended["error"]["code"]) == ("failed", "run-changed")
+            with pytest.raises(DurableError, match="another process serves"):
+                async with serving(tmp_path, SEND):
+                    pass
+
+    asyncio.run(scenario())

@@ -1,0 +1,266 @@
+"""At most once: what the guard makes of answers, failures, deaths and what it finds afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from twilio_component.durable.checkpoints import Checkpoints
+from twilio_component.durable.guard import Guard
+from twilio_component.durable.holds import Holds
+from twilio_component.durable.intent_store import Call, IntentStore
+from twilio_component.durable.run_store import RunStore
+from twilio_component.durable.settings import Settings
+from twilio_component.flows.effects import Failure
+from twilio_component.host.errors import PerformError
+from twilio_component.host.model import Candidate
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from twilio_component.durable.database import Database
+
+QUICK = Settings(timeout=0.2, lag_bound=0.2)
+RESENDING = Settings(timeout=0.2, lag_bound=0.2, resend=True)
+PATIENT = Settings(timeout=0.2, lag_bound=30)
+
+
+class LostError(PerformError):
+    may_have_happened = True
+
+
+class RefusedError(PerformError):
+    pass
+
+
+class TooManyError(PerformError):
+    slow_down = "sender"
+    retry_after = 0.01
+
+
+@dataclass
+class Deed:
+    """A deed whose attempts go as told: an error, or the id of what it does. ``seen`` is what a list would show."""
+
+    attempts: list[Exception | str | None]
+    seen: list[Candidate] | None = field(default_factory=list)
+    paced_by: Mapping[str, str] = field(default_factory=lambda: {"connection": "c", "sender": "s"})
+    meanwhile: Callable[[], Awaitable[Any]] | None = None
+    looks: int = 0
+    made: int = 0
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    looked: asyncio.Event = field(default_factory=asyncio.Event)
+    cannot_look: list[Exception] = field(default_factory=list)
+
+    async def attempt(self) -> dict[str, Any]:
+        self.made += 1
+        self.begun.set()
+        outcome = self.attempts.pop(0)
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return {"data": {"sid": outcome}}
+
+    def failure(self, error: Exception) -> Failure:
+        return Failure(code="x", message="y", outcome_unknown=getattr(error, "may_have_happened", True))
+
+    def identified(self, envelope: Mapping[str, Any]) -> str | None:
+        sid: str | None = envelope["data"]["sid"]
+        return sid
+
+    async def look_for(self, _since: dt.datetime) -> list[Candidate] | None:
+        self.looks += 1
+        self.looked.set()
+        if self.cannot_look:
+            raise self.cannot_look.pop(0)
+        return self.seen
+
+
+class Machine:
+    """A process with a guard, over a store that survives it."""
+
+    def __init__(
+        self, database: Database, settings: Settings = QUICK, *, boot: str = "one", alive: bool = True
+    ) -> None:
+        self.runs = RunStore(database)
+        self.intents = IntentStore(database)
+        self.guard = Guard(
+            self.intents,
+            settings,
+            Holds(10),
+            boot=boot,
+            is_dead=lambda other: other != boot,
+            may_write=lambda: alive,
+            checkpoints=Checkpoints({}),
+        )
+
+    async def answer(self, deed: Deed, *, run: str = "run", fingerprint: str = "same") -> Any:
+        call = Call(run=run, ordinal=1, place="send", fingerprint=fingerprint)
+        await self.guard.perform(call, deed)
+        kept = await self.runs.kept_at(run, 1)
+        assert kept is not None
+        return kept.value.get("failure", {}).get("code") or kept.value["envelope"]["data"]["sid"]
+
+
+async def left_in_doubt(database: Database, run: str = "run", fingerprint: str = "same") -> None:
+    """What a process leaves that dies after it has entered a call."""
+    call = Call(run=run, ordinal=1, place="send", fingerprint=fingerprint)
+    intents = IntentStore(database)
+    await intents.plan(call)
+    assert await intents.enter(call, "dead")
+
+
+def message(sid: str, *, equal: bool = True) -> Candidate:
+    return Candidate(id=sid, data={"sid": sid}, equal=equal)
+
+
+def test_an_answer_is_kept_and_the_call_is_not_made_again(database: Database) -> None:
+    async def scenario() -> None:
+        deed = Deed(["SM1", "SM2"])
+        assert await Machine(database).answer(deed) == "SM1"
+        assert await Machine(database, boot="two").answer(deed) == "SM1"
+        assert deed.made == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_refusal_is_kept_as_a_failure(database: Database) -> None:
+    async def scenario() -> None:
+        deed = Deed([RefusedError("no")])
+        assert await Machine(database).answer(deed) == "x"
+        assert (deed.made, deed.looks) == (1, 0)
+
+    asyncio.run(scenario())
+
+
+def test_too_many_requests_lose_nothing(database: Database) -> None:
+    async def scenario() -> None:
+        deed = Deed([TooManyError("slower"), TooManyError("slower"), "SM1"])
+        assert await Machine(database).answer(deed) == "SM1"
+        assert deed.made == 3
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("lost", [LostError("lost"), TimeoutError(), ValueError("a bug")])
+def test_a_lost_answer_is_looked_for_and_found(database: Database, lost: Exception) -> None:
+    async def scenario() -> None:
+        deed = Deed([lost], seen=[message("SM1")])
+        assert await Machine(database).answer(deed) == "SM1"
+        assert deed.made == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_call_that_a_dead_process_entered_is_looked_for_before_it_is_made(database: Database) -> None:
+    async def scenario() -> None:
+        await left_in_doubt(database)
+        deed = Deed(["SM2"], seen=[message("SM1")])
+        assert await Machine(database).answer(deed) == "SM1"
+        assert deed.made == 0
+
+    asyncio.run(scenario())
+
+
+def test_what_is_not_found_within_the_lag_bound_is_unknown_or_made_again(database: Database) -> None:
+    async def scenario() -> None:
+        await left_in_doubt(database, "first")
+        await left_in_doubt(database, "second")
+        deed = Deed(["SM2"])
+        assert await Machine(database).answer(deed, run="first") == "outcome-unknown"
+        assert deed.made == 0
+        assert await Machine(database, RESENDING).answer(deed, run="second") == "SM2"
+        assert deed.made == 1
+
+    asyncio.run(scenario())
+
+
+def test_what_looks_different_proves_nothing_and_is_not_sent_again(database: Database) -> None:
+    async def scenario() -> None:
+        await left_in_doubt(database)
+        deed = Deed([], seen=[message("SM1", equal=False)])
+        assert await Machine(database, RESENDING).answer(deed) == "outcome-unknown"
+
+    asyncio.run(scenario())
+
+
+def test_one_message_never_proves_two_equal_calls(database: Database) -> None:
+    async def scenario() -> None:
+        await left_in_doubt(database, "first")
+        await left_in_doubt(database, "second")
+        machine = Machine(database, RESENDING)
+        deeds = [Deed(["SM2"], seen=[message("SM1")]), Deed(["SM3"], seen=[message("SM1")])]
+        answers = await asyncio.gather(machine.answer(deeds[0], run="first"), machine.answer(deeds[1], run="second"))
+        assert list(answers) == ["SM1", "SM3"]
+        assert [deed.made for deed in deeds] == [0, 1]
+
+    asyncio.run(scenario())
+
+
+def test_a_message_that_may_be_that_of_an_equal_call_under_way_is_not_taken(database: Database) -> None:
+    async def scenario() -> None:
+        await left_in_doubt(database, "dead")
+        machine, answered = Machine(database, PATIENT), asyncio.Event()
+        alive = Deed(["SM1"], meanwhile=answered.wait)
+        under_way = asyncio.create_task(machine.answer(alive, run="alive"))
+        await alive.begun.wait()
+        in_doubt = Deed([], seen=[message("SM1")])
+        doubtful = asyncio.create_task(machine.answer(in_doubt, run="dead"))
+        await in_doubt.looked.wait()
+        answered.set()
+        assert await under_way == "SM1"
+        in_doubt.seen = [message("SM2"), message("SM1")]
+        assert await doubtful == "SM2"
+
+    asyncio.run(scenario())
+
+
+def test_without_a_way_to_look_an_unknown_outcome_stays_unknown(database: Database) -> None:
+    async def scenario() -> None:
+        assert await Machine(database, RESENDING).answer(Deed([LostError("lost")], seen=None)) == "outcome-unknown"
+
+    asyncio.run(scenario())
+
+
+def test_a_look_that_fails_is_no_proof_of_absence(database: Database) -> None:
+    class AwayError(PerformError):
+        retryable = True
+
+    async def scenario() -> None:
+        deed = Deed([LostError("lost")], seen=[message("SM1")], cannot_look=[AwayError("away")] * 3)
+        assert await Machine(database, RESENDING).answer(deed) == "SM1"
+        forbidden = Deed([LostError("lost")], cannot_look=[RefusedError("no")] * 20)
+        assert await Machine(database, RESENDING).answer(forbidden, run="other") == "outcome-unknown"
+
+    asyncio.run(scenario())
+
+
+def test_who_comes_second_joins_the_call_that_is_under_way(database: Database) -> None:
+    async def scenario() -> None:
+        machine = Machine(database)
+        deed = Deed(["SM1"], meanwhile=lambda: asyncio.sleep(0.05))
+        impatient = asyncio.create_task(machine.answer(deed))
+        await asyncio.sleep(0.02)
+        impatient.cancel()
+        assert await machine.answer(deed) == "SM1"
+        assert deed.made == 1
+        assert not machine.guard.under_way
+
+    asyncio.run(scenario())
+
+
+def test_a_process_that_must_not_write_any_more_withdraws(database: Database) -> None:
+    async def scenario() -> None:
+        deed = Deed(["SM1"])
+        stopping = asyncio.create_task(Machine(database, alive=False).answer(deed))
+        await asyncio.sleep(0.1)
+        stopping.cancel()
+        assert deed.made == 0
+        assert await Machine(database, boot="two").answer(deed) == "SM1"
+
+    asyncio.run(scenario())

@@ -1,0 +1,109 @@
+"""What strangers may send, and what they learn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import httpx
+
+from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.serving import app
+from twilio_component.serving.app import WebFace
+from twilio_component.serving.reception import Arrival, Reception, Reply
+
+if TYPE_CHECKING:
+    import pytest
+
+    from twilio_component.serving.endpoints import Endpoint
+
+
+class FakeReception:
+    """Remembers what arrives, and answers as told."""
+
+    def __init__(self, answer: Reply | Exception) -> None:
+        self.answer = answer
+        self.arrivals: list[Arrival] = []
+
+    async def receive(self, _endpoint: Endpoint, arrival: Arrival) -> Reply:
+        self.arrivals.append(arrival)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class Face:
+    """A face with one path, asked in process."""
+
+    def __init__(self, answer: Reply | Exception = Reply(), *, away: bool = False) -> None:  # noqa: B008 - frozen
+        self.reception = FakeReception(answer)
+        self.away = away
+        self.closed = False
+        face = WebFace(
+            endpoints={"/demo/reply": cast("Endpoint", SimpleNamespace(path="/demo/reply"))},
+            reception=cast("Reception", self.reception),
+            public_url="https://flows.example.com/",
+            ready=self._ready,
+            on_shutdown=self._shut_down,
+        )
+        self.application = face.application()
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async def one() -> httpx.Response:
+            transport = httpx.ASGITransport(self.application)
+            async with httpx.AsyncClient(transport=transport, base_url="http://stranger.test") as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(one())
+
+    async def _ready(self) -> None:
+        if self.away:
+            raise StoreUnavailableError("the database does not answer (OperationalError)")
+
+    async def _shut_down(self) -> None:
+        self.closed = True
+
+
+def test_a_request_is_known_by_the_public_url_whatever_it_says_of_its_host() -> None:
+    face = Face(Reply(200, "<Response/>", "text/xml", {"X-Kept": "yes"}))
+    headers = [("X-Twice", "one"), ("X-Twice", "two"), ("X-Forwarded-Host", "evil.test")]
+    answer = face.request("POST", "/demo/reply?a=%7E", content=b"Body=Hi", headers=headers)
+    assert (answer.status_code, answer.text, answer.headers["X-Kept"]) == (200, "<Response/>", "yes")
+    (arrival,) = face.reception.arrivals
+    assert arrival.url == "https://flows.example.com/demo/reply?a=%7E"
+    assert (arrival.method, arrival.body, arrival.headers["x-twice"]) == ("POST", b"Body=Hi", ["one", "two"])
+
+
+def test_a_reply_without_words_has_no_body() -> None:
+    answer = Face().request("GET", "/demo/reply")
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+def test_what_cannot_be_stored_is_refused_so_that_twilio_tries_again() -> None:
+    answer = Face(StoreUnavailableError("away")).request("POST", "/demo/reply")
+    assert (answer.status_code, answer.headers["Retry-After"], answer.text) == (503, "5", "")
+
+
+def test_requests_larger_or_slower_than_any_webhook_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def slowly() -> AsyncIterator[bytes]:
+        await asyncio.sleep(5)
+        yield b"late"
+
+    face = Face()
+    many = {f"X-{number}": "1" for number in range(app.MOST_HEADERS)}
+    assert face.request("POST", "/demo/reply", headers=many).status_code == 431
+    assert face.request("POST", "/demo/reply", content=b"x" * (app.MOST_BYTES + 1)).status_code == 413
+    monkeypatch.setattr(app, "BODY_SECONDS", 0.02)
+    assert face.request("POST", "/demo/reply", content=slowly()).status_code == 408
+    assert face.request("PUT", "/demo/reply").status_code == 405
+    assert face.request("POST", "/other").status_code == 404
+    assert face.reception.arrivals == []
+
+
+def test_health_is_up_and_readiness_asks_the_database() -> None:
+    assert Face().request("GET", "/healthz").json() == {"status": "up"}
+    assert Face().request("GET", "/readyz").json() == {"status": "ready"}
+    away = Face(away=True).request("GET", "/readyz")
+    assert (away.status_code, away.json()["status"]) == (503, "not ready")

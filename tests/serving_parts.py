@@ -1,0 +1,167 @@
+"""Parts of a deployment for tests: a flow that replies, a serving process, and Twilio's signed requests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from twilio_component.signatures import sign
+
+ACCOUNT_SID = "AC" + "1" * 32
+AUTH_TOKEN = "emulated-auth-token"
+SENDER = "+15017122661"
+PATIENCE = 30.0
+
+FLOW = """\
+name: Demo
+requiredConfigVars:
+  - {key: Twilio, dataType: connection, connection: {component: twilio, key: basic}}
+flows:
+  - name: Reply
+    steps:
+      - name: Trigger
+        isTrigger: true
+        action: twilio.webhook
+        inputs:
+          twilioConnection: {type: configVar, value: Twilio}
+      - name: Send
+        action: twilio.sendSMS
+        inputs:
+          twilioConnection: {type: configVar, value: Twilio}
+          to: {type: reference, value: trigger.results.body.data.From}
+          from: {type: reference, value: trigger.results.body.data.To}
+          message: {type: template, value: "You wrote {{$trigger.results.body.data.Body}}"}
+"""
+CONFIGURATION = """\
+configVars:
+  Twilio: {{key: basic, fields: {{username: {account}, password: {token}, baseUrl: "{twilio}"}}}}
+sending: {{lagBound: {lag_bound}, timeout: {timeout}, resend: {resend}}}
+"""
+_MAIN = "import sys; from twilio_component.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def until(met: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
+    """What ``met`` returns, as soon as it is something."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := met():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds:g} s: {what}")
+
+
+class Deployment:
+    """A flow file, a configuration and a state folder; processes come and go."""
+
+    def __init__(self, folder: Path, twilio: str, *, flow: str = FLOW, **settings: Any) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.database = f"sqlite:///{folder / 'state' / 'runs.sqlite'}"
+        self.flow = folder / "flow.yaml"
+        self.flow.write_text(flow, encoding="utf-8")
+        self.configuration = folder / "configuration.yaml"
+        settings = {"lag_bound": 1, "timeout": 2, "resend": "false"} | settings
+        text = CONFIGURATION.format(account=ACCOUNT_SID, token=AUTH_TOKEN, twilio=twilio, **settings)
+        self.configuration.write_text(text, encoding="utf-8")
+
+    def start(self, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start a serving process; it need not be ready yet."""
+        arguments = ["serve", str(self.flow), "--config", str(self.configuration), "--database", self.database]
+        log = (self.folder / "serve.log").open("ab")
+        with log:
+            return subprocess.Popen(
+                [sys.executable, "-c", _MAIN, *arguments, "--port", str(self.port)],
+                env={**os.environ, **(environment or {})},
+                stdout=log,
+                stderr=log,
+            )
+
+    @contextmanager
+    def serving(self, environment: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+        """A serving process that is ready, ended in the end as a supervisor ends it."""
+        process = self.start(environment)
+        try:
+            self.wait_until_ready(process)
+            yield process
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+
+    def wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        def ready() -> bool:
+            assert process.poll() is None, self.log()
+            try:
+                return httpx.get(f"{self.url}/readyz").status_code == httpx.codes.OK
+            except httpx.TransportError:
+                return False
+
+        until(ready, f"{self.url} is ready")
+
+    def wait_until_ready_or_dead(self, process: subprocess.Popen[bytes]) -> None:
+        def ready() -> bool:
+            try:
+                return process.poll() is not None or httpx.get(f"{self.url}/readyz").is_success
+            except httpx.TransportError:
+                return False
+
+        until(ready, f"{self.url} is ready, or its process dead")
+
+    @contextmanager
+    def store(self) -> Iterator[sqlite3.Connection]:
+        """The database, to look into."""
+        connection = sqlite3.connect(self.folder / "state" / "runs.sqlite", timeout=PATIENCE)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def running(self) -> int:
+        """How many runs have not ended."""
+        with self.store() as connection:
+            (count,) = connection.execute("SELECT count(*) FROM flow_runs WHERE state = 'running'").fetchone()
+        return int(count)
+
+    def log(self) -> str:
+        return (self.folder / "serve.log").read_text(encoding="utf-8")
+
+
+def inbound(number: int, body: str = "Hi") -> dict[str, str]:
+    """The parameters of the ``number``-th message that somebody of that number wrote."""
+    return {
+        "MessageSid": f"SM{number:032x}",
+        "SmsStatus": "received",
+        "AccountSid": ACCOUNT_SID,
+        "From": f"+1555867{number:04d}",
+        "To": SENDER,
+        "Body": body,
+    }
+
+
+def post(url: str, parameters: Mapping[str, str], *, token: str = AUTH_TOKEN, **options: Any) -> httpx.Response:
+    """Post as Twilio does, signed."""
+    signature = sign(token, url, parameters.items())
+    return httpx.post(url, data=parameters, headers={"X-Twilio-Signature": signature}, timeout=20, **options)
+
+
+def killed(process: subprocess.Popen[bytes]) -> bool:
+    """Wait until the process has ended; whether it was killed, not by us."""
+    return process.wait(PATIENCE) == -signal.SIGKILL

@@ -1,0 +1,131 @@
+"""The database: how it is opened, and how its work is done without blocking the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, create_engine, event, func, make_url, select
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from twilio_component.durable.errors import DurableError, StoreUnavailableError
+from twilio_component.durable.schema import metadata
+
+_LOGGER = logging.getLogger("twilio_component.durable")
+_Found = TypeVar("_Found")
+
+_BUSY_MILLISECONDS = 30_000
+_CONNECT_SECONDS = 5
+_LONGEST_PAUSE = 2.0
+_THREADS = 5  # as many as the engine's pool has connections
+
+
+class Database:
+    """A SQLite file or a Postgres database by its URL: ``sqlite:////path/runs.sqlite``, ``postgresql://user@host/db``.
+
+    Every piece of work is one transaction, in a thread.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        # Threads of its own: DBOS puts its pool in the place of the event loop's, and takes it away with itself.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
+        parsed = make_url(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            self.engine = create_engine(url)
+            event.listen(self.engine, "connect", _prepare_sqlite)
+        elif parsed.get_backend_name() == "postgresql":
+            self.engine = create_engine(
+                parsed.set(drivername="postgresql+psycopg"),
+                pool_pre_ping=True,
+                connect_args={"connect_timeout": _CONNECT_SECONDS},
+            )
+        else:
+            raise DurableError("the database must be SQLite or Postgres: sqlite:////path/to/file, postgresql://…")
+
+    def create(self) -> None:
+        """Create the tables that are missing."""
+        if self.is_sqlite:
+            # The switch to a write-ahead log needs the file to itself; the connection that makes it is alone.
+            path = Path(str(self.engine.url.database))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(path, timeout=_BUSY_MILLISECONDS / 1000)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.close()
+        with self._translated(), self.engine.begin() as connection_:
+            metadata.create_all(connection_)
+
+    def now(self, connection: Connection) -> float:
+        """The time in seconds since 1970, by one clock for all processes: the machine's, or the server's."""
+        if self.is_sqlite:
+            return time.time()
+        return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
+
+    async def run(self, work: Callable[[Connection], _Found]) -> _Found:
+        """``work`` in a transaction of its own; raises ``StoreUnavailableError`` when the database is not there."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
+
+    async def insist(self, work: Callable[[Connection], _Found]) -> _Found:
+        """As ``run``, again and again until the database is back: for what must not be lost."""
+        pause = 0.1
+        while True:
+            try:
+                return await self.run(work)
+            except StoreUnavailableError as error:
+                _LOGGER.warning("%s; trying again in %.1f s", error, pause)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._threads.shutdown()
+        self.engine.dispose()
+
+    def _run(self, work: Callable[[Connection], _Found]) -> _Found:
+        with self._translated(), self.engine.begin() as connection:
+            return work(connection)
+
+    @staticmethod
+    def _translated() -> _Translated:
+        return _Translated()
+
+
+class _Translated:
+    """Turns the driver's errors about connections into ``StoreUnavailableError``; the others are bugs."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (DBAPIError, PoolTimeoutError)) and not isinstance(error, IntegrityError) and _away(error):
+            # The driver's words may have the statement's parameters in them: people's numbers and texts.
+            raise StoreUnavailableError(f"the database does not answer ({_kind(error)})") from None
+
+
+def _away(error: SQLAlchemyError) -> bool:
+    if isinstance(error, PoolTimeoutError):
+        return True
+    return isinstance(error, DBAPIError) and (
+        error.connection_invalidated or type(error).__name__ in ("OperationalError", "InterfaceError")
+    )
+
+
+def _kind(error: BaseException) -> str:
+    original = getattr(error, "orig", None)
+    return type(original or error).__name__
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # Writers take their turn from the beginning: a transaction that reads first and writes later would be refused.
+    connection.isolation_level = "IMMEDIATE"
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA synchronous=FULL")

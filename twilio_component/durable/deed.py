@@ -1,0 +1,72 @@
+"""A call of a flow as the guard sees it: what the component's manifest says about doing it once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.flows.expressions import as_text
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from twilio_component.flows.definition import Flow
+    from twilio_component.flows.effects import Call, Failure
+    from twilio_component.flows.invoking import Invoker
+    from twilio_component.host.model import Candidate, Operation
+
+
+@dataclass(frozen=True, slots=True)
+class FlowDeed:
+    """A call through an invoker; ``payload`` is what the run was started with."""
+
+    invoker: Invoker
+    flow: Flow
+    call: Call
+    payload: Mapping[str, Any]
+    operation: Operation
+
+    @property
+    def paced_by(self) -> Mapping[str, str]:
+        """By whom the call is slowed down."""
+        connection = _digest({name: self.call.inputs.get(name) for name in self._connections()})
+        named = self.operation.options.get("pacedBy", ())
+        sender = next((self.call.inputs[name] for name in named if self.call.inputs.get(name)), "")
+        return {"connection": connection, "sender": f"{connection}:{as_text(sender)}"}
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for calls with equal inputs; the connection, whose secrets may be renewed, does not count."""
+        connections = self._connections()
+        inputs = {name: value for name, value in self.call.inputs.items() if name not in connections}
+        return _digest([self.call.component, self.call.action, inputs])
+
+    async def attempt(self) -> dict[str, Any]:
+        """Do it; the envelope, or what the component raises."""
+        return await self.invoker.attempt(self.flow, self.call, self.payload)
+
+    def failure(self, error: Exception) -> Failure:
+        """What the exception means to the flow."""
+        return self.invoker.failure(self.call, error)
+
+    def identified(self, envelope: Mapping[str, Any]) -> str | None:
+        """The id of what was done, where the manifest says which it is."""
+        reconciliation, data = self.operation.reconciliation, envelope.get("data")
+        if reconciliation is None or not isinstance(data, Mapping):
+            return None
+        return as_text(data.get(reconciliation.identified_by)) or None
+
+    async def look_for(self, since: dt.datetime) -> list[Candidate] | None:
+        """What may be its doing; None when nothing can tell."""
+        return await self.invoker.look_for(self.flow, self.call, self.payload, since)
+
+    def _connections(self) -> frozenset[str]:
+        properties = self.operation.inputs["properties"]
+        return frozenset(name for name, schema in properties.items() if schema.get("format") == "connection")
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=as_text).encode()).hexdigest()

@@ -1,0 +1,78 @@
+"""What is served: definitions, the host that carries out their calls, and the values they are run with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.flows.configuration import Configuration, config_values
+from twilio_component.flows.definition import camel_case
+from twilio_component.flows.invoking import Invoker
+from twilio_component.flows.mocks import Mocks
+from twilio_component.flows.payloads import Occasion, complete_payload
+from twilio_component.flows.reading import load_integration
+from twilio_component.flows.redaction import Redactor
+
+if TYPE_CHECKING:
+    from twilio_component.flows.configuration import Values
+    from twilio_component.flows.definition import Flow, Integration
+    from twilio_component.host import Host
+
+_LOGGER = logging.getLogger("twilio_component.execution")
+_MOST_KEPT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A definition that can be run. ``values`` are this process's: secrets are never stored with a run."""
+
+    integration: Integration
+    values: Values
+    invoker: Invoker
+    redactor: Redactor
+
+
+class Deployment:
+    """Loads definitions, each text once. ``public_url`` is where the webhooks of all of them begin."""
+
+    def __init__(
+        self, host: Host, configuration: Configuration, environment: Mapping[str, str], *, public_url: str
+    ) -> None:
+        self.host = host
+        self.public_url = public_url.rstrip("/")
+        self._configuration = configuration
+        self._environment = environment
+        self._loaded: dict[tuple[str, str], Loaded] = {}
+
+    def load(self, file: str, text: str) -> Loaded:
+        """The definition with this text; raises ``FlowError`` for its shape, ``InputError`` for its configuration."""
+        loaded = self._loaded.get((file, text))
+        if loaded is None:
+            integration = load_integration(file, text=text)
+            values = config_values(integration, self._configuration, self.host.components, self._environment)
+            invoker = Invoker(
+                host=self.host,
+                mocks=Mocks({}),
+                configuration=self._configuration,
+                values=values,
+                logger=_LOGGER,
+            )
+            loaded = Loaded(integration, values, invoker, Redactor(values.secrets))
+            if len(self._loaded) >= _MOST_KEPT:
+                del self._loaded[next(iter(self._loaded))]
+            self._loaded[file, text] = loaded
+        return loaded
+
+    def payload(
+        self, given: Mapping[str, Any], loaded: Loaded, flow: Flow, execution_id: str, started_at: str
+    ) -> dict[str, Any]:
+        """The complete payload of a run's trigger."""
+        base = self.webhook_base(loaded.integration)
+        occasion = Occasion(execution_id=execution_id, started_at=started_at, webhook_base=base)
+        return complete_payload(given, loaded.integration, flow, occasion)
+
+    def webhook_base(self, integration: Integration) -> str:
+        """Where the webhooks of an integration's flows begin."""
+        return f"{self.public_url}/{camel_case(integration.name)}"

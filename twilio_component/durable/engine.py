@@ -1,0 +1,185 @@
+"""The engine of one process: a database, DBOS upon it, and the runs that it carries out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Coroutine, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, error
+from sqlalchemy import select
+
+from twilio_component.durable.checkpoints import Checkpoints
+from twilio_component.durable.database import Database
+from twilio_component.durable.driver import Children, Driver
+from twilio_component.durable.guard import Guard
+from twilio_component.durable.holds import Holds
+from twilio_component.durable.intent_store import IntentStore
+from twilio_component.durable.retention import Retention
+from twilio_component.durable.run_store import NewRun, RunStore
+from twilio_component.durable.schedules import Schedules
+from twilio_component.durable.sole_process import SoleProcess
+
+if TYPE_CHECKING:
+    from twilio_component.durable.deployment import Deployment
+    from twilio_component.durable.schedules import Fire, Scheduled
+    from twilio_component.durable.settings import Settings
+
+QUEUE = "flows"
+_POLLING_SECONDS = 0.1
+_MOST_RECOVERIES = 50
+_MOST_RUNS = 1_000  # side by side; most of them wait for something
+# Grows when a stored run could not go on with newer code: then old runs wait for a process of their version.
+_VERSION = "1"
+_LOGGER = logging.getLogger("twilio_component.durable")
+
+
+class Engine:
+    """Carries out runs from ``start`` to ``close``: one at a time in a process, and one ever on an event loop."""
+
+    def __init__(self, deployment: Deployment, database_url: str, settings: Settings) -> None:
+        self.database = Database(database_url)
+        self.runs = RunStore(self.database)
+        self._settings = settings
+        self._boot = uuid.uuid4().hex
+        self._sole: SoleProcess | None = None
+        self._draining = asyncio.Event()
+        self._working: set[asyncio.Task[Any]] = set()
+        self.guard = Guard(
+            IntentStore(self.database),
+            settings,
+            Holds(settings.in_flight),
+            boot=self._boot,
+            is_dead=lambda boot: boot != self._boot,  # this process has the database to itself
+            may_write=lambda: not self._draining.is_set(),
+            checkpoints=Checkpoints(),
+        )
+        self._deployment = deployment
+        self._driver: Driver | None = None
+        self.schedules = Schedules(deployment, self.runs, self.begin)
+        self.retention = Retention(self.runs, settings.keep_days)
+        self._purging: asyncio.Task[None] | None = None
+        self._fire: Fire | None = None
+        self._run_flow: Callable[[str], Coroutine[Any, Any, str]] | None = None
+
+    async def start(self) -> None:
+        """Open the database, go on with what was interrupted, and take new runs.
+
+        Raises ``StoreUnavailableError`` or ``DurableError``.
+        """
+        if self.database.is_sqlite:
+            self._sole = SoleProcess(Path(str(self.database.engine.url.database)))
+        await asyncio.to_thread(self.database.create)
+        self._driver = Driver(
+            self._deployment,
+            self.runs,
+            self.guard,
+            self._settings,
+            children=Children(self._enqueue, self._run_here),
+            go_on=self._go_on,
+        )
+        DBOS(config=self._config())
+        self._run_flow = self._workflow()
+        self._fire = self.schedules.workflow()
+        DBOS.launch()
+        await DBOS.register_queue_async(
+            QUEUE,
+            worker_concurrency=_MOST_RUNS,
+            polling_interval_sec=_POLLING_SECONDS,
+            on_conflict="always_update",
+        )
+        self._purging = asyncio.create_task(self.retention.keep_purging())
+
+    async def keep_schedules(self, definitions: Iterable[Scheduled]) -> None:
+        """Start the flows of these definitions by the clock; raises ``FlowError`` for a schedule that cannot be."""
+        assert self._fire is not None  # noqa: S101 - the engine has started
+        await self.schedules.keep(definitions, self._fire)
+
+    async def begin(self, new: NewRun) -> bool:
+        """Store a run and start it; False when it was there before. Raises ``StoreUnavailableError``.
+
+        When this returns, the run survives the death of this process.
+        """
+        fresh = await self.runs.accept(new)
+        # Also of a run that is there: the process that stored it may have died before it started it.
+        return await self._enqueue(new.id) and fresh
+
+    async def ended(self, run: str, seconds: float) -> Any:
+        """How the run ended (as ``RunStore.ended``), or None when it has not within ``seconds``."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        pause = 0.05
+        while (ended := await self.runs.ended(run)) is None and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 0.5)
+        return ended
+
+    async def check(self) -> None:
+        """Raise ``StoreUnavailableError`` when a run could not be stored now."""
+        await self.database.run(lambda connection: connection.execute(select(1)))
+
+    async def close(self) -> None:
+        """Let the requests that are under way end, and leave everything else to the next process."""
+        self._draining.set()
+        if self._driver is not None:
+            if self.guard.under_way:
+                await asyncio.wait(self.guard.under_way, timeout=self._settings.timeout + self._settings.claim)
+            if self._purging is not None:
+                self._purging.cancel()
+            await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+            for task in self._working:
+                task.cancel()
+            await asyncio.gather(*self._working, return_exceptions=True)
+            self._driver = None
+        self.database.close()
+        if self._sole is not None:
+            self._sole.release()
+
+    def _workflow(self) -> Callable[[str], Coroutine[Any, Any, str]]:
+        @DBOS.workflow(name="run_flow", max_recovery_attempts=_MOST_RECOVERIES)
+        async def run_flow(run_id: str) -> str:
+            return await self._drive(run_id)
+
+        return run_flow
+
+    async def _drive(self, run_id: str) -> str:
+        assert self._driver is not None  # noqa: S101 - workflows begin after `start`
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - this is a coroutine
+        self._working.add(task)
+        try:
+            return await self._driver.run(run_id)
+        finally:
+            self._working.discard(task)
+
+    async def _go_on(self) -> None:
+        if self._draining.is_set():
+            # The run stays as it is, to be gone on with by the next process.
+            await asyncio.Event().wait()
+
+    async def _enqueue(self, run_id: str) -> bool:
+        assert self._run_flow is not None  # noqa: S101 - as above
+        with SetWorkflowID(run_id, workflow_id_reuse_policy="reject"):
+            try:
+                await DBOS.enqueue_workflow_async(QUEUE, self._run_flow, run_id)
+            except error.DBOSWorkflowIDInUseError:
+                return False
+        return True
+
+    async def _run_here(self, run_id: str) -> None:
+        assert self._run_flow is not None  # noqa: S101 - as above
+        with SetWorkflowID(run_id):
+            handle = await DBOS.start_workflow_async(self._run_flow, run_id)
+        await handle.get_result()
+
+    def _config(self) -> DBOSConfig:
+        return {
+            "name": "twilio-component",
+            "system_database_url": self.database.url,
+            "executor_id": "serve",
+            "application_version": _VERSION,
+            "log_level": "WARNING",
+            "serializer": DBOSPortableJSONSerializer(),  # the default one would unpickle what the database holds
+        }

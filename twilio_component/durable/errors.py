@@ -1,0 +1,23 @@
+"""What can go wrong with durable runs, below the host's ``IntegrationError``."""
+
+from __future__ import annotations
+
+from twilio_component.host.errors import IntegrationError
+
+
+class DurableError(IntegrationError):
+    """A durable engine that cannot do what it is asked to; the text says why."""
+
+    code = "durable"
+
+
+class StoreUnavailableError(DurableError):
+    """The database does not answer. What was asked for has not happened, as far as this process knows; try later."""
+
+    code = "store-unavailable"
+
+
+class ChangedRunError(DurableError):
+    """A run that would go another way than it went before its process died: its config variables have changed."""
+
+    code = "run-changed"

@@ -1,0 +1,224 @@
+"""At most once: how an action that must not be repeated is carried out, whatever dies in between.
+
+The way of a call: *planned* (an intent is stored), *entered* (one process has claimed the right to write the request),
+*settled* (the answer is stored). A call that is found entered without an answer is never simply made again: when its
+request is certainly over it is *doubtful*, and what it may have done is looked for. Found: settled. Not found within
+the lag bound: unknown, or planned anew where the deployment asks for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twilio_component.durable import checkpoints, intent_store
+from twilio_component.durable.intent_store import Settlement
+from twilio_component.durable.run_store import Kept
+from twilio_component.flows.effects import Failure
+from twilio_component.host.errors import PerformError
+
+if TYPE_CHECKING:
+    from twilio_component.durable.checkpoints import Checkpoints
+    from twilio_component.durable.holds import Holds
+    from twilio_component.durable.intent_store import Call, Intent, IntentStore
+    from twilio_component.durable.settings import Settings
+    from twilio_component.host.model import Candidate
+
+_LOGGER = logging.getLogger("twilio_component.durable")
+
+CLOCK_SKEW = 30.0
+"""Seconds by which Twilio's clock and the database's may differ."""
+_FIRST_LOOK, _LONGEST_LOOK = 0.2, 5.0
+
+
+class Deed(Protocol):
+    """One call, as the guard sees it."""
+
+    @property
+    def paced_by(self) -> Mapping[str, str]:
+        """By whom it is slowed down: a key for ``connection`` and one for ``sender``."""
+
+    async def attempt(self) -> dict[str, Any]:
+        """Do it; the envelope, or an exception."""
+
+    def failure(self, error: Exception) -> Failure:
+        """What the exception means to the flow."""
+
+    def identified(self, envelope: Mapping[str, Any]) -> str | None:
+        """The id of what was done."""
+
+    async def look_for(self, since: dt.datetime) -> list[Candidate] | None:
+        """What may be its doing; None when nothing can tell."""
+
+
+class Guard:
+    """Carries out calls at most once.
+
+    ``boot`` names this life of this process. ``is_dead`` says of another one whether it certainly writes nothing any
+    more; ``may_write`` whether this process still may.
+    """
+
+    def __init__(
+        self,
+        intents: IntentStore,
+        settings: Settings,
+        holds: Holds,
+        *,
+        boot: str,
+        is_dead: Callable[[str], bool],
+        may_write: Callable[[], bool],
+        checkpoints: Checkpoints,
+    ) -> None:
+        self._intents = intents
+        self._settings = settings
+        self._holds = holds
+        self._boot = boot
+        self._is_dead = is_dead
+        self._may_write = may_write
+        self._checkpoints = checkpoints
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def under_way(self) -> Sequence[asyncio.Task[None]]:
+        """The calls that are being carried out."""
+        return list(self._under_way.values())
+
+    async def perform(self, call: Call, deed: Deed) -> None:
+        """Carry out the call, or wait until it has been: then its answer is kept with its run.
+
+        A call that is under way in this process is joined, not made again; whoever gives up waiting does not stop it.
+        """
+        task = self._under_way.get(call.key)
+        if task is None:
+            task = self._under_way[call.key] = asyncio.create_task(self._carry_out(call, deed))
+            task.add_done_callback(lambda _: self._under_way.pop(call.key))
+        await asyncio.shield(task)
+
+    async def _carry_out(self, call: Call, deed: Deed) -> None:
+        begun = time.time()
+        self._checkpoints.reached(checkpoints.BEFORE_INTENT)
+        intent = await self._intents.plan(call)
+        self._checkpoints.reached(checkpoints.INTENT)
+        while intent.state not in (intent_store.SETTLED, intent_store.UNKNOWN):
+            if intent.state == intent_store.PLANNED:
+                await self._attempt(call, deed, begun)
+            elif intent.state == intent_store.ENTERED:
+                await self._outlive(intent)
+                await self._intents.doubt(call, intent.entered_by)
+            else:
+                await self._reconcile(call, deed, intent, begun)
+            intent = await self._intents.plan(call)
+        self._checkpoints.reached(checkpoints.SETTLED)
+
+    async def _attempt(self, call: Call, deed: Deed, begun: float) -> None:
+        async with self._holds.turn(deed.paced_by):
+            claimed_at = time.monotonic()
+            if not await self._intents.enter(call, self._boot):
+                return
+            self._checkpoints.reached(checkpoints.ENTERED)
+            if time.monotonic() - claimed_at > self._settings.claim or not self._may_write():
+                # Others may soon believe that this request is over: it must not begin now.
+                await self._intents.withdraw(call, intent_store.ENTERED, self._boot)
+                return
+            try:
+                async with asyncio.timeout(self._settings.timeout):
+                    envelope = await deed.attempt()
+            except Exception as error:  # noqa: BLE001 - whatever it was, what it means must be stored
+                await self._failed(call, deed, error, begun)
+                return
+        self._checkpoints.reached(checkpoints.ANSWERED)
+        answer = Settlement(Kept(place=call.place, value={"envelope": envelope}), begun, deed.identified(envelope))
+        if not await self._intents.settle(call, answer):
+            _LOGGER.error("%s: the answer names something that was taken for the doing of another call", call.key)
+            await self._intents.settle(call, replace(answer, effect=None))
+
+    async def _failed(self, call: Call, deed: Deed, error: Exception, begun: float) -> None:
+        if isinstance(error, PerformError) and error.slow_down is not None:
+            await self._intents.withdraw(call, intent_store.ENTERED, self._boot)
+            self._holds.slow_down(deed.paced_by[error.slow_down], error.retry_after)
+            return
+        failure = deed.failure(error)
+        if failure.outcome_unknown or isinstance(error, TimeoutError):
+            _LOGGER.warning("%s: the outcome is unknown (%s); looking for it", call.key, failure.code)
+            await self._intents.doubt(call, self._boot)
+            return
+        await self._intents.settle(call, Settlement(_kept(call, failure), begun))
+
+    async def _outlive(self, intent: Intent) -> None:
+        """Wait until the request that another process entered is certainly over."""
+        if intent.entered_by is None or not self._is_dead(intent.entered_by):
+            await asyncio.sleep(max(0.0, self._request_bound - intent.age))
+
+    async def _reconcile(self, call: Call, deed: Deed, intent: Intent, begun: float) -> None:
+        since = dt.datetime.fromtimestamp((intent.since or begun) - CLOCK_SKEW, dt.UTC)
+        decided_at = time.monotonic() + self._request_bound + self._settings.lag_bound - intent.age
+        pause = _FIRST_LOOK
+        while True:
+            over = time.monotonic() >= decided_at
+            try:
+                candidates = await deed.look_for(since)
+            except PerformError as error:
+                if over and not error.retryable:
+                    await self._give_up(call, f"it could not be looked for ({error.code})", begun)
+                    return
+                candidates, over = [], False  # nothing was seen: nothing may be concluded
+            if candidates is None:
+                await self._give_up(call, "nothing tells whether it happened", begun)
+                return
+            if await self._decided(call, candidates, begun, over=over):
+                return
+            await asyncio.sleep(min(pause, max(0.05, decided_at - time.monotonic())) if not over else pause)
+            pause = min(2 * pause, _LONGEST_LOOK)
+
+    async def _decided(self, call: Call, candidates: list[Candidate], begun: float, *, over: bool) -> bool:
+        claimed = await self._intents.claimed([candidate.id for candidate in candidates])
+        unclaimed = [candidate for candidate in reversed(candidates) if candidate.id not in claimed]
+        equal = [candidate for candidate in unclaimed if candidate.equal]
+        earlier, under_way = await self._intents.rank(call)
+        # Equal calls cannot tell their effects apart, so the oldest takes the oldest. While one of them is under way,
+        # what is seen may be its doing, and its answer will say so.
+        if len(equal) > earlier and not under_way:
+            found = equal[earlier]
+            kept = Kept(place=call.place, value={"envelope": {"data": found.data}})
+            return await self._intents.settle(call, Settlement(kept, begun, found.id), only_doubtful=True)
+        if not over:
+            return False
+        if len(equal) < len(unclaimed) or under_way:
+            await self._give_up(call, "something was found that may be its doing, or may not", begun)
+        elif self._settings.resend:
+            await self._intents.withdraw(call, intent_store.DOUBTFUL, None)
+        else:
+            await self._give_up(call, "nothing was found that would be its doing", begun)
+        return True
+
+    async def _give_up(self, call: Call, reason: str, begun: float) -> None:
+        failure = Failure(
+            code="outcome-unknown",
+            message=f"it may have happened: {reason}. It is not done again until somebody decides",
+            outcome_unknown=True,
+        )
+        unknown = Settlement(_kept(call, failure), begun, state=intent_store.UNKNOWN)
+        await self._intents.settle(call, unknown, only_doubtful=True)
+
+    @property
+    def _request_bound(self) -> float:
+        return self._settings.claim + self._settings.timeout
+
+
+def _kept(call: Call, failure: Failure) -> Kept:
+    return Kept(
+        place=call.place,
+        value={
+            "failure": {
+                "code": failure.code,
+                "message": failure.message,
+                "permanent": failure.permanent,
+                "outcome_unknown": failure.outcome_unknown,
+            }
+        },
+    )

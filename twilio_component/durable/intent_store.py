@@ -1,0 +1,174 @@
+"""Intents: the memory of calls that must happen at most once, kept before anything is written to anybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from twilio_component.durable.run_store import Kept, Times, insert_once, keep_value
+from twilio_component.durable.schema import intents
+
+if TYPE_CHECKING:
+    from twilio_component.durable.database import Database
+
+PLANNED, ENTERED, DOUBTFUL, SETTLED, UNKNOWN = "planned", "entered", "doubtful", "settled", "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Which call an intent is for: the ``ordinal``-th of a run, at a ``place`` in its flow.
+
+    ``fingerprint`` is equal for calls with equal inputs: their effects cannot be told apart.
+    """
+
+    run: str
+    ordinal: int
+    place: str
+    fingerprint: str
+
+    @property
+    def key(self) -> str:
+        """The intent's key."""
+        return f"{self.run}:{self.ordinal}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """An intent as it is stored; ``age`` is how many seconds ago it was entered, ``since`` when it first was."""
+
+    state: str
+    entered_by: str | None
+    age: float
+    since: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a call: the answer to keep, when the call had begun, and the id of what it did."""
+
+    kept: Kept
+    begun: float
+    effect: str | None = None
+    state: str = SETTLED
+
+
+class IntentStore:
+    """Reads and writes intents in a database. Every change is one conditional update, so that one process wins it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def plan(self, call: Call) -> Intent:
+        """The intent for a call, made now if there is none."""
+
+        def work(connection: Connection) -> Intent:
+            now = self._database.now(connection)
+            row = {
+                "key": call.key,
+                "run": call.run,
+                "place": call.place,
+                "fingerprint": call.fingerprint,
+                "state": PLANNED,
+                "created_at": now,
+            }
+            insert_once(connection, intents, row)
+            return _intent(connection.execute(select(intents).where(intents.c.key == call.key)).one(), now)
+
+        return await self._database.insist(work)
+
+    async def enter(self, call: Call, boot: str) -> bool:
+        """Claim the right to write the request; False when somebody else has it, or had it."""
+
+        def work(connection: Connection) -> bool:
+            now = self._database.now(connection)
+            return _change(
+                connection,
+                call,
+                PLANNED,
+                state=ENTERED,
+                entered_at=now,
+                entered_by=boot,
+                since=func.coalesce(intents.c.since, now),
+            )
+
+        return await self._database.insist(work)
+
+    async def withdraw(self, call: Call, intent_state: str, by: str | None) -> bool:
+        """The request that ``by`` entered certainly was not processed: it may be written again."""
+
+        def work(connection: Connection) -> bool:
+            return _change(connection, call, intent_state, by=by, state=PLANNED, entered_at=None, entered_by=None)
+
+        return await self._database.insist(work)
+
+    async def doubt(self, call: Call, by: str | None) -> bool:
+        """The request that ``by`` entered is over, and nobody knows what became of it."""
+        return await self._database.insist(lambda connection: _change(connection, call, ENTERED, by=by, state=DOUBTFUL))
+
+    async def settle(self, call: Call, settlement: Settlement, *, only_doubtful: bool = False) -> bool:
+        """Store what became of the call, together with its answer, so that neither is known without the other.
+
+        False, and nothing is changed, when the effect is known to be another call's, or when the call is not
+        ``doubtful`` any more though it must be.
+        """
+
+        def work(connection: Connection) -> bool:
+            of_call = [intents.c.key == call.key]
+            if only_doubtful:
+                of_call.append(intents.c.state == DOUBTFUL)
+            changes = {"state": settlement.state, "effect": settlement.effect}
+            if not connection.execute(update(intents).where(*of_call).values(changes)).rowcount:
+                return False
+            times = Times(settlement.begun, self._database.now(connection))
+            keep_value(connection, (call.run, call.ordinal), settlement.kept, times)
+            return True
+
+        try:
+            return await self._database.insist(work)
+        except IntegrityError:
+            return False
+
+    async def claimed(self, effects: list[str]) -> set[str]:
+        """Those of the effects that are known to be some call's."""
+
+        def work(connection: Connection) -> set[str]:
+            return set(connection.execute(select(intents.c.effect).where(intents.c.effect.in_(effects))).scalars())
+
+        return await self._database.insist(work)
+
+    async def rank(self, call: Call) -> tuple[int, int]:
+        """How many equal calls in doubt were entered before this one, and how many equal ones are under way."""
+
+        def work(connection: Connection) -> tuple[int, int]:
+            equal = (intents.c.fingerprint == call.fingerprint, intents.c.key != call.key)
+            mine = select(intents.c.entered_at).where(intents.c.key == call.key).scalar_subquery()
+            before = or_(
+                intents.c.entered_at < mine,
+                (intents.c.entered_at == mine) & (intents.c.key < call.key),
+            )
+            count = select(func.count()).select_from(intents).where(*equal)
+            earlier = connection.execute(count.where(intents.c.state == DOUBTFUL, before)).scalar_one()
+            under_way = connection.execute(count.where(intents.c.state == ENTERED)).scalar_one()
+            return earlier, under_way
+
+        return await self._database.insist(work)
+
+
+def _change(connection: Connection, call: Call, from_state: str, *, by: str | None = None, **changes: Any) -> bool:
+    # By whom it was entered is part of the condition: another process may have claimed it anew in between.
+    of_call = [intents.c.key == call.key, intents.c.state == from_state]
+    if by is not None:
+        of_call.append(intents.c.entered_by == by)
+    return connection.execute(update(intents).where(*of_call).values(changes)).rowcount == 1
+
+
+def _intent(row: Row[Any], now: float) -> Intent:
+    return Intent(
+        state=row.state,
+        entered_by=row.entered_by,
+        age=now - row.entered_at if row.entered_at is not None else 0.0,
+        since=row.since,
+    )

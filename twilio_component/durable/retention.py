@@ -1,0 +1,56 @@
+"""Retention: finished runs, and the people's numbers and words in them, are forgotten in time."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from dbos import DBOS
+
+if TYPE_CHECKING:
+    from twilio_component.durable.run_store import RunStore
+
+_HOUR = 3600.0
+_BATCH = 500
+_LOGGER = logging.getLogger("twilio_component.durable")
+
+
+class Retention:
+    """Purges runs that ended more than ``days`` ago."""
+
+    def __init__(self, runs: RunStore, days: float) -> None:
+        self._runs = runs
+        self._days = days
+
+    async def keep_purging(self) -> None:
+        """Purge now and every hour, until cancelled."""
+        while True:
+            try:
+                await self.purge()
+            except Exception:
+                _LOGGER.exception("finished runs could not be purged; trying again in an hour")
+            await asyncio.sleep(_HOUR)
+
+    async def purge(self) -> int:
+        """Purge what is due; how many runs that was. From then on a webhook that started one is a new event."""
+        before = time.time() - self._days * 24 * _HOUR
+        purged = 0
+        while due := await self._runs.ended_before(before, _BATCH):
+            await DBOS.delete_workflows_async(due)
+            await self._runs.forget(due)
+            purged += len(due)
+        await self._purge_clock(before)
+        return purged
+
+    async def _purge_clock(self, before: float) -> None:
+        moment = dt.datetime.fromtimestamp(before, dt.UTC).isoformat()
+        while True:
+            fired = await DBOS.list_workflows_async(
+                name="fire_schedule", completed_before=moment, limit=_BATCH, load_input=False, load_output=False
+            )
+            if not fired:
+                return
+            await DBOS.delete_workflows_async([one.workflow_id for one in fired])

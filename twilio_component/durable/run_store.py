@@ -1,0 +1,282 @@
+"""Runs and what they know: where an execution goes on after its process died."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from twilio_component.durable.schema import definitions, intents, kept_states, runs, values
+
+if TYPE_CHECKING:
+    from twilio_component.durable.database import Database
+
+RUNNING, SUCCEEDED, FAILED, UNKNOWN = "running", "succeeded", "failed", "unknown"
+RESULT, STATES = -1, -2
+"""Ordinals of what is not a call's: the result that another run waits for, and the states that a run began with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run as it is stored. ``payload`` is what its trigger was given, ``parent`` the run that started it."""
+
+    id: str
+    file: str
+    text: str
+    flow: str
+    state: str
+    parent: str | None
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """A run that is to begin. ``trigger`` is the envelope of a trigger that was invoked before it was stored."""
+
+    id: str
+    definition: str
+    integration: str
+    flow: str
+    payload: Mapping[str, Any]
+    trigger: Mapping[str, Any] | None = None
+    trigger_place: str = ""
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a call was answered with: an ``envelope``, or a ``failure`` (the fields of ``effects.Failure``)."""
+
+    place: str
+    value: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When a call began, if that is known, and when it was answered."""
+
+    started: float | None
+    finished: float
+
+
+class RunStore:
+    """Reads and writes runs in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def define(self, file: str, text: str) -> str:
+        """Keep a definition's text; the digest by which runs refer to it."""
+        digest = hashlib.sha256(f"{file}\0{text}".encode()).hexdigest()
+
+        def work(connection: Connection) -> None:
+            insert_once(connection, definitions, {"digest": digest, "file": file, "text": text})
+
+        await self._database.run(work)
+        return digest
+
+    async def definition(self, digest: str) -> tuple[str, str]:
+        """The file's name and the text of a definition."""
+
+        def work(connection: Connection) -> tuple[str, str]:
+            row = connection.execute(select(definitions).where(definitions.c.digest == digest)).one()
+            return row.file, row.text
+
+        return await self._database.insist(work)
+
+    async def accept(self, new: NewRun) -> bool:
+        """Store a run that is to begin; False when it is there already, and then nothing is changed."""
+
+        def work(connection: Connection) -> bool:
+            now = self._database.now(connection)
+            row = {
+                "id": new.id,
+                "definition": new.definition,
+                "integration": new.integration,
+                "flow": new.flow,
+                "parent": new.parent,
+                "state": RUNNING,
+                "created_at": now,
+                "payload": _written(new.payload),
+            }
+            if not insert_once(connection, runs, row):
+                return False
+            if new.trigger is not None:
+                kept = Kept(place=new.trigger_place, value={"envelope": new.trigger})
+                keep_value(connection, (new.id, 0), kept, Times(now, now))
+            return True
+
+        return await self._database.run(work)
+
+    async def load(self, run: str) -> Run | None:
+        """The run, or None when it has been purged."""
+
+        def work(connection: Connection) -> Run | None:
+            joined = select(runs, definitions.c.file, definitions.c.text).join(definitions).where(runs.c.id == run)
+            row = connection.execute(joined).mappings().one_or_none()
+            if row is None:
+                return None
+            return Run(
+                id=run,
+                file=row["file"],
+                text=row["text"],
+                flow=row["flow"],
+                state=row["state"],
+                parent=row["parent"],
+                payload=json.loads(row["payload"] or "{}"),
+            )
+
+        return await self._database.insist(work)
+
+    async def kept(self, run: str) -> dict[int, Kept]:
+        """What the run's calls were answered with so far, by their ordinals."""
+
+        def work(connection: Connection) -> dict[int, Kept]:
+            rows = connection.execute(select(values).where(values.c.run == run)).mappings()
+            return {row["ordinal"]: Kept(place=row["place"], value=json.loads(row["value"])) for row in rows}
+
+        return await self._database.insist(work)
+
+    async def kept_at(self, run: str, ordinal: int) -> Kept | None:
+        """What one call of the run was answered with, if it was."""
+
+        def work(connection: Connection) -> Kept | None:
+            of_call = (values.c.run == run, values.c.ordinal == ordinal)
+            row = connection.execute(select(values).where(*of_call)).one_or_none()
+            return None if row is None else Kept(place=row.place, value=json.loads(row.value))
+
+        return await self._database.insist(work)
+
+    async def keep(self, run: str, ordinal: int, kept: Kept, started_at: float | None = None) -> None:
+        """Keep what a call was answered with. What is kept already stays."""
+
+        def work(connection: Connection) -> None:
+            keep_value(connection, (run, ordinal), kept, Times(started_at, self._database.now(connection)))
+
+        await self._database.insist(work)
+
+    async def finish(
+        self,
+        run: str,
+        state: str,
+        *,
+        error: Mapping[str, Any] | None,
+        response: Mapping[str, Any] | None,
+        result: Any = None,
+        keep_texts: bool,
+        states: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        """End a run, and keep ``states`` (changes by scope and key; None removes a key).
+
+        The values and the payload of one that succeeded are deleted unless ``keep_texts`` asks for them.
+        """
+
+        def work(connection: Connection) -> None:
+            changes: dict[str, Any] = {
+                "state": state,
+                "finished_at": self._database.now(connection),
+                "error": _written(error) if error is not None else None,
+                "response": _written(response) if response is not None else None,
+            }
+            if state == SUCCEEDED and not keep_texts:
+                changes["payload"] = None
+                connection.execute(delete(values).where(values.c.run == run))
+            unfinished = (runs.c.id == run, runs.c.state == RUNNING)
+            if not connection.execute(update(runs).where(*unfinished).values(changes)).rowcount:
+                return  # ended before: its states have been kept
+            if result is not None:
+                kept = Kept(place="result", value={"result": result})
+                keep_value(connection, (run, RESULT), kept, Times(None, changes["finished_at"]))
+            for scope, changed in states.items():
+                for name, value in changed.items():
+                    _keep_state(connection, scope, name, value)
+
+        await self._database.insist(work)
+
+    async def ended(self, run: str) -> Mapping[str, Any] | None:
+        """``{"state", "error", "response", "result"}`` of a run that has ended, else None."""
+
+        def work(connection: Connection) -> Mapping[str, Any] | None:
+            row = connection.execute(select(runs).where(runs.c.id == run)).mappings().one_or_none()
+            if row is None or row["state"] == RUNNING:
+                return None
+            of_run = (values.c.run == run, values.c.ordinal == RESULT)
+            result = connection.execute(select(values.c.value).where(*of_run)).scalar_one_or_none()
+            return {
+                "state": row["state"],
+                "error": json.loads(row["error"]) if row["error"] else None,
+                "response": json.loads(row["response"]) if row["response"] else None,
+                "result": json.loads(result)["result"] if result else None,
+            }
+
+        return await self._database.run(work)
+
+    async def forget_response(self, run: str) -> None:
+        """The answer to the request has been given: nobody needs it any more."""
+        await self._database.run(
+            lambda connection: connection.execute(update(runs).where(runs.c.id == run).values(response=None))
+        )
+
+    async def ended_before(self, moment: float, most: int) -> list[str]:
+        """The runs that ended before then (seconds since 1970), at most so many."""
+
+        def work(connection: Connection) -> list[str]:
+            due = select(runs.c.id).where(runs.c.finished_at < moment).limit(most)
+            return list(connection.execute(due).scalars())
+
+        return await self._database.run(work)
+
+    async def forget(self, ids: list[str]) -> None:
+        """Delete everything about these runs."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(values).where(values.c.run.in_(ids)))
+            connection.execute(delete(intents).where(intents.c.run.in_(ids)))
+            connection.execute(delete(runs).where(runs.c.id.in_(ids)))
+
+        await self._database.run(work)
+
+    async def kept_states(self, scope: str) -> dict[str, Any]:
+        """What flows keep in a scope between executions."""
+
+        def work(connection: Connection) -> dict[str, Any]:
+            rows = connection.execute(select(kept_states).where(kept_states.c.scope == scope)).mappings()
+            return {row["name"]: json.loads(row["value"]) for row in rows}
+
+        return await self._database.insist(work)
+
+
+def keep_value(connection: Connection, call: tuple[str, int], kept: Kept, times: Times) -> None:
+    """Keep what a call (its run and its ordinal) was answered with. What is kept already stays."""
+    row = {
+        "run": call[0],
+        "ordinal": call[1],
+        "place": kept.place,
+        "value": _written(kept.value),
+        "started_at": times.started,
+        "finished_at": times.finished,
+    }
+    insert_once(connection, values, row)
+
+
+def _keep_state(connection: Connection, scope: str, name: str, value: Any) -> None:
+    place = (kept_states.c.scope == scope, kept_states.c.name == name)
+    connection.execute(delete(kept_states).where(*place))
+    if value is not None:
+        connection.execute(insert(kept_states).values(scope=scope, name=name, value=_written(value)))
+
+
+def insert_once(connection: Connection, table: Any, row: Mapping[str, Any]) -> bool:
+    """Insert a row unless there is one of its key; whether it was inserted."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table).values(**row).on_conflict_do_nothing()
+    return connection.execute(statement).rowcount == 1
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

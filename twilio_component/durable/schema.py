@@ -1,0 +1,80 @@
+"""The tables beside the workflow engine's own, in the same database.
+
+Everything that people wrote or that names them is here: the engine's tables hold ids and names of steps.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+definitions = Table(
+    "flow_definitions",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("file", Text, nullable=False),
+    Column("text", Text, nullable=False),
+)
+"""The texts of integrations: a run finishes on the one that it started with."""
+
+runs = Table(
+    "flow_runs",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("definition", String(64), ForeignKey("flow_definitions.digest"), nullable=False),
+    Column("integration", Text, nullable=False),
+    Column("flow", Text, nullable=False),
+    Column("parent", String(200)),
+    Column("state", String(20), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("finished_at", Float),
+    Column("payload", Text),
+    Column("error", Text),
+    Column("response", Text),
+    Index("flow_runs_by_time", "created_at"),
+)
+"""One row a run. ``payload`` is what started it, ``error`` and ``response`` how it ended; all JSON."""
+
+values = Table(
+    "flow_values",
+    metadata,
+    Column("run", String(200), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("place", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("started_at", Float),
+    Column("finished_at", Float, nullable=False),
+)
+"""What each call of a run was answered with, in the order of the calls, as JSON: what a replay reads."""
+
+intents = Table(
+    "flow_intents",
+    metadata,
+    Column("key", String(220), primary_key=True),
+    Column("run", String(200), nullable=False),
+    Column("place", Text, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("entered_at", Float),
+    Column("entered_by", String(80)),
+    Column("since", Float),
+    Column("effect", String(200), unique=True),
+    Index("flow_intents_by_run", "run"),
+    Index("flow_intents_by_fingerprint", "fingerprint", "state"),
+)
+"""One row for each call that must happen at most once. ``effect`` is the id of what it did; no two calls have the same.
+
+``state``: ``planned``; ``entered``, from before the request is written; ``doubtful``, when it is over and nobody knows
+what became of it; ``settled``; ``unknown``, when that could not be decided. ``since`` is the first time it was entered.
+"""
+
+kept_states = Table(
+    "flow_states",
+    metadata,
+    Column("scope", String(200), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""What flows keep between executions, key by key."""

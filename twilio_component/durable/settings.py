@@ -1,0 +1,81 @@
+"""What a deployment says about durability, beside its config variables in the same file.
+
+::
+
+    sending:
+      resend: true       # send again what Twilio does not show within lagBound (default: false, it ends as unknown)
+      lagBound: 60       # seconds after which Twilio's list shows every message
+      timeout: 15        # seconds that one request may take
+      inFlight: 50       # requests at the same time, in each process
+    retention:
+      days: 30           # how long finished runs are kept
+      keepTexts: false   # whether what a run received and returned is kept when it has succeeded
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twilio_component.host.errors import InputError, Problem, did_you_mean, listed
+
+SECTIONS = ("sending", "retention")
+_MOST_DAYS = 3650
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How sends are guarded and how long runs are kept; times are in seconds."""
+
+    resend: bool = False
+    lag_bound: float = 60.0
+    timeout: float = 15.0
+    in_flight: int = 50
+    keep_days: float = 30.0
+    keep_texts: bool = False
+
+    @property
+    def claim(self) -> float:
+        """How long after it was claimed a request may still begin."""
+        return self.timeout / 5
+
+
+# section, key: the field, the least and the most; a flag has no bounds
+_KEYS: Mapping[tuple[str, str], tuple[str, float, float] | tuple[str]] = {
+    ("sending", "resend"): ("resend",),
+    ("sending", "lagBound"): ("lag_bound", 0, 3600),
+    ("sending", "timeout"): ("timeout", 0.1, 60),
+    ("sending", "inFlight"): ("in_flight", 1, 1000),
+    ("retention", "days"): ("keep_days", 0, _MOST_DAYS),
+    ("retention", "keepTexts"): ("keep_texts",),
+}
+
+
+def settings_from(sections: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """The settings in a configuration's sections; raises ``InputError`` with everything that is wrong."""
+    fields: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for section in SECTIONS:
+        for key, value in sections.get(section, {}).items():
+            known = _KEYS.get((section, key))
+            if known is None:
+                names = [name for of, name in _KEYS if of == section]
+                hint = did_you_mean(key, names) or f" (known: {listed(names)})"
+                problems.append(Problem(f"{section}.{key}", f"is not known{hint}"))
+            elif wrong := _wrong(value, known):
+                problems.append(Problem(f"{section}.{key}", f"must be {wrong}"))
+            else:
+                fields[known[0]] = int(value) if known[0] == "in_flight" else value
+    if problems:
+        raise InputError("The configuration is not valid", problems)
+    return Settings(**fields)
+
+
+def _wrong(value: Any, known: tuple[str, float, float] | tuple[str]) -> str:
+    """What the value must be, or nothing when it is that."""
+    if len(known) == 1:
+        return "" if isinstance(value, bool) else "true or false"
+    _, least, most = known
+    right = isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most
+    return "" if right else f"a number from {least:g} to {most:g}"

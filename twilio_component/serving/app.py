@@ -1,0 +1,121 @@
+"""The HTTP face, for Starlette: bounds on what strangers may send, health, and the way to `reception`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.serving.reception import Arrival
+
+if TYPE_CHECKING:
+    from twilio_component.serving.endpoints import Endpoint
+    from twilio_component.serving.reception import Reception
+
+MOST_BYTES = 1024 * 1024
+MOST_HEADERS = 100
+BODY_SECONDS = 10.0
+_LOGGER = logging.getLogger("twilio_component.serving")
+
+
+class _UnfitError(Exception):
+    """A request that is no webhook; ``status`` is the HTTP status that says why."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebFace:
+    """The application's handlers. ``ready`` raises ``StoreUnavailableError`` while no request could be stored."""
+
+    endpoints: Mapping[str, Endpoint]
+    reception: Reception
+    public_url: str
+    ready: Callable[[], Awaitable[None]]
+    on_shutdown: Callable[[], Awaitable[None]]
+
+    def application(self) -> Starlette:
+        """The ASGI application."""
+        routes = [
+            Route("/healthz", self._health),
+            Route("/readyz", self._readiness),
+            Route("/{path:path}", self._receive, methods=["GET", "POST"]),
+        ]
+        return Starlette(routes=routes, lifespan=self._lifespan)
+
+    async def _receive(self, request: Request) -> Response:
+        endpoint = self.endpoints.get(request.url.path)
+        if endpoint is None:
+            return Response(status_code=404)
+        try:
+            arrival = await _arrival(request, self.public_url)
+            reply = await self.reception.receive(endpoint, arrival)
+        except _UnfitError as error:
+            return Response(status_code=error.status)
+        except StoreUnavailableError as error:
+            # Twilio tries again, or asks the fallback URL: nothing was stored, nothing is lost.
+            _LOGGER.error("%s: %s", endpoint.path, error)  # noqa: TRY400 - the text says it all
+            return Response(status_code=503, headers={"Retry-After": "5"})
+        return Response(
+            reply.body or None,
+            status_code=reply.status,
+            headers=dict(reply.headers),
+            media_type=reply.content_type or None,
+        )
+
+    async def _health(self, _request: Request) -> Response:
+        return JSONResponse({"status": "up"})
+
+    async def _readiness(self, _request: Request) -> Response:
+        try:
+            await self.ready()
+        except StoreUnavailableError as error:
+            return JSONResponse({"status": "not ready", "reason": str(error)}, status_code=503)
+        return JSONResponse({"status": "ready"})
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        yield
+        await self.on_shutdown()
+
+
+async def _arrival(request: Request, public_url: str) -> Arrival:
+    """The request; raises ``_UnfitError`` for one that is larger or slower than any webhook."""
+    if len(request.headers.raw) > MOST_HEADERS:
+        raise _UnfitError(431)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await _body(request)
+    except TimeoutError as error:
+        raise _UnfitError(408) from error
+    except ClientDisconnect as error:
+        raise _UnfitError(400) from error
+    # The URL that Twilio was given, as far as we know it: what a request says of its own host is a stranger's word.
+    path = request.scope["raw_path"].decode("ascii", "replace")
+    query = request.scope["query_string"].decode("ascii", "replace")
+    headers: dict[str, str | list[str]] = {}
+    for name in request.headers:
+        values = request.headers.getlist(name)
+        headers[name] = values[0] if len(values) == 1 else values
+    url = public_url.rstrip("/") + path + (f"?{query}" if query else "")
+    return Arrival(method=request.method, url=url, headers=headers, body=body)
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_BYTES:
+            raise _UnfitError(413)
+    return bytes(body)

@@ -1,0 +1,67 @@
+"""Where webhooks arrive: one path for each flow that a request can start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from twilio_component.durable.errors import DurableError
+from twilio_component.flows import control
+from twilio_component.flows.payloads import webhook_urls
+
+if TYPE_CHECKING:
+    from twilio_component.durable.deployment import Deployment, Loaded
+    from twilio_component.flows.definition import Flow
+
+# Twilio tries again after a 503 only where the URL says so; the fragment is for Twilio and is never sent.
+RETRIES = "#rc=5&rp=all"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A definition that is served: its file, its text, and the digest by which runs refer to it."""
+
+    file: str
+    text: str
+    digest: str
+    loaded: Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A flow and the URL that starts it."""
+
+    served: Served
+    flow: Flow
+    url: str
+
+    @property
+    def path(self) -> str:
+        """The URL's path below the public URL's host."""
+        return urlsplit(self.url).path
+
+    @property
+    def url_for_twilio(self) -> str:
+        """The URL to paste into Twilio's console."""
+        return self.url + RETRIES
+
+
+def endpoints(deployment: Deployment, served: Iterable[Served]) -> Mapping[str, Endpoint]:
+    """The endpoints by their paths; raises ``DurableError`` when two flows would have the same."""
+    found: dict[str, Endpoint] = {}
+    for one in served:
+        integration = one.loaded.integration
+        urls = webhook_urls(integration, deployment.webhook_base(integration))
+        for flow in integration.flows:
+            if flow.trigger.operation == control.SCHEDULE:
+                continue
+            endpoint = Endpoint(one, flow, urls[flow.name])
+            other = found.setdefault(endpoint.path, endpoint)
+            if other is not endpoint:
+                raise DurableError(
+                    f"the flow '{flow.name}' of {one.file} and the flow '{other.flow.name}' of {other.served.file} "
+                    f"would have the same path {endpoint.path}: rename one of them, or its integration"
+                )
+    return found

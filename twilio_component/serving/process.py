@@ -1,0 +1,119 @@
+"""One serving process: a host, an engine and a web server on one event loop."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from twilio_component.durable.deployment import Deployment
+from twilio_component.durable.engine import Engine
+from twilio_component.durable.schedules import Scheduled
+from twilio_component.durable.settings import settings_from
+from twilio_component.flows.checking import check_file
+from twilio_component.flows.configuration import Configuration
+from twilio_component.flows.findings import ERROR, FlowError
+from twilio_component.host import Host
+from twilio_component.host.errors import DocumentError, Problem
+from twilio_component.serving.app import WebFace
+from twilio_component.serving.endpoints import Served, endpoints
+from twilio_component.serving.reception import Reception
+
+if TYPE_CHECKING:
+    import httpx
+
+_HEADER_BYTES = 32 * 1024
+_CONNECTIONS = 500
+_GRACE_SECONDS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """What to serve, and how. Without a ``public_url`` Twilio's webhooks can only come from this machine.
+
+    ``transport`` carries the requests of components, as in ``Host``. ``say`` is told what a person must know.
+    """
+
+    files: Sequence[Path]
+    database: str
+    configuration: Configuration = field(default_factory=Configuration)
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = ""
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    transport: httpx.AsyncBaseTransport | None = None
+    say: Callable[[str], None] = print
+
+    async def run(self) -> None:
+        """Serve until SIGINT or SIGTERM. Raises ``IntegrationError`` for what cannot be served."""
+        settings = settings_from(self.configuration.durability)
+        public_url = self.public_url or f"http://{self.host}:{self.port}"
+        async with Host.discover(transport=self.transport) as host:
+            deployment = Deployment(host, self.configuration, self.environment, public_url=public_url)
+            texts = {file: _read(file) for file in self.files}
+            for file, text in texts.items():
+                _check(file, text, host)
+            engine = Engine(deployment, self.database, settings)
+            try:
+                await engine.start()
+                served = [
+                    Served(str(file), text, await engine.runs.define(str(file), text), deployment.load(str(file), text))
+                    for file, text in texts.items()
+                ]
+                await engine.keep_schedules([Scheduled(one.digest, one.loaded) for one in served])
+                found = endpoints(deployment, served)
+                face = WebFace(
+                    endpoints=found,
+                    reception=Reception(deployment, engine),
+                    public_url=public_url,
+                    ready=engine.check,
+                    on_shutdown=engine.close,
+                )
+                self.say(f"state: {self.database}")
+                for endpoint in found.values():
+                    self.say(f"webhook of {endpoint.flow.name}: {endpoint.url_for_twilio}")
+                await self._listen(uvicorn.Config(face.application(), host=self.host, port=self.port, **_BOUNDS))
+            finally:
+                await engine.close()
+
+    async def _listen(self, config: uvicorn.Config) -> None:
+        # The server hands a signal on when it has shut down; then there is nothing left to do for it.
+        before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            await uvicorn.Server(config).serve()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+_BOUNDS: dict[str, Any] = {
+    "http": "h11",
+    "h11_max_incomplete_event_size": _HEADER_BYTES,
+    "limit_concurrency": _CONNECTIONS,
+    "timeout_keep_alive": 5,
+    "timeout_graceful_shutdown": _GRACE_SECONDS,
+    "proxy_headers": False,
+    "server_header": False,
+    "access_log": False,
+    "log_level": "warning",
+    "ws": "none",
+}
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise DocumentError("The flow definition cannot be read", [Problem("", str(reason), str(file))]) from error
+
+
+def _check(file: Path, text: str, host: Host) -> None:
+    errors = [finding for finding in check_file(file, host.components, text=text) if finding.severity == ERROR]
+    if errors:
+        raise FlowError(f"{file} cannot be served", errors)
