@@ -1,7 +1,7 @@
 """Who sends and who receives: E.164 numbers, short codes, alphanumeric senders and channel addresses.
 
-National numbers are read with the region of the input ``defaultRegion`` (US without one). A number with ``+`` is
-checked for a possible length only: whether it exists is for Twilio to say.
+National numbers are read with the region of the input ``defaultRegion`` (US without one) and must be numbers that the
+region has. A number with ``+`` is checked for a possible length only: whether it exists is for Twilio to say.
 """
 
 from __future__ import annotations
@@ -95,9 +95,13 @@ def _number(text: str, region: str) -> str:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException as error:
         raise ValueError(_why(error, region)) from error
+    international = text.startswith("+")
     reason = _LENGTHS.get(phonenumbers.is_possible_number_with_reason(number))
     if reason:
-        raise ValueError(reason.format("its country" if text.startswith("+") else f"the region {region}"))
+        raise ValueError(reason.format("its country" if international else f"the region {region}"))
+    # Without its country a number is a guess; one that the region does not have would reach a stranger elsewhere.
+    if not international and not phonenumbers.is_valid_number(number):
+        raise ValueError(f"the region {region} has no such number, and without + and a country code it is read as one")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 

@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     _invoke_parser(commands)
     _emulator_parser(commands)
     _errors_parser(commands)
+    _connection_parser(commands)
     signature_command.add_parser(commands, argparse.RawDescriptionHelpFormatter)
     flow_command.add_parser(commands)
     add_serving_parsers(commands)
@@ -134,6 +135,19 @@ def _errors_parser(commands: Any) -> None:
     parser.set_defaults(run=_errors)
 
 
+def _connection_parser(commands: Any) -> None:
+    group = commands.add_parser("connection", help="whether a connection works, and if not, why")
+    parser = group.add_subparsers(required=True, metavar="COMMAND").add_parser(
+        "check",
+        help="ask Twilio, changing nothing",
+        description="Check a connection: its fields, credentials, permissions, account, and the way to Twilio.",
+        epilog=_CONNECTION_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--connection", metavar="FILE", help="the connection; see below")
+    parser.set_defaults(run=_check_connection)
+
+
 def _component() -> Component:
     from twilio_component.host.manifest import load_component
     from twilio_component.resources import manifest_file
@@ -164,7 +178,6 @@ def _invoke(options: argparse.Namespace) -> int:
 
 async def _invoked(options: argparse.Namespace) -> dict[str, Any]:
     from twilio_component.host import Host
-    from twilio_component.host.connections import connection_from_environment, connection_from_file
 
     inputs = _inputs(options)
     transport = None
@@ -175,7 +188,8 @@ async def _invoked(options: argparse.Namespace) -> dict[str, Any]:
     if options.debug:
         import logging
 
-        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+        logging.basicConfig(stream=sys.stderr)
+        logging.getLogger("twilio_component").setLevel(logging.DEBUG)
     async with Host.discover(transport=transport, debug=options.debug) as host:
         host.find_action("twilio", options.action)
         if "twilioConnection" not in inputs:
@@ -183,11 +197,36 @@ async def _invoked(options: argparse.Namespace) -> dict[str, Any]:
                 from twilio_component.testing import emulator_connection
 
                 inputs["twilioConnection"] = emulator_connection()
-            elif options.connection:
-                inputs["twilioConnection"] = connection_from_file(options.connection)
             else:
-                inputs["twilioConnection"] = connection_from_environment(host.components["twilio"], os.environ)
+                inputs["twilioConnection"] = _connection(options, host.components["twilio"])
         return await host.invoke_action("twilio", options.action, inputs)
+
+
+def _connection(options: argparse.Namespace, component: Component) -> dict[str, Any]:
+    from twilio_component.host.connections import connection_from_environment, connection_from_file
+
+    if options.connection:
+        return connection_from_file(options.connection)
+    return connection_from_environment(component, os.environ)
+
+
+def _check_connection(options: argparse.Namespace) -> int:
+    import asyncio
+
+    from twilio_component.diagnosis import check_connection
+    from twilio_component.host import Host
+
+    async def check() -> int:
+        async with Host.discover() as host:
+            findings = await check_connection(host, _connection(options, host.components["twilio"]))
+        for finding in findings:
+            print(finding)
+        errors = [finding for finding in findings if finding.level == "error"]
+        if not errors:
+            return exit_codes.DONE
+        return exit_codes.TRY_LATER if all(error.retryable for error in errors) else exit_codes.FAILED
+
+    return asyncio.run(check())
 
 
 def _inputs(options: argparse.Namespace) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlsplit
 
 from twilio_component.credentials import API_VERSION, Credentials
+from twilio_component.debug_log import DebugLog
 from twilio_component.errors import (
     CERTAIN_STATUSES,
     NoAnswerError,
@@ -41,10 +42,13 @@ _LOGGER = logging.getLogger("twilio_component.client")
 class TwilioClient:
     """Requests on behalf of one connection.
 
-    ``carrier`` carries them; ``retry`` says how those are repeated that may be. Whoever made the carrier closes it.
+    ``carrier`` carries them; ``retry`` says how those are repeated that may be; ``debug`` logs them with their answers.
+    Whoever made the carrier closes it.
     """
 
-    def __init__(self, credentials: Credentials, carrier: Carrier, *, retry: Retry | None = None) -> None:
+    def __init__(
+        self, credentials: Credentials, carrier: Carrier, *, retry: Retry | None = None, debug: bool = False
+    ) -> None:
         self.credentials = credentials
         self.account_path = f"/{API_VERSION}/Accounts/{credentials.account_sid}"
         self.retry = retry or Retry()
@@ -56,6 +60,7 @@ class TwilioClient:
         }
         self._form_headers = {**self.headers, "Content-Type": FORM_TYPE}
         self._carrier = carrier
+        self._log = DebugLog([credentials.secret, credentials.auth_token, credentials.basic]) if debug else None
         self._origin = credentials.origin()
 
     async def call(
@@ -115,7 +120,7 @@ class TwilioClient:
         Raises ``NotSentError``; else ``NoAnswerError`` when it is ``repeatable`` and ``OutcomeUnknownError`` when not.
         """
         try:
-            return await self._carrier.exchange(request)
+            return await self._exchanged(request)
         except NotWrittenError as error:
             host = urlsplit(request.url).hostname
             failure = NotSentError(f"{_called(request)} could not reach {host}: {_words(error)}; nothing was sent")
@@ -131,14 +136,29 @@ class TwilioClient:
             _LOGGER.warning("a %s was cancelled after it was written; its outcome is unknown", request.method)
             raise OutcomeUnknownError(f"The {request.method} was cancelled while it was under way") from error
 
+    async def _exchanged(self, request: Request) -> Answer:
+        if self._log is None:
+            return await self._carrier.exchange(request)
+        self._log.request(request)
+        try:
+            answer = await self._carrier.exchange(request)
+        except (NotWrittenError, AnswerLostError) as error:
+            self._log.failure(error)
+            raise
+        self._log.answer(answer)
+        return answer
+
 
 def client_for(context: Context, connection: Mapping[str, Any]) -> TwilioClient:
     """The client of a connection: one a host, kept as long as the host is open."""
     resources = context.resources
     return resources.once(
-        ("twilio client", connection["key"], *connection["fields"].items()),
+        ("twilio client", context.debug, connection["key"], *connection["fields"].items()),
         lambda: TwilioClient(
-            Credentials.from_connection(connection), resources.carrier, retry=Retry(sleep=resources.sleep)
+            Credentials.from_connection(connection),
+            resources.carrier,
+            retry=Retry(sleep=resources.sleep),
+            debug=context.debug,
         ),
     )
 

@@ -48,9 +48,14 @@ class Credentials:
         )
 
     @property
+    def basic(self) -> str:
+        """User and secret as basic authentication has them; a secret."""
+        return base64.b64encode(f"{self.user}:{self.secret}".encode()).decode("ascii")
+
+    @property
     def authorization(self) -> str:
         """The value of the ``Authorization`` header."""
-        return "Basic " + base64.b64encode(f"{self.user}:{self.secret}".encode()).decode("ascii")
+        return f"Basic {self.basic}"
 
     def origin(self, product: str = "api") -> str:
         """``https://api.twilio.com`` and its kin, by region and edge, or the connection's base URL."""

@@ -116,8 +116,8 @@ class TestSending:
         data = twilio_harness_blocking.action("sendSMS", {**BASIC, "to": "(605) 555-1212"})["data"]
         assert data["to"] == "+16055551212"
 
-        british = {**BASIC, "to": "07700 900123", "defaultRegion": "GB"}
-        assert twilio_harness_blocking.action("sendSMS", british)["data"]["to"] == "+447700900123"
+        british = {**BASIC, "to": "07911 123456", "defaultRegion": "GB"}
+        assert twilio_harness_blocking.action("sendSMS", british)["data"]["to"] == "+447911123456"
 
     def test_a_message_may_be_sent_for_a_sub_account(self) -> None:
         sub, emulator = "AC" + "b" * 32, Emulator()
@@ -281,7 +281,7 @@ class TestListing:
         assert self.bodies(filled, limit=limit, pageSize=10) == [*reversed(range(25))][:limit]
 
     def test_filters_are_twilios(self, filled: BlockingHarness) -> None:
-        assert self.bodies(filled, to="(555) 867-5311") == [20, 15, 10, 5, 0]
+        assert self.bodies(filled, to="+1 (555) 867-5311") == [20, 15, 10, 5, 0]
         assert self.bodies(filled, **{"from": "+15005550006"}) == []
 
     def test_a_day_and_a_range_exclude_each_other(self, twilio_harness_blocking: BlockingHarness) -> None:

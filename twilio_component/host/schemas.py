@@ -46,7 +46,7 @@ def shown(value: Any) -> str:
         return f"'{value}'" if harmless and digits <= 4 else f"text of {len(value)} characters"  # noqa: PLR2004 - shorter than any number or key
     if value is None or isinstance(value, (bool, int, float)):
         text = json.dumps(value)
-        return text if len(text) <= 6 else type_name(value)  # noqa: PLR2004 - likewise
+        return text if len(text) <= 6 else f"a number of {len(text)} digits"  # noqa: PLR2004 - likewise
     return type_name(value)
 
 

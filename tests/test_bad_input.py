@@ -1,0 +1,275 @@
+"""Bad input, tried as a new user would: the message names the input, what is wrong with it, and what is allowed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from twilio_component.host import Host, load_component
+from twilio_component.host.errors import IntegrationError
+from twilio_component.resources import manifest_file
+from twilio_component.testing import create_connection, emulator_connection
+
+GOOD: dict[str, dict[str, Any]] = {
+    "sendSMS": {"to": "+15558675310", "from": "+15017122661", "message": "Hi"},
+    "getSMS": {"sid": "SM" + "0" * 32},
+    "listMessages": {},
+    "deleteMessage": {"sid": "SM" + "0" * 32},
+    "rawRequest": {"method": "GET", "url": "/Accounts.json"},
+    "webhook": {},
+}
+SERVICE = {"messagingServiceSid": "MG" + "0" * 32}
+NUMBER = "The recipient must be a valid phone number"
+SENDER = "The sender must be a phone number, a short code, an alphanumeric sender ID or a channel address"
+FLAG = "must be true or false, not"
+PAIRS = "must be a list, not a whole number"
+# The action, the input, what is given (None: nothing), the others that go with it, and what is said.
+Row = tuple[str, str, Any, dict[str, Any], str]
+TABLE: list[Row] = [
+    ("sendSMS", "to", None, {}, "$.inputs.to: is required"),
+    ("sendSMS", "to", "", {}, "$.inputs.to: is required"),
+    ("sendSMS", "to", "12345", {}, f"$.inputs.to: {NUMBER}: it has too few digits for the region US"),
+    (
+        "sendSMS",
+        "to",
+        "7911 123456",
+        {},
+        f"$.inputs.to: {NUMBER}: the region US has no such number, and without + and a country code",
+    ),
+    ("sendSMS", "to", "call me", {}, f"$.inputs.to: {NUMBER}: it may have only digits"),
+    ("sendSMS", "to", "+1555867\x005310", {}, f"$.inputs.to: {NUMBER}: it may have only digits"),
+    (
+        "sendSMS",
+        "to",
+        "telegram:+15558675310",
+        {},
+        f"$.inputs.to: {NUMBER}: the channel before the colon must be one of",
+    ),
+    ("sendSMS", "to", ["+15558675310"], {}, "$.inputs.to: must be text, not a list"),
+    ("sendSMS", "to", "+1" + "5" * 40, {}, f"$.inputs.to: {NUMBER}: it has too many digits"),
+    ("sendSMS", "from", "", {}, "$.inputs: needs a sender; give from or messagingServiceSid"),
+    ("sendSMS", "from", "🏥 Clinic", {}, f"$.inputs.from: {SENDER}"),
+    ("sendSMS", "from", "A much too long name", {}, f"$.inputs.from: {SENDER}"),
+    ("sendSMS", "from", {}, {}, "$.inputs.from: must be text, not an object"),
+    ("sendSMS", "message", "", {}, "$.inputs: needs something to send; give message, mediaUrl or contentSid"),
+    ("sendSMS", "message", "x" * 1601, {}, "$.inputs.message: must have at most 1,600 characters, not 1,601"),
+    ("sendSMS", "message", ["Hi"], {}, "$.inputs.message: must be text, not a list"),
+    ("sendSMS", "message", "\ud83d", {}, "$.inputs.message: has half of a surrogate pair, which is no character"),
+    (
+        "sendSMS",
+        "messagingServiceSid",
+        "AC" + "0" * 32,
+        {},
+        "so it is an Account SID; a messaging service SID belongs here (MG…)",
+    ),
+    (
+        "sendSMS",
+        "messagingServiceSid",
+        "MG123",
+        {},
+        "$.inputs.messagingServiceSid: must be a messaging service SID: MG and 32",
+    ),
+    ("sendSMS", "mediaUrl", "map.png", {}, "$.inputs.mediaUrl[0]: must be an absolute URL that starts with https://"),
+    ("sendSMS", "mediaUrl", ["https://a.example/x"] * 11, {}, "$.inputs.mediaUrl: must have at most 10 items, not 11"),
+    ("sendSMS", "mediaUrl", "[]", {}, "$.inputs.mediaUrl: must have at least 1 items, not 0"),
+    ("sendSMS", "statusCallback", "example.com/s", {}, "$.inputs.statusCallback: must be an absolute URL"),
+    (
+        "sendSMS",
+        "statusCallback",
+        "https://a.example/\n",
+        {"statusCallback2": 1},
+        "$.inputs.statusCallback2: is not known; did you mean",
+    ),
+    (
+        "sendSMS",
+        "contentSid",
+        "template",
+        {"message": None},
+        "$.inputs.contentSid: must be a content template SID: HX and 32",
+    ),
+    ("sendSMS", "contentSid", "HX" + "0" * 32, {}, "$.inputs: cannot have both message and contentSid"),
+    (
+        "sendSMS",
+        "contentVariables",
+        "Ada",
+        {"contentSid": "HX" + "0" * 32, "message": None},
+        "$.inputs.contentVariables: must be an object, not text",
+    ),
+    (
+        "sendSMS",
+        "contentVariables",
+        {"1": "x"},
+        {},
+        "$.inputs.contentVariables: can only be used together with contentSid",
+    ),
+    ("sendSMS", "sendAt", "tomorrow", SERVICE, "$.inputs.sendAt: must be a date and time such as 2026-01-31T12:00:00Z"),
+    ("sendSMS", "sendAt", "2026-12-24T17:00:00", SERVICE, "$.inputs.sendAt: must say its time zone"),
+    (
+        "sendSMS",
+        "sendAt",
+        "2026-12-24T17:00:00Z",
+        {},
+        "$.inputs.sendAt: can only be used together with messagingServiceSid",
+    ),
+    ("sendSMS", "validityPeriod", "0", {}, "$.inputs.validityPeriod: must be at least 1, not 0"),
+    ("sendSMS", "validityPeriod", 36001, {}, "$.inputs.validityPeriod: must be at most 36000, not 36001"),
+    ("sendSMS", "validityPeriod", "ten", {}, "$.inputs.validityPeriod: must be a whole number, not text"),
+    ("sendSMS", "shortenUrls", "yes", SERVICE, f"$.inputs.shortenUrls: {FLAG} text"),
+    ("sendSMS", "smartEncoded", 1, {}, f"$.inputs.smartEncoded: {FLAG} a whole number"),
+    ("sendSMS", "sendAsMms", "on", {}, f"$.inputs.sendAsMms: {FLAG} text"),
+    ("sendSMS", "provideFeedback", [], {}, f"$.inputs.provideFeedback: {FLAG} a list"),
+    ("sendSMS", "attempt", -1, {}, "$.inputs.attempt: must be at least 1, not -1"),
+    ("sendSMS", "forceDelivery", "maybe", {}, f"$.inputs.forceDelivery: {FLAG} text"),
+    ("sendSMS", "riskCheck", "enabled", {}, "$.inputs.riskCheck: must be enable or disable, not 'enabled'"),
+    ("sendSMS", "contentRetention", "keep", {}, "$.inputs.contentRetention: must be retain or discard, not 'keep'"),
+    ("sendSMS", "addressRetention", True, {}, "$.inputs.addressRetention: must be retain or obfuscate, not true"),
+    ("sendSMS", "persistentAction", [""], {}, "$.inputs.persistentAction[0]: must not be empty"),
+    ("sendSMS", "messageIntent", {}, {}, "$.inputs.messageIntent: must be text, not an object"),
+    ("sendSMS", "applicationSid", "AP", {}, "$.inputs.applicationSid: must be a TwiML application SID: AP and 32"),
+    ("sendSMS", "trafficType", "paid", {}, "$.inputs.trafficType: must be free, not 'paid'"),
+    (
+        "sendSMS",
+        "fallbackFrom",
+        "+15017122661",
+        {},
+        "$.inputs.fallbackFrom: can only be used together with messagingServiceSid",
+    ),
+    ("sendSMS", "defaultRegion", "usa", {}, "$.inputs.defaultRegion: must be a country code of two capital letters"),
+    ("getSMS", "sid", "", {}, "$.inputs.sid: is required"),
+    ("getSMS", "sid", "PN" + "0" * 32, {}, "so it is a phone number SID; a message SID belongs here (SM or MM…)"),
+    (
+        "deleteMessage",
+        "sid",
+        "SM" + "0" * 31,
+        {},
+        "$.inputs.sid: must be a message SID: SM or MM and 32 hexadecimal digits, not 33 characters",
+    ),
+    ("listMessages", "to", "1", {}, f"$.inputs.to: {SENDER}"),
+    ("listMessages", "from", ["x"], {}, "$.inputs.from: must be text, not a list"),
+    ("listMessages", "dateSent", "31.01.2026", {}, "$.inputs.dateSent: must be a day such as 2026-01-31"),
+    ("listMessages", "dateSentAfter", "yesterday", {}, "$.inputs.dateSentAfter: must be a date and time such as"),
+    ("listMessages", "dateSentBefore", "2026-02-30", {}, "$.inputs.dateSentBefore: must be a day such as 2026-01-31"),
+    ("listMessages", "limit", 0, {}, "$.inputs.limit: must be at least 1, not 0"),
+    ("listMessages", "limit", "all", {}, "$.inputs.limit: must be a whole number, not text"),
+    ("listMessages", "pageSize", 5000, {}, "$.inputs.pageSize: must be at most 1000, not 5000"),
+    (
+        "listMessages",
+        "defaultRegion",
+        "",
+        {"defaultRegion": "Germany"},
+        "$.inputs.defaultRegion: must be a country code",
+    ),
+    ("rawRequest", "url", None, {}, "$.inputs.url: is required"),
+    ("rawRequest", "url", "https://evil.example/", {}, "$.inputs.url leads to another host than the connection's API"),
+    ("rawRequest", "url", "/a b", {}, "$.inputs.url: must have no spaces, backslashes and control characters"),
+    ("rawRequest", "method", "FETCH", {}, "$.inputs.method: must be GET, POST, PUT"),
+    ("rawRequest", "data", "x", {"formData": {"a": "b"}}, "Cannot specify both Data and File/Form Data."),
+    ("rawRequest", "formData", 7, {}, f"$.inputs.formData: {PAIRS}"),
+    ("rawRequest", "formData", [{"name": "a"}], {}, "$.inputs.formData[0].key: is required"),
+    (
+        "rawRequest",
+        "fileData",
+        [{"key": "f", "value": {"data": 1}}],
+        {},
+        "$.inputs.fileData[0].value: must be text, bytes or a Buffer",
+    ),
+    ("rawRequest", "fileDataFileNames", 7, {}, f"$.inputs.fileDataFileNames: {PAIRS}"),
+    ("rawRequest", "queryParams", 7, {}, f"$.inputs.queryParams: {PAIRS}"),
+    ("rawRequest", "headers", {"Host": "evil.example"}, {}, "$.inputs.headers[0]: cannot set Host"),
+    (
+        "rawRequest",
+        "responseType",
+        "xml",
+        {},
+        "$.inputs.responseType: must be json, text, arraybuffer or document, not 'xml'",
+    ),
+    ("rawRequest", "timeout", "2s", {}, "$.inputs.timeout: must be a whole number, not text"),
+    ("rawRequest", "retryDelayMS", -1, {}, "$.inputs.retryDelayMS: must be at least 0, not -1"),
+    ("rawRequest", "retryAllErrors", "all", {}, f"$.inputs.retryAllErrors: {FLAG} text"),
+    ("rawRequest", "maxRetries", 101, {}, "$.inputs.maxRetries: must be at most 100, not 101"),
+    ("rawRequest", "useExponentialBackoff", 2, {}, f"$.inputs.useExponentialBackoff: {FLAG} a whole number"),
+    ("webhook", "validateSignature", "no", {}, f"$.inputs.validateSignature: {FLAG} text"),
+    ("webhook", "authToken", ["t"], {}, "$.inputs.authToken: must be text, not a list"),
+    ("webhook", "secondaryAuthToken", {}, {}, "$.inputs.secondaryAuthToken: must be text, not an object"),
+    (
+        "webhook",
+        "twilioConnection",
+        "x",
+        {},
+        '$.inputs.twilioConnection: must be a connection, {"key": …, "fields": {…}}, not text',
+    ),
+]
+CONNECTIONS: list[tuple[Any, str]] = [
+    (None, "$.inputs.twilioConnection: is required: a connection of kind apiKeySecret or basic"),
+    ({"key": "apikey", "fields": {}}, "'apikey' is no kind of connection here; did you mean 'apiKeySecret'?"),
+    (
+        create_connection("basic", {"username": "AC" + "0" * 32}),
+        "$.inputs.twilioConnection.fields.password: is required",
+    ),
+    (
+        create_connection("basic", {"username": "SK" + "0" * 32, "password": "x"}),
+        "$.inputs.twilioConnection.fields.username: starts with SK, so it is an API Key SID; an Account SID belongs here",
+    ),
+    (
+        create_connection("apiKeySecret", {"accountSid": "SK" + "0" * 32, "apiKey": "AC" + "0" * 32, "apiSecret": "x"}),
+        "$.inputs.twilioConnection.fields.apiKey: starts with AC, so it is an Account SID; an API Key SID belongs here (SK…)",
+    ),
+    (
+        create_connection("basic", {"username": "AC" + "0" * 32, "password": "x", "region": "Ireland!"}),
+        "$.inputs.twilioConnection.fields.region: must be a Twilio region such as us1, ie1 or au1",
+    ),
+    (
+        create_connection("basic", {"username": "AC" + "0" * 32, "password": "x", "baseUrl": "http://proxy.example"}),
+        "$.inputs.twilioConnection.fields.baseUrl: must start with https://",
+    ),
+    (
+        create_connection("basic", {"user": "AC" + "0" * 32, "password": "x"}),
+        "$.inputs.twilioConnection.fields.user: is not known; did you mean 'username'?",
+    ),
+]
+
+
+def refusal(operation: str, inputs: dict[str, Any]) -> str:
+    async def run() -> None:
+        def unreachable(_request: httpx.Request) -> httpx.Response:
+            raise AssertionError("nothing may be sent")
+
+        async with Host.discover(transport=httpx.MockTransport(unreachable)) as host:
+            if operation == "webhook":
+                await host.invoke_trigger("twilio", operation, {}, inputs)
+            else:
+                await host.invoke_action("twilio", operation, inputs)
+
+    with pytest.raises(IntegrationError) as caught:
+        asyncio.run(run())
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("operation", "name", "value", "others", "said"), TABLE)
+def test_what_is_wrong_is_named_with_what_is_allowed(
+    operation: str, name: str, value: Any, others: dict[str, Any], said: str
+) -> None:
+    given = {"twilioConnection": emulator_connection(), **GOOD[operation], name: value, **others}
+    assert said in refusal(operation, given)
+
+
+@pytest.mark.parametrize(("connection", "said"), CONNECTIONS)
+def test_a_connection_that_cannot_work_is_named_field_by_field(connection: Any, said: str) -> None:
+    assert said in refusal("listMessages", {"twilioConnection": connection})
+
+
+def test_the_table_has_every_input_of_every_operation() -> None:
+    component = load_component(manifest_file())
+    tried = {(operation, name) for operation, name, *_ in TABLE}
+    operations = {**component.actions, **component.triggers}
+    missing = [
+        (operation.key, name)
+        for operation in operations.values()
+        if operation.key in GOOD
+        for name in operation.inputs["properties"]
+        if name != "twilioConnection" and (operation.key, name) not in tried
+    ]
+    assert missing == []

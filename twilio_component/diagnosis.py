@@ -1,0 +1,115 @@
+"""What is wrong with a connection, found by asking Twilio two questions that change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from twilio_component.credentials import Credentials
+from twilio_component.errors import (
+    AuthenticationError,
+    NotFoundError,
+    NotSentError,
+    PermissionDeniedError,
+    TwilioAPIError,
+    TwilioError,
+    UnexpectedAnswerError,
+)
+from twilio_component.host.errors import InputError
+
+if TYPE_CHECKING:
+    from twilio_component.host import Host
+
+Level = Literal["fine", "warning", "error"]
+
+TEST_CREDENTIALS = 20008
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found: ``fine``, a ``warning`` (it works within limits), or an ``error`` (it does not work).
+
+    ``retryable``: it may be different later without a change.
+    """
+
+    level: Level
+    text: str
+    retryable: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.level}: {self.text}"
+
+
+async def check_connection(host: Host, connection: Mapping[str, Any]) -> list[Finding]:
+    """Whether a connection works, and if not, why: fields, credentials, permissions, the account, the way to Twilio.
+
+    Asks for the newest message and for the account itself; neither costs or changes anything.
+    """
+    inputs = {"twilioConnection": connection}
+    try:
+        await host.invoke_action("twilio", "listMessages", {**inputs, "limit": 1})
+    except InputError as error:
+        return [Finding("error", f"{problem.path}: {problem.message}") for problem in error.problems]
+    except TwilioAPIError as error:
+        if error.twilio_code == TEST_CREDENTIALS:
+            return [
+                Finding("warning", "these are test credentials: sending to and from magic numbers works, nothing else")
+            ]
+        return [_refusal(error, connection)]
+    except TwilioError as error:
+        return [_no_answer(error)]
+    return [
+        Finding("fine", "Twilio accepts the credentials and lets them read messages"),
+        *await _account(host, inputs),
+    ]
+
+
+async def _account(host: Host, inputs: dict[str, Any]) -> list[Finding]:
+    connection = inputs["twilioConnection"]
+    sid = Credentials.from_connection({"key": _kind(connection), "fields": connection["fields"]}).account_sid
+    request = {**inputs, "method": "GET", "url": f"/Accounts/{sid}.json"}
+    try:
+        account = (await host.invoke_action("twilio", "rawRequest", request))["data"]
+    except (AuthenticationError, PermissionDeniedError):
+        # Standard and restricted API keys may not read the account; that they work was seen already.
+        return [Finding("fine", "the account's state cannot be read with this key, which is usual for an API key")]
+    except TwilioError as error:
+        return [_no_answer(error)]
+    found = []
+    if account.get("status") != "active":
+        found.append(Finding("error", f"the account is {account.get('status')}; the Twilio Console says why"))
+    if account.get("type") == "Trial":
+        found.append(
+            Finding("warning", "it is a trial account: it reaches verified numbers only and adds its own words")
+        )
+    return found or [Finding("fine", "the account is active")]
+
+
+def _kind(connection: Mapping[str, Any]) -> str:
+    return connection.get("key") or ("basic" if "username" in connection["fields"] else "apiKeySecret")
+
+
+def _refusal(error: TwilioAPIError, connection: Mapping[str, Any]) -> Finding:
+    if isinstance(error, AuthenticationError):
+        pair = "Account SID and Auth Token" if _kind(connection) == "basic" else "API Key SID and API Key Secret"
+        hint = "both of the same account; test credentials, and keys of another region, have their own"
+        return Finding("error", f"Twilio does not accept the credentials ({pair}, {hint}). {error}")
+    if isinstance(error, PermissionDeniedError):
+        return Finding(
+            "error", f"the credentials are right, but not allowed to read messages: a restricted key? {error}"
+        )
+    if isinstance(error, NotFoundError):
+        return Finding(
+            "error", f"there is no such account for these credentials, or baseUrl is not Twilio's API. {error}"
+        )
+    return Finding("error", str(error), retryable=error.retryable)
+
+
+def _no_answer(error: TwilioError) -> Finding:
+    hints = {
+        NotSentError: "Check region, edge, baseUrl, DNS, and the proxy and certificates of the environment.",
+        UnexpectedAnswerError: "Something on the way answers in Twilio's place.",
+    }
+    hint = next((words for kind, words in hints.items() if isinstance(error, kind)), "Try again.")
+    return Finding("error", f"{error}. {hint}", retryable=error.retryable)
