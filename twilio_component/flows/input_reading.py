@@ -25,6 +25,7 @@ from twilio_component.flows.definition import (
 )
 from twilio_component.flows.expressions import almost_placeholder, has_placeholder, parse_reference, parse_template
 from twilio_component.flows.operators import BINARY, OPERATORS, UNARY
+from twilio_component.flows.shape import Shape
 from twilio_component.host.errors import did_you_mean, listed
 from twilio_component.host.schemas import type_name
 
@@ -33,8 +34,15 @@ if TYPE_CHECKING:
     from twilio_component.host.documents import PathParts
 
 TYPES = ("value", "reference", "configVar", "template", "complex")
-_TYPED_KEYS = frozenset({"type", "value", "name", "meta"})
+TYPED_KEYS = ("type", "value", "name", "meta")
 _JUNCTIONS = ("and", "or")
+
+
+def is_typed(raw: Mapping[str, Any]) -> bool:
+    """Whether an object is the exported form of an input, perhaps with a misspelt type, and not an object by hand."""
+    if "type" not in raw or "value" not in raw:
+        return False
+    return raw["type"] in TYPES or raw.keys() <= set(TYPED_KEYS)
 
 
 class InputReader:
@@ -42,6 +50,7 @@ class InputReader:
 
     def __init__(self, findings: Findings, connections: Collection[str]) -> None:
         self.findings = findings
+        self.shape = Shape(findings)
         self.connections = connections
 
     def read(self, raw: Any, at: PathParts) -> Input:
@@ -52,7 +61,7 @@ class InputReader:
             return self._list(raw, at)
         if not isinstance(raw, Mapping):
             return Value(raw, at)
-        if "type" in raw and "value" in raw and raw.keys() <= _TYPED_KEYS:
+        if is_typed(raw):
             return self._typed(raw, at)
         fields = []
         for name, value in raw.items():
@@ -61,6 +70,7 @@ class InputReader:
 
     def _typed(self, raw: Mapping[str, Any], at: PathParts) -> Input:
         kind, value, place = raw["type"], raw["value"], (*at, "value")
+        self.shape.keys(raw, at, TYPED_KEYS, ())
         if kind == "value":
             return Value(value, place)
         if kind == "complex":
@@ -78,7 +88,7 @@ class InputReader:
             self.findings.add(
                 "unknown-input-type",
                 (*at, "type"),
-                f"'{kind}' is no type of input{did_you_mean(str(kind), TYPES)}",
+                f"'{str(kind)[:40]}' is no type of input{did_you_mean(str(kind), TYPES)}",
                 f"Types are {listed(TYPES)}. An object with keys of these names is written as a complex value.",
             )
         return Value(None, place)
@@ -107,7 +117,7 @@ class InputReader:
         items = []
         for index, value in enumerate(raw):
             place = (*at, index)
-            name = value.get("name") if isinstance(value, Mapping) and value.keys() <= _TYPED_KEYS else None
+            name = value.get("name") if isinstance(value, Mapping) and is_typed(value) else None
             # The terms of exported conditions carry an empty name.
             named = None if name is None or name == "" else self.read(name, (*place, "name"))
             items.append(Item(named, self.read(value, place)))

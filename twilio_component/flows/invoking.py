@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.depth import DEEPEST, deeper_than
@@ -102,12 +103,13 @@ class Invoker:
         return await self.host.invoke_action(call.component, call.action, inputs, context=context)
 
     def _context(self, flow: Flow, call: Call, payload: Mapping[str, Any]) -> Context:
+        # A component changes a state by returning what changes, not behind the execution's back.
         return Context(
             logger=self.logger,
-            instance_state=call.states["instanceState"],
-            cross_flow_state=call.states["crossFlowState"],
-            execution_state=call.states["executionState"],
-            integration_state=call.states["integrationState"],
+            instance_state=MappingProxyType(call.states["instanceState"]),
+            cross_flow_state=MappingProxyType(call.states["crossFlowState"]),
+            execution_state=MappingProxyType(call.states["executionState"]),
+            integration_state=MappingProxyType(call.states["integrationState"]),
             config_vars=self.values.by_name,
             step_id=call.id,
             execution_id=payload["executionId"],

@@ -49,5 +49,7 @@ CONFIG_VARIABLE = (
     "timeZone",
     "useScopedConfigVar",
 )
+OPERATION = ("key", "component")
+COMPONENT = ("key", "isPublic", "version", "signature")
 ERROR_CONFIG = ("errorHandlerType", "maxAttempts", "delaySeconds", "usesExponentialBackoff", "ignoreFinalError")
 RETRY_CONFIG = ("maxAttempts", "delayMinutes", "usesExponentialBackoff")

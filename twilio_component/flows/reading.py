@@ -108,7 +108,7 @@ class _Reader:
 
     def version(self, data: Mapping[str, Any]) -> None:
         version = data.get("definitionVersion", _VERSION)
-        if version != _VERSION:
+        if str(version) != str(_VERSION):
             self.findings.add(
                 "definition-version",
                 ("definitionVersion",),

@@ -39,8 +39,8 @@ def read_error_config(findings: Findings, raw: Any, at: PathParts) -> ErrorConfi
         handler = "fail"
     return ErrorConfig(
         handler=str(handler),
-        max_attempts=int(part.number("maxAttempts", 1, 1, MOST_STEP_ATTEMPTS)),
-        delay=part.number("delaySeconds", 0, 0, _LONGEST_DELAY),
+        max_attempts=part.attempts(MOST_STEP_ATTEMPTS),
+        delay=part.number("delaySeconds", _LONGEST_DELAY),
         growing=part.flag("usesExponentialBackoff"),
         ignore_final=part.flag("ignoreFinalError"),
     )
@@ -52,8 +52,8 @@ def read_retry_config(findings: Findings, raw: Any, at: PathParts) -> RetryConfi
         return None
     part = _Part(findings, raw, at, RETRY_CONFIG)
     return RetryConfig(
-        max_attempts=int(part.number("maxAttempts", 1, 1, MOST_RUNS)),
-        delay=60 * part.number("delayMinutes", 0, 0, _LONGEST_DELAY / 60),
+        max_attempts=part.attempts(MOST_RUNS),
+        delay=60 * part.number("delayMinutes", _LONGEST_DELAY / 60),
         growing=part.flag("usesExponentialBackoff"),
     )
 
@@ -69,22 +69,29 @@ class _Part:
             findings.add("wrong-type", at, f"{at[-1]} must be an object, not {type_name(raw)}")
         Shape(findings).keys(self.given, at, known, ())
 
-    def number(self, key: str, default: float, least: float, most: float) -> float:
+    def attempts(self, most: int) -> int:
+        """How often at most; exports say 0 where there is nothing to repeat, which is once."""
+        number = self.number("maxAttempts", most)
+        if not number.is_integer():
+            self.complain("maxAttempts", "must be a whole number")
+        return max(int(number), 1)
+
+    def number(self, key: str, most: float) -> float:
+        """A number from 0 to ``most``; 0, with a finding, for anything else."""
         value = self.given.get(key)
         if value is None or value == "":
-            return default
+            return 0.0
         try:
             number = float(value)
         except (TypeError, ValueError):
-            number = least - 1
-        whole = key != "maxAttempts" or number.is_integer()
-        if isinstance(value, bool) or not least <= number <= most or not whole:
-            kind = "a whole number" if key == "maxAttempts" else "a number"
-            self.complain(key, f"must be {kind} from {least:g} to {most:g}")
-            return default
+            number = -1.0
+        if isinstance(value, bool) or not 0 <= number <= most:
+            self.complain(key, f"must be a number from 0 to {most:g}")
+            return 0.0
         return number
 
     def flag(self, key: str) -> bool:
+        """A boolean, perhaps as text; false, with a finding, for anything else."""
         value = self.given.get(key, False)
         if isinstance(value, str) and value.lower() in ("true", "false", ""):
             return value.lower() == "true"
@@ -94,4 +101,5 @@ class _Part:
         return bool(value)
 
     def complain(self, key: str, message: str) -> None:
+        """Add a finding about one of the keys."""
         self.findings.add("invalid-error-handling", (*self.at, key), f"{key} {message}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.flows.keys import COMPONENT, OPERATION
 from twilio_component.host.errors import did_you_mean, listed
 from twilio_component.host.schemas import type_name
 
@@ -28,6 +29,9 @@ class Shape:
             if component and key:
                 return component, key
         elif isinstance(raw, Mapping):
+            self.keys(raw, at, OPERATION, ())
+            if isinstance(raw.get("component"), Mapping):
+                self.keys(raw["component"], (*at, "component"), COMPONENT, ())
             owner, action = raw.get("component"), raw.get("key")
             owner = owner.get("key") if isinstance(owner, Mapping) else owner
             if isinstance(owner, str) and isinstance(action, str) and owner and action:
