@@ -146,15 +146,6 @@ def test_nothing_in_the_packages_evaluates_code() -> None:
         assert not called & forbidden, path
 
 
-def test_the_flows_and_built_in_components_know_no_twilio() -> None:
-    root = Path(twilio_component.__file__).parent
-    for path in [*root.glob("flows/*.py"), *root.glob("builtins/*.py")]:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("twilio_component"):
-                part = (node.module or "").split(".")[1]
-                assert part in {"host", "flows", "builtins"}, (path, node.module)
-
-
 @settings(max_examples=200)
 @given(data=JSON | NEARLY)
 def test_no_document_makes_the_check_crash(data: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -66,6 +67,14 @@ def test_it_holds_the_manifest_the_schemas_and_the_payloads_and_no_tests(wheel: 
 def test_it_describes_itself_and_runs_the_demo_far_from_the_checkout(clean: Path, tmp_path: Path) -> None:
     assert "component key: twilio" in run(clean, tmp_path, "twilio-component", "describe")
     assert "▸ rawRequest" in run(clean, tmp_path, "twilio-component", "demo")
+
+
+def test_it_writes_checks_and_runs_a_flow(clean: Path, tmp_path: Path) -> None:
+    run(clean, tmp_path, "twilio-component", "flow", "new", "flow.yaml")
+    assert run(clean, tmp_path, "twilio-component", "flow", "check", "flow.yaml") == ""
+    payload = '{"body": {"data": {"name": "Ada", "phone": "+15558675310"}}}'
+    shown = run(clean, tmp_path, "twilio-component", "flow", "run", "flow.yaml", "--emulator", "--payload", payload)
+    assert json.loads(shown.splitlines()[-1])["status"] == "succeeded"
 
 
 def test_a_program_uses_it(clean: Path, tmp_path: Path) -> None:
