@@ -82,7 +82,9 @@ def _errors(findings: list[Finding]) -> list[Finding]:
 
 def _summary(findings: list[Finding], files: int) -> str:
     errors = len(_errors(findings))
-    return f"{files} file{'s' * (files != 1)}: {errors} error{'s' * (errors != 1)}, {len(findings) - errors} warnings"
+    counts = ((files, "file"), (errors, "error"), (len(findings) - errors, "warning"))
+    words = [f"{count} {word}{'s' * (count != 1)}" for count, word in counts]
+    return f"{words[0]}: {words[1]}, {words[2]}"
 
 
 def _new(options: argparse.Namespace) -> int:

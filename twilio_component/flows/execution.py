@@ -47,6 +47,7 @@ class Execution:
                 if steps is not None:
                     self._numbers[holder] = len(self._blocks)
                     self._blocks.append(steps)
+        self._inside = [[step.key for step in all_steps(block)] for block in self._blocks]
         self._scope = Scope(self._lookup, self._config)
 
     def next(self) -> Effect:
@@ -54,8 +55,8 @@ class Execution:
         while True:
             if self.state["wait"] is not None:
                 return Wait(**self.state["wait"])
-            if self.state["steps"] > MOST_STEPS:
-                self._abort("", "", Failure(code=EvaluationError.code, message=f"more than {MOST_STEPS:,} steps"))
+            if self.state["steps"] > MOST_STEPS and self.state["frames"]:
+                self._give_up("", "", Failure(code=EvaluationError.code, message=f"more than {MOST_STEPS:,} steps"))
             if not self.state["frames"]:
                 return self._done()
             frame = self.state["frames"][-1]
@@ -206,8 +207,8 @@ class Execution:
         results = self.state["results"]
         frame["rounds"].append(results.get(self.state["last"]) if self.state["last"] else None)
         # What a round left behind must not pass for a result of the next one, where another branch may be taken.
-        for step in all_steps(self._blocks[frame["block"]]):
-            results.pop(step.key, None)
+        for key in self._inside[frame["block"]]:
+            results.pop(key, None)
         frame["at"] = 0
         frame["round"] += 1
         self.state["last"] = ""
@@ -284,7 +285,10 @@ class Execution:
             begin_again(self.state)
             seconds = delay_before(self.state["run"], retry.delay, growing=retry.growing)
             self._wait(f"run-{self.state['run']}", seconds, "retry-execution")
-            return
+        else:
+            self._give_up(name, place, failure)
+
+    def _give_up(self, name: str, place: str, failure: Failure) -> None:
         self.state["error"] = told(name, place, failure)
         self.state["frames"].clear()
 
