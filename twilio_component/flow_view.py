@@ -59,7 +59,7 @@ class TerminalView:
         elif event["event"] == "wait":
             self._line(f"…  {event['id']}: waits {event['seconds']:g} s ({event['reason']})")
         elif event["event"] == "start":
-            self._line(f"→  {event['step']}: starts {event['flow']}")
+            self._line(f"→  {event['step']}: starts {event['starts']}")
         else:
             failed = event.get("error")
             said = failed["message"] if failed else event["result"]

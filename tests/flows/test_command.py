@@ -212,7 +212,7 @@ def test_the_flows_that_a_flow_starts_are_looked_at_too(capsys: pytest.CaptureFi
     assert "really does twilio.sendSMS" in capsys.readouterr().err
     assert main(["flow", "run", batches, "--flow", "Split", "--payload", payload, "--emulator"]) == 0
     printed = lines(capsys)
-    assert [line["flow"] for line in printed if line["event"] == "start"] == ["Send batch"] * 2
+    assert [line["starts"] for line in printed if line["event"] == "start"] == ["Send batch"] * 2
     assert [started["status"] for started in printed[-1]["started"]] == ["succeeded"] * 2
     assert main(["flow", "run", batches]) == 2
     assert "has 2 flows; say which one to run: Split and Send batch" in capsys.readouterr().err
@@ -321,7 +321,7 @@ def test_a_terminal_shows_a_line_for_each_event_and_the_result_at_the_end() -> N
     view.event({**step, "result": {"sid": "SM1"}, "inputs": {"to": "x\n\x1b[31m"}})
     view.event({**step, "error": {"message": "refused"}})
     view.event({"event": "wait", "id": "nap", "seconds": 1.5, "reason": "sleep"})
-    view.event({"event": "start", "step": "Hand over", "flow": "Send batch"})
+    view.event({"event": "start", "step": "Hand over", "starts": "Send batch"})
     error = {"id": "a", "message": "no", "became": "ignored", "outcomeUnknown": True}
     common: dict[str, Any] = {"execution_id": "1", "results": {}}
     started = Outcome(flow="B", result=None, response=None, error=error, handled=(), **common)

@@ -409,6 +409,7 @@ flows:
 """
     expected = {"statusCode": 202, "contentType": "text/plain", "headers": {}, "body": "accepted"}
     assert run_text(text).response == expected
+    assert run_text(text.replace('statusCode: "202", body: accepted', 'statusCode: "", body: ""')).response is None
 
 
 def test_sleep_lets_time_pass_and_is_not_a_call() -> None:

@@ -198,7 +198,7 @@ class FlowRunner:
         other = next((found for found in self.integration.flows if found.name == effect.flow), None)
         place = str(uuid.uuid4())
         self._tell(
-            flow, {"event": "start", "id": effect.id, "step": effect.name, "flow": effect.flow, "executionId": place}
+            flow, {"event": "start", "id": effect.id, "step": effect.name, "starts": effect.flow, "executionId": place}
         )
         if other is None:
             names = listed(found.name for found in self.integration.flows)
