@@ -28,18 +28,17 @@ _IN_JAVASCRIPT = re.compile(r"""configVars\s*(?:\[\s*(["'`])(.*?)\1\s*\]|\.\s*([
 def check_variables(findings: Findings, integration: Integration, components: Mapping[str, Component]) -> None:
     """Report what is wrong with config variables and the ways they are used."""
     declared = integration.config_variables
-    used: set[str] = set()
-    for part in _every_input(integration):
-        if isinstance(part, ConfigVar) and part.name:
-            used.add(part.name)
-            if part.name not in declared:
-                findings.add(
-                    "undeclared-config-variable",
-                    part.at,
-                    f"the config variable '{part.name}' is not declared{did_you_mean(part.name, declared)}",
-                    f"Declare it in requiredConfigVars, which has {listed(declared, limit=30)}.",
-                )
-    used |= set(_in_javascript(integration))
+    uses = [part for part in _every_input(integration) if isinstance(part, ConfigVar) and part.name]
+    # A page asks for a variable; that alone is no use of it.
+    for part in (*uses, *_asked_for(findings.document.data)):
+        if part.name not in declared:
+            findings.add(
+                "undeclared-config-variable",
+                part.at,
+                f"the config variable '{part.name}' is not declared{did_you_mean(part.name, declared)}",
+                f"Declare it in requiredConfigVars, which has {listed(declared, limit=30)}.",
+            )
+    used = {part.name for part in uses} | set(_in_javascript(integration))
     for key, variable in declared.items():
         if key and key not in used:
             hint = "Remove it from requiredConfigVars, or use it."
@@ -59,6 +58,18 @@ def _every_input(integration: Integration) -> Iterator[Input]:
     for variable in integration.config_variables.values():
         for value in variable.inputs.values():
             yield from inner_inputs(value)
+
+
+def _asked_for(data: Mapping[str, Any]) -> Iterator[ConfigVar]:
+    """The config variables that the pages of a form ask for."""
+    for section in ("configPages", "userLevelConfigPages"):
+        pages = data.get(section)
+        for index, page in enumerate(pages if isinstance(pages, list) else []):
+            elements = page.get("elements") if isinstance(page, Mapping) else None
+            for number, element in enumerate(elements if isinstance(elements, list) else []):
+                if isinstance(element, Mapping) and element.get("type") == "configVar":
+                    at = (section, index, "elements", number, "value")
+                    yield ConfigVar(str(element.get("value")), at)
 
 
 def _in_javascript(integration: Integration) -> Iterator[str]:
