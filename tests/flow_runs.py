@@ -8,9 +8,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hypothesis import HealthCheck, settings
+
 from twilio_component.flows import Configuration, FlowRunner, Outcome, load_integration
 from twilio_component.host import Host
 
+# On a busy machine generating and running an example may take its time; how long is no promise of these tests.
+RELAXED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "flows"
 PEOPLE = [{"name": "Ada"}, {"name": "Bob"}, {"name": "Cleo"}]
 

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from flow_runs import RELAXED
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,6 +82,7 @@ def test_what_is_no_reference_is_said_to_be_none(text: str, reason: str) -> None
         parse_reference(text)
 
 
+@RELAXED
 @given(value=JSON)
 def test_every_value_in_a_result_can_be_referred_to_and_comes_out_as_it_went_in(value: Any) -> None:
     for path, expected in paths(value):
@@ -90,6 +92,7 @@ def test_every_value_in_a_result_can_be_referred_to_and_comes_out_as_it_went_in(
         assert follow(parsed, value) is expected
 
 
+@RELAXED
 @given(value=JSON, path=st.lists(st.text(max_size=8), max_size=5))
 def test_no_path_makes_a_reference_crash(value: Any, path: list[str]) -> None:
     reference = Reference("step", "results", tuple(path))
@@ -97,6 +100,7 @@ def test_no_path_makes_a_reference_crash(value: Any, path: list[str]) -> None:
         follow(reference, value)
 
 
+@RELAXED
 @given(text=st.text())
 def test_no_text_makes_the_parsers_crash(text: str) -> None:
     almost_placeholder(text)
@@ -178,12 +182,14 @@ def test_a_template_is_always_text(value: Any, expected: str) -> None:
     assert rendered("{{$t.results.v}}", {"v": value}) == expected
 
 
+@RELAXED
 @given(value=JSON)
 def test_what_a_template_shows_of_a_list_or_an_object_is_json_for_it(value: Any) -> None:
     if isinstance(value, (list, dict)):
         assert json.loads(as_text(value)) == value
 
 
+@RELAXED
 @given(
     before=st.text(alphabet=st.characters(exclude_characters="{}")),
     name=st.text(max_size=30),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_runs import run, run_text
+from flow_runs import RELAXED, run, run_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -146,7 +146,7 @@ def test_nothing_in_the_packages_evaluates_code() -> None:
         assert not called & forbidden, path
 
 
-@settings(max_examples=200)
+@settings(RELAXED, max_examples=200)
 @given(data=JSON | NEARLY)
 def test_no_document_makes_the_check_crash(data: Any) -> None:
     for text in (json.dumps(data), HEAD + "      - " + json.dumps(data)):
@@ -154,7 +154,7 @@ def test_no_document_makes_the_check_crash(data: Any) -> None:
             assert finding.message
 
 
-@settings(max_examples=100)
+@settings(RELAXED, max_examples=100)
 @given(inputs=st.dictionaries(WORDS, NEARLY, max_size=5), data=JSON)
 def test_no_inputs_and_no_payload_make_an_execution_crash(inputs: Any, data: Any) -> None:
     step = {"name": "Step", "action": "other.act", "inputs": inputs}
