@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from twilio_component.signatures import sign
 
@@ -69,79 +70,84 @@ def until(met: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
 
 
 class Deployment:
-    """A flow file, a configuration and a state folder; processes come and go."""
+    """A flow file, a configuration and a database; serving processes come and go, numbered from 0, each with a port.
 
-    def __init__(self, folder: Path, twilio: str, *, flow: str = FLOW, **settings: Any) -> None:
+    Without a ``database`` (a URL) it is a SQLite file.
+    """
+
+    def __init__(self, folder: Path, twilio: str, *, database: str = "", flow: str = FLOW, **settings: Any) -> None:
         self.folder = folder
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.database = f"sqlite:///{folder / 'state' / 'runs.sqlite'}"
+        self.ports = [free_port(), free_port()]
+        self.database = database or f"sqlite:///{folder / 'state' / 'runs.sqlite'}"
         self.flow = folder / "flow.yaml"
         self.flow.write_text(flow, encoding="utf-8")
         self.configuration = folder / "configuration.yaml"
         settings = {"lag_bound": 1, "timeout": 2, "resend": "false"} | settings
-        text = CONFIGURATION.format(account=ACCOUNT_SID, token=AUTH_TOKEN, twilio=twilio, **settings)
-        self.configuration.write_text(text, encoding="utf-8")
+        filled = CONFIGURATION.format(account=ACCOUNT_SID, token=AUTH_TOKEN, twilio=twilio, **settings)
+        self.configuration.write_text(filled, encoding="utf-8")
 
-    def start(self, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def url(self, number: int = 0) -> str:
+        return f"http://127.0.0.1:{self.ports[number]}"
+
+    def webhook(self, number: int = 0) -> str:
+        return f"{self.url(number)}/demo/reply"
+
+    def start(self, environment: Mapping[str, str] | None = None, number: int = 0) -> subprocess.Popen[bytes]:
         """Start a serving process; it need not be ready yet."""
         arguments = ["serve", str(self.flow), "--config", str(self.configuration), "--database", self.database]
-        log = (self.folder / "serve.log").open("ab")
-        with log:
-            return subprocess.Popen(
-                [sys.executable, "-c", _MAIN, *arguments, "--port", str(self.port)],
-                env={**os.environ, **(environment or {})},
-                stdout=log,
-                stderr=log,
-            )
+        return self._program([*arguments, "--port", str(self.ports[number])], environment)
+
+    def start_worker(self, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        arguments = ["worker", "--config", str(self.configuration), "--database", self.database]
+        return self._program(arguments, environment)
 
     @contextmanager
-    def serving(self, environment: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    def serving(
+        self, environment: Mapping[str, str] | None = None, number: int = 0
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """A serving process that is ready, ended in the end as a supervisor ends it."""
-        process = self.start(environment)
+        process = self.start(environment, number)
         try:
-            self.wait_until_ready(process)
+            self.wait_until_ready(process, number)
             yield process
         finally:
             process.terminate()
             process.wait(PATIENCE)
 
-    def wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+    def wait_until_ready(self, process: subprocess.Popen[bytes], number: int = 0, *, or_dead: bool = False) -> None:
         def ready() -> bool:
-            assert process.poll() is None, self.log()
+            if process.poll() is not None:
+                assert or_dead, self.log()
+                return True
             try:
-                return httpx.get(f"{self.url}/readyz").status_code == httpx.codes.OK
+                return httpx.get(f"{self.url(number)}/readyz").is_success
             except httpx.TransportError:
                 return False
 
-        until(ready, f"{self.url} is ready")
+        until(ready, f"{self.url(number)} is ready")
 
-    def wait_until_ready_or_dead(self, process: subprocess.Popen[bytes]) -> None:
-        def ready() -> bool:
-            try:
-                return process.poll() is not None or httpx.get(f"{self.url}/readyz").is_success
-            except httpx.TransportError:
-                return False
-
-        until(ready, f"{self.url} is ready, or its process dead")
-
-    @contextmanager
-    def store(self) -> Iterator[sqlite3.Connection]:
-        """The database, to look into."""
-        connection = sqlite3.connect(self.folder / "state" / "runs.sqlite", timeout=PATIENCE)
-        try:
-            yield connection
-        finally:
-            connection.close()
+    def ask(self, question: str) -> list[tuple[Any, ...]]:
+        """The rows that the database answers with."""
+        engine = create_engine(self.database.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool)
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(question))]
 
     def running(self) -> int:
         """How many runs have not ended."""
-        with self.store() as connection:
-            (count,) = connection.execute("SELECT count(*) FROM flow_runs WHERE state = 'running'").fetchone()
+        ((count,),) = self.ask("SELECT count(*) FROM flow_runs WHERE state = 'running'")
         return int(count)
 
     def log(self) -> str:
         return (self.folder / "serve.log").read_text(encoding="utf-8")
+
+    def _program(self, arguments: list[str], environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+        with (self.folder / "serve.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-c", _MAIN, *arguments],
+                env={**os.environ, **(environment or {})},
+                stdout=log,
+                stderr=log,
+            )
 
 
 def inbound(number: int, body: str = "Hi") -> dict[str, str]:

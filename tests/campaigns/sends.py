@@ -54,8 +54,7 @@ class Figures:
 
     def count(self, emulator: Emulator, deployment: Deployment) -> None:
         """Hold what was sent against what should have been."""
-        with deployment.store() as connection:
-            self.states.update(dict(connection.execute("SELECT state, count(*) FROM flow_runs GROUP BY state")))
+        self.states.update(dict(deployment.ask("SELECT state, count(*) FROM flow_runs GROUP BY state")))
         sent = Counter(message.to for message in emulator.messages)
         self.messages = sent.total()
         self.doubled = sum(count - 1 for count in sent.values())
@@ -145,13 +144,13 @@ def _started(deployment: Deployment, place: str, chance: random.Random) -> subpr
     armed = {} if place == ACCEPTED else {checkpoints.VARIABLE: f"{place}:{chance.randint(1, _BATCH)}"}
     process = deployment.start(armed)
     # It may be killed while it goes on with what the one before left: then there is nothing to wait for.
-    deployment.wait_until_ready_or_dead(process)
+    deployment.wait_until_ready(process, or_dead=True)
     return process
 
 
 def _posted(deployment: Deployment, number: int) -> bool:
     try:
-        return post(f"{deployment.url}/demo/reply", inbound(number)).status_code == httpx.codes.NO_CONTENT
+        return post(deployment.webhook(), inbound(number)).status_code == httpx.codes.NO_CONTENT
     except httpx.TransportError:
         return False
 
@@ -163,9 +162,8 @@ def _kill_when(process: subprocess.Popen[bytes], met: Callable[[], bool]) -> Non
 
 def _under_way(deployment: Deployment, place: str) -> int:
     """How many sends were under way when the process died."""
-    with deployment.store() as connection:
-        question = "SELECT count(*) FROM flow_runs r JOIN flow_intents i ON i.run = r.id WHERE r.state = 'running'"
-        (count,) = connection.execute(question).fetchone()
+    question = "SELECT count(*) FROM flow_runs r JOIN flow_intents i ON i.run = r.id WHERE r.state = 'running'"
+    ((count,),) = deployment.ask(question)
     return int(count) + (1 if place == checkpoints.BEFORE_INTENT else 0)
 
 

@@ -28,11 +28,11 @@ def test_a_signed_webhook_starts_the_flow_once_and_strangers_are_refused(
     emulator: Emulator, twilio: str, tmp_path: Path
 ) -> None:
     deployment = Deployment(tmp_path, twilio)
-    url = f"{deployment.url}/demo/reply"
+    url = deployment.webhook()
     with deployment.serving():
         answers = [post(url, inbound(1)).status_code for _ in range(3)]
         refused = post(url, inbound(2), token="somebody-else")
-        elsewhere = httpx.get(f"{deployment.url}/nowhere")
+        elsewhere = httpx.get(f"{deployment.url()}/nowhere")
         until(lambda: emulator.messages, "a message was sent")
     assert answers == [204, 204, 204]
     assert (refused.status_code, refused.text, elsewhere.status_code) == (403, "", 404)
@@ -51,10 +51,10 @@ def test_a_process_that_is_killed_in_a_send_sends_once_all_the_same(
     deployment = Deployment(tmp_path, twilio, resend="true", timeout=0.5, lag_bound=0.5)
     process = deployment.start({checkpoints.VARIABLE: place})
     deployment.wait_until_ready(process)
-    assert post(f"{deployment.url}/demo/reply", inbound(1)).status_code == 204
+    assert post(deployment.webhook(), inbound(1)).status_code == 204
     assert killed(process)
     with deployment.serving():
         until(lambda: emulator.messages, "the message was sent")
-        assert post(f"{deployment.url}/demo/reply", inbound(2)).status_code == 204
+        assert post(deployment.webhook(), inbound(2)).status_code == 204
         until(lambda: len(emulator.messages) > 1, "another message was sent")
     assert sorted(message.to for message in emulator.messages) == ["+15558670001", "+15558670002"]

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from serving_parts import free_port
@@ -15,10 +16,10 @@ _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FOLLOW = "set -e -o pipefail; set -m; trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n"
 
 
-def test_the_page_about_serving_does_what_it_says(tmp_path: Path) -> None:
-    twilio, served = free_port(), free_port()
-    text = PAGE.read_text(encoding="utf-8").replace(":8010", f":{twilio}").replace("8010", str(twilio))
-    blocks = _BLOCK.findall(text.replace(":8000", f":{served}").replace("--port 8000", f"--port {served}"))
+def test_the_page_about_serving_does_what_it_says(tmp_path: Path, new_database: Callable[[], str]) -> None:
+    twilio, served, shared = free_port(), free_port(), free_port()
+    text = PAGE.read_text(encoding="utf-8").replace("8010", str(twilio))
+    blocks = _BLOCK.findall(text.replace("8000", str(served)).replace("8001", str(shared)))
     flow, configuration = (block for kind, block in blocks if kind == "yaml")
     (tmp_path / "reply.yaml").write_text(flow, encoding="utf-8")
     (tmp_path / "configuration.yaml").write_text(configuration, encoding="utf-8")
@@ -27,7 +28,7 @@ def test_the_page_about_serving_does_what_it_says(tmp_path: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=tmp_path,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        env={**os.environ, "DATABASE": new_database(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=False,
@@ -35,6 +36,6 @@ def test_the_page_about_serving_does_what_it_says(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count('"You wrote: Hello"') == 1, done.stdout
+    assert done.stdout.count('"You wrote: Hello"') == 2, done.stdout
     (said,) = (block for kind, block in blocks if kind == "text")
     assert said.strip() in done.stdout

@@ -23,6 +23,7 @@ _Found = TypeVar("_Found")
 
 _BUSY_MILLISECONDS = 30_000
 _CONNECT_SECONDS = 5
+_CREATING = 5_038_261_904  # any number that nobody else locks
 _LONGEST_PAUSE = 2.0
 _THREADS = 5  # as many as the engine's pool has connections
 
@@ -60,8 +61,11 @@ class Database:
             connection = sqlite3.connect(path, timeout=_BUSY_MILLISECONDS / 1000)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.close()
-        with self._translated(), self.engine.begin() as connection_:
-            metadata.create_all(connection_)
+        with _Translated(), self.engine.begin() as transaction:
+            if not self.is_sqlite:
+                # Processes that start together must not create the same table.
+                transaction.execute(select(func.pg_advisory_xact_lock(_CREATING)))
+            metadata.create_all(transaction)
 
     def now(self, connection: Connection) -> float:
         """The time in seconds since 1970, by one clock for all processes: the machine's, or the server's."""
@@ -90,12 +94,8 @@ class Database:
         self.engine.dispose()
 
     def _run(self, work: Callable[[Connection], _Found]) -> _Found:
-        with self._translated(), self.engine.begin() as connection:
+        with _Translated(), self.engine.begin() as connection:
             return work(connection)
-
-    @staticmethod
-    def _translated() -> _Translated:
-        return _Translated()
 
 
 class _Translated:

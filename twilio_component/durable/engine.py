@@ -15,9 +15,11 @@ from sqlalchemy import select
 from twilio_component.durable.checkpoints import Checkpoints
 from twilio_component.durable.database import Database
 from twilio_component.durable.driver import Children, Driver
+from twilio_component.durable.errors import DurableError, StoreUnavailableError
 from twilio_component.durable.guard import Guard
 from twilio_component.durable.holds import Holds
 from twilio_component.durable.intent_store import IntentStore
+from twilio_component.durable.membership import Membership
 from twilio_component.durable.retention import Retention
 from twilio_component.durable.run_store import NewRun, RunStore
 from twilio_component.durable.schedules import Schedules
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 QUEUE = "flows"
 _POLLING_SECONDS = 0.1
+_ENQUEUE_SECONDS = 8.0
 _MOST_RECOVERIES = 50
 _MOST_RUNS = 1_000  # side by side; most of them wait for something
 # Grows when a stored run could not go on with newer code: then old runs wait for a process of their version.
@@ -46,6 +49,7 @@ class Engine:
         self._settings = settings
         self._boot = uuid.uuid4().hex
         self._sole: SoleProcess | None = None
+        self._membership: Membership | None = None
         self._draining = asyncio.Event()
         self._working: set[asyncio.Task[Any]] = set()
         self.guard = Guard(
@@ -53,8 +57,10 @@ class Engine:
             settings,
             Holds(settings.in_flight),
             boot=self._boot,
-            is_dead=lambda boot: boot != self._boot,  # this process has the database to itself
-            may_write=lambda: not self._draining.is_set(),
+            # With SQLite this process has the database to itself, and others are dead. With Postgres one that seems to
+            # be gone may only be out of our sight: the time that its request can take is waited out.
+            is_dead=lambda boot: self.database.is_sqlite and boot != self._boot,
+            may_write=self._may_write,
             checkpoints=Checkpoints(),
         )
         self._deployment = deployment
@@ -73,6 +79,9 @@ class Engine:
         if self.database.is_sqlite:
             self._sole = SoleProcess(Path(str(self.database.engine.url.database)))
         await asyncio.to_thread(self.database.create)
+        if not self.database.is_sqlite:
+            self._membership = Membership(self.database, self._boot, self._take_over)
+            await self._membership.join()
         self._driver = Driver(
             self._deployment,
             self.runs,
@@ -105,7 +114,11 @@ class Engine:
         """
         fresh = await self.runs.accept(new)
         # Also of a run that is there: the process that stored it may have died before it started it.
-        return await self._enqueue(new.id) and fresh
+        try:
+            async with asyncio.timeout(_ENQUEUE_SECONDS):
+                return await self._enqueue(new.id) and fresh
+        except TimeoutError:
+            raise StoreUnavailableError("the database does not answer in time") from None
 
     async def ended(self, run: str, seconds: float) -> Any:
         """How the run ended (as ``RunStore.ended``), or None when it has not within ``seconds``."""
@@ -133,9 +146,22 @@ class Engine:
                 task.cancel()
             await asyncio.gather(*self._working, return_exceptions=True)
             self._driver = None
+        if self._membership is not None:
+            await self._membership.leave()
+            self._membership = None
         self.database.close()
         if self._sole is not None:
             self._sole.release()
+
+    def _may_write(self) -> bool:
+        return not self._draining.is_set() and (self._membership is None or self._membership.held)
+
+    async def _take_over(self, boot: str) -> None:
+        if self._driver is None or self._draining.is_set():
+            raise DurableError("this process is starting or stopping; it takes nothing over")
+        # Not public, but what DBOS itself does for its own runs at launch: those that somebody has claimed anew, and
+        # nobody else's, stay as they are.
+        await asyncio.to_thread(DBOS._recover_pending_workflows, [boot])  # noqa: SLF001
 
     def _workflow(self) -> Callable[[str], Coroutine[Any, Any, str]]:
         @DBOS.workflow(name="run_flow", max_recovery_attempts=_MOST_RECOVERIES)
@@ -178,7 +204,7 @@ class Engine:
         return {
             "name": "twilio-component",
             "system_database_url": self.database.url,
-            "executor_id": "serve",
+            "executor_id": "serve" if self.database.is_sqlite else self._boot,
             "application_version": _VERSION,
             "log_level": "WARNING",
             "serializer": DBOSPortableJSONSerializer(),  # the default one would unpickle what the database holds

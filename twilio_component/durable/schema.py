@@ -70,6 +70,9 @@ intents = Table(
 what became of it; ``settled``; ``unknown``, when that could not be decided. ``since`` is the first time it was entered.
 """
 
+workers = Table("flow_workers", metadata, Column("boot", String(80), primary_key=True))
+"""The processes that may have runs, dead ones until their runs have been taken over. Only with Postgres."""
+
 kept_states = Table(
     "flow_states",
     metadata,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,8 @@ from twilio_component.host.errors import IntegrationError
 
 if TYPE_CHECKING:
     import argparse
+
+    from twilio_component.flows.configuration import Configuration
 
 _STATE_FOLDER = Path(".twilio-component")
 
@@ -21,14 +25,19 @@ class ExtraMissingError(IntegrationError):
 
 
 def add_parsers(commands: Any) -> None:
-    """Add ``serve`` to the command line."""
+    """Add ``serve`` and ``worker`` to the command line."""
+    _add_serve(commands)
+    _add_worker(commands)
+
+
+def _add_serve(commands: Any) -> None:
     parser = commands.add_parser(
         "serve",
         help="serve flows: webhooks in, durable runs",
         description="Serve flows. Runs survive the death of this process, and a message is never sent twice.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", type=Path, help="a flow definition (YAML or JSON)")
-    parser.add_argument("--config", metavar="FILE", type=Path, help="values of config variables, and settings")
+    _add_config(parser)
     parser.add_argument(
         "--database",
         metavar="URL",
@@ -36,38 +45,85 @@ def add_parsers(commands: Any) -> None:
     )
     parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s, this machine only")
+    _add_public_url(parser)
+    parser.set_defaults(run=_serve)
+
+
+def _add_worker(commands: Any) -> None:
+    parser = commands.add_parser(
+        "worker",
+        help="help a serving process: carry out runs from the same Postgres database",
+        description="Carry out runs that serving processes have stored. Flow files travel with the runs.",
+    )
+    parser.add_argument("--database", metavar="URL", required=True, help="postgresql://…, the serving process's")
+    _add_config(parser)
+    _add_public_url(parser)
+    parser.set_defaults(run=_work)
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", type=Path, help="values of config variables, and settings")
+
+
+def _add_public_url(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--public-url",
         default="",
         metavar="URL",
-        help="where Twilio reaches this process, e.g. https://flows.example.com; signatures are checked against it",
+        help="where Twilio reaches the flows, e.g. https://flows.example.com; signatures are checked against it",
     )
-    parser.set_defaults(run=_serve)
 
 
 def _serve(options: argparse.Namespace) -> int:
     import asyncio
+
+    with _needing_the_extra():
+        from twilio_component.serving.process import Serving
+    serving = Serving(
+        files=options.files,
+        database=options.database or f"sqlite:///{(_STATE_FOLDER / 'runs.sqlite').absolute()}",
+        configuration=_configuration(options),
+        host=options.host,
+        port=options.port,
+        public_url=options.public_url,
+        say=_say,
+    )
+    asyncio.run(serving.run())
+    return exit_codes.DONE
+
+
+def _work(options: argparse.Namespace) -> int:
+    import asyncio
+
+    with _needing_the_extra():
+        from twilio_component.serving.working import Working
+    working = Working(
+        database=options.database, configuration=_configuration(options), public_url=options.public_url, say=_say
+    )
+    asyncio.run(working.run())
+    return exit_codes.DONE
+
+
+@contextmanager
+def _needing_the_extra() -> Iterator[None]:
     import logging
-    from functools import partial
 
     try:
-        from twilio_component.serving.process import Serving
+        yield
     except ModuleNotFoundError as error:
         raise ExtraMissingError(
             f"'{error.name}' is not installed: pip install 'twilio-component[serve]' has what serving needs"
         ) from error
-    from twilio_component.flows.configuration import Configuration, read_configuration
-
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("dbos").setLevel(logging.WARNING)
-    serving = Serving(
-        files=options.files,
-        database=options.database or f"sqlite:///{(_STATE_FOLDER / 'runs.sqlite').absolute()}",
-        configuration=read_configuration(options.config) if options.config else Configuration(),
-        host=options.host,
-        port=options.port,
-        public_url=options.public_url,
-        say=partial(print, flush=True),  # whoever starts us reads it while we serve
-    )
-    asyncio.run(serving.run())
-    return exit_codes.DONE
+
+
+def _configuration(options: argparse.Namespace) -> Configuration:
+    from twilio_component.flows.configuration import Configuration, read_configuration
+
+    return read_configuration(options.config) if options.config else Configuration()
+
+
+def _say(text: str) -> None:
+    # At once: whoever starts us reads it while we serve.
+    print(text, flush=True)

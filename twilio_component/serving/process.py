@@ -27,6 +27,7 @@ from twilio_component.serving.reception import Reception
 if TYPE_CHECKING:
     import httpx
 
+
 _HEADER_BYTES = 32 * 1024
 _CONNECTIONS = 500
 _GRACE_SECONDS = 20

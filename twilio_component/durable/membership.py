@@ -1,0 +1,155 @@
+"""Processes that share a Postgres database: who is alive, and who goes on with the runs of the dead.
+
+Each process holds a session-level advisory lock as long as it lives and the database can hear it; the server gives the
+lock back when the connection is gone. Whoever gets the lock of another process may take over its runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from sqlalchemy import Connection, create_engine, delete, func, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.durable.schema import workers
+
+if TYPE_CHECKING:
+    from twilio_component.durable.database import Database
+
+BEAT_SECONDS = 1.0
+_ANSWER_SECONDS = 5.0
+# Both ends notice within about ten seconds that the other one's machine is gone.
+_SERVER_OPTIONS = "-c tcp_keepalives_idle=4 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+_CONNECT = {
+    "connect_timeout": 5,
+    "keepalives_idle": 4,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "options": _SERVER_OPTIONS,
+}
+_LOGGER = logging.getLogger("twilio_component.durable")
+_Found = TypeVar("_Found")
+
+
+class Membership:
+    """This process among others. ``boot`` names it; ``take_over`` goes on with the runs of a dead one."""
+
+    def __init__(self, database: Database, boot: str, take_over: Callable[[str], Awaitable[None]]) -> None:
+        self._boot = boot
+        self._take_over = take_over
+        self._engine = create_engine(
+            database.engine.url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=_CONNECT
+        )
+        # One thread: the lock belongs to one connection, and a connection to one thread at a time.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="membership")
+        self._connection: Connection | None = None
+        self._heard_at = float("-inf")
+        self._beating: asyncio.Task[None] | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether the lock was ours a moment ago: only then may this process write requests."""
+        return time.monotonic() - self._heard_at < _ANSWER_SECONDS
+
+    async def join(self) -> None:
+        """Take the lock and keep it from now on; raises ``StoreUnavailableError``."""
+        try:
+            await self._on_thread(self._acquire)
+        except SQLAlchemyError:
+            raise StoreUnavailableError("the database does not answer") from None
+        self._beating = asyncio.create_task(self._keep_beating())
+
+    async def leave(self) -> None:
+        """Give the lock back: what is left may be gone on with by others."""
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.gather(self._beating, return_exceptions=True)
+        self._heard_at = float("-inf")
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._let_go)
+        self._thread.shutdown()
+
+    async def _keep_beating(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            try:
+                await self._on_thread(self._beat)
+                await self._look_after_others()
+            except (SQLAlchemyError, TimeoutError, StoreUnavailableError) as error:
+                _LOGGER.warning("the database does not answer (%s); nothing is sent meanwhile", type(error).__name__)
+            except Exception:
+                _LOGGER.exception("the runs of another process could not be taken over; trying again")
+
+    async def _look_after_others(self) -> None:
+        for other in await self._on_thread(self._others):
+            if await self._on_thread(lambda connection, other=other: _try_lock(connection, other)):  # type: ignore[misc]
+                _LOGGER.warning("process %s is gone; going on with its runs", other)
+                try:
+                    await self._take_over(other)
+                    await self._on_thread(lambda connection, other=other: _forget(connection, other))  # type: ignore[misc]
+                finally:
+                    await self._on_thread(lambda connection, other=other: _unlock(connection, other))  # type: ignore[misc]
+
+    async def _on_thread(self, work: Callable[[Connection], _Found]) -> _Found:
+        def done() -> _Found:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            try:
+                return work(self._connection)
+            except SQLAlchemyError:
+                self._let_go()  # and with it the lock, if the server has not taken it already
+                raise
+
+        running = asyncio.get_running_loop().run_in_executor(self._thread, done)
+        return await asyncio.wait_for(asyncio.shield(running), _ANSWER_SECONDS)
+
+    def _acquire(self, connection: Connection) -> None:
+        begun = time.monotonic()
+        if not _try_lock(connection, self._boot):
+            raise SQLAlchemyError("another process is taking over our runs at this moment")
+        known = select(workers.c.boot).where(workers.c.boot == self._boot)
+        if connection.execute(known).one_or_none() is None:
+            connection.execute(insert(workers).values(boot=self._boot))
+        self._heard_at = begun
+
+    def _beat(self, connection: Connection) -> None:
+        if self._heard_at == float("-inf"):
+            self._acquire(connection)
+            _LOGGER.warning("the database answers again")
+            return
+        begun = time.monotonic()
+        connection.execute(select(1))
+        self._heard_at = begun
+
+    def _others(self, connection: Connection) -> list[str]:
+        return list(connection.execute(select(workers.c.boot).where(workers.c.boot != self._boot)).scalars())
+
+    def _let_go(self) -> None:
+        self._heard_at = float("-inf")
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
+
+
+def _key(boot: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"flow worker {boot}".encode()).digest()[:8], "big", signed=True)
+
+
+def _try_lock(connection: Connection, boot: str) -> bool:
+    return bool(connection.execute(select(func.pg_try_advisory_lock(_key(boot)))).scalar_one())
+
+
+def _unlock(connection: Connection, boot: str) -> None:
+    connection.execute(select(func.pg_advisory_unlock(_key(boot))))
+
+
+def _forget(connection: Connection, boot: str) -> None:
+    connection.execute(delete(workers).where(workers.c.boot == boot))

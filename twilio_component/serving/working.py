@@ -1,0 +1,53 @@
+"""One working process: it carries out runs that serving processes have stored in a Postgres database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from twilio_component.durable.deployment import Deployment
+from twilio_component.durable.engine import Engine
+from twilio_component.durable.errors import DurableError
+from twilio_component.durable.settings import settings_from
+from twilio_component.flows.configuration import Configuration
+from twilio_component.host import Host
+
+if TYPE_CHECKING:
+    import httpx
+
+
+@dataclass(frozen=True, kw_only=True)
+class Working:
+    """A process that runs flows and receives nothing, upon a database that serving processes share with it."""
+
+    database: str
+    configuration: Configuration = field(default_factory=Configuration)
+    public_url: str = ""
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    transport: httpx.AsyncBaseTransport | None = None
+    say: Callable[[str], None] = print
+
+    async def run(self) -> None:
+        """Work until SIGINT or SIGTERM. Raises ``IntegrationError``."""
+        if self.database.startswith("sqlite"):
+            raise DurableError(
+                "a SQLite database has one process, and that is the one that serves; workers share a Postgres database"
+            )
+        settings = settings_from(self.configuration.durability)
+        async with Host.discover(transport=self.transport) as host:
+            deployment = Deployment(host, self.configuration, self.environment, public_url=self.public_url)
+            engine = Engine(deployment, self.database, settings)
+            asked_to_stop = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(asked_to_stop.set))
+            try:
+                await engine.start()
+                self.say("working")
+                await asked_to_stop.wait()
+            finally:
+                await engine.close()
