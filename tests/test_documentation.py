@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from twilio_component.cli import _parser
+from twilio_component.host import hookspecs, load_component
+from twilio_component.reference import error_kinds
+from twilio_component.resources import manifest_file
 
 ROOT = Path(__file__).parent.parent
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -49,6 +55,33 @@ def test_a_pages_tests_pass(page: str, tmp_path: Path) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stdout
+
+
+EVERYTHING = "\n".join(page.read_text(encoding="utf-8") for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+
+
+def test_every_command_is_documented() -> None:
+    parsers = next(action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
+    missing = [
+        name
+        for name in parsers.choices
+        if f"twilio-component {name}" not in EVERYTHING and f"make {name}" not in EVERYTHING
+    ]
+    assert missing == []
+
+
+def test_every_operation_every_hook_and_every_error_code_is_documented() -> None:
+    component = load_component(manifest_file())
+    hooks = [name for name in vars(hookspecs) if name.startswith(("perform_", "register_"))]
+    keys = [*component.actions, *component.triggers, *component.data_sources, *component.connections]
+    codes = [kind.code for kind in error_kinds()]
+    everywhere = {
+        code
+        for path in (ROOT / "twilio_component").rglob("*.py")
+        for code in re.findall(r'^    code = "([a-z-]+)"$', path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert everywhere == set(codes)
+    assert [name for name in (*hooks, *keys, *codes) if f"`{name}" not in EVERYTHING] == []
 
 
 @pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda page: page.name)

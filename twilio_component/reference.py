@@ -10,11 +10,13 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.catalogue import explanations
 from twilio_component.description import input_type
+from twilio_component.host.errors import IntegrationError, PerformError
 from twilio_component.host.manifest import load_component
 from twilio_component.resources import manifest_file
 
@@ -29,8 +31,20 @@ def inputs_page(component: Component) -> str:
     return "\n".join(_inputs_page(component)) + "\n"
 
 
+_ERROR_MODULES = (
+    "host.errors",
+    "errors",
+    "signatures",
+    "flows.findings",
+    "flows.invoking",
+    "builtins.http_requests",
+    "durable.errors",
+    "serving.commands",
+)
+
+
 def errors_page(_component: Component) -> str:
-    """Every error code that the catalogue explains."""
+    """The errors of this package, and every code of Twilio's that the catalogue explains."""
     return "\n".join(_errors_page()) + "\n"
 
 
@@ -74,12 +88,34 @@ def _errors_page() -> Iterator[str]:
         "message": "On messages and in status callbacks",
         "webhook": "About your webhooks, in Twilio's debugger",
     }
+    yield from ("", "## Errors of this package", "", "| error | code | again? | it means |", "|---|---|---|---|")
+    for kind in error_kinds():
+        meaning = (kind.__doc__ or "").partition("\n")[0]
+        yield f"| `{kind.__name__}` | `{kind.code}` | {_again(kind)} | {meaning} |"
     for arrives, title in titles.items():
         yield from ("", f"## {title}", "", "| code | what it means | what to do | again? |", "|---|---|---|---|")
         for entry in explanations():
             if entry.arrives == arrives:
                 again = {"permanent": "no", "temporary": "later", "recipient": "never"}[entry.kind]
                 yield f"| [{entry.code}]({entry.link}) | {entry.meaning} | {entry.remedy} | {again} |"
+
+
+def error_kinds() -> list[type[IntegrationError]]:
+    """Every error of this package that has a code of its own, by module and code."""
+    found: set[type[IntegrationError]] = set()
+    for name in _ERROR_MODULES:
+        defined = vars(import_module(f"twilio_component.{name}")).values()
+        kinds = [kind for kind in defined if isinstance(kind, type) and issubclass(kind, IntegrationError)]
+        found.update(kind for kind in kinds if "code" in vars(kind))
+    return sorted(found, key=lambda kind: (kind.__module__, kind.code))
+
+
+def _again(kind: type[IntegrationError]) -> str:
+    if not issubclass(kind, PerformError):
+        return "no"
+    if kind.may_have_happened:
+        return "**only after looking**"
+    return "later" if kind.retryable else "no"
 
 
 def _table(schema: JsonSchema, word: str) -> Iterator[str]:
