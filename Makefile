@@ -41,7 +41,8 @@ docs: $(READY)  ## rewrite the generated tables in docs/
 campaign: $(READY)  ## kill processes and let Twilio fail, for minutes; what was found goes into docs/reliability.md
 	PYTHONPATH=tests $(BIN)/python tests/campaigns/run.py docs/reliability.md
 
-bench: $(READY)
+bench: $(READY)  ## measure against the official SDK; the results go into docs/performance.md
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python benchmarks/run.py
 
 $(READY): pyproject.toml

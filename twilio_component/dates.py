@@ -17,8 +17,7 @@ _MONTHS = {
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1
     )
 }
-# The one form that Twilio uses: `Thu, 24 Aug 2023 05:01:45 +0000`.
-_RFC_2822 = re.compile(r"[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}:\d{2}:\d{2}) \+0000")
+_RFC_2822_LENGTH = len("Thu, 24 Aug 2023 05:01:45 +0000")
 
 
 def clean_date_time(value: str, _inputs: Mapping[str, Any]) -> str:
@@ -49,9 +48,10 @@ def iso_from_rfc_2822(value: str | None) -> str | None:
     """Twilio's date as ISO 8601 with milliseconds; None stays None, and what is no such date stays as it is."""
     if value is None:
         return None
-    found = _RFC_2822.fullmatch(value)
-    if found and found[2] in _MONTHS:
-        return f"{found[3]}-{_MONTHS[found[2]]}-{found[1]}T{found[4]}.000Z"
+    # The one form that Twilio uses, cut by position: a list of messages has three dates each.
+    day, month, year, time, zone = value[5:7], value[8:11], value[12:16], value[17:25], value[25:]
+    if len(value) == _RFC_2822_LENGTH and zone == " +0000" and month in _MONTHS and (day + year).isdigit():
+        return f"{year}-{_MONTHS[month]}-{day}T{time}.000Z"
     try:
         return iso_time(parsedate_to_datetime(value))
     except ValueError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,19 +13,18 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 def json_ready(value: Any) -> Any:
     """``value`` with bytes as ``{"type": "Buffer", "data": […]}`` and times as ISO 8601 with milliseconds and ``Z``.
 
-    Mappings become dicts with text keys, sequences and sets lists. Raises ``TypeError`` for anything else.
+    Mappings become dicts with text keys, sequences and sets lists; what is ready already comes back as it is, not as a
+    copy. Raises ``TypeError`` for anything else.
     """
     # By exact type first: nearly everything is one of these, and a result may hold a million of them.
     kind = type(value)
     if kind in _PLAIN:
         return value
     if kind is dict or isinstance(value, Mapping):
-        return {
-            key if type(key) is str else str(key): item if type(item) in _PLAIN else json_ready(item)
-            for key, item in value.items()
-        }
+        return _mapping(value)
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [item if type(item) in _PLAIN else json_ready(item) for item in value]
+        items = [item if type(item) in _PLAIN else json_ready(item) for item in value]
+        return value if kind is list and all(map(operator.is_, items, value)) else items
     if isinstance(value, (bytes, bytearray, memoryview)):
         return {"type": "Buffer", "data": list(bytes(value))}
     if isinstance(value, dt.datetime):
@@ -32,6 +32,20 @@ def json_ready(value: Any) -> Any:
     if isinstance(value, (str, int, float)):
         return value
     raise TypeError(f"a result may hold only what JSON holds, bytes and times, not {kind.__name__}")
+
+
+def _mapping(value: Mapping[Any, Any]) -> dict[str, Any]:
+    changed: dict[str, Any] = {}
+    same = type(value) is dict
+    for key, item in value.items():
+        if type(item) not in _PLAIN:
+            ready = json_ready(item)
+            if ready is not item:
+                changed[key] = ready
+        same = same and type(key) is str
+    if same and not changed:
+        return value  # type: ignore[return-value]  # it is a dict with text keys
+    return {str(key): changed.get(key, item) for key, item in value.items()}
 
 
 def from_buffer(value: Any) -> bytes:
