@@ -58,7 +58,8 @@ async def _no_time(_seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "found"), [(21610, True), ("21610", True), ("", False), ("x", False), (None, False), (1, False)]
+    ("given", "found"),
+    [(21610, True), ("21610", True), ("", False), ("x", False), ("9" * 5000, False), (None, False), (1, False)],
 )
 def test_a_code_is_explained_as_a_number_or_as_text(given: int | str | None, found: bool) -> None:  # noqa: FBT001 - a table
     assert (explain(given) is not None) == found

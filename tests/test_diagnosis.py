@@ -101,6 +101,18 @@ def test_the_accounts_state_is_told(account: dict[str, str], level: str, words: 
     assert (finding.level, words in finding.text) == (level, True)
 
 
+def test_a_suspended_account_is_told_also_when_it_refuses_everything() -> None:
+    emulator = emulated()
+    emulator.accounts.get(SID).status = "suspended"
+    (finding,) = check(emulator.transport, BASIC)
+    assert finding.level == "error"
+    assert "The account is not active" in finding.text
+
+
+def test_an_account_that_is_no_object_is_somebody_elses_answer() -> None:
+    assert "in Twilio's place" in check(answering(LIST, httpx.Response(200, json=["hello"])), BASIC)[-1].text
+
+
 @pytest.mark.parametrize(
     ("answer", "words", "retryable"),
     [

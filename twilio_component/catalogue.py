@@ -14,6 +14,7 @@ from pathlib import Path
 
 DOCS = "https://www.twilio.com/docs/errors/{code}"
 
+_LONGEST_CODE = 6
 _DATA = Path(__file__).with_name("catalogue.json")
 _RETRY = {
     "permanent": "Trying again without a change does not help.",
@@ -64,7 +65,7 @@ class Explanation:
 def explain(code: int | str | None) -> Explanation | None:
     """The explanation of a code, as a number or as text (callbacks have text); None for a code without one."""
     if isinstance(code, str):
-        code = int(code) if code.isascii() and code.isdigit() else None
+        code = int(code) if code.isascii() and code.isdigit() and len(code) <= _LONGEST_CODE else None
     return None if code is None else _catalogue().get(code)
 
 

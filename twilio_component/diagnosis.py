@@ -76,6 +76,8 @@ async def _account(host: Host, inputs: dict[str, Any]) -> list[Finding]:
         return [Finding("fine", "the account's state cannot be read with this key, which is usual for an API key")]
     except TwilioError as error:
         return [_no_answer(error)]
+    if not isinstance(account, dict):
+        return [Finding("error", "the account is not answered with Twilio's JSON; something answers in Twilio's place")]
     found = []
     if account.get("status") != "active":
         found.append(Finding("error", f"the account is {account.get('status')}; the Twilio Console says why"))
