@@ -44,6 +44,12 @@ def message(resource: Mapping[str, Any]) -> dict[str, Any]:
     return payload
 
 
+def resource(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Any other resource of Twilio's: its keys in camel case and alphabetical order, its dates as ISO 8601."""
+    named = {_camel(key): value for key, value in sorted(fields.items())}
+    return {key: iso_from_rfc_2822(value) if key in _DATES else value for key, value in named.items()}
+
+
 @lru_cache(maxsize=256)
 def _camel(name: str) -> str:
     first, *rest = name.split("_")

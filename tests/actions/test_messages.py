@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -259,6 +259,69 @@ class TestDeleting:
         twilio_harness_blocking.emulator.faults.server_error(status=503, operation="messages.delete")
 
         assert twilio_harness_blocking.action("deleteMessage", {"sid": sid})["data"]["deleted"]
+
+
+class TestChanging:
+    @staticmethod
+    def later(harness: BlockingHarness, seconds: float = 60) -> None:
+        asyncio.run(harness.emulator.clock.advance(seconds))
+
+    def test_a_redacted_message_has_lost_its_text_and_nothing_else(
+        self, twilio_harness_blocking: BlockingHarness
+    ) -> None:
+        sent = twilio_harness_blocking.action("sendSMS", BASIC)["data"]
+        self.later(twilio_harness_blocking)
+
+        redacted = twilio_harness_blocking.action("redactMessage", {"sid": sent["sid"]})["data"]
+        again = twilio_harness_blocking.action("redactMessage", {"sid": sent["sid"]})["data"]
+
+        assert (redacted["body"], redacted["to"], again["body"]) == ("", sent["to"], "")
+        assert_shaped_like(redacted, documented("redactMessage")["data"])
+
+    def test_a_message_on_its_way_keeps_its_text(self, twilio_harness_blocking: BlockingHarness) -> None:
+        sid = twilio_harness_blocking.action("sendSMS", BASIC)["data"]["sid"]
+        with pytest.raises(TwilioAPIError, match="20009"):
+            twilio_harness_blocking.action("redactMessage", {"sid": sid})
+
+    def test_a_scheduled_message_is_canceled_and_never_sent(self, twilio_harness_blocking: BlockingHarness) -> None:
+        at = datetime.now(UTC) + timedelta(hours=1)
+        scheduled = {**BASIC, "messagingServiceSid": SERVICE, "sendAt": f"{at:%Y-%m-%dT%H:%M:%SZ}"}
+        sid = twilio_harness_blocking.action("sendSMS", scheduled)["data"]["sid"]
+
+        canceled = twilio_harness_blocking.action("cancelMessage", {"sid": sid})["data"]
+        self.later(twilio_harness_blocking, 7200)
+
+        assert canceled["status"] == "canceled"
+        assert_shaped_like(canceled, documented("cancelMessage")["data"])
+        assert twilio_harness_blocking.action("getSMS", {"sid": sid})["data"]["status"] == "canceled"
+
+    def test_a_sent_message_cannot_be_canceled(self, twilio_harness_blocking: BlockingHarness) -> None:
+        sid = twilio_harness_blocking.action("sendSMS", BASIC)["data"]["sid"]
+        with pytest.raises(TwilioAPIError):
+            twilio_harness_blocking.action("cancelMessage", {"sid": sid})
+
+    @pytest.mark.parametrize("outcome", ["confirmed", "unconfirmed"])
+    def test_feedback_is_given(self, twilio_harness_blocking: BlockingHarness, outcome: str) -> None:
+        sid = twilio_harness_blocking.action("sendSMS", {**BASIC, "provideFeedback": True})["data"]["sid"]
+        data = twilio_harness_blocking.action("sendFeedback", {"sid": sid, "outcome": outcome})["data"]
+        assert (data["messageSid"], data["outcome"]) == (sid, outcome)
+        assert_shaped_like(data, documented("sendFeedback")["data"])
+
+    def test_the_media_of_a_message_are_listed(self, twilio_harness_blocking: BlockingHarness) -> None:
+        media = [f"https://a.example/{number}.png" for number in range(3)]
+        sid = twilio_harness_blocking.action("sendSMS", {**BASIC, "mediaUrl": media})["data"]["sid"]
+        listed = twilio_harness_blocking.action("listMedia", {"sid": sid})["data"]
+        assert [item["contentType"] for item in listed] == ["image/png"] * 3
+        assert_shaped_like(listed[0], documented("listMedia")["data"][0])
+
+    def test_an_estimate_costs_nothing_and_names_what_makes_it_dear(
+        self, twilio_harness_blocking: BlockingHarness
+    ) -> None:
+        plain = twilio_harness_blocking.action("estimateMessage", {"message": "x" * 161})["data"]
+        curly = twilio_harness_blocking.action("estimateMessage", {"message": "It\u2019s at nine, Ada."})
+        assert (plain["encoding"], plain["segments"], plain["unitsPerSegment"]) == ("GSM-7", 2, 153)
+        assert curly == documented("estimateMessage")
+        assert not twilio_harness_blocking.emulator.journal.requests
 
 
 class TestListing:

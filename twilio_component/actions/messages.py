@@ -1,4 +1,4 @@
-"""Messages: send, get, delete, list."""
+"""Messages: send, get, list, change, delete, estimate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.client import client_for
-from twilio_component.payloads import message
+from twilio_component.payloads import message, resource
+from twilio_component.segments import segment
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
@@ -78,6 +79,48 @@ async def delete(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
     client = client_for(context, inputs["twilioConnection"])
     await client.call("DELETE", f"{client.account_path}/Messages/{inputs['sid']}.json", repeatable=True)
     return {"sid": inputs["sid"], "deleted": True}
+
+
+async def redact(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Remove a message's text from Twilio's records and return what is left; doing it twice does no harm."""
+    return await _update(context, inputs, ("Body", ""))
+
+
+async def cancel(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Cancel a scheduled message and return it; raises ``TwilioAPIError`` when it is not scheduled any more.
+
+    It is repeated after a lost answer. When the first attempt had succeeded the second one is refused, since what is
+    canceled is not scheduled: `getSMS` then shows the status ``canceled``.
+    """
+    return await _update(context, inputs, ("Status", "canceled"))
+
+
+async def _update(context: Context, inputs: Mapping[str, Any], change: tuple[str, str]) -> dict[str, Any]:
+    client = client_for(context, inputs["twilioConnection"])
+    path = f"{client.account_path}/Messages/{inputs['sid']}.json"
+    return message(await client.call("POST", path, form=[change], repeatable=True))
+
+
+async def send_feedback(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell Twilio the outcome of a message: ``{"messageSid", "outcome", …}``."""
+    client = client_for(context, inputs["twilioConnection"])
+    path = f"{client.account_path}/Messages/{inputs['sid']}/Feedback.json"
+    return resource(await client.call("POST", path, form=[("Outcome", inputs["outcome"])], repeatable=True))
+
+
+async def estimate(_context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What a text is billed as: ``{"encoding", "segments", "units", "unitsPerSegment", "unicodeCharacters"}``.
+
+    ``unicodeCharacters`` are those that make it UCS-2, where a segment holds fewer; replacing them makes it cheaper.
+    """
+    found = segment(inputs["message"])
+    return {
+        "encoding": found.encoding,
+        "segments": found.segments,
+        "units": found.units,
+        "unitsPerSegment": found.capacity,
+        "unicodeCharacters": [*found.unicode_characters],
+    }
 
 
 async def list_all(context: Context, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
