@@ -10,10 +10,13 @@ import tempfile
 from pathlib import Path
 
 from sends import PLACES, Figures, faults, killed_sends, table
+from workers import database_away, killed_beside_a_worker, rolling_restart
 
 LAG = 1.0
 KILLED = 200
 SENDS = 500
+EVENTS = 1_000
+AWAY = 20.0
 
 
 def main() -> None:
@@ -23,9 +26,13 @@ def main() -> None:
         resending = killed_sends(_made(root / "resending"), least=KILLED, lag=LAG, resend=True)
         careful = killed_sends(_made(root / "careful"), least=KILLED, lag=LAG, resend=False)
         faulty = faults(_made(root / "faults"), sends=SENDS)
-    Path(sys.argv[1]).write_text(document(resending, careful, faulty), encoding="utf-8")
-    broken = [figures for figures in (resending, careful, faulty) if figures.doubled]
-    if broken or resending.missing or resending.unknown or faulty.missing:
+        beside = killed_beside_a_worker(_made(root / "beside"), least=KILLED, lag=LAG)
+        rolling = rolling_restart(_made(root / "rolling"), events=EVENTS)
+        away, refused = database_away(_made(root / "away"), seconds=AWAY)
+    text = document(resending, careful, faulty) + of_workers(beside, rolling, away, refused)
+    Path(sys.argv[1]).write_text(text, encoding="utf-8")
+    complete = [resending, faulty, beside, rolling, away]
+    if careful.doubled or any(figures.doubled or figures.missing or figures.unknown for figures in complete):
         sys.exit("a promise was broken; the document says which")
 
 
@@ -70,6 +77,40 @@ def document(resending: Figures, careful: Figures, faulty: Figures) -> str:
     )
 
 
+def of_workers(beside: Figures, rolling: Figures, away: Figures, refused: int) -> str:
+    """The figures of processes that share a database, in words."""
+    names = {
+        "beside": beside,
+        "rolling": rolling,
+        "away": away,
+    }
+    outcome = table(
+        (
+            ("events", *(one.events for one in names.values())),
+            ("messages at Twilio (the emulator)", *(one.messages for one in names.values())),
+            ("messages that came twice", *(one.doubled for one in names.values())),
+            ("ended as unknown", *(one.unknown for one in names.values())),
+            ("not sent and not reported", *(_lost(one) for one in names.values())),
+            ("seconds", *(round(one.seconds) for one in names.values())),
+        ),
+        ("", "killed", "restarted", "database away"),
+    )
+    killed = table(
+        ((PLACES[place], beside.kills[place], beside.killed[place]) for place in PLACES if beside.kills[place]),
+        ("killed", "processes", "sends under way"),
+    )
+    return _OF_WORKERS.format(
+        killed=killed,
+        kills=beside.kills.total(),
+        under_way=beside.killed.total(),
+        restarts=rolling.kills.total(),
+        events=rolling.events,
+        seconds=AWAY,
+        refused=refused,
+        outcome=outcome,
+    )
+
+
 def _lost(figures: Figures) -> int:
     return max(0, figures.missing - figures.unknown)
 
@@ -105,6 +146,21 @@ Of {sends} sends, {hit} met a fault; the list lagged by 1 s throughout, and `res
 
 {messages} messages at Twilio, {doubled} of them twice; {unknown} sends ended as unknown, {lost} were lost unreported.
 It took {seconds} s.
+"""
+
+_OF_WORKERS = """
+## Two processes on Postgres
+
+**Killed**: {kills} serving processes were killed in a send, one after the other, beside one that lived and went on with
+what they left, {under_way} sends among it. **Restarted**: {events:,} events came while both were restarted in turn,
+{restarts} restarts in all; what one did not take was given to the other. **Database away**: Postgres was stopped for
+{seconds:g} s while events came; {refused} requests were answered with 503, every other one with 204.
+
+{outcome}
+
+Where the processes were killed:
+
+{killed}
 """
 
 

@@ -81,7 +81,7 @@ def killed_sends(folder: Path, *, least: int, lag: float, resend: bool, seed: in
             if place == ACCEPTED:
                 emulator.faults.slow(times=_BATCH, seconds=0.7, operation="messages.create")
             before = len(emulator.messages)
-            posts = pool.map(lambda number: _posted(deployment, number), waiting)
+            posts = pool.map(lambda number: posted(deployment, number), waiting)
             if place == ACCEPTED:
                 _kill_when(process, lambda before=before: len(emulator.messages) > before)  # type: ignore[misc]
             waiting = [number for number, accepted in zip(list(waiting), posts, strict=True) if not accepted]
@@ -90,10 +90,10 @@ def killed_sends(folder: Path, *, least: int, lag: float, resend: bool, seed: in
             emulator.faults.clear()
             emulator.faults.lag_lists(lag)
             figures.kills[place] += 1
-            figures.killed[place] += _under_way(deployment, place)
+            figures.killed[place] += under_way(deployment, place)
         with deployment.serving():
             for number in waiting:
-                assert _posted(deployment, number)
+                assert posted(deployment, number)
             until(lambda: deployment.running() == 0, "every run has ended", 4 * PATIENCE)
         figures.count(emulator, deployment)
     figures.seconds = time.monotonic() - begun
@@ -113,7 +113,7 @@ def faults(folder: Path, *, sends: int, seed: int = 1) -> Figures:
             kinds[name](inbound(number)["From"])
             figures.kills[name] += 1
         with deployment.serving():
-            accepted = list(pool.map(lambda number: _posted(deployment, number), range(sends)))
+            accepted = list(pool.map(lambda number: posted(deployment, number), range(sends)))
             assert all(accepted)
             until(lambda: deployment.running() == 0, "every run has ended", 10 * PATIENCE)
         figures.count(emulator, deployment)
@@ -148,9 +148,10 @@ def _started(deployment: Deployment, place: str, chance: random.Random) -> subpr
     return process
 
 
-def _posted(deployment: Deployment, number: int) -> bool:
+def posted(deployment: Deployment, number: int, process: int = 0) -> bool:
+    """Post the ``number``-th event to a process; whether it took it."""
     try:
-        return post(deployment.webhook(), inbound(number)).status_code == httpx.codes.NO_CONTENT
+        return post(deployment.webhook(process), inbound(number)).status_code == httpx.codes.NO_CONTENT
     except httpx.TransportError:
         return False
 
@@ -160,7 +161,7 @@ def _kill_when(process: subprocess.Popen[bytes], met: Callable[[], bool]) -> Non
     process.kill()
 
 
-def _under_way(deployment: Deployment, place: str) -> int:
+def under_way(deployment: Deployment, place: str) -> int:
     """How many sends were under way when the process died."""
     question = "SELECT count(*) FROM flow_runs r JOIN flow_intents i ON i.run = r.id WHERE r.state = 'running'"
     ((count,),) = deployment.ask(question)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from run import document
+from run import document, of_workers
 from sends import PLACES, Figures, faults, killed_sends
+from workers import database_away, killed_beside_a_worker, rolling_restart
 
 pytestmark = pytest.mark.campaign
 
@@ -26,3 +27,16 @@ def test_faults_double_nothing_and_lose_nothing(tmp_path: Path, resending: Figur
     found = faults(tmp_path, sends=24)
     assert (found.doubled, found.missing, found.unknown) == (0, 0, 0)
     assert "| messages that came twice | 0 | 0 |" in document(resending, resending, found)
+
+
+def test_processes_that_share_a_database_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("beside", "rolling", "away")]
+    for folder in folders:
+        folder.mkdir()
+    beside = killed_beside_a_worker(folders[0], least=1, lag=0.3)
+    rolling = rolling_restart(folders[1], events=40)
+    away, refused = database_away(folders[2], seconds=1)
+    for found in (beside, rolling, away):
+        assert (found.doubled, found.missing, found.unknown) == (0, 0, 0)
+    assert refused > 0
+    assert f"{rolling.kills.total()} restarts in all" in of_workers(beside, rolling, away, refused)

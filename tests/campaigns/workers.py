@@ -1,0 +1,136 @@
+"""Campaigns against processes that share a Postgres: killed, restarted in turn, and without their database."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+from postgres import Postgres
+from sends import ACCEPTED, PLACES, Figures, posted, under_way
+from serving_parts import PATIENCE, Deployment, inbound, killed, post, until
+
+from twilio_component.durable import checkpoints
+from twilio_component.emulator import Emulator
+
+if TYPE_CHECKING:
+    import subprocess
+
+_BATCH = 8
+
+
+def killed_beside_a_worker(folder: Path, *, least: int, lag: float, seed: int = 1) -> Figures:
+    """Kill serving processes at every place of a send; a worker that lives goes on with what they leave."""
+    chance, figures, begun = random.Random(seed), Figures(), time.monotonic()  # noqa: S311 - to be repeated
+    emulator = Emulator()
+    with Postgres(folder / "data") as postgres, emulator.serve_in_thread() as twilio:
+        emulator.faults.lag_lists(lag)
+        database = postgres.new_database("runs")
+        deployment = Deployment(folder, twilio.url, database=database, lag_bound=2 * lag, timeout=1, resend="true")
+        with deployment.serving(number=1), ThreadPoolExecutor(_BATCH) as pool:
+            places = [place for place in PLACES if place != ACCEPTED]
+            while figures.killed.total() < least or len(figures.kills) < len(places):
+                place = places[figures.kills.total() % len(places)]
+                process = deployment.start({checkpoints.VARIABLE: f"{place}:{chance.randint(1, 3)}"})
+                deployment.wait_until_ready(process, or_dead=True)
+                while process.poll() is None:
+                    # The living one takes its share of the runs: more come until the other one has met its fate.
+                    numbers = range(figures.events, figures.events + _BATCH)
+                    figures.events += _BATCH
+                    waiting = [
+                        number
+                        for number, accepted in zip(
+                            numbers, pool.map(lambda number: posted(deployment, number), numbers), strict=True
+                        )
+                        if not accepted
+                    ]
+                    assert all(pool.map(lambda number: posted(deployment, number, 1), waiting))
+                assert killed(process), deployment.log()
+                figures.kills[place] += 1
+                figures.killed[place] += under_way(deployment, place)
+            until(lambda: deployment.running() == 0, "every run has ended", 4 * PATIENCE)
+        figures.count(emulator, deployment)
+    figures.seconds = time.monotonic() - begun
+    return figures
+
+
+def rolling_restart(folder: Path, *, events: int) -> Figures:
+    """Deliver events to two processes that are restarted in turn; what one does not take, the other gets."""
+    figures, begun = Figures(events=events), time.monotonic()
+    emulator = Emulator()
+    with Postgres(folder / "data") as postgres, emulator.serve_in_thread() as twilio, ThreadPoolExecutor(8) as pool:
+        deployment = Deployment(folder, twilio.url, database=postgres.new_database("runs"), resend="true")
+        processes = [deployment.start(number=number) for number in (0, 1)]
+        for number, process in enumerate(processes):
+            deployment.wait_until_ready(process, number)
+        delivered = pool.map(lambda number: _delivered(deployment, number), range(events))
+        over = threading.Event()
+        restarting = pool.submit(_restart_in_turn, deployment, processes, over, figures)
+        assert all(delivered)
+        over.set()
+        restarting.result()
+        until(lambda: deployment.running() == 0, "every run has ended", 4 * PATIENCE)
+        for process in processes:
+            process.terminate()
+            process.wait(PATIENCE)
+        figures.count(emulator, deployment)
+    figures.seconds = time.monotonic() - begun
+    return figures
+
+
+def database_away(folder: Path, *, seconds: float) -> tuple[Figures, int]:
+    """Take the database away for so long while events come; the figures, and how many were answered with 503."""
+    figures, begun, refused = Figures(), time.monotonic(), 0
+    emulator = Emulator()
+    with Postgres(folder / "data") as postgres, emulator.serve_in_thread() as twilio, ExitStack() as stack:
+        deployment = Deployment(folder, twilio.url, database=postgres.new_database("runs"), resend="true")
+        for number in (0, 1):
+            stack.enter_context(deployment.serving(number=number))
+        going_away = stack.enter_context(ThreadPoolExecutor(1)).submit(_take_away, postgres, seconds)
+        while not going_away.done():
+            status = post(deployment.webhook(refused % 2), inbound(figures.events)).status_code
+            if status == httpx.codes.NO_CONTENT:
+                figures.events += 1
+            else:
+                assert status == httpx.codes.SERVICE_UNAVAILABLE
+                refused += 1
+            time.sleep(0.05)
+        going_away.result()
+        until(lambda: deployment.running() == 0, "every run has ended", 4 * PATIENCE)
+        figures.count(emulator, deployment)
+    figures.seconds = time.monotonic() - begun
+    return figures, refused
+
+
+def _take_away(postgres: Postgres, seconds: float) -> None:
+    time.sleep(1)
+    postgres.stop()
+    time.sleep(seconds)
+    postgres.start()
+    time.sleep(2)
+
+
+def _delivered(deployment: Deployment, number: int) -> bool:
+    """As Twilio with ``#rc`` and a fallback URL: again until somebody takes it."""
+    for attempt in range(200):
+        if posted(deployment, number, (number + attempt) % 2):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _restart_in_turn(
+    deployment: Deployment, processes: list[subprocess.Popen[bytes]], over: threading.Event, figures: Figures
+) -> None:
+    while not over.is_set() or not figures.kills["restarted"]:
+        for number in (0, 1):
+            processes[number].terminate()
+            processes[number].wait(PATIENCE)
+            processes[number] = deployment.start(number=number)
+            deployment.wait_until_ready(processes[number], number)
+            figures.kills["restarted"] += 1
