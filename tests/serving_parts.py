@@ -48,6 +48,7 @@ CONFIGURATION = """\
 configVars:
   Twilio: {{key: basic, fields: {{username: {account}, password: {token}, baseUrl: "{twilio}"}}}}
 sending: {{lagBound: {lag_bound}, timeout: {timeout}, resend: {resend}}}
+rateLimits: {rates}
 """
 _MAIN = "import sys; from twilio_component.cli import main; sys.exit(main(sys.argv[1:]))"
 
@@ -82,7 +83,7 @@ class Deployment:
         self.flow = folder / "flow.yaml"
         self.flow.write_text(flow, encoding="utf-8")
         self.configuration = folder / "configuration.yaml"
-        settings = {"lag_bound": 1, "timeout": 2, "resend": "false"} | settings
+        settings = {"lag_bound": 1, "timeout": 2, "resend": "false", "rates": "{}"} | settings
         filled = CONFIGURATION.format(account=ACCOUNT_SID, token=AUTH_TOKEN, twilio=twilio, **settings)
         self.configuration.write_text(filled, encoding="utf-8")
 
@@ -150,14 +151,14 @@ class Deployment:
             )
 
 
-def inbound(number: int, body: str = "Hi") -> dict[str, str]:
+def inbound(number: int, body: str = "Hi", *, to: str = SENDER) -> dict[str, str]:
     """The parameters of the ``number``-th message that somebody of that number wrote."""
     return {
         "MessageSid": f"SM{number:032x}",
         "SmsStatus": "received",
         "AccountSid": ACCOUNT_SID,
         "From": f"+1555867{number:04d}",
-        "To": SENDER,
+        "To": to,
         "Body": body,
     }
 

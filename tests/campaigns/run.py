@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from rates import Arrivals, paced
 from sends import PLACES, Figures, faults, killed_sends, table
 from workers import database_away, killed_beside_a_worker, rolling_restart
 
@@ -17,6 +18,7 @@ KILLED = 200
 SENDS = 500
 EVENTS = 1_000
 AWAY = 20.0
+PACED = 60.0
 
 
 def main() -> None:
@@ -29,10 +31,18 @@ def main() -> None:
         beside = killed_beside_a_worker(_made(root / "beside"), least=KILLED, lag=LAG)
         rolling = rolling_restart(_made(root / "rolling"), events=EVENTS)
         away, refused = database_away(_made(root / "away"), seconds=AWAY)
-    text = document(resending, careful, faulty) + of_workers(beside, rolling, away, refused)
+        paces = [
+            paced(_made(root / "one"), senders=1, rate=10, seconds=PACED),
+            paced(_made(root / "ten"), senders=10, rate=2, seconds=PACED / 3),
+        ]
+    text = document(resending, careful, faulty) + of_workers(beside, rolling, away, refused) + of_rates(paces)
     Path(sys.argv[1]).write_text(text, encoding="utf-8")
     complete = [resending, faulty, beside, rolling, away]
-    if careful.doubled or any(figures.doubled or figures.missing or figures.unknown for figures in complete):
+    if (
+        careful.doubled
+        or any(one.most > one.rate for one in paces)
+        or any(figures.doubled or figures.missing or figures.unknown for figures in complete)
+    ):
         sys.exit("a promise was broken; the document says which")
 
 
@@ -109,6 +119,13 @@ def of_workers(beside: Figures, rolling: Figures, away: Figures, refused: int) -
         refused=refused,
         outcome=outcome,
     )
+
+
+def of_rates(paces: list[Arrivals]) -> str:
+    """What arrived of senders with a rate."""
+    rows = ((one.senders, f"{one.rate:g}", one.messages, f"{one.seconds:.0f}", one.most) for one in paces)
+    head = ("senders", "rate of each, a second", "messages", "seconds", "most of one sender in any second")
+    return f"\n## Rates\n\nTwo processes on Postgres, all messages wanted at once.\n\n{table(rows, head)}\n"
 
 
 def _lost(figures: Figures) -> int:

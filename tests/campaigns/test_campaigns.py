@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from run import document, of_workers
+from rates import paced
+from run import document, of_rates, of_workers
 from sends import PLACES, Figures, faults, killed_sends
 from workers import database_away, killed_beside_a_worker, rolling_restart
 
@@ -40,3 +41,10 @@ def test_processes_that_share_a_database_lose_nothing_and_double_nothing(tmp_pat
         assert (found.doubled, found.missing, found.unknown) == (0, 0, 0)
     assert refused > 0
     assert f"{rolling.kills.total()} restarts in all" in of_workers(beside, rolling, away, refused)
+
+
+def test_senders_with_a_rate_keep_to_it_from_two_processes(tmp_path: Path) -> None:
+    found = paced(tmp_path, senders=3, rate=2, seconds=3)
+    assert (found.senders, found.messages) == (3, 18)
+    assert found.most <= 2
+    assert "| 3 | 2 | 18 |" in of_rates([found])

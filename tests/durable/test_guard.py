@@ -13,6 +13,7 @@ from twilio_component.durable.checkpoints import Checkpoints
 from twilio_component.durable.guard import Guard
 from twilio_component.durable.holds import Holds
 from twilio_component.durable.intent_store import Call, IntentStore
+from twilio_component.durable.paces import Paces
 from twilio_component.durable.run_store import RunStore
 from twilio_component.durable.settings import Settings
 from twilio_component.flows.effects import Failure
@@ -49,6 +50,7 @@ class Deed:
     attempts: list[Exception | str | None]
     seen: list[Candidate] | None = field(default_factory=list)
     paced_by: Mapping[str, str] = field(default_factory=lambda: {"connection": "c", "sender": "s"})
+    sender: str = "s"
     meanwhile: Callable[[], Awaitable[Any]] | None = None
     looks: int = 0
     made: int = 0
@@ -93,6 +95,7 @@ class Machine:
             self.intents,
             settings,
             Holds(10),
+            Paces(database, settings.rates, most_seconds=1),
             boot=boot,
             is_dead=lambda other: other != boot,
             may_write=lambda: alive,
@@ -249,18 +252,31 @@ def test_who_comes_second_joins_the_call_that_is_under_way(database: Database) -
         impatient.cancel()
         assert await machine.answer(deed) == "SM1"
         assert deed.made == 1
-        assert not machine.guard.under_way
+        await machine.guard.drained()
 
     asyncio.run(scenario())
 
 
-def test_a_process_that_must_not_write_any_more_withdraws(database: Database) -> None:
+def test_a_process_that_must_not_write_any_more_leaves_it_to_another(database: Database) -> None:
     async def scenario() -> None:
-        deed = Deed(["SM1"])
-        stopping = asyncio.create_task(Machine(database, alive=False).answer(deed))
+        deed, stopping = Deed(["SM1"]), Machine(database, alive=False)
+        answering = asyncio.create_task(stopping.answer(deed))
         await asyncio.sleep(0.1)
-        stopping.cancel()
+        await stopping.guard.abandon()
+        await asyncio.gather(answering, return_exceptions=True)
         assert deed.made == 0
         assert await Machine(database, boot="two").answer(deed) == "SM1"
+
+    asyncio.run(scenario())
+
+
+def test_a_sender_with_a_rate_keeps_to_it_and_loses_nothing(database: Database) -> None:
+    async def scenario() -> None:
+        machine = Machine(database, Settings(timeout=1, rates={"s": 4}))
+        deeds = {f"run-{number}": Deed([f"SM{number}"]) for number in range(5)}
+        begun = asyncio.get_running_loop().time()
+        answers = await asyncio.gather(*(machine.answer(deed, run=run) for run, deed in deeds.items()))
+        assert list(answers) == [f"SM{number}" for number in range(5)]
+        assert asyncio.get_running_loop().time() - begun > 1
 
     asyncio.run(scenario())

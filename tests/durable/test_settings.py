@@ -17,19 +17,27 @@ def test_without_anything_said_nothing_is_sent_again_and_texts_are_not_kept() ->
 def test_every_key_has_its_effect() -> None:
     sections = {
         "sending": {"resend": True, "lagBound": 5, "timeout": 10, "inFlight": 7},
+        "rateLimits": {"MyBrand": 10},
         "retention": {"days": 2, "keepTexts": True},
     }
     assert settings_from(sections) == Settings(
-        resend=True, lag_bound=5, timeout=10, in_flight=7, keep_days=2, keep_texts=True
+        resend=True, lag_bound=5, timeout=10, in_flight=7, keep_days=2, keep_texts=True, rates={"MyBrand": 10.0}
     )
 
 
 def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(InputError) as caught:
-        settings_from({"sending": {"resent": True, "lagBound": -1, "resend": 1}, "retention": {"days": True}})
+        settings_from(
+            {
+                "sending": {"resent": True, "lagBound": -1, "resend": 1},
+                "retention": {"days": True},
+                "rateLimits": {"MyBrand": 0},
+            }
+        )
     assert str(caught.value).splitlines()[1:] == [
         "  sending.resent: is not known; did you mean 'resend'?",
         "  sending.lagBound: must be a number from 0 to 3600",
         "  sending.resend: must be true or false",
         "  retention.days: must be a number from 0 to 3650",
+        "  rateLimits: each must be a number of requests per second, at most 1,000",
     ]

@@ -33,9 +33,13 @@ class FlowDeed:
     def paced_by(self) -> Mapping[str, str]:
         """By whom the call is slowed down."""
         connection = _digest({name: self.call.inputs.get(name) for name in self._connections()})
+        return {"connection": connection, "sender": f"{connection}:{self.sender}"}
+
+    @property
+    def sender(self) -> str:
+        """Who sends, as the flow names it."""
         named = self.operation.options.get("pacedBy", ())
-        sender = next((self.call.inputs[name] for name in named if self.call.inputs.get(name)), "")
-        return {"connection": connection, "sender": f"{connection}:{as_text(sender)}"}
+        return as_text(next((self.call.inputs[name] for name in named if self.call.inputs.get(name)), ""))
 
     @property
     def fingerprint(self) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from twilio_component.durable.guard import Guard
 from twilio_component.durable.holds import Holds
 from twilio_component.durable.intent_store import IntentStore
 from twilio_component.durable.membership import Membership
+from twilio_component.durable.paces import Paces
 from twilio_component.durable.retention import Retention
 from twilio_component.durable.run_store import NewRun, RunStore
 from twilio_component.durable.schedules import Schedules
@@ -56,6 +58,7 @@ class Engine:
             IntentStore(self.database),
             settings,
             Holds(settings.in_flight),
+            Paces(self.database, settings.rates, most_seconds=2 * settings.claim + settings.timeout),
             boot=self._boot,
             # With SQLite this process has the database to itself, and others are dead. With Postgres one that seems to
             # be gone may only be out of our sight: the time that its request can take is waited out.
@@ -137,14 +140,15 @@ class Engine:
         """Let the requests that are under way end, and leave everything else to the next process."""
         self._draining.set()
         if self._driver is not None:
-            if self.guard.under_way:
-                await asyncio.wait(self.guard.under_way, timeout=self._settings.timeout + self._settings.claim)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.guard.drained(), self._settings.timeout + self._settings.claim)
             if self._purging is not None:
                 self._purging.cancel()
             await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
             for task in self._working:
                 task.cancel()
             await asyncio.gather(*self._working, return_exceptions=True)
+            await self.guard.abandon()
             self._driver = None
         if self._membership is not None:
             await self._membership.leave()

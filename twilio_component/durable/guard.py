@@ -12,7 +12,8 @@ import asyncio
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.checkpoints import Checkpoints
     from twilio_component.durable.holds import Holds
     from twilio_component.durable.intent_store import Call, Intent, IntentStore
+    from twilio_component.durable.paces import Paces
     from twilio_component.durable.settings import Settings
     from twilio_component.host.model import Candidate
 
@@ -33,6 +35,7 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 
 CLOCK_SKEW = 30.0
 """Seconds by which Twilio's clock and the database's may differ."""
+_MOMENT = 0.05
 _FIRST_LOOK, _LONGEST_LOOK = 0.2, 5.0
 
 
@@ -42,6 +45,10 @@ class Deed(Protocol):
     @property
     def paced_by(self) -> Mapping[str, str]:
         """By whom it is slowed down: a key for ``connection`` and one for ``sender``."""
+
+    @property
+    def sender(self) -> str:
+        """Who sends, by the name under which it may have a rate."""
 
     async def attempt(self) -> dict[str, Any]:
         """Do it; the envelope, or an exception."""
@@ -68,6 +75,7 @@ class Guard:
         intents: IntentStore,
         settings: Settings,
         holds: Holds,
+        paces: Paces,
         *,
         boot: str,
         is_dead: Callable[[str], bool],
@@ -77,16 +85,25 @@ class Guard:
         self._intents = intents
         self._settings = settings
         self._holds = holds
+        self._paces = paces
         self._boot = boot
         self._is_dead = is_dead
         self._may_write = may_write
         self._checkpoints = checkpoints
+        self._writing = 0
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
-    @property
-    def under_way(self) -> Sequence[asyncio.Task[None]]:
-        """The calls that are being carried out."""
-        return list(self._under_way.values())
+    async def drained(self) -> None:
+        """Wait until no request is under way; that no new one begins is up to ``may_write``."""
+        while self._writing:  # noqa: ASYNC110 - it ends but once in a process's life
+            await asyncio.sleep(_MOMENT)
+
+    async def abandon(self) -> None:
+        """Leave every call as it is stored, to be gone on with by another process."""
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def perform(self, call: Call, deed: Deed) -> None:
         """Carry out the call, or wait until it has been: then its answer is kept with its run.
@@ -116,8 +133,13 @@ class Guard:
         self._checkpoints.reached(checkpoints.SETTLED)
 
     async def _attempt(self, call: Call, deed: Deed, begun: float) -> None:
-        async with self._holds.turn(deed.paced_by):
+        while not self._may_write():  # noqa: ASYNC110 - what it depends on is a clock
+            await asyncio.sleep(_MOMENT)
+        paced = self._paces.token(deed.paced_by["sender"], deed.sender)
+        async with paced as taken_at, self._holds.turn(deed.paced_by), self._write():
             claimed_at = time.monotonic()
+            if claimed_at - taken_at > self._settings.claim:
+                return  # its turn took so long in coming that the token may soon be another's
             if not await self._intents.enter(call, self._boot):
                 return
             self._checkpoints.reached(checkpoints.ENTERED)
@@ -148,6 +170,14 @@ class Guard:
             await self._intents.doubt(call, self._boot)
             return
         await self._intents.settle(call, Settlement(_kept(call, failure), begun))
+
+    @asynccontextmanager
+    async def _write(self) -> AsyncIterator[None]:
+        self._writing += 1
+        try:
+            yield
+        finally:
+            self._writing -= 1
 
     async def _outlive(self, intent: Intent) -> None:
         """Wait until the request that another process entered is certainly over."""

@@ -73,6 +73,15 @@ what became of it; ``settled``; ``unknown``, when that could not be decided. ``s
 workers = Table("flow_workers", metadata, Column("boot", String(80), primary_key=True))
 """The processes that may have runs, dead ones until their runs have been taken over. Only with Postgres."""
 
+paces = Table(
+    "flow_paces",
+    metadata,
+    Column("key", String(300), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("free_at", Float, nullable=False),
+)
+"""The tokens of senders with a rate, and when each may be used again."""
+
 kept_states = Table(
     "flow_states",
     metadata,

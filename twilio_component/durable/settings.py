@@ -7,6 +7,8 @@
       lagBound: 60       # seconds after which Twilio's list shows every message
       timeout: 15        # seconds that one request may take
       inFlight: 50       # requests at the same time, in each process
+    rateLimits:
+      "+15017122661": 10   # requests per second of a sender or messaging service, in all processes together
     retention:
       days: 30           # how long finished runs are kept
       keepTexts: false   # whether what a run received and returned is kept when it has succeeded
@@ -15,12 +17,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from twilio_component.host.errors import InputError, Problem, did_you_mean, listed
 
 SECTIONS = ("sending", "retention")
+_FASTEST = 1_000
 _MOST_DAYS = 3650
 
 
@@ -34,6 +37,7 @@ class Settings:
     in_flight: int = 50
     keep_days: float = 30.0
     keep_texts: bool = False
+    rates: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def claim(self) -> float:
@@ -67,6 +71,13 @@ def settings_from(sections: Mapping[str, Mapping[str, Any]]) -> Settings:
                 problems.append(Problem(f"{section}.{key}", f"must be {wrong}"))
             else:
                 fields[known[0]] = int(value) if known[0] == "in_flight" else value
+    for sender, rate in sections.get("rateLimits", {}).items():
+        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate <= _FASTEST:
+            problems.append(
+                Problem("rateLimits", f"each must be a number of requests per second, at most {_FASTEST:,}")
+            )
+        else:
+            fields.setdefault("rates", {})[str(sender)] = float(rate)
     if problems:
         raise InputError("The configuration is not valid", problems)
     return Settings(**fields)

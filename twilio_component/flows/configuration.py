@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from twilio_component.flows.definition import ConfigVariable, Integration, Reference
     from twilio_component.host.model import Component
 
-_DURABILITY = ("sending", "retention")
+_DURABILITY = ("sending", "rateLimits", "retention")
 _SECTIONS = ("configVars", "httpHosts", *_DURABILITY)
 _SECRET_NAME = re.compile(r"secret|password|passphrase|token|credential|api.?key|private.?key", re.IGNORECASE)
 _SHORTEST_SECRET = 6

@@ -1,0 +1,60 @@
+"""Senders with a rate."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from twilio_component.durable.paces import Paces
+
+if TYPE_CHECKING:
+    from twilio_component.durable.database import Database
+
+
+def test_two_processes_together_keep_to_the_rate_however_long_requests_take(database: Database) -> None:
+    async def scenario() -> list[float]:
+        processes = [Paces(database, {"MyBrand": 8}, most_seconds=5) for _ in range(2)]
+        arrived: list[float] = []
+
+        async def request(number: int) -> None:
+            async with processes[number % 2].token("key", "MyBrand"):
+                await asyncio.sleep(0.03 * (number % 3))
+                arrived.append(time.monotonic())
+
+        await asyncio.gather(*(request(number) for number in range(17)))
+        return arrived
+
+    arrived = asyncio.run(scenario())
+    assert max(sum(1 for other in arrived if at <= other < at + 1) for at in arrived) == 8
+
+
+def test_senders_wait_for_themselves_only_and_without_a_rate_for_nothing(database: Database) -> None:
+    async def scenario() -> list[str]:
+        paces, order = Paces(database, {"slow": 0.5, "other": 0.5}, most_seconds=5), []
+
+        async def request(sender: str) -> None:
+            async with paces.token(sender, sender):
+                order.append(sender)
+
+        slow = [asyncio.create_task(request("slow")) for _ in range(2)]
+        await asyncio.gather(request("other"), *(request("free") for _ in range(3)))
+        assert not slow[1].done()
+        slow[1].cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+        return order
+
+    assert sorted(asyncio.run(scenario())) == ["free", "free", "free", "other", "slow"]
+
+
+def test_a_token_that_a_dead_process_had_is_free_again_in_time(database: Database) -> None:
+    async def scenario() -> float:
+        begun = time.monotonic()
+        async with Paces(database, {"one": 10}, most_seconds=0.2).token("one", "one"):
+            pass
+        dead = Paces(database, {"one": 1}, most_seconds=0.2)
+        await dead._take("one", 1, 0.1)
+        async with Paces(database, {"one": 1}, most_seconds=0.2).token("one", "one") as taken_at:
+            return taken_at - begun
+
+    assert asyncio.run(scenario()) > 0.3

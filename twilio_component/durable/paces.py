@@ -1,0 +1,101 @@
+"""Rates: whoever has one needs a token for each request, and tokens are shared by all processes.
+
+A sender with ten requests a second has ten tokens. A token is free again a second after its request was *answered*. So
+two requests with one token arrive at least a second apart, however long each took on its way, and in no second do more
+than ten arrive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, func, select, update
+
+from twilio_component.durable.run_store import insert_once
+from twilio_component.durable.schema import paces
+
+if TYPE_CHECKING:
+    from twilio_component.durable.database import Database
+
+_SHORTEST_WAIT = 0.01
+
+
+class Paces:
+    """Tokens by rate; ``rates`` are requests per second, by the name of who sends.
+
+    ``most_seconds`` is how long a token may be kept: that of a process that died is free again after that.
+    """
+
+    def __init__(self, database: Database, rates: Mapping[str, float], *, most_seconds: float) -> None:
+        self._database = database
+        self._rates = rates
+        self._most_seconds = most_seconds
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._made: set[tuple[str, int]] = set()
+
+    @asynccontextmanager
+    async def token(self, key: str, sender: str) -> AsyncIterator[float]:
+        """Wait for a token and keep it meanwhile; when it was taken, by this process's monotonic clock.
+
+        ``key`` tells the sender from those of the same name elsewhere. One without a rate needs no token.
+        """
+        rate = self._rates.get(sender)
+        if rate is None:
+            yield time.monotonic()
+            return
+        tokens = math.ceil(rate)
+        period = tokens / rate
+        # In the order of asking; and only one asks the database.
+        async with self._turns.setdefault(key, asyncio.Lock()):
+            taken_at, number = await self._take(key, tokens, period)
+        try:
+            yield taken_at
+        finally:
+            await self._give_back(key, number, period)
+
+    async def _take(self, key: str, tokens: int, period: float) -> tuple[float, int]:
+        if (key, tokens) not in self._made:
+            await self._database.insist(lambda connection: _make(connection, key, tokens))
+            self._made.add((key, tokens))
+        while True:
+            taken_at = time.monotonic()
+            number, wait = await self._database.insist(lambda connection: self._taken(connection, key, tokens, period))
+            if number is not None:
+                return taken_at, number
+            await asyncio.sleep(max(wait, _SHORTEST_WAIT))
+
+    def _taken(self, connection: Connection, key: str, tokens: int, period: float) -> tuple[int | None, float]:
+        """A token, or in how many seconds there may be one."""
+        now = self._database.now(connection)
+        mine = (paces.c.key == key, paces.c.number < tokens)
+        first = select(paces.c.number).where(*mine, paces.c.free_at <= now).limit(1).with_for_update(skip_locked=True)
+        taking = (
+            update(paces)
+            .where(paces.c.key == key, paces.c.number == first.scalar_subquery())
+            .values(free_at=now + self._most_seconds + period)
+            .returning(paces.c.number)
+        )
+        number = connection.execute(taking).scalar_one_or_none()
+        if number is not None:
+            return number, 0.0
+        soonest = connection.execute(select(func.min(paces.c.free_at)).where(*mine)).scalar_one()
+        return None, soonest - now
+
+    async def _give_back(self, key: str, number: int, period: float) -> None:
+        def work(connection: Connection) -> None:
+            free_at = self._database.now(connection) + period
+            connection.execute(
+                update(paces).where(paces.c.key == key, paces.c.number == number).values(free_at=free_at)
+            )
+
+        await self._database.insist(work)
+
+
+def _make(connection: Connection, key: str, tokens: int) -> None:
+    for number in range(tokens):
+        insert_once(connection, paces, {"key": key, "number": number, "free_at": 0.0})
