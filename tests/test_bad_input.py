@@ -25,6 +25,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "estimateMessage": {"message": "Hi"},
     "rawRequest": {"method": "GET", "url": "/Accounts.json"},
     "webhook": {},
+    "inboundMessage": {},
+    "statusCallback": {},
 }
 SERVICE = {"messagingServiceSid": "MG" + "0" * 32}
 NUMBER = "The recipient must be a valid phone number"
@@ -215,6 +217,19 @@ TABLE: list[Row] = [
     ("rawRequest", "retryAllErrors", "all", {}, f"$.inputs.retryAllErrors: {FLAG} text"),
     ("rawRequest", "maxRetries", 101, {}, "$.inputs.maxRetries: must be at most 100, not 101"),
     ("rawRequest", "useExponentialBackoff", 2, {}, f"$.inputs.useExponentialBackoff: {FLAG} a whole number"),
+    *(
+        (trigger, name, {}, {}, f"$.inputs.{name}: must be")
+        for trigger in ("inboundMessage", "statusCallback")
+        for name in ("authToken", "secondaryAuthToken", "validateSignature")
+    ),
+    (
+        "inboundMessage",
+        "replyMessage",
+        "x" * 1601,
+        {},
+        "$.inputs.replyMessage: must have at most 1,600 characters, not 1,601",
+    ),
+    ("inboundMessage", "replyMediaUrl", "map.png", {}, "$.inputs.replyMediaUrl[0]: must be an absolute URL"),
     ("webhook", "validateSignature", "no", {}, f"$.inputs.validateSignature: {FLAG} text"),
     ("webhook", "authToken", ["t"], {}, "$.inputs.authToken: must be text, not a list"),
     ("webhook", "secondaryAuthToken", {}, {}, "$.inputs.secondaryAuthToken: must be text, not an object"),
@@ -262,7 +277,7 @@ def refusal(operation: str, inputs: dict[str, Any]) -> str:
             raise AssertionError("nothing may be sent")
 
         async with Host.discover(transport=httpx.MockTransport(unreachable)) as host:
-            if operation == "webhook":
+            if operation in ("webhook", "inboundMessage", "statusCallback"):
                 await host.invoke_trigger("twilio", operation, {}, inputs)
             else:
                 await host.invoke_action("twilio", operation, inputs)

@@ -1,0 +1,198 @@
+"""inboundMessage and statusCallback: verified like every webhook, and told in terms of messages."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+from xml.etree import ElementTree as ET  # what it parses is our own
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twilio_component.host import Context
+from twilio_component.resources import project_file
+from twilio_component.signatures import WebhookRefusedError
+from twilio_component.testing import BlockingHarness, Harness, signed_payload
+from twilio_component.twiml import messaging_response
+
+SID = "SM" + "0" * 32
+INBOUND = {
+    "MessageSid": SID,
+    "SmsStatus": "received",
+    "From": "+15558675310",
+    "To": "+15017122661",
+    "Body": "Yes",
+    "NumMedia": "0",
+}
+STATUS = {"MessageSid": SID, "MessageStatus": "sent", "SmsStatus": "sent", "From": "+15017122661", "To": "+15558675310"}
+
+
+def documented(name: str) -> dict[str, Any]:
+    payload: dict[str, Any] = json.loads(project_file(f"fixtures/payloads/{name}.json").read_text())["payload"]
+    return payload
+
+
+class TestInbound:
+    def message(self, harness: BlockingHarness, **parameters: str) -> dict[str, Any]:
+        result = harness.webhook({**INBOUND, **parameters}, key="inboundMessage")
+        message: dict[str, Any] = result["payload"]["message"]
+        return message
+
+    def test_a_message_is_told_with_every_documented_key(self, twilio_harness_blocking: BlockingHarness) -> None:
+        message = self.message(twilio_harness_blocking)
+        assert [*message] == [*documented("inboundMessage")["message"]]
+        assert (message["body"], message["channel"], message["media"], message["fromCity"]) == ("Yes", "sms", [], None)
+
+    def test_the_documented_example_is_what_comes_out(self, twilio_harness_blocking: BlockingHarness) -> None:
+        example = documented("inboundMessage")
+        result = twilio_harness_blocking.webhook(example["body"]["data"], key="inboundMessage")
+        assert result["payload"]["message"] == example["message"]
+        assert result["payload"]["body"] == example["body"]
+
+    def test_media_places_channel_and_opt_out_are_parsed(self, twilio_harness_blocking: BlockingHarness) -> None:
+        message = self.message(
+            twilio_harness_blocking,
+            From="whatsapp:+15558675310",
+            NumMedia="2",
+            MediaUrl0="https://api.twilio.com/m0",
+            MediaContentType0="image/png",
+            MediaUrl1="https://api.twilio.com/m1",
+            FromCountry="US",
+            OptOutType="STOP",
+            ProfileName="Ada",
+            ButtonText="Confirm",
+        )
+        assert message["channel"] == "whatsapp"
+        assert message["media"] == [
+            {"url": "https://api.twilio.com/m0", "contentType": "image/png"},
+            {"url": "https://api.twilio.com/m1", "contentType": None},
+        ]
+        assert (message["fromCountry"], message["optOutType"]) == ("US", "STOP")
+        assert (message["profileName"], message["buttonText"]) == ("Ada", "Confirm")
+
+    @pytest.mark.parametrize("count", ["", "x", "-1", "999999999999", "²"])
+    def test_a_count_that_is_none_is_no_media(self, twilio_harness_blocking: BlockingHarness, count: str) -> None:
+        assert self.message(twilio_harness_blocking, NumMedia=count)["media"] == []
+
+    def test_a_get_is_told_too(self, twilio_harness_blocking: BlockingHarness) -> None:
+        result = twilio_harness_blocking.webhook(INBOUND, key="inboundMessage", method="GET")
+        assert result["payload"]["message"]["body"] == "Yes"
+
+    @pytest.mark.parametrize(
+        ("inputs", "body"),
+        [
+            ({}, None),
+            ({"replyMessage": "Thank you <3 & see you"}, "Thank you <3 & see you"),
+            ({"replyMessage": "Map", "replyMediaUrl": ["https://a.example/m.png?a=1&b=2"]}, "Map"),
+        ],
+    )
+    def test_the_answer_is_twiml(
+        self, twilio_harness_blocking: BlockingHarness, inputs: dict[str, Any], body: str | None
+    ) -> None:
+        response = twilio_harness_blocking.webhook(INBOUND, key="inboundMessage", params=inputs)["response"]
+        assert (response["statusCode"], response["contentType"]) == (200, "text/xml")
+        root = ET.fromstring(response["body"])
+        assert root.tag == "Response"
+        assert root.findtext("Message/Body") == body
+        assert [node.text for node in root.findall("Message/Media")] == inputs.get("replyMediaUrl", [])
+
+    def test_a_stranger_is_refused(self, twilio_harness_blocking: BlockingHarness) -> None:
+        with pytest.raises(WebhookRefusedError):
+            twilio_harness_blocking.webhook(INBOUND, key="inboundMessage", auth_token="another")
+
+    @pytest.mark.parametrize("parameters", [STATUS, {"CallSid": "CA1", "From": "+15558675310"}])
+    def test_another_kind_of_request_is_refused_with_where_its_url_belongs(
+        self, twilio_harness_blocking: BlockingHarness, parameters: dict[str, str]
+    ) -> None:
+        with pytest.raises(WebhookRefusedError, match="no incoming message"):
+            twilio_harness_blocking.webhook(parameters, key="inboundMessage")
+
+
+class TestStatus:
+    def test_the_documented_example_is_what_comes_out(self, twilio_harness_blocking: BlockingHarness) -> None:
+        example = documented("statusCallback")
+        result = twilio_harness_blocking.webhook(example["body"]["data"], key="statusCallback")
+        assert result["payload"]["status"] == example["status"]
+        assert ET.fromstring(result["response"]["body"]).tag == "Response"
+
+    @pytest.mark.parametrize(
+        ("status", "final"),
+        [
+            ("queued", False),
+            ("sent", False),
+            ("delivered", True),
+            ("read", True),
+            ("failed", True),
+            ("brand-new", False),
+        ],
+    )
+    def test_it_says_whether_anything_follows(
+        self, twilio_harness_blocking: BlockingHarness, status: str, *, final: bool
+    ) -> None:
+        result = twilio_harness_blocking.webhook({**STATUS, "MessageStatus": status}, key="statusCallback")
+        assert result["payload"]["status"]["final"] is final
+
+    def test_a_code_without_an_explanation_stays_a_number(self, twilio_harness_blocking: BlockingHarness) -> None:
+        for code, shown in (("39999", 39999), ("odd", "odd"), ("9" * 5000, "9" * 5000)):
+            told = twilio_harness_blocking.webhook({**STATUS, "ErrorCode": code}, key="statusCallback")["payload"][
+                "status"
+            ]
+            assert (told["errorCode"], told["errorMeaning"]) == (shown, None)
+
+    def run(self, statuses: list[tuple[str, str]]) -> tuple[list[bool], dict[str, Any]]:
+        """Which of the callbacks, in the order of their arrival, are stale; and the state that is kept."""
+
+        async def scenario() -> tuple[list[bool], dict[str, Any]]:
+            state: dict[str, Any] = {}
+            stale = []
+            async with Harness() as harness:
+                for sid, status in statuses:
+                    payload = signed_payload({**STATUS, "MessageSid": sid, "MessageStatus": status})
+                    inputs = {"authToken": "emulated-auth-token"}
+                    context = Context(instance_state=state)
+                    result = await harness.host.invoke_trigger(
+                        "twilio", "statusCallback", payload, inputs, context=context
+                    )
+                    state = {**state, **json.loads(json.dumps(result["instanceState"]))}
+                    stale.append(result["payload"]["status"]["stale"])
+            return stale, state
+
+        return asyncio.run(scenario())
+
+    def test_a_late_status_is_marked_stale_for_its_message_alone(self) -> None:
+        arrivals = [("SM1", "queued"), ("SM1", "delivered"), ("SM1", "sent"), ("SM2", "sent"), ("SM1", "read")]
+        assert self.run(arrivals)[0] == [False, False, True, False, False]
+
+    def test_what_is_remembered_is_bounded(self) -> None:
+        _, state = self.run([(f"SM{number}", "delivered") for number in range(1_005)])
+        assert len(state["statusCallback"]) == 1_000
+        assert "SM0" not in state["statusCallback"]
+
+    @pytest.mark.parametrize("parameters", [INBOUND, {"CallSid": "CA1", "CallStatus": "completed"}])
+    def test_another_kind_of_request_is_refused_with_where_its_url_belongs(
+        self, twilio_harness_blocking: BlockingHarness, parameters: dict[str, str]
+    ) -> None:
+        with pytest.raises(WebhookRefusedError, match="no status callback"):
+            twilio_harness_blocking.webhook(parameters, key="statusCallback")
+
+
+def test_the_emulators_callbacks_are_taken(twilio_harness_blocking: BlockingHarness) -> None:
+    """A message's whole life, as the emulator tells it, comes through the trigger."""
+    harness = twilio_harness_blocking
+    inputs = {"to": "+15558675310", "from": "+15017122661", "message": "x", "statusCallback": "http://127.0.0.1:1/s"}
+    harness.action("sendSMS", inputs)
+    asyncio.run(harness.emulator.clock.advance(60))
+    told = []
+    for letter in harness.emulator.journal.webhooks:
+        payload = signed_payload(dict(letter.parameters), url=letter.url)
+        told.append(harness.trigger("statusCallback", payload)["payload"]["status"]["status"])
+    assert "delivered" in told
+
+
+@given(st.text(), st.lists(st.text(min_size=1), max_size=3))
+def test_any_text_makes_well_formed_twiml_and_is_never_markup(text: str, media: list[str]) -> None:
+    root = ET.fromstring(messaging_response(text, media).encode("utf-8", "surrogatepass"))
+    assert {node.tag for node in root.iter()} <= {"Response", "Message", "Body", "Media"}
+    assert len(root.findall("Message/Media")) == len(media)

@@ -1,0 +1,141 @@
+"""The triggers ``inboundMessage`` and ``statusCallback``: a verified webhook, and what it says of a message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.addresses import CHANNELS
+from twilio_component.catalogue import explain
+from twilio_component.host.model import Result
+from twilio_component.signatures import WebhookRefusedError
+from twilio_component.triggers.webhook import receive
+from twilio_component.twiml import CONTENT_TYPE, messaging_response
+
+if TYPE_CHECKING:
+    from twilio_component.host.context import Context
+
+# How far a message has come by each status; a callback that says less than an earlier one is late.
+_PROGRESS = {
+    "accepted": 0,
+    "scheduled": 0,
+    "queued": 1,
+    "sending": 2,
+    "sent": 3,
+    "failed": 4,
+    "undelivered": 4,
+    "canceled": 4,
+    "delivered": 4,
+    "partially_delivered": 4,
+    "read": 5,
+}
+FINAL = frozenset({"delivered", "undelivered", "failed", "canceled", "read", "received"})
+_STATE = "statusCallback"
+_MOST_REMEMBERED = 1_000
+_MOST_MEDIA = 10
+_LONGEST_CODE = 6
+_PLACES = ("City", "State", "Zip", "Country")
+
+
+async def receive_inbound(context: Context, payload: Mapping[str, Any], inputs: Mapping[str, Any]) -> Result:
+    """Verify the request, add ``message`` to the payload, and answer with TwiML: the reply that the inputs give.
+
+    ``message`` has messageSid, accountSid, messagingServiceSid, from, to, channel (``sms``, ``whatsapp`` …), body,
+    media (``[{"url", "contentType"}]``), optOutType, fromCity … toCountry, profileName, waId and buttonText; null for what
+    Twilio did not say. Raises ``WebhookRefusedError`` also for a request of Twilio's that is no inbound message.
+    """
+    received = await receive(context, payload, inputs)
+    data = _parameters(received)
+    if "MessageSid" not in data or "From" not in data or "MessageStatus" in data:
+        raise WebhookRefusedError(
+            "Refused: this request of Twilio's is no incoming message. Give this URL to a phone number or a messaging "
+            "service as the one for incoming messages."
+        )
+    reply = messaging_response(inputs.get("replyMessage"), inputs.get("replyMediaUrl", ()))
+    return Result(value={**received, "message": _inbound(data)}, response=_response(reply))
+
+
+async def receive_status(context: Context, payload: Mapping[str, Any], inputs: Mapping[str, Any]) -> Result:
+    """Verify the request, add ``status`` to the payload, and answer with empty TwiML.
+
+    ``status`` has messageSid, accountSid, from, to, status, errorCode (a number or null), errorMeaning and errorRemedy
+    (from the catalogue), final (nothing follows, but ``read`` may follow ``delivered``) and stale: a later status of
+    the message was seen before. Raises ``WebhookRefusedError`` also for a request of Twilio's that is no status callback.
+    """
+    received = await receive(context, payload, inputs)
+    data = _parameters(received)
+    status = _one(data, "MessageStatus") or _one(data, "SmsStatus")
+    sid = _one(data, "MessageSid") or _one(data, "SmsSid")
+    if sid is None or status is None or status in ("received", "receiving"):
+        raise WebhookRefusedError(
+            "Refused: this request of Twilio's is no status callback. Give this URL as statusCallback when a message "
+            "is sent, or to the messaging service."
+        )
+    seen: dict[str, int] = dict(context.instance_state.get(_STATE) or {})
+    progress = _PROGRESS.get(status, 0)
+    stale = progress < seen.get(sid, -1)
+    # The message that was heard of last comes last, so that the one forgotten is the one silent for longest.
+    seen[sid] = max(progress, seen.pop(sid, progress))
+    while len(seen) > _MOST_REMEMBERED:
+        del seen[next(iter(seen))]
+    told = {"status": status, **_status(data, sid), "final": status in FINAL, "stale": stale}
+    state = {_STATE: seen}
+    return Result(value={**received, "status": told}, instance_state=state, response=_response(messaging_response()))
+
+
+def _inbound(data: Mapping[str, Any]) -> dict[str, Any]:
+    sender = _one(data, "From") or ""
+    channel = sender.partition(":")[0]
+    count = _one(data, "NumMedia") or "0"
+    media = range(min(int(count), _MOST_MEDIA) if count.isascii() and count.isdigit() and len(count) <= 2 else 0)  # noqa: PLR2004 - digits
+    places = {f"{side.lower()}{place}": _one(data, f"{side}{place}") for side in ("From", "To") for place in _PLACES}
+    return {
+        "messageSid": _one(data, "MessageSid"),
+        "accountSid": _one(data, "AccountSid"),
+        "messagingServiceSid": _one(data, "MessagingServiceSid"),
+        "from": sender,
+        "to": _one(data, "To"),
+        "channel": channel if channel in CHANNELS else "sms",
+        "body": _one(data, "Body") or "",
+        "media": [
+            {"url": _one(data, f"MediaUrl{index}"), "contentType": _one(data, f"MediaContentType{index}")}
+            for index in media
+        ],
+        "optOutType": _one(data, "OptOutType"),
+        **places,
+        "profileName": _one(data, "ProfileName"),
+        "waId": _one(data, "WaId"),
+        "buttonText": _one(data, "ButtonText"),
+    }
+
+
+def _status(data: Mapping[str, Any], sid: str) -> dict[str, Any]:
+    code = _one(data, "ErrorCode")
+    explanation = explain(code)
+    return {
+        "messageSid": sid,
+        "accountSid": _one(data, "AccountSid"),
+        "from": _one(data, "From"),
+        "to": _one(data, "To"),
+        "errorCode": int(code) if code and code.isascii() and code.isdigit() and len(code) <= _LONGEST_CODE else code,
+        "errorMeaning": explanation.meaning if explanation else None,
+        "errorRemedy": explanation.remedy if explanation else None,
+    }
+
+
+def _parameters(received: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Twilio's parameters: the form's, or the query's of a GET."""
+    data = received["body"].get("data")
+    found = data if isinstance(data, Mapping) else received.get("queryParameters")
+    return found or {}
+
+
+def _one(data: Mapping[str, Any], name: str) -> str | None:
+    """A parameter's value, the first of several; None when Twilio did not say or left it blank."""
+    value = data.get(name)
+    first = value[0] if isinstance(value, list) and value else value
+    return first if isinstance(first, str) and first else None
+
+
+def _response(twiml: str) -> dict[str, Any]:
+    return {"statusCode": 200, "contentType": CONTENT_TYPE, "body": twiml}
