@@ -53,9 +53,14 @@ class Explanation:
         return DOCS.format(code=self.code)
 
     @property
+    def guidance(self) -> str:
+        """What it means and what to do, on two lines."""
+        return f"What it means: {self.meaning}\nWhat to do: {self.remedy}"
+
+    @property
     def advice(self) -> str:
-        """What it means, what to do and whether a retry can help, on three lines."""
-        return f"What it means: {self.meaning}\nWhat to do: {self.remedy}\n{_RETRY[self.kind]}"
+        """The guidance, and on a third line whether a retry can help."""
+        return f"{self.guidance}\n{_RETRY[self.kind]}"
 
     def __str__(self) -> str:
         """The whole entry, for a terminal."""

@@ -199,8 +199,8 @@ def _error_of(answer: Answer, request: Request, *, repeatable: bool) -> TwilioEr
     body = answer.json()
     # A 5xx or a 408 may come from anywhere between here and the message: it proves nothing.
     if not repeatable and (status >= 500 or status == 408):  # noqa: PLR2004 - HTTP
-        code = f", Twilio error {body['code']}" if isinstance(body, dict) and isinstance(body.get("code"), int) else ""
-        return OutcomeUnknownError(f"{_called(request)} was answered with HTTP {status}{code}", status=status)
+        told = api_error(status, body) if isinstance(body, dict) else None
+        return OutcomeUnknownError(f"{_called(request)} was answered with HTTP {status}", status=status, answer=told)
     wait = retry_after(answer.headers.get("retry-after"))
     if isinstance(body, dict):
         return api_error(status, body, wait)

@@ -80,12 +80,16 @@ class TwilioAPIError(TwilioError):
             self.slow_down = "sender"
         super().__init__(self.text())
 
-    def text(self) -> str:
-        """Code, words, status and link in one line; below it what the catalogue knows."""
+    @property
+    def summary(self) -> str:
+        """Code, words, status and link in one line."""
         named = f"Twilio error {self.twilio_code}" if self.twilio_code else "Twilio answered with an error"
         where = f" ({self.more_info})" if self.more_info else ""
-        line = f"{named}: {mask_quoted(self.twilio_message)} [HTTP {self.status}]{where}"
-        return f"{line}\n{self.explanation.advice}" if self.explanation else line
+        return f"{named}: {mask_quoted(self.twilio_message)} [HTTP {self.status}]{where}"
+
+    def text(self) -> str:
+        """The summary, and below it what the catalogue knows."""
+        return f"{self.summary}\n{self.explanation.advice}" if self.explanation else self.summary
 
 
 class AuthenticationError(TwilioAPIError):
@@ -147,19 +151,27 @@ class OutcomeUnknownError(TwilioError):
     """The request was written and no answer says what became of it: the message MAY have been sent.
 
     Repeating the call may send it twice. Look for the message in Twilio's list (``listMessages`` by ``to``), which may
-    lag by seconds, before you decide. ``status`` is the HTTP status when there was an answer.
+    lag by seconds, before you decide. ``status`` is the HTTP status when there was an answer, ``answer`` the error that
+    Twilio itself reported, if it did.
     """
 
     code = "twilio-outcome-unknown"
     may_have_happened = True
 
-    def __init__(self, reason: str, *, status: int | None = None) -> None:
+    def __init__(self, reason: str, *, status: int | None = None, answer: TwilioAPIError | None = None) -> None:
         self.reason = reason
         self.status = status
-        super().__init__(
-            f"{reason}. The request may have been processed, so a message may have been sent: look for it in the list "
-            "of messages before repeating the call"
+        self.answer = answer
+        warning = (
+            "The request may have been processed, so a message may have been sent: look for it in the list of messages "
+            "before repeating the call"
         )
+        lines = [f"{reason}. {warning}"]
+        if answer is not None:
+            lines.append(answer.summary)
+            # Whether a retry can help is said above; the catalogue's own line would say it of the code alone.
+            lines += [answer.explanation.guidance] if answer.explanation else []
+        super().__init__("\n".join(lines))
 
 
 _BY_STATUS = {401: AuthenticationError, 403: PermissionDeniedError, 404: NotFoundError, 429: RateLimitedError}

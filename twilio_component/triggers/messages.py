@@ -41,8 +41,8 @@ async def receive_inbound(context: Context, payload: Mapping[str, Any], inputs: 
     """Verify the request, add ``message`` to the payload, and answer with TwiML: the reply that the inputs give.
 
     ``message`` has messageSid, accountSid, messagingServiceSid, from, to, channel (``sms``, ``whatsapp`` …), body,
-    media (``[{"url", "contentType"}]``), optOutType, fromCity … toCountry, profileName, waId and buttonText; null for what
-    Twilio did not say. Raises ``WebhookRefusedError`` also for a request of Twilio's that is no inbound message.
+    media (``[{"url", "contentType"}]``), optOutType, fromCity … toCountry, profileName, waId and buttonText; null for
+    what Twilio did not say. Raises ``WebhookRefusedError`` also for a request of Twilio's that is no inbound message.
     """
     received = await receive(context, payload, inputs)
     data = _parameters(received)
@@ -58,9 +58,10 @@ async def receive_inbound(context: Context, payload: Mapping[str, Any], inputs: 
 async def receive_status(context: Context, payload: Mapping[str, Any], inputs: Mapping[str, Any]) -> Result:
     """Verify the request, add ``status`` to the payload, and answer with empty TwiML.
 
-    ``status`` has messageSid, accountSid, from, to, status, errorCode (a number or null), errorMeaning and errorRemedy
-    (from the catalogue), final (nothing follows, but ``read`` may follow ``delivered``) and stale: a later status of
-    the message was seen before. Raises ``WebhookRefusedError`` also for a request of Twilio's that is no status callback.
+    ``status`` has messageSid, accountSid, from, to, status, errorCode (a number or null), errorMeaning and
+    errorRemedy (from the catalogue), final (nothing follows, but ``read`` may follow ``delivered``) and stale: a later
+    status of the message was seen before. Raises ``WebhookRefusedError`` also for a request of Twilio's that is no
+    status callback.
     """
     received = await receive(context, payload, inputs)
     data = _parameters(received)
