@@ -63,14 +63,15 @@ def rolling_restart(folder: Path, *, events: int) -> Figures:
     """Deliver events to two processes that are restarted in turn; what one does not take, the other gets."""
     figures, begun = Figures(events=events), time.monotonic()
     emulator = Emulator()
-    with Postgres(folder / "data") as postgres, emulator.serve_in_thread() as twilio, ThreadPoolExecutor(8) as pool:
+    with Postgres(folder / "data") as postgres, emulator.serve_in_thread() as twilio, ThreadPoolExecutor(9) as pool:
         deployment = Deployment(folder, twilio.url, database=postgres.new_database("runs"), resend="true")
         processes = [deployment.start(number=number) for number in (0, 1)]
         for number, process in enumerate(processes):
             deployment.wait_until_ready(process, number)
-        delivered = pool.map(lambda number: _delivered(deployment, number), range(events))
         over = threading.Event()
+        # Before the events, which would keep every thread until the last of them is delivered.
         restarting = pool.submit(_restart_in_turn, deployment, processes, over, figures)
+        delivered = pool.map(lambda number: _delivered(deployment, number), range(events))
         assert all(delivered)
         over.set()
         restarting.result()

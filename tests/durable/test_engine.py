@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dbos import DBOS
+from engines import COUNT, HEAD, SEND, START, TO, Served, serving
 
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
@@ -22,85 +21,6 @@ from twilio_component.emulator import Emulator
 from twilio_component.flows import Configuration, FlowError
 from twilio_component.host import Host
 from twilio_component.testing import emulator_connection
-
-HEAD = """\
-name: Test
-requiredConfigVars:
-  - {key: Twilio, dataType: connection, connection: {component: twilio, key: basic}}
-  - {key: Cron, dataType: string, defaultValue: "5 4 * * *"}
-flows:
-"""
-SEND = """\
-  - name: Main
-    steps:
-      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
-      - name: Send
-        action: twilio.sendSMS
-        inputs:
-          twilioConnection: {type: configVar, value: Twilio}
-          to: {type: reference, value: trigger.results.body.data.to}
-          from: {type: value, value: "+15017122661"}
-          message: {type: value, value: the words of the message}
-"""
-COUNT = """\
-  - name: Main
-    isSynchronous: true
-    steps:
-      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
-      - {name: Sleep, action: sleep.sleep, inputs: {ms: {type: value, value: 1}}}
-      - {name: Count, action: persist-data.incrementInstanceValue, inputs: {keyInput: {type: value, value: n}}}
-      - {name: Read, action: persist-data.getInstanceValue, inputs: {keyInput: {type: value, value: n}}}
-"""
-START = """\
-  - name: NAME
-    isSynchronous: true
-    steps:
-      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
-      - {name: Start, action: cross-flow.invokeFlow, inputs: {flowName: {type: value, value: STARTED}}}
-"""
-TO = "+15558675310"
-
-
-class Served:
-    """An engine with one definition."""
-
-    def __init__(self, engine: Engine, deployment: Deployment, flows: str) -> None:
-        self.engine = engine
-        self.deployment = deployment
-        self.text = HEAD + flows
-        self.loaded = deployment.load("test.yaml", self.text)
-
-    async def begin(self, run: str, flow: str = "Main") -> bool:
-        digest = await self.engine.runs.define("test.yaml", self.text)
-        found = next(one for one in self.loaded.integration.flows if one.name == flow)
-        given = {"body": {"data": {"to": TO}, "contentType": "application/json"}}
-        payload = self.deployment.payload(given, self.loaded, found, run, "2026-01-01T00:00:00.000Z")
-        return await self.engine.begin(
-            NewRun(id=run, definition=digest, integration="Test", flow=flow, payload=payload)
-        )
-
-    async def run(self, run: str, flow: str = "Main") -> Mapping[str, Any]:
-        await self.begin(run, flow)
-        ended: Mapping[str, Any] | None = await self.engine.ended(run, 20)
-        assert ended is not None
-        return ended
-
-
-@asynccontextmanager
-async def serving(
-    folder: Path, flows: str, *, emulator: Emulator | None = None, settings: Settings | None = None
-) -> AsyncIterator[Served]:
-    async with Host.discover(transport=(emulator or Emulator()).transport) as host:
-        configuration = Configuration(config_vars={"Twilio": emulator_connection()})
-        deployment = Deployment(host, configuration, {}, public_url="http://flows.test")
-        engine = Engine(
-            deployment, f"sqlite:///{folder / 'runs.sqlite'}", settings or Settings(timeout=0.5, lag_bound=0.2)
-        )
-        try:
-            await engine.start()
-            yield Served(engine, deployment, flows)
-        finally:
-            await engine.close()
 
 
 def everything_in(file: Path) -> str:

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from twilio_component.durable.schedules import Fire, Scheduled
     from twilio_component.durable.settings import Settings
 
-QUEUE = "flows"
+APPLICATION, WORKFLOW, QUEUE = "twilio-component", "run_flow", "flows"
 _POLLING_SECONDS = 0.1
 _ENQUEUE_SECONDS = 8.0
 _MOST_RECOVERIES = 50
 _MOST_RUNS = 1_000  # side by side; most of them wait for something
 # Grows when a stored run could not go on with newer code: then old runs wait for a process of their version.
-_VERSION = "1"
+VERSION = "1"
 _LOGGER = logging.getLogger("twilio_component.durable")
 
 
@@ -168,7 +168,7 @@ class Engine:
         await asyncio.to_thread(DBOS._recover_pending_workflows, [boot])  # noqa: SLF001
 
     def _workflow(self) -> Callable[[str], Coroutine[Any, Any, str]]:
-        @DBOS.workflow(name="run_flow", max_recovery_attempts=_MOST_RECOVERIES)
+        @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=_MOST_RECOVERIES)
         async def run_flow(run_id: str) -> str:
             return await self._drive(run_id)
 
@@ -206,10 +206,10 @@ class Engine:
 
     def _config(self) -> DBOSConfig:
         return {
-            "name": "twilio-component",
+            "name": APPLICATION,
             "system_database_url": self.database.url,
             "executor_id": "serve" if self.database.is_sqlite else self._boot,
-            "application_version": _VERSION,
+            "application_version": VERSION,
             "log_level": "WARNING",
             "serializer": DBOSPortableJSONSerializer(),  # the default one would unpickle what the database holds
         }

@@ -17,6 +17,18 @@ class StoreUnavailableError(DurableError):
     code = "store-unavailable"
 
 
+class UnknownRunError(DurableError):
+    """A run that does not exist, or has been purged."""
+
+    code = "run-unknown"
+
+
+class RunStateError(DurableError):
+    """A run that is not in the state that what was asked for needs."""
+
+    code = "run-state"
+
+
 class ChangedRunError(DurableError):
     """A run that would go another way than it went before its process died: its config variables have changed."""
 

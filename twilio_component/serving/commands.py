@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twilio_component import exit_codes
-from twilio_component.host.errors import IntegrationError
+from twilio_component.serving import run_commands
+from twilio_component.serving.extra import DEFAULT_DATABASE, default_database, needing_the_extra
 
 if TYPE_CHECKING:
     import argparse
 
     from twilio_component.flows.configuration import Configuration
 
-_STATE_FOLDER = Path(".twilio-component")
-
-
-class ExtraMissingError(IntegrationError):
-    """A command of an extra that is not installed."""
-
-    code = "extra-missing"
-
 
 def add_parsers(commands: Any) -> None:
-    """Add ``serve`` and ``worker`` to the command line."""
+    """Add ``serve``, ``worker`` and ``runs`` to the command line."""
     _add_serve(commands)
     _add_worker(commands)
+    run_commands.add_parser(commands)
 
 
 def _add_serve(commands: Any) -> None:
@@ -41,7 +33,7 @@ def _add_serve(commands: Any) -> None:
     parser.add_argument(
         "--database",
         metavar="URL",
-        help=f"where runs are kept; default: the file {_STATE_FOLDER / 'runs.sqlite'} below the working directory",
+        help=f"where runs are kept; default: the file {DEFAULT_DATABASE} below the working directory",
     )
     parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s, this machine only")
@@ -77,11 +69,11 @@ def _add_public_url(parser: argparse.ArgumentParser) -> None:
 def _serve(options: argparse.Namespace) -> int:
     import asyncio
 
-    with _needing_the_extra():
+    with needing_the_extra():
         from twilio_component.serving.process import Serving
     serving = Serving(
         files=options.files,
-        database=options.database or f"sqlite:///{(_STATE_FOLDER / 'runs.sqlite').absolute()}",
+        database=options.database or default_database(),
         configuration=_configuration(options),
         host=options.host,
         port=options.port,
@@ -95,27 +87,13 @@ def _serve(options: argparse.Namespace) -> int:
 def _work(options: argparse.Namespace) -> int:
     import asyncio
 
-    with _needing_the_extra():
+    with needing_the_extra():
         from twilio_component.serving.working import Working
     working = Working(
         database=options.database, configuration=_configuration(options), public_url=options.public_url, say=_say
     )
     asyncio.run(working.run())
     return exit_codes.DONE
-
-
-@contextmanager
-def _needing_the_extra() -> Iterator[None]:
-    import logging
-
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise ExtraMissingError(
-            f"'{error.name}' is not installed: pip install 'twilio-component[serve]' has what serving needs"
-        ) from error
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("dbos").setLevel(logging.WARNING)
 
 
 def _configuration(options: argparse.Namespace) -> Configuration:

@@ -1,0 +1,135 @@
+"""What operators see of runs, and do with them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from engines import SEND, TO, serving
+
+from twilio_component.cli import main
+from twilio_component.durable.errors import RunStateError, UnknownRunError
+from twilio_component.durable.operations import Operations
+from twilio_component.durable.run_views import Filter, RunViews
+from twilio_component.durable.settings import Settings
+from twilio_component.emulator import Emulator
+
+if TYPE_CHECKING:
+    from engines import Served
+
+QUICK = Settings(timeout=0.5, lag_bound=0.2)
+SLEEP = SEND.replace(
+    "      - name: Send\n",
+    "      - {name: Sleep, action: sleep.sleep, inputs: {ms: {type: value, value: 1200}}}\n      - name: Send\n",
+)
+
+
+async def in_state(served: Served, run: str, state: str) -> dict[str, Any]:
+    views = RunViews(served.engine.database)
+    for _ in range(400):
+        found = await views.shown(run)
+        if found["state"] == state:
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError(found)
+
+
+def test_runs_are_listed_shown_and_run_again_and_nothing_is_sent_twice(tmp_path: Path) -> None:
+    emulator = Emulator()
+
+    async def scenario() -> None:
+        async with serving(tmp_path, SEND, emulator=emulator, settings=QUICK) as served:
+            operations, views = Operations(served.engine.database), RunViews(served.engine.database)
+            emulator.faults.html(status=404, operation="messages.create")
+            assert (await served.run("refused"))["state"] == "failed"
+            again = await operations.retry("refused")
+            assert again == "refused~2"
+            sent = await in_state(served, again, "succeeded")
+            assert [step["step"] for step in sent["steps"]] == ["send"]
+            emulator.faults.server_error(operation="messages.create")
+            assert (await served.run("lost"))["state"] == "unknown"
+            with pytest.raises(RunStateError, match="look whether it happened"):
+                await operations.retry("lost")
+            assert (await operations.retry("lost", resend=True)) == "lost~2"
+            await in_state(served, "lost~2", "succeeded")
+            emulator.faults.drop(accepted=True, operation="messages.create")
+            emulator.faults.lag_lists(60)
+            assert (await served.run("seen"))["state"] == "unknown"
+            await operations.resolve("seen")
+            states = {run["id"]: run["state"] for run in await views.listed(Filter())}
+            assert states == {
+                "refused": "retried",
+                "refused~2": "succeeded",
+                "lost": "retried",
+                "lost~2": "succeeded",
+                "seen": "resolved",
+            }
+            sid = sent["steps"][0]["effect"]
+            assert [run["id"] for run in await views.listed(Filter(effect=sid))] == ["refused~2"]
+            assert await views.listed(Filter(flow="Other")) == []
+            shown = await views.shown("seen")
+            assert shown["steps"][-1]["error"]["code"] == "outcome-unknown"
+            assert TO not in json.dumps(shown)
+            with pytest.raises(RunStateError, match="the run 'seen' is resolved; it would have to be running"):
+                await operations.cancel("seen")
+            with pytest.raises(UnknownRunError):
+                await operations.resume("nobody")
+            assert await operations.purge(0) == 5
+            with pytest.raises(UnknownRunError):
+                await views.shown("seen")
+            operations.close()
+
+    asyncio.run(scenario())
+    assert len(emulator.messages) == 3
+
+
+def test_a_run_is_cancelled_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    emulator = Emulator()
+
+    async def scenario() -> None:
+        async with serving(tmp_path, SLEEP, emulator=emulator, settings=QUICK) as served:
+            operations = Operations(served.engine.database)
+            await served.begin("one")
+            await asyncio.sleep(0.3)
+            await operations.cancel("one")
+            await asyncio.sleep(1.5)
+            assert len(emulator.messages) == 0
+            await operations.resume("one")
+            await in_state(served, "one", "succeeded")
+            operations.close()
+
+    asyncio.run(scenario())
+    assert len(emulator.messages) == 1
+
+
+def test_the_command_line_operates_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    emulator = Emulator()
+
+    async def scenario() -> None:
+        async with serving(tmp_path, SEND, emulator=emulator, settings=QUICK) as served:
+            await served.run("sent")
+            emulator.faults.html(status=404, operation="messages.create")
+            await served.run("refused")
+
+    asyncio.run(scenario())
+    database = ["--database", f"sqlite:///{tmp_path / 'runs.sqlite'}"]
+
+    def told(*arguments: str) -> Any:
+        assert main(["runs", *arguments, *database]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    assert [run["id"] for run in told("list", "--state", "succeeded", "--since", "2026-01-01")] == ["sent"]
+    assert told("show", "sent")["state"] == "succeeded"
+    assert told("retry", "refused") == {"id": "refused~2"}
+    assert main(["runs", "cancel", "refused~2", *database]) == 0
+    assert main(["runs", "resume", "refused~2", *database]) == 0
+    assert main(["runs", "resolve", "sent", *database]) != 0
+    assert "it would have to be unknown" in capsys.readouterr().err
+    assert main(["runs", "follow", "refused", *database]) == 0
+    steps = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (steps[-1]["id"], steps[-1]["state"]) == ("refused", "retried")
+    assert main(["runs", "list", "--since", "yesterday", *database]) == 2
+    assert told("purge", "--days", "0")["purged"] == 2

@@ -1,0 +1,127 @@
+"""What an operator does with runs, from a process of its own: cancel, resume, run again, decide, purge."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
+from sqlalchemy import Connection, insert, select, update
+
+from twilio_component.durable import run_store
+from twilio_component.durable.engine import APPLICATION, QUEUE, VERSION, WORKFLOW
+from twilio_component.durable.errors import RunStateError, UnknownRunError
+from twilio_component.durable.run_store import RunStore
+from twilio_component.durable.run_views import RunViews
+from twilio_component.durable.schema import runs, values
+
+if TYPE_CHECKING:
+    from twilio_component.durable.database import Database
+
+CANCELLED, RESOLVED, RETRIED = "cancelled", "resolved", "retried"
+_DAY = 24 * 3600
+_BATCH = 500
+
+
+class Operations:
+    """Changes runs in a database that others serve from. Each raises ``UnknownRunError`` or ``RunStateError``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._runs = RunStore(database)
+        self._views = RunViews(database)
+        self._client = DBOSClient(
+            system_database_url=database.url, serializer=DBOSPortableJSONSerializer(), application_name=APPLICATION
+        )
+
+    async def cancel(self, run: str) -> None:
+        """Stop a run before its next step; a request that is under way is not called back."""
+        await self._move(run, (run_store.RUNNING,), CANCELLED, finished_at=time.time())
+        await asyncio.to_thread(self._client.cancel_workflow, run)
+
+    async def resume(self, run: str) -> None:
+        """Go on with a cancelled run where it was."""
+        await self._move(run, (CANCELLED,), run_store.RUNNING, finished_at=None)
+        await asyncio.to_thread(self._client.resume_workflow, run, queue_name=QUEUE)
+
+    async def resolve(self, run: str) -> None:
+        """Take note that somebody has found out what became of an unknown outcome; nothing is done."""
+        await self._move(run, (run_store.UNKNOWN,), RESOLVED)
+
+    async def retry(self, run: str, *, resend: bool = False) -> str:
+        """Run a failed run again from the step that failed, as a run of its own; that run's id.
+
+        One whose outcome is unknown only with ``resend``: whoever says so has seen that it did not happen.
+        """
+        ids = await self._views.children(run)
+        again = f"{run}~{len(ids) + 1}"
+
+        def work(connection: Connection) -> None:
+            row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
+            _check_state(run, row, (run_store.FAILED, run_store.UNKNOWN))
+            assert row is not None  # noqa: S101 - it has just been checked
+            if row.state == run_store.UNKNOWN and not resend:
+                raise RunStateError(
+                    f"what the run '{run}' did is unknown: look whether it happened. If it did not, say so "
+                    "(--resend); if it did, resolve the run"
+                )
+            kept = connection.execute(select(values).where(values.c.run == run)).mappings().all()
+            wanted = _until_the_failure(run, [dict(one) for one in kept])
+            begun = {**row._mapping, "id": again, "state": run_store.RUNNING, "created_at": time.time()}  # noqa: SLF001 - SQLAlchemy's public name for it
+            connection.execute(insert(runs).values(**{**begun, "finished_at": None, "error": None, "response": None}))
+            for one in wanted:
+                connection.execute(insert(values).values(**{**one, "run": again}))
+            connection.execute(update(runs).where(runs.c.id == run).values(state=RETRIED))
+
+        await self._database.run(work)
+        options: EnqueueOptions = {
+            "workflow_name": WORKFLOW,
+            "queue_name": QUEUE,
+            "workflow_id": again,
+            "app_version": VERSION,
+        }
+        await self._client.enqueue_async(options, again)
+        return again
+
+    async def purge(self, days: float) -> int:
+        """Forget the runs that ended more than so many days ago; how many those were."""
+        purged = 0
+        while due := await self._runs.ended_before(time.time() - days * _DAY, _BATCH):
+            await asyncio.to_thread(self._client.delete_workflows, due)
+            await self._runs.forget(due)
+            purged += len(due)
+        return purged
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.destroy()
+
+    async def _move(self, run: str, from_states: tuple[str, ...], to: str, **changes: Any) -> None:
+        def work(connection: Connection) -> None:
+            moving = update(runs).where(runs.c.id == run, runs.c.state.in_(from_states)).values(state=to, **changes)
+            if not connection.execute(moving).rowcount:
+                row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
+                _check_state(run, row, from_states)
+
+        await self._database.run(work)
+
+
+def _check_state(run: str, row: Any, allowed: tuple[str, ...]) -> None:
+    if row is None:
+        raise UnknownRunError(f"there is no run '{run}'")
+    if row.state not in allowed:
+        raise RunStateError(f"the run '{run}' is {row.state}; it would have to be {' or '.join(allowed)}")
+
+
+def _until_the_failure(run: str, kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the run was answered with, without the failure that ended it."""
+    calls = sorted((one for one in kept if one["ordinal"] >= 0), key=lambda one: one["ordinal"])
+    others = [one for one in kept if one["ordinal"] == run_store.STATES]
+    unknown = [one for one in calls if json.loads(one["value"]).get("failure", {}).get("outcome_unknown")]
+    if unknown and unknown[0] is not calls[-1]:
+        raise RunStateError(f"the run '{run}' went on after the step whose outcome is unknown; it can only be resolved")
+    if calls and "failure" in json.loads(calls[-1]["value"]):
+        calls.pop()
+    return [*others, *calls]

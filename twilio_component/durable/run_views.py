@@ -1,0 +1,116 @@
+"""Runs as an operator sees them: without what people wrote, and with what went wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, or_, select
+
+from twilio_component.durable.errors import UnknownRunError
+from twilio_component.durable.schema import intents, runs, values
+from twilio_component.host.json_ready import iso_time
+
+if TYPE_CHECKING:
+    from twilio_component.durable.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which runs: by flow, state, the time from which on they were stored (seconds since 1970), the id of an effect.
+
+    At most ``limit`` of them, the newest.
+    """
+
+    flow: str | None = None
+    state: str | None = None
+    since: float | None = None
+    effect: str | None = None
+    limit: int = 50
+
+
+class RunViews:
+    """Looks at runs in a database; changes nothing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def listed(self, wanted: Filter) -> list[dict[str, Any]]:
+        """The runs, the newest first: id, integration, flow, state, created, finished and error."""
+
+        def work(connection: Connection) -> list[dict[str, Any]]:
+            question = select(runs).order_by(runs.c.created_at.desc(), runs.c.id).limit(wanted.limit)
+            if wanted.flow is not None:
+                question = question.where(runs.c.flow == wanted.flow)
+            if wanted.state is not None:
+                question = question.where(runs.c.state == wanted.state)
+            if wanted.since is not None:
+                question = question.where(runs.c.created_at >= wanted.since)
+            if wanted.effect is not None:
+                question = question.where(runs.c.id.in_(select(intents.c.run).where(intents.c.effect == wanted.effect)))
+            return [_summary(row) for row in connection.execute(question)]
+
+        return await self._database.run(work)
+
+    async def shown(self, run: str) -> dict[str, Any]:
+        """One run with its ``steps``, in their order; raises ``UnknownRunError``.
+
+        A step has its place, its times, its ``state`` and ``error``, and the id of its effect, if it had one.
+        """
+
+        def work(connection: Connection) -> dict[str, Any]:
+            row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
+            if row is None:
+                raise UnknownRunError(f"there is no run '{run}'")
+            kept = select(values).where(values.c.run == run, values.c.ordinal >= 0).order_by(values.c.ordinal)
+            effects = connection.execute(select(intents).where(intents.c.run == run)).all()
+            by_key = {intent.key: intent for intent in effects}
+            steps = [_step(value, by_key.pop(f"{run}:{value.ordinal}", None)) for value in connection.execute(kept)]
+            open_ = [{"step": intent.place, "state": intent.state, **_effect(intent)} for intent in by_key.values()]
+            return {**_summary(row), "steps": [*steps, *open_]}
+
+        return await self._database.run(work)
+
+    async def children(self, run: str) -> list[str]:
+        """The ids of the runs that were begun to run this one again."""
+
+        def work(connection: Connection) -> list[str]:
+            again = or_(runs.c.id == run, runs.c.id.startswith(f"{run}~", autoescape=True))
+            return list(connection.execute(select(runs.c.id).where(again)).scalars())
+
+        return await self._database.run(work)
+
+
+def _summary(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "integration": row.integration,
+        "flow": row.flow,
+        "state": row.state,
+        "created": _time(row.created_at),
+        "finished": _time(row.finished_at),
+        "error": json.loads(row.error) if row.error else None,
+    }
+
+
+def _step(value: Row[Any], intent: Row[Any] | None) -> dict[str, Any]:
+    kept = json.loads(value.value)
+    failure = kept.get("failure")
+    return {
+        "step": value.place,
+        "state": "failed" if failure else "succeeded",
+        "started": _time(value.started_at),
+        "finished": _time(value.finished_at),
+        **({"error": {"code": failure["code"], "message": failure["message"]}} if failure else {}),
+        **(_effect(intent) if intent is not None else {}),
+    }
+
+
+def _effect(intent: Row[Any]) -> dict[str, Any]:
+    return {"effect": intent.effect} if intent.effect else {}
+
+
+def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else iso_time(dt.datetime.fromtimestamp(seconds, dt.UTC))

@@ -1,0 +1,194 @@
+"""``twilio-component runs``: look at runs, stop them, go on with them, decide what the engine could not."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from twilio_component import exit_codes
+from twilio_component.host.errors import InputError, Problem
+from twilio_component.serving.extra import DEFAULT_DATABASE, default_database, needing_the_extra
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Awaitable, Callable
+
+    from twilio_component.durable.database import Database
+    from twilio_component.durable.operations import Operations
+    from twilio_component.durable.run_views import RunViews
+
+STATES = ("running", "succeeded", "failed", "unknown", "cancelled", "resolved", "retried")
+_COLUMNS = ("id", "flow", "state", "created", "finished", "error")
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``runs`` and what it can do to the command line."""
+    runs = commands.add_parser("runs", help="look at served runs, and operate them", description="Operate served runs.")
+    verbs = runs.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    listing = _verb(verbs, "list", "the newest runs", _list)
+    listing.add_argument("--flow", metavar="NAME")
+    listing.add_argument("--state", choices=STATES)
+    listing.add_argument("--since", metavar="TIME", help="stored at or after this time, e.g. 2026-01-31T12:00:00Z")
+    listing.add_argument("--sid", help="the run that sent the message with this SID")
+    listing.add_argument("--limit", type=int, default=50, help="default: %(default)s")
+    listing.add_argument("--json", action="store_true", help="print JSON on a terminal too")
+    _run_verb(verbs, "show", "one run with its steps, as JSON", _show)
+    _run_verb(verbs, "follow", "the steps of a run as they come, until it has ended", _follow)
+    _run_verb(verbs, "cancel", "stop a run before its next step", _cancel)
+    _run_verb(verbs, "resume", "go on with a cancelled run", _resume)
+    _run_verb(verbs, "resolve", "take note that an unknown outcome has been looked into", _resolve)
+    retry = _run_verb(verbs, "retry", "run a failed run again from the step that failed", _retry)
+    retry.add_argument("--resend", action="store_true", help="an unknown outcome has not happened: do it now")
+    purge = _verb(verbs, "purge", "forget finished runs", _purge)
+    purge.add_argument("--days", type=float, default=30, help="those that ended longer ago; default: %(default)s")
+
+
+def _verb(verbs: Any, name: str, words: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
+    parser.add_argument("--database", metavar="URL", help=f"where runs are kept; default: {DEFAULT_DATABASE}")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _run_verb(verbs: Any, name: str, words: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    parser = _verb(verbs, name, words, run)
+    parser.add_argument("id", metavar="RUN", help="the run's id")
+    return parser
+
+
+def _list(options: argparse.Namespace) -> int:
+    async def listed(views: RunViews) -> None:
+        from twilio_component.durable.run_views import Filter
+        from twilio_component.tables import cell, table
+
+        wanted = Filter(
+            flow=options.flow,
+            state=options.state,
+            since=_moment(options.since),
+            effect=options.sid,
+            limit=options.limit,
+        )
+        runs = await views.listed(wanted)
+        if options.json or not sys.stdout.isatty():
+            _print(runs)
+            return
+        rows = [[cell(_told(run, name)) for name in _COLUMNS] for run in runs]
+        print(table(_COLUMNS, rows) if rows else "no runs")
+
+    return _viewing(options, listed)
+
+
+def _show(options: argparse.Namespace) -> int:
+    async def shown(views: RunViews) -> None:
+        _print(await views.shown(options.id))
+
+    return _viewing(options, shown)
+
+
+def _follow(options: argparse.Namespace) -> int:
+    import asyncio
+
+    async def followed(views: RunViews) -> None:
+        told = 0
+        while True:
+            run = await views.shown(options.id)
+            steps = [step for step in run["steps"] if "finished" in step]
+            for step in steps[told:]:
+                print(json.dumps(step, ensure_ascii=False), flush=True)
+            told = max(told, len(steps))
+            if run["state"] != "running":
+                print(json.dumps({key: run[key] for key in ("id", "state", "finished", "error")}, ensure_ascii=False))
+                return
+            await asyncio.sleep(0.5)
+
+    return _viewing(options, followed)
+
+
+def _cancel(options: argparse.Namespace) -> int:
+    return _operating(options, lambda operations: operations.cancel(options.id))
+
+
+def _resume(options: argparse.Namespace) -> int:
+    return _operating(options, lambda operations: operations.resume(options.id))
+
+
+def _resolve(options: argparse.Namespace) -> int:
+    return _operating(options, lambda operations: operations.resolve(options.id))
+
+
+def _retry(options: argparse.Namespace) -> int:
+    async def retried(operations: Operations) -> None:
+        _print({"id": await operations.retry(options.id, resend=options.resend)})
+
+    return _operating(options, retried)
+
+
+def _purge(options: argparse.Namespace) -> int:
+    async def purged(operations: Operations) -> None:
+        _print({"purged": await operations.purge(options.days)})
+
+    return _operating(options, purged)
+
+
+def _viewing(options: argparse.Namespace, work: Callable[[RunViews], Awaitable[None]]) -> int:
+    async def viewing(database: Database) -> None:
+        from twilio_component.durable.run_views import RunViews
+
+        await work(RunViews(database))
+
+    return _with_database(options, viewing)
+
+
+def _operating(options: argparse.Namespace, work: Callable[[Operations], Awaitable[None]]) -> int:
+    async def operating(database: Database) -> None:
+        from twilio_component.durable.operations import Operations
+
+        operations = Operations(database)
+        try:
+            await work(operations)
+        finally:
+            operations.close()
+
+    return _with_database(options, operating)
+
+
+def _with_database(options: argparse.Namespace, work: Callable[[Database], Awaitable[None]]) -> int:
+    import asyncio
+
+    with needing_the_extra():
+        from twilio_component.durable.database import Database
+
+    async def opened() -> None:
+        database = Database(options.database or default_database())
+        try:
+            await work(database)
+        finally:
+            database.close()
+
+    asyncio.run(opened())
+    return exit_codes.DONE
+
+
+def _moment(text: str | None) -> float | None:
+    import datetime as dt
+
+    if text is None:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        problem = Problem("--since", "must be a time such as 2026-01-31T12:00:00Z")
+        raise InputError("The time cannot be read", [problem]) from error
+    return moment.replace(tzinfo=moment.tzinfo or dt.UTC).timestamp()
+
+
+def _told(run: dict[str, Any], name: str) -> Any:
+    value = run[name]
+    if value is None:
+        return ""
+    return value["code"] if name == "error" else value
+
+
+def _print(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
