@@ -7,8 +7,9 @@ it says what is to be done next, keeps its state in a JSON value, and does nothi
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from twilio_component.host.exports import lazily
 
 if TYPE_CHECKING:
     from twilio_component.flows.checking import check_file, check_integration
@@ -59,9 +60,4 @@ __all__ = [
     "read_definition",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import on first use: checking a file needs no event loop."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazily(__name__, _HOMES)

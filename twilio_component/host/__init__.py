@@ -7,8 +7,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from twilio_component.host.exports import lazily
 
 if TYPE_CHECKING:
     from twilio_component.host.blocking import BlockingHost
@@ -44,9 +45,4 @@ __all__ = [
     "load_component",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import on first use: reading a manifest needs neither asyncio nor pluggy."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazily(__name__, _HOMES)
