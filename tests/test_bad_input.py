@@ -27,6 +27,10 @@ GOOD: dict[str, dict[str, Any]] = {
     "webhook": {},
     "inboundMessage": {},
     "statusCallback": {},
+    "selectMessage": {},
+    "selectPhoneNumber": {},
+    "selectMessagingService": {},
+    "selectContentTemplate": {},
 }
 SERVICE = {"messagingServiceSid": "MG" + "0" * 32}
 NUMBER = "The recipient must be a valid phone number"
@@ -240,6 +244,16 @@ TABLE: list[Row] = [
         {},
         '$.inputs.twilioConnection: must be a connection, {"key": …, "fields": {…}}, not text',
     ),
+    ("selectMessage", "to", "1", {}, f"$.inputs.to: {SENDER}"),
+    ("selectMessage", "from", [], {}, "$.inputs.from: must be text, not a list"),
+    *(
+        (source, "search", "x" * 201, {}, "$.inputs.search: must have at most 200 characters, not 201")
+        for source in ("selectMessage", "selectPhoneNumber", "selectMessagingService", "selectContentTemplate")
+    ),
+    *(
+        (source, "limit", 1001, {}, "$.inputs.limit: must be at most 1000, not 1001")
+        for source in ("selectMessage", "selectPhoneNumber", "selectMessagingService", "selectContentTemplate")
+    ),
 ]
 CONNECTIONS: list[tuple[Any, str]] = [
     (None, "$.inputs.twilioConnection: is required: a connection of kind apiKeySecret or basic"),
@@ -279,6 +293,8 @@ def refusal(operation: str, inputs: dict[str, Any]) -> str:
         async with Host.discover(transport=httpx.MockTransport(unreachable)) as host:
             if operation in ("webhook", "inboundMessage", "statusCallback"):
                 await host.invoke_trigger("twilio", operation, {}, inputs)
+            elif operation.startswith("select"):
+                await host.invoke_data_source("twilio", operation, inputs)
             else:
                 await host.invoke_action("twilio", operation, inputs)
 
@@ -304,7 +320,7 @@ def test_a_connection_that_cannot_work_is_named_field_by_field(connection: Any, 
 def test_the_table_has_every_input_of_every_operation() -> None:
     component = load_component(manifest_file())
     tried = {(operation, name) for operation, name, *_ in TABLE}
-    operations = {**component.actions, **component.triggers}
+    operations = {**component.actions, **component.triggers, **component.data_sources}
     missing = [
         (operation.key, name)
         for operation in operations.values()

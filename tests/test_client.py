@@ -387,6 +387,19 @@ class TestPages:
         assert found == [[1, 2], [3]]
         assert str(seen[1].url) == f"https://api.twilio.com{following}"
 
+    def test_a_later_apis_link_is_followed_on_its_own_host(self) -> None:
+        link = "https://messaging.twilio.com/v1/Services?PageSize=2&Page=1&PageToken=x"
+        transport, seen = mocked(
+            httpx.Response(200, json={"services": [1], "meta": {"next_page_url": link}}),
+            httpx.Response(200, json={"services": [2], "meta": {"next_page_url": None}}),
+        )
+
+        async def run() -> list[Any]:
+            return [page async for page in client(transport).pages("/v1/Services", "services", (), product="messaging")]
+
+        assert asyncio.run(run()) == [[1], [2]]
+        assert [str(request.url) for request in seen] == ["https://messaging.twilio.com/v1/Services", link]
+
     @pytest.mark.parametrize("following", ["https://evil.example/x", "//evil.example/x", "x", 7])
     def test_a_next_page_elsewhere_is_not_followed(self, following: Any) -> None:
         with pytest.raises(RequestRefusedError):

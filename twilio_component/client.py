@@ -71,13 +71,15 @@ class TwilioClient:
         form: Pairs | None = None,
         params: Pairs | None = None,
         repeatable: bool | None = None,
+        product: str = "api",
     ) -> dict[str, Any]:
         """One call of Twilio's API: its JSON, or ``{}`` for an empty answer.
 
-        ``path`` is relative to the host. ``repeatable`` says whether doing it twice does no harm; a GET does none.
-        Raises ``TwilioError`` of the kind that fits.
+        ``path`` is relative to the host, which ``product`` names. ``repeatable`` says whether doing it twice does no
+        harm; a GET does none. Raises ``TwilioError`` of the kind that fits.
         """
-        url = self._origin + path + (f"?{encoded(params)}" if params else "")
+        origin = self._origin if product == "api" else self.credentials.origin(product)
+        url = origin + path + (f"?{encoded(params)}" if params else "")
         if form is None:
             request = Request(method, url, self.headers)
         else:
@@ -85,20 +87,31 @@ class TwilioClient:
         answer = await self.send(request, repeatable=method == "GET" if repeatable is None else repeatable)
         return _resource(answer, request) if answer.content else {}
 
-    async def pages(self, path: str, key: str, params: Pairs) -> AsyncIterator[list[dict[str, Any]]]:
-        """The pages of a list, followed by ``next_page_uri``; ``key`` names the items in a page."""
-        page = await self.call("GET", path, params=params)
+    async def pages(
+        self, path: str, key: str, params: Pairs, *, product: str = "api"
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """The pages of a list, followed by the link that each has to the next; ``key`` names the items in a page."""
+        page = await self.call("GET", path, params=params, product=product)
         while True:
             items = page.get(key)
             if not isinstance(items, list):
                 raise UnexpectedAnswerError(f"Twilio's answer to a list has no '{key}'", status=200)
             yield items
-            following = page.get("next_page_uri")
+            # The first API has a path in the page, the later ones a whole URL in its `meta`.
+            meta = page.get("meta")
+            following = page.get("next_page_uri") or (meta.get("next_page_url") if isinstance(meta, dict) else None)
             if not following:
                 return
-            if not isinstance(following, str) or not following.startswith("/") or following.startswith("//"):
-                raise RequestRefusedError("Twilio's next_page_uri does not lead to the same host; it is not followed")
-            page = await self.call("GET", following)
+            page = await self.call("GET", self._on_same_host(following, product), product=product)
+
+    def _on_same_host(self, link: Any, product: str) -> str:
+        """A link to a next page as a path; credentials are not sent to wherever a page may lead."""
+        path = link.removeprefix(self.credentials.origin(product)) if isinstance(link, str) else ""
+        if not path.startswith("/") or path.startswith("//"):
+            raise RequestRefusedError(
+                "Twilio's link to the next page does not lead to the same host; it is not followed"
+            )
+        return path
 
     async def send(self, request: Request, *, repeatable: bool) -> Answer:
         """Send a request, repeat it as far as the rule allows, and return its successful answer."""

@@ -39,7 +39,7 @@ _ERROR_MODULES = (
     "flows.invoking",
     "builtins.http_requests",
     "durable.errors",
-    "serving.commands",
+    "serving.extra",
 )
 
 

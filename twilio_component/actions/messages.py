@@ -48,7 +48,7 @@ _FILTERS = {
     "dateSentAfter": "DateSent>",
     "dateSentBefore": "DateSent<",
 }
-_LARGEST_PAGE = 1_000
+LARGEST_PAGE = 1_000
 
 
 async def send(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,7 +127,7 @@ async def list_all(context: Context, inputs: Mapping[str, Any]) -> list[dict[str
     """The messages that pass the filters, newest first; all of them without ``limit``."""
     client = client_for(context, inputs["twilioConnection"])
     limit = inputs.get("limit")
-    size = inputs.get("pageSize") or min(limit or _LARGEST_PAGE, _LARGEST_PAGE)
+    size = inputs.get("pageSize") or min(limit or LARGEST_PAGE, LARGEST_PAGE)
     asked = [*parameters(inputs, _FILTERS), ("PageSize", str(size))]
     found: list[dict[str, Any]] = []
     async for page in client.pages(f"{client.account_path}/Messages.json", "messages", asked):

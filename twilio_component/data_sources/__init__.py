@@ -1,0 +1,1 @@
+"""The Twilio component's data sources: lists to choose an input from, `(context, inputs) -> [{"label", "key"}]`."""
