@@ -73,11 +73,14 @@ def until(met: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
 class Deployment:
     """A flow file, a configuration and a database; serving processes come and go, numbered from 0, each with a port.
 
-    Without a ``database`` (a URL) it is a SQLite file.
+    Without a ``database`` (a URL) it is a SQLite file. ``public`` ones have a public URL, and so ask for callbacks.
     """
 
-    def __init__(self, folder: Path, twilio: str, *, database: str = "", flow: str = FLOW, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, twilio: str, *, database: str = "", flow: str = FLOW, public: bool = False, **settings: Any
+    ) -> None:
         self.folder = folder
+        self.public = public
         self.ports = [free_port(), free_port()]
         self.database = database or f"sqlite:///{folder / 'state' / 'runs.sqlite'}"
         self.flow = folder / "flow.yaml"
@@ -96,7 +99,8 @@ class Deployment:
     def start(self, environment: Mapping[str, str] | None = None, number: int = 0) -> subprocess.Popen[bytes]:
         """Start a serving process; it need not be ready yet."""
         arguments = ["serve", str(self.flow), "--config", str(self.configuration), "--database", self.database]
-        return self._program([*arguments, "--port", str(self.ports[number])], environment)
+        options = ["--public-url", self.url(number)] if self.public else []
+        return self._program([*arguments, *options, "--port", str(self.ports[number])], environment)
 
     def start_worker(self, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         arguments = ["worker", "--config", str(self.configuration), "--database", self.database]

@@ -71,6 +71,9 @@ class Deed:
     def failure(self, error: Exception) -> Failure:
         return Failure(code="x", message="y", outcome_unknown=getattr(error, "may_have_happened", True))
 
+    def proved(self, effect: str) -> dict[str, Any]:
+        return {"data": {"sid": effect}}
+
     def identified(self, envelope: Mapping[str, Any]) -> str | None:
         sid: str | None = envelope["data"]["sid"]
         return sid
@@ -278,5 +281,22 @@ def test_a_sender_with_a_rate_keeps_to_it_and_loses_nothing(database: Database) 
         answers = await asyncio.gather(*(machine.answer(deed, run=run) for run, deed in deeds.items()))
         assert list(answers) == [f"SM{number}" for number in range(5)]
         assert asyncio.get_running_loop().time() - begun > 1
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("seen", [[], [message("SM1", equal=False)]])
+def test_a_signed_callback_proves_what_was_done(database: Database, seen: list[Candidate]) -> None:
+    async def scenario() -> None:
+        machine = Machine(database, PATIENT)
+        deed = Deed([LostError("lost")], seen=seen)
+        answering = asyncio.create_task(machine.answer(deed))
+        await deed.looked.wait()
+        await machine.intents.prove("run:1", "SM1")
+        await machine.intents.prove("run:1", "SM9")
+        assert await answering == "SM1"
+        await left_in_doubt(database, "other")
+        await machine.intents.prove("other:1", "SM1")
+        assert (await machine.intents.plan(Call(run="other", ordinal=1, place="", fingerprint=""))).effect is None
 
     asyncio.run(scenario())

@@ -12,11 +12,13 @@ import httpx
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.serving import app
 from twilio_component.serving.app import WebFace
+from twilio_component.serving.callbacks import CallbackAddress
 from twilio_component.serving.reception import Arrival, Reception, Reply
 
 if TYPE_CHECKING:
     import pytest
 
+    from twilio_component.serving.callbacks import Callbacks
     from twilio_component.serving.endpoints import Endpoint
 
 
@@ -26,8 +28,10 @@ class FakeReception:
     def __init__(self, answer: Reply | Exception) -> None:
         self.answer = answer
         self.arrivals: list[Arrival] = []
+        self.targets: list[Endpoint | CallbackAddress] = []
 
-    async def receive(self, _endpoint: Endpoint, arrival: Arrival) -> Reply:
+    async def receive(self, target: Endpoint | CallbackAddress, arrival: Arrival) -> Reply:
+        self.targets.append(target)
         self.arrivals.append(arrival)
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -39,11 +43,13 @@ class Face:
 
     def __init__(self, answer: Reply | Exception = Reply(), *, away: bool = False) -> None:  # noqa: B008 - frozen
         self.reception = FakeReception(answer)
+        self.callbacks = FakeReception(answer)
         self.away = away
         self.closed = False
         face = WebFace(
             endpoints={"/demo/reply": cast("Endpoint", SimpleNamespace(path="/demo/reply"))},
             reception=cast("Reception", self.reception),
+            callbacks=cast("Callbacks", self.callbacks),
             public_url="https://flows.example.com/",
             ready=self._ready,
             on_shutdown=self._shut_down,
@@ -107,3 +113,11 @@ def test_health_is_up_and_readiness_asks_the_database() -> None:
     assert Face().request("GET", "/readyz").json() == {"status": "ready"}
     away = Face(away=True).request("GET", "/readyz")
     assert (away.status_code, away.json()["status"]) == (503, "not ready")
+
+
+def test_a_callback_says_which_call_it_is_about() -> None:
+    face = Face()
+    assert face.request("POST", "/callbacks/twilio/sendSMS/web-1~2/7", content=b"a=b").status_code == 204
+    assert face.callbacks.targets == [CallbackAddress("twilio", "sendSMS", "web-1~2", 7)]
+    assert face.request("GET", "/callbacks/twilio/sendSMS/web-1/7").status_code == 404
+    assert face.request("POST", "/callbacks/twilio/sendSMS/web-1/x").status_code == 404

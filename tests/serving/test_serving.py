@@ -58,3 +58,19 @@ def test_a_process_that_is_killed_in_a_send_sends_once_all_the_same(
         assert post(deployment.webhook(), inbound(2)).status_code == 204
         until(lambda: len(emulator.messages) > 1, "another message was sent")
     assert sorted(message.to for message in emulator.messages) == ["+15558670001", "+15558670002"]
+
+
+def test_a_signed_callback_proves_a_send_whose_answer_was_lost(emulator: Emulator, twilio: str, tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path, twilio, public=True, lag_bound=30)
+    emulator.faults.drop(accepted=True, operation="messages.create")
+    emulator.faults.lag_lists(600)
+    with deployment.serving():
+        assert post(deployment.webhook(), inbound(1)).status_code == 204
+        until(lambda: emulator.messages and deployment.running() == 0, "the callback has proved it")
+        ((run,),) = deployment.ask("SELECT id FROM flow_runs")
+        about = f"{deployment.url()}/callbacks/twilio/sendSMS/{run}/1"
+        assert post(about, {"MessageSid": "SM1"}, token="somebody-else").status_code == 403
+        assert post(about.replace(run, "nobody"), {"MessageSid": "SM1"}).status_code == 404
+    (sent,) = emulator.messages
+    assert deployment.ask("SELECT state, effect FROM flow_intents") == [("settled", sent.sid)]
+    assert "no connection has signed it" in deployment.log()

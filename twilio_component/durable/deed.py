@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.expressions import as_text
@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FlowDeed:
-    """A call through an invoker; ``payload`` is what the run was started with."""
+    """A call through an invoker; ``payload`` is what the run was started with.
+
+    ``callback`` is the URL at which a callback may prove what the call did, if there is one.
+    """
 
     invoker: Invoker
     flow: Flow
     call: Call
     payload: Mapping[str, Any]
     operation: Operation
+    callback: str = ""
 
     @property
     def paced_by(self) -> Mapping[str, str]:
@@ -50,11 +54,16 @@ class FlowDeed:
 
     async def attempt(self) -> dict[str, Any]:
         """Do it; the envelope, or what the component raises."""
-        return await self.invoker.attempt(self.flow, self.call, self.payload)
+        return await self.invoker.attempt(self.flow, self._with_callback(), self.payload)
 
     def failure(self, error: Exception) -> Failure:
         """What the exception means to the flow."""
         return self.invoker.failure(self.call, error)
+
+    def proved(self, effect: str) -> dict[str, Any]:
+        """The envelope of which no more is known than the id of what was done."""
+        reconciliation = self.operation.reconciliation
+        return {"data": {reconciliation.identified_by: effect} if reconciliation is not None else None}
 
     def identified(self, envelope: Mapping[str, Any]) -> str | None:
         """The id of what was done, where the manifest says which it is."""
@@ -66,6 +75,12 @@ class FlowDeed:
     async def look_for(self, since: dt.datetime) -> list[Candidate] | None:
         """What may be its doing; None when nothing can tell."""
         return await self.invoker.look_for(self.flow, self.call, self.payload, since)
+
+    def _with_callback(self) -> Call:
+        proof = self.operation.options.get("proof")
+        if proof is None or not self.callback or self.call.inputs.get(proof["callbackInput"]):
+            return self.call  # a flow that wants the callbacks itself gets them
+        return replace(self.call, inputs={**self.call.inputs, proof["callbackInput"]: self.callback})
 
     def _connections(self) -> frozenset[str]:
         properties = self.operation.inputs["properties"]

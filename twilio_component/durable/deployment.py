@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from twilio_component.flows.configuration import Configuration, config_values
 from twilio_component.flows.definition import camel_case
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger("twilio_component.execution")
 _MOST_KEPT = 100
+CALLBACKS = "/callbacks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,23 @@ class Loaded:
 
 
 class Deployment:
-    """Loads definitions, each text once. ``public_url`` is where the webhooks of all of them begin."""
+    """Loads definitions, each text once.
+
+    ``public_url`` is where the webhooks of all of them begin. With ``has_callbacks`` calls may ask for callbacks there.
+    """
 
     def __init__(
-        self, host: Host, configuration: Configuration, environment: Mapping[str, str], *, public_url: str
+        self,
+        host: Host,
+        configuration: Configuration,
+        environment: Mapping[str, str],
+        *,
+        public_url: str,
+        has_callbacks: bool = False,
     ) -> None:
         self.host = host
         self.public_url = public_url.rstrip("/")
+        self._has_callbacks = has_callbacks
         self._configuration = configuration
         self._environment = environment
         self._loaded: dict[tuple[str, str], Loaded] = {}
@@ -72,6 +84,12 @@ class Deployment:
         base = self.webhook_base(loaded.integration)
         occasion = Occasion(execution_id=execution_id, started_at=started_at, webhook_base=base)
         return complete_payload(given, loaded.integration, flow, occasion)
+
+    def callback_url(self, component: str, action: str, run: str, ordinal: int) -> str:
+        """Where a callback about a call is to go; nothing when there is no such place."""
+        if not self._has_callbacks:
+            return ""
+        return f"{self.public_url}{CALLBACKS}/{component}/{action}/{quote(run, safe='')}/{ordinal}"
 
     def webhook_base(self, integration: Integration) -> str:
         """Where the webhooks of an integration's flows begin."""

@@ -163,7 +163,8 @@ class Driver:
             value = {"failure": asdict(answer)} if isinstance(answer, Failure) else {"envelope": answer}
             await self._runs.keep(journey.run.id, ordinal, Kept(place=call.id, value=value), started)
             return
-        deed = FlowDeed(journey.loaded.invoker, journey.flow, call, journey.run.payload, operation)
+        callback = self._deployment.callback_url(call.component, call.action, journey.run.id, ordinal)
+        deed = FlowDeed(journey.loaded.invoker, journey.flow, call, journey.run.payload, operation, callback)
         guarded = GuardedCall(run=journey.run.id, ordinal=ordinal, place=call.id, fingerprint=deed.fingerprint)
         await self._guard.perform(guarded, deed)
 

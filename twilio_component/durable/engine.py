@@ -54,8 +54,9 @@ class Engine:
         self._membership: Membership | None = None
         self._draining = asyncio.Event()
         self._working: set[asyncio.Task[Any]] = set()
+        self.intents = IntentStore(self.database)
         self.guard = Guard(
-            IntentStore(self.database),
+            self.intents,
             settings,
             Holds(settings.in_flight),
             Paces(self.database, settings.rates, most_seconds=2 * settings.claim + settings.timeout),

@@ -56,6 +56,9 @@ class Deed(Protocol):
     def failure(self, error: Exception) -> Failure:
         """What the exception means to the flow."""
 
+    def proved(self, effect: str) -> dict[str, Any]:
+        """The envelope of which no more is known than the id of what was done."""
+
     def identified(self, envelope: Mapping[str, Any]) -> str | None:
         """The id of what was done."""
 
@@ -197,6 +200,10 @@ class Guard:
                     await self._give_up(call, f"it could not be looked for ({error.code})", begun)
                     return
                 candidates, over = [], False  # nothing was seen: nothing may be concluded
+            proved = (await self._intents.plan(call)).effect
+            if proved is not None:
+                await self._take(call, deed, proved, candidates or [], begun)
+                return
             if candidates is None:
                 await self._give_up(call, "nothing tells whether it happened", begun)
                 return
@@ -204,6 +211,13 @@ class Guard:
                 return
             await asyncio.sleep(min(pause, max(0.05, decided_at - time.monotonic())) if not over else pause)
             pause = min(2 * pause, _LONGEST_LOOK)
+
+    async def _take(self, call: Call, deed: Deed, proved: str, candidates: list[Candidate], begun: float) -> None:
+        """A signed callback has said what the call did."""
+        found = next((candidate for candidate in candidates if candidate.id == proved), None)
+        envelope = {"data": found.data} if found is not None else deed.proved(proved)
+        kept = Kept(place=call.place, value={"envelope": envelope})
+        await self._intents.settle(call, Settlement(kept, begun, proved), only_doubtful=True)
 
     async def _decided(self, call: Call, candidates: list[Candidate], begun: float, *, over: bool) -> bool:
         claimed = await self._intents.claimed([candidate.id for candidate in candidates])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,12 +38,17 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """An intent as it is stored; ``age`` is how many seconds ago it was entered, ``since`` when it first was."""
+    """An intent as it is stored.
+
+    ``age`` is how many seconds ago it was entered, ``since`` when it first was; ``effect`` what it is proved to have
+    done.
+    """
 
     state: str
     entered_by: str | None
     age: float
     since: float | None
+    effect: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,16 @@ class IntentStore:
         except IntegrityError:
             return False
 
+    async def prove(self, key: str, effect: str) -> None:
+        """Keep that a call did this, whatever is known of it otherwise. What is known to be another's stays so."""
+
+        def work(connection: Connection) -> None:
+            open_ = (intents.c.key == key, intents.c.effect.is_(None))
+            connection.execute(update(intents).where(*open_).values(effect=effect))
+
+        with suppress(IntegrityError):
+            await self._database.run(work)
+
     async def claimed(self, effects: list[str]) -> set[str]:
         """Those of the effects that are known to be some call's."""
 
@@ -171,4 +187,5 @@ def _intent(row: Row[Any], now: float) -> Intent:
         entered_by=row.entered_by,
         age=now - row.entered_at if row.entered_at is not None else 0.0,
         since=row.since,
+        effect=row.effect,
     )

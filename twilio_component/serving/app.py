@@ -14,12 +14,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from twilio_component.durable.deployment import CALLBACKS
 from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.serving.callbacks import CallbackAddress
 from twilio_component.serving.reception import Arrival
 
 if TYPE_CHECKING:
+    from twilio_component.serving.callbacks import Callbacks
     from twilio_component.serving.endpoints import Endpoint
-    from twilio_component.serving.reception import Reception
+    from twilio_component.serving.reception import Reception, Reply
 
 MOST_BYTES = 1024 * 1024
 MOST_HEADERS = 100
@@ -41,6 +44,7 @@ class WebFace:
 
     endpoints: Mapping[str, Endpoint]
     reception: Reception
+    callbacks: Callbacks
     public_url: str
     ready: Callable[[], Awaitable[None]]
     on_shutdown: Callable[[], Awaitable[None]]
@@ -50,6 +54,7 @@ class WebFace:
         routes = [
             Route("/healthz", self._health),
             Route("/readyz", self._readiness),
+            Route(f"{CALLBACKS}/{{component}}/{{action}}/{{run}}/{{ordinal:int}}", self._called_back, methods=["POST"]),
             Route("/{path:path}", self._receive, methods=["GET", "POST"]),
         ]
         return Starlette(routes=routes, lifespan=self._lifespan)
@@ -58,14 +63,20 @@ class WebFace:
         endpoint = self.endpoints.get(request.url.path)
         if endpoint is None:
             return Response(status_code=404)
+        return await self._answer(request, lambda arrival: self.reception.receive(endpoint, arrival))
+
+    async def _called_back(self, request: Request) -> Response:
+        address = CallbackAddress(**request.path_params)
+        return await self._answer(request, lambda arrival: self.callbacks.receive(address, arrival))
+
+    async def _answer(self, request: Request, receive: Callable[[Arrival], Awaitable[Reply]]) -> Response:
         try:
-            arrival = await _arrival(request, self.public_url)
-            reply = await self.reception.receive(endpoint, arrival)
+            reply = await receive(await _arrival(request, self.public_url))
         except _UnfitError as error:
             return Response(status_code=error.status)
         except StoreUnavailableError as error:
             # Twilio tries again, or asks the fallback URL: nothing was stored, nothing is lost.
-            _LOGGER.error("%s: %s", endpoint.path, error)  # noqa: TRY400 - the text says it all
+            _LOGGER.error("a request was refused: %s", error)  # noqa: TRY400 - the text says it all
             return Response(status_code=503, headers={"Retry-After": "5"})
         return Response(
             reply.body or None,

@@ -21,6 +21,7 @@ from twilio_component.flows.findings import ERROR, FlowError
 from twilio_component.host import Host
 from twilio_component.host.errors import DocumentError, Problem
 from twilio_component.serving.app import WebFace
+from twilio_component.serving.callbacks import Callbacks
 from twilio_component.serving.endpoints import Served, endpoints
 from twilio_component.serving.reception import Reception
 
@@ -55,7 +56,13 @@ class Serving:
         settings = settings_from(self.configuration.durability)
         public_url = self.public_url or f"http://{self.host}:{self.port}"
         async with Host.discover(transport=self.transport) as host:
-            deployment = Deployment(host, self.configuration, self.environment, public_url=public_url)
+            deployment = Deployment(
+                host,
+                self.configuration,
+                self.environment,
+                public_url=public_url,
+                has_callbacks=bool(self.public_url),
+            )
             texts = {file: _read(file) for file in self.files}
             for file, text in texts.items():
                 _check(file, text, host)
@@ -71,6 +78,7 @@ class Serving:
                 face = WebFace(
                     endpoints=found,
                     reception=Reception(deployment, engine),
+                    callbacks=Callbacks(deployment, engine),
                     public_url=public_url,
                     ready=engine.check,
                     on_shutdown=engine.close,

@@ -60,7 +60,7 @@ class Reception:
         """Start the flow that the request is for, once for each event; raises ``StoreUnavailableError``."""
         flow, loaded = endpoint.flow, endpoint.served.loaded
         run_id = f"web-{uuid.uuid4().hex}"
-        payload = self._deployment.payload(_given(arrival), loaded, flow, run_id, iso_time(dt.datetime.now(dt.UTC)))
+        payload = self._deployment.payload(given(arrival), loaded, flow, run_id, iso_time(dt.datetime.now(dt.UTC)))
         effect = Execution(flow, loaded.values.by_name, initial_state(payload)).next()
         if not isinstance(effect, Call):
             return Reply(500)
@@ -115,9 +115,10 @@ class Reception:
         return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
-def _given(arrival: Arrival) -> dict[str, Any]:
+def given(arrival: Arrival) -> dict[str, Any]:
+    """The request as the part of a payload that a trigger needs to judge it."""
     content_type = arrival.headers.get("content-type", "")
-    given: dict[str, Any] = json_ready(
+    request: dict[str, Any] = json_ready(
         {
             "headers": arrival.headers,
             "method": arrival.method,
@@ -125,7 +126,7 @@ def _given(arrival: Arrival) -> dict[str, Any]:
             "rawBody": {"data": arrival.body, "contentType": content_type},
         }
     )
-    return given
+    return request
 
 
 def _reply(response: Mapping[str, Any] | None) -> Reply:

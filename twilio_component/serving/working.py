@@ -39,7 +39,13 @@ class Working:
             )
         settings = settings_from(self.configuration.durability)
         async with Host.discover(transport=self.transport) as host:
-            deployment = Deployment(host, self.configuration, self.environment, public_url=self.public_url)
+            deployment = Deployment(
+                host,
+                self.configuration,
+                self.environment,
+                public_url=self.public_url,
+                has_callbacks=bool(self.public_url),
+            )
             engine = Engine(deployment, self.database, settings)
             asked_to_stop = asyncio.Event()
             loop = asyncio.get_running_loop()

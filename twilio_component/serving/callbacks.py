@@ -1,0 +1,86 @@
+"""Signed callbacks about what a call did: proof, where its answer was lost."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.flows.effects import Call
+from twilio_component.flows.running import find_flow
+from twilio_component.flows.state import STATES
+from twilio_component.host.errors import PerformError
+from twilio_component.host.json_ready import iso_time
+from twilio_component.serving.reception import Arrival, Reply, given
+
+if TYPE_CHECKING:
+    from twilio_component.durable.deployment import Deployment, Loaded
+    from twilio_component.durable.engine import Engine
+
+_LOGGER = logging.getLogger("twilio_component.serving")
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackAddress:
+    """Which call a callback is about: the ``ordinal``-th of a run, an action of a component."""
+
+    component: str
+    action: str
+    run: str
+    ordinal: int
+
+
+class Callbacks:
+    """Receives callbacks. They are verified by the trigger that the action's manifest entry names."""
+
+    def __init__(self, deployment: Deployment, engine: Engine) -> None:
+        self._deployment = deployment
+        self._engine = engine
+
+    async def receive(self, address: CallbackAddress, arrival: Arrival) -> Reply:
+        """Keep what a genuine callback proves; raises ``StoreUnavailableError``."""
+        component = self._deployment.host.components.get(address.component)
+        action = component.actions.get(address.action) if component is not None else None
+        proof = action.options.get("proof") if action is not None else None
+        run = await self._engine.runs.load(address.run) if proof is not None else None
+        if proof is None or run is None:
+            return Reply(404)
+        loaded = self._deployment.load(run.file, run.text)
+        flow = find_flow(loaded.integration, run.flow)
+        payload = self._deployment.payload(given(arrival), loaded, flow, run.id, iso_time(dt.datetime.now(dt.UTC)))
+        for inputs in _connections(loaded, address.component, proof["connectionInput"]):
+            call = Call(
+                id="callback",
+                name="callback",
+                component=address.component,
+                action=proof["trigger"],
+                inputs=inputs,
+                is_trigger=True,
+                payload=payload,
+                states={name: {} for name in STATES},
+            )
+            try:
+                envelope = await loaded.invoker.attempt(flow, call, payload)
+            except PerformError:
+                continue  # another connection may have signed it
+            await self._keep(address, envelope, proof)
+            return Reply()
+        _LOGGER.warning(
+            "a callback about %s.%s was refused: no connection has signed it", address.component, address.action
+        )
+        return Reply(403)
+
+    async def _keep(self, address: CallbackAddress, envelope: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
+        body = (envelope.get("payload") or {}).get("body") or {}
+        data = body.get("data")
+        effect = data.get(proof["identifiedBy"]) if isinstance(data, Mapping) else None
+        if isinstance(effect, str) and effect:
+            await self._engine.intents.prove(f"{address.run}:{address.ordinal}", effect)
+
+
+def _connections(loaded: Loaded, component: str, name: str) -> Iterator[dict[str, Any]]:
+    for key, variable in loaded.integration.config_variables.items():
+        if variable.is_connection and variable.component == component and key in loaded.values.by_name:
+            yield {name: loaded.values.by_name[key]}
