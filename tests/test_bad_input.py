@@ -27,6 +27,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "webhook": {},
     "inboundMessage": {},
     "statusCallback": {},
+    "pollChangesTrigger": {},
     "selectMessage": {},
     "selectPhoneNumber": {},
     "selectMessagingService": {},
@@ -254,6 +255,12 @@ TABLE: list[Row] = [
         (source, "limit", 1001, {}, "$.inputs.limit: must be at most 1000, not 1001")
         for source in ("selectMessage", "selectPhoneNumber", "selectMessagingService", "selectContentTemplate")
     ),
+    ("pollChangesTrigger", "from", "1", {}, f"$.inputs.from: {SENDER}"),
+    ("pollChangesTrigger", "to", {}, {}, "$.inputs.to: must be text, not an object"),
+    ("pollChangesTrigger", "showNewRecords", "yes", {}, f"$.inputs.showNewRecords: {FLAG} text"),
+    ("pollChangesTrigger", "showUpdatedRecords", 1, {}, f"$.inputs.showUpdatedRecords: {FLAG} a whole number"),
+    ("pollChangesTrigger", "lookBackMinutes", 0, {}, "$.inputs.lookBackMinutes: must be at least 1, not 0"),
+    ("pollChangesTrigger", "limit", 10001, {}, "$.inputs.limit: must be at most 10000, not 10001"),
 ]
 CONNECTIONS: list[tuple[Any, str]] = [
     (None, "$.inputs.twilioConnection: is required: a connection of kind apiKeySecret or basic"),
@@ -291,7 +298,7 @@ def refusal(operation: str, inputs: dict[str, Any]) -> str:
             raise AssertionError("nothing may be sent")
 
         async with Host.discover(transport=httpx.MockTransport(unreachable)) as host:
-            if operation in ("webhook", "inboundMessage", "statusCallback"):
+            if operation in ("webhook", "inboundMessage", "statusCallback", "pollChangesTrigger"):
                 await host.invoke_trigger("twilio", operation, {}, inputs)
             elif operation.startswith("select"):
                 await host.invoke_data_source("twilio", operation, inputs)
