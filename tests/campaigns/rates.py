@@ -31,7 +31,7 @@ def paced(folder: Path, *, senders: int, rate: float, seconds: float) -> Arrival
     numbers = [f"+1501771{number:04d}" for number in range(senders)]
     count = int(senders * rate * seconds)
     emulator = Emulator()
-    with Postgres(folder / "data") as postgres, emulator.serve_in_thread() as twilio, ThreadPoolExecutor(8) as pool:
+    with Postgres() as postgres, emulator.serve_in_thread() as twilio, ThreadPoolExecutor(8) as pool:
         rates = json.dumps(dict.fromkeys(numbers, rate))
         deployment = Deployment(
             folder, twilio.url, database=postgres.new_database("runs"), timeout=5, resend="true", rates=rates

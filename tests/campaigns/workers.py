@@ -28,7 +28,7 @@ def killed_beside_a_worker(folder: Path, *, least: int, lag: float, seed: int = 
     """Kill serving processes at every place of a send; a worker that lives goes on with what they leave."""
     chance, figures, begun = random.Random(seed), Figures(), time.monotonic()  # noqa: S311 - to be repeated
     emulator = Emulator()
-    with Postgres(folder / "data") as postgres, emulator.serve_in_thread() as twilio:
+    with Postgres() as postgres, emulator.serve_in_thread() as twilio:
         emulator.faults.lag_lists(lag)
         database = postgres.new_database("runs")
         deployment = Deployment(folder, twilio.url, database=database, lag_bound=2 * lag, timeout=1, resend="true")
@@ -63,7 +63,7 @@ def rolling_restart(folder: Path, *, events: int) -> Figures:
     """Deliver events to two processes that are restarted in turn; what one does not take, the other gets."""
     figures, begun = Figures(events=events), time.monotonic()
     emulator = Emulator()
-    with Postgres(folder / "data") as postgres, emulator.serve_in_thread() as twilio, ThreadPoolExecutor(9) as pool:
+    with Postgres() as postgres, emulator.serve_in_thread() as twilio, ThreadPoolExecutor(9) as pool:
         deployment = Deployment(folder, twilio.url, database=postgres.new_database("runs"), resend="true")
         processes = [deployment.start(number=number) for number in (0, 1)]
         for number, process in enumerate(processes):
@@ -88,7 +88,7 @@ def database_away(folder: Path, *, seconds: float) -> tuple[Figures, int]:
     """Take the database away for so long while events come; the figures, and how many were answered with 503."""
     figures, begun, refused = Figures(), time.monotonic(), 0
     emulator = Emulator()
-    with Postgres(folder / "data") as postgres, emulator.serve_in_thread() as twilio, ExitStack() as stack:
+    with Postgres() as postgres, emulator.serve_in_thread() as twilio, ExitStack() as stack:
         deployment = Deployment(folder, twilio.url, database=postgres.new_database("runs"), resend="true")
         for number in (0, 1):
             stack.enter_context(deployment.serving(number=number))

@@ -51,7 +51,7 @@ def test_a_worker_goes_on_with_what_a_killed_process_left(
 
 
 def test_the_database_goes_away_and_comes_back(emulator: Emulator, twilio: str, tmp_path: Path) -> None:
-    with Postgres(tmp_path / "data") as postgres:
+    with Postgres() as postgres:
         deployment = Deployment(tmp_path, twilio, database=postgres.new_database("runs"))
         with deployment.serving():
             assert post(deployment.webhook(), inbound(1)).status_code == 204
