@@ -176,3 +176,23 @@ def test_a_run_whose_way_has_changed_fails_instead_of_guessing_and_a_file_has_on
                     pass
 
     asyncio.run(scenario())
+
+
+def test_a_process_that_stops_leaves_its_runs_to_the_next_one(tmp_path: Path) -> None:
+    emulator = Emulator()
+    runs = [f"run-{number}" for number in range(40)]
+
+    async def begun() -> None:
+        async with serving(tmp_path, SEND, emulator=emulator) as served:
+            await served.run("first")  # from now on the queue is looked at often
+            for run in runs:
+                await served.begin(run)
+            await asyncio.sleep(0.2)
+
+    async def finished() -> set[str]:
+        async with serving(tmp_path, SEND, emulator=emulator) as served:
+            return {(await served.engine.ended(run, 20))["state"] for run in runs}
+
+    asyncio.run(begun())
+    assert asyncio.run(finished()) == {"succeeded"}
+    assert len(emulator.messages) == 1 + len(runs)

@@ -93,6 +93,7 @@ class Driver:
             # The definition, its configuration, or the way back: none of it is the doing of a step.
             return await self._broken(run, error.code, str(error))
         except Exception as error:
+            await self._go_on()  # in a process that is stopping anything may fail; its runs are the next one's
             _LOGGER.exception("%s cannot go on", run.id)
             return await self._broken(run, "unexpected-error", f"unexpected {type(error).__name__}")
         return await self._ended(journey, done)

@@ -145,11 +145,11 @@ class Engine:
                 await asyncio.wait_for(self.guard.drained(), self._settings.timeout + self._settings.claim)
             if self._purging is not None:
                 self._purging.cancel()
+            # Before DBOS goes, and with it the threads that everything needs: what fails for that must not be kept.
+            logging.getLogger("dbos").setLevel(logging.ERROR)  # it would warn of every run that is left
+            await self._leave_runs()
             await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
-            for task in self._working:
-                task.cancel()
-            await asyncio.gather(*self._working, return_exceptions=True)
-            await self.guard.abandon()
+            await self._leave_runs()
             self._driver = None
         if self._membership is not None:
             await self._membership.leave()
@@ -157,6 +157,12 @@ class Engine:
         self.database.close()
         if self._sole is not None:
             self._sole.release()
+
+    async def _leave_runs(self) -> None:
+        for task in self._working:
+            task.cancel()
+        await asyncio.gather(*self._working, return_exceptions=True)
+        await self.guard.abandon()
 
     def _may_write(self) -> bool:
         return not self._draining.is_set() and (self._membership is None or self._membership.held)
@@ -181,6 +187,7 @@ class Engine:
         assert task is not None  # noqa: S101 - this is a coroutine
         self._working.add(task)
         try:
+            await self._go_on()
             return await self._driver.run(run_id)
         finally:
             self._working.discard(task)
