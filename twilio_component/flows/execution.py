@@ -159,7 +159,8 @@ class Execution:
         if response is not None:
             self.state["response"] = response
         result = envelope.get("payload" if step.is_trigger else "data")
-        if step.operation == control.STOP_EXECUTION:
+        # A trigger that polled and found nothing new starts no execution: its steps are not run.
+        if step.operation == control.STOP_EXECUTION or (step.is_trigger and envelope.get("polledNoChanges") is True):
             self._pass(step, result)
             self.state["stopped"] = True
             self.state["frames"].clear()
