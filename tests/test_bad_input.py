@@ -23,6 +23,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "listMedia": {"sid": "SM" + "0" * 32},
     "sendFeedback": {"sid": "SM" + "0" * 32},
     "estimateMessage": {"message": "Hi"},
+    "waitForDelivery": {"sid": "SM" + "0" * 32},
     "rawRequest": {"method": "GET", "url": "/Accounts.json"},
     "webhook": {},
     "inboundMessage": {},
@@ -261,6 +262,9 @@ TABLE: list[Row] = [
     ("pollChangesTrigger", "showUpdatedRecords", 1, {}, f"$.inputs.showUpdatedRecords: {FLAG} a whole number"),
     ("pollChangesTrigger", "lookBackMinutes", 0, {}, "$.inputs.lookBackMinutes: must be at least 1, not 0"),
     ("pollChangesTrigger", "limit", 10001, {}, "$.inputs.limit: must be at most 10000, not 10001"),
+    ("waitForDelivery", "sid", "", {}, "$.inputs.sid: is required"),
+    ("waitForDelivery", "timeoutSeconds", "forever", {}, "$.inputs.timeoutSeconds: must be a whole number, not text"),
+    ("waitForDelivery", "acceptSent", "yes", {}, f"$.inputs.acceptSent: {FLAG} text"),
 ]
 CONNECTIONS: list[tuple[Any, str]] = [
     (None, "$.inputs.twilioConnection: is required: a connection of kind apiKeySecret or basic"),

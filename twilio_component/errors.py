@@ -12,6 +12,7 @@
         ├── NotSentError                the request never left: no connection could be made
         ├── NoAnswerError               a request that changes nothing got no complete answer
         ├── UnexpectedAnswerError       an answer that is not Twilio's: not JSON, a redirect
+        ├── StillUnderWayError          the time to wait for a message's final status is over
         ├── RequestRefusedError         the component refuses to send what was asked for
         └── OutcomeUnknownError         Twilio MAY have processed the request: the message may have been sent
 
@@ -139,6 +140,13 @@ class UnexpectedAnswerError(TwilioError):
         self.status = status
         self.content_type = content_type
         super().__init__(message)
+
+
+class StillUnderWayError(TwilioError):
+    """The time to wait is over, and the message has no final status yet."""
+
+    code = "twilio-still-under-way"
+    retryable = True
 
 
 class RequestRefusedError(TwilioError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.addresses import CHANNELS
 from twilio_component.catalogue import explain
 from twilio_component.host.model import Result
+from twilio_component.message_status import FINAL, PROGRESS
 from twilio_component.signatures import WebhookRefusedError
 from twilio_component.triggers.webhook import receive
 from twilio_component.twiml import CONTENT_TYPE, messaging_response
@@ -15,21 +16,6 @@ from twilio_component.twiml import CONTENT_TYPE, messaging_response
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
 
-# How far a message has come by each status; a callback that says less than an earlier one is late.
-_PROGRESS = {
-    "accepted": 0,
-    "scheduled": 0,
-    "queued": 1,
-    "sending": 2,
-    "sent": 3,
-    "failed": 4,
-    "undelivered": 4,
-    "canceled": 4,
-    "delivered": 4,
-    "partially_delivered": 4,
-    "read": 5,
-}
-FINAL = frozenset({"delivered", "undelivered", "failed", "canceled", "read", "received"})
 _STATE = "statusCallback"
 _MOST_REMEMBERED = 1_000
 _MOST_MEDIA = 10
@@ -73,7 +59,8 @@ async def receive_status(context: Context, payload: Mapping[str, Any], inputs: M
             "is sent, or to the messaging service."
         )
     seen: dict[str, int] = dict(context.instance_state.get(_STATE) or {})
-    progress = _PROGRESS.get(status, 0)
+    # A callback that says less than an earlier one is late.
+    progress = PROGRESS.get(status, 0)
     stale = progress < seen.get(sid, -1)
     # The message that was heard of last comes last, so that the one forgotten is the one silent for longest.
     seen[sid] = max(progress, seen.pop(sid, progress))
