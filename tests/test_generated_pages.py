@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twilio_component.host import load_component
 from twilio_component.reference import main
+from twilio_component.resources import manifest_file, project_file
 
 if TYPE_CHECKING:
     import pytest
@@ -15,6 +18,19 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 def test_the_pages_are_up_to_date() -> None:
     assert main(["--check", str(DOCS)]) == 0
+
+
+def test_everything_that_the_published_component_takes_is_taken_here() -> None:
+    published = json.loads(project_file("comparison.json").read_text(encoding="utf-8"))
+    manifest = load_component(manifest_file()).manifest
+    missing = [
+        (section, key, name)
+        for section in ("connections", "triggers", "actions", "dataSources")
+        for key, names in published[section].items()
+        for name in names
+        if name not in manifest[section][key]["inputs"]["properties"]
+    ]
+    assert missing == []
 
 
 def test_a_page_that_is_not_up_to_date_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,10 +18,10 @@ from twilio_component.catalogue import explanations
 from twilio_component.description import input_type
 from twilio_component.host.errors import IntegrationError, PerformError
 from twilio_component.host.manifest import load_component
-from twilio_component.resources import manifest_file
+from twilio_component.resources import manifest_file, project_file
 
 if TYPE_CHECKING:
-    from twilio_component.host.model import Component, JsonSchema, Operation
+    from twilio_component.host.model import Component, Connection, JsonSchema, Operation
 
 _NOTE = "<!-- Written by `make docs` from {source}; edit that instead. -->"
 
@@ -48,8 +48,17 @@ def errors_page(_component: Component) -> str:
     return "\n".join(_errors_page()) + "\n"
 
 
+def comparison_page(component: Component) -> str:
+    """What there is beyond the component as Prismatic publishes it."""
+    return "\n".join(_comparison_page(component)) + "\n"
+
+
 # The pages by their names below docs/.
-PAGES: Mapping[str, Callable[[Component], str]] = {"inputs.md": inputs_page, "errors.md": errors_page}
+PAGES: Mapping[str, Callable[[Component], str]] = {
+    "inputs.md": inputs_page,
+    "errors.md": errors_page,
+    "comparison.md": comparison_page,
+}
 
 
 def _inputs_page(component: Component) -> Iterator[str]:
@@ -116,6 +125,32 @@ def _again(kind: type[IntegrationError]) -> str:
     if kind.may_have_happened:
         return "**only after looking**"
     return "later" if kind.retryable else "no"
+
+
+def _comparison_page(component: Component) -> Iterator[str]:
+    published = json.loads(project_file("comparison.json").read_text(encoding="utf-8"))
+    yield from ("# Beside the published component", "", _NOTE.format(source="component.yaml and comparison.json"), "")
+    yield (
+        "The component `twilio` as Prismatic publishes it for its own platform, and this one. Keys and inputs that both "
+        "have mean the same, so a flow that uses the published one runs here; its `webhook` trigger wants an Auth Token, "
+        "since here it checks the signature."
+    )
+    yield from ("", "| kind | key | published | here | more inputs here |", "|---|---|---|---|---|")
+    sections: dict[str, Mapping[str, Connection | Operation]] = {
+        "connections": component.connections,
+        "triggers": component.triggers,
+        "actions": component.actions,
+        "dataSources": component.data_sources,
+    }
+    for section, offered in sections.items():
+        word = {"dataSources": "data source"}.get(section, section.rstrip("s"))
+        for key, operation in offered.items():
+            theirs = published[section].get(key)
+            more = [f"`{name}`" for name in operation.inputs["properties"] if theirs is not None and name not in theirs]
+            yield f"| {word} | `{key}` | {'yes' if theirs is not None else ''} | yes | {', '.join(more)} |"
+    yield from ("", "## What they do", "", "| | published | here |", "|---|---|---|")
+    for what, there, here in published["behaviour"]:
+        yield f"| {what} | {there} | {here} |"
 
 
 def _table(schema: JsonSchema, word: str) -> Iterator[str]:
