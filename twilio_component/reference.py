@@ -131,9 +131,9 @@ def _comparison_page(component: Component) -> Iterator[str]:
     published = json.loads(project_file("comparison.json").read_text(encoding="utf-8"))
     yield from ("# Beside the published component", "", _NOTE.format(source="component.yaml and comparison.json"), "")
     yield (
-        "The component `twilio` as Prismatic publishes it for its own platform, and this one. Keys and inputs that both "
-        "have mean the same, so a flow that uses the published one runs here; its `webhook` trigger wants an Auth Token, "
-        "since here it checks the signature."
+        "The component `twilio` as Prismatic publishes it for its own platform, and this one. Keys and inputs that "
+        "both have mean the same, so a flow that uses the published one runs here; its `webhook` trigger wants an Auth "
+        "Token, since here it checks the signature."
     )
     yield from ("", "| kind | key | published | here | more inputs here |", "|---|---|---|---|---|")
     sections: dict[str, Mapping[str, Connection | Operation]] = {
