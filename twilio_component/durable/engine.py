@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 APPLICATION, WORKFLOW, QUEUE = "twilio-component", "run_flow", "flows"
 _POLLING_SECONDS = 0.1
 _ENQUEUE_SECONDS = 8.0
-_MOST_RECOVERIES = 50
+# A run that sleeps for days is recovered at each restart; one that kills its process each time must end some day.
+_MOST_RECOVERIES = 1_000
 _MOST_RUNS = 1_000  # side by side; most of them wait for something
 # Grows when a stored run could not go on with newer code: then old runs wait for a process of their version.
 VERSION = "1"

@@ -1,0 +1,164 @@
+"""What becomes of a request, without a database: which event it is, and how it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlencode
+
+import pytest
+
+from twilio_component.durable.deployment import Deployment
+from twilio_component.durable.errors import DurableError
+from twilio_component.flows import Configuration
+from twilio_component.host import Host
+from twilio_component.serving.endpoints import Served, endpoints
+from twilio_component.serving.reception import Arrival, Reception, Reply
+from twilio_component.signatures import sign
+from twilio_component.testing import emulator_connection
+
+if TYPE_CHECKING:
+    from twilio_component.durable.engine import Engine
+    from twilio_component.durable.run_store import NewRun
+
+BASE = "https://flows.test"
+TWILIO = """\
+name: Demo
+requiredConfigVars:
+  - {key: Twilio, dataType: connection, connection: {component: twilio, key: basic}}
+flows:
+  - name: Reply
+    steps:
+      - name: Trigger
+        isTrigger: true
+        action: twilio.webhook
+        inputs: {twilioConnection: {type: configVar, value: Twilio}}
+"""
+GENERIC = """\
+name: Demo
+flows:
+  - name: Reply
+    SYNCHRONOUS
+    steps:
+      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook, inputs: {INPUTS}}
+  - name: By the clock
+    steps:
+      - name: Trigger
+        isTrigger: true
+        action: schedule-triggers.schedule
+        schedule: {type: value, value: "0 8 * * *"}
+"""
+
+
+class FakeEngine:
+    """Remembers runs by their ids; ``outcome`` is how they end."""
+
+    def __init__(self, outcome: Any = None) -> None:
+        self.outcome = outcome
+        self.begun: dict[str, NewRun] = {}
+        self.forgotten: list[str] = []
+        self.runs = SimpleNamespace(forget_response=self._forget)
+
+    async def begin(self, new: NewRun) -> bool:
+        return self.begun.setdefault(new.id, new) is new
+
+    async def ended(self, _run: str, _seconds: float) -> Any:
+        return self.outcome
+
+    async def _forget(self, run: str) -> None:
+        self.forgotten.append(run)
+
+
+def received(text: str, engine: FakeEngine, *arrivals: Arrival) -> list[Reply]:
+    async def scenario() -> list[Reply]:
+        async with Host.discover() as host:
+            configuration = Configuration(config_vars={"Twilio": emulator_connection()})
+            deployment = Deployment(host, configuration, {}, public_url=BASE)
+            served = Served("demo.yaml", text, "digest", deployment.load("demo.yaml", text))
+            endpoint = endpoints(deployment, [served])["/demo/reply"]
+            reception = Reception(deployment, cast("Engine", engine))
+            return [await reception.receive(endpoint, arrival) for arrival in arrivals]
+
+    return asyncio.run(scenario())
+
+
+def arrival(parameters: dict[str, str], *, query: str = "") -> Arrival:
+    url = f"{BASE}/demo/reply{query}"
+    token = emulator_connection()["fields"]["password"]
+    headers: dict[str, str | list[str]] = {
+        "content-type": "application/x-www-form-urlencoded",
+        "x-twilio-signature": sign(token, url, parameters.items()),
+    }
+    return Arrival("POST", url, headers, urlencode(parameters).encode())
+
+
+def test_a_later_status_is_another_event_and_a_repeated_one_the_same() -> None:
+    engine = FakeEngine()
+    sent = {"MessageSid": "SM1", "MessageStatus": "sent", "RawDlrDoneDate": "1"}
+    events = [
+        sent,
+        sent | {"RawDlrDoneDate": "2"},
+        sent | {"MessageStatus": "delivered"},
+        sent | {"MessageStatus": "failed", "ErrorCode": "30003"},
+        {"Other": "1"},
+        {"Other": "1"},
+        {"Other": "2"},
+    ]
+    replies = received(TWILIO, engine, *(arrival(event) for event in events))
+    assert replies == [Reply()] * 7
+    assert len(engine.begun) == 5
+    assert all(new.trigger is not None for new in engine.begun.values())
+
+
+def test_a_stranger_is_refused_before_anything_is_stored() -> None:
+    engine = FakeEngine()
+    genuine = arrival({"MessageSid": "SM1"})
+    assert received(TWILIO, engine, Arrival("POST", genuine.url + "?x=1", genuine.headers, genuine.body)) == [
+        Reply(403)
+    ]
+    assert engine.begun == {}
+
+
+def generic(*, synchronous: bool = False, inputs: str = "") -> str:
+    return GENERIC.replace("SYNCHRONOUS", f"isSynchronous: {str(synchronous).lower()}").replace("INPUTS", inputs)
+
+
+def test_requests_of_a_trigger_without_event_keys_are_all_different() -> None:
+    engine = FakeEngine()
+    received(generic(), engine, arrival({"a": "b"}), arrival({"a": "b"}))
+    assert len(engine.begun) == 2
+
+
+def test_a_synchronous_flow_answers_with_its_response_which_is_then_forgotten() -> None:
+    response = {"statusCode": 201, "contentType": "text/plain", "headers": {"X": 1}, "body": {"a": 1}}
+    engine = FakeEngine({"response": response})
+    (reply,) = received(generic(synchronous=True), engine, arrival({}))
+    assert reply == Reply(201, '{"a": 1}', "text/plain", {"X": "1"})
+    assert engine.forgotten == list(engine.begun)
+
+
+@pytest.mark.parametrize("outcome", [None, {"response": None}])
+def test_a_synchronous_flow_that_takes_too_long_or_says_nothing_gets_an_empty_answer(outcome: Any) -> None:
+    assert received(generic(synchronous=True), FakeEngine(outcome), arrival({})) == [Reply()]
+
+
+def test_a_trigger_may_answer_at_once() -> None:
+    inputs = "body: {type: value, value: thanks}, statusCode: {type: value, value: 202}"
+    (reply,) = received(generic(inputs=inputs), FakeEngine(), arrival({}))
+    assert (reply.status, reply.body, reply.content_type) == (202, "thanks", "text/plain")
+
+
+def test_two_flows_cannot_have_one_path() -> None:
+    async def scenario(check: Callable[[Deployment], None]) -> None:
+        async with Host.discover() as host:
+            check(Deployment(host, Configuration(), {}, public_url=BASE))
+
+    def check(deployment: Deployment) -> None:
+        loaded = deployment.load("demo.yaml", generic())
+        served = [Served(name, "", "", loaded) for name in ("one.yaml", "two.yaml")]
+        with pytest.raises(DurableError, match="would have the same path /demo/reply: rename one of them"):
+            endpoints(deployment, served)
+
+    asyncio.run(scenario(check))
