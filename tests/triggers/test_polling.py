@@ -115,6 +115,25 @@ def test_more_than_one_poll_takes_come_oldest_first_over_several(poller: Poller)
     assert told == [sent[:3], sent[3:6], sent[6:], []]
 
 
+def test_changes_that_a_poll_has_no_room_for_come_later_although_the_window_would_have_moved_on(
+    poller: Poller,
+) -> None:
+    poller.inputs |= {"limit": 1, "lookBackMinutes": 1}
+    poller.poll()
+    sent = [poller.send(), poller.send()]
+    for _ in range(3):
+        poller.poll()
+    poller.advance(90)
+    for one in poller.emulator.messages:
+        one.error_code = 30003
+    newest = poller.send()
+
+    told = [poller.poll() for _ in range(5)]
+
+    assert [sid for created, _ in told for sid in sids(created)] == [newest]
+    assert sorted(sid for _, updated in told for sid in sids(updated)) == sorted(sent)
+
+
 def test_filters_are_twilios(poller: Poller) -> None:
     poller.inputs["to"] = "+15558675311"
     poller.poll()

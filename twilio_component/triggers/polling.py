@@ -52,15 +52,17 @@ class Memory:
         """As it is stored: plain JSON."""
         return {"version": VERSION, "since": self.since, "seen": {sid: [*known] for sid, known in self.seen.items()}}
 
-    def move_on(self, look_back: dt.timedelta) -> None:
+    def move_on(self, look_back: dt.timedelta, oldest_left: str | None) -> None:
         """Let the window begin ``look_back`` before the newest message that was told.
 
-        The oldest are told first, so what was not told yet is newer than that.
+        The oldest are told first, so new messages not told yet are newer than that. A change not told yet may be an
+        older message's, the oldest one's of ``oldest_left``: the window waits for it.
         """
         newest = max((created for created, _ in self.seen.values()), default="")
         # ISO dates of one form compare as text.
         if newest:
-            self.since = max(self.since, _earlier(newest, look_back))
+            begin = _earlier(newest, look_back)
+            self.since = max(self.since, begin if oldest_left is None else min(begin, oldest_left))
         kept = sorted(self.seen.items(), key=lambda item: item[1][0], reverse=True)
         if len(kept) > MOST_REMEMBERED:
             # Too many for the whole window: it begins after the second of the newest that is forgotten.
@@ -89,7 +91,7 @@ async def poll(context: Context, payload: Mapping[str, Any], inputs: Mapping[str
             updated.offer(one)
     for one in (*created.taken, *updated.taken):
         memory.seen[one["sid"]] = (one["dateCreated"], _fate(one))
-    memory.move_on(dt.timedelta(minutes=inputs["lookBackMinutes"]))
+    memory.move_on(dt.timedelta(minutes=inputs["lookBackMinutes"]), updated.oldest_left)
     return _result(
         payload,
         memory,
@@ -105,6 +107,8 @@ class _Oldest:
         self._limit = limit
         self._heap: list[tuple[_Newest, str]] = []
         self._by_sid: dict[str, Message] = {}
+        self.oldest_left: str | None = None
+        """The date of the oldest message that found no place."""
 
     @property
     def taken(self) -> list[Message]:
@@ -119,7 +123,8 @@ class _Oldest:
         heapq.heappush(self._heap, (_Newest((one["dateCreated"], sid)), sid))
         if len(self._heap) > self._limit:
             _, dropped = heapq.heappop(self._heap)
-            del self._by_sid[dropped]
+            date = self._by_sid.pop(dropped)["dateCreated"]
+            self.oldest_left = date if self.oldest_left is None else min(self.oldest_left, date)
 
     def in_order(self) -> list[Message]:
         """The oldest first."""
