@@ -20,4 +20,5 @@ def messaging_response(text: str | None = None, media: Iterable[str] = ()) -> st
 
 
 def _text(value: str) -> str:
-    return escape(_NO_XML.sub("\ufffd", value))
+    # A parser would read a bare carriage return as a line feed.
+    return escape(_NO_XML.sub("\ufffd", value), {"\r": "&#13;"})

@@ -165,6 +165,16 @@ class TestStatus:
         arrivals = [("SM1", "queued"), ("SM1", "delivered"), ("SM1", "sent"), ("SM2", "sent"), ("SM1", "read")]
         assert self.run(arrivals)[0] == [False, False, True, False, False]
 
+    def test_a_status_that_is_not_known_is_not_called_stale_and_hides_nothing(self) -> None:
+        arrivals = [
+            ("SM1", "delivered"),
+            ("SM1", "brand-new"),
+            ("SM1", "sent"),
+            ("SM2", "brand-new"),
+            ("SM2", "queued"),
+        ]
+        assert self.run(arrivals)[0] == [False, False, True, False, False]
+
     def test_what_is_remembered_is_bounded(self) -> None:
         _, state = self.run([(f"SM{number}", "delivered") for number in range(1_005)])
         assert len(state["statusCallback"]) == 1_000
@@ -189,6 +199,10 @@ def test_the_emulators_callbacks_are_taken(twilio_harness_blocking: BlockingHarn
         payload = signed_payload(dict(letter.parameters), url=letter.url)
         told.append(harness.trigger("statusCallback", payload)["payload"]["status"]["status"])
     assert "delivered" in told
+
+
+def test_line_breaks_arrive_as_they_are() -> None:
+    assert ET.fromstring(messaging_response("a\rb\r\nc\nd")).findtext("Message/Body") == "a\rb\r\nc\nd"
 
 
 @given(st.text(), st.lists(st.text(min_size=1), max_size=3))

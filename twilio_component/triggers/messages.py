@@ -60,7 +60,8 @@ async def receive_status(context: Context, payload: Mapping[str, Any], inputs: M
         )
     seen: dict[str, int] = dict(context.instance_state.get(_STATE) or {})
     # A callback that says less than an earlier one is late.
-    progress = PROGRESS.get(status, 0)
+    # A status that is not known here (Twilio may add one) is not judged.
+    progress = PROGRESS.get(status, seen.get(sid, 0))
     stale = progress < seen.get(sid, -1)
     # The message that was heard of last comes last, so that the one forgotten is the one silent for longest.
     seen[sid] = max(progress, seen.pop(sid, progress))
