@@ -1,16 +1,15 @@
-"""The files that stand at the top of a checkout and inside the package once it is installed."""
+"""Where the component's own files are."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-_PACKAGE = Path(__file__).parent
+from twilio_component.host.files import shipped_file
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def project_file(name: str) -> Path:
-    """``component.yaml``, ``schemas/…`` or ``fixtures/payloads/…``, wherever this installation keeps it."""
-    installed = _PACKAGE / name
-    return installed if installed.exists() else _PACKAGE.parent / name
+project_file = shipped_file
 
 
 def manifest_file() -> Path:

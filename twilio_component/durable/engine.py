@@ -173,7 +173,7 @@ class Engine:
             raise DurableError("this process is starting or stopping; it takes nothing over")
         # Not public, but what DBOS itself does for its own runs at launch: those that somebody has claimed anew, and
         # nobody else's, stay as they are.
-        await asyncio.to_thread(DBOS._recover_pending_workflows, [boot])  # noqa: SLF001
+        await asyncio.to_thread(DBOS._recover_pending_workflows, [boot])  # noqa: SLF001 - see above
 
     def _workflow(self) -> Callable[[str], Coroutine[Any, Any, str]]:
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=_MOST_RECOVERIES)

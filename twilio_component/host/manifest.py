@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.host.documents import Document, PathParts, read_document
 from twilio_component.host.errors import DocumentError, ManifestError, PluginError, Problem, did_you_mean
+from twilio_component.host.files import shipped_file
 from twilio_component.host.model import (
     Action,
     Component,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 _KINDS: Mapping[str, type[Operation]] = {"actions": Action, "triggers": Trigger, "dataSources": DataSource}
 _OPERATION_FIELDS = frozenset({"display", "perform", "inputs", "result", "example", "repeatable", "reconciliation"})
 # The manifest's own schema is part of the host; it stands with the other schemas, where editors look for it.
-_SCHEMA = "component.schema.json"
+_SCHEMA = "schemas/component.schema.json"
 _ABOUT_THE_KEY = frozenset({"additionalProperties", "pattern"})
 
 
@@ -113,7 +114,7 @@ class _Manifest:
     def schema_problems(self) -> Iterator[Problem]:
         from jsonschema import Draft202012Validator  # it costs 100 ms to import
 
-        return self.found_by(Draft202012Validator(self.file(schema_file(_SCHEMA))), self.data, ())
+        return self.found_by(Draft202012Validator(self.file(shipped_file(_SCHEMA))), self.data, ())
 
     def input_problems(self) -> Iterator[Problem]:
         from jsonschema import Draft202012Validator
@@ -169,13 +170,6 @@ class _Manifest:
         for section in ("connections", *_KINDS):
             for key, part in _mapping(_mapping(self.data).get(section)).items():
                 yield (section, key), _mapping(part)
-
-
-def schema_file(name: str) -> Path:
-    """Where the schema ``name`` stands: inside the package in an installation, beside it in a checkout."""
-    package = Path(__file__).parent.parent
-    installed = package / "schemas" / name
-    return installed if installed.exists() else package.parent / "schemas" / name
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

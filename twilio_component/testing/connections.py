@@ -8,8 +8,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-EMULATOR_ACCOUNT = "AC" + "0" * 31 + "1"
-EMULATOR_TOKEN = "emulated-auth-token"  # noqa: S105 - opens nothing but an emulator
+from twilio_component.emulator.accounts import DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN
+
+EMULATOR_ACCOUNT = DEFAULT_ACCOUNT_SID
+EMULATOR_TOKEN = DEFAULT_AUTH_TOKEN
 
 
 def create_connection(key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
