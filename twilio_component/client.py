@@ -91,18 +91,24 @@ class TwilioClient:
         self, path: str, key: str, params: Pairs, *, product: str = "api"
     ) -> AsyncIterator[list[dict[str, Any]]]:
         """The pages of a list, followed by the link that each has to the next; ``key`` names the items in a page."""
-        page = await self.call("GET", path, params=params, product=product)
-        while True:
-            items = page.get(key)
-            if not isinstance(items, list):
-                raise UnexpectedAnswerError(f"Twilio's answer to a list has no '{key}'", status=200)
+        items, following = await self.page(path, key, params, product=product)
+        yield items
+        while following is not None:
+            items, following = await self.page(following, key, product=product)
             yield items
-            # The first API has a path in the page, the later ones a whole URL in its `meta`.
-            meta = page.get("meta")
-            following = page.get("next_page_uri") or (meta.get("next_page_url") if isinstance(meta, dict) else None)
-            if not following:
-                return
-            page = await self.call("GET", self._on_same_host(following, product), product=product)
+
+    async def page(
+        self, path: str, key: str, params: Pairs | None = None, *, product: str = "api"
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """One page of a list: its items, and the path of the page that follows (None after the last)."""
+        page = await self.call("GET", path, params=params, product=product)
+        items = page.get(key)
+        if not isinstance(items, list):
+            raise UnexpectedAnswerError(f"Twilio's answer to a list has no '{key}'", status=200)
+        # The first API has a path in the page, the later ones a whole URL in its `meta`.
+        meta = page.get("meta")
+        following = page.get("next_page_uri") or (meta.get("next_page_url") if isinstance(meta, dict) else None)
+        return items, self._on_same_host(following, product) if following else None
 
     def _on_same_host(self, link: Any, product: str) -> str:
         """A link to a next page as a path; credentials are not sent to wherever a page may lead."""

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from twilio_component.emulator import Emulator
 from twilio_component.errors import NotFoundError, TwilioAPIError
-from twilio_component.host import Host, load_component
+from twilio_component.host import Host, Page, load_component
 from twilio_component.host.errors import InputError
 from twilio_component.resources import manifest_file, project_file
 from twilio_component.testing import BlockingHarness, create_connection, emulator_connection
@@ -342,6 +342,73 @@ class TestListing:
     @pytest.mark.parametrize("limit", [1, 10, 11, 25, 26])
     def test_a_limit_takes_the_newest(self, filled: BlockingHarness, limit: int) -> None:
         assert self.bodies(filled, limit=limit, pageSize=10) == [*reversed(range(25))][:limit]
+
+    def test_no_more_are_asked_for_than_are_wanted(self, filled: BlockingHarness) -> None:
+        self.bodies(filled, limit=3, pageSize=10)
+        (asked,) = filled.emulator.assert_requested(operation="messages.list")
+        assert asked.request.query == "PageSize=3"
+
+    def test_a_limit_over_a_thousand_takes_as_many_pages_as_it_needs(self) -> None:
+        sizes = []
+
+        def handle(request: httpx.Request) -> httpx.Response:
+            number = int(request.url.params.get("Page", 0))
+            sizes.append(request.url.params["PageSize"])
+            following = f"{request.url.path}?PageSize=1000&Page={number + 1}&PageToken=PA{number}"
+            return httpx.Response(200, json={"messages": [{"body": str(number)}] * 1000, "next_page_uri": following})
+
+        with BlockingHarness(transport=httpx.MockTransport(handle)) as harness:
+            inputs = {"twilioConnection": emulator_connection(), "limit": 2500}
+            assert len(harness.action("listMessages", inputs)["data"]) == 2500
+        assert sizes == ["1000"] * 3
+
+    def test_pages_resume_in_another_host_and_keep_to_the_limit(self, filled: BlockingHarness) -> None:
+        def page(after: str | None, **inputs: Any) -> Page:
+            async def fetch() -> Page:
+                async with Host.discover(transport=filled.emulator.transport) as host:
+                    given = {"twilioConnection": emulator_connection(), **inputs}
+                    return await host.list_page("twilio", "listMessages", given, after=after)
+
+            return asyncio.run(fetch())
+
+        seen: list[list[int]] = []
+        after = None
+        while len(seen) < 10:
+            one = page(after, limit=18, pageSize=8)
+            seen.append([int(item["body"]) for item in one.items])
+            after = json.loads(json.dumps(one.next))
+            if after is None:
+                break
+        assert seen == [[*range(24, 16, -1)], [*range(16, 8, -1)], [8, 7]]
+
+    @pytest.mark.parametrize(
+        "cursor",
+        [
+            "",
+            "https://elsewhere.example/x",
+            "//elsewhere.example/x",
+            "/2010-04-01/Accounts/AC00000000000000000000000000000000/Messages.json?Page=1",
+            "{path}?Page=1#0",
+            "{path}?Page=1#x",
+            "{path}?Page=1\r\nX-Mine: 1",
+            "{path}?Page= 1",
+            "{path}?Page=é",
+        ],
+    )
+    def test_a_cursor_of_another_list_or_place_is_refused_and_nothing_sent(
+        self, twilio_harness_blocking: BlockingHarness, cursor: str
+    ) -> None:
+        connection = emulator_connection()
+        path = f"/2010-04-01/Accounts/{connection['fields']['username']}/Messages.json"
+
+        async def fetch() -> None:
+            async with Host.discover(transport=twilio_harness_blocking.emulator.transport) as host:
+                inputs = {"twilioConnection": connection}
+                await host.list_page("twilio", "listMessages", inputs, after=cursor.replace("{path}", path))
+
+        with pytest.raises(InputError, match=r"\$\.after: must be a cursor that an earlier page of this list gave"):
+            asyncio.run(fetch())
+        assert not twilio_harness_blocking.emulator.journal.requests
 
     def test_filters_are_twilios(self, filled: BlockingHarness) -> None:
         assert self.bodies(filled, to="+1 (555) 867-5311") == [20, 15, 10, 5, 0]

@@ -6,12 +6,16 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from twilio_component import lists
 from twilio_component.client import client_for
+from twilio_component.host.paging import whole
+from twilio_component.lists import LARGEST_PAGE
 from twilio_component.payloads import message, resource
 from twilio_component.segments import segment
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
+    from twilio_component.host.model import Page
 
 # Inputs by Twilio's parameter names, in the order of its documentation.
 _PARAMETERS = {
@@ -48,7 +52,6 @@ _FILTERS = {
     "dateSentAfter": "DateSent>",
     "dateSentBefore": "DateSent<",
 }
-LARGEST_PAGE = 1_000
 
 
 async def send(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,18 +126,22 @@ async def estimate(_context: Context, inputs: Mapping[str, Any]) -> dict[str, An
     }
 
 
-async def list_all(context: Context, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The messages that pass the filters, newest first; all of them without ``limit``."""
+async def list_page(context: Context, inputs: Mapping[str, Any], after: str | None) -> Page:
+    """A page of the messages that pass the filters, newest first; all pages together have ``limit`` at most."""
     client = client_for(context, inputs["twilioConnection"])
-    limit = inputs.get("limit")
-    size = inputs.get("pageSize") or min(limit or LARGEST_PAGE, LARGEST_PAGE)
-    asked = [*parameters(inputs, _FILTERS), ("PageSize", str(size))]
-    found: list[dict[str, Any]] = []
-    async for page in client.pages(f"{client.account_path}/Messages.json", "messages", asked):
-        found.extend(message(item) for item in page)
-        if limit and len(found) >= limit:
-            return found[:limit]
-    return found
+    return await lists.list_page(
+        client,
+        f"{client.account_path}/Messages.json",
+        "messages",
+        message,
+        after=after,
+        params=parameters(inputs, _FILTERS),
+        size=inputs.get("pageSize") or LARGEST_PAGE,
+        limit=inputs.get("limit"),
+    )
+
+
+list_all = whole(list_page)
 
 
 def parameters(inputs: Mapping[str, Any], names: Mapping[str, str]) -> list[tuple[str, str]]:

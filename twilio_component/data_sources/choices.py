@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.actions.messages import LARGEST_PAGE, parameters
+from twilio_component.actions.messages import parameters
 from twilio_component.client import client_for
+from twilio_component.lists import LARGEST_PAGE
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context

@@ -1,7 +1,7 @@
 """The host: finds components and runs them. Knows no Twilio.
 
 ``Host`` and ``BlockingHost`` invoke; ``Component``, ``Action``, ``Trigger``, ``DataSource``, ``Connection``,
-``Display`` and ``Result`` describe; ``load_component`` reads a manifest; ``hookimpl`` marks a plugin's hooks;
+``Display``, ``Page`` and ``Result`` describe; ``load_component`` reads a manifest; ``hookimpl`` marks a plugin's hooks;
 ``Context`` is what a perform function is told.
 """
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from twilio_component.host.context import Context
     from twilio_component.host.hookspecs import hookimpl
     from twilio_component.host.manifest import check_manifest, load_component
-    from twilio_component.host.model import Action, Component, Connection, DataSource, Display, Result, Trigger
+    from twilio_component.host.model import Action, Component, Connection, DataSource, Display, Page, Result, Trigger
     from twilio_component.host.runner import Host
 
 _HOMES = {
@@ -26,7 +26,9 @@ _HOMES = {
     "hookimpl": "hookspecs",
     "check_manifest": "manifest",
     "load_component": "manifest",
-    **dict.fromkeys(("Action", "Component", "Connection", "DataSource", "Display", "Result", "Trigger"), "model"),
+    **dict.fromkeys(
+        ("Action", "Component", "Connection", "DataSource", "Display", "Page", "Result", "Trigger"), "model"
+    ),
 }
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "DataSource",
     "Display",
     "Host",
+    "Page",
     "Result",
     "Trigger",
     "check_manifest",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from twilio_component.host.context import Context
-    from twilio_component.host.model import Component
+    from twilio_component.host.model import Component, Page
 
 _T = TypeVar("_T")
 
@@ -77,6 +77,47 @@ class BlockingHost:
     ) -> dict[str, Any]:
         """As ``Host.invoke_data_source``, blocking."""
         return self._call(lambda host: host.invoke_data_source(component, data_source, inputs, context=context))
+
+    def list_page(
+        self,
+        component: str,
+        action: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        after: str | None = None,
+        context: Context | None = None,
+    ) -> Page:
+        """As ``Host.list_page``, blocking."""
+        return self._call(lambda host: host.list_page(component, action, inputs, after=after, context=context))
+
+    def list_pages(
+        self,
+        component: str,
+        action: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        after: str | None = None,
+        context: Context | None = None,
+    ) -> Iterator[Page]:
+        """As ``Host.list_pages``, for an ordinary ``for``; the background loop fetches ahead.
+
+        After ``break`` the loop cancels that fetching by and by.
+        """
+
+        async def begin(host: Host) -> AsyncGenerator[Page, None]:
+            return host.list_pages(component, action, inputs, after=after, context=context)
+
+        return self._each(self._current(), self._call(begin))
+
+    def _each(self, running: _Running, pages: AsyncGenerator[Page, None]) -> Iterator[Page]:
+        async def following(host: Host) -> Page | None:
+            if host is not running.host:
+                raise HostStateError("this list was begun in another process; begin it anew in this one")
+            return await anext(pages, None)
+
+        # When this generator is dropped half-way, so is the other: its loop then closes that, whichever thread this is.
+        while (page := self._call(following)) is not None:
+            yield page
 
     def __enter__(self) -> Self:
         """Start the background loop."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from twilio_component.host.model import PageRequest
     from twilio_component.host.resources import Resources
 
 _LOGGER = logging.getLogger("twilio_component.execution")
@@ -19,11 +20,13 @@ class Context:
 
     The states are what earlier executions returned to be kept; a perform function changes them by returning a
     ``Result``. ``resources`` belongs to the host and is filled in by it: clients and whatever else is kept open
-    between invocations. ``debug`` asks for logs that show requests and answers (never secrets).
+    between invocations. ``debug`` asks for logs that show requests and answers (never secrets). ``page`` says that one
+    page of a list is wanted; it too is filled in by the host.
     """
 
     logger: logging.Logger | logging.LoggerAdapter[Any] = _LOGGER
     debug: bool = False
+    page: PageRequest | None = None
     instance_state: Mapping[str, Any] = field(default_factory=dict)
     cross_flow_state: Mapping[str, Any] = field(default_factory=dict)
     execution_state: Mapping[str, Any] = field(default_factory=dict)

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
 _KINDS: Mapping[str, type[Operation]] = {"actions": Action, "triggers": Trigger, "dataSources": DataSource}
-_OPERATION_FIELDS = frozenset({"display", "perform", "inputs", "result", "example", "repeatable", "reconciliation"})
+_OPERATION_FIELDS = frozenset(
+    {"display", "perform", "page", "inputs", "result", "example", "repeatable", "reconciliation"}
+)
 # The manifest's own schema is part of the host; it stands with the other schemas, where editors look for it.
 _SCHEMA = "schemas/component.schema.json"
 _ABOUT_THE_KEY = frozenset({"additionalProperties", "pattern"})
@@ -159,6 +161,7 @@ class _Manifest:
         """Every function that the manifest names, where its form is right; the schema tells of the others."""
         for path, part in self.parts():
             named = {(*path, "perform"): part.get("perform")}
+            named[*path, "page"] = part.get("page")
             named[*path, "reconciliation", "lookFor"] = _mapping(part.get("reconciliation")).get("lookFor")
             for name, schema in _mapping(_mapping(part.get("inputs")).get("properties")).items():
                 place = (*path, "inputs", "properties", name)
@@ -233,5 +236,7 @@ def _operation(kind: type[Operation], key: str, part: Mapping[str, Any]) -> Oper
     if "reconciliation" in part:
         given = part["reconciliation"]
         optional["reconciliation"] = Reconciliation(look_for=given["lookFor"], identified_by=given["identifiedBy"])
+    if kind is Action and "page" in part:
+        optional["page"] = part["page"]
     options = {name: value for name, value in part.items() if name not in _OPERATION_FIELDS}
     return kind(key=key, display=_display(part), perform=part["perform"], options=options, **optional)

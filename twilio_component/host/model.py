@@ -74,6 +74,25 @@ class Reconciliation:
         return resolve(self.look_for) if isinstance(self.look_for, str) else self.look_for
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some items of a list, in order, and the cursor of the page that follows; None after the last.
+
+    A cursor is text that only the component reads. It may be kept and used later, in another process too, with the same
+    inputs. What the list was filtered by may stand in it: it is as confidential as the inputs.
+    """
+
+    items: list[Any]
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Asks for one page of a list: the one that ``after`` leads to, or the first."""
+
+    after: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Operation:
     """An action, a trigger or a data source.
@@ -104,10 +123,21 @@ class Operation:
         return resolve(self.perform) if isinstance(self.perform, str) else self.perform
 
 
+@dataclass(frozen=True, kw_only=True)
 class Action(Operation):
-    """Inputs in, ``{"data": …}`` out: ``async perform(context, inputs) -> data``."""
+    """Inputs in, ``{"data": …}`` out: ``async perform(context, inputs) -> data``.
 
+    An action that lists may have ``page``, ``async (context, inputs, after) -> Page``: what perform returns as a whole
+    then also comes page by page.
+    """
+
+    page: str | Callable[..., Awaitable[Page]] | None = None
     kind = "action"
+
+    @cached_property
+    def page_function(self) -> Callable[..., Awaitable[Page]] | None:
+        """The page function; raises ``PluginError`` when its name does not resolve."""
+        return resolve(self.page) if isinstance(self.page, str) else self.page
 
 
 class Trigger(Operation):

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from twilio_component.host.calls import HostPlugin
 from twilio_component.host.context import Context
 from twilio_component.host.errors import (
     DuplicateComponentError,
@@ -23,10 +24,18 @@ from twilio_component.host.errors import (
     did_you_mean,
     listed,
 )
-from twilio_component.host.hookspecs import hookimpl
 from twilio_component.host.inputs import Form
-from twilio_component.host.json_ready import json_ready
-from twilio_component.host.model import Action, Candidate, Component, DataSource, Operation, Result, Trigger
+from twilio_component.host.model import (
+    Action,
+    Candidate,
+    Component,
+    DataSource,
+    Operation,
+    Page,
+    PageRequest,
+    Trigger,
+)
+from twilio_component.host.paging import Tasks, ended, read_ahead
 from twilio_component.host.plugins import Plugins
 from twilio_component.host.resources import Resources, Sleep
 
@@ -71,11 +80,12 @@ class Host:
         debug: bool = False,
     ) -> None:
         self.failures: list[Failure] = []
-        self._plugins = Plugins(_HostPlugin())
+        self._plugins = Plugins(HostPlugin())
         self._resources = Resources(transport, sleep)
         self._context = Context(resources=self._resources, debug=debug)
         # Components are never removed, so what was found once stays found.
         self._found: dict[tuple[str, str, str], tuple[Component, Any, Form]] = {}
+        self._reading: Tasks = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = os.getpid()
         self._closed = False
@@ -163,6 +173,61 @@ class Host:
             hook(component=found, data_source=operation, context=self._completed(context), inputs=form.accept(inputs))
         )
 
+    async def list_page(
+        self,
+        component: str,
+        action: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        after: str | None = None,
+        context: Context | None = None,
+    ) -> Page:
+        """One page of what an action lists: the first, or the one that follows the page whose ``next`` is ``after``.
+
+        ``inputs`` are the same for every page. Raises what ``invoke_action`` raises, and ``PluginError`` for an action
+        that has no pages.
+        """
+        return await self._pages_of(component, action, inputs, context)(after)
+
+    def list_pages(
+        self,
+        component: str,
+        action: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        after: str | None = None,
+        context: Context | None = None,
+    ) -> AsyncGenerator[Page, None]:
+        """What an action lists, page by page: ``async for page in host.list_pages(…): page.items, page.next``.
+
+        The next page is fetched while the caller is busy with this one, and an error arises in its place. After
+        ``break`` the event loop cancels that fetching by and by; ``contextlib.aclosing`` does it at once, and waits.
+        Arguments and errors are those of ``list_page``; wrong ones raise here, before the first page.
+        """
+        return read_ahead(self._pages_of(component, action, inputs, context), after, self._reading)
+
+    def _pages_of(
+        self, component: str, action: str, inputs: Mapping[str, Any] | None, context: Context | None
+    ) -> Callable[[str | None], Coroutine[Any, Any, Page]]:
+        found, operation, form = self._find(component, action, Action)
+        if operation.page_function is None:
+            raise PluginError(f"{component}.{action} has no pages: its manifest entry names no 'page' function")
+        values, completed = form.accept(inputs), self._completed(context)
+
+        async def fetch(after: str | None) -> Page:
+            self._check_state()
+            asked = replace(completed, page=PageRequest(after))
+            hook = self._plugins.hook.perform_action
+            result = await self._performed(hook(component=found, action=operation, context=asked, inputs=dict(values)))
+            page = Page(result.get("data"), result.get("next"))  # type: ignore[arg-type]  # looked at below
+            if not isinstance(page.items, list) or not isinstance(page.next, (str, type(None))):
+                raise PluginError(f"a page of {component}.{action} must be a list in 'data' and a cursor in 'next'")
+            if page.next is not None and page.next == after:
+                raise PluginError(f"a page of {component}.{action} is followed by itself: the list would never end")
+            return page
+
+        return fetch
+
     async def look_for(
         self, component: str, action: str, inputs: Mapping[str, Any], since: dt.datetime, *, context: Context
     ) -> list[Candidate]:
@@ -188,6 +253,7 @@ class Host:
     ) -> None:
         """Close what the host opened."""
         self._closed = True
+        await ended(*self._reading)
         await self._resources.aclose()
 
     def find_action(self, component: str, action: str) -> Action:
@@ -263,49 +329,3 @@ def _loaded(entry: EntryPoint, distribution: str) -> object:
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
         raise PluginError(f"the plugin '{entry.name}' of {distribution} cannot be loaded: {reason}") from error
-
-
-class _HostPlugin:
-    """The last implementation of every perform hook: call the component's function, put its value into an envelope."""
-
-    @hookimpl(trylast=True)
-    def perform_action(self, action: Action, context: Context, inputs: dict[str, Any]) -> Awaitable[dict[str, Any]]:
-        return _Call(action, "data", context, inputs)
-
-    @hookimpl(trylast=True)
-    def perform_trigger(
-        self, trigger: Trigger, context: Context, payload: dict[str, Any], inputs: dict[str, Any]
-    ) -> Awaitable[dict[str, Any]]:
-        return _Call(trigger, "payload", context, payload, inputs)
-
-    @hookimpl(trylast=True)
-    def perform_data_source(
-        self, data_source: DataSource, context: Context, inputs: dict[str, Any]
-    ) -> Awaitable[dict[str, Any]]:
-        return _Call(data_source, "result", context, inputs)
-
-
-class _Call(Awaitable[dict[str, Any]]):
-    """A call that starts when it is awaited: a wrapper may drop it without a 'never awaited' warning."""
-
-    def __init__(self, operation: Operation, envelope: str, *arguments: Any) -> None:
-        self._operation = operation
-        self._envelope = envelope
-        self._arguments = arguments
-
-    def __await__(self) -> Generator[Any, None, dict[str, Any]]:
-        return self._run().__await__()
-
-    async def _run(self) -> dict[str, Any]:
-        called = f"the perform function of the {self._operation.kind} '{self._operation.key}'"
-        answer = self._operation.function(*self._arguments)
-        if not isinstance(answer, Awaitable):
-            raise PluginError(f"{called} returned {type(answer).__name__}; it must be an 'async def'")
-        value = await answer
-        rest = {}
-        if isinstance(value, Result):
-            value, rest = value.value, value.rest()
-        try:
-            return {self._envelope: json_ready(value), **json_ready(rest)}
-        except TypeError as error:
-            raise PluginError(f"{called}: {error}") from error

@@ -16,10 +16,11 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.actions.messages import LARGEST_PAGE, parameters
+from twilio_component.actions.messages import parameters
 from twilio_component.client import client_for
 from twilio_component.host.json_ready import iso_time
 from twilio_component.host.model import Result
+from twilio_component.lists import LARGEST_PAGE
 from twilio_component.payloads import message
 
 if TYPE_CHECKING:

@@ -1,0 +1,79 @@
+"""The innermost of every invocation: the component's own function is called, and its value put into an envelope."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.host.errors import PluginError
+from twilio_component.host.hookspecs import hookimpl
+from twilio_component.host.json_ready import json_ready
+from twilio_component.host.model import Action, DataSource, Page, Result, Trigger
+
+if TYPE_CHECKING:
+    from twilio_component.host.context import Context
+
+
+class HostPlugin:
+    """The last implementation of every perform hook."""
+
+    @hookimpl(trylast=True)
+    def perform_action(self, action: Action, context: Context, inputs: dict[str, Any]) -> Awaitable[dict[str, Any]]:
+        """The action's data, or one page of it when the context asks for one."""
+        called = f"function of the action '{action.key}'"
+        if context.page is not None and action.page_function is not None:
+            arguments = (context, inputs, context.page.after)
+            return _PageCall(f"the page {called}", action.page_function, "data", *arguments)
+        return _Call(f"the perform {called}", action.function, "data", context, inputs)
+
+    @hookimpl(trylast=True)
+    def perform_trigger(
+        self, trigger: Trigger, context: Context, payload: dict[str, Any], inputs: dict[str, Any]
+    ) -> Awaitable[dict[str, Any]]:
+        """The trigger's payload."""
+        called = f"the perform function of the trigger '{trigger.key}'"
+        return _Call(called, trigger.function, "payload", context, payload, inputs)
+
+    @hookimpl(trylast=True)
+    def perform_data_source(
+        self, data_source: DataSource, context: Context, inputs: dict[str, Any]
+    ) -> Awaitable[dict[str, Any]]:
+        """The data source's result."""
+        called = f"the perform function of the data source '{data_source.key}'"
+        return _Call(called, data_source.function, "result", context, inputs)
+
+
+class _Call(Awaitable[dict[str, Any]]):
+    """A call that starts when it is awaited: a wrapper may drop it without a 'never awaited' warning."""
+
+    def __init__(self, called: str, function: Callable[..., Any], envelope: str, *arguments: Any) -> None:
+        self._called = called
+        self._function = function
+        self._envelope = envelope
+        self._arguments = arguments
+
+    def __await__(self) -> Generator[Any, None, dict[str, Any]]:
+        return self._run().__await__()
+
+    async def _run(self) -> dict[str, Any]:
+        answer = self._function(*self._arguments)
+        if not isinstance(answer, Awaitable):
+            raise PluginError(f"{self._called} returned {type(answer).__name__}; it must be an 'async def'")
+        value, rest = self._parts(await answer)
+        try:
+            return {self._envelope: json_ready(value), **json_ready(rest)}
+        except TypeError as error:
+            raise PluginError(f"{self._called}: {error}") from error
+
+    def _parts(self, answer: Any) -> tuple[Any, Mapping[str, Any]]:
+        """What goes into the envelope, and what beside it."""
+        return (answer.value, answer.rest()) if isinstance(answer, Result) else (answer, {})
+
+
+class _PageCall(_Call):
+    """A call that gives a page."""
+
+    def _parts(self, answer: Any) -> tuple[Any, Mapping[str, Any]]:
+        if not isinstance(answer, Page):
+            raise PluginError(f"{self._called} gave {type(answer).__name__}; it must give a Page")
+        return answer.items, {"next": answer.next}

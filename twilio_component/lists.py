@@ -1,0 +1,55 @@
+"""One page of a list of Twilio's, with a cursor that leads on from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.host.errors import InputError, Problem
+from twilio_component.host.model import Page
+
+if TYPE_CHECKING:
+    from twilio_component.client import Pairs, TwilioClient
+
+LARGEST_PAGE = 1_000
+
+
+async def list_page(
+    client: TwilioClient,
+    path: str,
+    key: str,
+    payload: Callable[[Mapping[str, Any]], dict[str, Any]],
+    *,
+    after: str | None,
+    params: Pairs = (),
+    size: int = LARGEST_PAGE,
+    limit: int | None = None,
+) -> Page:
+    """The page of the list at ``path`` that ``after`` leads to, or the first, its resources made ``payload``.
+
+    ``params`` filter the list, ``size`` is how many are asked for at a time and ``limit`` how many are wanted in all.
+    A cursor is Twilio's path to the next page, with what is left of the limit behind ``#``. Raises ``InputError`` for
+    a cursor of another list.
+    """
+    if after is None:
+        asked = [*params, ("PageSize", str(min(size, limit or size)))]
+        found, following = await client.page(path, key, asked)
+    else:
+        link, limit = _read(after, path)
+        found, following = await client.page(link, key)
+    items = [payload(resource) for resource in found[:limit]]
+    if limit is None or following is None:
+        return Page(items, following)
+    left = limit - len(items)
+    return Page(items, f"{following}#{left}" if left else None)
+
+
+def _read(cursor: str, path: str) -> tuple[str, int | None]:
+    """The path to the page, and what is left of the limit."""
+    link, _, left = cursor.partition("#")
+    plain = link.isascii() and link.isprintable() and " " not in link
+    if not plain or link.partition("?")[0] != path or not (left == "" or (left.isdecimal() and int(left))):
+        raise InputError(
+            "The inputs are not valid", [Problem("$.after", "must be a cursor that an earlier page of this list gave")]
+        )
+    return link, int(left) if left else None
