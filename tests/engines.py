@@ -64,13 +64,14 @@ class Served:
         self.loaded = deployment.load("test.yaml", self.text)
 
     async def begin(self, run: str, flow: str = "Main") -> bool:
+        return await self.engine.begin(await self.new_run(run, flow))
+
+    async def new_run(self, run: str, flow: str = "Main") -> NewRun:
         digest = await self.engine.runs.define("test.yaml", self.text)
         found = next(one for one in self.loaded.integration.flows if one.name == flow)
         given = {"body": {"data": {"to": TO}, "contentType": "application/json"}}
         payload = self.deployment.payload(given, self.loaded, found, run, "2026-01-01T00:00:00.000Z")
-        return await self.engine.begin(
-            NewRun(id=run, definition=digest, integration="Test", flow=flow, payload=payload)
-        )
+        return NewRun(id=run, definition=digest, integration="Test", flow=flow, payload=payload)
 
     async def run(self, run: str, flow: str = "Main") -> Mapping[str, Any]:
         await self.begin(run, flow)

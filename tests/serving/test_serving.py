@@ -60,6 +60,21 @@ def test_a_process_that_is_killed_in_a_send_sends_once_all_the_same(
     assert sorted(message.to for message in emulator.messages) == ["+15558670001", "+15558670002"]
 
 
+def test_a_process_that_is_killed_before_it_starts_what_it_has_stored_runs_it_all_the_same(
+    emulator: Emulator, twilio: str, tmp_path: Path
+) -> None:
+    deployment = Deployment(tmp_path, twilio)
+    process = deployment.start({checkpoints.VARIABLE: checkpoints.STORED})
+    deployment.wait_until_ready(process)
+    with pytest.raises(httpx.TransportError):
+        post(deployment.webhook(), inbound(1))
+    assert killed(process)
+    with deployment.serving():
+        until(lambda: emulator.messages, "the message was sent, though nobody asked again")
+        until(lambda: deployment.running() == 0, "the run has ended")
+    assert len(emulator.messages) == 1
+
+
 def test_a_signed_callback_proves_a_send_whose_answer_was_lost(emulator: Emulator, twilio: str, tmp_path: Path) -> None:
     deployment = Deployment(tmp_path, twilio, public=True, lag_bound=30)
     emulator.faults.drop(accepted=True, operation="messages.create")

@@ -1,4 +1,4 @@
-"""Places in a send where the proofs kill the process.
+"""Places on the way of a run, and of a send, where the proofs kill the process.
 
 ``TWILIO_COMPONENT_KILL=answered:3`` kills this process, as ``kill -9`` does, when it comes to ``answered`` for the
 third time. Without the variable a checkpoint is one comparison.
@@ -11,6 +11,7 @@ import signal
 from collections.abc import Mapping
 
 VARIABLE = "TWILIO_COMPONENT_KILL"
+STORED = "stored"
 BEFORE_INTENT = "before-intent"
 INTENT = "intent"
 ENTERED = "entered"

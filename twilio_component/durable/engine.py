@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, error
 from sqlalchemy import select
 
-from twilio_component.durable.checkpoints import Checkpoints
+from twilio_component.durable.checkpoints import STORED, Checkpoints
 from twilio_component.durable.database import Database
 from twilio_component.durable.driver import Children, Driver
-from twilio_component.durable.errors import DurableError, StoreUnavailableError
+from twilio_component.durable.errors import DurableError
 from twilio_component.durable.guard import Guard
 from twilio_component.durable.holds import Holds
 from twilio_component.durable.intent_store import IntentStore
@@ -26,6 +26,7 @@ from twilio_component.durable.retention import Retention
 from twilio_component.durable.run_store import NewRun, RunStore
 from twilio_component.durable.schedules import Schedules
 from twilio_component.durable.sole_process import SoleProcess
+from twilio_component.durable.stragglers import Stragglers
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment
@@ -55,6 +56,7 @@ class Engine:
         self._membership: Membership | None = None
         self._draining = asyncio.Event()
         self._working: set[asyncio.Task[Any]] = set()
+        self._checkpoints = Checkpoints()
         self.intents = IntentStore(self.database)
         self.guard = Guard(
             self.intents,
@@ -66,13 +68,14 @@ class Engine:
             # be gone may only be out of our sight: the time that its request can take is waited out.
             is_dead=lambda boot: self.database.is_sqlite and boot != self._boot,
             may_write=self._may_write,
-            checkpoints=Checkpoints(),
+            checkpoints=self._checkpoints,
         )
         self._deployment = deployment
         self._driver: Driver | None = None
         self.schedules = Schedules(deployment, self.runs, self.begin)
         self.retention = Retention(self.runs, settings.keep_days)
-        self._purging: asyncio.Task[None] | None = None
+        self.stragglers = Stragglers(self.database, self._enqueue)
+        self._chores: list[asyncio.Task[None]] = []
         self._fire: Fire | None = None
         self._run_flow: Callable[[str], Coroutine[Any, Any, str]] | None = None
 
@@ -105,7 +108,8 @@ class Engine:
             polling_interval_sec=_POLLING_SECONDS,
             on_conflict="always_update",
         )
-        self._purging = asyncio.create_task(self.retention.keep_purging())
+        chores = (self.retention.keep_purging(), self.stragglers.keep_looking())
+        self._chores = [asyncio.create_task(chore) for chore in chores]
 
     async def keep_schedules(self, definitions: Iterable[Scheduled]) -> None:
         """Start the flows of these definitions by the clock; raises ``FlowError`` for a schedule that cannot be."""
@@ -118,12 +122,15 @@ class Engine:
         When this returns, the run survives the death of this process.
         """
         fresh = await self.runs.accept(new)
+        self._checkpoints.reached(STORED)
         # Also of a run that is there: the process that stored it may have died before it started it.
         try:
             async with asyncio.timeout(_ENQUEUE_SECONDS):
-                return await self._enqueue(new.id) and fresh
+                await self._enqueue(new.id)
         except TimeoutError:
-            raise StoreUnavailableError("the database does not answer in time") from None
+            # It is stored, so it will be run: saying that nothing has happened would be wrong.
+            _LOGGER.warning("%s is stored; the database does not answer, so it is started later", new.id)
+        return fresh
 
     async def ended(self, run: str, seconds: float) -> Any:
         """How the run ended (as ``RunStore.ended``), or None when it has not within ``seconds``."""
@@ -144,8 +151,8 @@ class Engine:
         if self._driver is not None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.guard.drained(), self._settings.timeout + self._settings.claim)
-            if self._purging is not None:
-                self._purging.cancel()
+            for chore in self._chores:
+                chore.cancel()
             # Before DBOS goes, and with it the threads that everything needs: what fails for that must not be kept.
             logging.getLogger("dbos").setLevel(logging.ERROR)  # it would warn of every run that is left
             await self._leave_runs()

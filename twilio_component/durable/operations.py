@@ -69,7 +69,8 @@ class Operations:
                 )
             kept = connection.execute(select(values).where(values.c.run == run)).mappings().all()
             wanted = _until_the_failure(run, [dict(one) for one in kept])
-            begun = {**row._mapping, "id": again, "state": run_store.RUNNING, "created_at": time.time()}  # noqa: SLF001 - SQLAlchemy's public name for it
+            now = self._database.now(connection)
+            begun = {**row._mapping, "id": again, "state": run_store.RUNNING, "created_at": now}  # noqa: SLF001 - SQLAlchemy's public name for it
             connection.execute(insert(runs).values(**{**begun, "finished_at": None, "error": None, "response": None}))
             for one in wanted:
                 connection.execute(insert(values).values(**{**one, "run": again}))

@@ -1,0 +1,132 @@
+"""Runs that were stored by somebody who did not live to start them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from engines import COUNT, SEND, serving
+
+from twilio_component.durable import stragglers
+from twilio_component.durable.operations import Operations
+from twilio_component.durable.run_views import RunViews
+from twilio_component.durable.stragglers import Stragglers
+from twilio_component.emulator import Emulator
+
+if TYPE_CHECKING:
+    from engines import Served
+
+
+@pytest.fixture
+def only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine does not look by itself, as it would at its start."""
+
+    async def never(_self: Stragglers) -> None:
+        return
+
+    monkeypatch.setattr(Stragglers, "keep_looking", never)
+
+
+async def state(served: Served, run: str) -> str:
+    return str((await RunViews(served.engine.database).shown(run))["state"])
+
+
+@pytest.mark.usefixtures("only_when_asked")
+def test_a_run_that_was_stored_and_not_started_is_started_once(tmp_path: Path) -> None:
+    emulator = Emulator()
+
+    async def scenario() -> None:
+        async with serving(tmp_path, SEND, emulator=emulator) as served:
+            await served.engine.runs.accept(await served.new_run("lost"))
+            assert await served.engine.stragglers.sweep() == 0  # it is too young: it may be being started
+            assert await served.engine.stragglers.sweep(0) == 1
+            assert (await served.engine.ended("lost", 20))["state"] == "succeeded"
+            assert await served.engine.stragglers.sweep(0) == 0
+
+    asyncio.run(scenario())
+    assert len(emulator.messages) == 1
+
+
+@pytest.mark.usefixtures("only_when_asked")
+def test_many_are_found_in_batches_and_those_that_run_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stragglers, "_BATCH", 2)
+
+    async def scenario() -> None:
+        async with serving(tmp_path, COUNT) as served:
+            for number in range(5):
+                await served.engine.runs.accept(await served.new_run(f"lost-{number}"))
+            assert await served.begin("started")
+            assert await served.engine.stragglers.sweep(0) == 5
+            ended = [await served.engine.ended(f"lost-{number}", 20) for number in range(5)]
+            assert {one["state"] for one in ended} == {"succeeded"}
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.usefixtures("only_when_asked")
+def test_children_are_left_to_the_run_that_starts_them_and_taken_when_they_are_run_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, COUNT) as served:
+            child = replace(await served.new_run("parent.1"), parent="parent")
+            await served.engine.runs.accept(child)
+            await served.engine.runs.accept(replace(child, id="parent.1~2"))
+            await served.engine.runs.accept(replace(child, id="parent~2.1", parent="parent~2"))
+            assert await served.engine.stragglers.sweep(0) == 1
+            assert (await served.engine.ended("parent.1~2", 20))["state"] == "succeeded"
+            assert await state(served, "parent.1") == await state(served, "parent~2.1") == "running"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.usefixtures("only_when_asked")
+def test_a_run_that_an_operator_wanted_again_is_run_though_he_could_not_start_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator = Emulator()
+
+    async def scenario() -> None:
+        async with serving(tmp_path, SEND, emulator=emulator) as served:
+            emulator.faults.html(status=404, operation="messages.create")
+            await served.run("refused")
+            operations = Operations(served.engine.database)
+            with monkeypatch.context() as patched:
+                patched.setattr(operations._client, "enqueue_async", None)
+                with pytest.raises(TypeError):
+                    await operations.retry("refused")
+            operations.close()
+            assert await served.engine.stragglers.sweep(0) == 1
+            assert (await served.engine.ended("refused~2", 20))["state"] == "succeeded"
+
+    asyncio.run(scenario())
+    assert len(emulator.messages) == 1
+
+
+def test_a_sweep_that_fails_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, COUNT) as served:
+            await served.engine.runs.accept(await served.new_run("lost"))
+            sweep, sweeps = served.engine.stragglers.sweep, 0
+
+            async def failing_once(grace: float) -> int:
+                nonlocal sweeps
+                sweeps += 1
+                if sweeps == 1:
+                    raise OSError
+                return await sweep(grace)
+
+            monkeypatch.setattr(stragglers, "_GRACE_SECONDS", 0.02)
+            monkeypatch.setattr(served.engine.stragglers, "sweep", failing_once)
+            looking = asyncio.create_task(served.engine.stragglers.keep_looking())
+            assert (await served.engine.ended("lost", 20))["state"] == "succeeded"
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+    asyncio.run(scenario())
+    assert "it could not be seen whether every stored run was started" in caplog.text

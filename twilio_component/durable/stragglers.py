@@ -1,0 +1,94 @@
+"""Runs that were stored and never started: whoever stored them died, or lost the database, before it could.
+
+A run is stored first and started then. What stands between the two is found here, in any process of the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from dbos import DBOS
+from sqlalchemy import Connection, select, tuple_
+
+from twilio_component.durable import run_store
+from twilio_component.durable.schema import runs
+
+if TYPE_CHECKING:
+    from twilio_component.durable.database import Database
+
+_GRACE_SECONDS = 30.0
+_BATCH = 500
+_LOGGER = logging.getLogger("twilio_component.durable")
+
+
+class _Stored(NamedTuple):
+    id: str
+    parent: str | None
+    created_at: float
+
+
+class Stragglers:
+    """Looks for such runs; ``start`` starts one, unless somebody else just has, and says which it was."""
+
+    def __init__(self, database: Database, start: Callable[[str], Awaitable[bool]]) -> None:
+        self._database = database
+        self._start = start
+        self._looked_until = 0.0
+
+    async def keep_looking(self) -> None:
+        """Look now, at everything, and then at what is old enough to have been started; until cancelled."""
+        grace = 0.0
+        while True:
+            try:
+                await self.sweep(grace)
+                grace = _GRACE_SECONDS
+            except Exception:
+                _LOGGER.exception("it could not be seen whether every stored run was started; trying again")
+            await asyncio.sleep(_GRACE_SECONDS)
+
+    async def sweep(self, grace: float = _GRACE_SECONDS) -> int:
+        """Start what was stored more than ``grace`` seconds ago and is not started; how many runs that was.
+
+        Every run is looked at once: by then it has been started, or it is now.
+        """
+        now = await self._database.run(self._database.now)
+        place = (self._looked_until, "")
+        started = 0
+        while batch := await self._stored(place, now - grace):
+            place = (batch[-1].created_at, batch[-1].id)
+            started += await self._started(batch)
+        # What is being stored at this moment has its time already, and is not to be seen yet.
+        self._looked_until = now - _GRACE_SECONDS
+        if started:
+            _LOGGER.warning("%d runs were stored and not started by whoever stored them; they are now", started)
+        return started
+
+    async def _stored(self, after: tuple[float, str], until: float) -> list[_Stored]:
+        """The next runs in the order in which they were stored that have not ended."""
+
+        def work(connection: Connection) -> list[_Stored]:
+            open_ = (
+                runs.c.state == run_store.RUNNING,
+                runs.c.created_at <= until,
+                tuple_(runs.c.created_at, runs.c.id) > after,
+            )
+            columns = select(runs.c.id, runs.c.parent, runs.c.created_at)
+            found = connection.execute(columns.where(*open_).order_by(runs.c.created_at, runs.c.id).limit(_BATCH))
+            return [_Stored(*row) for row in found]
+
+        return await self._database.run(work)
+
+    async def _started(self, batch: list[_Stored]) -> int:
+        ids = [row.id for row in batch if not _is_its_parents(row)]
+        if not ids:
+            return 0
+        known = await DBOS.list_workflows_async(workflow_ids=ids, load_input=False, load_output=False)
+        return sum([await self._start(run) for run in set(ids) - {one.workflow_id for one in known}])
+
+
+def _is_its_parents(row: _Stored) -> bool:
+    """Whether another run starts this one, and survives to do so; not when an operator runs it again."""
+    return row.parent is not None and "~" not in row.id.rpartition(".")[2]
