@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
 import pytest
+
+if TYPE_CHECKING:
+    from postgres import Postgres
+
+_NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(autouse=True)
@@ -11,3 +20,18 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real server, shared by the tests that do not stop it."""
+    from postgres import Postgres  # most tests need no database
+
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def new_database(postgres: Postgres) -> Callable[[], str]:
+    """Makes an empty database; its URL."""
+    return lambda: postgres.new_database(f"test_{next(_NUMBERS)}")

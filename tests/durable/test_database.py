@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from twilio_component.durable.database import Database
 from twilio_component.durable.errors import DurableError, StoreUnavailableError
+from twilio_component.durable.schema import metadata
 from twilio_component.durable.sole_process import SoleProcess
 
 
@@ -46,6 +48,28 @@ def test_a_mistake_in_the_work_is_no_outage(database: Database) -> None:
 def test_other_databases_are_refused() -> None:
     with pytest.raises(DurableError, match="must be SQLite or Postgres"):
         Database("mysql+pymysql://somewhere/db")
+
+
+def test_a_database_of_an_earlier_version_gets_what_it_lacks_once_whoever_starts(url: str) -> None:
+    lacking = [("flow_values", "started_at"), ("flow_runs", "response"), ("flow_runs", "parent")]
+    databases = [Database(url) for _ in range(4)]
+    databases[0].create()
+    with databases[0].engine.begin() as connection:
+        for table, column in lacking:
+            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+        connection.execute(text("DROP TABLE flow_paces"))
+        connection.execute(text("INSERT INTO flow_states VALUES ('s', 'n', '1')"))
+
+    with ThreadPoolExecutor(len(databases)) as pool:
+        list(pool.map(Database.create, databases))
+
+    looking = inspect(databases[0].engine)
+    for name, made in metadata.tables.items():
+        assert {column["name"] for column in looking.get_columns(name)} == set(made.columns.keys())
+    with databases[0].engine.begin() as connection:
+        assert connection.execute(text("SELECT value FROM flow_states")).scalar_one() == "1"
+    for database in databases:
+        database.close()
 
 
 def test_a_second_process_does_not_get_the_same_file(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ import pytest
 from engines import SEND, TO, serving
 
 from twilio_component.cli import main
-from twilio_component.durable.errors import RunStateError, UnknownRunError
+from twilio_component.durable.errors import DurableError, RunStateError, UnknownRunError
 from twilio_component.durable.operations import Operations
 from twilio_component.durable.run_views import Filter, RunViews
 from twilio_component.durable.settings import Settings
 from twilio_component.emulator import Emulator
+from twilio_component.exit_codes import exit_code
 
 if TYPE_CHECKING:
     from engines import Served
@@ -133,3 +134,12 @@ def test_the_command_line_operates_runs(tmp_path: Path, capsys: pytest.CaptureFi
     assert (steps[-1]["id"], steps[-1]["state"]) == ("refused", "retried")
     assert main(["runs", "list", "--since", "yesterday", *database]) == 2
     assert told("purge", "--days", "0")["purged"] == 2
+
+
+def test_without_a_database_the_command_line_says_so_and_makes_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "elsewhere.sqlite"
+    assert main(["runs", "list", "--database", f"sqlite:///{missing}"]) == exit_code(DurableError())
+    assert f"there is no database {missing}" in capsys.readouterr().err
+    assert not missing.exists()

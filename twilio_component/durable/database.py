@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, create_engine, event, func, make_url, select
+from sqlalchemy import Connection, create_engine, event, func, inspect, make_url, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.schema import CreateColumn
 
 from twilio_component.durable.errors import DurableError, StoreUnavailableError
 from twilio_component.durable.schema import metadata
@@ -53,7 +54,7 @@ class Database:
             raise DurableError("the database must be SQLite or Postgres: sqlite:////path/to/file, postgresql://…")
 
     def create(self) -> None:
-        """Create the tables that are missing."""
+        """Create the tables that are missing, and the columns that those of an earlier version do not have."""
         if self.is_sqlite:
             # The switch to a write-ahead log needs the file to itself; the connection that makes it is alone.
             path = Path(str(self.engine.url.database))
@@ -62,10 +63,20 @@ class Database:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.close()
         with _Translated(), self.engine.begin() as transaction:
-            if not self.is_sqlite:
-                # Processes that start together must not create the same table.
+            # Processes that start together must not create the same table, or the same column.
+            if self.is_sqlite:
+                transaction.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
                 transaction.execute(select(func.pg_advisory_xact_lock(_CREATING)))
             metadata.create_all(transaction)
+            _add_columns(transaction)
+
+    def open_existing(self) -> None:
+        """As ``create``, of a database that is there; raises ``DurableError`` where there is none."""
+        path = Path(str(self.engine.url.database))
+        if self.is_sqlite and not path.is_file():
+            raise DurableError(f"there is no database {path}: say where runs are kept (--database)")
+        self.create()
 
     def now(self, connection: Connection) -> float:
         """The time in seconds since 1970, by one clock for all processes: the machine's, or the server's."""
@@ -96,6 +107,18 @@ class Database:
     def _run(self, work: Callable[[Connection], _Found]) -> _Found:
         with _Translated(), self.engine.begin() as connection:
             return work(connection)
+
+
+def _add_columns(connection: Connection) -> None:
+    """Add what tables of an earlier version lack; whoever still runs that version leaves it null."""
+    looking = inspect(connection)
+    quoted = connection.dialect.identifier_preparer.format_table
+    for table in metadata.tables.values():
+        there = {column["name"] for column in looking.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in there:
+                definition = CreateColumn(column).compile(dialect=connection.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {quoted(table)} ADD COLUMN {definition}")
 
 
 class _Translated:

@@ -1,6 +1,9 @@
 """The tables beside the workflow engine's own, in the same database.
 
 Everything that people wrote or that names them is here: the engine's tables hold ids and names of steps.
+
+A column that is new in a table must be nullable: it is added to tables of an earlier version, whose processes may still
+be writing.
 """
 
 from __future__ import annotations

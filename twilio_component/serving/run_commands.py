@@ -162,6 +162,7 @@ def _with_database(options: argparse.Namespace, work: Callable[[Database], Await
     async def opened() -> None:
         database = Database(options.database or default_database())
         try:
+            await asyncio.to_thread(database.open_existing)
             await work(database)
         finally:
             database.close()
