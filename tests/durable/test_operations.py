@@ -26,6 +26,13 @@ SLEEP = SEND.replace(
     "      - name: Send\n",
     "      - {name: Sleep, action: sleep.sleep, inputs: {ms: {type: value, value: 1200}}}\n      - name: Send\n",
 )
+REFER = """\
+      - name: Read
+        action: persist-data.getInstanceValue
+        inputs:
+          keyInput: {type: value, value: n}
+          defaultValueInput: {type: reference, value: trigger.results.body.data.to}
+"""
 
 
 async def in_state(served: Served, run: str, state: str) -> dict[str, Any]:
@@ -49,7 +56,13 @@ def test_runs_are_listed_shown_and_run_again_and_nothing_is_sent_twice(tmp_path:
             again = await operations.retry("refused")
             assert again == "refused~2"
             sent = await in_state(served, again, "succeeded")
-            assert [step["step"] for step in sent["steps"]] == ["send"]
+            assert [step["step"] for step in sent["steps"]] == ["trigger", "send"]
+            assert sent["steps"][1]["inputs"] == {
+                "twilioConnection": "<connection>",
+                "to": "***10",
+                "from": "***61",
+                "message": "text of 24 characters",
+            }
             emulator.faults.server_error(operation="messages.create")
             assert (await served.run("lost"))["state"] == "unknown"
             with pytest.raises(RunStateError, match="look whether it happened"):
@@ -68,7 +81,7 @@ def test_runs_are_listed_shown_and_run_again_and_nothing_is_sent_twice(tmp_path:
                 "lost~2": "succeeded",
                 "seen": "resolved",
             }
-            sid = sent["steps"][0]["effect"]
+            sid = sent["steps"][1]["effect"]
             assert [run["id"] for run in await views.listed(Filter(effect=sid))] == ["refused~2"]
             assert await views.listed(Filter(flow="Other")) == []
             shown = await views.shown("seen")
@@ -85,6 +98,24 @@ def test_runs_are_listed_shown_and_run_again_and_nothing_is_sent_twice(tmp_path:
 
     asyncio.run(scenario())
     assert len(emulator.messages) == 3
+
+
+def test_of_a_run_that_succeeded_the_errors_that_it_took_care_of_stay_and_no_words(tmp_path: Path) -> None:
+    emulator = Emulator()
+    flows = SEND + "        errorConfig: {errorHandlerType: ignore}\n" + REFER
+
+    async def scenario() -> None:
+        async with serving(tmp_path, flows, emulator=emulator, settings=QUICK) as served:
+            emulator.faults.html(status=404, operation="messages.create")
+            assert (await served.run("one"))["state"] == "succeeded"
+            steps = {step["step"]: step for step in (await RunViews(served.engine.database).shown("one"))["steps"]}
+            assert steps["send"]["error"]["code"] == "twilio-not-found"
+            assert "error" not in steps["read"]
+            assert steps["read"]["inputs"] == {"keyInput": "text of 1 character", "defaultValueInput": "***10"}
+            kept = await served.engine.runs.kept("one")
+            assert [dict(one.value) for one in kept.values() if "failure" not in one.value] == [{}, {}]
+
+    asyncio.run(scenario())
 
 
 def test_a_run_is_cancelled_and_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -123,7 +154,9 @@ def test_the_command_line_operates_runs(tmp_path: Path, capsys: pytest.CaptureFi
         return json.loads(capsys.readouterr().out)
 
     assert [run["id"] for run in told("list", "--state", "succeeded", "--since", "2026-01-01")] == ["sent"]
-    assert told("show", "sent")["state"] == "succeeded"
+    shown = told("show", "sent")
+    assert (shown["state"], [step["step"] for step in shown["steps"]]) == ("succeeded", ["trigger", "send"])
+    assert all(step["started"] and step["finished"] for step in shown["steps"])
     assert told("retry", "refused") == {"id": "refused~2"}
     assert main(["runs", "cancel", "refused~2", *database]) == 0
     assert main(["runs", "resume", "refused~2", *database]) == 0

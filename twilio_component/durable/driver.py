@@ -19,6 +19,7 @@ from twilio_component.durable import run_store
 from twilio_component.durable.deed import FlowDeed
 from twilio_component.durable.errors import ChangedRunError
 from twilio_component.durable.intent_store import Call as GuardedCall
+from twilio_component.durable.outlines import outline
 from twilio_component.durable.run_store import Kept, NewRun
 from twilio_component.flows.effects import Call, Done, Failure, StartFlow, Wait
 from twilio_component.flows.execution import Execution
@@ -162,18 +163,25 @@ class Driver:
             started = time.time()
             answer = await journey.loaded.invoker.invoke(journey.flow, call, journey.run.payload)
             value = {"failure": asdict(answer)} if isinstance(answer, Failure) else {"envelope": answer}
-            await self._runs.keep(journey.run.id, ordinal, Kept(place=call.id, value=value), started)
+            kept = Kept(place=call.id, value=value, outline=outline(call.inputs, operation))
+            await self._runs.keep(journey.run.id, ordinal, kept, started)
             return
         callback = self._deployment.callback_url(call.component, call.action, journey.run.id, ordinal)
         deed = FlowDeed(journey.loaded.invoker, journey.flow, call, journey.run.payload, operation, callback)
-        guarded = GuardedCall(run=journey.run.id, ordinal=ordinal, place=call.id, fingerprint=deed.fingerprint)
+        guarded = GuardedCall(
+            run=journey.run.id,
+            ordinal=ordinal,
+            place=call.id,
+            fingerprint=deed.fingerprint,
+            outline=outline(call.inputs, operation),
+        )
         await self._guard.perform(guarded, deed)
 
     # Flows that a flow starts
 
     async def _start(self, journey: _Journey, effect: StartFlow, ordinal: int) -> None:
         integration = journey.loaded.integration
-        child_id = f"{journey.run.id}.{ordinal}"
+        child_id, started = f"{journey.run.id}.{ordinal}", time.time()
         other = next((flow for flow in integration.flows if flow.name == effect.flow), None)
         if other is None:
             names = listed(flow.name for flow in integration.flows)
@@ -202,11 +210,13 @@ class Driver:
         else:
             await self._children.enqueue(child_id)
             value = {"envelope": {"data": {"executionId": child_id}}}
-        await self._runs.keep(journey.run.id, ordinal, Kept(place=effect.id, value=value))
+        kept = Kept(place=effect.id, value=value, outline=_outline_of(effect))
+        await self._runs.keep(journey.run.id, ordinal, kept, started)
 
     async def _keep_failure(self, journey: _Journey, effect: StartFlow, ordinal: int, code: str, message: str) -> None:
         failure = asdict(Failure(code=code, message=message, permanent=True))
-        await self._runs.keep(journey.run.id, ordinal, Kept(place=effect.id, value={"failure": failure}))
+        kept = Kept(place=effect.id, value={"failure": failure}, outline=_outline_of(effect))
+        await self._runs.keep(journey.run.id, ordinal, kept)
 
     # The end
 
@@ -266,6 +276,10 @@ def _changed(journey: _Journey) -> dict[str, dict[str, Any]]:
         changed = {key: value for key, value in after.items() if key not in before or before[key] != value}
         changes[scope] = {**changed, **dict.fromkeys(before.keys() - after.keys())}
     return changes
+
+
+def _outline_of(effect: StartFlow) -> dict[str, Any]:
+    return {"flowName": effect.flow, **outline({"data": effect.payload["body"]["data"]})}
 
 
 def _answer_of(child_id: str, ended: Mapping[str, Any] | None) -> dict[str, Any]:

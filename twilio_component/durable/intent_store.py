@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, func, or_, select, update
@@ -22,13 +23,15 @@ PLANNED, ENTERED, DOUBTFUL, SETTLED, UNKNOWN = "planned", "entered", "doubtful",
 class Call:
     """Which call an intent is for: the ``ordinal``-th of a run, at a ``place`` in its flow.
 
-    ``fingerprint`` is equal for calls with equal inputs: their effects cannot be told apart.
+    ``fingerprint`` is equal for calls with equal inputs: their effects cannot be told apart. ``outline`` is what may be
+    told of them.
     """
 
     run: str
     ordinal: int
     place: str
     fingerprint: str
+    outline: Mapping[str, Any] | None = None
 
     @property
     def key(self) -> str:
@@ -129,7 +132,8 @@ class IntentStore:
             if not connection.execute(update(intents).where(*of_call).values(changes)).rowcount:
                 return False
             times = Times(settlement.begun, self._database.now(connection))
-            keep_value(connection, (call.run, call.ordinal), settlement.kept, times)
+            kept = replace(settlement.kept, outline=call.outline)
+            keep_value(connection, (call.run, call.ordinal), kept, times)
             return True
 
         try:

@@ -20,6 +20,8 @@ RUNNING, SUCCEEDED, FAILED, UNKNOWN = "running", "succeeded", "failed", "unknown
 RESULT, STATES = -1, -2
 """Ordinals of what is not a call's: the result that another run waits for, and the states that a run began with."""
 
+_FAILED = '{"failure":'  # how the value of a call that failed begins
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -36,7 +38,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
-    """A run that is to begin. ``trigger`` is the envelope of a trigger that was invoked before it was stored."""
+    """A run that is to begin.
+
+    ``trigger`` is the envelope of a trigger that was invoked before it was stored, with the outline of its inputs.
+    """
 
     id: str
     definition: str
@@ -45,15 +50,20 @@ class NewRun:
     payload: Mapping[str, Any]
     trigger: Mapping[str, Any] | None = None
     trigger_place: str = ""
+    trigger_outline: Mapping[str, Any] | None = None
     parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What a call was answered with: an ``envelope``, or a ``failure`` (the fields of ``effects.Failure``)."""
+    """What a call was answered with: an ``envelope``, or a ``failure`` (the fields of ``effects.Failure``).
+
+    ``outline`` is what may be told of its inputs.
+    """
 
     place: str
     value: Mapping[str, Any]
+    outline: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +117,8 @@ class RunStore:
             if not insert_once(connection, runs, row):
                 return False
             if new.trigger is not None:
-                kept = Kept(place=new.trigger_place, value={"envelope": new.trigger})
+                value = {"envelope": new.trigger}
+                kept = Kept(place=new.trigger_place, value=value, outline=new.trigger_outline)
                 keep_value(connection, (new.id, 0), kept, Times(now, now))
             return True
 
@@ -173,7 +184,8 @@ class RunStore:
     ) -> None:
         """End a run, and keep ``states`` (changes by scope and key; None removes a key).
 
-        The values and the payload of one that succeeded are deleted unless ``keep_texts`` asks for them.
+        Of one that succeeded no contents are left unless ``keep_texts`` asks for them: neither its payload nor what its
+        calls returned, only which calls there were, and which of them failed.
         """
 
         def work(connection: Connection) -> None:
@@ -185,7 +197,7 @@ class RunStore:
             }
             if state == SUCCEEDED and not keep_texts:
                 changes["payload"] = None
-                connection.execute(delete(values).where(values.c.run == run))
+                _empty(connection, run)
             unfinished = (runs.c.id == run, runs.c.state == RUNNING)
             if not connection.execute(update(runs).where(*unfinished).values(changes)).rowcount:
                 return  # ended before: its states have been kept
@@ -258,10 +270,19 @@ def keep_value(connection: Connection, call: tuple[str, int], kept: Kept, times:
         "ordinal": call[1],
         "place": kept.place,
         "value": _written(kept.value),
+        "inputs": _written(kept.outline) if kept.outline is not None else None,
         "started_at": times.started,
         "finished_at": times.finished,
     }
     insert_once(connection, values, row)
+
+
+def _empty(connection: Connection, run: str) -> None:
+    """Take the contents out of a run's values; a failure has none."""
+    of_run = values.c.run == run
+    connection.execute(delete(values).where(of_run, values.c.ordinal == STATES))
+    contents = (of_run, values.c.value.not_like(f"{_FAILED}%"))
+    connection.execute(update(values).where(*contents).values(value="{}"))
 
 
 def _keep_state(connection: Connection, scope: str, name: str, value: Any) -> None:

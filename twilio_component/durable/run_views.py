@@ -57,7 +57,8 @@ class RunViews:
     async def shown(self, run: str) -> dict[str, Any]:
         """One run with its ``steps``, in their order; raises ``UnknownRunError``.
 
-        A step has its place, its times, its ``state`` and ``error``, and the id of its effect, if it had one.
+        A step has its place, its times, an outline of its ``inputs``, its ``state`` and ``error``, and the id of its
+        effect, if it had one.
         """
 
         def work(connection: Connection) -> dict[str, Any]:
@@ -103,6 +104,7 @@ def _step(value: Row[Any], intent: Row[Any] | None) -> dict[str, Any]:
         "state": "failed" if failure else "succeeded",
         "started": _time(value.started_at),
         "finished": _time(value.finished_at),
+        "inputs": json.loads(value.inputs) if value.inputs else None,
         **({"error": {"code": failure["code"], "message": failure["message"]}} if failure else {}),
         **(_effect(intent) if intent is not None else {}),
     }

@@ -48,8 +48,12 @@ values = Table(
     Column("value", Text, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float, nullable=False),
+    Column("inputs", Text),
 )
-"""What each call of a run was answered with, in the order of the calls, as JSON: what a replay reads."""
+"""What each call of a run was answered with, in the order of the calls, as JSON: what a replay reads.
+
+``inputs`` is an outline of what the call was given. Of a run that succeeded the values are emptied.
+"""
 
 intents = Table(
     "flow_intents",

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.durable.outlines import outline
 from twilio_component.durable.run_store import NewRun
 from twilio_component.flows.effects import Call
 from twilio_component.flows.execution import Execution
@@ -82,6 +83,7 @@ class Reception:
             payload=payload,
             trigger=envelope,
             trigger_place=effect.id,
+            trigger_outline=outline(effect.inputs, loaded.invoker.operation(effect)),
         )
         if await self._engine.begin(new):
             self.accepted += 1
