@@ -23,6 +23,7 @@ from twilio_component.errors import (
     PermissionDeniedError,
     RateLimitedError,
     RequestRefusedError,
+    TooLargeError,
     TwilioAPIError,
     UnexpectedAnswerError,
 )
@@ -153,6 +154,16 @@ class TestErrors:
         assert f"HTTP {status}" in text
         assert f"https://www.twilio.com/docs/errors/{20_000 + status}" in text
         assert caught.value.data["code"] == 20_000 + status
+
+    def test_an_answer_that_is_too_large_is_not_asked_for_again_and_leaves_a_posts_outcome_open(self) -> None:
+        announced = {"Content-Length": str(1 << 40)}
+        carrier, seen = mocked(httpx.Response(200, headers=announced), httpx.Response(201, headers=announced))
+
+        with pytest.raises(TooLargeError, match=r"GET Messages\.json: the answer has 1,099,511,627,776 bytes"):
+            get(carrier)
+        with pytest.raises(OutcomeUnknownError, match="at most 67,108,864 are read"):
+            post(carrier)
+        assert len(seen) == 2
 
     def test_what_twilios_words_repeat_is_masked_in_the_text_and_kept_in_the_data(self) -> None:
         words = "The 'To' number +15557654321 is not valid. Body: \"See you at nine, Ada\" 'MessagingServiceSid'"

@@ -22,11 +22,12 @@ from twilio_component.errors import (
     NotSentError,
     OutcomeUnknownError,
     RequestRefusedError,
+    TooLargeError,
     TwilioError,
     UnexpectedAnswerError,
     api_error,
 )
-from twilio_component.host.http import Answer, AnswerLostError, Carrier, NotWrittenError, Request
+from twilio_component.host.http import Answer, AnswerLostError, AnswerTooLargeError, Carrier, NotWrittenError, Request
 from twilio_component.redact import mask_numbers
 from twilio_component.retry import Retry, retry_after
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 Pairs = Iterable[tuple[str, str]]
 
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 FORM_TYPE = "application/x-www-form-urlencoded"
 _LOGGER = logging.getLogger("twilio_component.client")
 
@@ -61,7 +63,7 @@ class TwilioClient:
         self._form_headers = {**self.headers, "Content-Type": FORM_TYPE}
         self._carrier = carrier
         self._log = DebugLog([credentials.secret, credentials.auth_token, credentials.basic]) if debug else None
-        self._origin = credentials.origin()
+        self.origin = credentials.origin()
 
     async def call(
         self,
@@ -78,7 +80,7 @@ class TwilioClient:
         ``path`` is relative to the host, which ``product`` names. ``repeatable`` says whether doing it twice does no
         harm; a GET does none. Raises ``TwilioError`` of the kind that fits.
         """
-        origin = self._origin if product == "api" else self.credentials.origin(product)
+        origin = self.origin if product == "api" else self.credentials.origin(product)
         url = origin + path + (f"?{encoded(params)}" if params else "")
         if form is None:
             request = Request(method, url, self.headers)
@@ -119,13 +121,19 @@ class TwilioClient:
             )
         return path
 
-    async def send(self, request: Request, *, repeatable: bool) -> Answer:
-        """Send a request, repeat it as far as the rule allows, and return its successful answer."""
+    async def send(self, request: Request, *, repeatable: bool, redirects: bool = False) -> Answer:
+        """Send a request, repeat it as far as the rule allows, and return its successful answer.
+
+        With ``redirects`` a redirection counts as one; it is the caller's to follow.
+        """
         attempt = 0
         while True:
             attempt += 1
             try:
-                return checked(await self.attempt(request, repeatable=repeatable), request, repeatable=repeatable)
+                answer = await self.attempt(request, repeatable=repeatable)
+                if redirects and answer.status in REDIRECTS and "location" in answer.headers:
+                    return answer
+                return checked(answer, request, repeatable=repeatable)
             except TwilioError as error:
                 wait = self.retry.wait(attempt, getattr(error, "retry_after", None)) if _soon(error) else None
                 if wait is None:
@@ -136,7 +144,8 @@ class TwilioClient:
     async def attempt(self, request: Request, *, repeatable: bool) -> Answer:
         """Send a request once and return its answer, whatever its status.
 
-        Raises ``NotSentError``; else ``NoAnswerError`` when it is ``repeatable`` and ``OutcomeUnknownError`` when not.
+        Raises ``NotSentError``; else ``NoAnswerError`` or ``TooLargeError`` when it is ``repeatable`` and
+        ``OutcomeUnknownError`` when not.
         """
         try:
             return await self._exchanged(request)
@@ -145,6 +154,9 @@ class TwilioClient:
             failure = NotSentError(f"{_called(request)} could not reach {host}: {_words(error)}; nothing was sent")
             failure.retryable = error.passing
             raise failure from error
+        except AnswerTooLargeError as error:
+            text = f"{_called(request)}: {error}"
+            raise (TooLargeError if repeatable else OutcomeUnknownError)(text) from error
         except AnswerLostError as error:
             text = f"{_called(request)}: the answer was lost ({_words(error)})"
             raise (NoAnswerError if repeatable else OutcomeUnknownError)(text) from error

@@ -28,13 +28,20 @@ class DebugLog:
         self._secrets = sorted({form for one in known for form in (one, quote_plus(one))}, key=len, reverse=True)
 
     def request(self, request: Request) -> None:
-        """The request line and the body; the headers hold nothing but the credentials and what never changes."""
+        """The request line and the body; the headers hold nothing but the credentials and what never changes.
+
+        A URL that goes out without credentials (to where Twilio keeps a file) may be signed: its query is left out.
+        """
         body = (request.content or b"").decode("utf-8", "replace")
-        self._log("→ %s %s %s", request.method, request.url, body)
+        path, mark, _ = request.url.partition("?")
+        url = request.url if "Authorization" in request.headers else f"{path}{mark and '?…'}"
+        self._log("→ %s %s %s", request.method, url, body)
 
     def answer(self, answer: Answer) -> None:
-        """Status, type and body."""
-        self._log("← HTTP %d %s %s", answer.status, answer.headers.get("content-type", ""), answer.text)
+        """Status, type and body; of a file only how large it is."""
+        kind = answer.headers.get("content-type", "")
+        text = answer.text if _is_text(kind) else f"({len(answer.content)} bytes)"
+        self._log("← HTTP %d %s %s", answer.status, kind, text)
 
     def failure(self, error: Exception) -> None:
         """Why there was no answer."""
@@ -46,3 +53,8 @@ class DebugLog:
             for secret in self._secrets:
                 line = line.replace(secret, "…")
             _LOGGER.debug("%s", line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… ({len(line)} characters)")
+
+
+def _is_text(kind: str) -> bool:
+    main, _, name = kind.partition(";")[0].strip().lower().partition("/")
+    return main in ("", "text") or name in ("json", "xml", "x-www-form-urlencoded") or name.endswith(("+json", "+xml"))

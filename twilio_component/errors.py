@@ -11,6 +11,7 @@
         │   └── RateLimitedError        429: too many requests; nothing was processed
         ├── NotSentError                the request never left: no connection could be made
         ├── NoAnswerError               a request that changes nothing got no complete answer
+        ├── TooLargeError               an answer with more bytes than are read
         ├── UnexpectedAnswerError       an answer that is not Twilio's: not JSON, a redirect
         ├── StillUnderWayError          the time to wait for a message's final status is over
         ├── RequestRefusedError         the component refuses to send what was asked for
@@ -129,6 +130,12 @@ class NoAnswerError(TwilioError):
 
     code = "twilio-no-answer"
     retryable = True
+
+
+class TooLargeError(TwilioError):
+    """An answer with more bytes than are read; nothing of it was kept."""
+
+    code = "twilio-too-large"
 
 
 class UnexpectedAnswerError(TwilioError):

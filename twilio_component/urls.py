@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -30,6 +30,11 @@ def base_url(value: str, inputs: Mapping[str, Any]) -> str:
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ValueError("must be a URL without user name, password, query and fragment")
-    if parts.scheme.lower() == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme.lower() == "http" and not is_this_machine(parts):
         raise ValueError("must start with https:// (plain http is allowed for this machine only: credentials go there)")
     return url
+
+
+def is_this_machine(url: SplitResult) -> bool:
+    """Whether the URL's host is the loopback interface, which no request leaves."""
+    return url.hostname in _LOOPBACK

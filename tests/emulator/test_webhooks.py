@@ -210,9 +210,23 @@ def test_inbound_media_can_be_fetched_where_the_webhook_says(
     api.receive("", media=[("image/png", b"\x89PNG"), ("text/vcard", b"BEGIN")])
     form = dict(application.letters[0].form)
     assert (form["NumMedia"], form["MediaContentType1"]) == ("2", "text/vcard")
-    answer = api.request("GET", form["MediaUrl0"])
+    answer = api.request("GET", form["MediaUrl0"], follow_redirects=True)
     assert (answer.content, answer.headers["content-type"]) == (b"\x89PNG", "image/png")
     assert api.request("GET", form["MediaUrl0"] + "0").status_code == 404
+
+
+def test_the_host_of_inbound_media_is_another_one_and_wants_no_credentials(
+    api: Any, emulator: Emulator, application: Application
+) -> None:
+    emulator.add_number(FROM, sms_url="http://app.test/sms")
+    api.receive("", media=[("image/png", b"\x89PNG")])
+    moved = api.request("GET", dict(application.letters[0].form)["MediaUrl0"])
+    place = moved.headers["location"]
+    assert (moved.status_code, httpx.URL(place).host) == (307, "media.twiliocdn.com")
+    assert api.request("GET", place).status_code == 400
+    assert api.request("GET", place, auth=None).content == b"\x89PNG"
+    assert api.request("GET", place + "0", auth=None).status_code == 404
+    assert api.request("GET", place.replace("/AC", "/AC0"), auth=None).status_code == 404
 
 
 def test_whatsapp_is_marked_in_the_webhook(api: Any, emulator: Emulator, application: Application) -> None:

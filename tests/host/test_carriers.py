@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ import trustme
 from wire import Wire, answer, wire
 
 from twilio_component.host.aiohttp_carrier import AiohttpCarrier
-from twilio_component.host.http import Answer, AnswerLostError, Carrier, NotWrittenError, Request
+from twilio_component.host.http import Answer, AnswerLostError, AnswerTooLargeError, Carrier, NotWrittenError, Request
 from twilio_component.host.httpx_carrier import HttpxCarrier, never_written
 
 OK = answer("200 OK", b'{"fine": true}')
@@ -68,6 +69,26 @@ def lost(carrying: Carrying, reaction: Any, *, seconds: float = 5.0) -> tuple[st
         return str(caught.value)
 
     return run(carrying, reaction, use)
+
+
+def too_large(carrying: Carrying, reaction: Any) -> tuple[str, int | None]:
+    """The words of the error for an answer with more than 1,000 bytes, and the size that it tells."""
+
+    async def use(carrier: Carrier, server: Wire) -> tuple[str, int | None]:
+        with pytest.raises(AnswerTooLargeError) as caught:
+            await carrier.exchange(Request("GET", server.url, {}, largest=1000))
+        assert caught.value.bound == 1000
+        return str(caught.value), caught.value.size
+
+    found: tuple[str, int | None] = run(carrying, reaction, use)[0]
+    return found
+
+
+def packed(content: bytes, encoding: str) -> bytes:
+    """The content as an encoding of HTTP packs it."""
+    width = {"gzip": 31, "deflate": 15, "deflate without a header": -15}[encoding]
+    packing = zlib.compressobj(wbits=width)
+    return packing.compress(content) + packing.flush()
 
 
 async def fine(writer: Any, _n: int) -> bool:
@@ -171,6 +192,96 @@ class TestEitherCarrier:
             return True
 
         lost(carrying, broken)
+
+    @pytest.mark.parametrize("encoding", ["gzip", "deflate", "deflate without a header"])
+    def test_a_packed_body_is_unpacked(self, carrying: Carrying, encoding: str) -> None:
+        body = packed(b"fine" * 1000, encoding)
+
+        async def pack(writer: Any, _n: int) -> bool:
+            head, _, _ = answer("200 OK", body, f"Content-Encoding: {encoding.partition(' ')[0]}").partition(body)
+            writer.write(head + body[:5])
+            await writer.drain()
+            writer.write(body[5:])
+            return True
+
+        given, _ = run(carrying, pack, post())
+        assert given.content == b"fine" * 1000
+
+    @pytest.mark.parametrize("body", [packed(b"fine", "gzip")[:-4], packed(b"fine", "gzip") + b"more"])
+    def test_a_packed_body_without_its_end_or_with_more_behind_it_is_lost(
+        self, carrying: Carrying, body: bytes
+    ) -> None:
+        async def cut(writer: Any, _n: int) -> bool:
+            writer.write(answer("200 OK", body, "Content-Encoding: gzip"))
+            return True
+
+        assert lost(carrying, cut)[0] == "the answer's encoding is broken"
+
+    def test_an_encoding_that_nobody_asked_for_is_a_lost_answer(self, carrying: Carrying) -> None:
+        async def strange(writer: Any, _n: int) -> bool:
+            writer.write(answer("200 OK", b"?", "Content-Encoding: zstd"))
+            return True
+
+        assert "encoding is none of deflate, gzip" in lost(carrying, strange)[0]
+
+    def test_an_answer_without_a_body_may_name_an_encoding(self, carrying: Carrying) -> None:
+        async def empty(writer: Any, _n: int) -> bool:
+            writer.write(answer("200 OK", b"", "Content-Encoding: gzip"))
+            return True
+
+        assert run(carrying, empty, post())[0].content == b""
+
+    def test_a_body_that_is_announced_too_large_is_not_read(self, carrying: Carrying) -> None:
+        async def announce(writer: Any, _n: int) -> bool:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n")
+            await writer.drain()
+            await asyncio.sleep(1)
+            return False
+
+        words, size = too_large(carrying, announce)
+        assert (words, size) == ("the answer has 1,001 bytes, and at most 1,000 are read", 1001)
+
+    def test_a_body_that_grows_too_large_is_left(self, carrying: Carrying) -> None:
+        async def grow(writer: Any, _n: int) -> bool:
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for _ in range(3):
+                writer.write(b"190\r\n" + b"x" * 400 + b"\r\n")
+                await writer.drain()
+            await asyncio.sleep(1)
+            return False
+
+        words, size = too_large(carrying, grow)
+        assert (words, size) == ("the answer has more than 1,000 bytes, and at most 1,000 are read", None)
+
+    def test_a_small_body_that_unpacks_to_a_huge_one_is_left(self, carrying: Carrying) -> None:
+        bomb = packed(bytes(900_000), "gzip")
+        assert len(bomb) < 1000
+
+        async def explode(writer: Any, _n: int) -> bool:
+            writer.write(answer("200 OK", bomb, "Content-Encoding: gzip"))
+            return True
+
+        assert too_large(carrying, explode)[0].startswith("the answer has more than 1,000 bytes")
+
+    def test_an_error_may_have_more_words_than_the_file_that_was_asked_for(self, carrying: Carrying) -> None:
+        async def explain(writer: Any, _n: int) -> bool:
+            writer.write(answer("404 Not Found", b"x" * 1001))
+            return True
+
+        async def use(carrier: Carrier, server: Wire) -> Answer:
+            return await carrier.exchange(Request("GET", server.url, {}, largest=1000))
+
+        assert len(run(carrying, explain, use)[0].content) == 1001
+
+    def test_what_a_head_announces_is_not_expected_to_come(self, carrying: Carrying) -> None:
+        async def announce(writer: Any, _n: int) -> bool:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n")
+            return True
+
+        async def use(carrier: Carrier, server: Wire) -> Answer:
+            return await carrier.exchange(Request("HEAD", server.url, {}, largest=1000))
+
+        assert run(carrying, announce, use)[0].content == b""
 
     def test_connections_are_kept_and_used_again(self, carrying: Carrying) -> None:
         async def use(carrier: Carrier, server: Wire) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.emulator import media_store
 from twilio_component.emulator.message import IN_PROGRESS, Media, Message, twilio_date
 from twilio_component.emulator.message_filter import MessageFilter
 from twilio_component.emulator.paging import Page, PageRequest, page_answer, page_of, take_page
@@ -83,11 +84,9 @@ def fetch_media(call: Call) -> Answer:
 
 
 def media_content(call: Call) -> Answer:
-    """The file itself, or a redirection to where its sender keeps it."""
+    """A redirection to where the file is kept: with its sender, or with Twilio on another host."""
     _, media = _media(call)
-    if media.url is not None:
-        return Answer(307, headers={"Location": media.url})
-    return Answer(200, media.content, {"Content-Type": media.content_type})
+    return Answer(307, headers={"Location": media.url or media_store.url(call, media)})
 
 
 def delete_media(call: Call) -> Answer:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from twilio_component.emulator import account_routes as accounts
 from twilio_component.emulator import content_routes as contents
+from twilio_component.emulator import media_store
 from twilio_component.emulator import message_routes as messages
 from twilio_component.emulator import number_routes as numbers
 from twilio_component.emulator import service_routes as services
@@ -29,12 +30,13 @@ _SERVICE = "/v1/Services/{service}"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation: ``name`` is what journals, rules and faults call it."""
+    """One operation: ``name`` is what journals, rules and faults call it. A ``public`` one wants no credentials."""
 
     method: str
     path: str
     name: str
     handler: Callable[[Call], Answer]
+    public: bool = False
 
 
 ROUTES = (
@@ -47,6 +49,7 @@ ROUTES = (
     Route("GET", _MESSAGE + "/Media/{media}.json", "media.fetch", messages.fetch_media),
     Route("GET", _MESSAGE + "/Media/{media}", "media.content", messages.media_content),
     Route("DELETE", _MESSAGE + "/Media/{media}.json", "media.delete", messages.delete_media),
+    Route("GET", media_store.PATH, "media.file", media_store.fetch, public=True),
     Route("POST", _MESSAGE + "/Feedback.json", "feedback.create", messages.create_feedback),
     Route("GET", _NUMBERS + ".json", "numbers.list", numbers.list_page),
     Route("POST", _NUMBERS + ".json", "numbers.create", numbers.create),
@@ -118,6 +121,11 @@ def respond(world: World, request: Request, matched: Match) -> Answer:
 
 
 def _account(world: World, request: Request, route: Route, names: Mapping[str, str]) -> Account:
+    if route.public:
+        account = next((one for one in world.accounts if one.sid == names["account"]), None)
+        if account is None:
+            raise Refusal(20404, path=request.path)
+        return account
     account = world.accounts.authenticate(request.headers.get("authorization"), names.get("account"))
     if account.test and route.name not in _OPEN_TO_TEST_CREDENTIALS:
         raise Refusal(20008)

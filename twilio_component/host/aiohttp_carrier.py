@@ -19,6 +19,7 @@ import aiohttp
 import certifi
 from yarl import URL
 
+from twilio_component.host.bodies import read_body
 from twilio_component.host.http import Answer, AnswerLostError, NotWrittenError, Request
 
 # Shorter than the idle time after which servers and load balancers close a connection (60 s and more): a request
@@ -62,12 +63,13 @@ class AiohttpCarrier:
                 ssl=self._trusted() if url.scheme == "https" else True,
                 timeout=aiohttp.ClientTimeout(total=request.seconds, sock_connect=request.connect_seconds),
             ) as answer:
-                return Answer(answer.status, answer.headers, await answer.read())
+                content = await read_body(answer.content.iter_any(), answer.status, answer.headers, request)
         except _FAILURES as error:
             reason = _reason(error, request)
             if not request.written and isinstance(error, _CONNECTING):
                 raise NotWrittenError(reason, passing=_passing(error)) from error
             raise AnswerLostError(reason) from error
+        return Answer(answer.status, answer.headers, content)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -79,6 +81,8 @@ class AiohttpCarrier:
         self._session = aiohttp.ClientSession(
             connector=_Connector(limit=_MOST_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
+            # Bodies are unpacked where their size is bounded.
+            auto_decompress=False,
             skip_auto_headers=("Accept", "User-Agent", "Content-Type"),
         )
         # aiohttp repeats a GET whose kept connection was dropped; whether to repeat is the caller's decision.

@@ -1,11 +1,12 @@
 """HTTP as components see it: one request, one answer read to its end, and certainty about what was written.
 
-A `Carrier` does the work. `carriers.py` has the two: aiohttp, which is what a host uses by itself, and any httpx
+A `Carrier` does the work. There are two: over aiohttp, which is what a host uses by itself, and over any httpx
 transport that a caller injects. The one question that decides whether a request may be repeated (may any of it have
 arrived?) has its answer in how an exchange ends:
 
 - `NotWrittenError`: no byte of the request was written;
-- `AnswerLostError`: the request, or part of it, may have arrived, and there is no complete answer;
+- `AnswerLostError`: the request, or part of it, may have arrived, and there is no complete answer (or more of it than
+  anybody wants: `AnswerTooLargeError`);
 - cancelled: ``request.written`` says which of the two it would have been.
 """
 
@@ -19,12 +20,15 @@ from typing import Any, Protocol
 
 CONNECT_SECONDS = 5.0
 SECONDS = 30.0
+# Far more than a page of a thousand long messages, and nothing that fills a machine's memory.
+LARGEST_ANSWER = 64 << 20
 
 
 @dataclass(slots=True)
 class Request:
     """A request, ready to be written. ``seconds`` bound the whole exchange, ``connect_seconds`` the connecting.
 
+    ``largest`` is how many bytes a successful answer's body may have.
     ``written`` is kept by the carrier; one that cannot know leaves it true.
     """
 
@@ -34,6 +38,7 @@ class Request:
     content: bytes | None = None
     seconds: float = SECONDS
     connect_seconds: float = CONNECT_SECONDS
+    largest: int = LARGEST_ANSWER
     written: bool = True
 
 
@@ -73,6 +78,16 @@ class NotWrittenError(Exception):
 
 class AnswerLostError(Exception):
     """The request may have arrived; what became of it is unknown."""
+
+
+class AnswerTooLargeError(AnswerLostError):
+    """The answer's body has more bytes than the ``bound``; ``size`` is how many were announced, if they were."""
+
+    def __init__(self, bound: int, size: int | None = None) -> None:
+        self.bound = bound
+        self.size = size
+        found = f"{size:,} bytes" if size is not None else f"more than {bound:,} bytes"
+        super().__init__(f"the answer has {found}, and at most {bound:,} are read")
 
 
 class Carrier(Protocol):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import httpx
 
+from twilio_component.host.bodies import read_body
 from twilio_component.host.http import Answer, AnswerLostError, NotWrittenError, Request
 
 _NOT_WRITTEN = (
@@ -43,7 +45,9 @@ class HttpxCarrier:
             async with asyncio.timeout(seconds):
                 response = await self._transport.handle_async_request(sent)
                 try:
-                    content = await response.aread()
+                    # The stream, not the response, which would unpack it without a bound.
+                    stream = cast("httpx.AsyncByteStream", response.stream)
+                    content = await read_body(stream, response.status_code, response.headers, request)
                 finally:
                     await response.aclose()
         except TimeoutError as error:
@@ -53,8 +57,6 @@ class HttpxCarrier:
             if never_written(error):
                 raise NotWrittenError(reason, passing=_passing(error)) from error
             raise AnswerLostError(reason) from error
-        except httpx.DecodingError as error:
-            raise AnswerLostError("the answer's encoding is broken") from error
         return Answer(response.status_code, response.headers, content)
 
     async def aclose(self) -> None:

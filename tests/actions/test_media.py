@@ -1,0 +1,183 @@
+"""downloadMedia: the file comes from another host, which sees no credentials; no more of it is read than allowed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from wire import Wire, answer, wire
+
+from twilio_component.emulator import Emulator
+from twilio_component.errors import NotFoundError, RequestRefusedError, TooLargeError, UnexpectedAnswerError
+from twilio_component.host import Host
+from twilio_component.resources import project_file
+from twilio_component.testing import BlockingHarness, Harness, emulator_connection
+
+GIF = b"GIF89a\x00\xff"
+SIDS = {"messageSid": "MM" + "0" * 32, "mediaSid": "ME" + "0" * 32}
+STORE = "https://media.twiliocdn.com/AC/file?signature=s3cr3t"
+
+
+async def received(emulator: Emulator, content: bytes = GIF) -> dict[str, str]:
+    """The SIDs of a message that came in with a file."""
+    message = await emulator.receive(to="+15017122661", sender="+15558675310", media=[("image/gif", content)])
+    return {"messageSid": message.sid, "mediaSid": message.media[0].sid}
+
+
+def downloaded(answers: Callable[[httpx.Request], httpx.Response], **inputs: Any) -> dict[str, Any]:
+    """What the action gives when Twilio and others answer so."""
+
+    async def run() -> dict[str, Any]:
+        async with Host.discover(transport=httpx.MockTransport(answers), debug=True) as host:
+            full = {"twilioConnection": emulator_connection(), **SIDS, **inputs}
+            return await host.invoke_action("twilio", "downloadMedia", full)
+
+    return asyncio.run(run())
+
+
+def redirecting(location: str) -> Callable[[httpx.Request], httpx.Response]:
+    def handle(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "api.twilio.com":
+            return httpx.Response(307, headers={"Location": location})
+        assert "authorization" not in request.headers
+        return httpx.Response(200, content=GIF, headers={"Content-Type": "image/gif"})
+
+    return handle
+
+
+def test_a_files_bytes_and_type_come_as_documented() -> None:
+    async def run() -> dict[str, Any]:
+        async with Harness() as harness:
+            return await harness.action("downloadMedia", await received(harness.emulator, GIF[:6]))
+
+    assert asyncio.run(run()) == json.loads(project_file("fixtures/payloads/downloadMedia.json").read_text())
+
+
+@pytest.mark.parametrize("over_aiohttp", [True, False])
+def test_credentials_stay_with_the_api_over_either_carrier(*, over_aiohttp: bool) -> None:
+    async def run() -> tuple[dict[str, Any], Emulator]:
+        emulator = Emulator()
+        async with emulator.serve() as server:
+            connection = emulator_connection()
+            connection["fields"]["baseUrl"] = server.url
+            sids = await received(emulator)
+            async with (
+                httpx.AsyncHTTPTransport() as transport,
+                Host.discover(transport=None if over_aiohttp else transport) as host,
+            ):
+                given = await host.invoke_action("twilio", "downloadMedia", {"twilioConnection": connection, **sids})
+        return given, emulator
+
+    given, emulator = asyncio.run(run())
+    assert (bytes(given["data"]["data"]), given["contentType"]) == (GIF, "image/gif")
+    asked, kept = emulator.journal.requests
+    assert ("authorization" in asked.request.headers, "authorization" in kept.request.headers) == (True, False)
+    assert kept.request.base_url.startswith("http://localhost:")
+
+
+def test_a_file_as_large_as_allowed_comes_and_one_byte_more_does_not(twilio_harness_blocking: BlockingHarness) -> None:
+    sids = asyncio.run(received(twilio_harness_blocking.emulator))
+    assert twilio_harness_blocking.action("downloadMedia", {**sids, "maxBytes": len(GIF)})["contentType"] == "image/gif"
+    with pytest.raises(TooLargeError, match="the answer has 8 bytes, and at most 7 are read"):
+        twilio_harness_blocking.action("downloadMedia", {**sids, "maxBytes": len(GIF) - 1})
+
+
+def test_an_endless_file_is_left_at_the_bound() -> None:
+    written = 0
+
+    async def endless(writer: asyncio.StreamWriter, n: int) -> bool:
+        nonlocal written
+        if n == 1:
+            writer.write(answer("307 Temporary Redirect", b"", "Location: /file"))
+            return True
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\n\r\n")
+        while True:
+            writer.write(bytes(65_536))
+            written += 65_536
+            await writer.drain()
+
+    async def run() -> Wire:
+        async with wire(endless) as server, Host.discover() as host:
+            connection = emulator_connection()
+            connection["fields"]["baseUrl"] = server.url
+            inputs = {"twilioConnection": connection, **SIDS, "maxBytes": 100_000}
+            with pytest.raises(TooLargeError, match=r"GET file: the answer has more than 100,000 bytes"):
+                await host.invoke_action("twilio", "downloadMedia", inputs)
+        return server
+
+    server = asyncio.run(run())
+    # What sockets and their buffers took on the way is lost; the rest was never read. And nobody asked again.
+    assert (written < 16_000_000, len(server.requests)) == (True, 2)
+
+
+def test_a_redirection_is_followed_from_store_to_store() -> None:
+    places = iter([STORE, "/deeper", "https://s3.example/file"])
+
+    def handle(_request: httpx.Request) -> httpx.Response:
+        place = next(places, None)
+        if place is None:
+            return httpx.Response(200, content=GIF)
+        return httpx.Response(302, headers={"Location": place}, content=b"moved" * 100)
+
+    assert bytes(downloaded(handle, maxBytes=8)["data"]["data"]) == GIF
+
+
+def test_redirections_without_end_are_given_up() -> None:
+    seen = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(307, headers={"Location": STORE})
+
+    with pytest.raises(UnexpectedAnswerError, match="not found after 3 redirections"):
+        downloaded(handle)
+    assert len(seen) == 4
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://media.example/file",
+        "http://localhost/file",
+        "ftp://media.example/file",
+        "file:///etc/passwd",
+        "https://user@media.example/file",
+        "https://media.example:99999/file",
+        "https://[::1/file",
+        "https://media.example/a b",
+        "https://media.example/\\\\x",
+    ],
+)
+def test_a_redirection_that_leads_anywhere_but_to_a_host_over_https_is_refused(location: str) -> None:
+    with pytest.raises(RequestRefusedError, match="does not lead to a host over HTTPS"):
+        downloaded(redirecting(location))
+
+
+def test_a_redirection_without_a_place_is_no_answer() -> None:
+    with pytest.raises(UnexpectedAnswerError, match="a redirect"):
+        downloaded(lambda _: httpx.Response(307))
+
+
+def test_a_store_that_fails_for_a_moment_is_asked_again(twilio_harness_blocking: BlockingHarness) -> None:
+    emulator = twilio_harness_blocking.emulator
+    sids = asyncio.run(received(emulator))
+    emulator.faults.server_error(operation="media.file")
+    assert bytes(twilio_harness_blocking.action("downloadMedia", sids)["data"]["data"]) == GIF
+
+
+def test_a_file_that_does_not_exist_is_not_found(twilio_harness_blocking: BlockingHarness) -> None:
+    with pytest.raises(NotFoundError):
+        twilio_harness_blocking.action("downloadMedia", SIDS)
+
+
+def test_the_debug_log_shows_neither_a_signed_url_nor_the_file(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "twilio_component.client"):
+        downloaded(redirecting(STORE))
+    assert "GET https://media.twiliocdn.com/AC/file?…" in caplog.text
+    assert "s3cr3t" not in caplog.text
+    assert "image/gif (8 bytes)" in caplog.text
