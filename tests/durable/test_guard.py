@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from twilio_component.durable.checkpoints import Checkpoints
+from twilio_component.durable.database import Database
 from twilio_component.durable.guard import Guard
 from twilio_component.durable.holds import Holds
 from twilio_component.durable.intent_store import Call, IntentStore
@@ -22,8 +24,6 @@ from twilio_component.host.model import Candidate
 
 if TYPE_CHECKING:
     import datetime as dt
-
-    from twilio_component.durable.database import Database
 
 QUICK = Settings(timeout=0.2, lag_bound=0.2)
 RESENDING = Settings(timeout=0.2, lag_bound=0.2, resend=True)
@@ -118,7 +118,7 @@ async def left_in_doubt(database: Database, run: str = "run", fingerprint: str =
     call = Call(run=run, ordinal=1, place="send", fingerprint=fingerprint)
     intents = IntentStore(database)
     await intents.plan(call)
-    assert await intents.enter(call, "dead")
+    assert (await intents.enter(call, "dead")).claimed
 
 
 def message(sid: str, *, equal: bool = True) -> Candidate:
@@ -151,6 +151,39 @@ def test_too_many_requests_lose_nothing(database: Database) -> None:
         assert deed.made == 3
 
     asyncio.run(scenario())
+
+
+def test_who_is_told_to_slow_down_in_one_process_is_held_back_in_all(url: str) -> None:
+    class SlowlyError(PerformError):
+        slow_down = "sender"
+        retry_after = 0.5
+
+    made: dict[str, list[float]] = {"told": [], "same": [], "other": []}
+
+    def deed(name: str, attempts: list[Exception | str | None], sender: str = "s") -> Deed:
+        async def noted() -> None:
+            made[name].append(time.monotonic())
+
+        return Deed(attempts, paced_by={"connection": "c", "sender": sender}, meanwhile=noted)
+
+    async def scenario(databases: list[Database]) -> None:
+        one, two = (Machine(database, boot=name) for name, database in zip("12", databases, strict=True))
+        told = asyncio.create_task(one.answer(deed("told", [SlowlyError("slower"), "SM1"]), run="told"))
+        call = Call(run="told", ordinal=1, place="", fingerprint="")
+        while not made["told"] or (await one.intents.plan(call)).state != "planned":  # noqa: ASYNC110 - a row
+            await asyncio.sleep(0.01)
+        same = two.answer(deed("same", ["SM2"]), run="same")
+        other = two.answer(deed("other", ["SM3"], "other"), run="other")
+        assert [*await asyncio.gather(told, same, other)] == ["SM1", "SM2", "SM3"]
+
+    databases = [Database(url), Database(url)]
+    databases[0].create()
+    asyncio.run(scenario(databases))
+    assert made["same"][0] - made["told"][0] >= 0.5
+    assert made["told"][1] - made["told"][0] >= 0.5
+    assert made["other"][0] < made["same"][0]
+    for database in databases:
+        database.close()
 
 
 @pytest.mark.parametrize("lost", [LostError("lost"), TimeoutError(), ValueError("a bug")])

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import TYPE_CHECKING
 
-from twilio_component.durable.holds import Holds
+from twilio_component.durable.holds import Holds, hold_back
+
+if TYPE_CHECKING:
+    from twilio_component.durable.database import Database
 
 
 def test_no_more_requests_than_allowed_are_in_flight() -> None:
@@ -29,7 +33,7 @@ def test_no_more_requests_than_allowed_are_in_flight() -> None:
 def test_whoever_is_told_to_slow_down_waits_and_others_do_not() -> None:
     async def scenario() -> tuple[float, float]:
         holds, begun = Holds(5), time.monotonic()
-        holds.slow_down("held", 0.1)
+        holds.hold("held", 0.1)
         async with holds.turn({"connection": "free"}):
             free = time.monotonic() - begun
         async with holds.turn({"connection": "held"}):
@@ -37,3 +41,22 @@ def test_whoever_is_told_to_slow_down_waits_and_others_do_not() -> None:
 
     free, held = asyncio.run(scenario())
     assert free < 0.1 <= held
+
+
+def test_a_pause_grows_when_it_was_too_short_and_not_because_many_were_told_at_once(database: Database) -> None:
+    pauses = []
+
+    def told(now: float, seconds: float | None = None) -> None:
+        with database.engine.begin() as connection:
+            pauses.append(round(hold_back(connection, "sender", seconds, now), 3))
+
+    told(100.0)
+    told(100.1)  # it was under way when the first was told
+    told(100.1, 2.0)  # this one says how long
+    told(102.2)
+    told(103.3)
+    told(200.0)  # it has gone well for a while
+    told(201.0, 40.0)
+    told(241.5)
+
+    assert pauses == [0.5, 0.4, 2.0, 1.0, 2.0, 0.5, 40.0, 30.0]

@@ -143,7 +143,10 @@ class Guard:
             claimed_at = time.monotonic()
             if claimed_at - taken_at > self._settings.claim:
                 return  # its turn took so long in coming that the token may soon be another's
-            if not await self._intents.enter(call, self._boot):
+            entry = await self._intents.enter(call, self._boot, deed.paced_by.values())
+            if not entry.claimed:
+                for key, seconds in entry.held.items():
+                    self._holds.hold(key, seconds)
                 return
             self._checkpoints.reached(checkpoints.ENTERED)
             if time.monotonic() - claimed_at > self._settings.claim or not self._may_write():
@@ -164,8 +167,8 @@ class Guard:
 
     async def _failed(self, call: Call, deed: Deed, error: Exception, begun: float) -> None:
         if isinstance(error, PerformError) and error.slow_down is not None:
-            await self._intents.withdraw(call, intent_store.ENTERED, self._boot)
-            self._holds.slow_down(deed.paced_by[error.slow_down], error.retry_after)
+            key = deed.paced_by[error.slow_down]
+            self._holds.hold(key, await self._intents.hold_back(call, self._boot, key, error.retry_after))
             return
         failure = deed.failure(error)
         if failure.outcome_unknown or isinstance(error, TimeoutError):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, func, or_, select, update
+from sqlalchemy import Connection, Row, func, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from twilio_component.durable.holds import held, hold_back, time_left
 from twilio_component.durable.run_store import Kept, Times, insert_once, keep_value
 from twilio_component.durable.schema import intents
 
@@ -54,6 +55,14 @@ class Intent:
     effect: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Whether a call was claimed. If not, somebody else has it or had it, or these keys are held (in seconds)."""
+
+    claimed: bool
+    held: Mapping[str, float] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """What became of a call: the answer to keep, when the call had begun, and the id of what it did."""
@@ -88,20 +97,18 @@ class IntentStore:
 
         return await self._database.insist(work)
 
-    async def enter(self, call: Call, boot: str) -> bool:
-        """Claim the right to write the request; False when somebody else has it, or had it."""
+    async def enter(self, call: Call, boot: str, paced_by: Collection[str] = ()) -> Entry:
+        """Claim the right to write the request, unless one of those by whom it is paced is held back."""
 
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection) -> Entry:
             now = self._database.now(connection)
-            return _change(
-                connection,
-                call,
-                PLANNED,
-                state=ENTERED,
-                entered_at=now,
-                entered_by=boot,
-                since=func.coalesce(intents.c.since, now),
+            claim = update(intents).where(
+                intents.c.key == call.key, intents.c.state == PLANNED, not_(held(paced_by, now))
             )
+            entered = {"state": ENTERED, "entered_at": now, "entered_by": boot}
+            if connection.execute(claim.values(**entered, since=func.coalesce(intents.c.since, now))).rowcount:
+                return Entry(claimed=True)
+            return Entry(claimed=False, held=time_left(connection, paced_by, now))
 
         return await self._database.insist(work)
 
@@ -110,6 +117,18 @@ class IntentStore:
 
         def work(connection: Connection) -> bool:
             return _change(connection, call, intent_state, by=by, state=PLANNED, entered_at=None, entered_by=None)
+
+        return await self._database.insist(work)
+
+    async def hold_back(self, call: Call, by: str, key: str, seconds: float | None) -> float:
+        """As ``withdraw`` of an entered call, where the request was told to slow down: hold back whoever has this key.
+
+        ``seconds`` is for how long, if that was said. How long it is held.
+        """
+
+        def work(connection: Connection) -> float:
+            _change(connection, call, ENTERED, by=by, state=PLANNED, entered_at=None, entered_by=None)
+            return hold_back(connection, key, seconds, self._database.now(connection))
 
         return await self._database.insist(work)
 

@@ -89,6 +89,15 @@ paces = Table(
 )
 """The tokens of senders with a rate, and when each may be used again."""
 
+holds = Table(
+    "flow_holds",
+    metadata,
+    Column("key", String(300), primary_key=True),
+    Column("held_until", Float, nullable=False),
+    Column("pause", Float, nullable=False),
+)
+"""Connections and senders that were told to slow down: until when they are held back, and how long they were last."""
+
 kept_states = Table(
     "flow_states",
     metadata,
