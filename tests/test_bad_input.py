@@ -233,8 +233,9 @@ TABLE: list[Row] = [
     *(
         (trigger, name, {}, {}, f"$.inputs.{name}: must be")
         for trigger in ("inboundMessage", "statusCallback")
-        for name in ("authToken", "secondaryAuthToken", "validateSignature")
+        for name in ("authToken", "secondaryAuthToken", "sharedKeys", "validateSignature")
     ),
+    ("webhook", "sharedKeys", "secret", {}, "$.inputs.sharedKeys: must have shared keys of the form id=secret, one a"),
     (
         "inboundMessage",
         "replyMessage",

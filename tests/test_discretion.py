@@ -17,12 +17,19 @@ if TYPE_CHECKING:
     import pytest
 
 SID, KEY = "AC" + "a" * 32, "SK" + "b" * 32
-SECRETS = ["Zq7-auth+token/of=mine", "Kp4-api+secret", "Vb2-webhook-token"]
+SECRETS = ["Zq7-auth+token/of=mine", "Kp4-api+secret", "Vb2-webhook-token", "Hn5-shared=secret"]
 TEXTS = ["Your diagnosis is ready, Mrs Lovelace", "Geheimnis"]
 NUMBERS = ["6502530173", "5017122661", "5005550001", "5005550004"]
 BASIC = create_connection("basic", {"username": SID, "password": SECRETS[0]})
 API_KEY = create_connection(
-    "apiKeySecret", {"accountSid": SID, "apiKey": KEY, "apiSecret": SECRETS[1], "authToken": SECRETS[2]}
+    "apiKeySecret",
+    {
+        "accountSid": SID,
+        "apiKey": KEY,
+        "apiSecret": SECRETS[1],
+        "authToken": SECRETS[2],
+        "sharedKeys": f"k1={SECRETS[3]}",
+    },
 )
 SMS = {"to": "+1 (650) 253-0173", "from": "+15017122661", "message": TEXTS[0]}
 CALLS: list[tuple[str, dict[str, Any]]] = [
@@ -77,8 +84,10 @@ def run(*, debug: bool) -> list[str]:
                         await host.invoke_action("twilio", action, {"twilioConnection": connection, **inputs})
                     except IntegrationError as error:
                         errors.extend([str(error), repr(error)])
-            for token in (SECRETS[2], "another"):
-                payload = signed_payload({"From": "+16502530173", "Body": TEXTS[0]}, auth_token=token)
+            said = {"From": "+16502530173", "Body": TEXTS[0]}
+            requests = [signed_payload(said, auth_token=token) for token in (SECRETS[2], "another")]
+            requests += [signed_payload(said, shared_key=key) for key in (("k1", "another"), ("k2", SECRETS[3]))]
+            for payload in requests:
                 try:
                     await host.invoke_trigger("twilio", "webhook", payload, {"twilioConnection": API_KEY})
                 except IntegrationError as error:

@@ -23,7 +23,8 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 def run(case: dict[str, Any]) -> None:
     body = base64.b64decode(case["bodyBase64"]) if "bodyBase64" in case else case["body"].encode()
-    verify(case["url"], case["headers"], body, auth_tokens=case["authTokens"], method=case["method"])
+    keys = {"auth_tokens": case["authTokens"], "shared_keys": case.get("sharedKeys")}
+    verify(case["url"], case["headers"], body, method=case["method"], **keys)
 
 
 def refusal(url: str, headers: Any, body: bytes, **options: Any) -> str:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component import exit_codes
 from twilio_component.host.errors import InputError, Problem
+from twilio_component.shared_keys import parse
 
 if TYPE_CHECKING:
     import argparse
 
 _EPILOG = """\
-The Auth Token comes from TWILIO_AUTH_TOKEN, or from the connection file; a token on the command line would be seen by
-everybody on the machine.
+The Auth Token comes from TWILIO_AUTH_TOKEN and webhook shared keys from TWILIO_SHARED_KEYS (id=secret, one a line), or
+both from the connection file; a secret on the command line would be seen by everybody on the machine.
 
 example:
   twilio-component signature explain --url 'https://example.com/sms?flow=1' --headers headers.txt --body body.bin
@@ -42,7 +43,7 @@ def add_parser(commands: Any, formatter: Any) -> None:
     parser.add_argument(
         "--body", metavar="FILE", help="a file with the raw body; - reads standard input; none is empty"
     )
-    parser.add_argument("--connection", metavar="FILE", help="a connection that has the Auth Token")
+    parser.add_argument("--connection", metavar="FILE", help="a connection that has the Auth Token or sharedKeys")
     parser.set_defaults(run=run)
 
 
@@ -51,11 +52,11 @@ def run(options: argparse.Namespace) -> int:
     from twilio_component.signatures import WebhookRefusedError, verify
 
     try:
-        verify(options.url, _headers(options), _body(options.body), auth_tokens=_tokens(options), method=options.method)
+        verify(options.url, _headers(options), _body(options.body), method=options.method, **_keys(options))
     except WebhookRefusedError as error:
         sys.stderr.write(f"{error.explanation}\n")
         return exit_codes.FAILED
-    sys.stdout.write("Accepted: Twilio signed this request with the given Auth Token.\n")
+    sys.stdout.write("Accepted: Twilio signed this request with a key that was given.\n")
     return exit_codes.DONE
 
 
@@ -86,13 +87,19 @@ def _read(file: str) -> bytes:
         raise InputError("A file cannot be read", [Problem("", error.strerror or str(error), file)]) from error
 
 
-def _tokens(options: argparse.Namespace) -> list[str]:
+def _keys(options: argparse.Namespace) -> dict[str, Any]:
+    """The Auth Tokens and the shared keys, as ``verify`` takes them."""
     if options.connection:
         from twilio_component.host.connections import connection_from_file
 
         fields = connection_from_file(options.connection)["fields"]
-        return [str(fields[name]) for name in ("authToken", "password") if fields.get(name)]
-    if token := os.environ.get("TWILIO_AUTH_TOKEN"):
-        return [token]
-    problem = Problem("", "set TWILIO_AUTH_TOKEN, or give --connection with a file that has authToken or password")
-    raise InputError("There is no Auth Token to check with", [problem])
+        tokens, shared = [fields.get("authToken"), fields.get("password")], fields.get("sharedKeys")
+    else:
+        tokens, shared = [os.environ.get("TWILIO_AUTH_TOKEN")], os.environ.get("TWILIO_SHARED_KEYS")
+    if not any(tokens) and not shared:
+        what = "set TWILIO_AUTH_TOKEN or TWILIO_SHARED_KEYS, or give --connection with a file that has authToken, "
+        raise InputError("There is no key to check with", [Problem("", f"{what}password or sharedKeys")])
+    try:
+        return {"auth_tokens": [str(token) for token in tokens if token], "shared_keys": parse(str(shared or ""))}
+    except ValueError as error:
+        raise InputError("The shared keys are not valid", [Problem("sharedKeys", str(error))]) from error

@@ -8,12 +8,12 @@ An application's own server needs three lines::
 
 ``url`` is the one Twilio was given, ``raw_body`` the bytes as they came. The signature is the base64 of an HMAC-SHA1
 under the account's Auth Token over the URL, followed by the name and value of every form parameter, sorted. Other
-bodies are covered by their hash, which stands in the URL as ``bodySHA256``.
+bodies are covered by their hash, which stands in the URL as ``bodySHA256``. With a webhook shared key it is the same
+text under HMAC-SHA256; give such keys as ``shared_keys={id: secret}``.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import re
@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING
 
 from twilio_component.forms import FORM_TYPE, Pair, parse_form
 from twilio_component.host.errors import PerformError
+from twilio_component.shared_keys import ALGORITHM, SETTINGS_HEADER, Settings, settings_in, settings_value
+from twilio_component.signing import Key, joined, matches
 from twilio_component.webhook_url import WebhookUrl
 
 if TYPE_CHECKING:
@@ -36,8 +38,6 @@ BODY_HASH_PARAMETER = "bodySHA256"
 MAX_BODY_BYTES = 5 * 1024 * 1024 // 4
 
 _METHODS = ("GET", "POST")
-# With more to hash, trying hundreds of other URLs would cost more than a stranger's request is worth.
-_MOST_SIGNED_BYTES_TO_EXPLAIN = 64 * 1024
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+-]{1,60}")
 
 
@@ -62,8 +62,15 @@ def sign(auth_token: str, url: str, params: Iterable[tuple[str, str]] = ()) -> s
 
     A fragment of ``url`` is not signed. Raises ``UnicodeEncodeError`` for text with lone surrogates.
     """
-    pairs = [(name.encode(), value.encode()) for name, value in params]
-    return _signature(auth_token.encode(), url.partition("#")[0].encode(), _joined(pairs)).decode("ascii")
+    return _signed(Key.of_auth_token(auth_token), url, params)
+
+
+def sign_with_shared_key(key_id: str, secret: str, url: str, params: Iterable[tuple[str, str]] = ()) -> dict[str, str]:
+    """The two headers that Twilio sends for a request signed with a webhook shared key; else as ``sign``."""
+    return {
+        SIGNATURE_HEADER: _signed(Key.shared(key_id, secret), url, params),
+        SETTINGS_HEADER: settings_value(key_id),
+    }
 
 
 def body_sha256(body: bytes) -> str:
@@ -76,29 +83,51 @@ def verify(
     headers: Headers,
     body: bytes,
     *,
-    auth_tokens: str | Iterable[str | None],
+    auth_tokens: str | Iterable[str | None] = (),
+    shared_keys: Mapping[str, str | None] | None = None,
     method: str = "POST",
 ) -> None:
-    """Return when Twilio signed this request with one of ``auth_tokens``, else raise ``WebhookRefusedError``.
+    """Return when Twilio signed this request with one of the given keys, else raise ``WebhookRefusedError``.
 
     ``url`` is the whole URL that Twilio was given, query string included; ``headers`` any mapping or pairs, the case of
-    the names does not matter; ``body`` the raw bytes. Two tokens are in use while one is being rotated; ``None`` and
-    blank ones do not count, and without a token everything is refused.
+    the names does not matter; ``body`` the raw bytes. Two ``auth_tokens`` are in use while one is being rotated;
+    ``shared_keys`` are the secrets of webhook shared keys by their ids. A request that names a shared key is held to
+    that one, by HMAC-SHA256, and any other to the Auth Tokens, by HMAC-SHA1. ``None`` and blank secrets do not count,
+    and without a key everything is refused.
     """
     given_tokens = [auth_tokens] if isinstance(auth_tokens, str) else auth_tokens
-    tokens = [token for token in given_tokens if token and not token.isspace()]
-    if not tokens:
+    tokens = [Key.of_auth_token(token) for token in given_tokens if token and not token.isspace()]
+    shared = {
+        key_id: Key.shared(key_id, secret)
+        for key_id, secret in (shared_keys or {}).items()
+        if secret and not secret.isspace()
+    }
+    if not tokens and not shared:
         raise WebhookRefusedError(
-            "Refused: there is no Auth Token to check the signature with. Give the account's Auth Token; an API key's "
-            "secret cannot verify a signature."
+            "Refused: there is no Auth Token to check the signature with. Give the account's Auth Token, or a webhook "
+            "shared key; an API key's secret cannot verify a signature."
         )
     named = lower_case(headers)
     given = _only_signature(named)
+    settings = _settings(named)
+    keys = tokens if settings is None else [_named_key(settings, shared)]
     target = _target(url)
-    signed = _joined(_signed_parameters(target, method, media_type(named), body))
-    keys = [token.encode("utf-8", "surrogatepass") for token in tokens]
-    if not _matches(keys, target.spellings(), signed, given):
-        raise WebhookRefusedError(_mismatch(keys, target, signed, given, named))
+    signed = joined(_signed_parameters(target, method, media_type(named), body))
+    if not matches(keys, target.spellings(), signed, given):
+        # Most requests are accepted: the search for a reason is loaded when there is something to explain.
+        from twilio_component.signature_refusals import RefusedRequest
+
+        raise WebhookRefusedError(
+            RefusedRequest(
+                url=target,
+                signed=signed,
+                given=given,
+                headers=named,
+                keys=keys,
+                others=[key for key in (*tokens, *shared.values()) if key not in keys],
+                named=settings is not None,
+            ).explanation()
+        )
 
 
 def lower_case(headers: Headers) -> list[tuple[str, str]]:
@@ -172,48 +201,30 @@ def _signed_parameters(url: WebhookUrl, method: str, media_type: str, body: byte
     return []
 
 
-def _joined(pairs: Iterable[Pair]) -> bytes:
-    """Parameters as they are signed: in the order of their bytes, each pair once."""
-    return b"".join(name + value for name, value in sorted(set(pairs)))
+def _settings(headers: Sequence[tuple[str, str]]) -> Settings | None:
+    try:
+        return settings_in(headers)
+    except ValueError as error:
+        raise WebhookRefusedError(f"Refused: the {SETTINGS_HEADER} header cannot be used: {error}.") from None
 
 
-def _signature(key: bytes, url: bytes, signed: bytes) -> bytes:
-    return base64.b64encode(hmac.digest(key, url + signed, "sha1"))
-
-
-def _matches(keys: Sequence[bytes], urls: Iterable[WebhookUrl], signed: bytes, given: bytes) -> bool:
-    """Whether ``given`` is one of the possible signatures; all of them are computed and compared, whichever matches."""
-    matched = False
-    for url in urls:
-        encoded = str(url).encode()
-        for key in keys:
-            matched |= hmac.compare_digest(_signature(key, encoded, signed), given)
-    return matched
-
-
-def _mismatch(
-    keys: Sequence[bytes], url: WebhookUrl, signed: bytes, given: bytes, headers: Sequence[tuple[str, str]]
-) -> str:
-    """Why a well-formed request was refused, in words for the operator."""
-    # Most requests are accepted: the search for a reason is loaded when there is something to explain.
-    from twilio_component.signature_suspects import suspects
-
-    refused = f"Refused: the signature does not match. Tried {url.masked()}"
-    if len(signed) > _MOST_SIGNED_BYTES_TO_EXPLAIN:
-        return f"{refused}; the body is too large to search for another URL that matches."
-    if signed and _matches(keys, url.spellings(), b"", given):
-        return (
-            f"{refused}; it matches this URL without parameters: the body is not what Twilio sent, or this was a GET "
-            "request."
+def _named_key(settings: Settings, shared: Mapping[str, Key]) -> Key:
+    """The configured key that the request names. Its algorithm is ours to know: what the request says must be that."""
+    key = shared.get(settings.key_id)
+    if key is None:
+        given = f"the given ones ({', '.join(shared)})" if shared else "the given keys: there are no shared ones"
+        raise WebhookRefusedError(
+            f"Refused: the request says that it was signed with the shared key {settings.shown_id}, which is not among "
+            f"{given}. Add it with its secret, if it is yours."
         )
-    for words, other in suspects(url, headers):
-        if _matches(keys, other.spellings(), signed, given):
-            return (
-                f"{refused}; it matches with {words}: {other.masked()} Give the URL exactly as Twilio has it; a proxy "
-                "or a framework may have changed it on the way."
-            )
-    return (
-        f"{refused}, with and without a port. Changes of scheme, port, host, trailing slash and query encoding do not "
-        "match either: the Auth Token is probably another account's or no longer valid, or a parameter was changed, "
-        "trimmed or dropped on the way."
-    )
+    if settings.algorithm != ALGORITHM:
+        raise WebhookRefusedError(
+            f"Refused: the {SETTINGS_HEADER} header names another algorithm than {ALGORITHM}, the only one that shared "
+            "keys are for."
+        )
+    return key
+
+
+def _signed(key: Key, url: str, params: Iterable[tuple[str, str]]) -> str:
+    pairs = [(name.encode(), value.encode()) for name, value in params]
+    return key.signature(url.partition("#")[0].encode(), joined(pairs)).decode("ascii")

@@ -116,9 +116,36 @@ def test_accounts_numbers_pace_and_a_fresh_start(api: Any, emulator: Emulator) -
     assert api.request("GET", CONTROL).json()["accounts"] == []
 
 
+def test_webhooks_are_signed_with_a_shared_key_until_it_is_taken_away(api_of: Any) -> None:
+    emulator = Emulator(webhooks=lambda _: Answer(204))
+    account = emulator.accounts.declare()
+    other = emulator.accounts.declare()
+    emulator.add_number(FROM, account=account, sms_url="http://app.test/sms")
+    api = api_of(emulator)
+
+    def sent() -> Any:
+        wanted = {"to": FROM, "from": TO, "accountSid": account.sid}
+        api.request("POST", f"{CONTROL}/inbound", json=wanted)
+        return api.request("GET", f"{CONTROL}/webhooks").json()["webhooks"][-1]["headers"]
+
+    header = "X-Twilio-Webhooks-Signature-Settings"
+    wanted = {"id": "webhooks_sharedkey_1", "secret": "s", "accountSid": account.sid}
+    answer = api.request("POST", f"{CONTROL}/sharedKeys", json=wanted).json()
+    assert answer == {"id": "webhooks_sharedkey_1", "secret": "s"}
+    assert sent()[header] == "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256"
+    assert other.shared_key is None
+    made = api.request("POST", f"{CONTROL}/sharedKeys", json={"accountSid": account.sid}).json()
+    assert account.shared_key == (made["id"], made["secret"])
+    assert made["id"].startswith("webhooks_sharedkey_")
+    gone = api.request("DELETE", f"{CONTROL}/sharedKeys", params={"accountSid": account.sid})
+    assert gone.status_code == 204
+    assert header not in sent()
+
+
 @pytest.mark.parametrize(
     ("path", "wanted", "words"),
     [
+        ("sharedKeys", {"key": "k"}, "a shared key has no key; it has id, secret, accountSid"),
         ("faults", {"fault": "earthquake"}, "there is no fault 'earthquake'; there are rateLimit"),
         ("faults", {"fault": "drop", "timse": 2}, "drop has no timse; it has accepted"),
         ("fates", {"ending": "eaten"}, "a message does not end as 'eaten'"),

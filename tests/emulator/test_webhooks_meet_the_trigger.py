@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from twilio.request_validator import RequestValidator
+from twilio.request_validator import RequestValidator, get_signature_algorithm
 
 from twilio_component.emulator import Emulator
 from twilio_component.emulator.wire import Answer
@@ -48,14 +48,14 @@ def official(letter: Letter) -> bool:
     return accepted
 
 
-def trigger(harness: BlockingHarness, letter: Letter) -> Any:
+def trigger(harness: BlockingHarness, letter: Letter, inputs: dict[str, Any] | None = None) -> Any:
     request = {
         "method": letter.method,
         "headers": letter.all_headers,
         "rawBody": {"data": letter.body},
         "invokeUrl": letter.url,
     }
-    return harness.trigger("webhook", request)["payload"]
+    return harness.trigger("webhook", request, inputs)["payload"]
 
 
 @pytest.mark.parametrize("kind", ["POST", "GET", "status"])
@@ -68,6 +68,38 @@ def test_a_signed_webhook_is_accepted_by_both(kind: str, twilio_harness_blocking
         if letter.method == "POST":
             assert payload["body"]["data"] == dict(letter.form)
         assert payload["queryParameters"]["tenant"] == "it's a"
+
+
+def test_an_account_may_sign_with_a_shared_key_and_with_its_auth_token_again(
+    twilio_harness_blocking: BlockingHarness,
+) -> None:
+    seen: list[Letter] = []
+
+    def application(letter: Letter) -> Answer:
+        seen.append(letter)
+        return Answer(204)
+
+    emulator = Emulator(webhooks=application)
+    account = emulator.accounts.the_only()
+    emulator.add_number(FROM, sms_url=HOOK)
+    key_id, secret = account.sign_with_shared_key()
+    asyncio.run(emulator.receive(to=FROM, sender=TO, body="Hi"))
+    account.sign_with_auth_token()
+    asyncio.run(emulator.receive(to=FROM, sender=TO, body="Hi"))
+
+    with_key, with_token = seen
+    settings = with_key.headers["X-Twilio-Webhooks-Signature-Settings"]
+    assert settings == f"key={key_id},algorithm=HMAC_SHA256"
+    signature = with_key.headers["X-Twilio-Signature"]
+    algorithm = get_signature_algorithm(settings)
+    assert RequestValidator(secret).validate(with_key.url, dict(with_key.form), signature, algorithm)
+    inputs = {"sharedKeys": f"{key_id}={secret}"}
+    assert trigger(twilio_harness_blocking, with_key, inputs)
+    with pytest.raises(WebhookRefusedError):
+        trigger(twilio_harness_blocking, with_key)
+    assert "X-Twilio-Webhooks-Signature-Settings" not in with_token.headers
+    assert official(with_token)
+    assert trigger(twilio_harness_blocking, with_token, inputs)
 
 
 def with_signature(letter: Letter, signature: str) -> Letter:

@@ -108,6 +108,12 @@ def test_what_is_secret_is_known_by_the_manifest_and_of_unknown_kinds_everything
     assert "tok" not in values(Slack={"token": "tok"}).secrets
 
 
+def test_each_of_several_secrets_in_one_field_is_hidden() -> None:
+    found = values(**{"Twilio Connection": {"sharedKeys": "key-1=first-secret key-2=second=secret"}}).secrets
+    assert {"first-secret", "second=secret"} <= found
+    assert "key-1" not in found
+
+
 @pytest.mark.parametrize(
     ("environment", "config_vars", "message"),
     [

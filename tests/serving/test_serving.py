@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from serving_parts import Deployment, inbound, killed, post, until
+from serving_parts import ACCOUNT_SID, AUTH_TOKEN, Deployment, inbound, killed, post, until
 
 from twilio_component.durable import checkpoints
 from twilio_component.emulator import Emulator
@@ -60,6 +61,7 @@ def test_a_process_that_is_killed_in_a_send_sends_once_all_the_same(
     assert sorted(message.to for message in emulator.messages) == ["+15558670001", "+15558670002"]
 
 
+<<<<<<< HEAD
 def test_a_process_that_is_killed_before_it_starts_what_it_has_stored_runs_it_all_the_same(
     emulator: Emulator, twilio: str, tmp_path: Path
 ) -> None:
@@ -76,10 +78,26 @@ def test_a_process_that_is_killed_before_it_starts_what_it_has_stored_runs_it_al
 
 
 def test_a_signed_callback_proves_a_send_whose_answer_was_lost(emulator: Emulator, twilio: str, tmp_path: Path) -> None:
+=======
+@pytest.mark.parametrize("shared_key", [None, ("webhooks_sharedkey_1", "the-secret")], ids=["token", "shared key"])
+def test_a_signed_callback_proves_a_send_whose_answer_was_lost(
+    emulator: Emulator, twilio: str, tmp_path: Path, shared_key: tuple[str, str] | None
+) -> None:
+>>>>>>> 2ccc760 (Verify webhooks that are signed with shared keys)
     deployment = Deployment(tmp_path, twilio, public=True, lag_bound=30)
+    environment = {}
+    if shared_key is not None:
+        emulator.accounts.get(ACCOUNT_SID).sign_with_shared_key(shared_key[1], key_id=shared_key[0])
+        fields = {
+            "username": ACCOUNT_SID,
+            "password": AUTH_TOKEN,
+            "baseUrl": twilio,
+            "sharedKeys": "=".join(shared_key),
+        }
+        environment["FLOW_TWILIO"] = json.dumps({"key": "basic", "fields": fields})
     emulator.faults.drop(accepted=True, operation="messages.create")
     emulator.faults.lag_lists(600)
-    with deployment.serving():
+    with deployment.serving(environment):
         assert post(deployment.webhook(), inbound(1)).status_code == 204
         until(lambda: emulator.messages and deployment.running() == 0, "the callback has proved it")
         ((run,),) = deployment.ask("SELECT id FROM flow_runs")

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from twilio.request_validator import RequestValidator
+from twilio.request_validator import RequestValidator, get_signature_algorithm
 
 from twilio_component.cli import main
 from twilio_component.host import load_component
 from twilio_component.host.errors import InputError
 from twilio_component.resources import manifest_file, project_file
-from twilio_component.signatures import WebhookRefusedError, sign
+from twilio_component.signatures import WebhookRefusedError, sign, sign_with_shared_key
 from twilio_component.testing import BlockingHarness, create_connection, signed_payload
 from twilio_component.testing.connections import EMULATOR_TOKEN
 
@@ -78,6 +78,62 @@ def test_an_api_key_connection_verifies_with_its_auth_token_alone(twilio_harness
         twilio_harness_blocking.webhook(INBOUND, auth_token="secret", params={"twilioConnection": api_key_connection()})
 
 
+SHARED = ("webhooks_sharedkey_01old", "old-secret"), ("webhooks_sharedkey_02new", "new-secret==")
+
+
+@pytest.mark.parametrize("key", ["webhook", "inboundMessage", "statusCallback"])
+def test_every_trigger_of_webhooks_takes_shared_keys_of_its_own_and_of_its_connection(
+    twilio_harness_blocking: BlockingHarness, key: str
+) -> None:
+    request = INBOUND if key != "statusCallback" else {"MessageSid": "SM" + "0" * 32, "MessageStatus": "sent"}
+    text = "\n".join(f"{key_id}={secret}" for key_id, secret in SHARED)
+    inputs: list[dict[str, Any]] = [
+        {"sharedKeys": text},
+        {"twilioConnection": api_key_connection(sharedKeys=text)},
+        {
+            "twilioConnection": api_key_connection(sharedKeys="=".join(SHARED[0])),
+            "sharedKeys": "=".join(SHARED[1]),
+        },
+    ]
+    for params in inputs:
+        for shared_key in SHARED:
+            assert twilio_harness_blocking.webhook(request, key=key, params=params, shared_key=shared_key)["payload"]
+    with pytest.raises(WebhookRefusedError, match="which is not among the given ones"):
+        twilio_harness_blocking.webhook(
+            request, key=key, params={"sharedKeys": "=".join(SHARED[1])}, shared_key=SHARED[0]
+        )
+
+
+def test_a_connection_with_shared_keys_goes_on_accepting_its_auth_token(
+    twilio_harness_blocking: BlockingHarness,
+) -> None:
+    connection = api_key_connection(authToken="token", sharedKeys="=".join(SHARED[0]))
+    twilio_harness_blocking.webhook(INBOUND, auth_token="token", params={"twilioConnection": connection})
+
+
+def test_shared_keys_that_are_none_are_refused_before_any_request_and_not_shown(
+    twilio_harness_blocking: BlockingHarness,
+) -> None:
+    for params in ({"sharedKeys": "my-secret"}, {"twilioConnection": api_key_connection(sharedKeys="my-secret")}):
+        with pytest.raises(InputError, match="sharedKeys: must have shared keys of the form id=secret") as caught:
+            twilio_harness_blocking.webhook(INBOUND, params=params)
+        assert "my-secret" not in str(caught.value)
+
+
+def test_a_connection_with_shared_keys_sends(twilio_harness_blocking: BlockingHarness) -> None:
+    connection = api_key_connection(sharedKeys="=".join(SHARED[0]))
+    sms = {"twilioConnection": connection, "to": "+15558675310", "from": "+15017122661", "message": "Hi"}
+    assert twilio_harness_blocking.action("sendSMS", sms)["data"]["status"] == "queued"
+
+
+def test_the_sdk_accepts_what_the_harness_signs_with_a_shared_key() -> None:
+    payload = signed_payload(INBOUND, shared_key=SHARED[1])
+    algorithm = get_signature_algorithm(payload["headers"]["X-Twilio-Webhooks-Signature-Settings"])
+    validator = RequestValidator(SHARED[1][1])
+    signature = payload["headers"]["X-Twilio-Signature"]
+    assert validator.validate(payload["invokeUrl"], INBOUND, signature, algorithm)
+
+
 def test_only_an_explicit_false_turns_the_check_off(twilio_harness_blocking: BlockingHarness) -> None:
     unsigned = signed_payload(INBOUND)
     del unsigned["headers"]["X-Twilio-Signature"]
@@ -122,6 +178,33 @@ class TestExplaining:
         monkeypatch.delenv("TWILIO_AUTH_TOKEN")
         (tmp_path / "c.yaml").write_text("key: basic\nfields: {username: AC1, password: token}\n")
         assert main([*command, "--url", "https://example.com/sms", "--connection", f"{tmp_path / 'c.yaml'}"]) == 0
+
+    def test_shared_keys_come_from_their_variable_or_from_a_connection(
+        self, command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        url = "https://example.com/sms"
+        signed = sign_with_shared_key("k1", "secret==", url, [("From", "+15558675310"), ("Body", "Hi")])
+        (tmp_path / "headers").write_text("\n".join(f"{name}: {value}" for name, value in signed.items()))
+        assert main([*command, "--url", url]) == 1
+        assert "the shared key k1, which is not among the given keys" in capsys.readouterr().err
+
+        monkeypatch.setenv("TWILIO_SHARED_KEYS", "k0=other k1=secret==")
+        assert main([*command, "--url", url]) == 0
+        assert main([*command, "--url", f"{url}/"]) == 1
+        assert "no trailing slash" in capsys.readouterr().err
+
+        monkeypatch.delenv("TWILIO_SHARED_KEYS")
+        (tmp_path / "c.yaml").write_text("key: apiKeySecret\nfields: {sharedKeys: k1=secret==}\n")
+        assert main([*command, "--url", url, "--connection", f"{tmp_path / 'c.yaml'}"]) == 0
+
+    def test_shared_keys_that_are_none_are_a_usage_error_that_shows_nothing_of_them(
+        self, command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("TWILIO_SHARED_KEYS", "my-secret")
+        assert main([*command, "--url", "https://example.com/sms"]) == 2
+        said = capsys.readouterr().err
+        assert "of the form id=secret" in said
+        assert "my-secret" not in said
 
     @pytest.mark.parametrize(
         ("more", "said"),

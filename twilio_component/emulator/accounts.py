@@ -17,9 +17,10 @@ from twilio_component.emulator.message_log import MessageLog
 from twilio_component.emulator.opt_outs import OptOuts
 from twilio_component.emulator.refusals import Refusal
 from twilio_component.emulator.sids import is_sid, new_sid
+from twilio_component.signatures import SIGNATURE_HEADER, sign, sign_with_shared_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from twilio_component.emulator.clock import Clock
     from twilio_component.emulator.content_template import ContentTemplate
@@ -43,6 +44,8 @@ class Account:
     created: float
     friendly_name: str
     owner_sid: str
+    # The id and the secret of the shared key that signs its webhooks, instead of the Auth Token.
+    shared_key: tuple[str, str] | None = None
     test: bool = False
     status: str = "active"
     updated: float = 0.0
@@ -52,6 +55,21 @@ class Account:
     services: dict[str, MessagingService] = field(default_factory=dict)
     templates: dict[str, ContentTemplate] = field(default_factory=dict)
     opt_outs: OptOuts = field(default_factory=OptOuts)
+
+    def sign_with_shared_key(self, secret: str | None = None, *, key_id: str | None = None) -> tuple[str, str]:
+        """Sign its webhooks with a webhook shared key from now on; the key's id and secret, new ones if not given."""
+        self.shared_key = (key_id or f"webhooks_sharedkey_{uuid.uuid4().hex[:26]}", secret or uuid.uuid4().hex)
+        return self.shared_key
+
+    def sign_with_auth_token(self) -> None:
+        """Sign its webhooks with the Auth Token again."""
+        self.shared_key = None
+
+    def signature_headers(self, url: str, form: Iterable[tuple[str, str]]) -> dict[str, str]:
+        """What proves that a webhook comes from Twilio, for this account."""
+        if self.shared_key is not None:
+            return sign_with_shared_key(*self.shared_key, url, form)
+        return {SIGNATURE_HEADER: sign(self.auth_token, url, form)}
 
     def number_of(self, number: str) -> PhoneNumber | None:
         """The number of this account that is written ``number``."""

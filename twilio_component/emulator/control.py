@@ -16,6 +16,7 @@ from twilio_component.emulator.refusals import Refusal
 from twilio_component.emulator.wire import Answer, Request, json_answer
 
 if TYPE_CHECKING:
+    from twilio_component.emulator.accounts import Account
     from twilio_component.emulator.core import Emulator
     from twilio_component.emulator.life import Fate
     from twilio_component.emulator.message import Message
@@ -139,6 +140,18 @@ async def _account(emulator: Emulator, wanted: dict[str, Any]) -> Any:
     return {"sid": account.sid}
 
 
+async def _use_shared_key(emulator: Emulator, wanted: dict[str, Any]) -> Any:
+    unknown = wanted.keys() - {"id", "secret", "accountSid"}
+    if unknown:
+        raise ValueError(f"a shared key has no {', '.join(sorted(unknown))}; it has id, secret, accountSid")
+    key_id, secret = _account_of(emulator, wanted).sign_with_shared_key(wanted.get("secret"), key_id=wanted.get("id"))
+    return {"id": key_id, "secret": secret}
+
+
+async def _use_auth_token(emulator: Emulator, wanted: dict[str, Any]) -> Any:
+    _account_of(emulator, wanted).sign_with_auth_token()
+
+
 async def _number(emulator: Emulator, wanted: dict[str, Any]) -> Any:
     account = emulator.accounts.get(wanted["accountSid"]) if "accountSid" in wanted else None
     unknown = wanted.keys() - _NUMBER_SETTINGS.keys() - {"number", "accountSid"}
@@ -210,6 +223,7 @@ _HANDLERS: dict[str, dict[str, Handler]] = {
     "clock": {"POST": _clock},
     "pace": {"POST": _pace},
     "accounts": {"POST": _account},
+    "sharedKeys": {"POST": _use_shared_key, "DELETE": _use_auth_token},
     "numbers": {"POST": _number},
     "faults": {"GET": _list_faults, "POST": _add_fault, "DELETE": _clear_faults},
     "fates": {"GET": _list_fates, "POST": _add_fate, "DELETE": _clear_fates},
@@ -232,6 +246,11 @@ def _fate(fate: Fate) -> dict[str, Any]:
 
 def _rule(rule: Rule) -> dict[str, Any]:
     return {**{key: getattr(rule, python) for key, python in _CONDITIONS.items()}, "hits": rule.hits}
+
+
+def _account_of(emulator: Emulator, wanted: dict[str, Any]) -> Account:
+    sid = wanted.get("accountSid")
+    return emulator.accounts.the_only() if sid is None else emulator.accounts.get(sid)
 
 
 def _text(wanted: dict[str, Any], key: str) -> str:

@@ -13,7 +13,6 @@ from twilio_component.emulator.postman import Letter, UndeliverableError
 from twilio_component.emulator.rule import Subject
 from twilio_component.emulator.webhook_parameters import Parameters, status_parameters
 from twilio_component.emulator.webhook_policy import WebhookPolicy
-from twilio_component.signatures import SIGNATURE_HEADER, sign
 
 if TYPE_CHECKING:
     from twilio_component.emulator.accounts import Account, Accounts
@@ -94,7 +93,7 @@ class Webhooks:
             "User-Agent": "TwilioProxy/1.1",
             "Accept": "*/*",
             "I-Twilio-Idempotency-Token": webhook.token,
-            SIGNATURE_HEADER: sign(account.auth_token, url, form),
+            **account.signature_headers(url, form),
         }
         return Letter(webhook.method, url, form, headers, policy.connect_seconds, policy.read_seconds)
 

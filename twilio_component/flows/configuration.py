@@ -173,5 +173,6 @@ def _secrets(
         for field_name, part in value["fields"].items():
             # Of a connection whose kind is not known, any field may be a secret.
             if kind is None or field_name in kind.secrets:
-                found.add(str(part))
+                # One that holds several, each with its name, is hidden as a whole and each by itself.
+                found.update([str(part), *(word.partition("=")[2] for word in str(part).split())])
     return {secret for secret in found if len(secret) >= _SHORTEST_SECRET}

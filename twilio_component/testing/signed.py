@@ -8,7 +8,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from twilio_component.forms import FORM_TYPE
-from twilio_component.signatures import BODY_HASH_PARAMETER, SIGNATURE_HEADER, body_sha256, sign
+from twilio_component.signatures import (
+    BODY_HASH_PARAMETER,
+    SIGNATURE_HEADER,
+    body_sha256,
+    sign,
+    sign_with_shared_key,
+)
 from twilio_component.testing.connections import EMULATOR_TOKEN
 
 WEBHOOK_URL = "https://hooks.example.com/trigger/flow-1"
@@ -21,10 +27,12 @@ def signed_payload(
     method: str = "POST",
     json_body: Any = None,
     auth_token: str = EMULATOR_TOKEN,
+    shared_key: tuple[str, str] | None = None,
 ) -> dict[str, Any]:
     """A trigger payload with a request of Twilio's: ``parameters`` as a form, or in the query of a GET.
 
     A sequence is a repeated parameter. ``json_body`` is posted as JSON instead, covered by its hash in the URL.
+    ``shared_key``, the id and the secret of a webhook shared key, signs instead of the Auth Token.
     """
     pairs = [
         (name, one)
@@ -37,9 +45,13 @@ def signed_payload(
         url = _with_query(url, f"{BODY_HASH_PARAMETER}={body_sha256(body)}")
     elif method == "GET":
         url, body, signed = _with_query(url, urlencode(pairs)), b"", []
+    if shared_key is None:
+        signature = {SIGNATURE_HEADER: sign(auth_token, url, signed)}
+    else:
+        signature = sign_with_shared_key(*shared_key, url, signed)
     headers = {
         "Content-Type": content_type,
-        SIGNATURE_HEADER: sign(auth_token, url, signed),
+        **signature,
         "I-Twilio-Idempotency-Token": "00000000-0000-4000-8000-000000000000",
         "User-Agent": "TwilioProxy/1.1",
     }

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twilio_component.forms import FORM_TYPE, by_name, parse_form
+from twilio_component.shared_keys import parse
 from twilio_component.signatures import WebhookRefusedError, lower_case, media_type, verify
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ async def receive(context: Context, payload: Mapping[str, Any], inputs: Mapping[
     """
     request = _request(payload)
     if inputs.get("validateSignature") is not False:
-        tokens = _auth_tokens(inputs)
-        verify(request.url, request.headers, request.body, auth_tokens=tokens, method=request.method)
+        verify(request.url, request.headers, request.body, method=request.method, **_keys(inputs))
     given = {key: value for key, value in payload.items() if value is not None}
     documented = {
         "headers": dict(payload["headers"]),
@@ -80,20 +80,27 @@ def _bytes(data: Any) -> bytes:
     )
 
 
-def _auth_tokens(inputs: Mapping[str, Any]) -> list[str]:
-    """Every Auth Token that the inputs give; an API key's secret is none."""
+def _keys(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Every Auth Token and shared key that the inputs give; an API key's secret is none."""
     connection = inputs.get("twilioConnection") or {}
     fields = connection["fields"] if connection else {}
     of_connection = fields.get("password") if connection.get("key") == "basic" else fields.get("authToken")
     given = (inputs.get("authToken"), inputs.get("secondaryAuthToken"), of_connection)
     tokens = [token for token in given if isinstance(token, str) and token.strip()]
-    if not tokens:
+    shared = {**_shared_keys(fields), **_shared_keys(inputs)}
+    if not tokens and not shared:
         raise WebhookRefusedError(
             "Refused: there is no Auth Token to check the signature with. Set the input authToken to the account's "
             "primary Auth Token (or twilioConnection to a connection that has one: an API key's secret cannot verify "
-            "a signature). Only an explicit validateSignature: false turns the check off."
+            "a signature), or sharedKeys to the webhook shared keys that sign. Only an explicit validateSignature: "
+            "false turns the check off."
         )
-    return tokens
+    return {"auth_tokens": tokens, "shared_keys": shared}
+
+
+def _shared_keys(fields: Mapping[str, Any]) -> dict[str, str]:
+    text = fields.get("sharedKeys")
+    return parse(text) if isinstance(text, str) else {}
 
 
 def _parsed(request: _Request) -> dict[str, Any]:

@@ -1,0 +1,50 @@
+"""The HMAC under which a webhook is signed: the keys, and whether one of them made a signature."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from twilio_component.forms import Pair
+    from twilio_component.webhook_url import WebhookUrl
+
+
+class Key(NamedTuple):
+    """A secret, the one digest that it is for, and what it is called in words."""
+
+    secret: bytes
+    digest: str
+    words: str
+
+    @classmethod
+    def of_auth_token(cls, token: str) -> Key:
+        """An account's Auth Token."""
+        return cls(token.encode("utf-8", "surrogatepass"), "sha1", "the Auth Token")
+
+    @classmethod
+    def shared(cls, key_id: str, secret: str) -> Key:
+        """A webhook shared key."""
+        return cls(secret.encode("utf-8", "surrogatepass"), "sha256", f"the shared key {key_id}")
+
+    def signature(self, url: bytes, signed: bytes) -> bytes:
+        """The signature of a request, in base64."""
+        return base64.b64encode(hmac.digest(self.secret, url + signed, self.digest))
+
+
+def joined(pairs: Iterable[Pair]) -> bytes:
+    """Parameters as they are signed: in the order of their bytes, each pair once."""
+    return b"".join(name + value for name, value in sorted(set(pairs)))
+
+
+def matches(keys: Sequence[Key], urls: Iterable[WebhookUrl], signed: bytes, given: bytes) -> bool:
+    """Whether ``given`` is one of the possible signatures; all of them are computed and compared, whichever matches."""
+    matched = False
+    for url in urls:
+        encoded = str(url).encode()
+        for key in keys:
+            matched |= hmac.compare_digest(key.signature(encoded, signed), given)
+    return matched
