@@ -61,7 +61,6 @@ def test_a_process_that_is_killed_in_a_send_sends_once_all_the_same(
     assert sorted(message.to for message in emulator.messages) == ["+15558670001", "+15558670002"]
 
 
-<<<<<<< HEAD
 def test_a_process_that_is_killed_before_it_starts_what_it_has_stored_runs_it_all_the_same(
     emulator: Emulator, twilio: str, tmp_path: Path
 ) -> None:
@@ -77,13 +76,10 @@ def test_a_process_that_is_killed_before_it_starts_what_it_has_stored_runs_it_al
     assert len(emulator.messages) == 1
 
 
-def test_a_signed_callback_proves_a_send_whose_answer_was_lost(emulator: Emulator, twilio: str, tmp_path: Path) -> None:
-=======
 @pytest.mark.parametrize("shared_key", [None, ("webhooks_sharedkey_1", "the-secret")], ids=["token", "shared key"])
 def test_a_signed_callback_proves_a_send_whose_answer_was_lost(
     emulator: Emulator, twilio: str, tmp_path: Path, shared_key: tuple[str, str] | None
 ) -> None:
->>>>>>> 2ccc760 (Verify webhooks that are signed with shared keys)
     deployment = Deployment(tmp_path, twilio, public=True, lag_bound=30)
     environment = {}
     if shared_key is not None:
