@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.expressions import as_text
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from twilio_component.host.model import Candidate, Operation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FlowDeed:
     """A call through an invoker; ``payload`` is what the run was started with.
 
@@ -33,17 +34,18 @@ class FlowDeed:
     operation: Operation
     callback: str = ""
 
-    @property
+    @cached_property
     def paced_by(self) -> Mapping[str, str]:
         """By whom the call is slowed down."""
         connection = _digest({name: self.call.inputs.get(name) for name in self._connections()})
         return {"connection": connection, "sender": f"{connection}:{self.sender}"}
 
-    @property
+    @cached_property
     def sender(self) -> str:
-        """Who sends, as the flow names it."""
+        """Who sends, as the request says it: however the flow writes a number, it is one sender."""
+        inputs = self.invoker.accepted(self.call)
         named = self.operation.options.get("pacedBy", ())
-        return as_text(next((self.call.inputs[name] for name in named if self.call.inputs.get(name)), ""))
+        return as_text(next((inputs[name] for name in named if inputs.get(name)), ""))
 
     @property
     def fingerprint(self) -> str:

@@ -25,6 +25,7 @@ from twilio_component.durable.paces import Paces
 from twilio_component.durable.retention import Retention
 from twilio_component.durable.run_store import NewRun, RunStore
 from twilio_component.durable.schedules import Schedules
+from twilio_component.durable.senders import rates_of_senders
 from twilio_component.durable.sole_process import SoleProcess
 from twilio_component.durable.stragglers import Stragglers
 
@@ -45,9 +46,13 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 
 
 class Engine:
-    """Carries out runs from ``start`` to ``close``: one at a time in a process, and one ever on an event loop."""
+    """Carries out runs from ``start`` to ``close``: one at a time in a process, and one ever on an event loop.
+
+    Raises ``InputError`` when the settings give a rate to what can be no sender.
+    """
 
     def __init__(self, deployment: Deployment, database_url: str, settings: Settings) -> None:
+        rates = rates_of_senders(settings.rates, deployment.host.components)
         self.database = Database(database_url)
         self.runs = RunStore(self.database)
         self._settings = settings
@@ -62,7 +67,7 @@ class Engine:
             self.intents,
             settings,
             Holds(settings.in_flight),
-            Paces(self.database, settings.rates, most_seconds=2 * settings.claim + settings.timeout),
+            Paces(self.database, rates, most_seconds=2 * settings.claim + settings.timeout),
             boot=self._boot,
             # With SQLite this process has the database to itself, and others are dead. With Postgres one that seems to
             # be gone may only be out of our sight: the time that its request can take is waited out.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.flows.depth import DEEPEST, deeper_than
 from twilio_component.flows.effects import Failure
 from twilio_component.host.context import Context
-from twilio_component.host.errors import IntegrationError, PerformError
+from twilio_component.host.errors import InputError, IntegrationError, PerformError
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -51,6 +51,16 @@ class Invoker:
         """Whether doing it twice would do no harm, as the component's manifest says."""
         operation = self.operation(call)
         return operation is not None and operation.repeatable
+
+    def accepted(self, call: Call) -> Mapping[str, Any]:
+        """The inputs as the action is given them. It is not given what is not valid: that is returned as it is."""
+        operation = self.operation(call)
+        if operation is None:
+            return call.inputs
+        try:
+            return self.host.accept_inputs(call.component, call.action, fitted(call.inputs, operation))
+        except InputError:
+            return call.inputs
 
     async def invoke(self, flow: Flow, call: Call, payload: Mapping[str, Any]) -> dict[str, Any] | Failure:
         """The envelope that the call is answered with, or why it failed."""

@@ -77,6 +77,20 @@ class Form:
             raise InputError("The inputs are not valid", [Problem(json_path(path), text) for path, text in problems])
         return values
 
+    def accept_alone(self, name: str, value: Any) -> Any:
+        """One input as ``accept`` would hand it on if it stood beside nothing but defaults; raises ``InputError``."""
+        from jsonschema import Draft202012Validator  # it costs 100 ms to import
+
+        problems: Problems = []
+        values = self._converted({name: value}, problems)
+        self._clean(values, problems)
+        if not problems:
+            errors = Draft202012Validator(self.properties[name]).iter_errors(values.get(name))
+            problems = [((*self.place, name, *path), message) for path, message in sentences(errors)]
+        if problems:
+            raise InputError("The input is not valid", [Problem(json_path(path), text) for path, text in problems])
+        return values[name]
+
     def collect(self, inputs: Any, problems: Problems) -> dict[str, Any]:
         """The inputs as ``accept`` returns them; what is wrong with them is added to ``problems``."""
         if not isinstance(inputs, Mapping):

@@ -228,6 +228,10 @@ class Host:
 
         return fetch
 
+    def accept_inputs(self, component: str, action: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The inputs as the action would be given them: converted, cleaned and completed; raises ``InputError``."""
+        return self._find(component, action, Action)[2].accept(inputs)
+
     async def look_for(
         self, component: str, action: str, inputs: Mapping[str, Any], since: dt.datetime, *, context: Context
     ) -> list[Candidate]:

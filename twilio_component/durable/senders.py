@@ -1,0 +1,57 @@
+"""Senders that have a rate, by the names under which their requests go out.
+
+A configuration and a flow may write one sender in many ways. What a request says is what the component makes of it: so
+both are cleaned by the component, and meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from twilio_component.flows.expressions import as_text
+from twilio_component.host.errors import InputError, Problem
+from twilio_component.host.inputs import Form
+from twilio_component.host.schemas import shown
+
+if TYPE_CHECKING:
+    from twilio_component.host.model import Component
+
+
+def rates_of_senders(rates: Mapping[str, float], components: Mapping[str, Component]) -> Mapping[str, float]:
+    """The rates by what requests say; raises ``InputError`` for one of what no component can take for a sender.
+
+    Where no component says what paces its actions, nothing can be said of senders, and the rates stay as they are.
+    """
+    inputs = [
+        (Form(action.inputs, component.connections), name)
+        for component in components.values()
+        for action in component.actions.values()
+        for name in action.options.get("pacedBy", ())
+    ]
+    if not rates or not inputs:
+        return rates
+    found: dict[str, float] = {}
+    problems: list[Problem] = []
+    for key, rate in rates.items():
+        senders, reasons = _accepted(key, inputs)
+        if not senders:
+            problems.append(Problem("rateLimits", f"{shown(key)} can be no sender: {'; or: '.join(reasons)}"))
+        elif senders & found.keys():
+            problems.append(Problem("rateLimits", f"{shown(key)} names a sender that another key names too"))
+        found.update(dict.fromkeys(senders, rate))
+    if problems:
+        raise InputError("The configuration is not valid", problems)
+    return found
+
+
+def _accepted(key: str, inputs: list[tuple[Form, str]]) -> tuple[set[str], list[str]]:
+    """What the inputs that name a sender make of the key, or why they refuse it."""
+    senders: set[str] = set()
+    reasons: list[str] = []
+    for form, name in inputs:
+        try:
+            senders.add(as_text(form.accept_alone(name, key)))
+        except InputError as error:
+            reasons += [problem.message for problem in error.problems if problem.message not in reasons]
+    return senders, reasons
