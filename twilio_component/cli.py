@@ -124,6 +124,20 @@ def _emulator_parser(commands: Any) -> None:
     parser = commands.add_parser("emulator", help="serve Twilio's API on this machine", description="Emulate Twilio.")
     parser.add_argument("--port", type=int, default=8010, help="default: %(default)s; 0 takes a free one")
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s, this machine only")
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name that requests may use for this machine, besides localhost and addresses; repeatable",
+    )
+    parser.add_argument(
+        "--webhook-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="another machine that webhooks may go to; repeatable",
+    )
     parser.set_defaults(run=_emulator)
 
 
@@ -268,7 +282,7 @@ def _errors(options: argparse.Namespace) -> int:
 def _emulator(options: argparse.Namespace) -> int:
     from twilio_component.emulator.server import run
 
-    run(host=options.host, port=options.port)
+    run(host=options.host, port=options.port, allowed_hosts=options.allow_host, webhook_hosts=options.webhook_host)
     return exit_codes.DONE
 
 

@@ -92,15 +92,44 @@ def test_callbacks_are_doubled_and_swapped_on_request(api: Any, emulator: Emulat
 
 def test_fates_decide_how_messages_end(api: Any) -> None:
     fate = {"ending": "undelivered", "code": 30006, "to": TO, "times": 1}
-    assert api.request("POST", f"{CONTROL}/fates", json=fate).status_code == 204
-    assert api.request("POST", f"{CONTROL}/fates", json={"ending": "failed", "body": "lottery"}).status_code == 204
+    assert api.request("POST", f"{CONTROL}/fates", json=fate).json() == {"number": 1}
+    assert api.request("POST", f"{CONTROL}/fates", json={"ending": "failed", "body": "lottery"}).json() == {"number": 2}
     shown = api.request("GET", f"{CONTROL}/fates").json()["fates"]
     assert [(one["ending"], one["code"]) for one in shown] == [("failed", 30008), ("undelivered", 30006)]
     message = api.send()
     api.advance(5)
     assert api.fetch(message)["error_code"] == 30006
+    assert api.request("DELETE", f"{CONTROL}/fates?number=2").status_code == 204
+    assert [one["number"] for one in api.request("GET", f"{CONTROL}/fates").json()["fates"]] == [1]
     assert api.request("DELETE", f"{CONTROL}/fates").status_code == 204
     assert api.request("GET", f"{CONTROL}/fates").json() == {"fates": []}
+
+
+def test_a_message_is_delivered_late_on_request(api: Any) -> None:
+    api.request("POST", f"{CONTROL}/fates", json={"ending": "delivered", "delay": 60, "times": 1})
+    late, usual = api.send(), api.send()
+    api.advance(5)
+    assert (api.fetch(late)["status"], api.fetch(usual)["status"]) == ("sent", "delivered")
+    api.advance(60)
+    assert api.fetch(late)["status"] == "delivered"
+
+
+def test_a_failure_may_be_late_too(api: Any, emulator: Emulator) -> None:
+    emulator.life.end_as("failed", 30001, delay=60, times=1)
+    message = api.send()
+    api.advance(5)
+    assert api.fetch(message)["status"] == "queued"
+    api.advance(60)
+    assert api.fetch(message)["status"] == "failed"
+
+
+def test_one_fault_is_taken_back_by_its_number(api: Any) -> None:
+    first, second = (
+        api.request("POST", f"{CONTROL}/faults", json={"fault": "rateLimit", "times": 3}).json()["number"]
+        for _ in range(2)
+    )
+    assert api.request("DELETE", f"{CONTROL}/faults", params={"number": first}).status_code == 204
+    assert [one["number"] for one in api.request("GET", f"{CONTROL}/faults").json()["faults"]] == [second]
 
 
 def test_accounts_numbers_pace_and_a_fresh_start(api: Any, emulator: Emulator) -> None:
@@ -149,6 +178,7 @@ def test_webhooks_are_signed_with_a_shared_key_until_it_is_taken_away(api_of: An
         ("faults", {"fault": "earthquake"}, "there is no fault 'earthquake'; there are rateLimit"),
         ("faults", {"fault": "drop", "timse": 2}, "drop has no timse; it has accepted"),
         ("fates", {"ending": "eaten"}, "a message does not end as 'eaten'"),
+        ("fates", {"ending": "delivered", "delay": -1}, "late by 0 seconds or more, not by -1"),
         ("inbound", {"from": TO}, "to is required"),
         ("inbound", {"to": FROM, "from": "+0"}, "The 'From' number +0 is not a valid phone number"),
         ("inbound", {"to": FROM, "from": TO, "media": [{"contentType": "a", "content": "?"}]}, "base64"),

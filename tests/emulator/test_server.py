@@ -117,7 +117,7 @@ def test_run_serves_until_it_is_interrupted_and_says_what_it_does_not_do() -> No
 
 
 def test_run_ends_at_the_first_signal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def greet_and_interrupt(url: str) -> str:
+    def greet_and_interrupt(url: str, **_: bool) -> str:
         signal.raise_signal(signal.SIGTERM)
         return f"at {url}"
 
@@ -127,6 +127,29 @@ def test_run_ends_at_the_first_signal(monkeypatch: pytest.MonkeyPatch, capsys: p
 
 
 def test_the_greeting_names_the_control_api_and_every_limit() -> None:
-    greeting = server_module._greeting("http://127.0.0.1:8010")
+    greeting = server_module._greeting("http://127.0.0.1:8010", is_local=True)
     assert "http://127.0.0.1:8010/_emulator" in greeting
+    assert "http://127.0.0.1:8010/\n" in greeting
+    assert "this machine only" in greeting
     assert all(sentence in greeting for sentence in NOT_EMULATED)
+
+
+@pytest.mark.parametrize(("host", "local"), [("127.0.0.1", True), ("localhost", True), ("0.0.0.0", False)])  # noqa: S104 - never listened on
+def test_a_server_that_other_machines_can_reach_says_so(host: str, local: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    server = Emulator().serve(host)
+    assert server.is_local is local
+    assert ("OTHER MACHINES CAN REACH IT" in server_module._greeting(server.url, is_local=server.is_local)) is not local
+
+
+def test_other_sites_may_lead_to_the_page_but_fetch_or_frame_nothing() -> None:
+    opened = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    with Emulator().serve_in_thread() as server:
+
+        def status(path: str, **headers: str) -> int:
+            return httpx.get(server.url + path, headers=headers).status_code
+
+        assert status("/", **opened) == 200
+        assert status("/", **opened | {"sec-fetch-dest": "iframe"}) == 403
+        assert status("/", **opened | {"sec-fetch-mode": "no-cors"}) == 403
+        assert status("/_emulator", **opened) == 403
+        assert status(PATH, **opened) == 403

@@ -11,23 +11,24 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.emulator import inbox_routes
 from twilio_component.emulator.faults import Fault
+from twilio_component.emulator.inbox_routes import NotThereError
 from twilio_component.emulator.refusals import Refusal
+from twilio_component.emulator.views import CONDITIONS, fate_view, fault_view, state_view
 from twilio_component.emulator.wire import Answer, Request, json_answer
 
 if TYPE_CHECKING:
     from twilio_component.emulator.accounts import Account
     from twilio_component.emulator.core import Emulator
-    from twilio_component.emulator.life import Fate
     from twilio_component.emulator.message import Message
-    from twilio_component.emulator.rule import Rule
 
     Handler = Callable[[Emulator, dict[str, Any]], Awaitable[Any]]
 
 PREFIX = "/_emulator"
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
-# Names in JSON, and what Python calls them.
-_CONDITIONS = {"operation": "operation", "to": "to", "from": "sender", "body": "body", "nth": "nth", "times": "times"}
+# Names in JSON, what Python calls them, and the options of each.
 _FAULT_OPTIONS: dict[str, tuple[str, dict[str, str]]] = {
     "rateLimit": ("rate_limit", {"retryAfter": "retry_after"}),
     "serverError": ("server_error", {"status": "status", "accepted": "accepted"}),
@@ -51,23 +52,45 @@ _ENDINGS = ("delivered", "undelivered", "failed", "sent", "read")
 async def respond(emulator: Emulator, request: Request) -> Answer:
     """The answer to one request under ``/_emulator``."""
     path = request.path.removeprefix(PREFIX).strip("/")
-    handlers = _HANDLERS.get(path)
+    handlers, names = _find(path)
     if handlers is None:
         return _error(404, f"there is no {PREFIX}/{path}; there are {', '.join(sorted(_HANDLERS))}")
     handler = handlers.get(request.method)
     if handler is None:
         return _error(405, f"{PREFIX}/{path} has {', '.join(handlers)}")
     try:
-        value = await handler(emulator, _arguments(request))
+        value = await handler(emulator, {**_arguments(request), **names})
+    except NotThereError as error:
+        return _error(404, str(error))
     except (ValueError, TypeError, KeyError, Refusal) as error:
         return _error(400, str(error))
-    return Answer(204) if value is None else json_answer(200, value)
+    if request.method != "GET":
+        emulator.feed.publish("conditions")
+    return _answer(value)
+
+
+def _answer(value: Any) -> Answer:
+    if isinstance(value, Answer):
+        return value
+    return Answer(204, headers=dict(_HEADERS)) if value is None else json_answer(200, value, _HEADERS)
+
+
+def _find(path: str) -> tuple[dict[str, Handler] | None, dict[str, str]]:
+    """The handlers of a path by method, and what stands in the path in place of a name in braces."""
+    if path in _HANDLERS:
+        return _HANDLERS[path], {}
+    folder, _, last = path.partition("/")
+    for pattern, handlers in _HANDLERS.items():
+        if "{" in pattern and pattern.partition("/")[0] == folder and last and "/" not in last:
+            return handlers, {pattern.partition("{")[2].rstrip("}"): last}
+    return None, {}
 
 
 def _arguments(request: Request) -> dict[str, Any]:
     """The body of a POST, the query of anything else."""
     if request.method != "POST":
-        return dict(request.arguments)
+        last_event_id = request.headers.get("last-event-id")
+        return {**dict(request.arguments), **({"lastEventId": last_event_id} if last_event_id else {})}
     # A page of another site can send a form without asking, but not this type.
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise ValueError("the body has to be application/json")
@@ -78,13 +101,7 @@ def _arguments(request: Request) -> dict[str, Any]:
 
 
 async def _state(emulator: Emulator, _: dict[str, Any]) -> Any:
-    return {
-        "now": emulator.clock.now(),
-        "messages": len(emulator.messages),
-        "accounts": [account.sid for account in emulator.accounts],
-        "strict": emulator.accounts.strict,
-        "faults": [_fault(fault) for fault in emulator.faults.active],
-    }
+    return state_view(emulator)
 
 
 async def _reset(emulator: Emulator, _: dict[str, Any]) -> Any:
@@ -172,7 +189,7 @@ async def _add_fault(emulator: Emulator, wanted: dict[str, Any]) -> Any:
         known = ", ".join((*_FAULT_OPTIONS, "lagLists", "shiftPages"))
         raise ValueError(f"there is no fault {name!r}; there are {known}")
     method, options = _FAULT_OPTIONS[name]
-    known_keys = options | _CONDITIONS
+    known_keys = options | CONDITIONS
     unknown = wanted.keys() - known_keys.keys() - {"fault"}
     if unknown:
         raise ValueError(f"{name} has no {', '.join(sorted(unknown))}; it has {', '.join(known_keys)}")
@@ -181,28 +198,41 @@ async def _add_fault(emulator: Emulator, wanted: dict[str, Any]) -> Any:
 
 
 async def _list_faults(emulator: Emulator, _: dict[str, Any]) -> Any:
-    return {"faults": [_fault(fault) for fault in emulator.faults.active]}
+    return {"faults": [fault_view(fault) for fault in emulator.faults.active]}
 
 
-async def _clear_faults(emulator: Emulator, _: dict[str, Any]) -> Any:
-    emulator.faults.clear()
+async def _clear_faults(emulator: Emulator, wanted: dict[str, Any]) -> Any:
+    if "number" not in wanted:
+        emulator.faults.clear()
+        return
+    number = int(wanted["number"])
+    for fault in emulator.faults.active:
+        if fault.number == number:
+            emulator.faults.take_back(fault)
 
 
 async def _add_fate(emulator: Emulator, wanted: dict[str, Any]) -> Any:
     ending = wanted.get("ending")
     if ending not in _ENDINGS:
         raise ValueError(f"a message does not end as {ending!r}; it ends as {', '.join(_ENDINGS)}")
-    conditions = {python: wanted[key] for key, python in _CONDITIONS.items() if key in wanted and key != "operation"}
+    conditions = {python: wanted[key] for key, python in CONDITIONS.items() if key in wanted and key != "operation"}
     default = {"failed": 30008, "undelivered": 30003}.get(ending)
-    emulator.life.end_as(ending, wanted.get("code", default), **conditions)
+    delay = float(wanted.get("delay", 0))
+    if delay < 0:
+        raise ValueError(f"a message is late by 0 seconds or more, not by {delay:g}")
+    return {"number": emulator.life.end_as(ending, wanted.get("code", default), delay=delay, **conditions).number}
 
 
 async def _list_fates(emulator: Emulator, _: dict[str, Any]) -> Any:
-    return {"fates": [_fate(fate) for fate in emulator.life.fates]}
+    return {"fates": [fate_view(fate) for fate in emulator.life.fates]}
 
 
-async def _clear_fates(emulator: Emulator, _: dict[str, Any]) -> Any:
-    emulator.life.fates.clear()
+async def _clear_fates(emulator: Emulator, wanted: dict[str, Any]) -> Any:
+    if "number" in wanted:
+        number = int(wanted["number"])
+        emulator.life.fates[:] = [fate for fate in emulator.life.fates if fate.number != number]
+    else:
+        emulator.life.fates.clear()
 
 
 async def _requests(emulator: Emulator, filters: dict[str, Any]) -> Any:
@@ -218,34 +248,28 @@ async def _webhooks(emulator: Emulator, filters: dict[str, Any]) -> Any:
 _HANDLERS: dict[str, dict[str, Handler]] = {
     "": {"GET": _state},
     "reset": {"POST": _reset},
-    "messages": {"GET": _messages},
+    "messages": {"GET": _messages, "DELETE": inbox_routes.clear_messages},
+    "messages/{sid}": {"GET": inbox_routes.show_message},
+    "conversations": {"GET": inbox_routes.list_conversations},
+    "conversation": {"GET": inbox_routes.show_conversation},
+    "events": {"GET": inbox_routes.watch},
+    "media/{sid}": {"GET": inbox_routes.show_media},
     "inbound": {"POST": _inbound},
     "clock": {"POST": _clock},
     "pace": {"POST": _pace},
     "accounts": {"POST": _account},
     "sharedKeys": {"POST": _use_shared_key, "DELETE": _use_auth_token},
-    "numbers": {"POST": _number},
+    "numbers": {"GET": inbox_routes.list_numbers, "POST": _number},
     "faults": {"GET": _list_faults, "POST": _add_fault, "DELETE": _clear_faults},
     "fates": {"GET": _list_fates, "POST": _add_fate, "DELETE": _clear_fates},
     "requests": {"GET": _requests},
+    "requests/{number}": {"GET": inbox_routes.show_request},
     "webhooks": {"GET": _webhooks},
 }
 
 
 def _message(message: Message) -> dict[str, Any]:
     return {**message.representation(), "history": [{"at": at, "status": status} for at, status in message.history]}
-
-
-def _fault(fault: Fault) -> dict[str, Any]:
-    return {"number": fault.number, "fault": fault.name, "accepted": fault.accepted, **_rule(fault.rule)}
-
-
-def _fate(fate: Fate) -> dict[str, Any]:
-    return {"ending": fate.ending, "code": fate.code, **_rule(fate.rule)}
-
-
-def _rule(rule: Rule) -> dict[str, Any]:
-    return {**{key: getattr(rule, python) for key, python in _CONDITIONS.items()}, "hits": rule.hits}
 
 
 def _account_of(emulator: Emulator, wanted: dict[str, Any]) -> Account:
@@ -268,4 +292,4 @@ def _bytes(text: str) -> bytes:
 
 
 def _error(status: int, message: str) -> Answer:
-    return json_answer(status, {"error": message})
+    return json_answer(status, {"error": message}, _HEADERS)

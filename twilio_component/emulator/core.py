@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.emulator import addresses, control, expectations
+from twilio_component.emulator import addresses, control, expectations, page
 from twilio_component.emulator.accounts import Account, Accounts
 from twilio_component.emulator.clock import Clock
 from twilio_component.emulator.content_template import ContentTemplate
-from twilio_component.emulator.faults import Fault, Faults
+from twilio_component.emulator.faults import Faults
+from twilio_component.emulator.feed import Feed
 from twilio_component.emulator.inbound import receive
 from twilio_component.emulator.journal import DEFAULT_LIMIT, Journal, RequestRecord, WebhookRecord
 from twilio_component.emulator.life import Life
@@ -18,7 +19,7 @@ from twilio_component.emulator.message import Media, Message
 from twilio_component.emulator.messaging_service import MessagingService
 from twilio_component.emulator.number import PhoneNumber
 from twilio_component.emulator.postman import FunctionPostman, HttpPostman, Letter, Postman, TransportPostman
-from twilio_component.emulator.routes import Match, match, respond
+from twilio_component.emulator.routes import match, respond
 from twilio_component.emulator.rule import Subject
 from twilio_component.emulator.sids import new_sid
 from twilio_component.emulator.webhooks import Webhooks
@@ -64,21 +65,36 @@ class Emulator:
         postman = _postman(webhooks, webhook_hosts)
         self.webhooks = Webhooks(self.clock, self.accounts, self.journal, self.faults, postman)
         self.life.listeners.append(self.webhooks.status_changed)
-        self.world = World(self.clock, self.accounts, self.life, self.journal, self.faults, self.webhooks)
+        self.feed = Feed()
+        self.life.listeners.append(self.feed.message_changed)
+        self.journal.listeners.append(self.feed.recorded)
+        self.world = World(self.clock, self.accounts, self.life, self.journal, self.faults, self.webhooks, self.feed)
 
     async def handle(self, request: Request) -> Answer:
-        """Answer one request: of Twilio's API, or of the emulator's own under ``/_emulator``."""
+        """Answer one request: of Twilio's API, of the emulator's own under ``/_emulator``, or for its page at ``/``."""
+        if page.is_part_of_it(request.path):
+            return page.respond(request)
         if request.path == control.PREFIX or request.path.startswith(f"{control.PREFIX}/"):
             return await control.respond(self, request)
         matched = match(request)
         operation = matched.route.name if matched.route else None
         fault = self.faults.strike(_subject(request, operation)) if self.faults.active else None
-        answer = self._answer(request, matched, fault)
+        happens = fault is None or fault.accepted
+        outcome = respond(self.world, request, matched) if happens else None
+        answer = fault.struck(outcome or Answer(0)) if fault else outcome or Answer(0)
         answer.headers.setdefault("Twilio-Request-Id", new_sid("RQ"))
         record = RequestRecord(
-            self.journal.next_number(), self.clock.now(), operation, request, answer, fault.name if fault else None
+            number=self.journal.next_number(),
+            at=self.clock.now(),
+            operation=operation,
+            request=request,
+            answer=answer,
+            fault=fault.name if fault else None,
+            outcome=outcome,
         )
         self.journal.add_request(record)
+        if fault or (self.life.fates and operation == "messages.create"):
+            self.feed.publish("conditions")
         return answer
 
     @property
@@ -182,6 +198,16 @@ class Emulator:
         self.life.fates.clear()
         self.webhooks.clear()
         self.journal.clear()
+        self.feed.forget()
+
+    def clear_messages(self) -> None:
+        """Forget messages and the journal; accounts and what belongs to them, faults and fates stay."""
+        self.clock.forget_events()
+        for account in self.accounts:
+            account.messages.clear()
+        self.webhooks.clear()
+        self.journal.clear()
+        self.feed.forget()
 
     @cached_property
     def transport(self) -> httpx.AsyncBaseTransport:
@@ -205,13 +231,6 @@ class Emulator:
         from twilio_component.emulator.server import serve_in_thread  # loads aiohttp
 
         return serve_in_thread(self.serve(host, port, allowed_hosts=allowed_hosts, real_time=real_time))
-
-    def _answer(self, request: Request, matched: Match, fault: Fault | None) -> Answer:
-        if fault is None:
-            return respond(self.world, request, matched)
-        if fault.accepted:
-            return fault.struck(respond(self.world, request, matched))
-        return fault.struck(Answer(0))
 
 
 def _subject(request: Request, operation: str | None) -> Subject:

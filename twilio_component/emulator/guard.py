@@ -16,8 +16,11 @@ class Guard:
     def __init__(self, allowed_hosts: Iterable[str] = ()) -> None:
         self._allowed = {"localhost", *(host.lower() for host in allowed_hosts)}
 
-    def objection(self, headers: Mapping[str, str]) -> str | None:
-        """Why a request with these headers (lower-case names) is refused; None where it is not."""
+    def objection(self, headers: Mapping[str, str], *, is_page: bool = False) -> str | None:
+        """Why a request with these headers (lower-case names) is refused; None where it is not.
+
+        ``is_page`` is true for a page that does nothing by being opened: other sites may lead to it.
+        """
         authority = headers.get("host", "")
         name = _host_name(authority)
         if not self._is_allowed(name):
@@ -26,13 +29,18 @@ class Guard:
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != authority.lower():
             return f"Origin {origin!r} is another site"
-        if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not (is_page and _is_opened(headers)):
             return "the request comes from another site's page"
         return None
 
     def _is_allowed(self, name: str) -> bool:
         # An address cannot be rebound, only a name can.
         return name in self._allowed or name.endswith(".localhost") or _is_address(name)
+
+
+def _is_opened(headers: Mapping[str, str]) -> bool:
+    """Whether somebody follows a link to it, as opposed to a frame or a script that fetches it."""
+    return headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
 
 
 def _host_name(authority: str) -> str:

@@ -54,6 +54,7 @@ async def receive(world: World, account: Account, message: Message, more: Mappin
     service = account.service_of(number) if number else None
     message.messaging_service_sid = service.sid if service else None
     account.messages.append(message)
+    world.feed.message_changed(message)
     arrival = _Arrival(world, account, message)
     keyword = keyword_of(message.body)
     if keyword is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from twilio_component.emulator.wire import Answer, Request
 
@@ -18,7 +18,11 @@ LARGEST_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One request that came in. ``operation`` is None for an unknown path, ``fault`` names the one that it met."""
+    """One request that came in. ``operation`` is None for an unknown path, ``fault`` names the one that it met.
+
+    ``outcome`` is what the request brought about, whatever a fault then made of the answer; None where a fault kept it
+    from bringing about anything.
+    """
 
     number: int
     at: float
@@ -26,6 +30,22 @@ class RequestRecord:
     request: Request
     answer: Answer
     fault: str | None = None
+    outcome: Answer | None = None
+
+    @property
+    def is_refused_send(self) -> bool:
+        """Whether it wanted to send a message, and there is none."""
+        if self.operation != "messages.create":
+            return False
+        return self.outcome is None or self.outcome.status >= 400  # noqa: PLR2004 - HTTP's errors begin here
+
+    def is_about(self, message_sid: str) -> bool:
+        """Whether it sent the message, or names it in its path."""
+        if self.operation == "messages.create":
+            # The text of another message may hold this SID: look into the JSON, but only of those that have it at all.
+            answer = self.outcome
+            return answer is not None and message_sid.encode() in answer.body and answer.json.get("sid") == message_sid
+        return f"/{message_sid}" in self.request.path
 
     @property
     def size(self) -> int:
@@ -87,8 +107,8 @@ class WebhookRecord:
 class Journal:
     """The newest requests and webhooks, oldest first; both share one numbering.
 
-    Of each at most ``limit`` are kept, and together no more than ``LARGEST_BYTES`` of bodies, so that a server that
-    runs for days does not fill the memory.
+    Every new one is told to ``listeners``. Of each at most ``limit`` are kept, and together no more than
+    ``LARGEST_BYTES`` of bodies, so that a server that runs for days does not fill the memory.
     """
 
     def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
@@ -97,6 +117,7 @@ class Journal:
         self._limit = limit
         self._bytes = 0
         self._numbers: Iterator[int] = itertools.count(1)
+        self.listeners: list[Callable[[RequestRecord | WebhookRecord], None]] = []
 
     def next_number(self) -> int:
         """The number of the next record."""
@@ -108,12 +129,22 @@ class Journal:
         self._bytes += record.size
         while len(self.requests) > self._limit or (self._bytes > LARGEST_BYTES and len(self.requests) > 1):
             self._bytes -= self.requests.popleft().size
+        self._tell(record)
+
+    def add_webhook(self, record: WebhookRecord) -> None:
+        """Keep a webhook, and forget the oldest one that there is no room for."""
+        self.webhooks.append(record)
+        self._tell(record)
 
     def clear(self) -> None:
         """Forget everything; the numbering goes on."""
         self.requests.clear()
         self.webhooks.clear()
         self._bytes = 0
+
+    def _tell(self, record: RequestRecord | WebhookRecord) -> None:
+        for listener in self.listeners:
+            listener(record)
 
 
 def _answer(answer: Answer) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Unpack
@@ -47,11 +48,13 @@ class Pace:
 
 @dataclass(eq=False, slots=True)
 class Fate:
-    """How messages end that ``rule`` applies to, and with which of Twilio's codes."""
+    """How messages end that ``rule`` applies to, with which of Twilio's codes, and how many seconds late."""
 
+    number: int
     ending: Ending
     code: int | None
     rule: Rule
+    delay: float = 0.0
 
 
 class Life:
@@ -64,6 +67,7 @@ class Life:
         self._clock = clock
         self.pace = Pace()
         self.fates: list[Fate] = []
+        self._numbers = itertools.count(1)
         self.listeners: list[Listener] = []
 
     def fail(self, code: int = 30008, *, times: int | None = None, **conditions: Unpack[MessageConditions]) -> Fate:
@@ -84,11 +88,24 @@ class Life:
         """Messages that the conditions fit stay ``sent``: the carrier never says what became of them."""
         return self.end_as("sent", None, times=times, **conditions)
 
+    def delay(self, seconds: float, *, times: int | None = None, **conditions: Unpack[MessageConditions]) -> Fate:
+        """Messages that the conditions fit are delivered, so many seconds later than others."""
+        return self.end_as("delivered", None, delay=seconds, times=times, **conditions)
+
     def end_as(
-        self, ending: Ending, code: int | None, *, times: int | None = None, **conditions: Unpack[MessageConditions]
+        self,
+        ending: Ending,
+        code: int | None,
+        *,
+        delay: float = 0.0,
+        times: int | None = None,
+        **conditions: Unpack[MessageConditions],
     ) -> Fate:
-        """Decide how messages end that the conditions fit. The fate that was decided last goes first."""
-        fate = Fate(ending, code, Rule(times=times, **conditions))
+        """Decide how messages end that the conditions fit, ``delay`` seconds late.
+
+        The fate that was decided last goes first.
+        """
+        fate = Fate(next(self._numbers), ending, code, Rule(times=times, **conditions), delay)
         self.fates.insert(0, fate)
         return fate
 
@@ -96,7 +113,7 @@ class Life:
         """Let the life of a message that was just created take its course."""
         subject = Subject(None, message.to, message.sender, message.body)
         fate = next((one for one in self.fates if one.rule.applies_to(subject)), None)
-        course = _Course(message, fate.ending if fate else "delivered", fate.code if fate else None)
+        course = _Course(message, fate.ending, fate.code, fate.delay) if fate else _Course(message, "delivered", None)
         if message.status == "scheduled" and message.send_at is not None:
             self._after(message.send_at - self._clock.now(), course, "queued")
         elif message.status == "accepted":
@@ -124,7 +141,7 @@ class Life:
             course.code = _EXPIRED
             self._after(message.validity_period, course, "failed")
         elif course.ending == "failed":
-            self._after(waits, course, "failed")
+            self._after(waits + course.delay, course, "failed")
         else:
             self._after(waits, course, "sending")
 
@@ -154,7 +171,8 @@ class Life:
         if course.message.discards_content:
             course.message.body = ""
         if course.ending != "sent":
-            self._after(self.pace.sent, course, "undelivered" if course.ending == "undelivered" else "delivered")
+            ending = "undelivered" if course.ending == "undelivered" else "delivered"
+            self._after(self.pace.sent + course.delay, course, ending)
 
 
 @dataclass(slots=True)
@@ -164,6 +182,7 @@ class _Course:
     message: Message
     ending: Ending
     code: int | None
+    delay: float = 0.0
 
 
 async def _all(waits: list[Awaitable[None]]) -> None:

@@ -38,6 +38,11 @@ class MessageLog:
         """Delete a message."""
         self._slots[self._positions.pop(message.sid)] = None
 
+    def clear(self) -> None:
+        """Forget every message; positions begin anew."""
+        self._slots.clear()
+        self._positions.clear()
+
     def newest_first(self, before: int | None = None) -> Iterator[tuple[int, Message]]:
         """Messages with their positions, newest first, starting before a position; costs only what is read."""
         start = len(self._slots) if before is None else min(before, len(self._slots))

@@ -65,6 +65,7 @@ def delete(call: Call) -> Answer:
     if message.status in IN_PROGRESS:
         raise Refusal(20009, verb="delete")
     call.account.messages.remove(message)
+    call.world.feed.publish("reset")
     return Answer(204)
 
 
@@ -93,6 +94,7 @@ def delete_media(call: Call) -> Answer:
     """Delete one file of a message."""
     message, media = _media(call)
     message.media.remove(media)
+    call.world.feed.message_changed(message)
     return Answer(204)
 
 
@@ -145,3 +147,4 @@ def _redact(call: Call, message: Message, body: str | None) -> None:
         raise Refusal(20009, verb="update")
     message.body = ""
     message.updated = call.world.clock.now()
+    call.world.feed.message_changed(message)

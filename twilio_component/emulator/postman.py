@@ -125,7 +125,7 @@ class HttpPostman:
 
     def _refuse_other_hosts(self, url: str) -> None:
         host = (urlsplit(url).hostname or "").lower()
-        if "*" in self._allowed or host in self._allowed or _is_loopback(host):
+        if "*" in self._allowed or host in self._allowed or is_loopback(host):
             return
         raise UndeliverableError("ct", f"{host} is not this machine, and webhooks to it were not allowed")
 
@@ -136,7 +136,8 @@ def _as_it_stands(url: str) -> URL:
     return URL(url, encoded=True)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine, seen from itself."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -32,6 +32,7 @@ def send(world: World, account: Account, form: Fields, direction: str = "outboun
     message.chosen_sender = chosen
     if not account.test:
         account.messages.append(message)
+        world.feed.message_changed(message)
         world.life.begin(message)
     return message
 

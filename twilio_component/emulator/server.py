@@ -8,7 +8,7 @@ import signal
 import ssl
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -18,6 +18,7 @@ from anyio.from_thread import start_blocking_portal
 from twilio_component.emulator.core import Emulator
 from twilio_component.emulator.guard import Guard
 from twilio_component.emulator.limits import NOT_EMULATED
+from twilio_component.emulator.postman import is_loopback
 from twilio_component.emulator.wire import Answer, Mishap, Request, json_answer
 
 if TYPE_CHECKING:
@@ -70,6 +71,11 @@ class Server:
         """
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"https://{host}:{self._tls_port}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only programs on this machine can reach it."""
+        return is_loopback(self._host)
 
     async def __aenter__(self) -> Self:
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
@@ -140,13 +146,17 @@ class Server:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        objection = self._guard.objection(headers)
+        path, _, query = request.raw_path.partition("?")
+        objection = self._guard.objection(headers, is_page=path == "/" and request.method == "GET")
         if objection is not None:
             return _response(json_answer(403, {"code": 403, "message": objection, "more_info": None, "status": 403}))
-        path, _, query = request.raw_path.partition("?")
         base_url = f"{request.scheme}://{headers['host']}"
         received = Request(request.method, path, query, headers, await request.read(), base_url)
         answer = await self._emulator.handle(received)
+        if answer.stream is not None:
+            # Whoever watches keeps the connection busy and gets no answer: when connections are refused it is closed.
+            self._busy.discard(request.protocol)
+            return await _streamed(request, answer, answer.stream)
         if answer.mishap is not None:
             return await _after_mishap(request, answer, answer.mishap)
         response = _response(answer)
@@ -200,14 +210,18 @@ async def _run_until_signal(server: Server) -> None:
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(name, stop.set)
     async with server:
-        sys.stderr.write(_greeting(server.url))
+        sys.stderr.write(_greeting(server.url, is_local=server.is_local))
         sys.stderr.flush()
         await stop.wait()
 
 
-def _greeting(url: str) -> str:
+def _greeting(url: str, *, is_local: bool) -> str:
     lines = [
         f"Twilio emulator at {url} (Ctrl-C ends it)",
+        f"Its inbox, with every message as a conversation that you can answer: {url}/",
+        "It listens to this machine only."
+        if is_local
+        else "OTHER MACHINES CAN REACH IT: whoever does can read every message and send in everybody's name.",
         "Any Account SID or API key with any secret works; nothing is sent to anyone, and nothing is kept.",
         f"Direct it over {url}/_emulator: time, failures, faults, inbound messages, and what happened",
         "It does not emulate:",
@@ -218,6 +232,21 @@ def _greeting(url: str) -> str:
 
 def _response(answer: Answer) -> web.Response:
     return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+
+async def _streamed(
+    request: web.BaseRequest, answer: Answer, stream: AsyncGenerator[bytes, None]
+) -> web.StreamResponse:
+    """Send an answer that goes on until its reader leaves, who is waited for where he is slow."""
+    response = web.StreamResponse(status=answer.status, headers=answer.headers)
+    # A reader who has left is no error, and the stream ends all the same.
+    with contextlib.suppress(ConnectionResetError):
+        async with contextlib.aclosing(stream):
+            await response.prepare(request)
+            await response.write(answer.body)
+            async for piece in stream:
+                await response.write(piece)
+    return response
 
 
 async def _after_mishap(request: web.BaseRequest, answer: Answer, mishap: Mishap) -> web.StreamResponse:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING
 
 import httpx
@@ -32,6 +32,9 @@ class EmulatorTransport(httpx.AsyncBaseTransport):
             base_url=f"{request.url.scheme}://{request.url.netloc.decode('ascii')}",
         )
         answer = await self._emulator.handle(received)
+        if answer.stream is not None:
+            stream = _Endless(answer.body, answer.stream)
+            return httpx.Response(answer.status, headers=answer.headers, stream=stream, request=request)
         if answer.mishap is None:
             return httpx.Response(answer.status, headers=answer.headers, content=answer.body, request=request)
         return await self._after_mishap(request, answer, answer.mishap)
@@ -60,6 +63,22 @@ class EmulatorTransport(httpx.AsyncBaseTransport):
             await self._emulator.clock.advance(patience)
             raise httpx.ReadTimeout("The read operation timed out", request=request)
         await self._emulator.clock.advance(mishap.seconds)
+
+
+class _Endless(httpx.AsyncByteStream):
+    """A body that goes on for as long as somebody reads it."""
+
+    def __init__(self, beginning: bytes, rest: AsyncGenerator[bytes, None]) -> None:
+        self._beginning = beginning
+        self._rest = rest
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._beginning
+        async for piece in self._rest:
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._rest.aclose()
 
 
 class _CutOff(httpx.AsyncByteStream):

@@ -42,14 +42,14 @@ class Webhook:
 
 
 class Webhooks:
-    """Sends webhooks through a `Postman` and keeps account of them."""
+    """Sends webhooks through ``postman`` and keeps account of them."""
 
     def __init__(self, clock: Clock, accounts: Accounts, journal: Journal, faults: Faults, postman: Postman) -> None:
         self._clock = clock
         self._accounts = accounts
         self._journal = journal
         self._faults = faults
-        self._postman = postman
+        self.postman = postman
         self._held: dict[str, Webhook] = {}
 
     async def status_changed(self, message: Message) -> None:
@@ -102,7 +102,7 @@ class Webhooks:
         error: str | None = None
         try:
             async with asyncio.timeout(letter.connect_seconds + letter.read_seconds):
-                answer = await self._postman.deliver(letter)
+                answer = await self.postman.deliver(letter)
             outcome: int | str = answer.status
         except UndeliverableError as failure:
             error, outcome = str(failure), failure.kind
@@ -121,7 +121,7 @@ class Webhooks:
             answer=answer,
             error=error,
         )
-        self._journal.webhooks.append(record)
+        self._journal.add_webhook(record)
         return record, outcome
 
     def _status_url(self, message: Message) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import AsyncGenerator, Iterator, Mapping
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -85,12 +85,16 @@ class Mishap:
 
 @dataclass(slots=True)
 class Answer:
-    """One answer: status, body, headers beyond the ones that the connection itself needs; and its mishap, if any."""
+    """One answer: status, body, headers beyond the ones that the connection itself needs; and its mishap, if any.
+
+    A ``stream`` follows the body, piece by piece, and may never end.
+    """
 
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     mishap: Mishap | None = None
+    stream: AsyncGenerator[bytes, None] | None = None
 
     @property
     def json(self) -> Any:

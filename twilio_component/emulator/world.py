@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from twilio_component.emulator.accounts import Account, Accounts
     from twilio_component.emulator.clock import Clock
     from twilio_component.emulator.faults import Faults
+    from twilio_component.emulator.feed import Feed
     from twilio_component.emulator.journal import Journal
     from twilio_component.emulator.life import Life
     from twilio_component.emulator.webhooks import Webhooks
@@ -26,6 +27,7 @@ class World:
     journal: Journal
     faults: Faults
     webhooks: Webhooks
+    feed: Feed
     base_url: str = "https://api.twilio.com"
 
 
