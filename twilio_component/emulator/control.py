@@ -252,6 +252,7 @@ _HANDLERS: dict[str, dict[str, Handler]] = {
     "messages/{sid}": {"GET": inbox_routes.show_message},
     "conversations": {"GET": inbox_routes.list_conversations},
     "conversation": {"GET": inbox_routes.show_conversation},
+    "errors": {"GET": inbox_routes.list_errors},
     "events": {"GET": inbox_routes.watch},
     "media/{sid}": {"GET": inbox_routes.show_media},
     "inbound": {"POST": _inbound},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.catalogue import explanations
 from twilio_component.emulator.conversations import Conversations, Pair, window
 from twilio_component.emulator.events import events_answer
 from twilio_component.emulator.shown_media import media_answer
@@ -96,6 +97,13 @@ async def list_numbers(emulator: Emulator, _: dict[str, Any]) -> Any:
             for account in emulator.accounts
             for one in account.numbers.values()
         ]
+    }
+
+
+async def list_errors(_emulator: Emulator, _: dict[str, Any]) -> Any:
+    """The codes with which messages fail, and what each means."""
+    return {
+        "errors": [{"code": one.code, "meaning": one.meaning} for one in explanations() if one.arrives == "message"]
     }
 
 
