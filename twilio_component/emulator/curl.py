@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from twilio_component.emulator.journal import RequestRecord, WebhookRecord
 
 _NEXT = " \\\n  "
-# What a webhook needs to be believed.
-_KEPT = ("X-Twilio-Signature", "I-Twilio-Idempotency-Token")
+# curl has these of its own; whatever else a webhook carries, it needs to be believed.
+_CURLS_OWN = ("User-Agent", "Accept", "Content-Type")
 
 
 def of_request(record: RequestRecord) -> str:
@@ -45,7 +45,9 @@ def of_request(record: RequestRecord) -> str:
 def of_webhook(record: WebhookRecord) -> str:
     """A webhook, with its signature: it is valid for exactly this URL and these parameters."""
     parts = [_call(record.method, record.url)]
-    parts += [f"-H {shlex.quote(f'{name}: {record.headers[name]}')}" for name in _KEPT if name in record.headers]
+    parts += [
+        f"-H {shlex.quote(f'{name}: {value}')}" for name, value in record.headers.items() if name not in _CURLS_OWN
+    ]
     if record.method == "POST":
         parts += _fields(record.parameters)
     return _NEXT.join(parts)

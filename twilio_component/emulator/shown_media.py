@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 from typing import TYPE_CHECKING, Literal
 
+from twilio_component.emulator.media_store import HARMLESS
 from twilio_component.emulator.postman import Letter, UndeliverableError
 from twilio_component.emulator.wire import Answer, json_answer
 
@@ -19,8 +20,7 @@ _INLINE: dict[str, Literal["image", "audio", "video"]] = {
     **dict.fromkeys(("video/mp4", "video/webm", "video/3gpp"), "video"),
 }
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "X-Content-Type-Options": "nosniff",
+    **HARMLESS,
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from twilio_component.emulator import Emulator, shown_media
 from twilio_component.emulator.wire import Answer
 
 if TYPE_CHECKING:
-    import httpx
-
     from twilio_component.emulator.postman import Letter
 
 TO, FROM = "+15558675310", "+15017122661"
@@ -46,6 +45,20 @@ def test_no_file_can_run_or_load_anything(api: Any) -> None:
     assert headers["content-security-policy"] == "default-src 'none'; sandbox"
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cross-origin-resource-policy"] == "same-origin"
+
+
+def test_a_file_cannot_run_at_the_address_that_the_api_gives_either(api: Any) -> None:
+    message = api.receive("", [("text/html", b"<script>alert(1)</script>")])
+    place = api.request("GET", f"{message.uri}/Media/{message.media[0].sid}").headers["location"]
+    with_no_credentials = httpx.URL(place).path
+
+    async def opened() -> httpx.Response:
+        async with httpx.AsyncClient(transport=api.emulator.transport, base_url="http://localhost") as client:
+            return await client.get(with_no_credentials)
+
+    headers = asyncio.run(opened()).headers
+    assert headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert headers["x-content-type-options"] == "nosniff"
 
 
 def test_a_conversation_says_what_to_show_and_how(api: Any) -> None:
