@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -73,14 +73,24 @@ def until(met: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
 class Deployment:
     """A flow file, a configuration and a database; serving processes come and go, numbered from 0, each with a port.
 
-    Without a ``database`` (a URL) it is a SQLite file. ``public`` ones have a public URL, and so ask for callbacks.
+    Without a ``database`` (a URL) it is a SQLite file. ``public`` ones have a public URL, and so ask for callbacks;
+    others may have ``options`` of the command line.
     """
 
     def __init__(
-        self, folder: Path, twilio: str, *, database: str = "", flow: str = FLOW, public: bool = False, **settings: Any
+        self,
+        folder: Path,
+        twilio: str,
+        *,
+        database: str = "",
+        flow: str = FLOW,
+        public: bool = False,
+        options: Sequence[str] = (),
+        **settings: Any,
     ) -> None:
         self.folder = folder
         self.public = public
+        self.options = options
         self.ports = [free_port(), free_port()]
         self.database = database or f"sqlite:///{folder / 'state' / 'runs.sqlite'}"
         self.flow = folder / "flow.yaml"
@@ -99,7 +109,7 @@ class Deployment:
     def start(self, environment: Mapping[str, str] | None = None, number: int = 0) -> subprocess.Popen[bytes]:
         """Start a serving process; it need not be ready yet."""
         arguments = ["serve", str(self.flow), "--config", str(self.configuration), "--database", self.database]
-        options = ["--public-url", self.url(number)] if self.public else []
+        options = ["--public-url", self.url(number)] if self.public else self.options
         return self._program([*arguments, *options, "--port", str(self.ports[number])], environment)
 
     def start_worker(self, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:

@@ -8,16 +8,17 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import httpx
+import pytest
 
 from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.host.errors import InputError
 from twilio_component.serving import app
 from twilio_component.serving.app import WebFace
 from twilio_component.serving.callbacks import CallbackAddress
+from twilio_component.serving.proxies import TrustedProxies
 from twilio_component.serving.reception import Arrival, Reception, Reply
 
 if TYPE_CHECKING:
-    import pytest
-
     from twilio_component.serving.callbacks import Callbacks
     from twilio_component.serving.endpoints import Endpoint
 
@@ -41,7 +42,14 @@ class FakeReception:
 class Face:
     """A face with one path, asked in process."""
 
-    def __init__(self, answer: Reply | Exception = Reply(), *, away: bool = False) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        answer: Reply | Exception = Reply(),  # noqa: B008 - frozen
+        *,
+        away: bool = False,
+        trusted: tuple[str, ...] = (),
+        peer: tuple[str, int] | None = ("127.0.0.1", 1234),
+    ) -> None:
         self.reception = FakeReception(answer)
         self.callbacks = FakeReception(answer)
         self.away = away
@@ -51,18 +59,23 @@ class Face:
             reception=cast("Reception", self.reception),
             callbacks=cast("Callbacks", self.callbacks),
             public_url="https://flows.example.com/",
+            proxies=TrustedProxies(trusted),
             ready=self._ready,
             on_shutdown=self._shut_down,
         )
         self.application = face.application()
+        self.peer = peer
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def one() -> httpx.Response:
-            transport = httpx.ASGITransport(self.application)
+            transport = httpx.ASGITransport(self._from_peer)
             async with httpx.AsyncClient(transport=transport, base_url="http://stranger.test") as client:
                 return await client.request(method, path, **options)
 
         return asyncio.run(one())
+
+    async def _from_peer(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.application({**scope, "client": self.peer}, receive, send)
 
     async def _ready(self) -> None:
         if self.away:
@@ -80,6 +93,70 @@ def test_a_request_is_known_by_the_public_url_whatever_it_says_of_its_host() -> 
     (arrival,) = face.reception.arrivals
     assert arrival.url == "https://flows.example.com/demo/reply?a=%7E"
     assert (arrival.method, arrival.body, arrival.headers["x-twice"]) == ("POST", b"Body=Hi", ["one", "two"])
+
+
+FORWARDED = [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "a.example.com:8443")]
+
+
+@pytest.mark.parametrize(
+    ("trusted", "peer"),
+    [
+        ("10.1.2.3", "10.1.2.3"),
+        ("10.9.9.9/8", "10.1.2.3"),
+        ("10.0.0.0/8", "::ffff:10.1.2.3"),
+        ("::1", "::1"),
+        ("fe80::/10", "fe80::1%eth0"),
+    ],
+)
+def test_a_trusted_proxy_says_where_a_request_came_in(trusted: str, peer: str) -> None:
+    face = Face(trusted=("192.0.2.1", trusted), peer=(peer, 1))
+    assert face.request("POST", "/demo/reply?a=%7E", headers=FORWARDED).status_code == 204
+    assert face.reception.arrivals[0].url == "https://a.example.com:8443/demo/reply?a=%7E"
+
+
+@pytest.mark.parametrize("peer", [("10.1.2.4", 1), ("::1", 1), ("somewhere", 1), ("", 0), None])
+def test_nobody_else_is_believed(peer: tuple[str, int] | None) -> None:
+    face = Face(trusted=("10.1.2.3",), peer=peer)
+    face.request("POST", "/demo/reply", headers=FORWARDED)
+    assert face.reception.arrivals[0].url == "https://flows.example.com/demo/reply"
+
+
+def test_of_several_hops_the_nearest_is_believed() -> None:
+    face = Face(trusted=("127.0.0.1",))
+    headers = [
+        ("X-Forwarded-Proto", "http, https"),
+        ("X-Forwarded-Host", "evil.test"),
+        ("X-Forwarded-Host", "far.test , [2001:db8::1]"),
+    ]
+    face.request("POST", "/demo/reply", headers=headers)
+    assert face.reception.arrivals[0].url == "https://[2001:db8::1]/demo/reply"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("X-Forwarded-Proto", "https")],
+        [("X-Forwarded-Host", "a.example.com")],
+        [("X-Forwarded-Proto", "ftp"), ("X-Forwarded-Host", "a.example.com")],
+        [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "a.example.com/path?x=")],
+        [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "user@a.example.com")],
+        [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "a.example.com:port")],
+        [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "a.example.com,")],
+        [("X-Forwarded-Proto", "https,"), ("X-Forwarded-Host", "a.example.com")],
+        [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "a" * 300)],
+        [("Forwarded", "proto=https;host=a.example.com"), ("X-Forwarded-Host", "[::1")],
+    ],
+)
+def test_a_trusted_proxy_that_says_half_of_it_or_nonsense_is_not_believed(headers: list[tuple[str, str]]) -> None:
+    face = Face(trusted=("127.0.0.1",))
+    face.request("POST", "/demo/reply", headers=headers)
+    assert face.reception.arrivals[0].url == "https://flows.example.com/demo/reply"
+
+
+def test_what_is_no_address_is_refused() -> None:
+    with pytest.raises(InputError, match="--trusted-proxy: must be an address or a network, such as"):
+        TrustedProxies(["proxy.example.com"])
 
 
 def test_a_reply_without_words_has_no_body() -> None:

@@ -10,8 +10,12 @@ import httpx
 import pytest
 from serving_parts import ACCOUNT_SID, AUTH_TOKEN, Deployment, inbound, killed, post, until
 
+from twilio_component import exit_codes
+from twilio_component.cli import main
 from twilio_component.durable import checkpoints
 from twilio_component.emulator import Emulator
+from twilio_component.host.errors import InputError
+from twilio_component.signatures import sign
 
 
 @pytest.fixture
@@ -43,6 +47,27 @@ def test_a_signed_webhook_starts_the_flow_once_and_strangers_are_refused(
     assert f"webhook of Reply: {url}#rc=5&rp=all" in log
     assert "1 refused so far" in log
     assert "+1555867" not in log
+
+
+def test_behind_a_trusted_proxy_the_url_is_the_one_that_twilio_knows(
+    emulator: Emulator, twilio: str, tmp_path: Path
+) -> None:
+    deployment = Deployment(tmp_path, twilio, options=["--trusted-proxy", "127.0.0.1", "--trusted-proxy", "10.0.0.0/8"])
+    signature = sign(AUTH_TOKEN, "https://flows.example.com/demo/reply", inbound(1).items())
+    headers = {"X-Twilio-Signature": signature, "X-Forwarded-Proto": "https", "X-Forwarded-Host": "flows.example.com"}
+    with deployment.serving():
+        accepted = httpx.post(deployment.webhook(), data=inbound(1), headers=headers)
+        other = httpx.post(deployment.webhook(), data=inbound(1), headers=headers | {"X-Forwarded-Proto": "http"})
+        until(lambda: emulator.messages, "a message was sent")
+    assert (accepted.status_code, other.status_code) == (204, 403)
+
+
+def test_a_public_url_is_said_once_or_by_proxies_that_are_addresses(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "flow.yaml", "--trusted-proxy", "proxy"]) == exit_codes.exit_code(InputError("", []))
+    assert "must be an address or a network" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["serve", "flow.yaml", "--public-url", "https://flows.example.com", "--trusted-proxy", "::1"])
+    assert "not allowed with argument --public-url" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("place", [checkpoints.ENTERED, checkpoints.ANSWERED])

@@ -22,6 +22,7 @@ from twilio_component.serving.reception import Arrival
 if TYPE_CHECKING:
     from twilio_component.serving.callbacks import Callbacks
     from twilio_component.serving.endpoints import Endpoint
+    from twilio_component.serving.proxies import TrustedProxies
     from twilio_component.serving.reception import Reception, Reply
 
 MOST_BYTES = 1024 * 1024
@@ -40,12 +41,16 @@ class _UnfitError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class WebFace:
-    """The application's handlers. ``ready`` raises ``StoreUnavailableError`` while no request could be stored."""
+    """The application's handlers. ``ready`` raises ``StoreUnavailableError`` while no request could be stored.
+
+    Requests are known by the ``public_url``, unless one of the trusted ``proxies`` says another one.
+    """
 
     endpoints: Mapping[str, Endpoint]
     reception: Reception
     callbacks: Callbacks
     public_url: str
+    proxies: TrustedProxies
     ready: Callable[[], Awaitable[None]]
     on_shutdown: Callable[[], Awaitable[None]]
 
@@ -71,7 +76,8 @@ class WebFace:
 
     async def _answer(self, request: Request, receive: Callable[[Arrival], Awaitable[Reply]]) -> Response:
         try:
-            reply = await receive(await _arrival(request, self.public_url))
+            public_url = self.proxies.public_url(request) or self.public_url
+            reply = await receive(await _arrival(request, public_url))
         except _UnfitError as error:
             return Response(status_code=error.status)
         except StoreUnavailableError as error:

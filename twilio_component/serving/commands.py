@@ -37,7 +37,16 @@ def _add_serve(commands: Any) -> None:
     )
     parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s, this machine only")
-    _add_public_url(parser)
+    public = parser.add_mutually_exclusive_group()
+    _add_public_url(public)
+    public.add_argument(
+        "--trusted-proxy",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="instead: believe this proxy, or network of proxies, when it says in X-Forwarded-Proto and "
+        "X-Forwarded-Host where Twilio reached it; may be repeated",
+    )
     parser.set_defaults(run=_serve)
 
 
@@ -57,7 +66,7 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", type=Path, help="values of config variables, and settings")
 
 
-def _add_public_url(parser: argparse.ArgumentParser) -> None:
+def _add_public_url(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--public-url",
         default="",
@@ -78,6 +87,7 @@ def _serve(options: argparse.Namespace) -> int:
         host=options.host,
         port=options.port,
         public_url=options.public_url,
+        trusted_proxies=options.trusted_proxy,
         say=_say,
     )
     asyncio.run(serving.run())

@@ -23,6 +23,7 @@ from twilio_component.host.errors import DocumentError, Problem
 from twilio_component.serving.app import WebFace
 from twilio_component.serving.callbacks import Callbacks
 from twilio_component.serving.endpoints import Served, endpoints
+from twilio_component.serving.proxies import TrustedProxies
 from twilio_component.serving.reception import Reception
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ _GRACE_SECONDS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Serving:
-    """What to serve, and how. Without a ``public_url`` Twilio's webhooks can only come from this machine.
+    """What to serve, and how.
+
+    Without a ``public_url`` or ``trusted_proxies``, which say it of each request, Twilio's webhooks can only come from
+    this machine.
 
     ``transport`` carries the requests of components, as in ``Host``. ``say`` is told what a person must know.
     """
@@ -47,6 +51,7 @@ class Serving:
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str = ""
+    trusted_proxies: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     transport: httpx.AsyncBaseTransport | None = None
     say: Callable[[str], None] = print
@@ -54,6 +59,7 @@ class Serving:
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM. Raises ``IntegrationError`` for what cannot be served."""
         settings = settings_from(self.configuration.durability)
+        proxies = TrustedProxies(self.trusted_proxies)
         public_url = self.public_url or f"http://{self.host}:{self.port}"
         async with Host.discover(transport=self.transport) as host:
             deployment = Deployment(
@@ -80,6 +86,7 @@ class Serving:
                     reception=Reception(deployment, engine),
                     callbacks=Callbacks(deployment, engine),
                     public_url=public_url,
+                    proxies=proxies,
                     ready=engine.check,
                     on_shutdown=engine.close,
                 )
