@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -82,14 +82,20 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    folder: Path, flows: str, *, emulator: Emulator | None = None, settings: Settings | None = None
+    folder: Path,
+    flows: str,
+    *,
+    emulator: Emulator | None = None,
+    settings: Settings | None = None,
+    database: str = "",
+    plugins: Sequence[object] = (),
 ) -> AsyncIterator[Served]:
-    async with Host.discover(transport=(emulator or Emulator()).transport) as host:
+    """Serve the flows from a file in the folder, or from the ``database`` (a URL)."""
+    async with Host.discover(transport=(emulator or Emulator()).transport, plugins=plugins) as host:
         configuration = Configuration(config_vars={"Twilio": emulator_connection()})
         deployment = Deployment(host, configuration, {}, public_url="http://flows.test")
-        engine = Engine(
-            deployment, f"sqlite:///{folder / 'runs.sqlite'}", settings or Settings(timeout=0.5, lag_bound=0.2)
-        )
+        url = database or f"sqlite:///{folder / 'runs.sqlite'}"
+        engine = Engine(deployment, url, settings or Settings(timeout=0.5, lag_bound=0.2))
         try:
             await engine.start()
             yield Served(engine, deployment, flows)

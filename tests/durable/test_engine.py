@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from dbos import DBOS
@@ -20,7 +22,11 @@ from twilio_component.durable.settings import Settings
 from twilio_component.emulator import Emulator
 from twilio_component.flows import Configuration, FlowError
 from twilio_component.host import Host
+from twilio_component.host.hookspecs import hookimpl
 from twilio_component.testing import emulator_connection
+
+if TYPE_CHECKING:
+    from twilio_component.host.model import Action
 
 
 def everything_in(file: Path) -> str:
@@ -196,3 +202,49 @@ def test_a_process_that_stops_leaves_its_runs_to_the_next_one(tmp_path: Path) ->
     asyncio.run(begun())
     assert asyncio.run(finished()) == {"succeeded"}
     assert len(emulator.messages) == 1 + len(runs)
+
+
+class Reader:
+    """Reads slowly: its calls are under way until the workflow engine is gone, and then need a thread."""
+
+    def __init__(self) -> None:
+        self.gone = asyncio.Event()
+        self.under_way = 0
+
+    @hookimpl
+    def perform_action(self, action: Action) -> Awaitable[dict[str, Any]] | None:
+        return self._read() if action.key == "getInstanceValue" else None
+
+    async def _read(self) -> dict[str, Any]:
+        self.under_way += 1
+        await self.gone.wait()
+        return {"data": await asyncio.to_thread(int)}
+
+
+def test_runs_under_way_at_the_end_never_meet_an_engine_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [f"run-{number}" for number in range(20)]
+
+    async def left() -> None:
+        reader, loop, destroy = Reader(), asyncio.get_running_loop(), DBOS.destroy
+
+        def destroyed(**options: Any) -> None:
+            destroy(**options)
+            loop.call_soon_threadsafe(reader.gone.set)
+            time.sleep(0.3)  # whoever is still under way goes on now, and fails for want of threads
+
+        async with serving(tmp_path, COUNT, plugins=[reader]) as served:
+            monkeypatch.setattr(DBOS, "destroy", destroyed)
+            for run in runs:
+                await served.begin(run)
+            while reader.under_way < len(runs):  # noqa: ASYNC110 - a reader has no event for it
+                await asyncio.sleep(0.01)
+
+    async def finished() -> set[str]:
+        async with serving(tmp_path, COUNT) as served:
+            return {(await served.engine.ended(run, 20))["state"] for run in runs}
+
+    asyncio.run(left())
+    monkeypatch.undo()
+    assert asyncio.run(finished()) == {"succeeded"}
