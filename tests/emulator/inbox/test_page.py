@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +69,28 @@ def test_the_page_has_nothing_inline_and_nothing_foreign() -> None:
     assert "<style" not in text
     assert not re.search(r"\s(style|on\w+)=", text)
     assert not re.search(r'(src|href)="(https?:)?//', text)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_every_script_can_be_read(script: Path) -> None:
+    if shutil.which("node") is None:
+        pytest.skip("without Node")
+    command = ["node", "--input-type=module", "--check"]
+    done = subprocess.run(command, input=script.read_bytes(), capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_no_script_makes_markup_or_code_of_text(script: Path) -> None:
+    forbidden = (
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|eval\(|new Function|createContextualFragment"
+    )
+    assert re.findall(forbidden, script.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_is_readable_in_one_sitting_and_imports_only_its_own(script: Path) -> None:
+    text = script.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 300
+    imported = re.findall(r'^import .* from "([^"]+)";$', text, re.MULTILINE)
+    assert [name for name in imported if not (name.startswith("./") and (FOLDER / name).is_file())] == []

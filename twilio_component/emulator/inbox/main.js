@@ -1,5 +1,6 @@
 // The inbox: a list, a conversation, the details of a message, and the feed that keeps all of them true.
 
+import { isMine } from "./bubble.js";
 import { askToClear } from "./clearing.js";
 import { Composer } from "./composer.js";
 import { openConditions } from "./conditions.js";
@@ -74,8 +75,11 @@ class Inbox {
 
   #changed(item) {
     this.#list.changed();
-    if (item.conversation === this.#conversation?.id) this.#thread.update(item);
-    else if (!this.#conversation) this.#welcomeSoon(item);
+    if (item.conversation === this.#conversation?.id) {
+      this.#thread.update(item);
+      // The phone may have opted out, or in again.
+      if (isMine(item)) handled(() => this.#thread.refreshHead())();
+    } else if (!this.#conversation) this.#welcomeSoon(item);
     if (item.key === this.#details.key) handled(() => this.#details.refresh())();
     if (item.direction === "inbound" && item.body === this.#written) {
       this.#written = null;
@@ -105,17 +109,19 @@ class Inbox {
       panes.dataset.shows = "list";
       return;
     }
-    this.#thread = new Thread({
+    const thread = new Thread({
       id,
       search: this.#search,
       now: () => this.#now(),
       onOpen: handled((item) => this.#detail(item)),
-      onHead: (head) => this.#head(head),
+      // An answer may come when another conversation is open already.
+      onHead: (head) => (thread === this.#thread ? this.#head(head) : null),
     });
+    this.#thread = thread;
     byId("thread").replaceChildren(el("header", { class: "thread-head", id: "thread-head" }), this.#thread.element, this.#composer.element);
     panes.dataset.shows = "thread";
     this.#list.select(id);
-    await this.#thread.load();
+    await thread.load();
     // Where the list is not in sight any more, the focus cannot stay in it.
     if (!byId("list").offsetParent) byId("thread").focus({ preventScroll: true });
   }

@@ -17,6 +17,8 @@ export class Thread {
   #older = false;
   #newer = false;
   #busy = false;
+  // What is told while the newest messages are on their way, and may not be among them.
+  #early = null;
   #selected = null;
   #scroller = el("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": "Messages, oldest first" });
   #list = el("ol", { class: "items" });
@@ -36,6 +38,7 @@ export class Thread {
 
   /** Show the newest messages. */
   async load() {
+    this.#early = [];
     const answer = await this.#fetch({});
     this.#items = answer.items;
     [this.#older, this.#newer] = [answer.older, false];
@@ -43,10 +46,17 @@ export class Thread {
     this.#days();
     this.#toEnd();
     this.#jump.hidden = true;
+    const early = this.#early;
+    this.#early = null;
+    early.forEach((item) => this.update(item));
   }
 
   /** Take in an item that is new or has changed. */
   update(item) {
+    if (this.#early) {
+      this.#early.push(item);
+      return;
+    }
     const place = this.#items.findLastIndex((one) => one.key === item.key);
     if (place >= 0) {
       this.#items[place] = item;
@@ -64,6 +74,11 @@ export class Thread {
     this.#append([item]);
     if (follows) this.#toEnd();
     else this.#jump.hidden = false;
+  }
+
+  /** Look again at what is said of the whole conversation. */
+  async refreshHead() {
+    this.onHead(await get("/conversation", { id: this.id, search: this.search, limit: 1 }));
   }
 
   /** Mark the item whose details are shown. */
