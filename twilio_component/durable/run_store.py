@@ -295,7 +295,8 @@ def _keep_state(connection: Connection, scope: str, name: str, value: Any) -> No
 def insert_once(connection: Connection, table: Any, row: Mapping[str, Any]) -> bool:
     """Insert a row unless there is one of its key; whether it was inserted."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table).values(**row).on_conflict_do_nothing()
+    # Without being asked to, the driver for Postgres does not say how many rows an insertion made.
+    statement = dialect.insert(table).values(**row).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
     return connection.execute(statement).rowcount == 1
 
 
