@@ -49,6 +49,12 @@ flows:
         isTrigger: true
         action: schedule-triggers.schedule
         schedule: {type: value, value: "0 8 * * *"}
+  - name: Polling
+    steps:
+      - name: Trigger
+        isTrigger: true
+        action: webhook-triggers.webhook
+        schedule: {type: value, value: "0 8 * * *"}
 """
 
 
@@ -59,13 +65,16 @@ class FakeEngine:
         self.outcome = outcome
         self.begun: dict[str, NewRun] = {}
         self.forgotten: list[str] = []
-        self.runs = SimpleNamespace(forget_response=self._forget)
+        self.runs = SimpleNamespace(forget_response=self._forget, states=self._states)
 
-    async def begin(self, new: NewRun) -> bool:
+    async def begin(self, new: NewRun, _also: Any) -> bool:
         return self.begun.setdefault(new.id, new) is new
 
     async def ended(self, _run: str, _seconds: float) -> Any:
         return self.outcome
+
+    async def _states(self, scopes: dict[str, str]) -> dict[str, Any]:
+        return {name: {} for name in scopes}
 
     async def _forget(self, run: str) -> None:
         self.forgotten.append(run)
@@ -148,6 +157,16 @@ def test_a_trigger_may_answer_at_once() -> None:
     inputs = "body: {type: value, value: thanks}, statusCode: {type: value, value: 202}"
     (reply,) = received(generic(inputs=inputs), FakeEngine(), arrival({}))
     assert (reply.status, reply.body, reply.content_type) == (202, "thanks", "text/plain")
+
+
+def test_a_flow_that_the_clock_starts_has_no_url() -> None:
+    async def scenario() -> set[str]:
+        async with Host.discover() as host:
+            deployment = Deployment(host, Configuration(), {}, public_url=BASE)
+            served = Served("demo.yaml", "", "", deployment.load("demo.yaml", generic()))
+            return set(endpoints(deployment, [served]))
+
+    assert asyncio.run(scenario()) == {"/demo/reply"}
 
 
 def test_two_flows_cannot_have_one_path() -> None:

@@ -10,17 +10,19 @@ import datetime as dt
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dbos import DBOS
 
 from twilio_component.durable import run_store
 from twilio_component.durable.deed import FlowDeed
-from twilio_component.durable.errors import ChangedRunError
+from twilio_component.durable.errors import ChangedRunError, MovedStatesError
 from twilio_component.durable.intent_store import Call as GuardedCall
 from twilio_component.durable.outlines import outline
 from twilio_component.durable.run_store import Kept, NewRun
+from twilio_component.durable.states import Change, after, scopes_of
 from twilio_component.flows.effects import Call, Done, Failure, StartFlow, Wait
 from twilio_component.flows.execution import Execution
 from twilio_component.flows.running import find_flow
@@ -109,8 +111,7 @@ class Driver:
         flow = find_flow(loaded.integration, run.flow)
         kept = await self._runs.kept(run.id)
         if run_store.STATES not in kept:
-            scopes = _scopes(loaded, flow)
-            found = {name: await self._runs.kept_states(scope) for name, scope in scopes.items()}
+            found = await self._runs.states(scopes_of(loaded.integration, flow), patiently=True)
             kept[run_store.STATES] = Kept(place="states", value=found)
             await self._runs.keep(run.id, run_store.STATES, kept[run_store.STATES])
         states = dict(kept[run_store.STATES].value)
@@ -136,6 +137,8 @@ class Driver:
             else:
                 repeatable = isinstance(effect, Call) and journey.loaded.invoker.repeatable(effect)
                 execution.succeeded(answer["envelope"], repeatable=repeatable)
+                if isinstance(effect, Call) and effect.is_trigger:
+                    journey.states = after(journey.states, answer["envelope"])
 
     async def _answer(self, journey: _Journey, effect: Call | StartFlow, ordinal: int) -> Mapping[str, Any]:
         if isinstance(effect, StartFlow):
@@ -159,7 +162,10 @@ class Driver:
         if ordinal in journey.kept or await self._runs.kept_at(journey.run.id, ordinal) is not None:
             return
         operation = journey.loaded.invoker.operation(call)
-        if operation is None or operation.repeatable or call.is_trigger:
+        if call.is_trigger:
+            await self._ask_trigger(journey, call, ordinal)
+            return
+        if operation is None or operation.repeatable:
             started = time.time()
             answer = await journey.loaded.invoker.invoke(journey.flow, call, journey.run.payload)
             value = {"failure": asdict(answer)} if isinstance(answer, Failure) else {"envelope": answer}
@@ -176,6 +182,22 @@ class Driver:
             outline=outline(call.inputs, operation),
         )
         await self._guard.perform(guarded, deed)
+
+    async def _ask_trigger(self, journey: _Journey, call: Call, ordinal: int) -> None:
+        """Keep the trigger's answer, and with it what the trigger remembers; what it is shown is what is kept now."""
+        invoker, started = journey.loaded.invoker, time.time()
+        told = outline(call.inputs, invoker.operation(call))
+        scopes = scopes_of(journey.loaded.integration, journey.flow)
+        while True:
+            shown = await self._runs.states(scopes, patiently=True)
+            asked = replace(call, states={**call.states, **shown})
+            answer = await invoker.invoke(journey.flow, asked, journey.run.payload)
+            also = None if isinstance(answer, Failure) else Change(scopes, shown, answer).make
+            value = {"failure": asdict(answer)} if isinstance(answer, Failure) else {"envelope": answer}
+            kept = Kept(place=call.id, value=value, outline=told)
+            with suppress(MovedStatesError):
+                await self._runs.keep(journey.run.id, ordinal, kept, started, also)
+                return
 
     # Flows that a flow starts
 
@@ -259,19 +281,10 @@ class Driver:
         )
 
 
-def _scopes(loaded: Loaded, flow: Flow) -> dict[str, str]:
-    name = loaded.integration.name
-    return {
-        "instanceState": f"{name}/{flow.name}",
-        "crossFlowState": f"{name}//cross-flow",
-        "integrationState": f"{name}//integration",
-    }
-
-
 def _changed(journey: _Journey) -> dict[str, dict[str, Any]]:
     """What the execution keeps for later ones, by scope; None for what it has removed."""
     changes: dict[str, dict[str, Any]] = {}
-    for name, scope in _scopes(journey.loaded, journey.flow).items():
+    for name, scope in scopes_of(journey.loaded.integration, journey.flow).items():
         before, after = journey.states[name], journey.execution.state["states"][name]
         changed = {key: value for key, value in after.items() if key not in before or before[key] != value}
         changes[scope] = {**changed, **dict.fromkeys(before.keys() - after.keys())}

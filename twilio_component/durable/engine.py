@@ -23,7 +23,7 @@ from twilio_component.durable.intent_store import IntentStore
 from twilio_component.durable.membership import Membership
 from twilio_component.durable.paces import Paces
 from twilio_component.durable.retention import Retention
-from twilio_component.durable.run_store import NewRun, RunStore
+from twilio_component.durable.run_store import Also, NewRun, RunStore
 from twilio_component.durable.schedules import Schedules
 from twilio_component.durable.senders import rates_of_senders
 from twilio_component.durable.sole_process import SoleProcess
@@ -121,12 +121,12 @@ class Engine:
         assert self._fire is not None  # noqa: S101 - the engine has started
         await self.schedules.keep(definitions, self._fire)
 
-    async def begin(self, new: NewRun) -> bool:
+    async def begin(self, new: NewRun, also: Also | None = None) -> bool:
         """Store a run and start it; False when it was there before. Raises ``StoreUnavailableError``.
 
-        When this returns, the run survives the death of this process.
+        When this returns, the run survives the death of this process. ``also`` is as in ``RunStore.accept``.
         """
-        fresh = await self.runs.accept(new)
+        fresh = await self.runs.accept(new, also)
         self._checkpoints.reached(STORED)
         # Also of a run that is there: the process that stored it may have died before it started it.
         try:

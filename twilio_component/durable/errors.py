@@ -33,3 +33,9 @@ class ChangedRunError(DurableError):
     """A run that would go another way than it went before its process died: its config variables have changed."""
 
     code = "run-changed"
+
+
+class MovedStatesError(DurableError):
+    """What a trigger was shown of the states has changed in the meantime; nothing is stored, and it is asked again."""
+
+    code = "states-moved"

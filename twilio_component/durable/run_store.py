@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, exists, insert, not_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from twilio_component.durable.schema import definitions, intents, kept_states, runs, values
 
 if TYPE_CHECKING:
     from twilio_component.durable.database import Database
+
+Also = Callable[[Connection], None]
 
 RUNNING, SUCCEEDED, FAILED, UNKNOWN = "running", "succeeded", "failed", "unknown"
 RESULT, STATES = -1, -2
@@ -99,8 +101,11 @@ class RunStore:
 
         return await self._database.insist(work)
 
-    async def accept(self, new: NewRun) -> bool:
-        """Store a run that is to begin; False when it is there already, and then nothing is changed."""
+    async def accept(self, new: NewRun, also: Also | None = None) -> bool:
+        """Store a run that is to begin; False when it is there already, and then nothing is changed.
+
+        ``also`` is done in the same transaction, or, where it raises, nothing is.
+        """
 
         def work(connection: Connection) -> bool:
             now = self._database.now(connection)
@@ -112,7 +117,7 @@ class RunStore:
                 "parent": new.parent,
                 "state": RUNNING,
                 "created_at": now,
-                "payload": _written(new.payload),
+                "payload": written(new.payload),
             }
             if not insert_once(connection, runs, row):
                 return False
@@ -120,6 +125,8 @@ class RunStore:
                 value = {"envelope": new.trigger}
                 kept = Kept(place=new.trigger_place, value=value, outline=new.trigger_outline)
                 keep_value(connection, (new.id, 0), kept, Times(now, now))
+            if also is not None:
+                also(connection)
             return True
 
         return await self._database.run(work)
@@ -163,11 +170,18 @@ class RunStore:
 
         return await self._database.insist(work)
 
-    async def keep(self, run: str, ordinal: int, kept: Kept, started_at: float | None = None) -> None:
-        """Keep what a call was answered with. What is kept already stays."""
+    async def keep(
+        self, run: str, ordinal: int, kept: Kept, started_at: float | None = None, also: Also | None = None
+    ) -> None:
+        """Keep what a call was answered with. What is kept already stays.
+
+        ``also`` is done in the same transaction unless something was kept, or, where it raises, nothing is.
+        """
 
         def work(connection: Connection) -> None:
-            keep_value(connection, (run, ordinal), kept, Times(started_at, self._database.now(connection)))
+            times = Times(started_at, self._database.now(connection))
+            if keep_value(connection, (run, ordinal), kept, times) and also is not None:
+                also(connection)
 
         await self._database.insist(work)
 
@@ -192,8 +206,8 @@ class RunStore:
             changes: dict[str, Any] = {
                 "state": state,
                 "finished_at": self._database.now(connection),
-                "error": _written(error) if error is not None else None,
-                "response": _written(response) if response is not None else None,
+                "error": written(error) if error is not None else None,
+                "response": written(response) if response is not None else None,
             }
             if state == SUCCEEDED and not keep_texts:
                 changes["payload"] = None
@@ -253,28 +267,42 @@ class RunStore:
 
         await self._database.run(work)
 
-    async def kept_states(self, scope: str) -> dict[str, Any]:
-        """What flows keep in a scope between executions."""
+    async def states(self, scopes: Mapping[str, str], *, patiently: bool = False) -> dict[str, dict[str, Any]]:
+        """What flows keep in these scopes between executions, by the scopes' names; ``patiently``: as ``insist``."""
+        names = {scope: name for name, scope in scopes.items()}
 
-        def work(connection: Connection) -> dict[str, Any]:
-            rows = connection.execute(select(kept_states).where(kept_states.c.scope == scope)).mappings()
-            return {row["name"]: json.loads(row["value"]) for row in rows}
+        def work(connection: Connection) -> dict[str, dict[str, Any]]:
+            found: dict[str, dict[str, Any]] = {name: {} for name in scopes}
+            for row in connection.execute(select(kept_states).where(kept_states.c.scope.in_(names))):
+                found[names[row.scope]][row.name] = json.loads(row.value)
+            return found
+
+        return await (self._database.insist if patiently else self._database.run)(work)
+
+    async def has_unanswered_trigger(self, integration: str, flow: str, since: float) -> bool:
+        """Whether the trigger of a run of this flow that was stored since then is still to answer."""
+        answered = exists().where(values.c.run == runs.c.id, values.c.ordinal == 0)
+        of_flow = (runs.c.integration == integration, runs.c.flow == flow)
+        waiting = select(runs.c.id).where(runs.c.created_at >= since, *of_flow, runs.c.state == RUNNING, not_(answered))
+
+        def work(connection: Connection) -> bool:
+            return connection.execute(waiting.limit(1)).one_or_none() is not None
 
         return await self._database.insist(work)
 
 
-def keep_value(connection: Connection, call: tuple[str, int], kept: Kept, times: Times) -> None:
-    """Keep what a call (its run and its ordinal) was answered with. What is kept already stays."""
+def keep_value(connection: Connection, call: tuple[str, int], kept: Kept, times: Times) -> bool:
+    """Keep what a call (its run and its ordinal) was answered with; False when something is kept already."""
     row = {
         "run": call[0],
         "ordinal": call[1],
         "place": kept.place,
-        "value": _written(kept.value),
-        "inputs": _written(kept.outline) if kept.outline is not None else None,
+        "value": written(kept.value),
+        "inputs": written(kept.outline) if kept.outline is not None else None,
         "started_at": times.started,
         "finished_at": times.finished,
     }
-    insert_once(connection, values, row)
+    return insert_once(connection, values, row)
 
 
 def _empty(connection: Connection, run: str) -> None:
@@ -289,7 +317,7 @@ def _keep_state(connection: Connection, scope: str, name: str, value: Any) -> No
     place = (kept_states.c.scope == scope, kept_states.c.name == name)
     connection.execute(delete(kept_states).where(*place))
     if value is not None:
-        connection.execute(insert(kept_states).values(scope=scope, name=name, value=_written(value)))
+        connection.execute(insert(kept_states).values(scope=scope, name=name, value=written(value)))
 
 
 def insert_once(connection: Connection, table: Any, row: Mapping[str, Any]) -> bool:
@@ -300,5 +328,6 @@ def insert_once(connection: Connection, table: Any, row: Mapping[str, Any]) -> b
     return connection.execute(statement).rowcount == 1
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
+    """A value as it is stored."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from dbos import DBOS, ScheduleInput
 
 from twilio_component.durable.run_store import NewRun
+from twilio_component.flows import control
 from twilio_component.flows.evaluation import Scope, evaluate
 from twilio_component.flows.findings import EvaluationError, FlowError
 from twilio_component.flows.running import find_flow
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment, Loaded
     from twilio_component.durable.run_store import RunStore
     from twilio_component.flows.definition import ConfigVar, Flow, Reference
+
+_LONGEST_POLL = 3600.0  # a run that never gets to its poll must not keep all others from theirs
+_LOGGER = logging.getLogger("twilio_component.durable")
 
 Fire = Callable[[dt.datetime, Any], Coroutine[Any, Any, None]]
 
@@ -82,6 +88,9 @@ class Schedules:
         definition = await self._runs.definition(context["definition"])
         loaded = self._deployment.load(*definition)
         flow = find_flow(loaded.integration, context["flow"])
+        if await self._is_polling(loaded, flow):
+            _LOGGER.warning("%s is still polling; this time is left out", flow.name)
+            return
         moment = iso_time(scheduled_at)
         name = f"{loaded.integration.name}/{flow.name}/{moment}"
         run_id = f"schedule-{hashlib.sha256(name.encode()).hexdigest()[:40]}"
@@ -93,6 +102,13 @@ class Schedules:
             payload=self._deployment.payload({}, loaded, flow, run_id, moment),
         )
         await self._begin(new)
+
+    async def _is_polling(self, loaded: Loaded, flow: Flow) -> bool:
+        """Whether a poll of the flow is under way: another one would tell what that one is about to tell."""
+        if flow.trigger.operation == control.SCHEDULE:
+            return False
+        since = time.time() - _LONGEST_POLL
+        return await self._runs.has_unanswered_trigger(loaded.integration.name, flow.name, since)
 
 
 def _input(definition: Scheduled, flow: Flow, fire: Fire) -> ScheduleInput:

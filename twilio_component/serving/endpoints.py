@@ -55,8 +55,8 @@ def endpoints(deployment: Deployment, served: Iterable[Served]) -> Mapping[str, 
         integration = one.loaded.integration
         urls = webhook_urls(integration, deployment.webhook_base(integration))
         for flow in integration.flows:
-            if flow.trigger.operation == control.SCHEDULE:
-                continue
+            if flow.trigger.schedule is not None or flow.trigger.operation == control.SCHEDULE:
+                continue  # the clock starts it, and nobody else
             endpoint = Endpoint(one, flow, urls[flow.name])
             other = found.setdefault(endpoint.path, endpoint)
             if other is not endpoint:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import hashlib
 import json
 import logging
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.durable.errors import MovedStatesError
 from twilio_component.durable.outlines import outline
 from twilio_component.durable.run_store import NewRun
+from twilio_component.durable.states import Change, scopes_of
 from twilio_component.flows.effects import Call
 from twilio_component.flows.execution import Execution
+from twilio_component.flows.findings import FlowError
 from twilio_component.flows.state import initial_state
 from twilio_component.host.errors import PerformError
 from twilio_component.host.json_ready import iso_time, json_ready
@@ -55,28 +60,50 @@ class Reception:
     def __init__(self, deployment: Deployment, engine: Engine) -> None:
         self._deployment = deployment
         self._engine = engine
+        self._turns: dict[str, asyncio.Lock] = {}
         self.refused = self.accepted = self.repeated = 0
 
     async def receive(self, endpoint: Endpoint, arrival: Arrival) -> Reply:
         """Start the flow that the request is for, once for each event; raises ``StoreUnavailableError``."""
-        flow, loaded = endpoint.flow, endpoint.served.loaded
-        run_id = f"web-{uuid.uuid4().hex}"
-        payload = self._deployment.payload(given(arrival), loaded, flow, run_id, iso_time(dt.datetime.now(dt.UTC)))
-        effect = Execution(flow, loaded.values.by_name, initial_state(payload)).next()
-        if not isinstance(effect, Call):
-            return Reply(500)
         try:
-            # The trigger judges the request itself, before anything is stored.
-            envelope = await loaded.invoker.attempt(flow, effect, payload)
+            new, fresh = await self._begun(endpoint, arrival)
         except PerformError as error:
             self.refused += 1
             _LOGGER.warning("%s refused a request (%d refused so far): %s", endpoint.path, self.refused, error)
             return Reply(403)
+        if fresh:
+            self.accepted += 1
+        else:
+            self.repeated += 1
+        if endpoint.flow.is_synchronous:
+            return await self._result(new.id)
+        return _reply((new.trigger or {}).get("response"))
+
+    async def _begun(self, endpoint: Endpoint, arrival: Arrival) -> tuple[NewRun, bool]:
+        """The run that the request is for, which has begun, and whether it had not before; raises ``PerformError``."""
+        try:
+            return await self._begin(endpoint, arrival)
+        except MovedStatesError:
+            # Another request has changed what the trigger was shown. Now they take turns, so that each gets its own.
+            async with self._turns.setdefault(endpoint.path, asyncio.Lock()):
+                while True:
+                    with suppress(MovedStatesError):
+                        return await self._begin(endpoint, arrival)
+
+    async def _begin(self, endpoint: Endpoint, arrival: Arrival) -> tuple[NewRun, bool]:
+        flow, loaded = endpoint.flow, endpoint.served.loaded
+        run_id = f"web-{uuid.uuid4().hex}"
+        payload = self._deployment.payload(given(arrival), loaded, flow, run_id, iso_time(dt.datetime.now(dt.UTC)))
+        scopes = scopes_of(loaded.integration, flow)
+        shown = await self._engine.runs.states(scopes)
+        effect = Execution(flow, loaded.values.by_name, initial_state(payload, states=shown)).next()
+        if not isinstance(effect, Call):
+            raise FlowError(f"the trigger of {flow.name} cannot be asked: its inputs have no values")
+        # The trigger judges the request itself, before anything is stored.
+        envelope = await loaded.invoker.attempt(flow, effect, payload)
         event = self._event(endpoint, effect, envelope, arrival)
-        if event is not None:
-            run_id = f"web-{event}"
         new = NewRun(
-            id=run_id,
+            id=run_id if event is None else f"web-{event}",
             definition=endpoint.served.digest,
             integration=loaded.integration.name,
             flow=flow.name,
@@ -85,13 +112,7 @@ class Reception:
             trigger_place=effect.id,
             trigger_outline=outline(effect.inputs, loaded.invoker.operation(effect)),
         )
-        if await self._engine.begin(new):
-            self.accepted += 1
-        else:
-            self.repeated += 1
-        if flow.is_synchronous:
-            return await self._result(run_id)
-        return _reply(envelope.get("response"))
+        return new, await self._engine.begin(new, Change(scopes, shown, envelope).make)
 
     async def _result(self, run_id: str) -> Reply:
         ended = await self._engine.ended(run_id, ANSWER_SECONDS)

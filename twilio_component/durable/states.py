@@ -1,0 +1,72 @@
+"""What flows keep between executions, and what a trigger is shown of it.
+
+A trigger may remember: which messages a poll has told, how far each message has come. Such a memory is of use only
+while it is right. So what a trigger changes is stored together with its answer, and only if all of it is still as it
+was shown. If not, the trigger is asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, delete, update
+
+from twilio_component.durable.errors import MovedStatesError
+from twilio_component.durable.run_store import insert_once, written
+from twilio_component.durable.schema import kept_states
+
+if TYPE_CHECKING:
+    from twilio_component.flows.definition import Flow, Integration
+
+States = Mapping[str, Mapping[str, Any]]
+"""By their names in the field (``instanceState`` …), what is kept under which keys."""
+
+
+def scopes_of(integration: Integration, flow: Flow) -> dict[str, str]:
+    """Where the states of a flow's executions are kept, by their names in the field."""
+    return {
+        "instanceState": f"{integration.name}/{flow.name}",
+        "crossFlowState": f"{integration.name}//cross-flow",
+        "integrationState": f"{integration.name}//integration",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a trigger's answer changes of the states that the trigger was shown."""
+
+    scopes: Mapping[str, str]
+    shown: States
+    envelope: Mapping[str, Any]
+
+    def make(self, connection: Connection) -> None:
+        """Make the change; raises ``MovedStatesError`` when something is not as it was shown."""
+        # In one order in all processes, so that no two wait for each other.
+        for name, scope in sorted(self.scopes.items()):
+            for key, value in sorted((self.envelope.get(name) or {}).items()):
+                if not _changed(connection, (scope, key), self.shown[name].get(key), value):
+                    raise MovedStatesError(f"what is kept under {key} is not what it was")
+
+
+def after(states: States, envelope: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The states as a trigger's answer leaves them: what has been kept already."""
+    changed = {name: {**kept, **(envelope.get(name) or {})} for name, kept in states.items()}
+    return {name: {key: value for key, value in kept.items() if value is not None} for name, kept in changed.items()}
+
+
+def _changed(connection: Connection, place: tuple[str, str], shown: Any, value: Any) -> bool:
+    """Put the value in the place of the one that was shown; null is no value. False when there is another one."""
+    scope, name = place
+    if shown is None:
+        row = {"scope": scope, "name": name, "value": written(value)}
+        return value is None or insert_once(connection, kept_states, row)
+    as_shown = (
+        kept_states.c.scope == scope,
+        kept_states.c.name == name,
+        kept_states.c.value == written(shown),
+    )
+    if value is None:
+        return connection.execute(delete(kept_states).where(*as_shown)).rowcount == 1
+    return connection.execute(update(kept_states).where(*as_shown).values(value=written(value))).rowcount == 1
