@@ -235,6 +235,18 @@ TABLE: list[Row] = [
         for trigger in ("inboundMessage", "statusCallback")
         for name in ("authToken", "secondaryAuthToken", "sharedKeys", "validateSignature")
     ),
+    *(
+        (trigger, "phoneNumber", "MyBrand", {}, "$.inputs.phoneNumber: must be a phone number of the account, such as")
+        for trigger in ("webhook", "inboundMessage")
+    ),
+    *(
+        (trigger, "messagingServiceSid", "PN" + "0" * 32, {}, "a messaging service SID belongs here (MG…)")
+        for trigger in ("webhook", "inboundMessage", "statusCallback")
+    ),
+    *(
+        (trigger, "replaceWebhook", "yes", {}, f"$.inputs.replaceWebhook: {FLAG} text")
+        for trigger in ("webhook", "inboundMessage", "statusCallback")
+    ),
     ("webhook", "sharedKeys", "secret", {}, "$.inputs.sharedKeys: must have shared keys of the form id=secret, one a"),
     (
         "inboundMessage",

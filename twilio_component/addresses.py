@@ -53,6 +53,14 @@ def clean_sender(value: str, inputs: Mapping[str, Any]) -> str:
         raise ValueError(f"{_SENDER}: {error}") from error
 
 
+def clean_own_number(value: str, inputs: Mapping[str, Any]) -> str:
+    """A number of the account's own; raises ``ValueError`` with the reason."""
+    try:
+        return _number(value.strip(), _region(inputs))
+    except ValueError as error:
+        raise ValueError(f"must be a phone number of the account, such as +15017122661: {error}") from error
+
+
 def clean_party(value: str, inputs: Mapping[str, Any]) -> str:
     """Either of them, as a filter for messages that were sent or received."""
     return clean_sender(value, inputs)

@@ -12,8 +12,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from twilio_component import exit_codes, flow_command, signature_command
+from twilio_component import exit_codes, flow_command, signature_command, trigger_command
 from twilio_component.host.errors import InputError, IntegrationError, Problem
+from twilio_component.invoke_options import CONNECTION_HELP, add_inputs, connection_of, inputs_of
 from twilio_component.serving.commands import add_parsers as add_serving_parsers
 
 if TYPE_CHECKING:
@@ -31,13 +32,6 @@ examples:
 
 exit codes: 0 done, 1 failed for good, 2 bad input, 3 outcome unknown (it may have happened: look before you repeat),
 4 did not happen, try later
-"""
-_CONNECTION_HELP = """\
-The connection is a YAML or JSON file with key and fields, e.g.
-  key: apiKeySecret
-  fields: {accountSid: AC…, apiKey: SK…, apiSecret: …}
-Without --connection it is taken from the environment: TWILIO_ACCOUNT_SID with TWILIO_API_KEY and TWILIO_API_SECRET, or
-with TWILIO_AUTH_TOKEN; TWILIO_REGION and TWILIO_EDGE if needed; or all at once from PRISMATIC_CONNECTION_VALUE (JSON).
 """
 
 
@@ -83,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _errors_parser(commands)
     _connection_parser(commands)
     signature_command.add_parser(commands, argparse.RawDescriptionHelpFormatter)
+    trigger_command.add_parser(commands, argparse.RawDescriptionHelpFormatter)
     flow_command.add_parser(commands)
     add_serving_parsers(commands)
     demo = commands.add_parser("demo", help="send, fetch, list and ask raw, against the embedded emulator")
@@ -104,14 +99,11 @@ def _invoke_parser(commands: Any) -> None:
         "invoke",
         help="run an action",
         description="Run an action and print its result.",
-        epilog=_CONNECTION_HELP,
+        epilog=CONNECTION_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("action", metavar="ACTION", help="the action's key, e.g. sendSMS")
-    parser.add_argument("--input", action="append", default=[], metavar="KEY=VALUE", help="one input; repeatable")
-    parser.add_argument(
-        "--inputs", metavar="FILE", help="a YAML or JSON file with inputs by key; - reads standard input"
-    )
+    add_inputs(parser)
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--connection", metavar="FILE", help="the connection; see below")
     source.add_argument("--emulator", action="store_true", help="use the embedded emulator instead of Twilio")
@@ -155,7 +147,7 @@ def _connection_parser(commands: Any) -> None:
         "check",
         help="ask Twilio, changing nothing",
         description="Check a connection: its fields, credentials, permissions, account, and the way to Twilio.",
-        epilog=_CONNECTION_HELP,
+        epilog=CONNECTION_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--connection", metavar="FILE", help="the connection; see below")
@@ -193,7 +185,7 @@ def _invoke(options: argparse.Namespace) -> int:
 async def _invoked(options: argparse.Namespace) -> dict[str, Any]:
     from twilio_component.host import Host
 
-    inputs = _inputs(options)
+    inputs = inputs_of(options)
     transport = None
     if options.emulator:
         from twilio_component.emulator import Emulator
@@ -212,16 +204,8 @@ async def _invoked(options: argparse.Namespace) -> dict[str, Any]:
 
                 inputs["twilioConnection"] = emulator_connection()
             else:
-                inputs["twilioConnection"] = _connection(options, host.components["twilio"])
+                inputs["twilioConnection"] = connection_of(options, host.components["twilio"])
         return await host.invoke_action("twilio", options.action, inputs)
-
-
-def _connection(options: argparse.Namespace, component: Component) -> dict[str, Any]:
-    from twilio_component.host.connections import connection_from_environment, connection_from_file
-
-    if options.connection:
-        return connection_from_file(options.connection)
-    return connection_from_environment(component, os.environ)
 
 
 def _check_connection(options: argparse.Namespace) -> int:
@@ -232,7 +216,7 @@ def _check_connection(options: argparse.Namespace) -> int:
 
     async def check() -> int:
         async with Host.discover() as host:
-            findings = await check_connection(host, _connection(options, host.components["twilio"]))
+            findings = await check_connection(host, connection_of(options, host.components["twilio"]))
         for finding in findings:
             print(finding)
         errors = [finding for finding in findings if finding.level == "error"]
@@ -241,26 +225,6 @@ def _check_connection(options: argparse.Namespace) -> int:
         return exit_codes.TRY_LATER if all(error.retryable for error in errors) else exit_codes.FAILED
 
     return asyncio.run(check())
-
-
-def _inputs(options: argparse.Namespace) -> dict[str, Any]:
-    inputs: dict[str, Any] = {}
-    if options.inputs:
-        from twilio_component.host.documents import parse_document, read_document
-
-        stdin = options.inputs == "-"
-        document = (
-            parse_document(sys.stdin.buffer.read(), "<standard input>") if stdin else read_document(options.inputs)
-        )
-        if not isinstance(document.data, dict):
-            raise InputError("The inputs are not valid", [document.problem((), "must be an object of inputs by key")])
-        inputs.update(document.data)
-    for given in options.input:
-        key, equals, value = given.partition("=")
-        if not equals or not key:
-            raise InputError("The inputs are not valid", [Problem("--input", "must be of the form key=value")])
-        inputs[key] = value
-    return inputs
 
 
 def _errors(options: argparse.Namespace) -> int:

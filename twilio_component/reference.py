@@ -35,6 +35,7 @@ _ERROR_MODULES = (
     "host.errors",
     "errors",
     "signatures",
+    "triggers.registration",
     "flows.findings",
     "flows.invoking",
     "builtins.http_requests",

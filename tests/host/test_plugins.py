@@ -49,7 +49,8 @@ def refusal(module: object) -> str:
 def test_a_misspelt_hook_is_refused_with_the_nearest_name() -> None:
     assert refusal(plugin(perform_acton=decline)) == (
         "the plugin 'a_plugin' implements an unknown hook 'perform_acton'; did you mean 'perform_action'? "
-        "(hooks: perform_action, perform_data_source, perform_trigger and register_component)"
+        "(hooks: perform_action, perform_data_source, perform_instance_delete, perform_instance_deploy, "
+        "perform_trigger and register_component)"
     )
 
 

@@ -78,6 +78,28 @@ class BlockingHost:
         """As ``Host.invoke_data_source``, blocking."""
         return self._call(lambda host: host.invoke_data_source(component, data_source, inputs, context=context))
 
+    def deploy_trigger(
+        self,
+        component: str,
+        trigger: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        context: Context | None = None,
+    ) -> dict[str, Any]:
+        """As ``Host.deploy_trigger``, blocking."""
+        return self._call(lambda host: host.deploy_trigger(component, trigger, inputs, context=context))
+
+    def delete_trigger(
+        self,
+        component: str,
+        trigger: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        context: Context | None = None,
+    ) -> dict[str, Any]:
+        """As ``Host.delete_trigger``, blocking."""
+        return self._call(lambda host: host.delete_trigger(component, trigger, inputs, context=context))
+
     def list_page(
         self,
         component: str,

@@ -42,6 +42,24 @@ class HostPlugin:
         called = f"the perform function of the data source '{data_source.key}'"
         return _Call(called, data_source.function, "result", context, inputs)
 
+    @hookimpl(trylast=True)
+    def perform_instance_deploy(
+        self, trigger: Trigger, context: Context, inputs: dict[str, Any]
+    ) -> Awaitable[dict[str, Any]] | None:
+        """What the trigger does when it is deployed; the host asks only for one that does something."""
+        called = f"the deploy function of the trigger '{trigger.key}'"
+        function = trigger.deploy_function
+        return None if function is None else _Call(called, function, "result", context, inputs)
+
+    @hookimpl(trylast=True)
+    def perform_instance_delete(
+        self, trigger: Trigger, context: Context, inputs: dict[str, Any]
+    ) -> Awaitable[dict[str, Any]] | None:
+        """What the trigger does when it is removed, likewise."""
+        called = f"the delete function of the trigger '{trigger.key}'"
+        function = trigger.delete_function
+        return None if function is None else _Call(called, function, "result", context, inputs)
+
 
 class _Call(Awaitable[dict[str, Any]]):
     """A call that starts when it is awaited: a wrapper may drop it without a 'never awaited' warning."""

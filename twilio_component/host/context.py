@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from twilio_component.host.model import PageRequest
     from twilio_component.host.resources import Resources
 
+KeepState = Callable[[Mapping[str, Any]], Awaitable[None]]
+
 _LOGGER = logging.getLogger("twilio_component.execution")
+
+
+async def _kept_with_the_result(_state: Mapping[str, Any]) -> None:
+    """What a host does that keeps states only when an invocation has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +28,16 @@ class Context:
     ``Result``. ``resources`` belongs to the host and is filled in by it: clients and whatever else is kept open
     between invocations. ``debug`` asks for logs that show requests and answers (never secrets). ``page`` says that one
     page of a list is wanted; it too is filled in by the host.
+
+    ``keep_instance_state`` keeps keys of the instance state at once (None removes one): awaited before something is
+    changed elsewhere, it is there again should this process die in between. Deploying and deleting need it.
     """
 
     logger: logging.Logger | logging.LoggerAdapter[Any] = _LOGGER
     debug: bool = False
     page: PageRequest | None = None
     instance_state: Mapping[str, Any] = field(default_factory=dict)
+    keep_instance_state: KeepState = _kept_with_the_result
     cross_flow_state: Mapping[str, Any] = field(default_factory=dict)
     execution_state: Mapping[str, Any] = field(default_factory=dict)
     integration_state: Mapping[str, Any] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 A plugin is a module or an object with functions of these names, marked with ``hookimpl``, that a distribution names in
 its entry points under ``integration_components`` or that a caller hands to ``Host``.
 
-The three ``perform_…`` hooks are asked one plugin after the other until one returns something; the host's own
+The ``perform_…`` hooks are asked one plugin after the other until one returns something; the host's own
 implementation, which calls the component's function, comes last. They are ordinary functions that return an awaitable,
 which the host awaits once. That is why an ``async def`` is refused: it returns a coroutine for every call, so it could
 never decline. A wrapper (``@hookimpl(wrapper=True)``) wraps the awaitable, because that is where results and errors
@@ -57,3 +57,17 @@ def perform_data_source(
     component: Component, data_source: DataSource, context: Context, inputs: dict[str, Any]
 ) -> Awaitable[dict[str, Any]] | None:
     """Return an awaitable of ``{"result": …}``, or None to leave the call to others."""
+
+
+@hookspec(firstresult=True)
+def perform_instance_deploy(
+    component: Component, trigger: Trigger, context: Context, inputs: dict[str, Any]
+) -> Awaitable[dict[str, Any]] | None:
+    """Return an awaitable of ``{"result": …}`` for a trigger that is deployed, or None to leave it to others."""
+
+
+@hookspec(firstresult=True)
+def perform_instance_delete(
+    component: Component, trigger: Trigger, context: Context, inputs: dict[str, Any]
+) -> Awaitable[dict[str, Any]] | None:
+    """Return an awaitable of ``{"result": …}`` for a trigger that is removed, or None to leave it to others."""

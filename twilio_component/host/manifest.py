@@ -38,9 +38,22 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
 _KINDS: Mapping[str, type[Operation]] = {"actions": Action, "triggers": Trigger, "dataSources": DataSource}
-_OPERATION_FIELDS = frozenset(
-    {"display", "perform", "page", "inputs", "result", "example", "repeatable", "reconciliation"}
-)
+# Functions beside `perform` that a kind of operation may have, and what the model calls them.
+_FUNCTIONS: Mapping[type[Operation], Mapping[str, str]] = {
+    Action: {"page": "page"},
+    Trigger: {"onInstanceDeploy": "on_instance_deploy", "onInstanceDelete": "on_instance_delete"},
+    DataSource: {},
+}
+_FUNCTION_NAMES = frozenset(name for names in _FUNCTIONS.values() for name in names)
+_OPERATION_FIELDS = _FUNCTION_NAMES | {
+    "display",
+    "perform",
+    "inputs",
+    "result",
+    "example",
+    "repeatable",
+    "reconciliation",
+}
 # The manifest's own schema is part of the host; it stands with the other schemas, where editors look for it.
 _SCHEMA = "schemas/component.schema.json"
 _ABOUT_THE_KEY = frozenset({"additionalProperties", "pattern"})
@@ -161,7 +174,7 @@ class _Manifest:
         """Every function that the manifest names, where its form is right; the schema tells of the others."""
         for path, part in self.parts():
             named = {(*path, "perform"): part.get("perform")}
-            named[*path, "page"] = part.get("page")
+            named |= {(*path, name): part.get(name) for name in sorted(_FUNCTION_NAMES)}
             named[*path, "reconciliation", "lookFor"] = _mapping(part.get("reconciliation")).get("lookFor")
             for name, schema in _mapping(_mapping(part.get("inputs")).get("properties")).items():
                 place = (*path, "inputs", "properties", name)
@@ -236,7 +249,6 @@ def _operation(kind: type[Operation], key: str, part: Mapping[str, Any]) -> Oper
     if "reconciliation" in part:
         given = part["reconciliation"]
         optional["reconciliation"] = Reconciliation(look_for=given["lookFor"], identified_by=given["identifiedBy"])
-    if kind is Action and "page" in part:
-        optional["page"] = part["page"]
+    optional |= {field: part[name] for name, field in _FUNCTIONS[kind].items() if name in part}
     options = {name: value for name, value in part.items() if name not in _OPERATION_FIELDS}
     return kind(key=key, display=_display(part), perform=part["perform"], options=options, **optional)

@@ -140,10 +140,28 @@ class Action(Operation):
         return resolve(self.page) if isinstance(self.page, str) else self.page
 
 
+@dataclass(frozen=True, kw_only=True)
 class Trigger(Operation):
-    """A payload in, ``{"payload": …}`` out: ``async perform(context, payload, inputs) -> payload``."""
+    """A payload in, ``{"payload": …}`` out: ``async perform(context, payload, inputs) -> payload``.
 
+    ``on_instance_deploy`` and ``on_instance_delete``, both ``async (context, inputs) -> result``, are what it does when
+    an instance with it is deployed, and when that is removed: to tell a service where its webhooks go, say. Both may be
+    called again after they failed or were cut off, and then have to end what they began (``keep_instance_state``).
+    """
+
+    on_instance_deploy: str | Perform | None = None
+    on_instance_delete: str | Perform | None = None
     kind = "trigger"
+
+    @cached_property
+    def deploy_function(self) -> Perform | None:
+        """The function for a deployment; raises ``PluginError`` when its name does not resolve."""
+        return resolve(self.on_instance_deploy) if isinstance(self.on_instance_deploy, str) else self.on_instance_deploy
+
+    @cached_property
+    def delete_function(self) -> Perform | None:
+        """The function for a removal; raises ``PluginError`` when its name does not resolve."""
+        return resolve(self.on_instance_delete) if isinstance(self.on_instance_delete, str) else self.on_instance_delete
 
 
 class DataSource(Operation):

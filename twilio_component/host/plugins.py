@@ -18,7 +18,7 @@ from twilio_component.host.errors import (
     listed,
 )
 from twilio_component.host.inputs import Form
-from twilio_component.host.model import Action, Component
+from twilio_component.host.model import Action, Component, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -134,6 +134,8 @@ def _unusable(component: Component) -> Iterator[str]:
             operation.function  # noqa: B018 - resolving it is the check
             if isinstance(operation, Action):
                 operation.page_function  # noqa: B018 - likewise
+            if isinstance(operation, Trigger):
+                operation.deploy_function, operation.delete_function  # noqa: B018 - likewise
             Form(operation.inputs, component.connections)
         except PluginError as error:
             failed.append(f"{component.key}.{operation.key}: {error}")

@@ -173,6 +173,47 @@ class Host:
             hook(component=found, data_source=operation, context=self._completed(context), inputs=form.accept(inputs))
         )
 
+    async def deploy_trigger(
+        self,
+        component: str,
+        trigger: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        context: Context | None = None,
+    ) -> dict[str, Any]:
+        """Do what a trigger does when an instance with it is deployed: ``{"result": …}``, perhaps with states.
+
+        The context's ``webhook_urls`` say where the flow is reached, its ``instance_state`` and
+        ``keep_instance_state`` remember what was changed. Repeating it does no harm. Raises ``PluginError`` for a
+        trigger that does nothing then, and what ``invoke_trigger`` raises.
+        """
+        found, operation, form = self._find(component, trigger, Trigger)
+        if operation.deploy_function is None:
+            raise PluginError(f"{component}.{trigger} does nothing when it is deployed")
+        hook = self._plugins.hook.perform_instance_deploy
+        values = form.accept(inputs)
+        return await self._performed(
+            hook(component=found, trigger=operation, context=self._completed(context), inputs=values)
+        )
+
+    async def delete_trigger(
+        self,
+        component: str,
+        trigger: str,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        context: Context | None = None,
+    ) -> dict[str, Any]:
+        """Undo what ``deploy_trigger`` did, by the states that it left in ``context``; the rest is as there."""
+        found, operation, form = self._find(component, trigger, Trigger)
+        if operation.delete_function is None:
+            raise PluginError(f"{component}.{trigger} does nothing when it is removed")
+        hook = self._plugins.hook.perform_instance_delete
+        values = form.accept(inputs)
+        return await self._performed(
+            hook(component=found, trigger=operation, context=self._completed(context), inputs=values)
+        )
+
     async def list_page(
         self,
         component: str,

@@ -48,6 +48,19 @@ class BlockingHarness:
         """As ``Harness.webhook``."""
         return self._runner.run(self._harness.webhook(parameters, **options))
 
+    def deploy(self, key: str, params: Mapping[str, Any] | None = None, **options: Any) -> dict[str, Any]:
+        """As ``Harness.deploy``."""
+        return self._runner.run(self._harness.deploy(key, params, **options))
+
+    def delete(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """As ``Harness.delete``."""
+        return self._runner.run(self._harness.delete(key, params))
+
+    @property
+    def deployed(self) -> dict[str, dict[str, Any]]:
+        """What deployed triggers remember, by their keys."""
+        return self._harness.deployed
+
     def data_source(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """As ``Harness.data_source``."""
         return self._runner.run(self._harness.data_source(key, params))

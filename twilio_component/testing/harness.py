@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from twilio_component.host import Context, Host
+from twilio_component.host.kept_state import changed
 from twilio_component.testing.connections import RecordingLogger, default_trigger_payload, emulator_connection
-from twilio_component.testing.signed import signed_payload
+from twilio_component.testing.signed import WEBHOOK_URL, signed_payload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +28,7 @@ class Harness:
     ``component`` is whose operations are run, ``plugins`` are added to the installed ones. Without a ``transport``
     every request goes to ``emulator``, an own one by default, a Twilio connection that is not given is supplied, and
     waiting moves the emulator's clock instead of taking time.
-    ``logger`` records what the operations log.
+    ``logger`` records what the operations log; ``deployed`` is what deployed triggers remember, by their keys.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Harness:
         )
         self._supply = transport is None
         self._kept: dict[str, Kept] = {}
+        self.deployed: dict[str, dict[str, Any]] = {}
 
     async def action(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Invoke an action: ``{"data": …}``."""
@@ -78,6 +81,24 @@ class Harness:
         ``parameters`` are what Twilio posts; ``request`` are the options of ``signed_payload``.
         """
         return await self.trigger(key, signed_payload(parameters, **request), params)
+
+    async def deploy(
+        self, key: str, params: Mapping[str, Any] | None = None, *, url: str = WEBHOOK_URL
+    ) -> dict[str, Any]:
+        """Do what a trigger does when its flow is deployed at ``url``: ``{"result": …}``."""
+        inputs = self._completed(key, params)
+        context = self._deployed(key, url)
+        result = await self.host.deploy_trigger(self.component, key, inputs, context=context)
+        await context.keep_instance_state(result.get("instanceState") or {})
+        return result
+
+    async def delete(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Undo what ``deploy`` did for this trigger: ``{"result": …}``."""
+        inputs = self._completed(key, params)
+        context = self._deployed(key, WEBHOOK_URL)
+        result = await self.host.delete_trigger(self.component, key, inputs, context=context)
+        await context.keep_instance_state(result.get("instanceState") or {})
+        return result
 
     async def data_source(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Invoke a data source: ``{"result": …}``."""
@@ -132,6 +153,18 @@ class Harness:
 
     def _context(self) -> Context:
         return Context(logger=self.logger, step_id="step-1", execution_id="execution-1")
+
+    def _deployed(self, key: str, url: str) -> Context:
+        """The context of a trigger's flow, which remembers between deployment and removal."""
+
+        async def keep(changes: Mapping[str, Any]) -> None:
+            self.deployed[key] = changed(self.deployed.get(key, {}), changes)
+
+        state = self.deployed.get(key, {})
+        flow = {"name": "Flow 1"}
+        return replace(
+            self._context(), flow=flow, webhook_urls={"Flow 1": url}, instance_state=state, keep_instance_state=keep
+        )
 
     def _completed(self, key: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
         """The parameters, with a connection to the emulator where a Twilio operation wants one and none is given."""

@@ -1,0 +1,60 @@
+"""Options of commands that invoke something: its inputs and its connection."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.host.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    import argparse
+
+    from twilio_component.host.model import Component
+
+CONNECTION_HELP = """\
+The connection is a YAML or JSON file with key and fields, e.g.
+  key: apiKeySecret
+  fields: {accountSid: AC…, apiKey: SK…, apiSecret: …}
+Without --connection it is taken from the environment: TWILIO_ACCOUNT_SID with TWILIO_API_KEY and TWILIO_API_SECRET, or
+with TWILIO_AUTH_TOKEN; TWILIO_REGION and TWILIO_EDGE if needed; or all at once from PRISMATIC_CONNECTION_VALUE (JSON).
+"""
+
+
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """Add the options that ``inputs_of`` reads."""
+    parser.add_argument("--input", action="append", default=[], metavar="KEY=VALUE", help="one input; repeatable")
+    parser.add_argument(
+        "--inputs", metavar="FILE", help="a YAML or JSON file with inputs by key; - reads standard input"
+    )
+
+
+def inputs_of(options: argparse.Namespace) -> dict[str, Any]:
+    """The inputs by key; raises ``InputError`` or ``DocumentError``."""
+    inputs: dict[str, Any] = {}
+    if options.inputs:
+        from twilio_component.host.documents import parse_document, read_document
+
+        stdin = options.inputs == "-"
+        document = (
+            parse_document(sys.stdin.buffer.read(), "<standard input>") if stdin else read_document(options.inputs)
+        )
+        if not isinstance(document.data, dict):
+            raise InputError("The inputs are not valid", [document.problem((), "must be an object of inputs by key")])
+        inputs.update(document.data)
+    for given in options.input:
+        key, equals, value = given.partition("=")
+        if not equals or not key:
+            raise InputError("The inputs are not valid", [Problem("--input", "must be of the form key=value")])
+        inputs[key] = value
+    return inputs
+
+
+def connection_of(options: argparse.Namespace, component: Component) -> dict[str, Any]:
+    """The connection of ``--connection``, or else of the environment; raises ``InputError`` or ``DocumentError``."""
+    from twilio_component.host.connections import connection_from_environment, connection_from_file
+
+    if options.connection:
+        return connection_from_file(options.connection)
+    return connection_from_environment(component, os.environ)
