@@ -86,7 +86,6 @@ def test_an_engine_sees_calls_waits_and_starts_with_stable_ids() -> None:
         ("Call", "each[2].send"),
         ("Call", "count"),
         ("Wait", "run-2"),
-        ("Call", "trigger"),
         ("Wait", "each[1].nap"),
         ("Call", "count"),
         ("Done", ""),

@@ -81,7 +81,8 @@ class Execution:
             self.failed(Failure(code="perform-failed", message=message))
             return
         step = self._current()
-        if self.flow.retry is not None and not repeatable and not step.is_trigger:
+        # A trigger tells what it tells once: another run of this execution is still about the same event.
+        if self.flow.retry is not None and (step.is_trigger or not repeatable):
             remember_done(self.state, self._id(step), self._inputs(step), envelope)
         self._accept(step, envelope)
 
