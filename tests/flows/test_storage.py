@@ -93,7 +93,7 @@ def test_an_engine_sees_calls_waits_and_starts_with_stable_ids() -> None:
     waits = [(effect.seconds, effect.reason) for effect in asked if isinstance(effect, Wait)]
     assert waits == [(1, "sleep"), (5, "retry-step"), (60, "retry-execution"), (1, "sleep")]
     attempts = [(effect.run, effect.attempt) for effect in asked if isinstance(effect, Call)]
-    assert attempts == [(1, 1), (1, 1), (1, 1), (1, 1), (1, 2), (1, 1), (2, 1), (2, 1)]
+    assert attempts == [(1, 1), (1, 1), (1, 1), (1, 1), (1, 2), (1, 1), (2, 1)]
 
 
 def test_config_variables_are_not_part_of_the_stored_state() -> None:
