@@ -33,6 +33,8 @@ from twilio_component.redact import mask_quoted
 
 # The one refusal that a slower sender overcomes: its queue with Twilio is full.
 SENDER_QUEUE_FULL = 21611
+# What is wrong with a recipient, or what they have decided: asking again would not change it, and may be unlawful.
+_RECIPIENT = frozenset({21211, 21217, 21610, 21612, 21614})
 
 
 class TwilioError(PerformError):
@@ -73,6 +75,8 @@ class TwilioAPIError(TwilioError):
         self.twilio_message = message
         self.more_info = more_info or (DOCS.format(code=twilio_code) if twilio_code else None)
         self.retry_after = retry_after
+        self.reason = str(twilio_code) if twilio_code is not None else None
+        self.permanent = twilio_code in _RECIPIENT
         self.explanation: Explanation | None = explain(twilio_code)
         passing = self.explanation is not None and self.explanation.retryable
         self.retryable = status == 429 or status >= 500 or passing  # noqa: PLR2004 - HTTP

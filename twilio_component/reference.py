@@ -38,6 +38,7 @@ _ERROR_MODULES = (
     "triggers.registration",
     "flows.findings",
     "flows.invoking",
+    "flows.item_files",
     "builtins.http_requests",
     "durable.errors",
     "serving.extra",

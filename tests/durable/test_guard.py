@@ -51,6 +51,7 @@ class Deed:
     seen: list[Candidate] | None = field(default_factory=list)
     paced_by: Mapping[str, str] = field(default_factory=lambda: {"connection": "c", "sender": "s"})
     sender: str = "s"
+    expired: Failure | None = None
     meanwhile: Callable[[], Awaitable[Any]] | None = None
     looks: int = 0
     made: int = 0

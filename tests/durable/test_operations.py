@@ -112,7 +112,7 @@ def test_of_a_run_that_succeeded_the_errors_that_it_took_care_of_stay_and_no_wor
             assert steps["send"]["error"]["code"] == "twilio-not-found"
             assert "error" not in steps["read"]
             assert steps["read"]["inputs"] == {"keyInput": "text of 1 character", "defaultValueInput": "***10"}
-            kept = await served.engine.runs.kept("one")
+            kept = await served.engine.runs.kept("one", -2, 100)
             assert [dict(one.value) for one in kept.values() if "failure" not in one.value] == [{}, {}]
 
     asyncio.run(scenario())

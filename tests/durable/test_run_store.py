@@ -29,7 +29,7 @@ def test_a_run_is_stored_once_together_with_what_its_trigger_answered(url: str) 
         )
         assert await runs.accept(first)
         assert not await runs.accept(again)
-        kept = await runs.kept("run")
+        kept = await runs.kept("run", -2, 100)
         assert kept[0].value == {"envelope": {"payload": {"said": "first"}}}
 
     asyncio.run(scenario())

@@ -70,7 +70,7 @@ async def told(served: Served, run: str) -> list[str]:
     """The SIDs that a poll told, once its run has ended."""
     ended = await served.engine.ended(run, 20)
     assert ended["state"] == "succeeded"
-    poll = (await served.engine.runs.kept(run))[0].value["envelope"]
+    poll = (await served.engine.runs.kept(run, 0, 1))[0].value["envelope"]
     return [message["sid"] for message in poll["payload"]["body"]["data"]["created"]]
 
 
@@ -158,7 +158,9 @@ def test_a_run_sees_what_its_trigger_remembers_and_does_not_keep_it_once_more(tm
             await message_in(emulator)
             await served.begin("second")
             await told(served, "second")
-            assert (await served.engine.runs.kept("second"))[1].value["envelope"]["data"] == ["pollChangesTrigger"]
+            assert (await served.engine.runs.kept("second", -2, 100))[1].value["envelope"]["data"] == [
+                "pollChangesTrigger"
+            ]
 
     asyncio.run(scenario())
 

@@ -155,7 +155,8 @@ MISTAKES = {
         "- {name: Log, action: log.writeLog, errorConfg: {errorHandlerType: retry}}",
         (
             "test.yaml:9:43: error: 'errorConfg' is not known here; did you mean 'errorConfig'? (misspelt-key)\n"
-            "    Known: name, description, isTrigger, action, inputs, schedule, steps, branches and errorConfig."
+            "    Known: name, description, isTrigger, action, inputs, schedule, steps, concurrency, itemsFrom, "
+            "branches, validFor and errorConfig."
         ),
     ),
     "a currentItem outside its loop": (

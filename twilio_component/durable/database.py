@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.schema import CreateColumn
 
 from twilio_component.durable.errors import DurableError, StoreUnavailableError
+from twilio_component.durable.group_commit import GroupCommit
 from twilio_component.durable.schema import metadata
 
 _LOGGER = logging.getLogger("twilio_component.durable")
@@ -44,6 +45,7 @@ class Database:
         if self.is_sqlite:
             self.engine = create_engine(url)
             event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
         elif parsed.get_backend_name() == "postgresql":
             self.engine = create_engine(
                 parsed.set(drivername="postgresql+psycopg"),
@@ -52,6 +54,9 @@ class Database:
             )
         else:
             raise DurableError("the database must be SQLite or Postgres: sqlite:////path/to/file, postgresql://…")
+
+        # With SQLite one thread writes, since only one can; with Postgres they write side by side.
+        self._group = GroupCommit(self.engine) if self.is_sqlite else None
 
     def create(self) -> None:
         """Create the tables that are missing, and the columns that those of an earlier version do not have."""
@@ -63,10 +68,8 @@ class Database:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.close()
         with _Translated(), self.engine.begin() as transaction:
-            # Processes that start together must not create the same table, or the same column.
-            if self.is_sqlite:
-                transaction.exec_driver_sql("BEGIN IMMEDIATE")
-            else:
+            if not self.is_sqlite:  # there the beginning is enough
+                # Processes that start together must not create the same table, or the same column.
                 transaction.execute(select(func.pg_advisory_xact_lock(_CREATING)))
             metadata.create_all(transaction)
             _add_columns(transaction)
@@ -86,6 +89,10 @@ class Database:
 
     async def run(self, work: Callable[[Connection], _Found]) -> _Found:
         """``work`` in a transaction of its own; raises ``StoreUnavailableError`` when the database is not there."""
+        if self._group is not None:
+            with _Translated():
+                found: _Found = await asyncio.wrap_future(self._group.submit(work))
+                return found
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
 
     async def insist(self, work: Callable[[Connection], _Found]) -> _Found:
@@ -102,6 +109,8 @@ class Database:
     def close(self) -> None:
         """Close the connections."""
         self._threads.shutdown()
+        if self._group is not None:
+            self._group.close()
         self.engine.dispose()
 
     def _run(self, work: Callable[[Connection], _Found]) -> _Found:
@@ -147,8 +156,12 @@ def _kind(error: BaseException) -> str:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # Writers take their turn from the beginning: a transaction that reads first and writes later would be refused.
-    connection.isolation_level = "IMMEDIATE"
+    connection.isolation_level = None  # `_begin_sqlite` begins transactions; the driver's own way has no savepoints
     connection.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA synchronous=FULL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # Writers take their turn from the beginning: a transaction that reads first and writes later would be refused.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

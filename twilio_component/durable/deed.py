@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.expressions import as_text
+from twilio_component.flows.limits import too_late
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 class FlowDeed:
     """A call through an invoker; ``payload`` is what the run was started with.
 
-    ``callback`` is the URL at which a callback may prove what the call did, if there is one.
+    ``callback`` is the URL at which a callback may prove what the call did, if there is one; ``run_began`` is when the
+    run was stored, in seconds since 1970.
     """
 
     invoker: Invoker
@@ -33,6 +36,12 @@ class FlowDeed:
     payload: Mapping[str, Any]
     operation: Operation
     callback: str = ""
+    run_began: float = 0.0
+
+    @property
+    def expired(self) -> Failure | None:
+        """Why it is not to be begun any more, if that is so."""
+        return expired(self.call, self.run_began)
 
     @cached_property
     def paced_by(self) -> Mapping[str, str]:
@@ -87,6 +96,12 @@ class FlowDeed:
     def _connections(self) -> frozenset[str]:
         properties = self.operation.inputs["properties"]
         return frozenset(name for name, schema in properties.items() if schema.get("format") == "connection")
+
+
+def expired(call: Call, run_began: float) -> Failure | None:
+    """Why a call of a run that began then is not to be begun any more, if that is so."""
+    late = call.valid_for is not None and time.time() - run_began > call.valid_for
+    return too_late(call.valid_for) if late and call.valid_for is not None else None
 
 
 def _digest(value: Any) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Coroutine, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager, suppress
+from contextvars import Context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,14 @@ from sqlalchemy import select
 
 from twilio_component.durable.checkpoints import STORED, Checkpoints
 from twilio_component.durable.database import Database
-from twilio_component.durable.driver import Children, Driver
-from twilio_component.durable.errors import DurableError
+from twilio_component.durable.driver import Driver
+from twilio_component.durable.errors import DurableError, InterruptedRun
+from twilio_component.durable.fan_out import FanOuts
+from twilio_component.durable.fan_store import FanStore, Place
 from twilio_component.durable.guard import Guard
 from twilio_component.durable.holds import Holds
 from twilio_component.durable.intent_store import IntentStore
+from twilio_component.durable.journey import Children, Guide
 from twilio_component.durable.membership import Membership
 from twilio_component.durable.paces import Paces
 from twilio_component.durable.retention import Retention
@@ -35,11 +39,14 @@ if TYPE_CHECKING:
     from twilio_component.durable.settings import Settings
 
 APPLICATION, WORKFLOW, QUEUE = "twilio-component", "run_flow", "flows"
+# Of their own: runs that wait for their pieces must not keep them from being carried out.
+_PIECES = "pieces"
 _POLLING_SECONDS = 0.1
 _ENQUEUE_SECONDS = 8.0
 # A run that sleeps for days is recovered at each restart; one that kills its process each time must end some day.
 _MOST_RECOVERIES = 1_000
 _MOST_RUNS = 1_000  # side by side; most of them wait for something
+_MOST_PIECES = 8
 # Grows when a stored run could not go on with newer code: then old runs wait for a process of their version.
 VERSION = "1"
 _LOGGER = logging.getLogger("twilio_component.durable")
@@ -83,6 +90,7 @@ class Engine:
         self._chores: list[asyncio.Task[None]] = []
         self._fire: Fire | None = None
         self._run_flow: Callable[[str], Coroutine[Any, Any, str]] | None = None
+        self._run_piece: Callable[[str, int, int], Coroutine[Any, Any, None]] | None = None
 
     async def start(self) -> None:
         """Open the database, go on with what was interrupted, and take new runs.
@@ -95,21 +103,30 @@ class Engine:
         if not self.database.is_sqlite:
             self._membership = Membership(self.database, self._boot, self._take_over)
             await self._membership.join()
-        self._driver = Driver(
-            self._deployment,
-            self.runs,
-            self.guard,
-            self._settings,
+        fans = FanStore(self.database)
+        guide = Guide(
+            deployment=self._deployment,
+            runs=self.runs,
+            guard=self.guard,
+            fan_outs=FanOuts(fans, self._enqueue_piece, self._go_on),
             children=Children(self._enqueue, self._run_here),
             go_on=self._go_on,
         )
+        self._driver = Driver(self._deployment.load, guide, fans, self._settings, self._go_on)
         DBOS(config=self._config())
         self._run_flow = self._workflow()
+        self._run_piece = self._piece_workflow()
         self._fire = self.schedules.workflow()
         DBOS.launch()
         await DBOS.register_queue_async(
             QUEUE,
             worker_concurrency=_MOST_RUNS,
+            polling_interval_sec=_POLLING_SECONDS,
+            on_conflict="always_update",
+        )
+        await DBOS.register_queue_async(
+            _PIECES,
+            worker_concurrency=_MOST_PIECES,
             polling_interval_sec=_POLLING_SECONDS,
             on_conflict="always_update",
         )
@@ -194,14 +211,32 @@ class Engine:
 
         return run_flow
 
+    def _piece_workflow(self) -> Callable[[str, int, int], Coroutine[Any, Any, None]]:
+        @DBOS.workflow(name="run_piece", max_recovery_attempts=_MOST_RECOVERIES)
+        async def run_piece(run_id: str, ordinal: int, piece: int) -> None:
+            async with self._at_work() as driver:
+                await driver.run_piece(Place(run_id, ordinal), piece)
+
+        return run_piece
+
     async def _drive(self, run_id: str) -> str:
+        async with self._at_work() as driver:
+            try:
+                return await driver.run(run_id)
+            except InterruptedRun:
+                # The operator has said so to DBOS too, or is about to: this must not count as the run's end.
+                await DBOS.cancel_workflow_async(run_id)
+                return "interrupted"
+
+    @asynccontextmanager
+    async def _at_work(self) -> AsyncIterator[Driver]:
         assert self._driver is not None  # noqa: S101 - workflows begin after `start`
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - this is a coroutine
         self._working.add(task)
         try:
             await self._go_on()
-            return await self._driver.run(run_id)
+            yield self._driver
         finally:
             self._working.discard(task)
 
@@ -218,6 +253,15 @@ class Engine:
             except error.DBOSWorkflowIDInUseError:
                 return False
         return True
+
+    async def _enqueue_piece(self, piece_id: str, place: Place, piece: int) -> None:
+        async def enqueue() -> None:
+            assert self._run_piece is not None  # noqa: S101 - as above
+            with SetWorkflowID(piece_id, workflow_id_reuse_policy="reject"), suppress(error.DBOSWorkflowIDInUseError):
+                await DBOS.enqueue_workflow_async(_PIECES, self._run_piece, place.run, place.ordinal, piece)
+
+        # Not as a step of the run that waits for it: in which order pieces begin is not the same each time.
+        await asyncio.create_task(enqueue(), context=Context())
 
     async def _run_here(self, run_id: str) -> None:
         assert self._run_flow is not None  # noqa: S101 - as above

@@ -29,6 +29,10 @@ class RunStateError(DurableError):
     code = "run-state"
 
 
+class InterruptedRun(BaseException):
+    """The run has been paused or cancelled: whatever carries out a part of it is to leave it as it is stored."""
+
+
 class ChangedRunError(DurableError):
     """A run that would go another way than it went before its process died: its config variables have changed."""
 

@@ -14,10 +14,11 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twilio_component.durable import checkpoints, intent_store
+from twilio_component.durable.errors import InterruptedRun
 from twilio_component.durable.intent_store import Settlement
 from twilio_component.durable.run_store import Kept
 from twilio_component.flows.effects import Failure
@@ -41,6 +42,10 @@ _FIRST_LOOK, _LONGEST_LOOK = 0.2, 5.0
 
 class Deed(Protocol):
     """One call, as the guard sees it."""
+
+    @property
+    def expired(self) -> Failure | None:
+        """Why it is not to be begun any more, if that is so."""
 
     @property
     def paced_by(self) -> Mapping[str, str]:
@@ -94,7 +99,7 @@ class Guard:
         self._may_write = may_write
         self._checkpoints = checkpoints
         self._writing = 0
-        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._under_way: dict[str, asyncio.Task[Kept | None]] = {}
 
     async def drained(self) -> None:
         """Wait until no request is under way; that no new one begins is up to ``may_write``."""
@@ -108,25 +113,29 @@ class Guard:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def perform(self, call: Call, deed: Deed) -> None:
-        """Carry out the call, or wait until it has been: then its answer is kept with its run.
+    async def perform(self, call: Call, deed: Deed) -> Kept | None:
+        """Carry out the call, or wait until it has been: then its answer is kept with its run; what is kept, if known.
 
         A call that is under way in this process is joined, not made again; whoever gives up waiting does not stop it.
+        Raises ``InterruptedRun`` when the run is stopped before the request is written.
         """
         task = self._under_way.get(call.key)
         if task is None:
             task = self._under_way[call.key] = asyncio.create_task(self._carry_out(call, deed))
             task.add_done_callback(lambda _: self._under_way.pop(call.key))
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
 
-    async def _carry_out(self, call: Call, deed: Deed) -> None:
+    async def _carry_out(self, call: Call, deed: Deed) -> Kept | None:
         begun = time.time()
         self._checkpoints.reached(checkpoints.BEFORE_INTENT)
         intent = await self._intents.plan(call)
         self._checkpoints.reached(checkpoints.INTENT)
+        kept = None
         while intent.state not in (intent_store.SETTLED, intent_store.UNKNOWN):
             if intent.state == intent_store.PLANNED:
-                await self._attempt(call, deed, begun)
+                kept = await self._attempt(call, deed, begun)
+                if kept is not None:
+                    break
             elif intent.state == intent_store.ENTERED:
                 await self._outlive(intent)
                 await self._intents.doubt(call, intent.entered_by)
@@ -134,48 +143,58 @@ class Guard:
                 await self._reconcile(call, deed, intent, begun)
             intent = await self._intents.plan(call)
         self._checkpoints.reached(checkpoints.SETTLED)
+        return kept
 
-    async def _attempt(self, call: Call, deed: Deed, begun: float) -> None:
+    async def _attempt(self, call: Call, deed: Deed, begun: float) -> Kept | None:
+        """Write the request, if it may be written now; the answer, if it is kept."""
         while not self._may_write():  # noqa: ASYNC110 - what it depends on is a clock
             await asyncio.sleep(_MOMENT)
         paced = self._paces.token(deed.paced_by["sender"], deed.sender)
         async with paced as taken_at, self._holds.turn(deed.paced_by), self._write():
             claimed_at = time.monotonic()
             if claimed_at - taken_at > self._settings.claim:
-                return  # its turn took so long in coming that the token may soon be another's
+                return None  # its turn took so long in coming that the token may soon be another's
             entry = await self._intents.enter(call, self._boot, deed.paced_by.values())
             if not entry.claimed:
+                if entry.stopped:
+                    raise InterruptedRun
                 for key, seconds in entry.held.items():
                     self._holds.hold(key, seconds)
-                return
+                return None
             self._checkpoints.reached(checkpoints.ENTERED)
+            if (expired := deed.expired) is not None:
+                return await self._settled(call, Settlement(_kept(call, expired), begun))
             if time.monotonic() - claimed_at > self._settings.claim or not self._may_write():
                 # Others may soon believe that this request is over: it must not begin now.
                 await self._intents.withdraw(call, intent_store.ENTERED, self._boot)
-                return
+                return None
             try:
                 async with asyncio.timeout(self._settings.timeout):
                     envelope = await deed.attempt()
             except Exception as error:  # noqa: BLE001 - whatever it was, what it means must be stored
-                await self._failed(call, deed, error, begun)
-                return
+                return await self._failed(call, deed, error, begun)
         self._checkpoints.reached(checkpoints.ANSWERED)
         answer = Settlement(Kept(place=call.place, value={"envelope": envelope}), begun, deed.identified(envelope))
-        if not await self._intents.settle(call, answer):
+        kept = await self._settled(call, answer)
+        if kept is None:
             _LOGGER.error("%s: the answer names something that was taken for the doing of another call", call.key)
-            await self._intents.settle(call, replace(answer, effect=None))
+            kept = await self._settled(call, replace(answer, effect=None))
+        return kept
 
-    async def _failed(self, call: Call, deed: Deed, error: Exception, begun: float) -> None:
+    async def _settled(self, call: Call, settlement: Settlement) -> Kept | None:
+        return settlement.kept if await self._intents.settle(call, settlement) else None
+
+    async def _failed(self, call: Call, deed: Deed, error: Exception, begun: float) -> Kept | None:
         if isinstance(error, PerformError) and error.slow_down is not None:
             key = deed.paced_by[error.slow_down]
             self._holds.hold(key, await self._intents.hold_back(call, self._boot, key, error.retry_after))
-            return
+            return None
         failure = deed.failure(error)
         if failure.outcome_unknown or isinstance(error, TimeoutError):
             _LOGGER.warning("%s: the outcome is unknown (%s); looking for it", call.key, failure.code)
             await self._intents.doubt(call, self._boot)
-            return
-        await self._intents.settle(call, Settlement(_kept(call, failure), begun))
+            return None
+        return await self._settled(call, Settlement(_kept(call, failure), begun))
 
     @asynccontextmanager
     async def _write(self) -> AsyncIterator[None]:
@@ -258,14 +277,4 @@ class Guard:
 
 
 def _kept(call: Call, failure: Failure) -> Kept:
-    return Kept(
-        place=call.place,
-        value={
-            "failure": {
-                "code": failure.code,
-                "message": failure.message,
-                "permanent": failure.permanent,
-                "outcome_unknown": failure.outcome_unknown,
-            }
-        },
-    )
+    return Kept(place=call.place, value={"failure": asdict(failure)})

@@ -7,12 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, func, not_, or_, select, update
+from sqlalchemy import Connection, Row, exists, func, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from twilio_component.durable.holds import held, hold_back, time_left
-from twilio_component.durable.run_store import Kept, Times, insert_once, keep_value
-from twilio_component.durable.schema import intents
+from twilio_component.durable.run_store import STOPPED, Kept, Times, insert_once, keep_value
+from twilio_component.durable.schema import intents, runs
 
 if TYPE_CHECKING:
     from twilio_component.durable.database import Database
@@ -24,6 +24,7 @@ PLANNED, ENTERED, DOUBTFUL, SETTLED, UNKNOWN = "planned", "entered", "doubtful",
 class Call:
     """Which call an intent is for: the ``ordinal``-th of a run, at a ``place`` in its flow.
 
+    That of a round of a loop is not the run's but the item's, whose id is ``run`` then; ``owner`` is the run itself.
     ``fingerprint`` is equal for calls with equal inputs: their effects cannot be told apart. ``outline`` is what may be
     told of them.
     """
@@ -33,6 +34,7 @@ class Call:
     place: str
     fingerprint: str
     outline: Mapping[str, Any] | None = None
+    owner: str = ""
 
     @property
     def key(self) -> str:
@@ -57,9 +59,13 @@ class Intent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """Whether a call was claimed. If not, somebody else has it or had it, or these keys are held (in seconds)."""
+    """Whether a call was claimed. If not, somebody else has it or had it, or these keys are held (in seconds).
+
+    Or the run is ``stopped``: cancelled, or paused.
+    """
 
     claimed: bool
+    stopped: bool = False
     held: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -86,7 +92,8 @@ class IntentStore:
             now = self._database.now(connection)
             row = {
                 "key": call.key,
-                "run": call.run,
+                "run": call.owner or call.run,
+                "item": call.run if call.owner not in ("", call.run) else None,
                 "place": call.place,
                 "fingerprint": call.fingerprint,
                 "state": PLANNED,
@@ -98,17 +105,22 @@ class IntentStore:
         return await self._database.insist(work)
 
     async def enter(self, call: Call, boot: str, paced_by: Collection[str] = ()) -> Entry:
-        """Claim the right to write the request, unless one of those by whom it is paced is held back."""
+        """Claim the right to write the request, unless one of those by whom it is paced is held back.
+
+        Nor for a run that has been stopped: calls may have waited for their turn for a long time.
+        """
+        stopped = exists(select(runs.c.id).where(runs.c.id == (call.owner or call.run), runs.c.state.in_(STOPPED)))
 
         def work(connection: Connection) -> Entry:
             now = self._database.now(connection)
             claim = update(intents).where(
-                intents.c.key == call.key, intents.c.state == PLANNED, not_(held(paced_by, now))
+                intents.c.key == call.key, intents.c.state == PLANNED, not_(held(paced_by, now)), not_(stopped)
             )
             entered = {"state": ENTERED, "entered_at": now, "entered_by": boot}
             if connection.execute(claim.values(**entered, since=func.coalesce(intents.c.since, now))).rowcount:
                 return Entry(claimed=True)
-            return Entry(claimed=False, held=time_left(connection, paced_by, now))
+            is_stopped = connection.execute(select(stopped)).scalar_one()
+            return Entry(claimed=False, stopped=is_stopped, held=time_left(connection, paced_by, now))
 
         return await self._database.insist(work)
 

@@ -13,6 +13,8 @@ from sqlalchemy import Connection, insert, select, update
 from twilio_component.durable import run_store
 from twilio_component.durable.engine import APPLICATION, QUEUE, VERSION, WORKFLOW
 from twilio_component.durable.errors import RunStateError, UnknownRunError
+from twilio_component.durable.fan_retry import begin_pieces_anew, copy_loop, loop_to_go_on_with
+from twilio_component.durable.fan_store import Place
 from twilio_component.durable.run_store import RunStore
 from twilio_component.durable.run_views import RunViews
 from twilio_component.durable.schema import runs, values
@@ -20,7 +22,7 @@ from twilio_component.durable.schema import runs, values
 if TYPE_CHECKING:
     from twilio_component.durable.database import Database
 
-CANCELLED, RESOLVED, RETRIED = "cancelled", "resolved", "retried"
+RESOLVED, RETRIED = "resolved", "retried"
 _DAY = 24 * 3600
 _BATCH = 500
 
@@ -38,12 +40,17 @@ class Operations:
 
     async def cancel(self, run: str) -> None:
         """Stop a run before its next step; a request that is under way is not called back."""
-        await self._move(run, (run_store.RUNNING,), CANCELLED, finished_at=time.time())
+        await self._move(run, (run_store.RUNNING, run_store.PAUSED), run_store.CANCELLED, finished_at=time.time())
+        await asyncio.to_thread(self._client.cancel_workflow, run)
+
+    async def pause(self, run: str) -> None:
+        """As ``cancel``, of a run that is to go on: it is not purged meanwhile."""
+        await self._move(run, (run_store.RUNNING,), run_store.PAUSED)
         await asyncio.to_thread(self._client.cancel_workflow, run)
 
     async def resume(self, run: str) -> None:
-        """Go on with a cancelled run where it was."""
-        await self._move(run, (CANCELLED,), run_store.RUNNING, finished_at=None)
+        """Go on with a cancelled or paused run where it was."""
+        await self._move(run, run_store.STOPPED, run_store.RUNNING, finished_at=None)
         await asyncio.to_thread(self._client.resume_workflow, run, queue_name=QUEUE)
 
     async def resolve(self, run: str) -> None:
@@ -68,12 +75,16 @@ class Operations:
                     "(--resend); if it did, resolve the run"
                 )
             kept = connection.execute(select(values).where(values.c.run == run)).mappings().all()
-            wanted = _until_the_failure(run, [dict(one) for one in kept])
+            calls = [dict(one) for one in kept]
+            loop = loop_to_go_on_with(connection, run)
+            wanted = _until_the_failure(run, calls) if loop is None else _until(loop, calls)
             now = self._database.now(connection)
             begun = {**row._mapping, "id": again, "state": run_store.RUNNING, "created_at": now}  # noqa: SLF001 - SQLAlchemy's public name for it
             connection.execute(insert(runs).values(**{**begun, "finished_at": None, "error": None, "response": None}))
             for one in wanted:
                 connection.execute(insert(values).values(**{**one, "run": again}))
+            if loop is not None:
+                copy_loop(connection, Place(run, loop), again)
             connection.execute(update(runs).where(runs.c.id == run).values(state=RETRIED))
 
         await self._database.run(work)
@@ -102,6 +113,8 @@ class Operations:
     async def _move(self, run: str, from_states: tuple[str, ...], to: str, **changes: Any) -> None:
         def work(connection: Connection) -> None:
             moving = update(runs).where(runs.c.id == run, runs.c.state.in_(from_states)).values(state=to, **changes)
+            if to == run_store.RUNNING:
+                begin_pieces_anew(connection, run)
             if not connection.execute(moving).rowcount:
                 row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
                 _check_state(run, row, from_states)
@@ -114,6 +127,11 @@ def _check_state(run: str, row: Any, allowed: tuple[str, ...]) -> None:
         raise UnknownRunError(f"there is no run '{run}'")
     if row.state not in allowed:
         raise RunStateError(f"the run '{run}' is {row.state}; it would have to be {' or '.join(allowed)}")
+
+
+def _until(loop: int, kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the run was answered with before that loop."""
+    return [one for one in kept if one["ordinal"] < loop and one["ordinal"] != run_store.RESULT]
 
 
 def _until_the_failure(run: str, kept: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -42,14 +42,16 @@ class Retention:
             await DBOS.delete_workflows_async(due)
             await self._runs.forget(due)
             purged += len(due)
-        await self._purge_clock(before)
+        # What the clock fired, and pieces of loops, are no runs of ours but DBOS's.
+        for name in ("fire_schedule", "run_piece"):
+            await self._purge_workflows(name, before)
         return purged
 
-    async def _purge_clock(self, before: float) -> None:
+    async def _purge_workflows(self, name: str, before: float) -> None:
         moment = dt.datetime.fromtimestamp(before, dt.UTC).isoformat()
         while True:
             fired = await DBOS.list_workflows_async(
-                name="fire_schedule", completed_before=moment, limit=_BATCH, load_input=False, load_output=False
+                name=name, completed_before=moment, limit=_BATCH, load_input=False, load_output=False
             )
             if not fired:
                 return

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, exists, insert, not_, select, update
+from sqlalchemy import Connection, delete, exists, insert, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from twilio_component.durable.schema import definitions, intents, kept_states, runs, values
+from twilio_component.durable.schema import definitions, fans, intents, items, kept_states, runs, values
 
 if TYPE_CHECKING:
     from twilio_component.durable.database import Database
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Also = Callable[[Connection], None]
 
 RUNNING, SUCCEEDED, FAILED, UNKNOWN = "running", "succeeded", "failed", "unknown"
+CANCELLED, PAUSED = "cancelled", "paused"
+STOPPED = (CANCELLED, PAUSED)
 RESULT, STATES = -1, -2
 """Ordinals of what is not a call's: the result that another run waits for, and the states that a run began with."""
 
@@ -36,6 +38,7 @@ class Run:
     state: str
     parent: str | None
     payload: Mapping[str, Any]
+    created_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,30 +135,33 @@ class RunStore:
         return await self._database.run(work)
 
     async def load(self, run: str) -> Run | None:
-        """The run, or None when it has been purged."""
+        """The run of this id, or with a round of this id; None when it has been purged."""
 
         def work(connection: Connection) -> Run | None:
-            joined = select(runs, definitions.c.file, definitions.c.text).join(definitions).where(runs.c.id == run)
-            row = connection.execute(joined).mappings().one_or_none()
+            joined = select(runs, definitions.c.file, definitions.c.text).join(definitions)
+            of_round = select(items.c.run).where(items.c.id == run).scalar_subquery()
+            row = connection.execute(joined.where(runs.c.id.in_((run, of_round)))).mappings().one_or_none()
             if row is None:
                 return None
             return Run(
-                id=run,
+                id=row["id"],
                 file=row["file"],
                 text=row["text"],
                 flow=row["flow"],
                 state=row["state"],
                 parent=row["parent"],
                 payload=json.loads(row["payload"] or "{}"),
+                created_at=row["created_at"],
             )
 
         return await self._database.insist(work)
 
-    async def kept(self, run: str) -> dict[int, Kept]:
-        """What the run's calls were answered with so far, by their ordinals."""
+    async def kept(self, run: str, first: int, end: int) -> dict[int, Kept]:
+        """What the run's calls from ``first`` to before ``end`` were answered with so far, by their ordinals."""
 
         def work(connection: Connection) -> dict[int, Kept]:
-            rows = connection.execute(select(values).where(values.c.run == run)).mappings()
+            wanted = (values.c.run == run, values.c.ordinal >= first, values.c.ordinal < end)
+            rows = connection.execute(select(values).where(*wanted)).mappings()
             return {row["ordinal"]: Kept(place=row["place"], value=json.loads(row["value"])) for row in rows}
 
         return await self._database.insist(work)
@@ -172,18 +178,20 @@ class RunStore:
 
     async def keep(
         self, run: str, ordinal: int, kept: Kept, started_at: float | None = None, also: Also | None = None
-    ) -> None:
-        """Keep what a call was answered with. What is kept already stays.
+    ) -> bool:
+        """Keep what a call was answered with; False when something is kept already, which stays.
 
         ``also`` is done in the same transaction unless something was kept, or, where it raises, nothing is.
         """
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> bool:
             times = Times(started_at, self._database.now(connection))
-            if keep_value(connection, (run, ordinal), kept, times) and also is not None:
+            is_new = keep_value(connection, (run, ordinal), kept, times)
+            if is_new and also is not None:
                 also(connection)
+            return is_new
 
-        await self._database.insist(work)
+        return await self._database.insist(work)
 
     async def finish(
         self,
@@ -220,7 +228,7 @@ class RunStore:
                 keep_value(connection, (run, RESULT), kept, Times(None, changes["finished_at"]))
             for scope, changed in states.items():
                 for name, value in changed.items():
-                    _keep_state(connection, scope, name, value)
+                    keep_state(connection, scope, name, value)
 
         await self._database.insist(work)
 
@@ -261,7 +269,10 @@ class RunStore:
         """Delete everything about these runs."""
 
         def work(connection: Connection) -> None:
-            connection.execute(delete(values).where(values.c.run.in_(ids)))
+            of_rounds = select(items.c.id).where(items.c.run.in_(ids))
+            connection.execute(delete(values).where(or_(values.c.run.in_(ids), values.c.run.in_(of_rounds))))
+            connection.execute(delete(items).where(items.c.run.in_(ids)))
+            connection.execute(delete(fans).where(fans.c.run.in_(ids)))
             connection.execute(delete(intents).where(intents.c.run.in_(ids)))
             connection.execute(delete(runs).where(runs.c.id.in_(ids)))
 
@@ -313,7 +324,8 @@ def _empty(connection: Connection, run: str) -> None:
     connection.execute(update(values).where(*contents).values(value="{}"))
 
 
-def _keep_state(connection: Connection, scope: str, name: str, value: Any) -> None:
+def keep_state(connection: Connection, scope: str, name: str, value: Any) -> None:
+    """Keep what flows keep under a name; None removes it."""
     place = (kept_states.c.scope == scope, kept_states.c.name == name)
     connection.execute(delete(kept_states).where(*place))
     if value is not None:

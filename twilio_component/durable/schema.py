@@ -8,7 +8,7 @@ be writing.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -68,14 +68,59 @@ intents = Table(
     Column("entered_by", String(80)),
     Column("since", Float),
     Column("effect", String(200), unique=True),
+    Column("item", String(220), index=True),
     Index("flow_intents_by_run", "run"),
     Index("flow_intents_by_fingerprint", "fingerprint", "state"),
 )
 """One row for each call that must happen at most once. ``effect`` is the id of what it did; no two calls have the same.
 
+``item`` is the item whose round made the call, if a round did.
+
 ``state``: ``planned``; ``entered``, from before the request is written; ``doubtful``, when it is over and nobody knows
 what became of it; ``settled``; ``unknown``, when that could not be decided. ``since`` is the first time it was entered.
 """
+
+fans = Table(
+    "flow_fans",
+    metadata,
+    Column("run", String(200), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("place", Text, nullable=False),
+    Column("loop", Text, nullable=False),
+    Column("concurrency", Integer, nullable=False),
+    Column("seen", Text, nullable=False),
+    Column("taken", Integer, nullable=False),
+    Column("after", Text),
+    Column("is_whole", Boolean, nullable=False),
+    Column("lanes", Integer),
+    Column("size", Integer),
+    Column("generation", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("finished_at", Float),
+)
+"""One row for each loop of a run whose rounds run side by side.
+
+``seen`` is what the rounds see of the run, JSON. ``taken`` items have been taken, ``after`` says where the next ones
+begin, and ``is_whole`` that there are none. The items are divided into pieces of ``size``, and the pieces among
+``lanes``. ``generation`` grows when the run is resumed.
+"""
+
+items = Table(
+    "flow_items",
+    metadata,
+    Column("id", String(220), primary_key=True),
+    Column("run", String(200), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("item", Text),
+    Column("code", String(100)),
+    Column("error", Text),
+    Column("finished_at", Float),
+    Index("flow_items_by_number", "run", "ordinal", "number"),
+    Index("flow_items_by_state", "run", "ordinal", "state", "code"),
+)
+"""One row for each item of such a loop: what it is, until its round has succeeded, and how its round ended."""
 
 workers = Table("flow_workers", metadata, Column("boot", String(80), primary_key=True))
 """The processes that may have runs, dead ones until their runs have been taken over. Only with Postgres."""

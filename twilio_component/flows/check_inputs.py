@@ -47,6 +47,8 @@ class InputChecker:
             else:
                 given[key] = _LATER
                 later.add(key)
+        if step.source is not None:
+            given["items"], later = _LATER, later | {"items"}
         if step.conditions is not None or step.operation == control.BRANCH_ON_EXPRESSION:
             given.pop("conditions", None)
         self._validate(step, given, later)

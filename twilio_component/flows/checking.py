@@ -14,7 +14,17 @@ from twilio_component.flows import control
 from twilio_component.flows.check_inputs import InputChecker
 from twilio_component.flows.check_references import ReferenceChecker
 from twilio_component.flows.check_variables import check_variables
-from twilio_component.flows.definition import Flow, Integration, Step, Value, all_steps
+from twilio_component.flows.definition import (
+    Flow,
+    Integration,
+    Reference,
+    Source,
+    Step,
+    Value,
+    all_steps,
+    inner_inputs,
+    inner_steps,
+)
 from twilio_component.flows.expressions import as_text
 from twilio_component.flows.findings import Finding, Findings
 from twilio_component.flows.reading import Definition, read_definition
@@ -66,6 +76,7 @@ class _Checker:
             for step in all_steps(flow.steps):
                 if step.operation not in self.mocked:
                     self.operation(step)
+                self.loop(step)
                 self.branches(step)
                 self.schedule(step)
             self.breaks(flow)
@@ -109,6 +120,43 @@ class _Checker:
             "Install the Python package that provides it (its entry point is in the group integration_components: "
             f"pip install PACKAGE), or answer for it with --mock {operation}=JSON.",
         )
+
+    def loop(self, step: Step) -> None:
+        if step.source is not None:
+            if "items" in step.inputs:
+                message = f"'{step.name}' has items and itemsFrom; it can have one of them"
+                self.findings.add("invalid-loop", (*step.at, "inputs", "items"), message, key=True)
+            self.source(step.source)
+        if step.concurrency is None:
+            return
+        for inner, depth in inner_steps(step):
+            at = (*inner.at, "action")
+            if inner.concurrency is not None:
+                message = f"'{inner.name}' is inside another loop with a concurrency; the outer one is enough"
+                self.findings.add("invalid-loop", (*inner.at, "concurrency"), message, key=True)
+            elif inner.operation == control.BREAK_LOOP and depth == 0:
+                message = f"'{inner.name}' cannot leave a loop whose rounds run side by side"
+                self.findings.add("invalid-loop", at, message, "stop-execution.stopExecution ends a round.")
+            elif inner.component == control.PERSISTENCE and "Execution" in inner.action:
+                message = f"'{inner.name}' keeps something for the execution, but each round is one of its own"
+                self.findings.add("invalid-loop", at, message, "What a loop returns counts its rounds.")
+
+    def source(self, source: Source) -> None:
+        if source.file is not None:
+            if any(isinstance(part, Reference) for part in inner_inputs(source.file)):
+                message = "the name of a file cannot depend on a step: it would be a stranger's to choose"
+                self.findings.add("invalid-loop", source.file.at, message, "A config variable can name it.")
+            return
+        listing = source.listing
+        if listing is None or listing.operation in self.mocked:
+            return
+        self.operation(listing)
+        component = self.components.get(listing.component)
+        action = component.actions.get(listing.action) if component is not None else None
+        if component is not None and action is not None and action.page is None:
+            able = [key for key, offered in component.actions.items() if offered.page is not None]
+            message = f"{listing.operation} does not list page by page (of {component.key}: {listed(able, word='or')})"
+            self.findings.add("invalid-loop", (*listing.at, "action"), message)
 
     def branches(self, step: Step) -> None:
         if step.operation not in control.BRANCHES or step.branches is None:

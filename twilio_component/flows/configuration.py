@@ -6,6 +6,7 @@ A configuration file is YAML or JSON::
       Sender: "+15017122661"
       Twilio Connection: {key: apiKeySecret, fields: {accountSid: AC…, apiKey: SK…, apiSecret: …}}
     httpHosts: [api.example.com]
+    itemsFolder: lists
 
 The environment wins over the file: ``FLOW_SENDER`` is the config variable ``Sender``, and a connection is JSON.
 """
@@ -31,7 +32,11 @@ if TYPE_CHECKING:
     from twilio_component.host.model import Component
 
 _DURABILITY = ("sending", "rateLimits", "retention")
-_SECTIONS = ("configVars", "httpHosts", *_DURABILITY)
+_SECTIONS = ("configVars", "httpHosts", "itemsFolder", *_DURABILITY)
+_KINDS: Mapping[str, tuple[type, str]] = {
+    "httpHosts": (list, "a list of names"),
+    "itemsFolder": (str, "a folder's path"),
+}
 _SECRET_NAME = re.compile(r"secret|password|passphrase|token|credential|api.?key|private.?key", re.IGNORECASE)
 _SHORTEST_SECRET = 6
 
@@ -40,11 +45,13 @@ _SHORTEST_SECRET = 6
 class Configuration:
     """Values of config variables by name, and the hosts that the ``http`` component may talk to.
 
+    Loops may read files in ``items_folder``; where it is None, in the folder of their own file.
     ``durability`` has the sections that only a durable engine reads, by their names, as they are in the file.
     """
 
     config_vars: Mapping[str, Any] = field(default_factory=dict)
     http_hosts: tuple[str, ...] = ()
+    items_folder: Path | None = None
     durability: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -68,10 +75,11 @@ def read_configuration(path: Path | str) -> Configuration:
     problems = list(_problems(document, data))
     if problems:
         raise InputError(f"{path} is not a valid configuration", problems)
-    hosts = data.get("httpHosts") or []
+    hosts, folder = data.get("httpHosts") or [], data.get("itemsFolder")
     return Configuration(
         config_vars=data.get("configVars") or {},
         http_hosts=tuple(str(host) for host in hosts),
+        items_folder=Path(path).parent / folder if folder else None,
         durability={name: data[name] for name in _DURABILITY if data.get(name)},
     )
 
@@ -84,8 +92,9 @@ def _problems(document: Document, data: Any) -> list[Problem]:
         if key not in _SECTIONS:
             text = f"is not known{did_you_mean(key, _SECTIONS)} (known: {listed(_SECTIONS)})"
             problems.append(document.problem((key,), text, key=True))
-        elif value is not None and not isinstance(value, list if key == "httpHosts" else Mapping):
-            wanted = "a list of names" if key == "httpHosts" else "an object of values by name"
+            continue
+        kind, wanted = _KINDS.get(key, (Mapping, "an object of values by name"))
+        if value is not None and not isinstance(value, kind):
             problems.append(document.problem((key,), f"must be {wanted}, not {type_name(value)}"))
     return problems
 

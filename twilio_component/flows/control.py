@@ -10,6 +10,7 @@ BRANCH_ON_EXPRESSION = "branch.branchOnExpression"
 STOP_EXECUTION = "stop-execution.stopExecution"
 SLEEP = "sleep.sleep"
 INVOKE_FLOW = "cross-flow.invokeFlow"
+PERSISTENCE = "persist-data"
 SCHEDULE = "schedule-triggers.schedule"
 
 LOOPS = frozenset({LOOP_OVER_ITEMS, LOOP_N_TIMES})

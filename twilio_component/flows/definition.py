@@ -149,8 +149,21 @@ class Branch:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a loop takes its items from, page by page: a file, or an action that lists (as a step of its own)."""
+
+    file: Input | None = None
+    listing: Step | None = None
+    at: PathParts = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Step:
-    """One step. ``key`` is how references name it; ``steps`` are None unless it is a loop."""
+    """One step. ``key`` is how references name it; ``steps`` are None unless it is a loop.
+
+    A loop may run ``concurrency`` rounds side by side, and take its items from a ``source``. An action is not begun
+    when the execution is older than ``valid_for`` seconds.
+    """
 
     name: str
     key: str
@@ -161,7 +174,10 @@ class Step:
     conditions: tuple[tuple[str, Condition], ...] | None = None
     schedule: Schedule | None = None
     steps: tuple[Step, ...] | None = None
+    concurrency: int | None = None
+    source: Source | None = None
     branches: tuple[Branch, ...] | None = None
+    valid_for: float | None = None
     on_error: ErrorConfig = field(default_factory=ErrorConfig)
     at: PathParts = ()
 
@@ -235,6 +251,24 @@ def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
         waiting.extend(reversed(inside))
 
 
+def all_operations(steps: tuple[Step, ...]) -> Iterator[str]:
+    """``component.action`` of the steps, of those inside them, and of what their loops list."""
+    for step in all_steps(steps):
+        yield step.operation
+        if step.source is not None and step.source.listing is not None:
+            yield step.source.listing.operation
+
+
+def inner_steps(loop: Step) -> Iterator[tuple[Step, int]]:
+    """The steps inside a loop, each with the number of further loops around it."""
+    waiting = [(step, 0) for step in reversed(loop.steps or ())]
+    while waiting:
+        step, depth = waiting.pop()
+        yield step, depth
+        waiting.extend((inner, depth + 1) for inner in reversed(step.steps or ()))
+        waiting.extend((inner, depth) for branch in step.branches or () for inner in reversed(branch.steps))
+
+
 def inner_inputs(top: Input) -> Iterator[Input]:
     """An input and everything in it."""
     waiting: list[Input] = [top]
@@ -272,3 +306,8 @@ def step_inputs(step: Step) -> Iterator[Input]:
         yield from condition_inputs(condition)
     if step.schedule is not None:
         yield from inner_inputs(step.schedule.cron)
+    if step.source is not None:
+        if step.source.file is not None:
+            yield from inner_inputs(step.source.file)
+        if step.source.listing is not None:
+            yield from step_inputs(step.source.listing)

@@ -16,7 +16,8 @@ from typing import Any
 class Call:
     """Invoke an action, or the trigger on ``payload``. ``run`` and ``attempt`` count from 1.
 
-    ``states`` are the four states by their names in the field (``executionState`` …), to be read, not changed.
+    ``states`` are the four states by their names in the field (``executionState`` …), to be read, not changed. The call
+    is not to be begun when the execution is older than ``valid_for`` seconds.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Call:
     attempt: int = 1
     run: int = 1
     states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    valid_for: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,49 @@ class StartFlow:
     name: str
     flow: str
     payload: Mapping[str, Any]
+    attempt: int = 1
+    run: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemSource:
+    """Where a loop's items come from: the ``items`` themselves, a ``file``, or a ``listing``, a call that lists."""
+
+    items: list[Any] | None = None
+    file: str | None = None
+    listing: Call | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakePage:
+    """Take the next items of a loop: the answer is ``{"items": […], "next": …}``.
+
+    ``after`` is what the page before gave as ``next``, None for the first one; ``next`` is None with the last one.
+    """
+
+    id: str
+    name: str
+    source: ItemSource
+    after: Any = None
+    attempt: int = 1
+    run: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FanOut:
+    """Run a loop's rounds side by side, ``concurrency`` of them, each an execution of its own.
+
+    They are made by ``Execution.of_round``. ``operation`` and ``loop`` are the step's action and key, ``seen`` is what
+    the rounds see of this execution. The answer counts them (``Tally``).
+    """
+
+    id: str
+    name: str
+    operation: str
+    loop: str
+    concurrency: int
+    source: ItemSource
+    seen: Mapping[str, Any]
     attempt: int = 1
     run: int = 1
 
@@ -59,7 +104,8 @@ class Wait:
 class Failure:
     """Why a call failed.
 
-    ``permanent``: the same call would fail again. ``outcome_unknown``: it may have happened all the same, and doing it
+    ``reason`` is what the service that refused it calls the reason, where it has a code for it. ``permanent``: the same
+    call would fail again. ``outcome_unknown``: it may have happened all the same, and doing it
     again might do it twice.
     """
 
@@ -67,6 +113,7 @@ class Failure:
     message: str
     permanent: bool = False
     outcome_unknown: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,4 +132,4 @@ class Done:
     handled: tuple[Mapping[str, Any], ...]
 
 
-Effect = Call | StartFlow | Wait | Done
+Effect = Call | StartFlow | TakePage | FanOut | Wait | Done

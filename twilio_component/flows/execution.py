@@ -8,19 +8,20 @@ any step and go on elsewhere. Config variables, which may be secrets, are not pa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from twilio_component.flows import control
 from twilio_component.flows.configuration import environment_name
 from twilio_component.flows.decisions import branch_to_take, number_input, rounds
 from twilio_component.flows.definition import ConfigVar, Flow, Reference, Step, all_steps
-from twilio_component.flows.effects import Call, Done, Effect, Failure, StartFlow, Wait
+from twilio_component.flows.effects import Call, Done, Effect, Failure, FanOut, ItemSource, StartFlow, TakePage, Wait
 from twilio_component.flows.evaluation import Scope, evaluate
-from twilio_component.flows.expressions import INDEX, RESULTS, follow
+from twilio_component.flows.expressions import INDEX, RESULTS, as_text, follow
 from twilio_component.flows.findings import EvaluationError
 from twilio_component.flows.responses import final_response
 from twilio_component.flows.retries import delay_before
-from twilio_component.flows.state import begin_again, done_before, keep, note, remember_done, told
+from twilio_component.flows.rounds import Round, loop_frame, seen_by_rounds, without_retry
+from twilio_component.flows.state import begin_again, done_before, initial_state, keep, note, remember_done, told
 from twilio_component.host.errors import listed
 
 MOST_STEPS = 1_000_000
@@ -37,6 +38,7 @@ class Execution:
         self.flow = flow
         self.state = state
         self._config_values = config
+        self._loops = {step.key: step for step in all_steps(flow.steps) if step.steps is not None}
         self._blocks: list[tuple[Step, ...]] = [flow.steps]
         self._numbers: dict[int, int] = {}
         for step in all_steps(flow.steps):
@@ -50,6 +52,14 @@ class Execution:
         self._inside = [[step.key for step in all_steps(block)] for block in self._blocks]
         self._scope = Scope(self._lookup, self._config)
 
+    @classmethod
+    def of_round(cls, flow: Flow, config: Mapping[str, Any], payload: Mapping[str, Any], round_: Round) -> Self:
+        """The execution that is one round of a loop whose rounds run side by side."""
+        execution = cls(without_retry(flow), config, initial_state(payload))
+        block = execution._numbers[id(execution._loops[round_.loop])]
+        execution.state = round_.state(payload, block)
+        return execution
+
     def next(self) -> Effect:
         """What is to be done now; the same again until it is reported."""
         while True:
@@ -61,12 +71,12 @@ class Execution:
                 return self._done()
             frame = self.state["frames"][-1]
             steps = self._blocks[frame["block"]]
-            if frame["at"] == len(steps):
+            if frame["at"] == len(steps) and not self._wants_page():
                 self._close(frame)
                 continue
-            step = steps[frame["at"]]
+            step = self._current()
             try:
-                effect = self._begin(step)
+                effect = self._take_page(step, frame) if self._wants_page() else self._begin(step)
             except EvaluationError as error:
                 self._fail(step, Failure(code=error.code, message=str(error), permanent=True))
                 continue
@@ -81,9 +91,12 @@ class Execution:
             self.failed(Failure(code="perform-failed", message=message))
             return
         step = self._current()
+        if self._wants_page():
+            self._turn_page(envelope["data"])
+            return
         # A trigger tells what it tells once: another run of this execution is still about the same event.
         if self.flow.retry is not None and (step.is_trigger or not repeatable):
-            remember_done(self.state, self._id(step), self._inputs(step), envelope)
+            remember_done(self.state, self._id(step), self._told_apart_by(step), envelope)
         self._accept(step, envelope)
 
     def failed(self, failure: Failure) -> None:
@@ -98,17 +111,22 @@ class Execution:
 
     def _current(self) -> Step:
         frame = self.state["frames"][-1]
+        if self._wants_page():
+            return self._loops[frame["loop"]]
         step: Step = self._blocks[frame["block"]][frame["at"]]
         return step
 
     def _id(self, step: Step) -> str:
-        rounds = [f"{frame['loop']}[{frame['round']}]." for frame in self.state["frames"] if "loop" in frame]
+        around = self.state["frames"][: -1 if self._wants_page() else None]
+        rounds = [f"{frame['loop']}[{frame['round']}]." for frame in around if "loop" in frame]
         return "".join((*rounds, step.key))
 
     def _begin(self, step: Step) -> Effect | None:
         """Carry out a step of control, or say what else the step needs."""
         operation = step.operation
         if operation in control.LOOPS:
+            if step.concurrency is not None:
+                return self._fan_out(step)
             self._begin_loop(step)
         elif operation in control.BRANCHES:
             name = branch_to_take(step, self._scope)
@@ -149,12 +167,20 @@ class Execution:
             attempt=attempt,
             run=run,
             states=self.state["states"],
+            valid_for=step.valid_for,
         )
 
     def _inputs(self, step: Step) -> dict[str, Any]:
         return {name: evaluate(value, self._scope) for name, value in step.inputs.items()}
 
+    def _told_apart_by(self, step: Step) -> dict[str, Any]:
+        # Rounds side by side are not begun again whatever the items are now: some of them may be the same.
+        return {} if step.concurrency is not None else self._inputs(step)
+
     def _accept(self, step: Step, envelope: Mapping[str, Any]) -> None:
+        if step.concurrency is not None:
+            self._count(step, envelope["data"])
+            return
         keep(self.state, envelope)
         response = envelope.get("response")
         if response is not None:
@@ -187,14 +213,85 @@ class Execution:
     # Loops and branches
 
     def _begin_loop(self, step: Step) -> None:
-        count, items = rounds(step, self._scope)
-        self._pass(step, [])
-        if count:
-            block = self._numbers[id(step)]
-            self.state["frames"].append(
-                {"block": block, "at": 0, "loop": step.key, "items": items, "count": count, "round": 0, "rounds": []}
-            )
+        paged = step.source is not None
+        count, items = (0, []) if paged else rounds(step, self._scope)
+        self._pass(step, {"count": 0} if paged else [])
+        if count or paged:
+            frame = loop_frame(self._numbers[id(step)], step.key, items, count)
+            self.state["frames"].append({**frame, "next": None, "wants": True} if paged else frame)
             self.state["last"] = ""
+
+    def _fan_out(self, step: Step) -> Effect | None:
+        if step.source is not None:
+            source = self._source(step)
+        else:
+            count, items = rounds(step, self._scope)
+            source = ItemSource(items=list(range(count)) if items is None else items)
+        before = done_before(self.state, self._id(step), self._told_apart_by(step))
+        if before is not None:
+            self._accept(step, before)
+            return None
+        return FanOut(
+            id=self._id(step),
+            name=step.name,
+            operation=step.operation,
+            loop=step.key,
+            concurrency=step.concurrency or 1,
+            source=source,
+            seen=seen_by_rounds(self.state, step),
+            attempt=self.state["attempt"],
+            run=self.state["run"],
+        )
+
+    def _count(self, step: Step, tally: Mapping[str, Any]) -> None:
+        if tally["unknown"]:
+            # The flow goes on, and somebody has to know.
+            self.state["unknown"] = True
+            words = f"of {tally['unknown']:,} of {tally['count']:,} rounds the outcome is unknown"
+            open_ = Failure(code="outcome-unknown", message=words, outcome_unknown=True)
+            note(self.state, step.name, self._id(step), open_, "counted")
+        self._pass(step, tally)
+
+    def _source(self, step: Step) -> ItemSource:
+        assert step.source is not None  # noqa: S101 - the callers have looked
+        if step.source.file is not None:
+            return ItemSource(file=as_text(evaluate(step.source.file, self._scope)))
+        listing = step.source.listing
+        assert listing is not None  # noqa: S101 - it is one or the other
+        call = Call(
+            id=self._id(step),
+            name=step.name,
+            component=listing.component,
+            action=listing.action,
+            inputs=self._inputs(listing),
+            attempt=self.state["attempt"],
+            run=self.state["run"],
+            states=self.state["states"],
+        )
+        return ItemSource(listing=call)
+
+    def _wants_page(self) -> bool:
+        frames = self.state["frames"]
+        return bool(frames and frames[-1].get("wants"))
+
+    def _take_page(self, step: Step, frame: Mapping[str, Any]) -> Effect:
+        return TakePage(
+            id=f"{self._id(step)}.page[{frame['round']}]",
+            name=step.name,
+            source=self._source(step),
+            after=frame["next"],
+            attempt=self.state["attempt"],
+            run=self.state["run"],
+        )
+
+    def _turn_page(self, page: Mapping[str, Any]) -> None:
+        frame = self.state["frames"][-1]
+        frame["items"], frame["base"], frame["next"] = page["items"], frame["round"], page["next"]
+        frame["count"] = frame["base"] + len(page["items"])
+        self.state["attempt"] = 1
+        frame["wants"] = not page["items"] and page["next"] is not None
+        if not page["items"] and page["next"] is None:
+            self._end_loop()
 
     def _close(self, frame: dict[str, Any]) -> None:
         """Go on after the last step of a block: with the loop's next round, or with what follows the block."""
@@ -202,12 +299,17 @@ class Execution:
             self.state["frames"].pop()
             return
         self._end_round(frame)
-        if frame["round"] == frame["count"]:
+        if frame["round"] < frame["count"]:
+            return
+        if frame.get("next") is not None:
+            frame["wants"] = True
+        else:
             self._end_loop()
 
     def _end_round(self, frame: dict[str, Any]) -> None:
         results = self.state["results"]
-        frame["rounds"].append(results.get(self.state["last"]) if self.state["last"] else None)
+        if "wants" not in frame:  # what may go on for ever keeps no list
+            frame["rounds"].append(results.get(self.state["last"]) if self.state["last"] else None)
         # What a round left behind must not pass for a result of the next one, where another branch may be taken.
         for key in self._inside[frame["block"]]:
             results.pop(key, None)
@@ -218,13 +320,15 @@ class Execution:
 
     def _end_loop(self) -> None:
         frame = self.state["frames"].pop()
-        self.state["results"][frame["loop"]] = frame["rounds"]
+        self.state["results"][frame["loop"]] = {"count": frame["round"]} if "wants" in frame else frame["rounds"]
         self.state["last"] = frame["loop"]
+        if frame.get("alone"):
+            self.state["frames"].clear()
 
     def _break(self, step: Step) -> None:
         frames = self.state["frames"]
         loops = [index for index, frame in enumerate(frames) if "loop" in frame]
-        if not loops:
+        if not loops or frames[loops[-1]].get("alone"):
             raise EvaluationError(f"{step.name} is in no loop that it could leave")
         self._pass(step, None)
         del frames[loops[-1] + 1 :]
@@ -250,7 +354,8 @@ class Execution:
         for frame in reversed(self.state["frames"]):
             if frame.get("loop") == reference.step:
                 at = frame["round"]
-                root = at if reference.part == INDEX or frame["items"] is None else frame["items"][at]
+                counted = reference.part == INDEX or frame["items"] is None
+                root = at if counted else frame["items"][at - frame["base"]]
                 return follow(reference, root)
         raise EvaluationError(f"{reference} has no value: it is not inside a loop '{reference.step}'")
 
@@ -275,7 +380,10 @@ class Execution:
             self._wait(self._id(step), seconds, "retry-step")
         elif how.handler == "ignore" or (how.handler == "retry" and how.ignore_final):
             note(self.state, step.name, self._id(step), failure, "ignored")
-            self._pass(step, None)
+            if self._wants_page():
+                self._end_loop()
+            else:
+                self._pass(step, None)
         else:
             self._abort(step.name, self._id(step), failure)
 

@@ -47,6 +47,11 @@ CODES: dict[str, tuple[str, str]] = {
     "unknown-branch": (ERROR, "A condition or a mapping for a branch that the step does not have."),
     "branch-never-taken": (WARNING, "A branch that no condition and no mapping leads to."),
     "invalid-condition": (ERROR, "A condition with an unknown operator or the wrong number of terms."),
+    "invalid-loop": (ERROR, "A loop with items from two places, or with steps that cannot run side by side."),
+    "invalid-limit": (
+        ERROR,
+        "A concurrency or a validFor that is not allowed, or has no effect there.",
+    ),
     "break-outside-loop": (ERROR, "breakLoop in a place where there is no loop to leave."),
     "invalid-error-handling": (ERROR, "An errorConfig or retryConfig with a value that is not allowed."),
     "unknown-flow": (ERROR, "invokeFlow names a flow that the integration does not have."),

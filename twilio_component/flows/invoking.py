@@ -80,11 +80,31 @@ class Invoker:
             raise ResultTooDeepError(f"the result is nested more than {DEEPEST} levels deep")
         return envelope
 
+    async def page(self, flow: Flow, call: Call, payload: Mapping[str, Any], after: str | None) -> dict[str, Any]:
+        """``{"items": […], "next": …}``: a page of what the call lists; raises what the component raises.
+
+        A mock answers with all items at once.
+        """
+        operation = self.operation(call)
+        if f"{call.component}.{call.action}" in self.mocks:
+            envelope = await self.mocks.envelope(call, operation)
+            return {"items": envelope["data"], "next": None}
+        inputs = fitted(call.inputs, operation) if operation else call.inputs
+        context = self._context(flow, call, payload)
+        page = await self.host.list_page(call.component, call.action, inputs, after=after, context=context)
+        return {"items": page.items, "next": page.next}
+
     def failure(self, call: Call, error: Exception) -> Failure:
         """What an error of ``attempt`` means to the execution."""
         if isinstance(error, PerformError):
             unknown = error.may_have_happened and not self.repeatable(call)
-            return Failure(code=error.code, message=str(error), outcome_unknown=unknown)
+            return Failure(
+                code=error.code,
+                message=str(error),
+                permanent=error.permanent,
+                outcome_unknown=unknown,
+                reason=error.reason or "",
+            )
         if isinstance(error, IntegrationError):
             return Failure(code=error.code, message=str(error), permanent=True)
         # A bug in a component. What it had done by then is not known.

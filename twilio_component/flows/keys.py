@@ -30,7 +30,21 @@ FLOW = (
     "queueConfig",
     "schemas",
 )
-STEP = ("name", "description", "isTrigger", "action", "inputs", "schedule", "steps", "branches", "errorConfig")
+STEP = (
+    "name",
+    "description",
+    "isTrigger",
+    "action",
+    "inputs",
+    "schedule",
+    "steps",
+    "concurrency",
+    "itemsFrom",
+    "branches",
+    "validFor",
+    "errorConfig",
+)
+SOURCE = ("file", "action", "inputs")
 CONFIG_VARIABLE = (
     "key",
     "description",

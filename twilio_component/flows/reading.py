@@ -18,13 +18,15 @@ from twilio_component.flows.definition import (
     Input,
     Integration,
     Schedule,
+    Source,
     Step,
     all_steps,
     camel_case,
 )
 from twilio_component.flows.findings import ERROR, Finding, Findings, FlowError
 from twilio_component.flows.input_reading import InputReader
-from twilio_component.flows.keys import CONFIG_VARIABLE, FLOW, INTEGRATION, STEP
+from twilio_component.flows.keys import CONFIG_VARIABLE, FLOW, INTEGRATION, SOURCE, STEP
+from twilio_component.flows.limits import read_concurrency, read_valid_for
 from twilio_component.flows.retries import read_error_config, read_retry_config
 from twilio_component.flows.shape import Shape
 from twilio_component.host.documents import Document, parse_document, read_document
@@ -212,7 +214,10 @@ class _Reader:
             conditions=conditions,
             schedule=self.schedule(raw.get("schedule"), (*at, "schedule")),
             steps=self.body(raw, operation, at),
+            concurrency=read_concurrency(self.findings, raw, operation, at),
+            source=self.source(raw, operation, name, at),
             branches=self.branches(raw, operation, at),
+            valid_for=read_valid_for(self.findings, raw, at),
             on_error=read_error_config(self.findings, raw.get("errorConfig"), (*at, "errorConfig")),
             at=at,
         )
@@ -225,6 +230,27 @@ class _Reader:
         if "steps" in raw:
             self.findings.add("wrong-type", (*at, "steps"), f"{operation} is no loop, so its steps never run", key=True)
         return None
+
+    def source(self, raw: Mapping[str, Any], operation: str, name: str, at: PathParts) -> Source | None:
+        given, place = raw.get("itemsFrom"), (*at, "itemsFrom")
+        if given is None:
+            return None
+        if operation != control.LOOP_OVER_ITEMS:
+            self.findings.add("invalid-loop", place, f"only {control.LOOP_OVER_ITEMS} takes items", key=True)
+            return None
+        if not isinstance(given, Mapping) or ("file" in given) == ("action" in given):
+            hint = "Write {file: recipients.csv}, or {action: twilio.listMessages, inputs: {…}}."
+            self.findings.add("invalid-loop", place, "itemsFrom must have a file or an action", hint)
+            return None
+        self.shape.keys(given, place, SOURCE, ())
+        if "file" in given:
+            return Source(file=self.inputs.read(given["file"], (*place, "file")), at=place)
+        component, action = self.shape.operation(given["action"], (*place, "action"))
+        inputs = self.step_inputs(given.get("inputs"), (*place, "inputs"))
+        listing = Step(
+            name=name, key=camel_case(name) or name, component=component, action=action, inputs=inputs, at=place
+        )
+        return Source(listing=listing, at=place) if component else None
 
     def branches(self, raw: Mapping[str, Any], operation: str, at: PathParts) -> tuple[Branch, ...] | None:
         if "branches" not in raw:

@@ -17,20 +17,24 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.configuration import Configuration, config_values
-from twilio_component.flows.definition import Flow, Integration, all_steps
+from twilio_component.flows.definition import Flow, Integration, all_operations
 from twilio_component.flows.depth import DEEPEST, deeper_than
-from twilio_component.flows.effects import Call, Done, Failure, StartFlow, Wait
+from twilio_component.flows.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
 from twilio_component.flows.execution import Execution
 from twilio_component.flows.findings import FlowError
 from twilio_component.flows.invoking import Invoker
+from twilio_component.flows.limits import too_late
 from twilio_component.flows.mocks import Mocks
 from twilio_component.flows.payloads import Occasion, complete_payload
 from twilio_component.flows.redaction import HidingLogger, Redactor
+from twilio_component.flows.side_by_side import run_rounds
+from twilio_component.flows.sources import Sources
 from twilio_component.flows.state import initial_state
 from twilio_component.host.errors import did_you_mean, listed
 from twilio_component.host.json_ready import iso_time
 
 if TYPE_CHECKING:
+    from twilio_component.flows.rounds import Round
     from twilio_component.host import Host
 
 _MOST_STARTED = 10_000
@@ -92,6 +96,18 @@ class Kept:
     integration: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Run:
+    """An execution under way, with the rounds of its loops: what they share."""
+
+    flow: Flow
+    execution_id: str
+    payload: Mapping[str, Any]
+    depth: int
+    begun: float = field(default_factory=time.monotonic)
+    started: list[Outcome] = field(default_factory=list)
+
+
 @dataclass(kw_only=True)
 class FlowRunner:
     """Runs the flows of one integration.
@@ -116,7 +132,7 @@ class FlowRunner:
     def __post_init__(self) -> None:
         values = config_values(self.integration, self.configuration, self.host.components, self.environment)
         mocks = Mocks(self.mocks)
-        mocks.check(step.operation for flow in self.integration.flows for step in all_steps(flow.steps))
+        mocks.check(operation for flow in self.integration.flows for operation in all_operations(flow.steps))
         self._values = values
         self._redactor = Redactor(values.secrets)
         self._invoker = Invoker(
@@ -156,54 +172,75 @@ class FlowRunner:
             crossFlowState=self.kept.cross_flow,
             integrationState=self.kept.integration,
         )
-        execution = Execution(flow, self._values.by_name, state)
-        started: list[Outcome] = []
+        run = _Run(flow, execution_id, payload, depth)
+        done = await self._to_the_end(run, execution := Execution(flow, self._values.by_name, state))
+        return self._outcome(run, execution, done)
+
+    async def _to_the_end(self, run: _Run, execution: Execution) -> Done:
         while True:
             effect = execution.next()
             if isinstance(effect, Done):
-                return self._outcome(flow, execution_id, execution, effect, started)
+                return effect
             if isinstance(effect, Wait):
                 event = {"event": "wait", "id": effect.id, "seconds": effect.seconds, "reason": effect.reason}
-                self._tell(flow, event)
+                self._tell(run.flow, event)
                 await self.sleep(effect.seconds)
                 execution.waited()
             elif isinstance(effect, StartFlow):
-                await self._start(flow, execution, effect, started, depth)
+                await self._start(run, execution, effect)
+            elif isinstance(effect, Call):
+                await self._call(run, execution, effect)
             else:
-                await self._call(flow, execution, effect, payload)
+                await self._loop(run, execution, effect)
 
-    async def _call(self, flow: Flow, execution: Execution, call: Call, payload: Mapping[str, Any]) -> None:
+    async def _loop(self, run: _Run, execution: Execution, effect: TakePage | FanOut) -> None:
+        """Give a loop its next items, or run its rounds side by side."""
+        sources = Sources(self._invoker, self.integration, run.flow, run.payload)
+
+        async def one(round_: Round) -> Done:
+            of_round = Execution.of_round(run.flow, self._values.by_name, run.payload, round_)
+            of_round.state["states"].update(execution.state["states"], executionState={})
+            return await self._to_the_end(run, of_round)
+
+        if isinstance(effect, FanOut):
+            begun = time.perf_counter()
+            answer = await run_rounds(effect, sources, one)
+            step = {"id": effect.id, "step": effect.name, "action": effect.operation, "attempt": effect.attempt}
+            self._tell(run.flow, {"event": "step", **step, **_ended(begun, answer)})
+        else:
+            page = await sources.page(effect.source, effect.after)
+            answer = page if isinstance(page, Failure) else {"data": page}
+        if isinstance(answer, Failure):
+            execution.failed(answer)
+        else:
+            execution.succeeded(answer)
+
+    async def _call(self, run: _Run, execution: Execution, call: Call) -> None:
         step = {"id": call.id, "step": call.name, "action": f"{call.component}.{call.action}", "attempt": call.attempt}
-        self._tell(flow, {"event": "begin", **step})
+        self._tell(run.flow, {"event": "begin", **step})
         begun = time.perf_counter()
-        answer = await self._invoker.invoke(flow, call, payload)
-        event: Event = {
-            "event": "step",
-            **step,
-            "milliseconds": round((time.perf_counter() - begun) * 1000, 1),
-        }
+        if call.valid_for is not None and time.monotonic() - run.begun > call.valid_for:
+            answer: dict[str, Any] | Failure = too_late(call.valid_for)
+        else:
+            answer = await self._invoker.invoke(run.flow, call, run.payload)
+        event: Event = {"event": "step", **step, **_ended(begun, answer, is_trigger=call.is_trigger)}
         if self.trace:
             event["inputs"] = dict(call.inputs)
         if isinstance(answer, Failure):
             execution.failed(answer)
-            event["error"] = {"code": answer.code, "message": answer.message, "outcomeUnknown": answer.outcome_unknown}
         else:
             execution.succeeded(answer, repeatable=self._invoker.repeatable(call))
-            event["result"] = answer.get("payload" if call.is_trigger else "data")
-        self._tell(flow, event)
+        self._tell(run.flow, event)
 
-    async def _start(
-        self, flow: Flow, execution: Execution, effect: StartFlow, started: list[Outcome], depth: int
-    ) -> None:
+    async def _start(self, run: _Run, execution: Execution, effect: StartFlow) -> None:
         other = next((found for found in self.integration.flows if found.name == effect.flow), None)
         place = str(uuid.uuid4())
-        self._tell(
-            flow, {"event": "start", "id": effect.id, "step": effect.name, "starts": effect.flow, "executionId": place}
-        )
+        event = {"event": "start", "id": effect.id, "step": effect.name, "starts": effect.flow, "executionId": place}
+        self._tell(run.flow, event)
         if other is None:
             names = listed(found.name for found in self.integration.flows)
             execution.failed(Failure(code="unknown-flow", message=f"there is no such flow ({names})", permanent=True))
-        elif self._started >= _MOST_STARTED or depth >= _DEEPEST:
+        elif self._started >= _MOST_STARTED or run.depth >= _DEEPEST:
             message = f"flows start flows without end (more than {_MOST_STARTED:,}, or {_DEEPEST} inside each other)"
             execution.failed(Failure(code="endless-flows", message=message, permanent=True))
         elif not other.is_synchronous:
@@ -211,8 +248,8 @@ class FlowRunner:
             self._waiting.append((place, other, effect.payload))
             execution.succeeded({"data": {"executionId": place}})
         else:
-            outcome = await self._run(other, effect.payload, place, depth + 1)
-            started.append(outcome)
+            outcome = await self._run(other, effect.payload, place, run.depth + 1)
+            run.started.append(outcome)
             if outcome.error is None:
                 execution.succeeded({"data": {"executionId": place, "result": outcome.result}})
             else:
@@ -223,20 +260,27 @@ class FlowRunner:
         if self.listener is not None:
             self.listener(self._redactor.value({"event": event["event"], "flow": flow.name, **event}))
 
-    def _outcome(
-        self, flow: Flow, execution_id: str, execution: Execution, done: Done, started: list[Outcome]
-    ) -> Outcome:
+    def _outcome(self, run: _Run, execution: Execution, done: Done) -> Outcome:
         hide = self._redactor.value
         return Outcome(
-            flow=flow.name,
-            execution_id=execution_id,
+            flow=run.flow.name,
+            execution_id=run.execution_id,
             result=hide(done.result),
             results=hide(execution.state["results"]),
             response=hide(done.response),
             error=hide(done.error),
             handled=tuple(hide(list(done.handled))),
-            started=tuple(started),
+            started=tuple(run.started),
         )
+
+
+def _ended(begun: float, answer: Mapping[str, Any] | Failure, *, is_trigger: bool = False) -> Event:
+    """The part of a step's event that its end brings."""
+    ended: Event = {"milliseconds": round((time.perf_counter() - begun) * 1000, 1)}
+    if isinstance(answer, Failure):
+        error = {"code": answer.code, "message": answer.message, "outcomeUnknown": answer.outcome_unknown}
+        return {**ended, "error": error}
+    return {**ended, "result": answer.get("payload" if is_trigger else "data")}
 
 
 def find_flow(integration: Integration, name: str | None) -> Flow:

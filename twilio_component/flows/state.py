@@ -78,11 +78,12 @@ def note(state: dict[str, Any], name: str, place: str, failure: Failure, became:
 
 
 def told(name: str, place: str, failure: Failure) -> dict[str, Any]:
-    """A failure as an outcome tells it: the step's name and id, and why."""
+    """A failure as an outcome tells it: the step's name and id, and why (``reason`` only where there is one)."""
     return {
         "step": name,
         "id": place,
         "code": failure.code,
+        **({"reason": failure.reason} if failure.reason else {}),
         "message": failure.message,
         "outcomeUnknown": failure.outcome_unknown,
     }

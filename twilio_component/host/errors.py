@@ -111,12 +111,15 @@ class PerformError(IntegrationError):
     ``retryable`` says whether the same call may succeed later without a change, and ``may_have_happened`` whether the
     effect (a message sent, say) may have taken place all the same: then only a person or a reconciliation can decide.
     ``slow_down`` says that the call was refused, unprocessed, because there are too many of them: of the connection, or
-    of the sender; ``retry_after`` is how many seconds to wait, where that is known.
+    of the sender; ``retry_after`` is how many seconds to wait, where that is known. ``permanent`` says that doing it
+    again is wrong, even where somebody asks for it. ``reason`` is what the service that refused it calls the reason.
     """
 
     code = "perform-failed"
     retryable = False
     may_have_happened = False
+    permanent = False
+    reason: str | None = None
     slow_down: Literal["connection", "sender"] | None = None
     retry_after: float | None = None
 

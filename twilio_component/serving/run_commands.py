@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from twilio_component.durable.database import Database
+    from twilio_component.durable.fan_views import FanViews
     from twilio_component.durable.operations import Operations
     from twilio_component.durable.run_views import RunViews
 
-STATES = ("running", "succeeded", "failed", "unknown", "cancelled", "resolved", "retried")
+STATES = ("running", "paused", "succeeded", "failed", "unknown", "cancelled", "resolved", "retried")
+_ROUND_STATES = ("pending", "succeeded", "failed", "unknown")
 _COLUMNS = ("id", "flow", "state", "created", "finished", "error")
 
 
@@ -34,9 +36,14 @@ def add_parser(commands: Any) -> None:
     listing.add_argument("--limit", type=int, default=50, help="default: %(default)s")
     listing.add_argument("--json", action="store_true", help="print JSON on a terminal too")
     _run_verb(verbs, "show", "one run with its steps, as JSON", _show)
-    _run_verb(verbs, "follow", "the steps of a run as they come, until it has ended", _follow)
+    _run_verb(verbs, "follow", "how a run goes on, until it has ended", _follow)
+    items = _run_verb(verbs, "items", "the items of a run's loops and how they ended, a line of JSON each", _items)
+    items.add_argument("--state", choices=_ROUND_STATES)
+    items.add_argument("--code", metavar="CODE", help="those that failed with this code, e.g. 21610 or outcome-unknown")
+    items.add_argument("--with-items", action="store_true", help="show the items too: people's numbers and words")
+    _run_verb(verbs, "pause", "stop a run before its next step, to go on later", _pause)
     _run_verb(verbs, "cancel", "stop a run before its next step", _cancel)
-    _run_verb(verbs, "resume", "go on with a cancelled run", _resume)
+    _run_verb(verbs, "resume", "go on with a paused or cancelled run", _resume)
     _run_verb(verbs, "resolve", "take note that an unknown outcome has been looked into", _resolve)
     retry = _run_verb(verbs, "retry", "run a failed run again from the step that failed", _retry)
     retry.add_argument("--resend", action="store_true", help="an unknown outcome has not happened: do it now")
@@ -58,7 +65,7 @@ def _run_verb(verbs: Any, name: str, words: str, run: Callable[[argparse.Namespa
 
 
 def _list(options: argparse.Namespace) -> int:
-    async def listed(views: RunViews) -> None:
+    async def listed(views: RunViews, _: FanViews) -> None:
         from twilio_component.durable.run_views import Filter
         from twilio_component.tables import cell, table
 
@@ -80,8 +87,8 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    async def shown(views: RunViews) -> None:
-        _print(await views.shown(options.id))
+    async def shown(views: RunViews, loops: FanViews) -> None:
+        _print({**await views.shown(options.id), "loops": await loops.loops(options.id)})
 
     return _viewing(options, shown)
 
@@ -89,20 +96,33 @@ def _show(options: argparse.Namespace) -> int:
 def _follow(options: argparse.Namespace) -> int:
     import asyncio
 
-    async def followed(views: RunViews) -> None:
-        told = 0
+    async def followed(views: RunViews, loops: FanViews) -> None:
+        from twilio_component.serving.progress import progress
+
+        shown = progress(sys.stdout)
         while True:
-            run = await views.shown(options.id)
-            steps = [step for step in run["steps"] if "finished" in step]
-            for step in steps[told:]:
-                print(json.dumps(step, ensure_ascii=False), flush=True)
-            told = max(told, len(steps))
-            if run["state"] != "running":
-                print(json.dumps({key: run[key] for key in ("id", "state", "finished", "error")}, ensure_ascii=False))
+            run = {**await views.shown(options.id), "loops": await loops.loops(options.id)}
+            if run["state"] not in ("running", "paused"):
+                shown.ended(run)
                 return
+            shown.looked(run)
             await asyncio.sleep(0.5)
 
     return _viewing(options, followed)
+
+
+def _items(options: argparse.Namespace) -> int:
+    async def told(views: RunViews, loops: FanViews) -> None:
+        await views.shown(options.id)  # says so when there is no such run
+        rounds = loops.rounds(options.id, state=options.state, code=options.code, with_items=options.with_items)
+        async for one in rounds:
+            print(json.dumps(one, ensure_ascii=False))
+
+    return _viewing(options, told)
+
+
+def _pause(options: argparse.Namespace) -> int:
+    return _operating(options, lambda operations: operations.pause(options.id))
 
 
 def _cancel(options: argparse.Namespace) -> int:
@@ -131,11 +151,12 @@ def _purge(options: argparse.Namespace) -> int:
     return _operating(options, purged)
 
 
-def _viewing(options: argparse.Namespace, work: Callable[[RunViews], Awaitable[None]]) -> int:
+def _viewing(options: argparse.Namespace, work: Callable[[RunViews, FanViews], Awaitable[None]]) -> int:
     async def viewing(database: Database) -> None:
+        from twilio_component.durable.fan_views import FanViews
         from twilio_component.durable.run_views import RunViews
 
-        await work(RunViews(database))
+        await work(RunViews(database), FanViews(database))
 
     return _with_database(options, viewing)
 

@@ -1,0 +1,308 @@
+"""Loops whose rounds run side by side, as they are stored: their items, and how each round has ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+
+from twilio_component.durable.run_store import RUNNING, Kept, insert_once, keep_state, written
+from twilio_component.durable.schema import fans, items, runs, values
+from twilio_component.flows.rounds import MOST_FAILURES, Tally
+
+if TYPE_CHECKING:
+    from twilio_component.durable.database import Database
+
+PENDING, SUCCEEDED, FAILED, UNKNOWN = "pending", "succeeded", "failed", "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which loop: the one that was first begun as the ``ordinal``-th call of a run."""
+
+    run: str
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fan:
+    """A loop as it is stored (see ``schema.fans``)."""
+
+    place: Place
+    name: str
+    loop: str
+    concurrency: int
+    seen: Mapping[str, Any]
+    taken: int = 0
+    after: Any = None
+    is_whole: bool = False
+    lanes: int | None = None
+    size: int | None = None
+
+    def share(self, piece: int) -> int:
+        """How many rounds of that piece may run side by side, so that all together are ``concurrency``."""
+        assert self.lanes is not None  # noqa: S101 - pieces begin when the items have been divided
+        more = self.concurrency % self.lanes
+        return self.concurrency // self.lanes + (piece % self.lanes < more)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An item whose round has not ended; ``id`` is the name under which what its calls were answered with is kept."""
+
+    id: str
+    number: int
+    item: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a round has ended; ``states`` are changes of what flows keep, by scope and key."""
+
+    id: str
+    error: Mapping[str, Any] | None
+    states: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the one who watches a loop needs to know; ``pending`` counts rounds by piece, where there are any."""
+
+    run_state: str
+    taken: int
+    is_whole: bool
+    generation: int
+    pending: Mapping[int, int]
+
+
+class FanStore:
+    """Reads and writes loops in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin(self, fan: Fan) -> Fan:
+        """Store a loop that is to begin; as it is stored, if this run has begun it before, as whichever call."""
+        begun_before = (fans.c.run == fan.place.run, fans.c.place == fan.name)
+
+        def work(connection: Connection) -> Fan:
+            found = connection.execute(select(fans).where(*begun_before)).one_or_none()
+            if found is not None:
+                return _fan(found)
+            row = {
+                "run": fan.place.run,
+                "ordinal": fan.place.ordinal,
+                "place": fan.name,
+                "loop": fan.loop,
+                "concurrency": fan.concurrency,
+                "seen": written(fan.seen),
+                "taken": 0,
+                "is_whole": False,
+                "generation": 0,
+                "created_at": self._database.now(connection),
+            }
+            insert_once(connection, fans, row)
+            return _fan(connection.execute(select(fans).where(*_of(fan.place))).one())
+
+        return await self._database.insist(work)
+
+    async def renew(self, place: Place) -> None:
+        """Let pieces that have been carried out be carried out again: there will be more in them."""
+        await self._database.insist(
+            lambda connection: connection.execute(
+                update(fans).where(*_of(place)).values(generation=fans.c.generation + 1)
+            )
+        )
+
+    async def load(self, place: Place) -> Fan | None:
+        """The loop, or None when it has been purged."""
+
+        def work(connection: Connection) -> Fan | None:
+            row = connection.execute(select(fans).where(*_of(place))).one_or_none()
+            return None if row is None else _fan(row)
+
+        return await self._database.insist(work)
+
+    async def take(self, fan: Fan, page: Mapping[str, Any]) -> Fan:
+        """Store the next items; the loop as it is then. What another process has stored in between stays."""
+        found = page["items"]
+        after = {"is_whole": page["next"] is None, "after": written(page["next"]), "taken": fan.taken + len(found)}
+        rows = [
+            {
+                "id": f"{fan.place.run}.{fan.place.ordinal}-{number}",
+                "run": fan.place.run,
+                "ordinal": fan.place.ordinal,
+                "number": number,
+                "state": PENDING,
+                "item": written(item),
+            }
+            for number, item in enumerate(found, start=fan.taken)
+        ]
+
+        def work(connection: Connection) -> Fan:
+            mine = update(fans).where(*_of(fan.place), fans.c.taken == fan.taken, fans.c.is_whole.is_(False))
+            if connection.execute(mine.values(after)).rowcount and rows:
+                connection.execute(insert(items), rows)
+            return _fan(connection.execute(select(fans).where(*_of(fan.place))).one())
+
+        return await self._database.insist(work)
+
+    async def divide(self, fan: Fan, lanes: int, size: int) -> Fan:
+        """Divide the items into pieces of a size, and the pieces among lanes; what has been divided stays so."""
+
+        def work(connection: Connection) -> None:
+            undivided = (*_of(fan.place), fans.c.lanes.is_(None))
+            connection.execute(update(fans).where(*undivided).values(lanes=lanes, size=size))
+
+        await self._database.insist(work)
+        stored = await self.load(fan.place)
+        return stored if stored is not None else replace(fan, lanes=lanes, size=size)
+
+    async def status(self, fan: Fan, pieces: Sequence[int]) -> Status:
+        """How the loop is doing; of the pending rounds only those of these pieces are counted."""
+
+        def work(connection: Connection) -> Status:
+            stored = connection.execute(
+                select(fans.c.taken, fans.c.is_whole, fans.c.generation, runs.c.state)
+                .join(runs, runs.c.id == fans.c.run)
+                .where(*_of(fan.place))
+            ).one()
+            pending: dict[int, int] = {}
+            if fan.size is not None and pieces:
+                piece = items.c.number // fan.size
+                within = items.c.number.between(min(pieces) * fan.size, (max(pieces) + 1) * fan.size - 1)
+                counting = (
+                    select(piece, func.count()).where(*_items_of(fan.place), within, items.c.state == PENDING)
+                ).group_by(piece)
+                pending = {int(number): count for number, count in connection.execute(counting)}
+            return Status(stored.state, stored.taken, stored.is_whole, stored.generation, pending)
+
+        return await self._database.insist(work)
+
+    async def pending(self, fan: Fan, piece: int) -> tuple[list[Item], dict[str, dict[int, Kept]]]:
+        """The items of a piece whose rounds have not ended, and what calls of those rounds were answered with."""
+        assert fan.size is not None  # noqa: S101 - the items have been divided
+        of_piece = (
+            *_items_of(fan.place),
+            items.c.number.between(piece * fan.size, (piece + 1) * fan.size - 1),
+            items.c.state == PENDING,
+        )
+
+        def work(connection: Connection) -> tuple[list[Item], dict[str, dict[int, Kept]]]:
+            rows = connection.execute(select(items).where(*of_piece).order_by(items.c.number))
+            found = [Item(row.id, row.number, json.loads(row.item)) for row in rows]
+            kept: dict[str, dict[int, Kept]] = {}
+            for row in connection.execute(select(values).where(values.c.run.in_(select(items.c.id).where(*of_piece)))):
+                kept.setdefault(row.run, {})[row.ordinal] = Kept(place=row.place, value=json.loads(row.value))
+            return found, kept
+
+        return await self._database.insist(work)
+
+    async def end_rounds(self, ended: Sequence[Ended], *, keep_texts: bool) -> None:
+        """Store how rounds have ended. What they kept is deleted if they succeeded, unless ``keep_texts``."""
+
+        def work(connection: Connection) -> None:
+            now = self._database.now(connection)
+            changes = [
+                {
+                    "of": one.id,
+                    "state": _state(one.error),
+                    "code": None if one.error is None else str(one.error.get("reason") or one.error["code"])[:100],
+                    "error": None if one.error is None else written(one.error),
+                    "finished_at": now,
+                }
+                for one in ended
+            ]
+            connection.execute(update(items).where(items.c.id == bindparam("of")), changes)
+            succeeded = [one.id for one in ended if one.error is None]
+            if succeeded and not keep_texts:
+                connection.execute(update(items).where(items.c.id.in_(succeeded)).values(item=None))
+                connection.execute(delete(values).where(values.c.run.in_(succeeded)))
+            for one in ended:
+                for scope, changed in one.states.items():
+                    for name, value in changed.items():
+                        keep_state(connection, scope, name, value)
+
+        await self._database.insist(work)
+
+    async def tally(self, fan: Fan) -> dict[str, Any]:
+        """What the loop is answered with, and that it has ended."""
+
+        def work(connection: Connection) -> dict[str, Any]:
+            tally = Tally()
+            for state, code, count in connection.execute(_counts(fan.place)):
+                tally.succeeded += count if state == SUCCEEDED else 0
+                tally.failed += count if state == FAILED else 0
+                tally.unknown += count if state == UNKNOWN else 0
+                if state != SUCCEEDED:
+                    tally.by_code[code] += count
+            wrong = (*_items_of(fan.place), items.c.state.in_((FAILED, UNKNOWN)))
+            for row in connection.execute(select(items).where(*wrong).order_by(items.c.number).limit(MOST_FAILURES)):
+                tally.failures.append({"index": row.number, **json.loads(row.error)})
+            ended = update(fans).where(*_of(fan.place), fans.c.finished_at.is_(None))
+            connection.execute(ended.values(finished_at=self._database.now(connection)))
+            return tally.as_data()
+
+        return await self._database.insist(work)
+
+    async def run_state(self, run: str) -> str | None:
+        """The state of a run; None when it has been purged."""
+        return await self._database.insist(
+            lambda connection: connection.execute(select(runs.c.state).where(runs.c.id == run)).scalar_one_or_none()
+        )
+
+    async def is_running(self, run: str) -> bool:
+        """Whether the run is to go on."""
+        return await self.run_state(run) == RUNNING
+
+
+def counted(connection: Connection, place: Place) -> dict[str, Any]:
+    """``{"succeeded", "failed": {code: rounds}, "unknown", "pending"}`` of a loop."""
+    found: dict[str, Any] = {"succeeded": 0, "failed": {}, "unknown": 0, "pending": 0}
+    for state, code, count in connection.execute(_counts(place)):
+        if state == FAILED:
+            found["failed"][code] = count
+        else:
+            found[state] += count
+    return found
+
+
+def _counts(place: Place) -> Any:
+    return (
+        select(items.c.state, items.c.code, func.count())
+        .where(*_items_of(place))
+        .group_by(items.c.state, items.c.code)
+        .order_by(items.c.state, items.c.code)
+    )
+
+
+def _of(place: Place) -> tuple[Any, Any]:
+    return fans.c.run == place.run, fans.c.ordinal == place.ordinal
+
+
+def _items_of(place: Place) -> tuple[Any, Any]:
+    return items.c.run == place.run, items.c.ordinal == place.ordinal
+
+
+def _state(error: Mapping[str, Any] | None) -> str:
+    if error is None:
+        return SUCCEEDED
+    return UNKNOWN if error["outcomeUnknown"] else FAILED
+
+
+def _fan(row: Row[Any]) -> Fan:
+    return Fan(
+        place=Place(row.run, row.ordinal),
+        name=row.place,
+        loop=row.loop,
+        concurrency=row.concurrency,
+        seen=json.loads(row.seen),
+        taken=row.taken,
+        after=json.loads(row.after) if row.after else None,
+        is_whole=row.is_whole,
+        lanes=row.lanes,
+        size=row.size,
+    )

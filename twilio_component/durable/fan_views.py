@@ -1,0 +1,114 @@
+"""Loops whose rounds run side by side, as an operator sees them: how far they are, and how single rounds have ended."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from twilio_component.durable.fan_store import Place, counted
+from twilio_component.durable.run_store import RUNNING
+from twilio_component.durable.schema import fans, intents, items, runs
+from twilio_component.host.json_ready import iso_time
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from twilio_component.durable.database import Database
+
+_RATE_SECONDS = 60.0
+_BATCH = 500
+
+
+class FanViews:
+    """Looks at loops in a database; changes nothing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def loops(self, run: str) -> list[dict[str, Any]]:
+        """The run's loops, in the order in which they were begun.
+
+        ``{"loop", "taken", "isWhole", "succeeded", "failed": {code: rounds}, "unknown", "left", "perSecond",
+        "expectedEnd"}``: how many items have been taken and whether those are all, how their rounds have ended, how
+        many have not, how many ended per second of the last minute, and when at that rate the last will have.
+        """
+
+        def work(connection: Connection) -> list[dict[str, Any]]:
+            now = self._database.now(connection)
+            chosen = select(fans, runs.c.state).join(runs, runs.c.id == fans.c.run).where(fans.c.run == run)
+            return [_told(connection, fan, now) for fan in connection.execute(chosen.order_by(fans.c.ordinal)).all()]
+
+        return await self._database.run(work)
+
+    async def rounds(
+        self, run: str, *, state: str | None = None, code: str | None = None, with_items: bool = False
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """The rounds of the run's loops, in their order: ``{"loop", "index", "state", "code", "finished", "effects"}``.
+
+        ``effects`` are the ids of what their calls did. With ``with_items`` also the ``item``, as long as it is kept.
+        """
+        after = (-1, -1)
+        while True:
+            batch = await self._batch(run, after, state, code)
+            if not batch:
+                return
+            for row, effects in batch:
+                told = {
+                    "loop": row.place,
+                    "index": row.number,
+                    "state": row.state,
+                    "code": row.code,
+                    "finished": _time(row.finished_at),
+                    "effects": effects,
+                }
+                yield {**told, "item": json.loads(row.item) if row.item else None} if with_items else told
+                after = (row.ordinal, row.number)
+
+    async def _batch(
+        self, run: str, after: tuple[int, int], state: str | None, code: str | None
+    ) -> list[tuple[Row[Any], list[str]]]:
+        ordinal, number = after
+
+        def work(connection: Connection) -> list[tuple[Row[Any], list[str]]]:
+            of_loop = (fans.c.run == items.c.run) & (fans.c.ordinal == items.c.ordinal)
+            chosen = select(items, fans.c.place).join(fans, of_loop).where(items.c.run == run)
+            later = (items.c.ordinal > ordinal) | ((items.c.ordinal == ordinal) & (items.c.number > number))
+            chosen = chosen.where(later).order_by(items.c.ordinal, items.c.number).limit(_BATCH)
+            if state is not None:
+                chosen = chosen.where(items.c.state == state)
+            if code is not None:
+                chosen = chosen.where(items.c.code == code)
+            rows = connection.execute(chosen).all()
+            done: dict[str, list[str]] = {row.id: [] for row in rows}
+            effects = select(intents.c.item, intents.c.effect).where(intents.c.effect.is_not(None))
+            for item, effect in connection.execute(effects.where(intents.c.item.in_(done)).order_by(intents.c.key)):
+                done[item].append(effect)
+            return [(row, done[row.id]) for row in rows]
+
+        return await self._database.run(work)
+
+
+def _told(connection: Connection, fan: Row[Any], now: float) -> dict[str, Any]:
+    count = counted(connection, Place(fan.run, fan.ordinal))
+    lately = max(fan.created_at, now - _RATE_SECONDS)
+    ended = (items.c.run == fan.run, items.c.ordinal == fan.ordinal, items.c.finished_at > lately)
+    recent = connection.execute(select(func.count()).select_from(items).where(*ended)).scalar_one()
+    per_second = recent / max(now - lately, 1.0)
+    left = count.pop("pending")
+    going = fan.state == RUNNING and fan.is_whole and left and per_second
+    return {
+        "loop": fan.place,
+        "taken": fan.taken,
+        "isWhole": fan.is_whole,
+        **count,
+        "left": left,
+        "perSecond": round(per_second, 1) if left else None,
+        "expectedEnd": _time(now + left / per_second) if going else None,
+    }
+
+
+def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else iso_time(dt.datetime.fromtimestamp(seconds, dt.UTC))

@@ -1,0 +1,283 @@
+"""Goes with one execution to its end, and keeps whatever it is answered with before the next question is asked.
+
+An execution that begins again asks the same questions and is given the kept answers, until it comes to one that has
+none. The execution is a run's, as a workflow, or that of one round of a loop, inside a piece.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from dbos import DBOS
+
+from twilio_component.durable import run_store
+from twilio_component.durable.deed import FlowDeed, expired
+from twilio_component.durable.errors import ChangedRunError, InterruptedRun, MovedStatesError
+from twilio_component.durable.fan_store import Place
+from twilio_component.durable.intent_store import Call as GuardedCall
+from twilio_component.durable.outlines import outline
+from twilio_component.durable.run_store import Kept, NewRun
+from twilio_component.durable.states import Change, after, scopes_of
+from twilio_component.flows.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
+from twilio_component.flows.sources import Sources
+from twilio_component.host.errors import listed
+from twilio_component.host.json_ready import iso_time
+
+if TYPE_CHECKING:
+    from twilio_component.durable.deployment import Deployment, Loaded
+    from twilio_component.durable.fan_out import FanOuts
+    from twilio_component.durable.guard import Guard
+    from twilio_component.durable.run_store import Also, Run, RunStore
+    from twilio_component.flows.definition import Flow
+    from twilio_component.flows.execution import Execution
+
+_DEEPEST = 10
+_WINDOW = 500
+
+Effect = Call | StartFlow | TakePage | FanOut
+
+
+@dataclass
+class Journey:
+    """An execution under way, and what it has been answered with.
+
+    ``id`` is the name under which that is kept: the run's, or an item's. ``stopping`` tells a round to stop; None for a
+    run.
+    """
+
+    id: str
+    run: Run
+    loaded: Loaded
+    flow: Flow
+    execution: Execution
+    states: Mapping[str, Mapping[str, Any]]
+    kept: dict[int, Kept]
+    stopping: asyncio.Event | None = None
+    asked: int = 0
+    read_until: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is to be kept of a question at a place: how it was answered, what was asked, and when that began."""
+
+    place: str
+    answer: Mapping[str, Any] | Failure
+    outline: Mapping[str, Any] | None = None
+    started: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """How a run starts another one: without waiting for it, or waiting."""
+
+    enqueue: Callable[[str], Awaitable[bool]]
+    run: Callable[[str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guide:
+    """Takes executions to their ends. ``go_on`` returns when something may be done."""
+
+    deployment: Deployment
+    runs: RunStore
+    guard: Guard
+    fan_outs: FanOuts
+    children: Children
+    go_on: Callable[[], Awaitable[None]]
+
+    async def to_the_end(self, journey: Journey) -> Done:
+        """Do what the execution asks for; its end."""
+        execution = journey.execution
+        while True:
+            effect = execution.next()
+            if isinstance(effect, Done):
+                return effect
+            await self.go_on()
+            if journey.stopping is not None and journey.stopping.is_set():
+                raise InterruptedRun
+            if isinstance(effect, Wait):
+                await self._wait(journey, effect)
+                execution.waited()
+                continue
+            answer = await self._answer(journey, effect)
+            if "failure" in answer:
+                execution.failed(Failure(**answer["failure"]))
+            else:
+                repeatable = isinstance(effect, Call) and journey.loaded.invoker.repeatable(effect)
+                execution.succeeded(answer["envelope"], repeatable=repeatable)
+                if isinstance(effect, Call) and effect.is_trigger:
+                    journey.states = after(journey.states, answer["envelope"])
+
+    async def _wait(self, journey: Journey, effect: Wait) -> None:
+        if journey.stopping is None:
+            await DBOS.sleep_async(effect.seconds)
+            return
+        ordinal = await self._ordinal(journey)
+        kept = journey.kept.pop(ordinal, None)
+        if kept is None:
+            kept = Kept(place=effect.id, value={"until": time.time() + effect.seconds})
+            await self.runs.keep(journey.id, ordinal, kept)
+        try:
+            async with asyncio.timeout(max(0.0, kept.value["until"] - time.time())):
+                await journey.stopping.wait()
+        except TimeoutError:
+            return
+        raise InterruptedRun
+
+    async def _answer(self, journey: Journey, effect: Effect) -> Mapping[str, Any]:
+        ordinal = await self._ordinal(journey)
+        if isinstance(effect, StartFlow):
+            await self._start(journey, effect, ordinal)
+        elif isinstance(effect, FanOut):
+            await self._fan_out(journey, effect, ordinal)
+        elif journey.stopping is None:
+            # A step returns nothing: what people wrote stays in our own tables.
+            await DBOS.run_step_async({"name": effect.id}, self._step, journey, effect, ordinal)
+        else:
+            await self._step(journey, effect, ordinal)
+        kept = journey.kept.pop(ordinal, None) or await self.runs.kept_at(journey.id, ordinal)
+        if kept is None:
+            raise ChangedRunError(f"the answer of {effect.id} is gone")
+        if kept.place != effect.id:
+            raise ChangedRunError(
+                f"this run went to {kept.place} before and would go to {effect.id} now: have config variables changed?"
+            )
+        return kept.value
+
+    async def _ordinal(self, journey: Journey) -> int:
+        """The number of the next question; the kept answers around it are at hand then."""
+        ordinal = journey.asked
+        journey.asked += 1
+        if journey.stopping is None and ordinal >= journey.read_until:
+            # Not all at once: a long execution has more answers than memory should hold.
+            journey.read_until = ordinal + _WINDOW
+            journey.kept = await self.runs.kept(journey.id, ordinal, journey.read_until)
+        return ordinal
+
+    async def _step(self, journey: Journey, effect: Call | TakePage, ordinal: int) -> None:
+        if ordinal in journey.kept:
+            return
+        if isinstance(effect, TakePage):
+            page = await self._sources(journey).page(effect.source, effect.after)
+            answer: Mapping[str, Any] | Failure = page if isinstance(page, Failure) else {"data": page}
+            await self._keep(journey, ordinal, Answer(effect.id, answer))
+            return
+        operation = journey.loaded.invoker.operation(effect)
+        if effect.is_trigger:
+            await self._ask_trigger(journey, effect, ordinal)
+            return
+        if operation is None or operation.repeatable:
+            started = time.time()
+            answer = expired(effect, journey.run.created_at) or (
+                await journey.loaded.invoker.invoke(journey.flow, effect, journey.run.payload)
+            )
+            await self._keep(journey, ordinal, Answer(effect.id, answer, outline(effect.inputs, operation), started))
+            return
+        callback = self.deployment.callback_url(effect.component, effect.action, journey.id, ordinal)
+        deed = FlowDeed(
+            journey.loaded.invoker,
+            journey.flow,
+            effect,
+            journey.run.payload,
+            operation,
+            callback,
+            journey.run.created_at,
+        )
+        guarded = GuardedCall(
+            run=journey.id,
+            ordinal=ordinal,
+            place=effect.id,
+            fingerprint=deed.fingerprint,
+            owner=journey.run.id,
+            outline=outline(effect.inputs, operation),
+        )
+        kept = await self.guard.perform(guarded, deed)
+        if kept is not None:
+            journey.kept[ordinal] = kept
+
+    async def _ask_trigger(self, journey: Journey, call: Call, ordinal: int) -> None:
+        """Keep the trigger's answer, and with it what the trigger remembers; what it is shown is what is kept now."""
+        invoker, started = journey.loaded.invoker, time.time()
+        told = outline(call.inputs, invoker.operation(call))
+        scopes = scopes_of(journey.loaded.integration, journey.flow)
+        while True:
+            shown = await self.runs.states(scopes, patiently=True)
+            asked = replace(call, states={**call.states, **shown})
+            answer = await invoker.invoke(journey.flow, asked, journey.run.payload)
+            also = None if isinstance(answer, Failure) else Change(scopes, shown, answer).make
+            with suppress(MovedStatesError):
+                await self._keep(journey, ordinal, Answer(call.id, answer, told, started), also)
+                return
+
+    async def _keep(self, journey: Journey, ordinal: int, given: Answer, also: Also | None = None) -> None:
+        answer = given.answer
+        value = {"failure": asdict(answer)} if isinstance(answer, Failure) else {"envelope": answer}
+        kept = Kept(place=given.place, value=value, outline=given.outline)
+        if await self.runs.keep(journey.id, ordinal, kept, given.started, also):
+            journey.kept[ordinal] = kept
+
+    def _sources(self, journey: Journey) -> Sources:
+        return Sources(journey.loaded.invoker, journey.loaded.integration, journey.flow, journey.run.payload)
+
+    async def _fan_out(self, journey: Journey, effect: FanOut, ordinal: int) -> None:
+        if ordinal not in journey.kept:
+            started = time.time()
+            answer = await self.fan_outs.run(Place(journey.id, ordinal), effect, self._sources(journey))
+            await self._keep(journey, ordinal, Answer(effect.id, answer, None, started))
+
+    # Flows that a flow starts
+
+    async def _start(self, journey: Journey, effect: StartFlow, ordinal: int) -> None:
+        integration = journey.loaded.integration
+        child_id, started = f"{journey.id}.{ordinal}", time.time()
+        other = next((flow for flow in integration.flows if flow.name == effect.flow), None)
+        if other is None:
+            names = listed(flow.name for flow in integration.flows)
+            await self._refuse(journey, effect, ordinal, "unknown-flow", f"there is no such flow ({names})")
+            return
+        if journey.id.count(".") >= _DEEPEST:
+            message = f"flows start flows without end (more than {_DEEPEST} deep)"
+            await self._refuse(journey, effect, ordinal, "endless-flows", message)
+            return
+        payload = self.deployment.payload(
+            effect.payload, journey.loaded, other, child_id, iso_time(dt.datetime.now(dt.UTC))
+        )
+        digest = await self.runs.define(journey.run.file, journey.run.text)
+        child = NewRun(
+            id=child_id,
+            definition=digest,
+            integration=integration.name,
+            flow=other.name,
+            payload=payload,
+            parent=journey.run.id,
+        )
+        await self.runs.accept(child)
+        if other.is_synchronous:
+            await self.children.run(child_id)
+            answer = _answer_of(child_id, await self.runs.ended(child_id))
+        else:
+            await self.children.enqueue(child_id)
+            answer = {"data": {"executionId": child_id}}
+        await self._keep(journey, ordinal, Answer(effect.id, answer, _outline_of(effect), started))
+
+    async def _refuse(self, journey: Journey, effect: StartFlow, ordinal: int, code: str, message: str) -> None:
+        failure = Failure(code=code, message=message, permanent=True)
+        await self._keep(journey, ordinal, Answer(effect.id, failure, _outline_of(effect)))
+
+
+def _outline_of(effect: StartFlow) -> dict[str, Any]:
+    return {"flowName": effect.flow, **outline({"data": effect.payload["body"]["data"]})}
+
+
+def _answer_of(child_id: str, ended: Mapping[str, Any] | None) -> dict[str, Any] | Failure:
+    if ended is not None and ended["state"] == run_store.SUCCEEDED:
+        return {"data": {"executionId": child_id, "result": ended["result"]}}
+    unknown = ended is None or ended["state"] == run_store.UNKNOWN
+    return Failure(code="flow-failed", message="the flow failed", outcome_unknown=unknown)
