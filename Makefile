@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check conformance lint types docs bench campaign clean
+.PHONY: demo test check conformance lint types docs pictures bench campaign clean
 
 demo: $(READY)  ## send, fetch, list and ask raw, against the embedded emulator
 	@$(BIN)/twilio-component demo
@@ -40,6 +40,9 @@ docs: $(READY)  ## rewrite the generated tables in docs/
 
 campaign: $(READY)  ## kill processes and let Twilio fail, for minutes; what was found goes into docs/reliability.md
 	PYTHONPATH=tests $(BIN)/python tests/campaigns/run.py docs/reliability.md
+
+pictures: $(READY)  ## take the pictures of the emulator's inbox anew; needs Chromium
+	INBOX_PICTURES=docs/images $(BIN)/python -m pytest -q tests/emulator/inbox/test_pictures.py
 
 bench: $(READY)  ## measure against the official SDK; the results go into docs/performance.md
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'

@@ -57,6 +57,9 @@ def test_it_holds_the_manifest_the_schemas_and_the_payloads_and_no_tests(wheel: 
         "component.yaml",
         "py.typed",
         "icon.svg",
+        "emulator/inbox/index.html",
+        "emulator/inbox/inbox.css",
+        "emulator/inbox/main.js",
         "fixtures/payloads/sendSMS.json",
         *(f"schemas/{path.name}" for path in (ROOT / "schemas").iterdir()),
     ]

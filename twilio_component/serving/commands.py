@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from twilio_component import exit_codes
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from twilio_component.flows.configuration import Configuration
+    from twilio_component.serving.process import Serving
 
 
 def add_parsers(commands: Any) -> None:
@@ -47,6 +49,14 @@ def _add_serve(commands: Any) -> None:
         help="instead: believe this proxy, or network of proxies, when it says in X-Forwarded-Proto and "
         "X-Forwarded-Host where Twilio reached it; may be repeated",
     )
+    public.add_argument(
+        "--emulator",
+        action="store_true",
+        help="an emulator is Twilio to the flows; its inbox is a phone in the browser",
+    )
+    parser.add_argument(
+        "--emulator-port", type=int, default=8010, metavar="PORT", help="the emulator's; default: %(default)s"
+    )
     parser.set_defaults(run=_serve)
 
 
@@ -78,11 +88,24 @@ def _add_public_url(parser: argparse._ActionsContainer) -> None:
 def _serve(options: argparse.Namespace) -> int:
     import asyncio
 
+    if not options.emulator:
+        asyncio.run(_serving(options, options.database or default_database()).run())
+        return exit_codes.DONE
+    from twilio_component.serving.phone import Phone
+
+    # What was begun with a phone must never be gone on with by a process that talks to Twilio.
+    with TemporaryDirectory(prefix="twilio-component-") as folder:
+        database = options.database or f"sqlite:///{folder}/runs.sqlite"
+        asyncio.run(Phone(serving=_serving(options, database), port=options.emulator_port).run())
+    return exit_codes.DONE
+
+
+def _serving(options: argparse.Namespace, database: str) -> Serving:
     with needing_the_extra():
         from twilio_component.serving.process import Serving
-    serving = Serving(
+    return Serving(
         files=options.files,
-        database=options.database or default_database(),
+        database=database,
         configuration=_configuration(options),
         host=options.host,
         port=options.port,
@@ -90,8 +113,6 @@ def _serve(options: argparse.Namespace) -> int:
         trusted_proxies=options.trusted_proxy,
         say=_say,
     )
-    asyncio.run(serving.run())
-    return exit_codes.DONE
 
 
 def _work(options: argparse.Namespace) -> int:

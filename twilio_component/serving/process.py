@@ -29,6 +29,8 @@ from twilio_component.serving.reception import Reception
 if TYPE_CHECKING:
     import httpx
 
+    from twilio_component.serving.endpoints import Endpoint
+
 
 _HEADER_BYTES = 32 * 1024
 _CONNECTIONS = 500
@@ -42,7 +44,8 @@ class Serving:
     Without a ``public_url`` or ``trusted_proxies``, which say it of each request, Twilio's webhooks can only come from
     this machine.
 
-    ``transport`` carries the requests of components, as in ``Host``. ``say`` is told what a person must know.
+    ``transport`` carries the requests of components, as in ``Host``. ``say`` is told what a person must know, and
+    ``opened`` where webhooks arrive, before they do.
     """
 
     files: Sequence[Path]
@@ -55,6 +58,7 @@ class Serving:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     transport: httpx.AsyncBaseTransport | None = None
     say: Callable[[str], None] = print
+    opened: Callable[[Mapping[str, Endpoint]], None] = lambda _endpoints: None
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM. Raises ``IntegrationError`` for what cannot be served."""
@@ -93,6 +97,7 @@ class Serving:
                 self.say(f"state: {self.database}")
                 for endpoint in found.values():
                     self.say(f"webhook of {endpoint.flow.name}: {endpoint.url_for_twilio}")
+                self.opened(found)
                 await self._listen(uvicorn.Config(face.application(), host=self.host, port=self.port, **_BOUNDS))
             finally:
                 await engine.close()

@@ -85,23 +85,34 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def desk_of(browser: Browser) -> Callable[..., Any]:
-    """Makes a desk with an emulator of one's own; in the end nothing may have gone wrong in the page."""
+def page_of(browser: Browser) -> Callable[..., Any]:
+    """Makes an empty page for an inbox at a URL; in the end nothing may have gone wrong in it."""
+
+    @contextmanager
+    def made(url: str, **context: Any) -> Iterator[Page]:
+        problems: list[str] = []
+        opened = browser.new_context(**({"viewport": {"width": 1360, "height": 820}} | context))
+        opened.set_default_timeout(8000)
+        page = opened.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        # The browser itself writes down violations of the page's policy.
+        page.on("console", lambda told: problems.append(told.text) if "Policy" in told.text else None)
+        page.on("request", lambda one: None if one.url.startswith(url) else problems.append(one.url))
+        yield page
+        opened.close()
+        assert problems == []
+
+    return made
+
+
+@pytest.fixture
+def desk_of(page_of: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes a desk with an emulator of one's own."""
 
     @contextmanager
     def made(emulator: Emulator, **context: Any) -> Iterator[Desk]:
-        problems: list[str] = []
-        with emulator.serve_in_thread() as server:
-            opened = browser.new_context(**({"viewport": {"width": 1360, "height": 820}} | context))
-            opened.set_default_timeout(8000)
-            page = opened.new_page()
-            page.on("pageerror", lambda error: problems.append(str(error)))
-            # The browser itself writes down violations of the page's policy.
-            page.on("console", lambda told: problems.append(told.text) if "Policy" in told.text else None)
-            page.on("request", lambda one: None if one.url.startswith(server.url) else problems.append(one.url))
+        with emulator.serve_in_thread() as server, page_of(server.url, **context) as page:
             yield Desk(emulator, server, page)
-            opened.close()
-        assert problems == []
 
     return made
 

@@ -34,7 +34,7 @@ HOSTILE = {
 def answering(letter: Letter) -> Answer:
     """An application that repeats what it is told; it keeps a picture, too."""
     if letter.method == "GET":
-        return Answer(200, PIXEL, {"Content-Type": "image/png"})
+        return Answer(200, PIXEL, {"Content-Type": "image/png"}) if letter.url.endswith("cat.png") else Answer(404)
     body = dict(letter.form)["Body"]
     twiml = f"<Response><Message>You wrote {body}</Message></Response>"
     return Answer(200, twiml.encode(), {"Content-Type": "text/xml"})
@@ -282,6 +282,8 @@ def test_an_exchange_is_copied_as_curl_without_a_secret(desk_of: Callable[..., A
     with desk_of(Emulator(), permissions=["clipboard-read", "clipboard-write"]) as desk:
         desk.open()
         desk.send()
+        desk.advance(5)
+        desk.bubble("Hello").get_by_text("Delivered", exact=True).wait_for()
         desk.bubble("Hello").locator(".bubble").click()
         desk.page.locator(".exchange summary").first.click()
         desk.page.get_by_role("button", name="Copy as curl").click()

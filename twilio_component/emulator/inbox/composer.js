@@ -104,12 +104,13 @@ export class Composer {
 
   #resize() {
     this.#text.style.height = "auto";
-    this.#text.style.height = `${Math.min(TALLEST, this.#text.scrollHeight)}px`;
+    // The borders count in the height, and not in what is scrolled.
+    this.#text.style.height = `${Math.min(TALLEST, this.#text.scrollHeight + 2)}px`;
   }
 }
 
 function noteOf(conversation) {
   const number = el("bdi", {}, bareAddress(conversation.number));
   if (conversation.optedOut) return ["This phone has opted out. What is sent to it from ", number, " is refused with 21610."];
-  return ["You are the phone. What you write goes to ", number, " as a signed inbound webhook."];
+  return ["You are the phone: this goes to ", number, " as a signed webhook."];
 }

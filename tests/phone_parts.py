@@ -1,0 +1,44 @@
+"""A process that serves a flow with a phone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from serving_parts import FLOW, free_port, until
+
+
+@contextmanager
+def served(folder: Path, flow: str = FLOW, **environment: str) -> Iterator[tuple[str, Callable[[], str]]]:
+    """A process that serves a flow with a phone; the emulator's URL, and what the process has said so far."""
+    (folder / "flow.yaml").write_text(flow, encoding="utf-8")
+    port, emulator_port = free_port(), free_port()
+    program = "import sys; from twilio_component.cli import main; sys.exit(main(sys.argv[1:]))"
+    options = ["--emulator", "--emulator-port", str(emulator_port), "--port", str(port)]
+    log = folder / "serve.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, "serve", "flow.yaml", *options],
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+
+        def ready() -> bool:
+            assert process.poll() is None, log.read_text()
+            try:
+                return httpx.get(f"http://127.0.0.1:{port}/readyz").is_success
+            except httpx.TransportError:
+                return False
+
+        until(ready, "it serves")
+        yield f"http://127.0.0.1:{emulator_port}", log.read_text
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
