@@ -1,4 +1,8 @@
-"""Lists 100,000 messages in a process of its own: `listing.py ours|sdk URL` prints seconds and megabytes of growth."""
+"""Lists 100,000 messages in a process of its own, as a whole or as a stream.
+
+`listing.py ours|sdk list|stream URL` prints seconds and megabytes of growth. A listing of one message comes first, so
+that neither pays for its imports or its first connection.
+"""
 
 from __future__ import annotations
 
@@ -6,39 +10,56 @@ import asyncio
 import resource
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 
-def ours(url: str) -> Callable[[], Any]:
+async def ours(kind: str, url: str) -> None:
     from loopback import ACCOUNT
 
     from twilio_component.host import Host
 
     connection = {"key": "basic", "fields": {"username": ACCOUNT, "password": "token", "baseUrl": url}}
+    asked = {"twilioConnection": connection, "pageSize": 1000}
+    async with Host.discover() as host:
 
-    async def listed() -> Any:
-        async with Host.discover() as host:
-            result = await host.invoke_action(
-                "twilio", "listMessages", {"twilioConnection": connection, "pageSize": 1000}
-            )
-        return result["data"]
+        async def listed(inputs: dict[str, Any]) -> int:
+            if kind == "list":
+                return len((await host.invoke_action("twilio", "listMessages", inputs))["data"])
+            return sum([len(page.items) async for page in host.list_pages("twilio", "listMessages", inputs)])
 
-    return lambda: asyncio.run(listed())
+        await listed({**asked, "limit": 1})
+        with Measured():
+            assert await listed(asked) == 100_000
 
 
-def sdk(url: str) -> Callable[[], Any]:
+def sdk(kind: str, url: str) -> None:
     from sdk import synchronous
 
-    client = synchronous(url)
-    return lambda: client.messages.list(page_size=1000)
+    messages = synchronous(url).messages
+    listing = {
+        "list": lambda **options: len(messages.list(**options)),
+        "stream": lambda **options: sum(1 for _ in messages.stream(**options)),
+    }[kind]
+    listing(limit=1)
+    with Measured():
+        assert listing(page_size=1000) == 100_000
+
+
+class Measured:
+    """Prints what was done inside: seconds, and megabytes of growth of the process."""
+
+    def __enter__(self) -> None:
+        self.peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        self.start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        seconds = time.perf_counter() - self.start
+        print(seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - self.peak) / 1024)
 
 
 if __name__ == "__main__":
-    run = {"ours": ours, "sdk": sdk}[sys.argv[1]](sys.argv[2])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.perf_counter()
-    found = run()
-    seconds = time.perf_counter() - start
-    assert len(found) == 100_000, len(found)
-    print(seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    _, who, kind, url = sys.argv
+    if who == "ours":
+        asyncio.run(ours(kind, url))
+    else:
+        sdk(kind, url)

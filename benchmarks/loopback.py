@@ -9,6 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
 
 ACCOUNT = "AC" + "0" * 32
 PATH = f"/2010-04-01/Accounts/{ACCOUNT}/Messages"
@@ -42,6 +45,25 @@ def _answer(status: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
+def _message(number: int) -> dict[str, Any]:
+    """One of a list: its own SID, text, recipient and times, two messages a second, the newest first."""
+    sid = f"SM{number:032x}"
+    dates = {name: _date(TOTAL - number // 2 + late) for late, name in enumerate(("created", "sent", "updated"))}
+    return {
+        **MESSAGE,
+        **{f"date_{name}": value for name, value in dates.items()},
+        "body": f"Hi Ada, this is a reminder of your appointment {number} tomorrow at nine.",
+        "sid": sid,
+        "subresource_uris": {"media": f"{PATH}/{sid}/Media.json"},
+        "to": f"+1555{number:07d}",
+        "uri": f"{PATH}/{sid}.json",
+    }
+
+
+def _date(second: int) -> str:
+    return format_datetime(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=second))
+
+
 CREATED = _answer("201 Created", json.dumps(MESSAGE).encode())
 TOTAL = 100_000
 
@@ -72,7 +94,12 @@ def _page(head: bytes) -> bytes:
     if key not in _PAGES:
         more = (page + 1) * size < TOTAL
         following = f"{PATH}.json?PageSize={size}&Page={page + 1}&PageToken=PA" if more else None
-        body = {"messages": [MESSAGE] * size, "page": page, "page_size": size, "next_page_uri": following}
+        body = {
+            "messages": [_message(page * size + number) for number in range(size)],
+            "page": page,
+            "page_size": size,
+            "next_page_uri": following,
+        }
         _PAGES[key] = _answer("200 OK", json.dumps(body).encode())
     return _PAGES[key]
 

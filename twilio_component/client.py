@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlsplit
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from twilio_component.host.context import Context
 
 Pairs = Iterable[tuple[str, str]]
+Each = Callable[[dict[str, Any]], Any]
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -74,11 +75,13 @@ class TwilioClient:
         params: Pairs | None = None,
         repeatable: bool | None = None,
         product: str = "api",
+        each: Each | None = None,
     ) -> dict[str, Any]:
         """One call of Twilio's API: its JSON, or ``{}`` for an empty answer.
 
         ``path`` is relative to the host, which ``product`` names. ``repeatable`` says whether doing it twice does no
-        harm; a GET does none. Raises ``TwilioError`` of the kind that fits.
+        harm; a GET does none. ``each`` may replace every object of the JSON as soon as that is read. Raises
+        ``TwilioError`` of the kind that fits.
         """
         origin = self.origin if product == "api" else self.credentials.origin(product)
         url = origin + path + (f"?{encoded(params)}" if params else "")
@@ -87,7 +90,7 @@ class TwilioClient:
         else:
             request = Request(method, url, self._form_headers, encoded(form).encode("ascii"))
         answer = await self.send(request, repeatable=method == "GET" if repeatable is None else repeatable)
-        return _resource(answer, request) if answer.content else {}
+        return _resource(answer, request, each) if answer.content else {}
 
     async def pages(
         self, path: str, key: str, params: Pairs, *, product: str = "api"
@@ -100,10 +103,10 @@ class TwilioClient:
             yield items
 
     async def page(
-        self, path: str, key: str, params: Pairs | None = None, *, product: str = "api"
+        self, path: str, key: str, params: Pairs | None = None, *, product: str = "api", each: Each | None = None
     ) -> tuple[list[dict[str, Any]], str | None]:
         """One page of a list: its items, and the path of the page that follows (None after the last)."""
-        page = await self.call("GET", path, params=params, product=product)
+        page = await self.call("GET", path, params=params, product=product, each=each)
         items = page.get(key)
         if not isinstance(items, list):
             raise UnexpectedAnswerError(f"Twilio's answer to a list has no '{key}'", status=200)
@@ -245,8 +248,8 @@ def _error_of(answer: Answer, request: Request, *, repeatable: bool) -> TwilioEr
     )
 
 
-def _resource(answer: Answer, request: Request) -> dict[str, Any]:
-    body = answer.json()
+def _resource(answer: Answer, request: Request, each: Each | None) -> dict[str, Any]:
+    body = answer.json(each)
     if isinstance(body, dict):
         return body
     text = f"{_called(request)} succeeded (HTTP {answer.status}), but the answer is {_described(answer)}"

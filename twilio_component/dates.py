@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 from twilio_component.host.json_ready import iso_time
@@ -48,11 +49,17 @@ def iso_from_rfc_2822(value: str | None) -> str | None:
     """Twilio's date as ISO 8601 with milliseconds; None stays None, and what is no such date stays as it is."""
     if value is None:
         return None
-    # The one form that Twilio uses, cut by position: a list of messages has three dates each.
-    day, month, year, time, zone = value[5:7], value[8:11], value[12:16], value[17:25], value[25:]
-    if len(value) == _RFC_2822_LENGTH and zone == " +0000" and month in _MONTHS and (day + year).isdigit():
-        return f"{year}-{_MONTHS[month]}-{day}T{time}.000Z"
+    # The one form that Twilio uses, cut by position: a list of messages has three dates each, most of the same day.
+    if len(value) == _RFC_2822_LENGTH and value[25:] == " +0000" and (day := _iso_day(value[5:16])):
+        return f"{day}T{value[17:25]}.000Z"
     try:
         return iso_time(parsedate_to_datetime(value))
     except ValueError:
         return value
+
+
+@lru_cache(maxsize=64)
+def _iso_day(text: str) -> str:
+    """``24 Aug 2023`` as ``2023-08-24``; empty for anything else."""
+    day, month, year = text[:2], text[3:6], text[7:]
+    return f"{year}-{_MONTHS[month]}-{day}" if month in _MONTHS and (day + year).isdigit() else ""

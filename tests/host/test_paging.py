@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import AsyncGenerator, Callable
+import weakref
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from twilio_component.host import Action, BlockingHost, Component, Context, Display, Host, Page, hookimpl
 from twilio_component.host.errors import HostStateError, InputError, PluginError, UnknownKeyError
+from twilio_component.host.paging import whole
 
 PAGES = 4
 INPUTS = {"type": "object", "additionalProperties": False, "properties": {"number": {"type": "integer"}}}
@@ -121,6 +123,53 @@ def test_exactly_one_page_is_fetched_ahead_while_this_one_is_used() -> None:
 
     assert run(use, numbers) == [2, 3, 4, 4]
     assert numbers.asked == [None, "1", "2", "3"]
+
+
+def test_the_next_page_is_asked_for_before_a_caller_who_never_waits_is_busy() -> None:
+    numbers = Numbers()
+
+    async def use(host: Host) -> list[int]:
+        return [len(numbers.asked) async for _ in host.list_pages("toy", "numbers")]
+
+    assert run(use, numbers) == [2, 3, 4, 4]
+
+
+class Items(list[int]):
+    """Items that can be seen to be gone."""
+
+
+def test_no_more_than_two_pages_are_alive_at_a_time() -> None:
+    alive: list[weakref.ref[Items]] = []
+
+    async def page(_context: Context, _inputs: dict[str, Any], after: str | None) -> Page:
+        items = Items([1])
+        alive.append(weakref.ref(items))
+        number = int(after or 0) + 1
+        return Page(items, str(number) if number < 50 else None, ready=True)
+
+    async def use(host: Host) -> int:
+        most = 0
+        async for one in host.list_pages("toy", "numbers"):
+            await settle()
+            most = max(most, sum(ref() is not None for ref in alive))
+            del one
+        return most
+
+    assert run(use, page=page) == 2
+    assert len(alive) == 50
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_items_are_looked_through_unless_they_are_said_to_be_json(*, ready: bool) -> None:
+    async def page(_context: Context, _inputs: Mapping[str, Any], _after: str | None) -> Page:
+        return Page([b"x"], ready=ready)
+
+    async def use(host: Host) -> list[Any]:
+        one = await host.list_page("toy", "numbers")
+        everything = await whole(page)(Context(), {})
+        return [one.items, everything.ready]
+
+    assert run(use, page=page) == [[b"x"] if ready else [{"type": "Buffer", "data": [120]}], ready]
 
 
 def test_an_error_arises_in_the_place_of_its_page() -> None:

@@ -10,7 +10,7 @@ from twilio_component import lists
 from twilio_component.client import client_for
 from twilio_component.host.paging import whole
 from twilio_component.lists import LARGEST_PAGE
-from twilio_component.payloads import message, resource
+from twilio_component.payloads import listed_message, message, message_while_read, resource
 from twilio_component.segments import segment
 
 if TYPE_CHECKING:
@@ -133,7 +133,8 @@ async def list_page(context: Context, inputs: Mapping[str, Any], after: str | No
         client,
         f"{client.account_path}/Messages.json",
         "messages",
-        message,
+        listed_message,
+        each=message_while_read,
         after=after,
         params=parameters(inputs, _FILTERS),
         size=inputs.get("pageSize") or LARGEST_PAGE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.host.errors import PluginError
@@ -77,21 +77,20 @@ class _Call(Awaitable[dict[str, Any]]):
         answer = self._function(*self._arguments)
         if not isinstance(answer, Awaitable):
             raise PluginError(f"{self._called} returned {type(answer).__name__}; it must be an 'async def'")
-        value, rest = self._parts(await answer)
+        value = self._result(await answer)
         try:
-            return {self._envelope: json_ready(value), **json_ready(rest)}
+            return {self._envelope: value.value if value.ready else json_ready(value.value), **json_ready(value.rest())}
         except TypeError as error:
             raise PluginError(f"{self._called}: {error}") from error
 
-    def _parts(self, answer: Any) -> tuple[Any, Mapping[str, Any]]:
-        """What goes into the envelope, and what beside it."""
-        return (answer.value, answer.rest()) if isinstance(answer, Result) else (answer, {})
+    def _result(self, answer: Any) -> Result:
+        return answer if isinstance(answer, Result) else Result(value=answer)
 
 
 class _PageCall(_Call):
     """A call that gives a page."""
 
-    def _parts(self, answer: Any) -> tuple[Any, Mapping[str, Any]]:
+    def _result(self, answer: Any) -> Result:
         if not isinstance(answer, Page):
             raise PluginError(f"{self._called} gave {type(answer).__name__}; it must give a Page")
-        return answer.items, {"next": answer.next}
+        return Result(value=answer.items, extra={"next": answer.next}, ready=answer.ready)

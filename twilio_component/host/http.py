@@ -13,7 +13,7 @@ arrived?) has its answer in how an exchange ends:
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any, Protocol
@@ -60,10 +60,10 @@ class Answer:
         except LookupError:
             return self.content.decode("utf-8", "replace")
 
-    def json(self) -> Any:
-        """What the body says as JSON; None where it is none."""
+    def json(self, each: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+        """What the body says as JSON, None where it is none; ``each`` may replace every object once that is read."""
         try:
-            return json.loads(self.content)
+            return json.loads(self.content, object_hook=each)
         except (ValueError, RecursionError):
             return None
 

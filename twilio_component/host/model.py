@@ -80,10 +80,14 @@ class Page:
 
     A cursor is text that only the component reads. It may be kept and used later, in another process too, with the same
     inputs. What the list was filtered by may stand in it: it is as confidential as the inputs.
+
+    A component whose items are JSON already, as parsed JSON is, may say so by ``ready``: the host then does not look
+    through them once more.
     """
 
     items: list[Any]
     next: str | None = None
+    ready: bool = field(default=False, kw_only=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +206,7 @@ class Result:
 
     ``value`` is that data, payload or result. The rest goes into the envelope under its documented name: the states
     that are to be kept (``instanceState`` …), a trigger's HTTP ``response`` and the ``branch`` to take, and
-    ``extra`` (``polledNoChanges``, say).
+    ``extra`` (``polledNoChanges``, say). ``ready`` says that the value is JSON already, as a ``Page`` may say it.
     """
 
     value: Any
@@ -213,6 +217,7 @@ class Result:
     response: Mapping[str, Any] | None = None
     branch: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    ready: bool = False
 
     def rest(self) -> dict[str, Any]:
         """Everything but the value, by its name in the envelope."""

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.host.errors import HostStateError
-from twilio_component.host.model import Page, Perform
+from twilio_component.host.model import Page, Perform, Result
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
@@ -32,6 +32,8 @@ async def read_ahead(fetch: Fetch, after: str | None = None, tasks: Tasks | None
         task = asyncio.create_task(fetch(page.next))
         tasks.add(task)
         try:
+            # Let it ask before the caller is busy: a caller that never waits would not let it begin.
+            await asyncio.sleep(0)
             yield page
             page = await _fetched(task)
         finally:
@@ -51,11 +53,13 @@ async def ended(*tasks: asyncio.Task[Page]) -> None:
 def whole(fetch_page: Callable[[Context, Mapping[str, Any], str | None], Coroutine[Any, Any, Page]]) -> Perform:
     """The perform function of the list whose page function this is: all items at once."""
 
-    async def perform(context: Context, inputs: Mapping[str, Any]) -> list[Any]:
+    async def perform(context: Context, inputs: Mapping[str, Any]) -> Result:
         found: list[Any] = []
+        ready = True
         async for page in read_ahead(lambda after: fetch_page(context, inputs, after)):
             found += page.items
-        return found
+            ready = ready and page.ready
+        return Result(value=found, ready=ready)
 
     return perform
 
