@@ -1,7 +1,7 @@
 """A server on the loopback interface that answers at once with canned bytes: what is measured is the client.
 
-`python benchmarks/loopback.py` prints its port. POST is answered with a message, GET with a page of a list of as many
-messages as the parameter `total` says.
+`python benchmarks/loopback.py [seconds]` prints its port; with `seconds` it answers so much later. POST is answered
+with a message, GET with a page of a list of 100,000 messages.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, cast
 
 ACCOUNT = "AC" + "0" * 32
 PATH = f"/2010-04-01/Accounts/{ACCOUNT}/Messages"
@@ -66,13 +67,14 @@ def _date(second: int) -> str:
 
 CREATED = _answer("201 Created", json.dumps(MESSAGE).encode())
 TOTAL = 100_000
+LATE = float(sys.argv[1]) if __name__ == "__main__" and len(sys.argv) > 1 else 0.0
 
 
 class Canned(asyncio.Protocol):
     """One connection; knows just enough HTTP to find the end of a request."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         self.buffer = b""
 
     def data_received(self, data: bytes) -> None:
@@ -83,7 +85,11 @@ class Canned(asyncio.Protocol):
             length = 0 if at < 0 else int(head[at + 15 :].split(b"\r\n", 1)[0])
             if len(self.buffer) < end + 4 + length:
                 return
-            self.transport.write(_page(self.buffer[:end]) if head.startswith(b"get") else CREATED)  # type: ignore[attr-defined]
+            answer = _page(self.buffer[:end]) if head.startswith(b"get") else CREATED
+            if LATE:
+                asyncio.get_running_loop().call_later(LATE, self.transport.write, answer)
+            else:
+                self.transport.write(answer)
             self.buffer = self.buffer[end + 4 + length :]
 
 
@@ -108,7 +114,7 @@ _PAGES: dict[tuple[int, int], bytes] = {}
 
 
 async def main() -> None:
-    for page in range(TOTAL // 1_000):  # made before anybody measures
+    for page in range(0 if LATE else TOTAL // 1_000):  # made before anybody measures
         _page(f"GET /x?PageSize=1000&Page={page}".encode())
     server = await asyncio.get_running_loop().create_server(Canned, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
