@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from serving_parts import ACCOUNT_SID, AUTH_TOKEN, Deployment, inbound, killed, post, until
+from serving_parts import ACCOUNT_SID, AUTH_TOKEN, FLOW, SENDER, Deployment, inbound, killed, post, until
 
 from twilio_component import exit_codes
 from twilio_component.cli import main
@@ -128,3 +128,43 @@ def test_a_signed_callback_proves_a_send_whose_answer_was_lost(
     (sent,) = emulator.messages
     assert deployment.ask("SELECT state, effect FROM flow_intents") == [("settled", sent.sid)]
     assert "no connection has signed it" in deployment.log()
+
+
+def test_a_served_number_is_asked_for_once_registered_and_leads_back_when_it_is_unregistered(
+    emulator: Emulator, twilio: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = "https://theirs.example.com/?key=topsecret"
+    number = emulator.add_number(SENDER, account=emulator.accounts.get(ACCOUNT_SID), sms_url=theirs)
+    chosen = f"""twilioConnection: {{type: configVar, value: Twilio}}
+          phoneNumber: {{type: value, value: "{SENDER}"}}"""
+    flow = FLOW.replace("twilioConnection: {type: configVar, value: Twilio}", chosen, 1)
+    deployment = Deployment(tmp_path, twilio, flow=flow)
+    register = ["--public-url", deployment.url(), "--register"]
+    deployment.options = register
+    assert deployment.start().wait() == 1
+    assert "leads to https://theirs.example.com/?key=… already" in deployment.log()
+
+    deployment.options = [*register, "--replace-webhooks"]
+    process = deployment.start()
+    until(lambda: number.settings["sms_url"] != theirs, "the number is set")
+    process.kill()
+    process.wait()
+    deployment.options = register
+    with deployment.serving():
+        assert number.settings["sms_url"] == f"{deployment.webhook()}#rc=5&rp=all"
+        httpx.post(f"{twilio}/_emulator/inbound", json={"to": SENDER, "from": "+15558675310", "body": "Hi"})
+        until(lambda: any(message.direction != "inbound" for message in emulator.messages), "it was answered")
+
+    arguments = ["unregister", "--config", str(deployment.configuration), "--database", deployment.database]
+    assert main(arguments) == 0
+    assert "leads to https://theirs.example.com/?key=… again, as before" in capsys.readouterr().out
+    assert number.settings["sms_url"] == theirs
+    assert main([*arguments, "--flow", "Reply"]) == 0
+    assert "nothing is registered for Reply" in capsys.readouterr().out
+    assert "topsecret" not in deployment.log()
+
+
+def test_without_a_public_url_nothing_can_be_registered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    deployment = Deployment(tmp_path, "http://127.0.0.1:9")
+    assert main(["serve", str(deployment.flow), "--database", deployment.database, "--register"]) != 0
+    assert "--public-url" in capsys.readouterr().err

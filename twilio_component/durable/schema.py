@@ -151,3 +151,14 @@ kept_states = Table(
     Column("value", Text, nullable=False),
 )
 """What flows keep between executions, key by key."""
+
+registrations = Table(
+    "flow_registrations",
+    metadata,
+    Column("integration", String(200), primary_key=True),
+    Column("flow", String(200), primary_key=True),
+    Column("definition", String(64), ForeignKey("flow_definitions.digest"), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+"""What deployed triggers remember, such as where a number led before. ``version`` grows with each change."""

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 def add_parsers(commands: Any) -> None:
-    """Add ``serve``, ``worker`` and ``runs`` to the command line."""
+    """Add ``serve``, ``unregister``, ``worker`` and ``runs`` to the command line."""
     _add_serve(commands)
+    _add_unregister(commands)
     _add_worker(commands)
     run_commands.add_parser(commands)
 
@@ -32,11 +33,7 @@ def _add_serve(commands: Any) -> None:
     )
     parser.add_argument("files", nargs="+", metavar="FILE", type=Path, help="a flow definition (YAML or JSON)")
     _add_config(parser)
-    parser.add_argument(
-        "--database",
-        metavar="URL",
-        help=f"where runs are kept; default: the file {DEFAULT_DATABASE} below the working directory",
-    )
+    _add_database(parser)
     parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s, this machine only")
     public = parser.add_mutually_exclusive_group()
@@ -49,6 +46,7 @@ def _add_serve(commands: Any) -> None:
         help="instead: believe this proxy, or network of proxies, when it says in X-Forwarded-Proto and "
         "X-Forwarded-Host where Twilio reached it; may be repeated",
     )
+<<<<<<< HEAD
     public.add_argument(
         "--emulator",
         action="store_true",
@@ -56,8 +54,30 @@ def _add_serve(commands: Any) -> None:
     )
     parser.add_argument(
         "--emulator-port", type=int, default=8010, metavar="PORT", help="the emulator's; default: %(default)s"
+=======
+    parser.add_argument(
+        "--register",
+        action="store_true",
+        help="set the webhooks of the numbers and messaging services that the flows' triggers name; `unregister` sets "
+        "them back",
+    )
+    parser.add_argument(
+        "--replace-webhooks", action="store_true", help="with --register: also where they lead elsewhere already"
+>>>>>>> e023d8d (Register the numbers of served flows, and set them back)
     )
     parser.set_defaults(run=_serve)
+
+
+def _add_unregister(commands: Any) -> None:
+    parser = commands.add_parser(
+        "unregister",
+        help="set back the webhooks that `serve --register` has set",
+        description="Set back the webhooks that `serve --register` has set, as far as nobody has changed them since.",
+    )
+    _add_config(parser)
+    _add_database(parser)
+    parser.add_argument("--flow", metavar="NAME", help="only those of this flow")
+    parser.set_defaults(run=_unregister)
 
 
 def _add_worker(commands: Any) -> None:
@@ -70,6 +90,14 @@ def _add_worker(commands: Any) -> None:
     _add_config(parser)
     _add_public_url(parser)
     parser.set_defaults(run=_work)
+
+
+def _add_database(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        help=f"where runs are kept; default: the file {DEFAULT_DATABASE} below the working directory",
+    )
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
@@ -111,8 +139,25 @@ def _serving(options: argparse.Namespace, database: str) -> Serving:
         port=options.port,
         public_url=options.public_url,
         trusted_proxies=options.trusted_proxy,
+        register=options.register,
+        replace_webhooks=options.replace_webhooks,
         say=_say,
     )
+
+
+def _unregister(options: argparse.Namespace) -> int:
+    import asyncio
+
+    with needing_the_extra():
+        from twilio_component.serving.unregistering import Unregistering
+    unregistering = Unregistering(
+        database=options.database or default_database(),
+        flow=options.flow,
+        configuration=_configuration(options),
+        say=_say,
+    )
+    asyncio.run(unregistering.run())
+    return exit_codes.DONE
 
 
 def _work(options: argparse.Namespace) -> int:

@@ -13,6 +13,8 @@ import uvicorn
 
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
+from twilio_component.durable.errors import DurableError
+from twilio_component.durable.registration_store import RegistrationStore
 from twilio_component.durable.schedules import Scheduled
 from twilio_component.durable.settings import settings_from
 from twilio_component.flows.checking import check_file
@@ -25,6 +27,7 @@ from twilio_component.serving.callbacks import Callbacks
 from twilio_component.serving.endpoints import Served, endpoints
 from twilio_component.serving.proxies import TrustedProxies
 from twilio_component.serving.reception import Reception
+from twilio_component.serving.registrations import Registrations
 
 if TYPE_CHECKING:
     import httpx
@@ -44,8 +47,15 @@ class Serving:
     Without a ``public_url`` or ``trusted_proxies``, which say it of each request, Twilio's webhooks can only come from
     this machine.
 
+<<<<<<< HEAD
     ``transport`` carries the requests of components, as in ``Host``. ``say`` is told what a person must know, and
     ``opened`` where webhooks arrive, before they do.
+=======
+    With ``register`` the numbers and messaging services that triggers name are told where they are served; with
+    ``replace_webhooks`` also those that lead elsewhere.
+
+    ``transport`` carries the requests of components, as in ``Host``. ``say`` is told what a person must know.
+>>>>>>> e023d8d (Register the numbers of served flows, and set them back)
     """
 
     files: Sequence[Path]
@@ -55,6 +65,8 @@ class Serving:
     port: int = 8000
     public_url: str = ""
     trusted_proxies: Sequence[str] = ()
+    register: bool = False
+    replace_webhooks: bool = False
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     transport: httpx.AsyncBaseTransport | None = None
     say: Callable[[str], None] = print
@@ -62,6 +74,8 @@ class Serving:
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM. Raises ``IntegrationError`` for what cannot be served."""
+        if self.register and not self.public_url:
+            raise DurableError("to register webhooks, say where Twilio reaches the flows: --public-url https://…")
         settings = settings_from(self.configuration.durability)
         proxies = TrustedProxies(self.trusted_proxies)
         public_url = self.public_url or f"http://{self.host}:{self.port}"
@@ -97,7 +111,14 @@ class Serving:
                 self.say(f"state: {self.database}")
                 for endpoint in found.values():
                     self.say(f"webhook of {endpoint.flow.name}: {endpoint.url_for_twilio}")
+<<<<<<< HEAD
                 self.opened(found)
+=======
+                if self.register:
+                    store = RegistrationStore(engine.database)
+                    registrations = Registrations(deployment, store, engine.runs, self.say)
+                    await registrations.register(found.values(), replace_webhooks=self.replace_webhooks)
+>>>>>>> e023d8d (Register the numbers of served flows, and set them back)
                 await self._listen(uvicorn.Config(face.application(), host=self.host, port=self.port, **_BOUNDS))
             finally:
                 await engine.close()

@@ -170,8 +170,8 @@ def _check(place: Place, current: Settings, wanted: Settings, record: _Record | 
     shown = place.kind.shown(current)
     if shown is not None and place.kind.target(current) != place.kind.target(wanted):
         raise WebhookElsewhereError(
-            f"{place.name} leads to {shown} already. Set replaceWebhook to true to let it lead to this flow; what is "
-            "there now is kept, and restored when the flow is removed"
+            f"{place.name} leads to {shown} already. Set replaceWebhook to true (serve has --replace-webhooks) to let "
+            "it lead to this flow; what is there now is kept, and restored when the flow is removed"
         )
 
 

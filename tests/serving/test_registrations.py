@@ -1,0 +1,311 @@
+"""Flows whose numbers are told where they are served, and told back: with the real store, whatever dies."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from twilio_component.durable.database import Database
+from twilio_component.durable.deployment import Deployment
+from twilio_component.durable.errors import MovedStatesError
+from twilio_component.durable.registration_store import Registration, RegistrationStore
+from twilio_component.durable.run_store import RunStore
+from twilio_component.emulator import Emulator
+from twilio_component.errors import TwilioAPIError
+from twilio_component.flows import Configuration
+from twilio_component.flows.findings import FlowError
+from twilio_component.host import Host
+from twilio_component.serving.endpoints import Served, endpoints
+from twilio_component.serving.registrations import Registrations
+from twilio_component.testing import emulator_connection
+from twilio_component.triggers.registration import WebhookElsewhereError
+
+BASE = "https://flows.test"
+ONE, TWO, THEIRS = "+15017122661", "+15017122662", "https://theirs.example.com/sms?key=topsecret"
+HEAD = """\
+name: Demo
+requiredConfigVars:
+  - {key: Twilio, dataType: connection, connection: {component: twilio, key: basic}}
+flows:
+"""
+FLOW = """\
+  - name: NAME
+    steps:
+      - name: Trigger
+        isTrigger: true
+        action: twilio.inboundMessage
+        inputs: {twilioConnection: {type: configVar, value: Twilio}, CHOICE}
+"""
+GENERIC = """\
+  - name: Other
+    steps:
+      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook, inputs: {}}
+"""
+
+
+def flow(name: str, number: str | None) -> str:
+    choice = f"phoneNumber: {{type: value, value: '{number}'}}" if number else ""
+    return FLOW.replace("NAME", name).replace("CHOICE", choice)
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+class _Wire(httpx.AsyncBaseTransport):
+    """The way to Twilio: at its ``left``-th step, at either end of a request, the process dies."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+        self.left: int | None = None
+
+    def step(self) -> None:
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                raise Crash
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.step()
+        response = await self._emulator.transport.handle_async_request(request)
+        self.step()
+        return response
+
+
+class _MortalStore(RegistrationStore):
+    """The real store, before and after which the process may die."""
+
+    def __init__(self, database: Database, wire: _Wire) -> None:
+        super().__init__(database)
+        self._wire = wire
+
+    async def keep(self, known: Registration, state: Mapping[str, Any]) -> Registration:
+        self._wire.step()
+        kept = await super().keep(known, state)
+        self._wire.step()
+        return kept
+
+
+class Stage:
+    """Everything but the web server: a database, an emulator with two numbers, and what was said."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"sqlite:///{folder / 'runs.sqlite'}"
+        self.emulator = Emulator()
+        self.one, self.two = self.emulator.add_number(ONE), self.emulator.add_number(TWO)
+        self.said: list[str] = []
+        self.wire = _Wire(self.emulator)
+        self.connection = emulator_connection()
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[tuple[Registrations, Deployment, RunStore, RegistrationStore]]:
+        database = Database(self.url)
+        database.create()
+        try:
+            async with Host.discover(transport=self.wire, sleep=self.emulator.clock.advance) as host:
+                configuration = Configuration(config_vars={"Twilio": self.connection})
+                deployment = Deployment(host, configuration, {}, public_url=BASE)
+                runs, store = RunStore(database), _MortalStore(database, self.wire)
+                yield Registrations(deployment, store, runs, self.said.append), deployment, runs, store
+        finally:
+            database.close()
+
+    def register(self, *flows: str, replace: bool = False) -> None:
+        text = HEAD + "".join(flows)
+
+        async def scenario() -> None:
+            async with self.opened() as (registrations, deployment, runs, _):
+                digest = await runs.define("demo.yaml", text)
+                served = [Served("demo.yaml", text, digest, deployment.load("demo.yaml", text))]
+                await registrations.register(endpoints(deployment, served).values(), replace_webhooks=replace)
+
+        asyncio.run(scenario())
+
+    def unregister(self, name: str | None = None) -> None:
+        async def scenario() -> None:
+            async with self.opened() as (registrations, *_):
+                await registrations.unregister(name)
+
+        asyncio.run(scenario())
+
+    @property
+    def stored(self) -> list[str]:
+        async def scenario() -> list[str]:
+            async with self.opened() as (*_, store):
+                return [one.flow for one in await store.all()]
+
+        return asyncio.run(scenario())
+
+    @property
+    def leads_to(self) -> tuple[Any, Any]:
+        return self.one.settings["sms_url"], self.two.settings["sms_url"]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+def test_each_flow_with_a_number_is_registered_and_unregistered_and_told_of(stage: Stage) -> None:
+    stage.register(flow("Ask", ONE), flow("Tell", TWO), GENERIC, flow("Quiet", None))
+    assert stage.leads_to == (f"{BASE}/demo/ask#rc=5&rp=all", f"{BASE}/demo/tell#rc=5&rp=all")
+    assert stage.said == [
+        f"Ask: the phone number …61 ({stage.one.sid}) leads to this flow now",
+        f"Tell: the phone number …62 ({stage.two.sid}) leads to this flow now",
+        "Quiet: its trigger names no number or messaging service to be set",
+    ]
+    assert stage.stored == ["Ask", "Tell"]
+
+    stage.unregister("Ask")
+    assert stage.leads_to == ("", f"{BASE}/demo/tell#rc=5&rp=all")
+    stage.unregister()
+    assert (stage.leads_to, stage.stored) == (("", ""), [])
+    stage.unregister()
+    stage.unregister("Ask")
+    assert stage.said[-2:] == ["nothing is registered", "nothing is registered for Ask"]
+
+
+def test_a_number_that_leads_elsewhere_ends_a_first_start_and_nothing_stays_registered(stage: Stage) -> None:
+    stage.two.settings["sms_url"] = THEIRS
+    with pytest.raises(WebhookElsewhereError, match=r"serve has --replace-webhooks") as caught:
+        stage.register(flow("Ask", ONE), flow("Tell", TWO))
+    assert "topsecret" not in "".join([str(caught.value), *stage.said])
+    assert (stage.leads_to, stage.stored) == (("", THEIRS), [])
+
+    stage.register(flow("Ask", ONE), flow("Tell", TWO), replace=True)
+    assert stage.stored == ["Ask", "Tell"]
+    stage.unregister()
+    assert stage.leads_to == ("", THEIRS)
+
+
+def test_a_flow_that_was_registered_before_is_served_also_when_that_cannot_be_done_again(stage: Stage) -> None:
+    stage.register(flow("Ask", ONE))
+    stage.one.settings["sms_url"] = THEIRS
+    stage.register(flow("Ask", ONE), flow("Tell", TWO))
+    assert stage.leads_to == (THEIRS, f"{BASE}/demo/tell#rc=5&rp=all")
+    assert any(text.startswith("Ask is not registered: the phone number …61") for text in stage.said)
+    stage.unregister()
+    assert stage.leads_to == (THEIRS, "")
+
+
+def test_flows_that_a_file_has_no_more_are_set_back(stage: Stage) -> None:
+    stage.register(flow("Ask", ONE), flow("Tell", TWO))
+    stage.register(flow("Tell", TWO), GENERIC.replace("Other", "Ask"))
+    assert (stage.leads_to[0], stage.stored) == ("", ["Tell"])
+    stage.register(flow("Tell", None))
+    assert (stage.leads_to, stage.stored) == (("", ""), [])
+
+
+def test_what_cannot_be_set_back_stays_known(stage: Stage) -> None:
+    stage.register(flow("Ask", ONE))
+    stage.register(flow("Tell", TWO))
+    assert stage.stored == ["Tell"]
+    stage.emulator.faults.server_error(times=None, operation="numbers.fetch")
+    with pytest.raises(TwilioAPIError, match="500"):
+        stage.unregister()
+    stage.register(GENERIC)
+    assert stage.said[-1].startswith("Tell is still registered: ")
+    stage.emulator.faults.clear()
+    stage.unregister()
+    assert (stage.leads_to, stage.stored) == (("", ""), [])
+
+
+def test_a_definition_whose_trigger_is_no_more_deployed_is_not_forgotten(stage: Stage) -> None:
+    async def scenario() -> None:
+        async with stage.opened() as (registrations, _, runs, store):
+            digest = await runs.define("demo.yaml", HEAD + GENERIC)
+            await store.keep(Registration(integration="Demo", flow="Other", definition=digest), {"a": 1})
+            with pytest.raises(FlowError, match="does nothing on removal"):
+                await registrations.unregister()
+
+    asyncio.run(scenario())
+    assert stage.stored == ["Other"]
+
+
+def test_two_processes_that_register_at_once_lose_nothing(stage: Stage) -> None:
+    """While one is at it, another one completes it: the first looks again, and keeps the former value."""
+    stage.one.settings["sms_url"] = THEIRS
+    fetched = 0
+
+    class Overtaken(_Wire):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            nonlocal fetched
+            response = await super().handle_async_request(request)
+            if request.method == "GET" and (fetched := fetched + 1) == 2:
+                stage.wire = plain
+                await asyncio.to_thread(stage.register, flow("Ask", ONE), replace=True)
+            return response
+
+    plain, stage.wire = stage.wire, Overtaken(stage.emulator)
+    stage.register(flow("Ask", ONE), replace=True)
+    assert stage.leads_to[0] == f"{BASE}/demo/ask#rc=5&rp=all"
+    stage.wire = plain
+    stage.unregister()
+    assert (stage.leads_to[0], stage.stored) == (THEIRS, [])
+
+
+def test_the_store_lets_only_who_knows_the_last_state_change_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        database = Database(f"sqlite:///{tmp_path / 'runs.sqlite'}")
+        database.create()
+        store = RegistrationStore(database)
+        digest = await RunStore(database).define("a", "b")
+        known = Registration(integration="I", flow="F", definition=digest)
+        first = await store.keep(known, {"a": 1})
+        assert await store.find("I", "F") == first
+        for stale in (known, Registration(integration="I", flow="F", definition=digest, version=7)):
+            with pytest.raises(MovedStatesError, match="another process has registered F"):
+                await store.keep(stale, {"a": 2})
+        second = await store.keep(first, {"a": 2})
+        with pytest.raises(MovedStatesError):
+            await store.keep(first, {})
+        assert (await store.keep(second, {})).version == 0
+        assert await store.all() == []
+        database.close()
+
+    asyncio.run(scenario())
+
+
+def deaths(folder: Path, *, registered: bool) -> Iterator[Stage]:
+    """A stage for each step of a registration or, if that is there, of its removal, with the process dead there."""
+    for left in itertools.count():
+        path = folder / f"{registered}-{left}"
+        path.mkdir()
+        stage = Stage(path)
+        stage.one.settings["sms_url"] = THEIRS
+        if registered:
+            stage.register(flow("Ask", ONE), replace=True)
+        stage.wire.left = left
+        try:
+            if registered:
+                stage.unregister()
+            else:
+                stage.register(flow("Ask", ONE), replace=True)
+        except Crash:
+            stage.wire.left = None
+            yield stage
+        else:
+            assert left >= 6
+            return
+
+
+@pytest.mark.parametrize("registered", [False, True], ids=["while registering", "while unregistering"])
+def test_whatever_dies_at_any_step_the_number_ends_registered_or_restored(tmp_path: Path, *, registered: bool) -> None:
+    for stage in deaths(tmp_path, registered=registered):
+        stage.register(flow("Ask", ONE), replace=not stage.stored)
+        assert stage.leads_to[0] == f"{BASE}/demo/ask#rc=5&rp=all"
+        stage.unregister()
+        assert (stage.leads_to[0], stage.stored) == (THEIRS, [])
+
+
+def test_after_a_death_at_any_step_a_removal_alone_restores(tmp_path: Path) -> None:
+    for stage in (*deaths(tmp_path, registered=False), *deaths(tmp_path, registered=True)):
+        stage.unregister()
+        assert (stage.leads_to[0], stage.stored) == (THEIRS, [])

@@ -1,0 +1,83 @@
+"""What deployed triggers remember: kept at once, and by one process at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Row, delete, select, update
+
+from twilio_component.durable.errors import MovedStatesError
+from twilio_component.durable.run_store import insert_once, written
+from twilio_component.durable.schema import registrations
+
+if TYPE_CHECKING:
+    from twilio_component.durable.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """What the trigger of a flow remembers of its deployment; ``version`` is 0 for one that is not stored.
+
+    ``definition`` is the digest of the definition that it was deployed with.
+    """
+
+    integration: str
+    flow: str
+    definition: str = ""
+    state: Mapping[str, Any] = field(default_factory=dict)
+    version: int = 0
+
+
+class RegistrationStore:
+    """Raises ``StoreUnavailableError`` when the database is not there."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, integration: str, flow: str) -> Registration:
+        """The flow's; one of version 0 when there is none."""
+        found = [one for one in await self.all() if (one.integration, one.flow) == (integration, flow)]
+        return found[0] if found else Registration(integration=integration, flow=flow)
+
+    async def all(self) -> list[Registration]:
+        """All of them, by integration and flow."""
+
+        def work(connection: Connection) -> list[Registration]:
+            ordered = select(registrations).order_by(registrations.c.integration, registrations.c.flow)
+            return [_read(row) for row in connection.execute(ordered)]
+
+        return await self._database.run(work)
+
+    async def keep(self, known: Registration, state: Mapping[str, Any]) -> Registration:
+        """Put ``state`` in the place of the one that is known; an empty one is forgotten.
+
+        Raises ``MovedStatesError`` when somebody else has put one there.
+        """
+        changed = replace(known, state=state, version=known.version + 1)
+
+        def work(connection: Connection) -> bool:
+            key = {"integration": known.integration, "flow": known.flow}
+            row = {"definition": known.definition, "state": written(state), "version": changed.version}
+            if known.version == 0:
+                return not state or insert_once(connection, registrations, {**key, **row})
+            table = registrations.c
+            as_known = (table.integration == known.integration, table.flow == known.flow)
+            change = update(registrations).values(**row) if state else delete(registrations)
+            return connection.execute(change.where(*as_known, table.version == known.version)).rowcount == 1
+
+        if not await self._database.run(work):
+            raise MovedStatesError(f"another process has registered {known.flow} in the meantime")
+        return changed if state else replace(known, state={}, version=0)
+
+
+def _read(row: Row[Any]) -> Registration:
+    return Registration(
+        integration=row.integration,
+        flow=row.flow,
+        definition=row.definition,
+        state=json.loads(row.state),
+        version=row.version,
+    )

@@ -1,0 +1,198 @@
+"""Flows whose triggers are deployed: numbers are told where their webhooks go, and told back."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.durable.errors import MovedStatesError
+from twilio_component.flows.effects import Call
+from twilio_component.flows.execution import Execution
+from twilio_component.flows.findings import FlowError
+from twilio_component.flows.invoking import fitted
+from twilio_component.flows.running import find_flow
+from twilio_component.flows.state import initial_state
+from twilio_component.host import Context
+from twilio_component.host.errors import IntegrationError
+from twilio_component.host.json_ready import iso_time
+from twilio_component.host.kept_state import changed
+from twilio_component.host.model import Trigger
+
+if TYPE_CHECKING:
+    from twilio_component.durable.deployment import Deployment, Loaded
+    from twilio_component.durable.registration_store import Registration, RegistrationStore
+    from twilio_component.durable.run_store import RunStore
+    from twilio_component.flows.definition import Flow
+    from twilio_component.serving.endpoints import Endpoint
+
+_Key = tuple[str, str]
+
+_CONFIRMATION = "replaceWebhook"
+_LOGGER = logging.getLogger("twilio_component.execution")
+
+
+@dataclass(frozen=True, slots=True)
+class _Deployed:
+    """A flow, the definition it is in, and the call of its trigger."""
+
+    digest: str
+    loaded: Loaded
+    flow: Flow
+    call: Call
+    trigger: Trigger
+
+
+class Registrations:
+    """Deploys and removes the triggers of flows. ``say`` is told what was done, and what could not be."""
+
+    def __init__(
+        self, deployment: Deployment, store: RegistrationStore, runs: RunStore, say: Callable[[str], None]
+    ) -> None:
+        self._deployment = deployment
+        self._store = store
+        self._runs = runs
+        self._say = say
+
+    async def register(self, endpoints: Iterable[Endpoint], *, replace_webhooks: bool = False) -> None:
+        """Deploy the triggers of these flows, and remove those that their files had before and have no more.
+
+        Raises what a trigger raises that was never deployed before; then those that were deployed here are removed
+        again. One that was deployed before is only told of: what is served must not depend on it.
+        """
+        served = [*endpoints]
+        deployed: dict[_Key, tuple[Endpoint, _Deployed]] = {
+            (one.served.loaded.integration.name, one.flow.name): (one, found)
+            for one in served
+            if (found := self._deployed(one.served.digest, one.served.loaded, one.flow)) is not None
+        }
+        await self._remove_stale({one.served.file for one in served}, deployed.keys())
+        known = {(one.integration, one.flow) for one in await self._store.all()}
+        for key, (endpoint, found) in deployed.items():
+            try:
+                await self._deploy(endpoint, found, replace_webhooks=replace_webhooks)
+            except IntegrationError as error:
+                self._say(f"{found.flow.name} is not registered: {error}")
+                if key not in known:
+                    await self._remove_each(
+                        one for one in await self._store.all() if _key(one) in deployed.keys() - known
+                    )
+                    raise
+
+    async def unregister(self, flow: str | None = None) -> None:
+        """Remove every deployed trigger, or that of one flow; raises the last error of those that failed."""
+        wanted = [one for one in await self._store.all() if flow in (None, one.flow)]
+        if not wanted:
+            self._say("nothing is registered" if flow is None else f"nothing is registered for {flow}")
+        failed = await self._remove_each(wanted)
+        if failed is not None:
+            raise failed
+
+    async def _remove_stale(self, files: set[str], deployed: Collection[_Key]) -> None:
+        for one in await self._store.all():
+            file, _ = await self._runs.definition(one.definition)
+            if file in files and _key(one) not in deployed:
+                await self._remove_each([one])
+
+    async def _remove_each(self, wanted: Iterable[Registration]) -> IntegrationError | None:
+        """Remove all that can be; the last error of those that could not."""
+        failed: IntegrationError | None = None
+        for one in wanted:
+            try:
+                await self._remove(one)
+            except IntegrationError as error:
+                self._say(f"{one.flow} is still registered: {error}")
+                failed = error
+        return failed
+
+    async def _deploy(self, endpoint: Endpoint, found: _Deployed, *, replace_webhooks: bool) -> None:
+        inputs = found.call.inputs
+        if replace_webhooks and _CONFIRMATION in found.trigger.inputs["properties"]:
+            inputs = {**inputs, _CONFIRMATION: True}
+        host, url = self._deployment.host, endpoint.url_for_twilio
+
+        async def deed(context: Context) -> dict[str, Any]:
+            return await host.deploy_trigger(found.call.component, found.trigger.key, inputs, context=context)
+
+        result = await self._carried_out(found, url, deed)
+        if not result:
+            self._say(f"{found.flow.name}: its trigger names no number or messaging service to be set")
+
+    async def _remove(self, one: Registration) -> None:
+        file, text = await self._runs.definition(one.definition)
+        loaded = self._deployment.load(file, text)
+        found = self._deployed(one.definition, loaded, find_flow(loaded.integration, one.flow))
+        if found is None:
+            raise FlowError(f"the trigger of {one.flow} is not installed any more, or does nothing on removal")
+        host = self._deployment.host
+
+        async def deed(context: Context) -> dict[str, Any]:
+            return await host.delete_trigger(
+                found.call.component, found.trigger.key, found.call.inputs, context=context
+            )
+
+        await self._carried_out(found, "", deed)
+
+    async def _carried_out(self, found: _Deployed, url: str, deed: Callable[[Context], Any]) -> Any:
+        """Do it, anew when another process changes the registration meanwhile; the result, which is also said."""
+        while True:
+            held = _Held(self._store, await self._store.find(found.loaded.integration.name, found.flow.name), found)
+            try:
+                envelope = await deed(held.context(url))
+                await held.keep(envelope.get("instanceState") or {})
+            except MovedStatesError as error:
+                _LOGGER.info("%s; looking again", error)
+                continue
+            result = envelope["result"]
+            for entry in result if isinstance(result, list) else []:
+                if isinstance(entry, Mapping) and "said" in entry:
+                    self._say(f"{found.flow.name}: {entry['said']}")
+            return result
+
+    def _deployed(self, digest: str, loaded: Loaded, flow: Flow) -> _Deployed | None:
+        """The flow with its trigger's call; None for a trigger that is not deployed."""
+        now = iso_time(dt.datetime.now(dt.UTC))
+        payload = self._deployment.payload({}, loaded, flow, "deployment", now)
+        call = Execution(flow, loaded.values.by_name, initial_state(payload)).next()
+        if not isinstance(call, Call):
+            raise FlowError(f"the trigger of {flow.name} cannot be asked: its inputs have no values")
+        trigger = loaded.invoker.operation(call)
+        if not isinstance(trigger, Trigger) or trigger.deploy_function is None or trigger.delete_function is None:
+            return None
+        return _Deployed(digest, loaded, flow, replace(call, inputs=fitted(call.inputs, trigger)), trigger)
+
+
+def _key(one: Registration) -> _Key:
+    return one.integration, one.flow
+
+
+class _Held:
+    """A registration, as this process knows it and changes it."""
+
+    def __init__(self, store: RegistrationStore, stored: Registration, found: _Deployed) -> None:
+        self._store = store
+        self._stored = stored
+        self._found = found
+
+    async def keep(self, changes: Mapping[str, Any]) -> None:
+        state = changed(self._stored.state, changes)
+        known = replace(self._stored, definition=self._found.digest)
+        if state != known.state or known != self._stored:
+            self._stored = await self._store.keep(known, state)
+
+    def context(self, url: str) -> Context:
+        flow, loaded = self._found.flow, self._found.loaded
+        return Context(
+            logger=_LOGGER,
+            instance_state=self._stored.state,
+            keep_instance_state=self.keep,
+            config_vars=loaded.values.by_name,
+            step_id=self._found.call.id,
+            webhook_urls={flow.name: url} if url else {},
+            invoke_url=url,
+            instance={"name": loaded.integration.name},
+            integration={"name": loaded.integration.name},
+            flow={"name": flow.name},
+        )
