@@ -46,7 +46,6 @@ def _add_serve(commands: Any) -> None:
         help="instead: believe this proxy, or network of proxies, when it says in X-Forwarded-Proto and "
         "X-Forwarded-Host where Twilio reached it; may be repeated",
     )
-<<<<<<< HEAD
     public.add_argument(
         "--emulator",
         action="store_true",
@@ -54,7 +53,7 @@ def _add_serve(commands: Any) -> None:
     )
     parser.add_argument(
         "--emulator-port", type=int, default=8010, metavar="PORT", help="the emulator's; default: %(default)s"
-=======
+    )
     parser.add_argument(
         "--register",
         action="store_true",
@@ -63,7 +62,6 @@ def _add_serve(commands: Any) -> None:
     )
     parser.add_argument(
         "--replace-webhooks", action="store_true", help="with --register: also where they lead elsewhere already"
->>>>>>> e023d8d (Register the numbers of served flows, and set them back)
     )
     parser.set_defaults(run=_serve)
 

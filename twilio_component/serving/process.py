@@ -47,15 +47,11 @@ class Serving:
     Without a ``public_url`` or ``trusted_proxies``, which say it of each request, Twilio's webhooks can only come from
     this machine.
 
-<<<<<<< HEAD
-    ``transport`` carries the requests of components, as in ``Host``. ``say`` is told what a person must know, and
-    ``opened`` where webhooks arrive, before they do.
-=======
     With ``register`` the numbers and messaging services that triggers name are told where they are served; with
     ``replace_webhooks`` also those that lead elsewhere.
 
-    ``transport`` carries the requests of components, as in ``Host``. ``say`` is told what a person must know.
->>>>>>> e023d8d (Register the numbers of served flows, and set them back)
+    ``transport`` carries the requests of components, as in ``Host``. ``say`` is told what a person must know, and
+    ``opened`` where webhooks arrive, before they do.
     """
 
     files: Sequence[Path]
@@ -111,14 +107,11 @@ class Serving:
                 self.say(f"state: {self.database}")
                 for endpoint in found.values():
                     self.say(f"webhook of {endpoint.flow.name}: {endpoint.url_for_twilio}")
-<<<<<<< HEAD
                 self.opened(found)
-=======
                 if self.register:
                     store = RegistrationStore(engine.database)
                     registrations = Registrations(deployment, store, engine.runs, self.say)
                     await registrations.register(found.values(), replace_webhooks=self.replace_webhooks)
->>>>>>> e023d8d (Register the numbers of served flows, and set them back)
                 await self._listen(uvicorn.Config(face.application(), host=self.host, port=self.port, **_BOUNDS))
             finally:
                 await engine.close()
