@@ -85,7 +85,7 @@ def test_what_a_recipient_has_decided_is_not_tried_again_whatever_error_config_s
     waits = Waits()
     retry = "errorConfig: {errorHandlerType: retry, maxAttempts: 5, delaySeconds: 1}"
     outcome = run(
-        EACH.replace("inputs: {item", f"{retry}, inputs: {{item"),
+        EACH.replace("inputs: {item:", f"{retry}, inputs: {{item:"),
         data=[1],
         mocks={"other.act": refuse_odd},
         sleep=waits,
