@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from lists import killed_lists
 from rates import Arrivals, paced
 from sends import PLACES, Figures, faults, killed_sends, table
 from workers import database_away, killed_beside_a_worker, rolling_restart
@@ -19,6 +20,8 @@ SENDS = 500
 EVENTS = 1_000
 AWAY = 20.0
 PACED = 60.0
+RECIPIENTS = 5_000
+LISTS_KILLED = 20
 
 
 def main() -> None:
@@ -31,13 +34,16 @@ def main() -> None:
         beside = killed_beside_a_worker(_made(root / "beside"), least=KILLED, lag=LAG)
         rolling = rolling_restart(_made(root / "rolling"), events=EVENTS)
         away, refused = database_away(_made(root / "away"), seconds=AWAY)
+        alone = killed_lists(_made(root / "list"), recipients=RECIPIENTS, least=LISTS_KILLED, lag=LAG, shared=False)
+        shared = killed_lists(_made(root / "shared"), recipients=RECIPIENTS, least=LISTS_KILLED, lag=LAG, shared=True)
         paces = [
             paced(_made(root / "one"), senders=1, rate=10, seconds=PACED),
             paced(_made(root / "ten"), senders=10, rate=2, seconds=PACED / 3),
         ]
-    text = document(resending, careful, faulty) + of_workers(beside, rolling, away, refused) + of_rates(paces)
+    text = document(resending, careful, faulty) + of_workers(beside, rolling, away, refused)
+    text += of_lists(alone, shared) + of_rates(paces)
     Path(sys.argv[1]).write_text(text, encoding="utf-8")
-    complete = [resending, faulty, beside, rolling, away]
+    complete = [resending, faulty, beside, rolling, away, alone, shared]
     if (
         careful.doubled
         or any(one.most > one.rate for one in paces)
@@ -119,6 +125,23 @@ def of_workers(beside: Figures, rolling: Figures, away: Figures, refused: int) -
         refused=refused,
         outcome=outcome,
     )
+
+
+def of_lists(alone: Figures, shared: Figures) -> str:
+    """What became of the recipients of lists, in words."""
+    outcome = table(
+        (
+            ("recipients", alone.events, shared.events),
+            ("processes killed in a send", alone.kills.total(), shared.kills.total()),
+            ("messages at Twilio (the emulator)", alone.messages, shared.messages),
+            ("messages that came twice", alone.doubled, shared.doubled),
+            ("ended as unknown", alone.unknown, shared.unknown),
+            ("not sent and not reported", _lost(alone), _lost(shared)),
+            ("seconds", round(alone.seconds), round(shared.seconds)),
+        ),
+        ("", "SQLite, restarted each time", "Postgres, beside one that lives"),
+    )
+    return f"\n## Long lists\n\nA loop over a file, 20 rounds side by side, `resend: true`.\n\n{outcome}\n"
 
 
 def of_rates(paces: list[Arrivals]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from lists import killed_lists
 from rates import paced
-from run import document, of_rates, of_workers
+from run import document, of_lists, of_rates, of_workers
 from sends import PLACES, Figures, faults, killed_sends
 from workers import database_away, killed_beside_a_worker, rolling_restart
 
@@ -48,3 +49,11 @@ def test_senders_with_a_rate_keep_to_it_from_two_processes(tmp_path: Path) -> No
     assert (found.senders, found.messages) == (3, 18)
     assert found.most <= 2
     assert "| 3 | 2 | 18 |" in of_rates([found])
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["sqlite", "postgres"])
+def test_a_list_whose_processes_are_killed_reaches_everybody_once(tmp_path: Path, *, shared: bool) -> None:
+    found = killed_lists(tmp_path, recipients=120, least=3, lag=0.3, shared=shared)
+    assert (found.doubled, found.missing, found.unknown) == (0, 0, 0)
+    assert found.kills.total() >= 1
+    assert "| messages that came twice | 0 | 0 |" in of_lists(found, found)

@@ -11,14 +11,14 @@ from contextvars import Context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, error
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID, error
 from sqlalchemy import select
 
 from twilio_component.durable.checkpoints import STORED, Checkpoints
 from twilio_component.durable.database import Database
 from twilio_component.durable.driver import Driver
 from twilio_component.durable.errors import DurableError, InterruptedRun
-from twilio_component.durable.fan_out import FanOuts
+from twilio_component.durable.fan_out import LANES_OF_PROCESS, FanOuts
 from twilio_component.durable.fan_store import FanStore, Place
 from twilio_component.durable.guard import Guard
 from twilio_component.durable.holds import Holds
@@ -46,7 +46,7 @@ _ENQUEUE_SECONDS = 8.0
 # A run that sleeps for days is recovered at each restart; one that kills its process each time must end some day.
 _MOST_RECOVERIES = 1_000
 _MOST_RUNS = 1_000  # side by side; most of them wait for something
-_MOST_PIECES = 8
+_MOST_PIECES = 100  # of all loops; of each one there are but two
 # Grows when a stored run could not go on with newer code: then old runs wait for a process of their version.
 VERSION = "1"
 _LOGGER = logging.getLogger("twilio_component.durable")
@@ -127,6 +127,7 @@ class Engine:
         await DBOS.register_queue_async(
             _PIECES,
             worker_concurrency=_MOST_PIECES,
+            partition_worker_concurrency=LANES_OF_PROCESS,
             polling_interval_sec=_POLLING_SECONDS,
             on_conflict="always_update",
         )
@@ -257,7 +258,9 @@ class Engine:
     async def _enqueue_piece(self, piece_id: str, place: Place, piece: int) -> None:
         async def enqueue() -> None:
             assert self._run_piece is not None  # noqa: S101 - as above
-            with SetWorkflowID(piece_id, workflow_id_reuse_policy="reject"), suppress(error.DBOSWorkflowIDInUseError):
+            loop = SetEnqueueOptions(queue_partition_key=f"{place.run}.{place.ordinal}")
+            once = SetWorkflowID(piece_id, workflow_id_reuse_policy="reject")
+            with once, loop, suppress(error.DBOSWorkflowIDInUseError):
                 await DBOS.enqueue_workflow_async(_PIECES, self._run_piece, place.run, place.ordinal, piece)
 
         # Not as a step of the run that waits for it: in which order pieces begin is not the same each time.

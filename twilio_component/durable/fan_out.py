@@ -1,8 +1,9 @@
 """Watches over a loop whose rounds run side by side: takes its items, and has them carried out piece by piece.
 
 Items are stored as they are taken, and rounds are carried out in pieces of a thousand, by whichever process takes them
-up. Some pieces run at the same time, one on each *lane*: the first lane has the pieces 0, 4, 8, the second 1, 5, 9. All
-that is known stands in the store, so that this may begin again at any time.
+up. Some pieces run at the same time, one on each *lane*: of four lanes the first has the pieces 0, 4, 8, the second 1,
+5, 9. Each process takes two at a time, so that there are some for the others. All that is known stands in the store,
+so that this may begin again at any time.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from twilio_component.flows.effects import FanOut
     from twilio_component.flows.sources import Page, Sources
 
-MOST_LANES = 4
+LANES_OF_PROCESS, MOST_LANES = 2, 8
 LARGEST_PIECE = 1_000
 _PAGE_PAUSES = (1.0, 4.0, 15.0, 60.0)
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
@@ -92,7 +93,8 @@ class FanOuts:
             await asyncio.wait([reading], timeout=_SHORTEST_PAUSE)
             fan = await self._stored(fan)
         fan = await self._stored(fan)
-        lanes = max(1, min(MOST_LANES, fan.concurrency, fan.taken))
+        lanes = min(LANES_OF_PROCESS * await self._store.processes(), MOST_LANES)
+        lanes = max(1, min(lanes, fan.concurrency, fan.taken))
         # A few items are divided too, so that all lanes have some.
         size = LARGEST_PIECE if fan.taken >= enough else max(1, math.ceil(fan.taken / lanes))
         return await self._store.divide(fan, lanes, size)

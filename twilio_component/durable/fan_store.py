@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from twilio_component.durable.run_store import RUNNING, Kept, insert_once, keep_state, written
-from twilio_component.durable.schema import fans, items, runs, values
+from twilio_component.durable.schema import fans, items, runs, values, workers
 from twilio_component.flows.rounds import MOST_FAILURES, Tally
 
 if TYPE_CHECKING:
@@ -149,6 +149,11 @@ class FanStore:
             return _fan(connection.execute(select(fans).where(*_of(fan.place))).one())
 
         return await self._database.insist(work)
+
+    async def processes(self) -> int:
+        """How many processes carry out runs of this database, one at least."""
+        counting = select(func.count()).select_from(workers)
+        return max(1, await self._database.insist(lambda connection: connection.execute(counting).scalar_one()))
 
     async def divide(self, fan: Fan, lanes: int, size: int) -> Fan:
         """Divide the items into pieces of a size, and the pieces among lanes; what has been divided stays so."""
