@@ -343,6 +343,12 @@ class TestListing:
     def test_a_limit_takes_the_newest(self, filled: BlockingHarness, limit: int) -> None:
         assert self.bodies(filled, limit=limit, pageSize=10) == [*reversed(range(25))][:limit]
 
+    def test_it_can_be_read_page_by_page(self, filled: BlockingHarness) -> None:
+        pages = [*filled.list_pages("listMessages", {"pageSize": 10})]
+        assert [len(page.items) for page in pages] == [10, 10, 5]
+        (rest,) = filled.list_pages("listMessages", after=pages[1].next)
+        assert rest.items == pages[2].items
+
     def test_no_more_are_asked_for_than_are_wanted(self, filled: BlockingHarness) -> None:
         self.bodies(filled, limit=3, pageSize=10)
         (asked,) = filled.emulator.assert_requested(operation="messages.list")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from twilio_component.testing.harness import Harness
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from twilio_component.emulator import Emulator
     from twilio_component.flows import Outcome
+    from twilio_component.host import Page
     from twilio_component.testing.connections import RecordingLogger
 
 
@@ -37,6 +38,21 @@ class BlockingHarness:
     def action(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """As ``Harness.action``."""
         return self._runner.run(self._harness.action(key, params))
+
+    def list_pages(
+        self, key: str, params: Mapping[str, Any] | None = None, *, after: str | None = None
+    ) -> Iterator[Page]:
+        """As ``Harness.list_pages``."""
+
+        async def begin() -> AsyncGenerator[Page, None]:
+            return self._harness.list_pages(key, params, after=after)
+
+        async def following() -> Page | None:
+            return await anext(pages, None)
+
+        pages = self._runner.run(begin())
+        while (page := self._runner.run(following())) is not None:
+            yield page
 
     def trigger(
         self, key: str, payload: Mapping[str, Any] | None = None, params: Mapping[str, Any] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from twilio_component.emulator import Emulator
     from twilio_component.flows import Kept, Outcome
+    from twilio_component.host import Page
 
 
 class Harness:
@@ -59,6 +60,13 @@ class Harness:
         """Invoke an action: ``{"data": …}``."""
         inputs = self._completed(key, params)
         return await self.host.invoke_action(self.component, key, inputs, context=self._context())
+
+    def list_pages(
+        self, key: str, params: Mapping[str, Any] | None = None, *, after: str | None = None
+    ) -> AsyncGenerator[Page, None]:
+        """Read an action's list page by page, as ``Host.list_pages`` does."""
+        inputs = self._completed(key, params)
+        return self.host.list_pages(self.component, key, inputs, after=after, context=self._context())
 
     async def trigger(
         self, key: str, payload: Mapping[str, Any] | None = None, params: Mapping[str, Any] | None = None
