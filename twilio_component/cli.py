@@ -246,7 +246,12 @@ def _errors(options: argparse.Namespace) -> int:
 def _emulator(options: argparse.Namespace) -> int:
     from twilio_component.emulator.server import run
 
-    run(host=options.host, port=options.port, allowed_hosts=options.allow_host, webhook_hosts=options.webhook_host)
+    names = {"allowed_hosts": options.allow_host, "webhook_hosts": options.webhook_host}
+    try:
+        run(host=options.host, port=options.port, **names)
+    except OSError as error:
+        problem = Problem("--port", f"{options.port} cannot be listened on: {error.strerror}")
+        raise InputError("The emulator cannot begin", [problem]) from error
     return exit_codes.DONE
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from twilio_component import exit_codes
 from twilio_component.cli import main
+from twilio_component.emulator import server
 from twilio_component.errors import NotSentError, OutcomeUnknownError, RateLimitedError, TwilioAPIError
 from twilio_component.host.errors import InputError
 
@@ -263,3 +265,21 @@ def test_the_demo_shows_the_four_actions_and_leaves_nothing_on_standard_error() 
     assert (done.returncode, done.stderr) == (0, "")
     for action in ("sendSMS", "getSMS", "listMessages", "rawRequest"):
         assert f"▸ {action}" in done.stdout
+
+
+class TestEmulator:
+    def test_names_of_hosts_are_handed_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        given: list[dict[str, Any]] = []
+        monkeypatch.setattr(server, "run", lambda **options: given.append(options))
+        names = ["--allow-host", "twilio.test", "--webhook-host", "app.test", "--webhook-host", "other.test"]
+        assert main(["emulator", "--port", "0", *names]) == 0
+        assert given[0]["allowed_hosts"] == ["twilio.test"]
+        assert given[0]["webhook_hosts"] == ["app.test", "other.test"]
+
+    def test_a_port_that_is_taken_is_told(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            assert main(["emulator", "--port", str(port)]) == exit_codes.BAD_INPUT
+        assert f"--port: {port} cannot be listened on" in capsys.readouterr().err

@@ -92,7 +92,7 @@ def page_of(browser: Browser) -> Callable[..., Any]:
     def made(url: str, **context: Any) -> Iterator[Page]:
         problems: list[str] = []
         opened = browser.new_context(**({"viewport": {"width": 1360, "height": 820}} | context))
-        opened.set_default_timeout(8000)
+        opened.set_default_timeout(20_000)
         page = opened.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))
         # The browser itself writes down violations of the page's policy.

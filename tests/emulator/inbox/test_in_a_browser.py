@@ -254,6 +254,19 @@ def test_pictures_are_shown_and_everything_else_can_only_be_saved(desk_of: Calla
     assert [media.content for media in emulator.messages[-1].media] == [PIXEL, b"<script>alert(1)</script>"]
 
 
+def test_what_could_not_be_sent_is_there_to_be_sent_again(desk: Any) -> None:
+    desk.send()
+    desk.send(From="Sender name", To="+15550000009", Body="from a name")
+    desk.pick("+15550000009")
+    desk.emulator.accounts.clear()
+    desk.emulator.accounts.declare()
+    field = desk.page.get_by_role("textbox", name="Reply from the phone")
+    field.fill("Anybody?")
+    field.press("Enter")
+    desk.page.locator("#toast").wait_for()
+    assert field.input_value() == "Anybody?"
+
+
 def test_too_many_files_are_refused_with_a_word(desk: Any) -> None:
     desk.send()
     picker = desk.page.locator('input[type="file"]')
@@ -357,6 +370,20 @@ def test_clearing_asks_first(desk: Any) -> None:
     desk.page.get_by_text("No messages yet.").wait_for()
     desk.bubble("Hello").wait_for(state="detached")
     assert desk.emulator.messages == []
+
+
+def test_a_burst_of_messages_is_taken_in_at_once(desk: Any) -> None:
+    desk.send()
+    desk.bubble("Hello").wait_for()
+
+    async def burst() -> None:
+        for number in range(1500):
+            await desk.emulator.receive(to=FROM, sender=TO, body=f"burst {number}")
+
+    desk.server.call(burst)
+    desk.bubble("burst 1499").wait_for()
+    assert desk.page.locator(".item").count() <= 120
+    desk.page.locator(".line-count", has_text="1501").wait_for()
 
 
 def test_after_an_interruption_nothing_is_missing(desk: Any) -> None:

@@ -56,15 +56,16 @@ export class Composer {
 
   async #submit(event) {
     event.preventDefault();
-    const body = this.#text.value;
-    if (!body.trim() && !this.#files.length) return;
-    this.#send.disabled = true;
+    const [body, files] = [this.#text.value, this.#files];
+    if (!body.trim() && !files.length) return;
+    // It is answered when the application has answered, which may take a while: nobody has to wait for that.
+    this.#clear();
+    this.#text.focus();
     try {
-      await this.#post(body, await Promise.all(this.#files.map(encoded)));
-      this.#clear();
-    } finally {
-      this.#send.disabled = false;
-      this.#text.focus();
+      await this.#post(body, await Promise.all(files.map(encoded)));
+    } catch (error) {
+      if (!this.#text.value && !this.#files.length) this.#fill(body, files);
+      throw error;
     }
   }
 
@@ -96,8 +97,12 @@ export class Composer {
   }
 
   #clear() {
-    this.#text.value = "";
-    this.#files = [];
+    this.#fill("", []);
+  }
+
+  #fill(body, files) {
+    this.#text.value = body;
+    this.#files = files;
     this.#showChosen();
     this.#resize();
   }

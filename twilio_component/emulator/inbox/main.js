@@ -10,6 +10,7 @@ import { button, byId, el, quoted } from "./dom.js";
 import { emptyList, welcome } from "./empty.js";
 import { listen } from "./feed.js";
 import { icon } from "./icons.js";
+import { gathered } from "./gathering.js";
 import { handled } from "./notices.js";
 import { showConditions } from "./strip.js";
 import { bareAddress, count } from "./text.js";
@@ -39,11 +40,12 @@ class Inbox {
     this.#listenToSearch();
     this.#listenToKeys();
     addEventListener("hashchange", handled(() => this.#follow()));
+    const changed = gathered(handled((items) => this.#changed(items)));
     listen(
       {
         reset: handled((state) => this.#reset(state)),
-        message: (item) => this.#changed(item),
-        refusal: (item) => this.#changed(item),
+        message: changed,
+        refusal: changed,
         webhook: handled(({ sid }) => (sid === this.#details.key ? this.#details.refresh() : null)),
         conditions: (state) => this.#conditions(state),
       },
@@ -73,8 +75,14 @@ class Inbox {
     byId("connection-text").textContent = STATES[state];
   }
 
-  #changed(item) {
+  /** Take in what is new or has changed; null stands for more than can be told. */
+  async #changed(items) {
     this.#list.changed();
+    if (items) items.forEach((item) => this.#one(item));
+    else await Promise.all([this.#thread?.missed(), this.#details.refresh()]);
+  }
+
+  #one(item) {
     if (item.conversation === this.#conversation?.id) {
       this.#thread.update(item);
       // The phone may have opted out, or in again.

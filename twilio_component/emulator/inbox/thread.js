@@ -76,6 +76,13 @@ export class Thread {
     else this.#jump.hidden = false;
   }
 
+  /** More has happened than was told: who is at the end is shown it, who reads elsewhere may jump there. */
+  async missed() {
+    if (this.#atEnd && !this.#newer) return this.load();
+    this.#newer = true;
+    this.#jump.hidden = false;
+  }
+
   /** Look again at what is said of the whole conversation. */
   async refreshHead() {
     this.onHead(await get("/conversation", { id: this.id, search: this.search, limit: 1 }));
