@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.durable import run_store
 from twilio_component.durable.errors import InterruptedRun
 from twilio_component.durable.fan_store import Ended, Place
-from twilio_component.durable.journey import Journey
+from twilio_component.durable.journey import WINDOW, Journey
 from twilio_component.durable.pieces import Pieces
-from twilio_component.durable.run_store import Kept
 from twilio_component.durable.states import scopes_of
 from twilio_component.flows.execution import Execution
 from twilio_component.flows.rounds import Round
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.fan_store import Fan, FanStore, Item
     from twilio_component.durable.journey import Guide
     from twilio_component.durable.pieces import RoundRunner
-    from twilio_component.durable.run_store import Run, RunStore
+    from twilio_component.durable.run_store import Kept, Run, RunStore
     from twilio_component.durable.settings import Settings
     from twilio_component.flows.effects import Done
 
@@ -58,13 +57,14 @@ class Driver:
 
         Raises ``InterruptedRun`` when it has been cancelled or paused.
         """
-        run = await self._runs.load(run_id)
-        if run is None:
+        found = await self._runs.open(run_id, WINDOW)
+        if found is None:
             return "purged"
+        run, kept = found
         if run.state != run_store.RUNNING:
             return run.state
         try:
-            journey = await self._journey(run)
+            journey = await self._journey(run, kept)
             done = await self._guide.to_the_end(journey)
         except IntegrationError as error:
             # The definition, its configuration, or the way back: none of it is the doing of a step.
@@ -118,17 +118,16 @@ class Driver:
         await self._finish(run, run_store.FAILED, error=error)
         return run_store.FAILED
 
-    async def _journey(self, run: Run) -> Journey:
+    async def _journey(self, run: Run, kept: dict[int, Kept]) -> Journey:
         loaded = self._load(run.file, run.text)
         flow = find_flow(loaded.integration, run.flow)
-        kept = await self._runs.kept(run.id, run_store.STATES, 0)
-        if run_store.STATES not in kept:
-            found = await self._runs.states(scopes_of(loaded.integration, flow), patiently=True)
-            kept[run_store.STATES] = Kept(place="states", value=found)
-            await self._runs.keep(run.id, run_store.STATES, kept[run_store.STATES])
-        states = dict(kept[run_store.STATES].value)
+        begun = kept.pop(run_store.STATES, None)
+        if begun is None:
+            states = await self._runs.begin_states(run.id, scopes_of(loaded.integration, flow))
+        else:
+            states = dict(begun.value)
         execution = Execution(flow, loaded.values.by_name, initial_state(run.payload, states=states))
-        return Journey(run.id, run, loaded, flow, execution, states, {})
+        return Journey(run.id, run, loaded, flow, execution, states, kept, read_until=WINDOW)
 
     # The end
 

@@ -216,7 +216,8 @@ class Engine:
         @DBOS.workflow(name="run_piece", max_recovery_attempts=_MOST_RECOVERIES)
         async def run_piece(run_id: str, ordinal: int, piece: int) -> None:
             async with self._at_work() as driver:
-                await driver.run_piece(Place(run_id, ordinal), piece)
+                with suppress(InterruptedRun):
+                    await driver.run_piece(Place(run_id, ordinal), piece)
 
         return run_piece
 

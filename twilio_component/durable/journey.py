@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from twilio_component.flows.execution import Execution
 
 _DEEPEST = 10
-_WINDOW = 500
+WINDOW = 500
+"""How many answers of a run are at hand at a time."""
 
 Effect = Call | StartFlow | TakePage | FanOut
 
@@ -157,7 +158,7 @@ class Guide:
         journey.asked += 1
         if journey.stopping is None and ordinal >= journey.read_until:
             # Not all at once: a long execution has more answers than memory should hold.
-            journey.read_until = ordinal + _WINDOW
+            journey.read_until = ordinal + WINDOW
             journey.kept = await self.runs.kept(journey.id, ordinal, journey.read_until)
         return ordinal
 

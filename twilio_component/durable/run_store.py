@@ -14,6 +14,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from twilio_component.durable.schema import definitions, fans, intents, items, kept_states, runs, values
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
     from twilio_component.durable.database import Database
 
 Also = Callable[[Connection], None]
@@ -136,35 +138,21 @@ class RunStore:
 
     async def load(self, run: str) -> Run | None:
         """The run of this id, or with a round of this id; None when it has been purged."""
+        of_round = select(items.c.run).where(items.c.id == run).scalar_subquery()
+        return await self._database.insist(lambda connection: _run(connection, runs.c.id.in_((run, of_round))))
 
-        def work(connection: Connection) -> Run | None:
-            joined = select(runs, definitions.c.file, definitions.c.text).join(definitions)
-            of_round = select(items.c.run).where(items.c.id == run).scalar_subquery()
-            row = connection.execute(joined.where(runs.c.id.in_((run, of_round)))).mappings().one_or_none()
-            if row is None:
-                return None
-            return Run(
-                id=row["id"],
-                file=row["file"],
-                text=row["text"],
-                flow=row["flow"],
-                state=row["state"],
-                parent=row["parent"],
-                payload=json.loads(row["payload"] or "{}"),
-                created_at=row["created_at"],
-            )
+    async def open(self, run: str, end: int) -> tuple[Run, dict[int, Kept]] | None:
+        """The run of this id, and what it knows: as ``load``, and as ``kept`` from the states to before ``end``."""
+
+        def work(connection: Connection) -> tuple[Run, dict[int, Kept]] | None:
+            found = _run(connection, runs.c.id == run)
+            return None if found is None else (found, _kept(connection, run, STATES, end))
 
         return await self._database.insist(work)
 
     async def kept(self, run: str, first: int, end: int) -> dict[int, Kept]:
         """What the run's calls from ``first`` to before ``end`` were answered with so far, by their ordinals."""
-
-        def work(connection: Connection) -> dict[int, Kept]:
-            wanted = (values.c.run == run, values.c.ordinal >= first, values.c.ordinal < end)
-            rows = connection.execute(select(values).where(*wanted)).mappings()
-            return {row["ordinal"]: Kept(place=row["place"], value=json.loads(row["value"])) for row in rows}
-
-        return await self._database.insist(work)
+        return await self._database.insist(lambda connection: _kept(connection, run, first, end))
 
     async def kept_at(self, run: str, ordinal: int) -> Kept | None:
         """What one call of the run was answered with, if it was."""
@@ -280,15 +268,19 @@ class RunStore:
 
     async def states(self, scopes: Mapping[str, str], *, patiently: bool = False) -> dict[str, dict[str, Any]]:
         """What flows keep in these scopes between executions, by the scopes' names; ``patiently``: as ``insist``."""
-        names = {scope: name for name, scope in scopes.items()}
+        wait = self._database.insist if patiently else self._database.run
+        return await wait(lambda connection: _states(connection, scopes))
+
+    async def begin_states(self, run: str, scopes: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+        """As ``states``, which the run begins with: it finds the same ones again when it goes on."""
 
         def work(connection: Connection) -> dict[str, dict[str, Any]]:
-            found: dict[str, dict[str, Any]] = {name: {} for name in scopes}
-            for row in connection.execute(select(kept_states).where(kept_states.c.scope.in_(names))):
-                found[names[row.scope]][row.name] = json.loads(row.value)
+            found = _states(connection, scopes)
+            now = self._database.now(connection)
+            keep_value(connection, (run, STATES), Kept(place="states", value=found), Times(None, now))
             return found
 
-        return await (self._database.insist if patiently else self._database.run)(work)
+        return await self._database.insist(work)
 
     async def has_unanswered_trigger(self, integration: str, flow: str, since: float) -> bool:
         """Whether the trigger of a run of this flow that was stored since then is still to answer."""
@@ -300,6 +292,37 @@ class RunStore:
             return connection.execute(waiting.limit(1)).one_or_none() is not None
 
         return await self._database.insist(work)
+
+
+def _run(connection: Connection, which: ColumnElement[bool]) -> Run | None:
+    joined = select(runs, definitions.c.file, definitions.c.text).join(definitions).where(which)
+    row = connection.execute(joined).mappings().one_or_none()
+    if row is None:
+        return None
+    return Run(
+        id=row["id"],
+        file=row["file"],
+        text=row["text"],
+        flow=row["flow"],
+        state=row["state"],
+        parent=row["parent"],
+        payload=json.loads(row["payload"] or "{}"),
+        created_at=row["created_at"],
+    )
+
+
+def _kept(connection: Connection, run: str, first: int, end: int) -> dict[int, Kept]:
+    wanted = (values.c.run == run, values.c.ordinal >= first, values.c.ordinal < end)
+    rows = connection.execute(select(values).where(*wanted)).mappings()
+    return {row["ordinal"]: Kept(place=row["place"], value=json.loads(row["value"])) for row in rows}
+
+
+def _states(connection: Connection, scopes: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    names = {scope: name for name, scope in scopes.items()}
+    found: dict[str, dict[str, Any]] = {name: {} for name in scopes}
+    for row in connection.execute(select(kept_states).where(kept_states.c.scope.in_(names))):
+        found[names[row.scope]][row.name] = json.loads(row.value)
+    return found
 
 
 def keep_value(connection: Connection, call: tuple[str, int], kept: Kept, times: Times) -> bool:
