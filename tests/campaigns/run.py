@@ -12,7 +12,7 @@ from pathlib import Path
 from lists import killed_lists
 from rates import Arrivals, paced
 from sends import PLACES, Figures, faults, killed_sends, table
-from workers import database_away, killed_beside_a_worker, rolling_restart
+from workers import Takeover, database_away, killed_beside_a_worker, rolling_restart, takeovers
 
 LAG = 1.0
 KILLED = 200
@@ -22,6 +22,7 @@ AWAY = 20.0
 PACED = 60.0
 RECIPIENTS = 5_000
 LISTS_KILLED = 20
+TIMEOUT = 15.0  # the default
 
 
 def main() -> None:
@@ -33,6 +34,7 @@ def main() -> None:
         faulty = faults(_made(root / "faults"), sends=SENDS)
         beside = killed_beside_a_worker(_made(root / "beside"), least=KILLED, lag=LAG)
         rolling = rolling_restart(_made(root / "rolling"), events=EVENTS)
+        taken_over = takeovers(_made(root / "takeovers"), timeout=TIMEOUT, lag_bound=LAG)
         away, refused = database_away(_made(root / "away"), seconds=AWAY)
         alone = killed_lists(_made(root / "list"), recipients=RECIPIENTS, least=LISTS_KILLED, lag=LAG, shared=False)
         shared = killed_lists(_made(root / "shared"), recipients=RECIPIENTS, least=LISTS_KILLED, lag=LAG, shared=True)
@@ -41,7 +43,7 @@ def main() -> None:
             paced(_made(root / "ten"), senders=10, rate=2, seconds=PACED / 3),
         ]
     text = document(resending, careful, faulty) + of_workers(beside, rolling, away, refused)
-    text += of_lists(alone, shared) + of_rates(paces)
+    text += of_takeovers(taken_over) + of_lists(alone, shared) + of_rates(paces)
     Path(sys.argv[1]).write_text(text, encoding="utf-8")
     complete = [resending, faulty, beside, rolling, away, alone, shared]
     if (
@@ -144,6 +146,13 @@ def of_lists(alone: Figures, shared: Figures) -> str:
     return f"\n## Long lists\n\nA loop over a file, 20 rounds side by side, `resend: true`.\n\n{outcome}\n"
 
 
+def of_takeovers(found: list[Takeover]) -> str:
+    """How long it took until the run of a killed process had ended in another one."""
+    rows = ((PLACES[one.place], one.state, f"{one.seconds:.0f}") for one in found)
+    table_ = table(rows, ("killed", "the run ended", "seconds"))
+    return _OF_TAKEOVERS.format(timeout=TIMEOUT, bound=TIMEOUT * 6 / 5, lag=LAG, table=table_)
+
+
 def of_rates(paces: list[Arrivals]) -> str:
     """What arrived of senders with a rate."""
     rows = ((one.senders, f"{one.rate:g}", one.messages, f"{one.seconds:.0f}", one.most) for one in paces)
@@ -203,6 +212,14 @@ Where the processes were killed:
 {killed}
 """
 
+_OF_TAKEOVERS = """
+A process with the default `timeout: {timeout:g}` was killed at each place of a send, and another one, which goes on
+with its run, was started only then. A request that may be under way is waited out, {bound:g} s from its claim. What is
+not found is unknown after `lagBound`, here {lag:g} s (60 by default), or sent then with `resend: true`. The seconds are
+from the kill to the end of the run and include the start of the other process.
+
+{table}
+"""
 
 if __name__ == "__main__":
     main()

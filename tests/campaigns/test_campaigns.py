@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from lists import killed_lists
 from rates import paced
-from run import document, of_lists, of_rates, of_workers
+from run import document, of_lists, of_rates, of_takeovers, of_workers
 from sends import PLACES, Figures, faults, killed_sends
-from workers import database_away, killed_beside_a_worker, rolling_restart
+from workers import database_away, killed_beside_a_worker, rolling_restart, takeovers
+
+from twilio_component.durable import checkpoints
 
 pytestmark = pytest.mark.campaign
 
@@ -36,12 +38,21 @@ def test_processes_that_share_a_database_lose_nothing_and_double_nothing(tmp_pat
     for folder in folders:
         folder.mkdir()
     beside = killed_beside_a_worker(folders[0], least=1, lag=0.3)
+    assert set(beside.kills) == set(PLACES)
     rolling = rolling_restart(folders[1], events=40)
     away, refused = database_away(folders[2], seconds=1)
     for found in (beside, rolling, away):
         assert (found.doubled, found.missing, found.unknown) == (0, 0, 0)
     assert refused > 0
     assert f"{rolling.kills.total()} restarts in all" in of_workers(beside, rolling, away, refused)
+
+
+def test_a_run_of_a_killed_process_is_ended_by_another_wherever_it_was_killed(tmp_path: Path) -> None:
+    found = takeovers(tmp_path, timeout=3, lag_bound=1)
+    ended = {one.place: one.state for one in found}
+    assert ended.pop(checkpoints.ENTERED) == "unknown"  # nothing was sent, and nothing proves it
+    assert set(ended.values()) == {"succeeded"}
+    assert "| after the answer | succeeded |" in of_takeovers(found)
 
 
 def test_senders_with_a_rate_keep_to_it_from_two_processes(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ from twilio_component.emulator import Emulator
 if TYPE_CHECKING:
     import subprocess
 
+    from twilio_component.emulator.faults import Fault
+
 _BATCH = 8
 
 
@@ -31,32 +34,66 @@ def killed_beside_a_worker(folder: Path, *, least: int, lag: float, seed: int = 
     with Postgres() as postgres, emulator.serve_in_thread() as twilio:
         emulator.faults.lag_lists(lag)
         database = postgres.new_database("runs")
-        deployment = Deployment(folder, twilio.url, database=database, lag_bound=2 * lag, timeout=1, resend="true")
+        deployment = Deployment(folder, twilio.url, database=database, lag_bound=2 * lag, timeout=2, resend="true")
         with deployment.serving(number=1), ThreadPoolExecutor(_BATCH) as pool:
-            places = [place for place in PLACES if place != ACCEPTED]
+            ((living,),) = deployment.ask("SELECT boot FROM flow_workers")
+            places = list(PLACES)
             while figures.killed.total() < least or len(figures.kills) < len(places):
                 place = places[figures.kills.total() % len(places)]
-                process = deployment.start({checkpoints.VARIABLE: f"{place}:{chance.randint(1, 3)}"})
+                armed = {} if place == ACCEPTED else {checkpoints.VARIABLE: f"{place}:{chance.randint(1, 3)}"}
+                process = deployment.start(armed)
                 deployment.wait_until_ready(process, or_dead=True)
+                slow = _slow(emulator) if place == ACCEPTED else None
+                deadline = time.monotonic() + 2 * PATIENCE
                 while process.poll() is None:
+                    assert time.monotonic() < deadline, f"no process came to this place: {place}"
                     # The living one takes its share of the runs: more come until the other one has met its fate.
-                    numbers = range(figures.events, figures.events + _BATCH)
-                    figures.events += _BATCH
-                    waiting = [
-                        number
-                        for number, accepted in zip(
-                            numbers, pool.map(lambda number: posted(deployment, number), numbers), strict=True
-                        )
-                        if not accepted
-                    ]
-                    assert all(pool.map(lambda number: posted(deployment, number, 1), waiting))
+                    _deliver(deployment, pool, figures)
+                    if slow is not None and _awaits_an_answer(emulator, deployment, living):
+                        process.kill()
+                        process.wait()
                 assert killed(process), deployment.log()
+                if slow is not None:
+                    emulator.faults.take_back(slow)
                 figures.kills[place] += 1
                 figures.killed[place] += under_way(deployment, place)
             until(lambda: deployment.running() == 0, "every run has ended", 4 * PATIENCE)
         figures.count(emulator, deployment)
     figures.seconds = time.monotonic() - begun
     return figures
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """Where a process was killed, and after how many seconds another one had ended its run."""
+
+    place: str
+    seconds: float
+    state: str
+
+
+def takeovers(folder: Path, *, timeout: float, lag_bound: float) -> list[Takeover]:
+    """Kill a process at every place of a send, with this ``timeout``, and only then start the one that ends its run."""
+    found = []
+    emulator = Emulator()
+    with Postgres() as postgres, emulator.serve_in_thread() as twilio:
+        deployment = Deployment(
+            folder, twilio.url, database=postgres.new_database("runs"), lag_bound=lag_bound, timeout=timeout
+        )
+        for number, place in enumerate(place for place in PLACES if place != ACCEPTED):
+            process = deployment.start({checkpoints.VARIABLE: place})
+            deployment.wait_until_ready(process)
+            assert posted(deployment, number)
+            assert killed(process), deployment.log()
+            begun = time.monotonic()
+            other = deployment.start_worker()
+            until(lambda: deployment.running() == 0, "the run has ended", 10 * timeout + 2 * lag_bound + PATIENCE)
+            ((state,),) = deployment.ask("SELECT state FROM flow_runs ORDER BY created_at DESC LIMIT 1")
+            found.append(Takeover(place, time.monotonic() - begun, state))
+            other.terminate()
+            other.wait(PATIENCE)
+    assert len(emulator.messages) == sum(one.state == "succeeded" for one in found)
+    return found
 
 
 def rolling_restart(folder: Path, *, events: int) -> Figures:
@@ -106,6 +143,30 @@ def database_away(folder: Path, *, seconds: float) -> tuple[Figures, int]:
         figures.count(emulator, deployment)
     figures.seconds = time.monotonic() - begun
     return figures, refused
+
+
+def _deliver(deployment: Deployment, pool: ThreadPoolExecutor, figures: Figures) -> None:
+    """Give a batch of events to the process that is to die, and what it does not take to the one that lives."""
+    numbers = range(figures.events, figures.events + _BATCH)
+    figures.events += _BATCH
+    taken = pool.map(lambda number: posted(deployment, number), numbers)
+    waiting = [number for number, accepted in zip(numbers, taken, strict=True) if not accepted]
+    assert all(pool.map(lambda number: posted(deployment, number, 1), waiting))
+
+
+def _slow(emulator: Emulator) -> Fault:
+    """Let Twilio accept messages and take its time to answer, less than the timeout."""
+    return emulator.faults.slow(times=None, seconds=0.7, operation="messages.create")
+
+
+def _awaits_an_answer(emulator: Emulator, deployment: Deployment, living: str) -> bool:
+    """Whether Twilio has accepted a message whose answer another process than the living one waits for."""
+    entered = deployment.ask(
+        "SELECT i.entered_by, v.value FROM flow_intents i JOIN flow_values v ON v.run = i.run AND v.ordinal = 0 "
+        "WHERE i.state = 'entered'"
+    )
+    waited_for = [trigger for boot, trigger in entered if boot != living]
+    return any(message.to in trigger for message in emulator.messages for trigger in waited_for)
 
 
 def _take_away(postgres: Postgres, seconds: float) -> None:
