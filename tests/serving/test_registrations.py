@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from twilio_component.emulator import Emulator
 from twilio_component.errors import TwilioAPIError
 from twilio_component.flows import Configuration
 from twilio_component.flows.findings import FlowError
-from twilio_component.host import Host
+from twilio_component.host import Component, Host, hookimpl
 from twilio_component.serving.endpoints import Served, endpoints
 from twilio_component.serving.registrations import Registrations
 from twilio_component.testing import emulator_connection
@@ -53,6 +54,20 @@ GENERIC = """\
 def flow(name: str, number: str | None) -> str:
     choice = f"phoneNumber: {{type: value, value: '{number}'}}" if number else ""
     return FLOW.replace("NAME", name).replace("CHOICE", choice)
+
+
+@cache
+def installed() -> list[Component]:
+    """The installed components, read once: a host a step would read them again and again."""
+    return [*Host.discover().components.values()]
+
+
+class _Installed:
+    """Brings them."""
+
+    @hookimpl
+    def register_component(self) -> list[Component]:
+        return installed()
 
 
 class Crash(BaseException):
@@ -109,7 +124,7 @@ class Stage:
         database = Database(self.url)
         database.create()
         try:
-            async with Host.discover(transport=self.wire, sleep=self.emulator.clock.advance) as host:
+            async with Host([_Installed()], transport=self.wire, sleep=self.emulator.clock.advance) as host:
                 configuration = Configuration(config_vars={"Twilio": self.connection})
                 deployment = Deployment(host, configuration, {}, public_url=BASE)
                 runs, store = RunStore(database), _MortalStore(database, self.wire)

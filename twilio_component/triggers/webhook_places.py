@@ -16,7 +16,7 @@ Settings = dict[str, str]
 """What a resource says of its webhook, as the parameters that would set it again; nothing is an empty text."""
 
 # New numbers come with it: Twilio's own answer to whoever has not set anything.
-_UNSET = "https://demo.twilio.com/"
+_UNSET = ("https://demo.twilio.com/", "http://demo.twilio.com/")
 
 
 @dataclass(frozen=True, slots=True)
