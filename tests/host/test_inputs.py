@@ -163,7 +163,7 @@ def test_all_problems_come_in_one_error() -> None:
         ),
         (
             "$.inputs.twilioConnection.fields.pasword: is not known; did you mean 'password'? (known: "
-            "username, password, accountSid, region, edge and baseUrl)"
+            "username, password, sharedKeys, accountSid, region, edge and baseUrl)"
         ),
         (
             "$.inputs.twilioConnection.fields.username: starts with SK, so it is an API Key SID; an Account SID"
@@ -307,7 +307,7 @@ def test_the_other_kind_is_recognised_by_its_fields_too() -> None:
         ),
         (
             {"key": "basic", "fields": {"username": ACCOUNT, "password": "x", "a.b": "y"}},
-            '.fields["a.b"]: is not known (known: username, password, accountSid, region, edge and baseUrl)',
+            '.fields["a.b"]: is not known (known: username, password, sharedKeys, accountSid, region, edge and baseUrl)',
         ),
     ],
 )
