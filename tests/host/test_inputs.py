@@ -307,7 +307,8 @@ def test_the_other_kind_is_recognised_by_its_fields_too() -> None:
         ),
         (
             {"key": "basic", "fields": {"username": ACCOUNT, "password": "x", "a.b": "y"}},
-            '.fields["a.b"]: is not known (known: username, password, sharedKeys, accountSid, region, edge and baseUrl)',
+            '.fields["a.b"]: is not known (known: username, password, sharedKeys, accountSid, region, edge and '
+            "baseUrl)",
         ),
     ],
 )
