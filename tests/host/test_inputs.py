@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ACCOUNT = "AC" + "a" * 32
 KEY = "SK" + "b" * 32
+FIELDS = "username, password, sharedKeys, accountSid, region, edge and baseUrl"
 BASIC = {"key": "basic", "fields": {"username": ACCOUNT, "password": "secret"}}
 TWILIO = load_component(manifest_file())
 
@@ -161,10 +162,7 @@ def test_all_problems_come_in_one_error() -> None:
             "contentRetention, addressRetention, persistentAction, messageIntent, applicationSid, trafficType, "
             "fallbackFrom and defaultRegion)"
         ),
-        (
-            "$.inputs.twilioConnection.fields.pasword: is not known; did you mean 'password'? (known: "
-            "username, password, sharedKeys, accountSid, region, edge and baseUrl)"
-        ),
+        (f"$.inputs.twilioConnection.fields.pasword: is not known; did you mean 'password'? (known: {FIELDS})"),
         (
             "$.inputs.twilioConnection.fields.username: starts with SK, so it is an API Key SID; an Account SID"
             " belongs here (AC…)"
@@ -307,8 +305,7 @@ def test_the_other_kind_is_recognised_by_its_fields_too() -> None:
         ),
         (
             {"key": "basic", "fields": {"username": ACCOUNT, "password": "x", "a.b": "y"}},
-            '.fields["a.b"]: is not known (known: username, password, sharedKeys, accountSid, region, edge and '
-            "baseUrl)",
+            f'.fields["a.b"]: is not known (known: {FIELDS})',
         ),
     ],
 )
