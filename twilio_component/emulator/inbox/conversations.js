@@ -24,6 +24,7 @@ export class ConversationList {
   #search = "";
   #selected = null;
   #settling = 0;
+  #outdated = false;
   #generation = 0;
   #since = Infinity;
 
@@ -50,10 +51,8 @@ export class ConversationList {
 
   /** Look again soon: something has changed. */
   changed() {
-    this.#settling ||= setTimeout(handled(() => {
-      this.#settling = 0;
-      return this.#refresh();
-    }), SETTLING);
+    this.#outdated = true;
+    if (!this.#settling) this.#settle(SETTLING);
   }
 
   async search(text) {
@@ -73,6 +72,20 @@ export class ConversationList {
   /** The conversation in the first line, if there is one. */
   get first() {
     return this.#line(0);
+  }
+
+  #settle(milliseconds) {
+    this.#settling = setTimeout(handled(async () => {
+      this.#outdated = false;
+      const began = performance.now();
+      try {
+        await this.#refresh();
+      } finally {
+        this.#settling = 0;
+        // An emulator that takes long to answer is not asked all the time.
+        if (this.#outdated) this.#settle(SETTLING + 2 * (performance.now() - began));
+      }
+    }), milliseconds);
   }
 
   async #refresh() {
