@@ -190,7 +190,7 @@ def test_what_twilio_has_and_the_emulator_has_not_is_501_with_a_reason(sdk: Clie
     assert "does not emulate this: Calls" in error.msg
 
 
-@pytest.mark.parametrize("path", ["/", "/2010-04-01/Nothing.json"])
+@pytest.mark.parametrize("path", ["/index.html", "/2010-04-01/Nothing.json"])
 def test_an_unknown_path_is_404_20404(server: ServerInThread, path: str) -> None:
     answer = requests.get(server.url + path, auth=(ACCOUNT_SID, "token"), timeout=5)
     assert (answer.status_code, answer.json()["code"]) == (404, 20404)

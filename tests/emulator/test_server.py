@@ -153,3 +153,13 @@ def test_other_sites_may_lead_to_the_page_but_fetch_or_frame_nothing() -> None:
         assert status("/", **opened | {"sec-fetch-mode": "no-cors"}) == 403
         assert status("/_emulator", **opened) == 403
         assert status(PATH, **opened) == 403
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/_emulator", "/_emulator/events", "/_emulator/conversations", "/_emulator/media/ME1"]
+)
+def test_the_inbox_and_the_control_api_are_for_this_host_and_this_origin_alone(path: str) -> None:
+    with Emulator().serve_in_thread() as server:
+        for hostile in ({"host": "evil.example"}, {"origin": "https://evil.example"}, {"sec-fetch-site": "same-site"}):
+            assert httpx.get(server.url + path, headers=hostile).status_code == 403
+            assert httpx.post(f"{server.url}/_emulator/reset", json={}, headers=hostile).status_code == 403

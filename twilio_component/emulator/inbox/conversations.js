@@ -1,16 +1,16 @@
 // The list of conversations. Only the lines in sight exist: ten thousand cost as much as twenty.
 
 import { get } from "./api.js";
-import { byId, el, quoted, setAttribute } from "./dom.js";
 import { isMine, isTrouble, statusMark } from "./bubble.js";
+import { byId, el, quoted, setAttribute } from "./dom.js";
 import { handled } from "./notices.js";
-import { bareAddress, channelName, counted, momentOf, statusName, visible } from "./text.js";
+import { avatar, channelChip } from "./people.js";
+import { bareAddress, counted, momentOf, statusName, visible } from "./text.js";
 
 const ROW = 76;
 const OVERSCAN = 4;
 const PAGE = 50;
 const MOST_PAGES = 8;
-const COLOURS = 6;
 // Changes that come in quick succession are looked at together.
 const SETTLING = 150;
 
@@ -163,7 +163,7 @@ export class ConversationList {
     const unread = !isMine(last) && last.at > (this.#seen.get(line.id) ?? this.#since) && line.id !== this.#selected;
     const snippet = visible(last.body) || (last.media.length ? counted(last.media.length, "file") : "No text");
     return [
-      el("span", { class: "avatar", "aria-hidden": "true", data: { colour: colourOf(phone) } }, initials(phone)),
+      avatar(phone),
       el("span", { class: "line-words" },
         el("span", { class: "line-top" },
           quoted(phone, { class: "line-phone" }),
@@ -211,19 +211,4 @@ export class ConversationList {
     this.#list.scrollTop = Math.min(top, Math.max(lowest, this.#list.scrollTop));
     this.#render();
   }
-}
-
-/** The channel of a conversation that does not travel as SMS. */
-export function channelChip(channel) {
-  return channel ? el("span", { class: "chip", data: { channel } }, channelName(channel)) : null;
-}
-
-/** One of a few colours, the same for the same number every time. */
-export function colourOf(text) {
-  return [...text].reduce((sum, one) => (sum * 31 + one.codePointAt(0)) >>> 0, 7) % COLOURS;
-}
-
-/** The last two characters of a number, or the first two of a name. */
-export function initials(phone) {
-  return /\d\d$/.test(phone) ? phone.slice(-2) : [...phone].slice(0, 2).join("").toUpperCase();
 }

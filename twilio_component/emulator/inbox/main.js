@@ -4,16 +4,16 @@ import { isMine } from "./bubble.js";
 import { askToClear } from "./clearing.js";
 import { Composer } from "./composer.js";
 import { openConditions } from "./conditions.js";
-import { channelChip, colourOf, ConversationList, initials } from "./conversations.js";
+import { ConversationList } from "./conversations.js";
 import { Details } from "./details.js";
-import { button, byId, el, quoted } from "./dom.js";
+import { byId, el } from "./dom.js";
 import { emptyList, welcome } from "./empty.js";
 import { listen } from "./feed.js";
-import { icon } from "./icons.js";
 import { gathered } from "./gathering.js";
+import { heading } from "./heading.js";
+import { icon } from "./icons.js";
 import { handled } from "./notices.js";
 import { showConditions } from "./strip.js";
-import { bareAddress, count } from "./text.js";
 import { themeButton } from "./themes.js";
 import { Thread } from "./thread.js";
 import { writeNew } from "./writing.js";
@@ -83,11 +83,13 @@ class Inbox {
   }
 
   #one(item) {
-    if (item.conversation === this.#conversation?.id) {
+    if (item.conversation === this.#thread?.id) {
       this.#thread.update(item);
       // The phone may have opted out, or in again.
       if (isMine(item)) handled(() => this.#thread.refreshHead())();
-    } else if (!this.#conversation) this.#welcomeSoon(item);
+    } else if (!this.#thread) {
+      this.#welcomeSoon(item);
+    }
     if (item.key === this.#details.key) handled(() => this.#details.refresh())();
     if (item.direction === "inbound" && item.body === this.#written) {
       this.#written = null;
@@ -126,6 +128,11 @@ class Inbox {
       onHead: (head) => (thread === this.#thread ? this.#head(head) : null),
     });
     this.#thread = thread;
+    if (this.#conversation?.id !== id) {
+      // Nobody writes before it is known to whom.
+      this.#conversation = null;
+      this.#composer.element.hidden = true;
+    }
     byId("thread").replaceChildren(el("header", { class: "thread-head", id: "thread-head" }), this.#thread.element, this.#composer.element);
     panes.dataset.shows = "thread";
     this.#list.select(id);
@@ -137,18 +144,13 @@ class Inbox {
   #head(head) {
     this.#conversation = head;
     this.#composer.show(head);
-    const phone = bareAddress(head.phone);
-    const back = button("", "back", { class: "back", "aria-label": "Back to the conversations", on: { click: () => { location.hash = ""; } } });
-    const found = this.#search && el("p", { class: "found" }, `${count(head.count)} found here for “`, quoted(this.#search), "”",
-      el("button", { type: "button", class: "link", on: { click: () => this.#searchFor("") } }, "Show all"));
-    byId("thread-head").replaceChildren(
-      back,
-      el("span", { class: "avatar", "aria-hidden": "true", data: { colour: colourOf(phone) } }, initials(phone)),
-      el("div", { class: "thread-words" },
-        el("h2", {}, quoted(phone), channelChip(head.channel), head.optedOut && el("span", { class: "chip stop" }, "Opted out")),
-        el("p", { class: "muted" }, "with ", quoted(bareAddress(head.number)))),
-      found || el("span", {}),
-    );
+    this.#composer.element.hidden = false;
+    const parts = heading(head, {
+      search: this.#search,
+      onBack: () => { location.hash = ""; },
+      onAll: () => this.#searchFor(""),
+    });
+    byId("thread-head").replaceChildren(...parts);
   }
 
   async #detail(item) {
