@@ -116,6 +116,7 @@ class Stage:
         self.emulator = Emulator()
         self.one, self.two = self.emulator.add_number(ONE), self.emulator.add_number(TWO)
         self.said: list[str] = []
+        self.plugins: list[object] = []
         self.wire = _Wire(self.emulator)
         self.connection = emulator_connection()
 
@@ -124,7 +125,9 @@ class Stage:
         database = Database(self.url)
         database.create()
         try:
-            async with Host([_Installed()], transport=self.wire, sleep=self.emulator.clock.advance) as host:
+            async with Host(
+                [_Installed(), *self.plugins], transport=self.wire, sleep=self.emulator.clock.advance
+            ) as host:
                 configuration = Configuration(config_vars={"Twilio": self.connection})
                 deployment = Deployment(host, configuration, {}, public_url=BASE)
                 runs, store = RunStore(database), _MortalStore(database, self.wire)
@@ -216,6 +219,26 @@ def test_flows_that_a_file_has_no_more_are_set_back(stage: Stage) -> None:
     assert (stage.leads_to[0], stage.stored) == ("", ["Tell"])
     stage.register(flow("Tell", None))
     assert (stage.leads_to, stage.stored) == (("", ""), [])
+
+
+def test_a_trigger_whose_inputs_have_no_values_is_named(stage: Stage) -> None:
+    nowhere = flow("Ask", ONE).replace(f"{{type: value, value: '{ONE}'}}", "{type: configVar, value: Number}")
+    with pytest.raises(FlowError, match="the trigger of Ask cannot be asked: its inputs have no values"):
+        stage.register(nowhere)
+
+
+def test_a_component_that_has_nothing_to_say_is_not_asked_what_it_did(stage: Stage) -> None:
+    class Silent:
+        @hookimpl
+        def perform_instance_deploy(self) -> Any:
+            async def deployed() -> dict[str, Any]:
+                return {"result": ["done"]}
+
+            return deployed()
+
+    stage.plugins.append(Silent())
+    stage.register(flow("Ask", ONE))
+    assert stage.said == []
 
 
 def test_what_cannot_be_set_back_stays_known(stage: Stage) -> None:
