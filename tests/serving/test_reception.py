@@ -169,6 +169,19 @@ def test_a_flow_that_the_clock_starts_has_no_url() -> None:
     assert asyncio.run(scenario()) == {"/demo/reply"}
 
 
+def test_a_flow_that_polls_needs_a_schedule() -> None:
+    async def scenario() -> None:
+        async with Host.discover() as host:
+            deployment = Deployment(
+                host, Configuration(config_vars={"Twilio": emulator_connection()}), {}, public_url=BASE
+            )
+            loaded = deployment.load("demo.yaml", TWILIO.replace("twilio.webhook", "twilio.pollChangesTrigger"))
+            with pytest.raises(DurableError, match=r"the flow 'Reply' of demo\.yaml polls, and has no schedule"):
+                endpoints(deployment, [Served("demo.yaml", "", "", loaded)])
+
+    asyncio.run(scenario())
+
+
 def test_two_flows_cannot_have_one_path() -> None:
     async def scenario(check: Callable[[Deployment], None]) -> None:
         async with Host.discover() as host:

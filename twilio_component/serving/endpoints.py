@@ -49,7 +49,10 @@ class Endpoint:
 
 
 def endpoints(deployment: Deployment, served: Iterable[Served]) -> Mapping[str, Endpoint]:
-    """The endpoints by their paths; raises ``DurableError`` when two flows would have the same."""
+    """The endpoints by their paths.
+
+    Raises ``DurableError`` when two flows would have the same, and for one that nothing would ever start.
+    """
     found: dict[str, Endpoint] = {}
     for one in served:
         integration = one.loaded.integration
@@ -57,6 +60,11 @@ def endpoints(deployment: Deployment, served: Iterable[Served]) -> Mapping[str, 
         for flow in integration.flows:
             if flow.trigger.schedule is not None or flow.trigger.operation == control.SCHEDULE:
                 continue  # the clock starts it, and nobody else
+            if _polls(deployment, flow):
+                raise DurableError(
+                    f"the flow '{flow.name}' of {one.file} polls, and has no schedule: add one beside its trigger's "
+                    'action, such as schedule: "*/5 * * * *"'
+                )
             endpoint = Endpoint(one, flow, urls[flow.name])
             other = found.setdefault(endpoint.path, endpoint)
             if other is not endpoint:
@@ -65,3 +73,10 @@ def endpoints(deployment: Deployment, served: Iterable[Served]) -> Mapping[str, 
                     f"would have the same path {endpoint.path}: rename one of them, or its integration"
                 )
     return found
+
+
+def _polls(deployment: Deployment, flow: Flow) -> bool:
+    """Whether the flow's trigger looks for what is new by itself, and cares for no request."""
+    component = deployment.host.components.get(flow.trigger.component)
+    trigger = component.triggers.get(flow.trigger.action) if component is not None else None
+    return trigger is not None and bool(trigger.options.get("polls"))
