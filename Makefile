@@ -47,6 +47,7 @@ pictures: $(READY)  ## take the pictures of the emulator's inbox anew; needs Chr
 bench: $(READY)  ## measure against the official SDK; the results go into docs/performance.md
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/durable.py
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

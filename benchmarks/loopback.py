@@ -1,12 +1,14 @@
 """A server on the loopback interface that answers at once with canned bytes: what is measured is the client.
 
 `python benchmarks/loopback.py [seconds]` prints its port; with `seconds` it answers so much later. POST is answered
-with a message, GET with a page of a list of 100,000 messages.
+with a message (with `unique` instead of `seconds` each time with another SID), GET with a page of a list of 100,000
+messages.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import re
 import sys
@@ -67,7 +69,9 @@ def _date(second: int) -> str:
 
 CREATED = _answer("201 Created", json.dumps(MESSAGE).encode())
 TOTAL = 100_000
-LATE = float(sys.argv[1]) if __name__ == "__main__" and len(sys.argv) > 1 else 0.0
+MODE = sys.argv[1] if __name__ == "__main__" and len(sys.argv) > 1 else ""
+LATE = float(MODE) if MODE and MODE != "unique" else 0.0
+_NUMBERS = itertools.count()
 
 
 class Canned(asyncio.Protocol):
@@ -85,12 +89,18 @@ class Canned(asyncio.Protocol):
             length = 0 if at < 0 else int(head[at + 15 :].split(b"\r\n", 1)[0])
             if len(self.buffer) < end + 4 + length:
                 return
-            answer = _page(self.buffer[:end]) if head.startswith(b"get") else CREATED
+            answer = _page(self.buffer[:end]) if head.startswith(b"get") else _created()
             if LATE:
                 asyncio.get_running_loop().call_later(LATE, self.transport.write, answer)
             else:
                 self.transport.write(answer)
             self.buffer = self.buffer[end + 4 + length :]
+
+
+def _created() -> bytes:
+    if MODE != "unique":
+        return CREATED
+    return CREATED.replace(b'"sid": "SM' + b"0" * 32, b'"sid": "SM%032x' % next(_NUMBERS))
 
 
 def _page(head: bytes) -> bytes:
@@ -114,7 +124,7 @@ _PAGES: dict[tuple[int, int], bytes] = {}
 
 
 async def main() -> None:
-    for page in range(0 if LATE else TOTAL // 1_000):  # made before anybody measures
+    for page in range(0 if MODE else TOTAL // 1_000):  # made before anybody measures
         _page(f"GET /x?PageSize=1000&Page={page}".encode())
     server = await asyncio.get_running_loop().create_server(Canned, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)

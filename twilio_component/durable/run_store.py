@@ -6,9 +6,10 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, exists, insert, not_, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, insert, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from twilio_component.durable.schema import definitions, fans, intents, items, kept_states, runs, values
@@ -311,9 +312,13 @@ def _run(connection: Connection, which: ColumnElement[bool]) -> Run | None:
     )
 
 
+_KEPT = select(values.c.ordinal, values.c.place, values.c.value).where(
+    values.c.run == bindparam("of_run"), values.c.ordinal >= bindparam("first"), values.c.ordinal < bindparam("end")
+)
+
+
 def _kept(connection: Connection, run: str, first: int, end: int) -> dict[int, Kept]:
-    wanted = (values.c.run == run, values.c.ordinal >= first, values.c.ordinal < end)
-    rows = connection.execute(select(values).where(*wanted)).mappings()
+    rows = connection.execute(_KEPT, {"of_run": run, "first": first, "end": end}).mappings()
     return {row["ordinal"]: Kept(place=row["place"], value=json.loads(row["value"])) for row in rows}
 
 
@@ -357,10 +362,15 @@ def keep_state(connection: Connection, scope: str, name: str, value: Any) -> Non
 
 def insert_once(connection: Connection, table: Any, row: Mapping[str, Any]) -> bool:
     """Insert a row unless there is one of its key; whether it was inserted."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return connection.execute(_insertion(table, connection.dialect.name), dict(row)).rowcount == 1
+
+
+@cache
+def _insertion(table: Any, dialect: str) -> Any:
+    # Made once: making a statement anew costs as much as carrying it out.
+    made = (sqlite if dialect == "sqlite" else postgresql).insert(table).on_conflict_do_nothing()
     # Without being asked to, the driver for Postgres does not say how many rows an insertion made.
-    statement = dialect.insert(table).values(**row).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
-    return connection.execute(statement).rowcount == 1
+    return made.execution_options(preserve_rowcount=True)
 
 
 def written(value: Any) -> str:

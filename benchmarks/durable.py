@@ -1,0 +1,138 @@
+"""Measures durable runs against the workflow engine's own, side by side in one run: the second half of `make bench`.
+
+Each measurement is made in a process of its own with a database of its own, ours and the engine's in turn. The results
+go to standard output and into `docs/performance.md`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import aiohttp
+from run import ROOT, Row, program, served
+
+sys.path.insert(0, str(ROOT / "tests"))
+from postgres import Postgres
+from serving_parts import Deployment, inbound
+
+from twilio_component.signatures import sign
+
+ROUNDS = 5
+RUNS = 400
+LISTS = (1_000, 5_000, 20_000)
+_IN_FLIGHT = 50
+_TOKEN = "emulated-auth-token"
+
+NewDatabase = Callable[[], str]
+
+
+@contextmanager
+def sqlite() -> Iterator[NewDatabase]:
+    """New SQLite files with a write-ahead log, for both sides."""
+    with tempfile.TemporaryDirectory() as folder:
+        numbers = iter(range(10_000))
+
+        def new() -> str:
+            path = Path(folder) / f"{next(numbers)}.sqlite"
+            with sqlite3.connect(path) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+            return f"sqlite:///{path}"
+
+        yield new
+
+
+@contextmanager
+def postgres() -> Iterator[NewDatabase]:
+    """New databases of one Postgres."""
+    with Postgres() as server:
+        numbers = iter(range(10_000))
+        yield lambda: server.new_database(f"bench{next(numbers)}")
+
+
+def flows(name: str, new: NewDatabase) -> list[Row]:
+    """Runs of two steps against the engine's own workflow, and webhooks accepted against its bare enqueue."""
+    begun: list[list[float]] = [[], []]
+    done: list[list[float]] = [[], []]
+    accepted: list[float] = []
+    for _ in range(ROUNDS):
+        for side, which in enumerate(("ours", "bare")):
+            rates = [float(value) for value in program("durable_part.py", which, new(), str(RUNS)).split()]
+            begun[side].append(rates[0])
+            done[side].append(rates[1])
+        accepted.append(webhooks(new()))
+    return [
+        Row(f"runs of two steps, {name}, against the engine's own", "1/s", done[0], done[1], "≥ 0.85"),
+        Row(f"webhooks accepted, {name}, against the engine's bare enqueue", "1/s", accepted, begun[1], "≥ 0.8"),
+    ]
+
+
+def webhooks(database: str) -> float:
+    """Webhooks a second that `serve` verifies, de-duplicates, stores and answers, while it runs their flows."""
+    with tempfile.TemporaryDirectory() as folder, served("unique") as twilio:
+        deployment = Deployment(Path(folder), twilio, database=database)
+        with deployment.serving():
+            return asyncio.run(_posted(deployment.webhook()))
+
+
+async def _posted(url: str) -> float:
+    numbers = iter(range(RUNS + 2 * _IN_FLIGHT))
+    times: list[float] = []
+
+    async def lane(session: aiohttp.ClientSession) -> None:
+        for number in numbers:
+            parameters = inbound(number)
+            headers = {"X-Twilio-Signature": sign(_TOKEN, url, parameters.items())}
+            async with session.post(url, data=parameters, headers=headers) as answer:
+                assert answer.status == 204, await answer.text()
+            times.append(time.perf_counter())
+
+    async with aiohttp.ClientSession() as session:
+        await asyncio.gather(*(lane(session) for _ in range(_IN_FLIGHT)))
+    measured = times[_IN_FLIGHT : _IN_FLIGHT + RUNS]
+    return (len(measured) - 1) / (measured[-1] - measured[0])
+
+
+def lists(new: NewDatabase) -> list[str]:
+    """Lists of growing length, to a server that answers at once."""
+    lines = ["| recipients | seconds | a second | growth of memory |", "|---:|---:|---:|---:|"]
+    with served("unique") as url:
+        for recipients in LISTS:
+            seconds, growth = (float(value) for value in program_list(new(), recipients, url))
+            lines.append(f"| {recipients:,} | {seconds:.1f} | {recipients / seconds:.0f} | {growth:.0f} MB |")
+    return lines
+
+
+def program_list(database: str, recipients: int, url: str) -> list[str]:
+    return program("durable_part.py", "list", database, str(recipients), url).split()
+
+
+def main() -> None:
+    rows: list[Row] = []
+    with sqlite() as new:
+        rows += flows("SQLite", new)
+        listed = lists(new)
+    with postgres() as new:
+        rows += flows("Postgres", new)
+        listed_there = lists(new)
+    lines = ["| what | ours | theirs | | ratio | spread | to land |", "|---|---:|---:|---|---|---|---|"]
+    lines += ["| " + " | ".join(row.cells()) + " |" for row in rows]
+    lines += ["", "A list, 100 rounds side by side, the sender without a rate, SQLite:", "", *listed]
+    lines += ["", "The same on Postgres:", "", *listed_there]
+    table = "\n".join(lines)
+    print(table)
+    page = ROOT / "docs/performance.md"
+    text = page.read_text(encoding="utf-8")
+    start, end = "<!-- durable -->\n", "\n<!-- end of durable -->"
+    before, _, rest = text.partition(start)
+    page.write_text(f"{before}{start}{table}{end}{rest.partition(end)[2]}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
