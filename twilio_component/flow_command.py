@@ -113,6 +113,7 @@ def _run(options: argparse.Namespace) -> int:
 async def _ran(options: argparse.Namespace) -> Outcome | None:
     """The outcome; None when the flow was not begun, for a reason that has been told."""
     import asyncio
+    import time
 
     from twilio_component.flow_view import view
     from twilio_component.flows import (
@@ -160,6 +161,7 @@ async def _ran(options: argparse.Namespace) -> Outcome | None:
             configuration=configuration,
             mocks=mocks,
             sleep=emulator.clock.advance if emulator else asyncio.sleep,
+            clock=emulator.clock.now if emulator else time.monotonic,
             listener=shown.event,
             trace=options.trace,
         )

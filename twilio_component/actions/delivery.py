@@ -7,35 +7,38 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.client import client_for
 from twilio_component.errors import StillUnderWayError
+from twilio_component.host.model import Again
 from twilio_component.message_status import FINAL, PROGRESS
 from twilio_component.payloads import message
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
 
-_FIRST_PAUSE = 1.0
-_LONGEST_PAUSE = 15.0
+_FIRST_PAUSE, _USUAL_PAUSE, _LONGEST_PAUSE = 1.0, 15.0, 300.0
 
 
-async def wait(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The message as soon as its status is final (or ``sent``, where that is enough).
+async def wait(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any] | Again:
+    """The message as soon as its status is final (or ``sent``, where that is enough); until then, to be asked again.
 
-    Whether it was delivered is for the caller to see. Raises ``StillUnderWayError`` when the time is over, and
-    ``NotFoundError`` for a message that does not exist.
+    Whether it was delivered is for the caller to see. Raises ``StillUnderWayError`` when the time is over, which
+    includes that of requests, and ``NotFoundError`` for a message that does not exist.
     """
-    client = client_for(context, inputs["twilioConnection"])
-    path = f"{client.account_path}/Messages/{inputs['sid']}.json"
-    left, pause = float(inputs["timeoutSeconds"]), _FIRST_PAUSE
-    while True:
-        found = message(await client.call("GET", path))
-        enough = inputs["acceptSent"] and PROGRESS.get(found["status"], 0) >= PROGRESS["sent"]
-        if enough or found["status"] in FINAL:
-            return found
-        if left <= 0:
-            raise StillUnderWayError(
-                f"after {inputs['timeoutSeconds']} s the message is still {found['status']}; wait longer, or listen to "
-                "its status callback"
-            )
-        await context.resources.sleep(min(pause, left))
-        left -= pause
-        pause = min(2 * pause, _LONGEST_PAUSE)
+    client, begun = client_for(context, inputs["twilioConnection"]), context.resources.clock()
+    found = message(await client.call("GET", f"{client.account_path}/Messages/{inputs['sid']}.json"))
+    enough = inputs["acceptSent"] and PROGRESS.get(found["status"], 0) >= PROGRESS["sent"]
+    if enough or found["status"] in FINAL:
+        return found
+    waited = context.waited + context.resources.clock() - begun
+    left = inputs["timeoutSeconds"] - waited
+    if left <= 0:
+        raise StillUnderWayError(
+            f"after {inputs['timeoutSeconds']} s the message is still {found['status']}; wait longer, or listen to its "
+            "status callback"
+        )
+    return Again(min(_pause(waited), left))
+
+
+def _pause(waited: float) -> float:
+    """Twice as long each time at first; what takes longer than minutes is seen a twentieth of that time late."""
+    longest = max(_USUAL_PAUSE, min(waited / 20, _LONGEST_PAUSE))
+    return max(_FIRST_PAUSE, min(waited, longest))

@@ -100,7 +100,7 @@ class FlowDeed:
 
 def expired(call: Call, run_began: float) -> Failure | None:
     """Why a call of a run that began then is not to be begun any more, if that is so."""
-    late = call.valid_for is not None and time.time() - run_began > call.valid_for
+    late = call.valid_for is not None and call.since is None and time.time() - run_began > call.valid_for
     return too_late(call.valid_for) if late and call.valid_for is not None else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,7 @@ class Deployment:
                 configuration=self._configuration,
                 values=values,
                 logger=_LOGGER,
+                clock=time.time,  # an execution goes on in other processes
             )
             loaded = Loaded(integration, values, invoker, Redactor(values.secrets))
             if len(self._loaded) >= _MOST_KEPT:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from twilio_component.flows.execution import Execution
 
 _DEEPEST = 10
+_MOMENT = 0.001
 WINDOW = 500
 """How many answers of a run are at hand at a time."""
 
@@ -118,7 +119,10 @@ class Guide:
 
     async def _wait(self, journey: Journey, effect: Wait) -> None:
         if journey.stopping is None:
-            await DBOS.sleep_async(effect.seconds)
+            # What is run again after it failed finds the times of its last run, and need not wait for them. But each
+            # run has to come by here as often as before: DBOS takes no note of a sleep that takes no time.
+            left = effect.seconds if effect.until is None else effect.until - time.time()
+            await DBOS.sleep_async(max(left, _MOMENT))
             return
         ordinal = await self._ordinal(journey)
         kept = journey.kept.pop(ordinal, None)

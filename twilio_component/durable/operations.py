@@ -142,5 +142,8 @@ def _until_the_failure(run: str, kept: list[dict[str, Any]]) -> list[dict[str, A
     if unknown and unknown[0] is not calls[-1]:
         raise RunStateError(f"the run '{run}' went on after the step whose outcome is unknown; it can only be resolved")
     if calls and "failure" in json.loads(calls[-1]["value"]):
-        calls.pop()
+        failed = calls.pop()["place"]
+        # A step that was asked again and again, and then failed, waits anew.
+        while calls and calls[-1]["place"] == failed and "again" in json.loads(calls[-1]["value"]).get("envelope", {}):
+            calls.pop()
     return [*others, *calls]

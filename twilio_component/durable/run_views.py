@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, or_, select
@@ -57,8 +59,8 @@ class RunViews:
     async def shown(self, run: str) -> dict[str, Any]:
         """One run with its ``steps``, in their order; raises ``UnknownRunError``.
 
-        A step has its place, its times, an outline of its ``inputs``, its ``state`` and ``error``, and the id of its
-        effect, if it had one.
+        A step has its place, its times, an outline of its ``inputs``, its ``state`` (``succeeded``, ``failed`` or
+        ``waiting``) and ``error``, and the id of its effect, if it had one.
         """
 
         def work(connection: Connection) -> dict[str, Any]:
@@ -68,7 +70,8 @@ class RunViews:
             kept = select(values).where(values.c.run == run, values.c.ordinal >= 0).order_by(values.c.ordinal)
             effects = connection.execute(select(intents).where(intents.c.run == run)).all()
             by_key = {intent.key: intent for intent in effects}
-            steps = [_step(value, by_key.pop(f"{run}:{value.ordinal}", None)) for value in connection.execute(kept)]
+            found = connection.execute(kept).all()
+            steps = [_step(value, by_key.pop(f"{run}:{value.ordinal}", None)) for value in _answered(found)]
             open_ = [{"step": intent.place, "state": intent.state, **_effect(intent)} for intent in by_key.values()]
             return {**_summary(row), "steps": [*steps, *open_]}
 
@@ -96,12 +99,20 @@ def _summary(row: Row[Any]) -> dict[str, Any]:
     }
 
 
+def _answered(found: Sequence[Row[Any]]) -> Iterator[Row[Any]]:
+    """The steps without the answers that were only "ask again"; what an execution goes on from has another place."""
+    for value, following in zip_longest(found, found[1:]):
+        again = following is not None and following.place == value.place
+        if not again or "failure" in json.loads(value.value):
+            yield value
+
+
 def _step(value: Row[Any], intent: Row[Any] | None) -> dict[str, Any]:
     kept = json.loads(value.value)
     failure = kept.get("failure")
     return {
         "step": value.place,
-        "state": "failed" if failure else "succeeded",
+        "state": "failed" if failure else "waiting" if "again" in kept.get("envelope", {}) else "succeeded",
         "started": _time(value.started_at),
         "finished": _time(value.finished_at),
         "inputs": json.loads(value.inputs) if value.inputs else None,

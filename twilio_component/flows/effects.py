@@ -17,7 +17,9 @@ class Call:
     """Invoke an action, or the trigger on ``payload``. ``run`` and ``attempt`` count from 1.
 
     ``states`` are the four states by their names in the field (``executionState`` …), to be read, not changed. The call
-    is not to be begun when the execution is older than ``valid_for`` seconds.
+    is not to be begun when the execution is older than ``valid_for`` seconds. An action that wants to be asked again is
+    answered for with ``{"again": seconds, "since": …, "until": …}``: when it was first asked and when it is to be asked
+    again, in seconds of a clock of the runner's. It comes again after a ``Wait``, with that ``since``.
     """
 
     id: str
@@ -31,6 +33,7 @@ class Call:
     run: int = 1
     states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     valid_for: float | None = None
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +93,16 @@ class FanOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Let ``seconds`` pass: a sleep step, or the time before a step or the whole execution is tried again.
+    """Let ``seconds`` pass: a sleep step, or the time before a step is asked, or it or the execution tried, again.
 
-    ``reason`` is ``sleep``, ``retry-step`` or ``retry-execution``.
+    ``reason`` is ``sleep``, ``ask-again``, ``retry-step`` or ``retry-execution``. ``until`` is as in the answer of the
+    call that is to be asked again: a runner that goes on with a stored execution then waits for what is left.
     """
 
     id: str
     seconds: float
     reason: str
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from twilio_component.flows.findings import EvaluationError
 from twilio_component.flows.responses import final_response
 from twilio_component.flows.retries import delay_before
 from twilio_component.flows.rounds import Round, loop_frame, seen_by_rounds, without_retry
-from twilio_component.flows.state import begin_again, done_before, initial_state, keep, note, remember_done, told
+from twilio_component.flows.state import begin_again, done_before, initial_state, keep, note, pause, remember_done, told
 from twilio_component.host.errors import listed
 
 MOST_STEPS = 1_000_000
@@ -94,6 +94,10 @@ class Execution:
         if self._wants_page():
             self._turn_page(envelope["data"])
             return
+        if not step.is_trigger and "again" in envelope:
+            self.state["since"] = envelope["since"]
+            pause(self.state, self._id(step), envelope["again"], "ask-again", envelope["until"])
+            return
         # A trigger tells what it tells once: another run of this execution is still about the same event.
         if self.flow.retry is not None and (step.is_trigger or not repeatable):
             remember_done(self.state, self._id(step), self._told_apart_by(step), envelope)
@@ -136,7 +140,7 @@ class Execution:
             self._break(step)
         elif operation == control.SLEEP:
             seconds = number_input(step, "ms", LONGEST_SLEEP * 1000, self._scope) / 1000
-            self.state["wait"] = {"id": self._id(step), "seconds": seconds, "reason": "sleep"}
+            pause(self.state, self._id(step), seconds, "sleep")
             self._pass(step, None)
         else:
             return self._ask(step)
@@ -168,6 +172,7 @@ class Execution:
             run=run,
             states=self.state["states"],
             valid_for=step.valid_for,
+            since=self.state["since"],
         )
 
     def _inputs(self, step: Step) -> dict[str, Any]:
@@ -205,8 +210,7 @@ class Execution:
     def _pass(self, step: Step, result: Any) -> None:
         """Note a step's result and go on to the step after it."""
         self.state["results"][step.key] = result
-        self.state["last"] = step.key
-        self.state["attempt"] = 1
+        self.state.update(last=step.key, attempt=1, since=None)
         self.state["frames"][-1]["at"] += 1
         self.state["steps"] += 1
 
@@ -375,9 +379,9 @@ class Execution:
         may_repeat = not failure.permanent and not failure.outcome_unknown
         if how.handler == "retry" and may_repeat and self.state["attempt"] < how.max_attempts:
             note(self.state, step.name, self._id(step), failure, "retried")
-            self.state["attempt"] += 1
+            self.state.update(attempt=self.state["attempt"] + 1, since=None)
             seconds = delay_before(self.state["attempt"], how.delay, growing=how.growing)
-            self._wait(self._id(step), seconds, "retry-step")
+            pause(self.state, self._id(step), seconds, "retry-step")
         elif how.handler == "ignore" or (how.handler == "retry" and how.ignore_final):
             note(self.state, step.name, self._id(step), failure, "ignored")
             if self._wants_page():
@@ -394,17 +398,13 @@ class Execution:
             note(self.state, name, place, failure, "run again")
             begin_again(self.state)
             seconds = delay_before(self.state["run"], retry.delay, growing=retry.growing)
-            self._wait(f"run-{self.state['run']}", seconds, "retry-execution")
+            pause(self.state, f"run-{self.state['run']}", seconds, "retry-execution")
         else:
             self._give_up(name, place, failure)
 
     def _give_up(self, name: str, place: str, failure: Failure) -> None:
         self.state["error"] = told(name, place, failure)
         self.state["frames"].clear()
-
-    def _wait(self, place: str, seconds: float, reason: str) -> None:
-        if seconds > 0:
-            self.state["wait"] = {"id": place, "seconds": seconds, "reason": reason}
 
     def _done(self) -> Done:
         result = self.state["results"].get(self.state["last"])

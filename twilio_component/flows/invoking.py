@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from twilio_component.flows.mocks import Mocks
     from twilio_component.host import Host
     from twilio_component.host.model import Candidate, Operation
+    from twilio_component.host.resources import Clock
 
 
 class ResultTooDeepError(IntegrationError):
@@ -32,13 +33,17 @@ class ResultTooDeepError(IntegrationError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoker:
-    """Carries out calls through a host, or answers them with a mock."""
+    """Carries out calls through a host, or answers them with a mock.
+
+    ``clock`` (seconds) says for how long an action has been asked: of stored executions one that outlives processes.
+    """
 
     host: Host
     mocks: Mocks
     configuration: Configuration
     values: Values
     logger: logging.Logger | logging.LoggerAdapter[Any]
+    clock: Clock
 
     def operation(self, call: Call) -> Operation | None:
         """The action or trigger that the call names, if its component is installed and has it."""
@@ -71,11 +76,14 @@ class Invoker:
 
     async def attempt(self, flow: Flow, call: Call, payload: Mapping[str, Any]) -> dict[str, Any]:
         """The envelope that the call is answered with; raises what the component raises."""
-        operation = self.operation(call)
+        operation, begun = self.operation(call), self.clock()
         if f"{call.component}.{call.action}" in self.mocks:
             envelope = await self.mocks.envelope(call, operation)
         else:
             envelope = await self._through_host(flow, call, operation, payload)
+        if "again" in envelope and not call.is_trigger:
+            since = begun if call.since is None else call.since
+            return {"again": envelope["again"], "since": since, "until": self.clock() + envelope["again"]}
         if deeper_than(envelope, DEEPEST + 1):
             raise ResultTooDeepError(f"the result is nested more than {DEEPEST} levels deep")
         return envelope
@@ -153,6 +161,8 @@ class Invoker:
             integration=payload["integration"],
             flow={"name": flow.name},
             started_at=payload["startedAt"],
+            waited=0.0 if call.since is None else max(0.0, self.clock() - call.since),
+            asks_again=True,
         )
 
 

@@ -104,7 +104,7 @@ class _Run:
     execution_id: str
     payload: Mapping[str, Any]
     depth: int
-    begun: float = field(default_factory=time.monotonic)
+    begun: float
     started: list[Outcome] = field(default_factory=list)
 
 
@@ -112,7 +112,8 @@ class _Run:
 class FlowRunner:
     """Runs the flows of one integration.
 
-    ``mocks`` answer instead of actions, by ``component.action`` (see ``Mocks``). ``sleep`` lets seconds pass.
+    ``mocks`` answer instead of actions, by ``component.action`` (see ``Mocks``). ``sleep`` lets seconds of
+    the ``clock`` pass.
     ``listener`` is told as each step begins and ends, and of waits and starts; with ``trace`` also the steps' inputs.
     ``kept`` is what executions find and leave behind; runners may share it. Raises ``InputError`` for a configuration
     that does not fit, ``FlowError`` for a mock that no step uses.
@@ -124,6 +125,7 @@ class FlowRunner:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     mocks: Mapping[str, Any] = field(default_factory=dict)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    clock: Callable[[], float] = time.monotonic
     listener: Callable[[Event], None] | None = None
     trace: bool = False
     kept: Kept = field(default_factory=Kept)
@@ -141,6 +143,7 @@ class FlowRunner:
             configuration=self.configuration,
             values=values,
             logger=HidingLogger(self.logger, self._redactor),
+            clock=self.clock,
         )
         self._started = 0
         self._waiting: list[tuple[str, Flow, Mapping[str, Any]]] = []
@@ -172,7 +175,7 @@ class FlowRunner:
             crossFlowState=self.kept.cross_flow,
             integrationState=self.kept.integration,
         )
-        run = _Run(flow, execution_id, payload, depth)
+        run = _Run(flow, execution_id, payload, depth, self.clock())
         done = await self._to_the_end(run, execution := Execution(flow, self._values.by_name, state))
         return self._outcome(run, execution, done)
 
@@ -217,12 +220,16 @@ class FlowRunner:
 
     async def _call(self, run: _Run, execution: Execution, call: Call) -> None:
         step = {"id": call.id, "step": call.name, "action": f"{call.component}.{call.action}", "attempt": call.attempt}
-        self._tell(run.flow, {"event": "begin", **step})
+        if call.since is None:
+            self._tell(run.flow, {"event": "begin", **step})
         begun = time.perf_counter()
-        if call.valid_for is not None and time.monotonic() - run.begun > call.valid_for:
+        if call.valid_for is not None and call.since is None and self.clock() - run.begun > call.valid_for:
             answer: dict[str, Any] | Failure = too_late(call.valid_for)
         else:
             answer = await self._invoker.invoke(run.flow, call, run.payload)
+        if not isinstance(answer, Failure) and "again" in answer and not call.is_trigger:
+            execution.succeeded(answer)
+            return
         event: Event = {"event": "step", **step, **_ended(begun, answer, is_trigger=call.is_trigger)}
         if self.trace:
             event["inputs"] = dict(call.inputs)

@@ -43,6 +43,7 @@ def _beginning() -> dict[str, Any]:
         "results": {},
         "last": "",
         "attempt": 1,
+        "since": None,
         "steps": 0,
         "wait": None,
         "response": None,
@@ -56,6 +57,12 @@ def begin_again(state: dict[str, Any]) -> None:
     state.update(_beginning())
     state["states"]["executionState"] = {}
     state["run"] += 1
+
+
+def pause(state: dict[str, Any], place: str, seconds: float, reason: str, until: float | None = None) -> None:
+    """Let time pass before anything else is done."""
+    if seconds > 0:
+        state["wait"] = {"id": place, "seconds": seconds, "reason": reason, "until": until}
 
 
 def keep(state: dict[str, Any], envelope: Mapping[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """The host: finds components and runs them. Knows no Twilio.
 
 ``Host`` and ``BlockingHost`` invoke; ``Component``, ``Action``, ``Trigger``, ``DataSource``, ``Connection``,
-``Display``, ``Page`` and ``Result`` describe; ``load_component`` reads a manifest; ``hookimpl`` marks a plugin's hooks;
-``Context`` is what a perform function is told.
+``Display``, ``Page``, ``Again`` and ``Result`` describe; ``load_component`` reads a manifest; ``hookimpl`` marks a
+plugin's hooks; ``Context`` is what a perform function is told.
 """
 
 from __future__ import annotations
@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from twilio_component.host.context import Context
     from twilio_component.host.hookspecs import hookimpl
     from twilio_component.host.manifest import check_manifest, load_component
-    from twilio_component.host.model import Action, Component, Connection, DataSource, Display, Page, Result, Trigger
+    from twilio_component.host.model import (
+        Action,
+        Again,
+        Component,
+        Connection,
+        DataSource,
+        Display,
+        Page,
+        Result,
+        Trigger,
+    )
     from twilio_component.host.runner import Host
 
 _HOMES = {
@@ -27,12 +37,13 @@ _HOMES = {
     "check_manifest": "manifest",
     "load_component": "manifest",
     **dict.fromkeys(
-        ("Action", "Component", "Connection", "DataSource", "Display", "Page", "Result", "Trigger"), "model"
+        ("Action", "Again", "Component", "Connection", "DataSource", "Display", "Page", "Result", "Trigger"), "model"
     ),
 }
 
 __all__ = [
     "Action",
+    "Again",
     "BlockingHost",
     "Component",
     "Connection",

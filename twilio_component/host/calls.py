@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.host.errors import PluginError
 from twilio_component.host.hookspecs import hookimpl
 from twilio_component.host.json_ready import json_ready
-from twilio_component.host.model import Action, DataSource, Page, Result, Trigger
+from twilio_component.host.model import Action, Again, DataSource, Page, Result, Trigger
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
@@ -24,7 +25,10 @@ class HostPlugin:
         if context.page is not None and action.page_function is not None:
             arguments = (context, inputs, context.page.after)
             return _PageCall(f"the page {called}", action.page_function, "data", *arguments)
-        return _Call(f"the perform {called}", action.function, "data", context, inputs)
+        called = f"the perform {called}"
+        if action.waits:
+            return _WaitingCall(called, action.function, context, inputs)
+        return _Call(called, action.function, "data", context, inputs)
 
     @hookimpl(trylast=True)
     def perform_trigger(
@@ -74,17 +78,44 @@ class _Call(Awaitable[dict[str, Any]]):
         return self._run().__await__()
 
     async def _run(self) -> dict[str, Any]:
-        answer = self._function(*self._arguments)
+        return self._enveloped(await self._answer(*self._arguments))
+
+    async def _answer(self, *arguments: Any) -> Any:
+        answer = self._function(*arguments)
         if not isinstance(answer, Awaitable):
             raise PluginError(f"{self._called} returned {type(answer).__name__}; it must be an 'async def'")
-        value = self._result(await answer)
+        return await answer
+
+    def _enveloped(self, answer: Any) -> dict[str, Any]:
+        value = self._result(answer)
         try:
             return {self._envelope: value.value if value.ready else json_ready(value.value), **json_ready(value.rest())}
         except TypeError as error:
             raise PluginError(f"{self._called}: {error}") from error
 
     def _result(self, answer: Any) -> Result:
+        if isinstance(answer, Again):
+            raise PluginError(f"{self._called} wants to be asked again; its manifest entry must say 'waits: true'")
         return answer if isinstance(answer, Result) else Result(value=answer)
+
+
+class _WaitingCall(_Call):
+    """A call of an action that may want to be asked again; unless the caller does so, it is done here."""
+
+    def __init__(self, called: str, function: Callable[..., Any], context: Context, inputs: dict[str, Any]) -> None:
+        super().__init__(called, function, "data", context, inputs)
+        self._context = context
+        self._inputs = inputs
+
+    async def _run(self) -> dict[str, Any]:
+        context, resources = self._context, self._context.resources
+        begun = resources.clock() - context.waited
+        while isinstance(answer := await self._answer(context, dict(self._inputs)), Again):
+            if context.asks_again:
+                return {"again": answer.seconds}
+            await resources.sleep(answer.seconds)
+            context = replace(context, waited=resources.clock() - begun)
+        return self._enveloped(answer)
 
 
 class _PageCall(_Call):

@@ -29,6 +29,9 @@ class Context:
     between invocations. ``debug`` asks for logs that show requests and answers (never secrets). ``page`` says that one
     page of a list is wanted; it too is filled in by the host.
 
+    ``waited`` is how many seconds before this invocation an action that waits was first asked. With ``asks_again`` the
+    caller waits for it: it then gets ``{"again": seconds}`` instead of data.
+
     ``keep_instance_state`` keeps keys of the instance state at once (None removes one): awaited before something is
     changed elsewhere, it is there again should this process die in between. Deploying and deleting need it.
     """
@@ -36,6 +39,8 @@ class Context:
     logger: logging.Logger | logging.LoggerAdapter[Any] = _LOGGER
     debug: bool = False
     page: PageRequest | None = None
+    waited: float = 0.0
+    asks_again: bool = False
     instance_state: Mapping[str, Any] = field(default_factory=dict)
     keep_instance_state: KeepState = _kept_with_the_result
     cross_flow_state: Mapping[str, Any] = field(default_factory=dict)

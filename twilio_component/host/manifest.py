@@ -44,6 +44,8 @@ _FUNCTIONS: Mapping[type[Operation], Mapping[str, str]] = {
     Trigger: {"onInstanceDeploy": "on_instance_deploy", "onInstanceDelete": "on_instance_delete"},
     DataSource: {},
 }
+# What else a kind of operation may declare, likewise.
+_TRAITS: Mapping[type[Operation], tuple[str, ...]] = {Action: ("waits",), Trigger: (), DataSource: ()}
 _FUNCTION_NAMES = frozenset(name for names in _FUNCTIONS.values() for name in names)
 _OPERATION_FIELDS = _FUNCTION_NAMES | {
     "display",
@@ -52,6 +54,7 @@ _OPERATION_FIELDS = _FUNCTION_NAMES | {
     "result",
     "example",
     "repeatable",
+    "waits",
     "reconciliation",
 }
 # The manifest's own schema is part of the host; it stands with the other schemas, where editors look for it.
@@ -243,7 +246,7 @@ def _inputs(part: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _operation(kind: type[Operation], key: str, part: Mapping[str, Any]) -> Operation:
-    optional = {name: part[name] for name in ("result", "example", "repeatable") if name in part}
+    optional = {name: part[name] for name in ("result", "example", "repeatable", *_TRAITS[kind]) if name in part}
     if "inputs" in part:
         optional["inputs"] = _inputs(part)
     if "reconciliation" in part:

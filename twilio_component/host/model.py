@@ -19,6 +19,8 @@ from twilio_component.host.errors import PluginError
 JsonSchema = Mapping[str, Any]
 Perform = Callable[..., Awaitable[Any]]
 
+_LONGEST_PAUSE = 7 * 24 * 3600
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Display:
@@ -91,6 +93,22 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """What an action returns that cannot answer yet: ask again, with the same inputs, in ``seconds`` (at most a week).
+
+    The action's manifest entry says that it may (``waits``). Whoever carries it out waits meanwhile, a durable engine
+    across restarts; ``Context.waited`` then says for how long. Raises ``ValueError`` for what is no such time.
+    """
+
+    seconds: float
+
+    def __post_init__(self) -> None:
+        """Refuse what would never end or never pause."""
+        if not 0 < self.seconds <= _LONGEST_PAUSE:
+            raise ValueError(f"an action is asked again in more than 0 and at most {_LONGEST_PAUSE:,} seconds")
+
+
+@dataclass(frozen=True, slots=True)
 class PageRequest:
     """Asks for one page of a list: the one that ``after`` leads to, or the first."""
 
@@ -132,10 +150,12 @@ class Action(Operation):
     """Inputs in, ``{"data": …}`` out: ``async perform(context, inputs) -> data``.
 
     An action that lists may have ``page``, ``async (context, inputs, after) -> Page``: what perform returns as a whole
-    then also comes page by page.
+    then also comes page by page. One that ``waits`` may return ``Again`` instead of its data; since it is asked again,
+    it must be repeatable.
     """
 
     page: str | Callable[..., Awaitable[Page]] | None = None
+    waits: bool = False
     kind = "action"
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Hashable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from twilio_component.host.http import Carrier
 
 Sleep = Callable[[float], Awaitable[None]]
+Clock = Callable[[], float]
 
 _Made = TypeVar("_Made")
 _MOST_KEPT = 1_000
@@ -22,11 +24,17 @@ class Resources:
     """Belongs to one host, and with it to one process and one event loop.
 
     ``carrier`` carries every HTTP request: over the httpx transport that the host's caller injected, or else over
-    aiohttp. ``sleep`` is how components wait (seconds): a test may let time fly.
+    aiohttp. ``sleep`` is how components wait (seconds), and ``clock`` what they measure time by: a test may let it fly.
     """
 
-    def __init__(self, transport: httpx.AsyncBaseTransport | None = None, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Sleep = asyncio.sleep,
+        clock: Clock = time.monotonic,
+    ) -> None:
         self.sleep = sleep
+        self.clock = clock
         self._transport = transport
         self._kept: dict[Hashable, Any] = {}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
@@ -37,7 +38,7 @@ from twilio_component.host.model import (
 )
 from twilio_component.host.paging import Tasks, ended, read_ahead
 from twilio_component.host.plugins import Plugins
-from twilio_component.host.resources import Resources, Sleep
+from twilio_component.host.resources import Clock, Resources, Sleep
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -65,7 +66,7 @@ class Host:
 
     ``plugins`` are modules or objects with hook implementations; a later one is asked before an earlier one.
     ``transport`` carries every HTTP request (an ``httpx.MockTransport``, say); without it the host opens one of its
-    own and closes it at the end. ``sleep`` is how components wait between attempts, in seconds. ``debug`` is the
+    own and closes it at the end. ``sleep`` is how components wait, in seconds of the ``clock``. ``debug`` is the
     default of every context's ``debug``.
 
     Raises ``PluginError`` for a plugin that cannot be used, ``DuplicateComponentError`` for two components of one key.
@@ -77,11 +78,12 @@ class Host:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Sleep = asyncio.sleep,
+        clock: Clock = time.monotonic,
         debug: bool = False,
     ) -> None:
         self.failures: list[Failure] = []
         self._plugins = Plugins(HostPlugin())
-        self._resources = Resources(transport, sleep)
+        self._resources = Resources(transport, sleep, clock)
         self._context = Context(resources=self._resources, debug=debug)
         # Components are never removed, so what was found once stays found.
         self._found: dict[tuple[str, str, str], tuple[Component, Any, Form]] = {}
@@ -99,6 +101,7 @@ class Host:
         plugins: Iterable[object] = (),
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Sleep = asyncio.sleep,
+        clock: Clock = time.monotonic,
         debug: bool = False,
     ) -> Self:
         """A host with every installed component, found by the entry-point group ``integration_components``.
@@ -106,7 +109,7 @@ class Host:
         An installed plugin that cannot be loaded is listed in ``failures`` and logged; it does not take the others
         down. ``plugins`` come on top.
         """
-        host = cls(transport=transport, sleep=sleep, debug=debug)
+        host = cls(transport=transport, sleep=sleep, clock=clock, debug=debug)
         for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
             host._load(entry)
         for plugin in plugins:
@@ -125,7 +128,7 @@ class Host:
     async def invoke_action(
         self, component: str, action: str, inputs: Mapping[str, Any] | None = None, *, context: Context | None = None
     ) -> dict[str, Any]:
-        """Run an action and return ``{"data": …}``, plain and JSON-ready.
+        """Run an action and return ``{"data": …}``, plain and JSON-ready; one that waits is waited for.
 
         Raises ``UnknownKeyError``, ``InputError``, or what the component raises (``PerformError`` and its kinds).
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
@@ -50,6 +51,7 @@ class Harness:
             plugins=plugins,
             transport=transport or self.emulator.transport,
             sleep=asyncio.sleep if transport else self.emulator.clock.advance,
+            clock=time.monotonic if transport else self.emulator.clock.now,
             debug=debug,
         )
         self._supply = transport is None
@@ -143,6 +145,7 @@ class Harness:
             environment={},
             mocks=mocks or {},
             sleep=self.emulator.clock.advance,
+            clock=self.emulator.clock.now,
             logger=self.logger,
             kept=self._kept.setdefault(str(path), Kept()),
         )

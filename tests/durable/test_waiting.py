@@ -1,0 +1,126 @@
+"""Steps that wait for days: across restarts, with the deadline that they began with."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engines import SEND, serving
+
+from twilio_component.durable.operations import Operations
+from twilio_component.durable.run_views import RunViews
+from twilio_component.durable.settings import Settings
+from twilio_component.emulator import Emulator
+from twilio_component.host import Action, Again, Component, Context, Display, hookimpl
+
+if TYPE_CHECKING:
+    from engines import Served
+
+QUICK = Settings(timeout=0.5, lag_bound=0.2)
+WAIT = (
+    SEND
+    + """\
+      - name: Wait
+        action: twilio.waitForDelivery
+        inputs:
+          twilioConnection: {type: configVar, value: Twilio}
+          sid: {type: reference, value: send.results.sid}
+          timeoutSeconds: {type: value, value: "2"}
+"""
+)
+ROUNDS = """\
+  - name: Main
+    isSynchronous: true
+    steps:
+      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
+      - name: Each
+        action: loop.loopOverItems
+        concurrency: 2
+        inputs: {items: {type: value, value: [1, 2, 3]}}
+        steps:
+          - {name: Boil, action: kettle.boil, inputs: {minutes: {type: reference, value: each.currentItem}}}
+"""
+
+
+class Kettle:
+    """Answers when it has been asked for a third of a second."""
+
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+
+    @hookimpl
+    def register_component(self) -> Component:
+        shown = Display(label="Kettle")
+        inputs = {"type": "object", "properties": {"minutes": {"type": "integer"}}}
+        boil = Action(key="boil", display=shown, perform=self.boil, repeatable=True, waits=True, inputs=inputs)
+        return Component(key="kettle", display=shown, actions={"boil": boil})
+
+    async def boil(self, context: Context, _inputs: dict[str, Any]) -> Any:
+        self.waited.append(context.waited)
+        return "hot" if context.waited > 0.3 else Again(0.2)
+
+
+async def steps_as(served: Served, run: str, wanted: str) -> None:
+    """Return as soon as an operator sees the steps so."""
+    views, said = RunViews(served.engine.database), ""
+    for _ in range(200):
+        said = ", ".join(f"{step['step']} {step['state']}" for step in (await views.shown(run))["steps"])
+        if said == wanted:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(said)
+
+
+def asked(emulator: Emulator) -> int:
+    return len([one for one in emulator.journal.requests if one.operation == "messages.fetch"])
+
+
+def test_a_wait_goes_on_after_a_restart_and_ends_at_the_deadline_that_it_began_with(tmp_path: Path) -> None:
+    emulator = Emulator()
+
+    async def until_it_waits() -> None:
+        async with serving(tmp_path, WAIT, emulator=emulator, settings=QUICK) as served:
+            await served.begin("run")
+            await steps_as(served, "run", "trigger succeeded, send succeeded, wait waiting")
+
+    async def to_the_deadline() -> None:
+        async with serving(tmp_path, WAIT, emulator=emulator, settings=QUICK) as served:
+            ended = await served.engine.ended("run", 20)
+            assert (ended["state"], ended["error"]["code"]) == ("failed", "twilio-still-under-way")
+            assert "after 2 s the message is still" in ended["error"]["message"]
+
+    async def again_and_delivered() -> None:
+        async with serving(tmp_path, WAIT, emulator=emulator, settings=QUICK) as served:
+            operations = Operations(served.engine.database)
+            again = await operations.retry("run")
+            await steps_as(served, again, "trigger succeeded, send succeeded, wait waiting")
+            await emulator.clock.advance(60)
+            assert (await served.engine.ended(again, 20))["state"] == "succeeded"
+            await steps_as(served, again, "trigger succeeded, send succeeded, wait succeeded")
+            operations.close()
+
+    begun = time.monotonic()
+    asyncio.run(until_it_waits())
+    asyncio.run(to_the_deadline())
+    # At 0, 1 and 2 seconds: a wait that began anew would have asked once more.
+    assert asked(emulator) == 3
+    assert time.monotonic() - begun >= 2
+
+    asyncio.run(again_and_delivered())
+    assert asked(emulator) == 5
+    assert len(emulator.messages) == 1
+
+
+def test_rounds_side_by_side_wait_as_well(tmp_path: Path) -> None:
+    kettle = Kettle()
+
+    async def scenario() -> None:
+        async with serving(tmp_path, ROUNDS, settings=QUICK, plugins=[kettle]) as served:
+            ended = await served.run("run")
+            assert ended["state"] == "succeeded"
+
+    asyncio.run(scenario())
+    assert kettle.waited.count(0) == 3
+    assert len([waited for waited in kettle.waited if waited > 0.3]) == 3
