@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_DEPTH = 200
+_TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
+# Newer parsers have a bound of their own, far beyond ours, and meet it first where brackets are all that there is.
+_TOO_DEEP_FOR_THE_PARSER = "exceeded maximum nesting depth"
 MAX_VALUES = 2_000_000
 MAX_BYTES = 64 * 1024 * 1024
 
@@ -101,6 +104,8 @@ def parse_document(text: str | bytes, file: str = "<text>") -> Document:
         mark: Any = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
         message = ", ".join(part for part in (error.problem, error.context) if part) or "not valid YAML"
+        if error.problem == _TOO_DEEP_FOR_THE_PARSER:
+            message = _TOO_DEEP
         raise DocumentError(f"{file} is not valid YAML", [Problem("", message, file, line, column)]) from error
     except yaml.reader.ReaderError as error:
         before = text[: _index_of(error.character, text)].split("\n")
@@ -244,7 +249,7 @@ class _Reader:
         if self.expects_key():
             self.fail(position, "a key must be plain text")
         if len(self.stack) >= MAX_DEPTH:
-            self.fail(position, f"nested more than {MAX_DEPTH} levels deep")
+            self.fail(position, _TOO_DEEP)
         is_mapping = isinstance(event, yaml.MappingStartEvent)
         if event.tag not in (None, "!", f"{_TAG}{'map' if is_mapping else 'seq'}"):
             self.fail_tag(position, event.tag)
