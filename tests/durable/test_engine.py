@@ -96,6 +96,9 @@ def test_flows_start_flows_and_wait_for_those_that_are_synchronous(tmp_path: Pat
             assert (endless["state"], endless["error"]["code"]) == ("failed", "flow-failed")
 
     asyncio.run(scenario())
+    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
+        results = connection.execute("SELECT run FROM flow_values WHERE place = 'result'").fetchall()
+    assert results == []  # what one run has told another is not kept a second time
 
 
 def test_cancelled_in_the_middle_of_a_send_and_resumed_it_is_sent_once(tmp_path: Path) -> None:

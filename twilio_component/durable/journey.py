@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dbos import DBOS
@@ -270,7 +271,8 @@ class Guide:
         else:
             await self.children.enqueue(child_id)
             answer = {"data": {"executionId": child_id}}
-        await self._keep(journey, ordinal, Answer(effect.id, answer, _outline_of(effect), started))
+        given = Answer(effect.id, answer, _outline_of(effect), started)
+        await self._keep(journey, ordinal, given, partial(run_store.forget_result, run=child_id))
 
     async def _refuse(self, journey: Journey, effect: StartFlow, ordinal: int, code: str, message: str) -> None:
         failure = Failure(code=code, message=message, permanent=True)

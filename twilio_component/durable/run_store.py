@@ -360,6 +360,11 @@ def keep_state(connection: Connection, scope: str, name: str, value: Any) -> Non
         connection.execute(insert(kept_states).values(scope=scope, name=name, value=written(value)))
 
 
+def forget_result(connection: Connection, run: str) -> None:
+    """Delete the result of a run that another one waited for, and has now."""
+    connection.execute(delete(values).where(values.c.run == run, values.c.ordinal == RESULT))
+
+
 def insert_once(connection: Connection, table: Any, row: Mapping[str, Any]) -> bool:
     """Insert a row unless there is one of its key; whether it was inserted."""
     return connection.execute(_insertion(table, connection.dialect.name), dict(row)).rowcount == 1
