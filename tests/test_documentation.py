@@ -61,7 +61,7 @@ EVERYTHING = "\n".join(page.read_text(encoding="utf-8") for page in [*ROOT.glob(
 
 
 def test_every_command_is_documented() -> None:
-    parsers = next(action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
+    parsers = next(action for action in _parser("")._actions if isinstance(action, argparse._SubParsersAction))
     missing = [
         name
         for name in parsers.choices

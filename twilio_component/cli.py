@@ -10,15 +10,15 @@ import argparse
 import io
 import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from twilio_component import exit_codes, flow_command, signature_command, trigger_command
+from twilio_component import exit_codes
 from twilio_component.host.errors import InputError, IntegrationError, Problem
 from twilio_component.invoke_options import CONNECTION_HELP, add_inputs, connection_of, inputs_of
-from twilio_component.serving.commands import add_parsers as add_serving_parsers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from twilio_component.host.model import Component
 
@@ -37,7 +37,8 @@ exit codes: 0 done, 1 failed for good, 2 bad input, 3 outcome unknown (it may ha
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser(given[0] if given else "").parse_args(given)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         if isinstance(sys.stdout, io.TextIOWrapper):
@@ -63,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str) -> argparse.ArgumentParser:
+    """The parser of one command, or of all of them where it is none: what is not asked for is not even imported."""
     parser = argparse.ArgumentParser(
         prog="twilio-component",
         description="The Twilio component: look at it, invoke it, and emulate Twilio.",
@@ -71,18 +73,40 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _describe_parser(commands)
-    _invoke_parser(commands)
-    _emulator_parser(commands)
-    _errors_parser(commands)
-    _connection_parser(commands)
-    signature_command.add_parser(commands, argparse.RawDescriptionHelpFormatter)
-    trigger_command.add_parser(commands, argparse.RawDescriptionHelpFormatter)
-    flow_command.add_parser(commands)
-    add_serving_parsers(commands)
+    known = any(command in names for names in _PARSERS)
+    for names, add in _PARSERS.items():
+        if command in names or not known:
+            add(commands)
+    return parser
+
+
+def _demo_parser(commands: Any) -> None:
     demo = commands.add_parser("demo", help="send, fetch, list and ask raw, against the embedded emulator")
     demo.set_defaults(run=_demo)
-    return parser
+
+
+def _signature_parser(commands: Any) -> None:
+    from twilio_component import signature_command
+
+    signature_command.add_parser(commands, argparse.RawDescriptionHelpFormatter)
+
+
+def _trigger_parser(commands: Any) -> None:
+    from twilio_component import trigger_command
+
+    trigger_command.add_parser(commands, argparse.RawDescriptionHelpFormatter)
+
+
+def _flow_parser(commands: Any) -> None:
+    from twilio_component import flow_command
+
+    flow_command.add_parser(commands)
+
+
+def _serving_parsers(commands: Any) -> None:
+    from twilio_component.serving.commands import add_parsers
+
+    add_parsers(commands)
 
 
 def _describe_parser(commands: Any) -> None:
@@ -262,3 +286,17 @@ def _demo(_options: argparse.Namespace) -> int:
 
     asyncio.run(demonstrate())
     return exit_codes.DONE
+
+
+_PARSERS: dict[tuple[str, ...], Callable[[Any], None]] = {
+    ("describe",): _describe_parser,
+    ("invoke",): _invoke_parser,
+    ("emulator",): _emulator_parser,
+    ("errors",): _errors_parser,
+    ("connection",): _connection_parser,
+    ("signature",): _signature_parser,
+    ("trigger",): _trigger_parser,
+    ("flow",): _flow_parser,
+    ("serve", "unregister", "worker", "runs"): _serving_parsers,
+    ("demo",): _demo_parser,
+}

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from twilio_component import exit_codes
-from twilio_component.cli import main
+from twilio_component.cli import _PARSERS, _parser, main
 from twilio_component.emulator import server
 from twilio_component.errors import NotSentError, OutcomeUnknownError, RateLimitedError, TwilioAPIError
 from twilio_component.host.errors import InputError
@@ -283,3 +283,12 @@ class TestEmulator:
             port = taken.getsockname()[1]
             assert main(["emulator", "--port", str(port)]) == exit_codes.BAD_INPUT
         assert f"--port: {port} cannot be listened on" in capsys.readouterr().err
+
+
+def test_every_command_has_a_parser_of_its_own_that_is_found_by_its_name() -> None:
+    for names in _PARSERS:
+        for name in names:
+            (choices,) = (action.choices for action in _parser(name)._actions if action.choices)
+            assert set(choices) == set(names)
+    (everything,) = (action.choices for action in _parser("")._actions if action.choices)
+    assert set(everything) == {name for names in _PARSERS for name in names}
