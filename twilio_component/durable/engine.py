@@ -48,7 +48,7 @@ _MOST_RECOVERIES = 1_000
 _MOST_RUNS = 1_000  # side by side; most of them wait for something
 _MOST_PIECES = 100  # of all loops; of each one there are but two
 # Grows when a stored run could not go on with newer code: then old runs wait for a process of their version.
-VERSION = "1"
+VERSION = "2"
 _LOGGER = logging.getLogger("twilio_component.durable")
 
 

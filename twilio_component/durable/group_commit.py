@@ -62,11 +62,14 @@ class GroupCommit:
         try:
             with self._engine.begin() as connection:
                 for work, future in batch:
+                    # By hand: SQLAlchemy's own savepoints cost as much as the work.
+                    connection.exec_driver_sql("SAVEPOINT work")
                     try:
-                        with connection.begin_nested():
-                            done.append((future, work(connection), None))
+                        done.append((future, work(connection), None))
                     except Exception as error:  # noqa: BLE001 - it is whoever submitted the work who must know
+                        connection.exec_driver_sql("ROLLBACK TO work")
                         done.append((future, None, error))
+                    connection.exec_driver_sql("RELEASE work")
         except Exception as error:  # noqa: BLE001 - likewise: nothing of it has happened
             done = [(future, None, error) for _, future in batch]
         for future, result, failure in done:

@@ -24,7 +24,7 @@ from twilio_component.durable.fan_store import Place
 from twilio_component.durable.intent_store import Call as GuardedCall
 from twilio_component.durable.outlines import outline
 from twilio_component.durable.run_store import Kept, NewRun
-from twilio_component.durable.states import Change, after, scopes_of
+from twilio_component.durable.states import Change, States, after, scopes_of
 from twilio_component.flows.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
 from twilio_component.flows.sources import Sources
 from twilio_component.host.errors import listed
@@ -124,11 +124,14 @@ class Guide:
             # run has to come by here as often as before: DBOS takes no note of a sleep that takes no time.
             left = effect.seconds if effect.until is None else effect.until - time.time()
             await DBOS.sleep_async(max(left, _MOMENT))
+            if await self.runs.is_stopped(journey.run.id):
+                raise InterruptedRun
             return
         ordinal = await self._ordinal(journey)
         kept = journey.kept.pop(ordinal, None)
         if kept is None:
-            kept = Kept(place=effect.id, value={"until": time.time() + effect.seconds})
+            until = time.time() + effect.seconds if effect.until is None else effect.until
+            kept = Kept(place=effect.id, value={"until": until})
             await self.runs.keep(journey.id, ordinal, kept)
         try:
             async with asyncio.timeout(max(0.0, kept.value["until"] - time.time())):
@@ -143,10 +146,8 @@ class Guide:
             await self._start(journey, effect, ordinal)
         elif isinstance(effect, FanOut):
             await self._fan_out(journey, effect, ordinal)
-        elif journey.stopping is None:
-            # A step returns nothing: what people wrote stays in our own tables.
-            await DBOS.run_step_async({"name": effect.id}, self._step, journey, effect, ordinal)
         else:
+            # No step of DBOS's: what the call is answered with is kept in one transaction of ours, and kept once.
             await self._step(journey, effect, ordinal)
         kept = journey.kept.pop(ordinal, None) or await self.runs.kept_at(journey.id, ordinal)
         if kept is None:
@@ -213,20 +214,24 @@ class Guide:
         invoker, started = journey.loaded.invoker, time.time()
         told = outline(call.inputs, invoker.operation(call))
         scopes = scopes_of(journey.loaded.integration, journey.flow)
+        shown: States = journey.states
         while True:
-            shown = await self.runs.states(scopes, patiently=True)
             asked = replace(call, states={**call.states, **shown})
             answer = await invoker.invoke(journey.flow, asked, journey.run.payload)
             also = None if isinstance(answer, Failure) else Change(scopes, shown, answer).make
             with suppress(MovedStatesError):
                 await self._keep(journey, ordinal, Answer(call.id, answer, told, started), also)
                 return
+            shown = await self.runs.states(scopes, patiently=True)
 
     async def _keep(self, journey: Journey, ordinal: int, given: Answer, also: Also | None = None) -> None:
         answer = given.answer
         value = {"failure": asdict(answer)} if isinstance(answer, Failure) else {"envelope": answer}
         kept = Kept(place=given.place, value=value, outline=given.outline)
-        if await self.runs.keep(journey.id, ordinal, kept, given.started, also):
+        keeping = await self.runs.keep(journey.id, ordinal, kept, given.started, also)
+        if keeping.is_stopped:
+            raise InterruptedRun
+        if keeping.is_new:
             journey.kept[ordinal] = kept
 
     def _sources(self, journey: Journey) -> Sources:

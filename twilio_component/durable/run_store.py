@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, exists, insert, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -80,6 +80,13 @@ class Times:
 
     started: float | None
     finished: float
+
+
+class Keeping(NamedTuple):
+    """What became of an answer: whether it is kept now and was not before, and whether its run has been stopped."""
+
+    is_new: bool
+    is_stopped: bool
 
 
 class RunStore:
@@ -167,20 +174,24 @@ class RunStore:
 
     async def keep(
         self, run: str, ordinal: int, kept: Kept, started_at: float | None = None, also: Also | None = None
-    ) -> bool:
-        """Keep what a call was answered with; False when something is kept already, which stays.
+    ) -> Keeping:
+        """Keep what a call was answered with, unless something is kept already, which stays.
 
         ``also`` is done in the same transaction unless something was kept, or, where it raises, nothing is.
         """
 
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection) -> Keeping:
             times = Times(started_at, self._database.now(connection))
             is_new = keep_value(connection, (run, ordinal), kept, times)
             if is_new and also is not None:
                 also(connection)
-            return is_new
+            return Keeping(is_new, _is_stopped(connection, run))
 
         return await self._database.insist(work)
+
+    async def is_stopped(self, run: str) -> bool:
+        """Whether the run has been paused or cancelled."""
+        return await self._database.insist(lambda connection: _is_stopped(connection, run))
 
     async def finish(
         self,
@@ -310,6 +321,13 @@ def _run(connection: Connection, which: ColumnElement[bool]) -> Run | None:
         payload=json.loads(row["payload"] or "{}"),
         created_at=row["created_at"],
     )
+
+
+_STATE = select(runs.c.state).where(runs.c.id == bindparam("of_run"))
+
+
+def _is_stopped(connection: Connection, run: str) -> bool:
+    return connection.execute(_STATE, {"of_run": run}).scalar_one_or_none() in STOPPED
 
 
 _KEPT = select(values.c.ordinal, values.c.place, values.c.value).where(
