@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest
-from engines import Served, serving
-from sqlalchemy import select
+from engines import serving
+from long_lists import QUICK, flow, people, sent, stored, until
 
 from twilio_component.cli import main
 from twilio_component.durable.errors import RunStateError
@@ -28,50 +26,7 @@ from twilio_component.durable.settings import Settings
 from twilio_component.emulator import Emulator
 
 OPTED_OUT, INVALID = "+15005550004", "+15005550001"
-QUICK = Settings(timeout=0.5, lag_bound=0.2)
 SLOW = Settings(timeout=0.5, lag_bound=0.2, rates={"+15017122661": 20})
-
-
-def flow(concurrency: int = 5, *, more: str = "", after: str = "") -> str:
-    return f"""\
-  - name: Main
-    isSynchronous: true
-    steps:
-      - {{name: Trigger, isTrigger: true, action: webhook-triggers.webhook}}
-      - name: Everyone
-        action: loop.loopOverItems
-        concurrency: {concurrency}
-        itemsFrom: {{file: people.csv}}
-        steps:
-          - name: Send
-            action: twilio.sendSMS
-            inputs:
-              twilioConnection: {{type: configVar, value: Twilio}}
-              to: "{{{{$everyone.currentItem.phone}}}}"
-              from: "+15017122661"
-              message: "Hi {{{{$everyone.currentItem.name}}}}"
-{more}{after}"""
-
-
-def people(folder: Path, count: int, special: Mapping[int, str] = MappingProxyType({})) -> list[str]:
-    numbers = [special.get(number, f"+1555{number:07d}") for number in range(count)]
-    rows = "".join(f"P{number},{phone}\n" for number, phone in enumerate(numbers))
-    (folder / "people.csv").write_text("name,phone\n" + rows, encoding="utf-8")
-    return numbers
-
-
-def sent(emulator: Emulator) -> Counter[str]:
-    return Counter(message.to for message in emulator.messages)
-
-
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what it looks at is another's
-            await asyncio.sleep(0.02)
-
-
-async def stored(served: Served, table: Any) -> list[Any]:
-    return await served.engine.database.run(lambda connection: list(connection.execute(select(table)).mappings()))
 
 
 @pytest.fixture(autouse=True)

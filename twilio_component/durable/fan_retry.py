@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, String, case, cast, insert, literal, null, select, update
+from sqlalchemy import Connection, String, cast, insert, literal, null, or_, select, update
 
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.fan_store import PENDING, UNKNOWN, Place
-from twilio_component.durable.schema import fans, intents, items
+from twilio_component.durable.kept_answers import answers_of, until_the_failure
+from twilio_component.durable.schema import fans, intents, items, values
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
+
+_ORDINAL = re.compile(r"\d+")
 
 
 def begin_pieces_anew(connection: Connection, run: str) -> None:
@@ -32,10 +36,7 @@ def loop_to_go_on_with(connection: Connection, run: str) -> int | None:
     if not ordinals:
         return None
     loop: int = min(ordinals)
-    done = connection.execute(select(intents.c.key).where(intents.c.run == run)).scalars()
-    # Those of rounds have the item's id before the colon.
-    mine = [key.rpartition(":") for key in done]
-    if any(of == run and int(ordinal) > loop for of, _, ordinal in mine):
+    if _has_done_something_after(connection, run, loop):
         raise RunStateError(
             f"the run '{run}' went on after a loop with unknown outcomes and did something that must not be done "
             "twice; it can only be resolved"
@@ -43,16 +44,39 @@ def loop_to_go_on_with(connection: Connection, run: str) -> int | None:
     return loop
 
 
-def copy_loop(connection: Connection, place: Place, again: str) -> None:
-    """Give the run ``again`` the loop as it stands; rounds whose outcome was unknown are to be done now."""
+def _has_done_something_after(connection: Connection, run: str, loop: int) -> bool:
+    """Whether a later call of the run did something, or was a loop, or began a flow, that did."""
+    inside = or_(intents.c.run == run, intents.c.run.startswith(f"{run}.", autoescape=True))
+    keys = connection.execute(select(intents.c.key).where(inside)).scalars()
+    # The run's own calls are RUN:5; those of rounds RUN.5-17:0, and those of flows that it began RUN.5:0.
+    return any(int(_ORDINAL.findall(key[len(run) :])[0]) > loop for key in keys)
+
+
+def copy_loop(connection: Connection, place: Place, again: str, *, resend: bool) -> None:
+    """Give the run ``again`` the loop as it stands; with ``resend`` rounds whose outcome was unknown are to go on.
+
+    They go on from the call whose outcome that was. One that went on after it stays as it is.
+    """
     _copy(connection, fans, {"run": literal(again), "generation": literal(0), "finished_at": null()}, place)
-    prefix = literal(f"{again}.{place.ordinal}-")
+    prefix = f"{again}.{place.ordinal}-"
     changes: dict[str, ColumnElement[Any]] = {
-        "id": prefix.concat(cast(items.c.number, String)),
+        "id": literal(prefix).concat(cast(items.c.number, String)),
         "run": literal(again),
-        "state": case((items.c.state == UNKNOWN, PENDING), else_=items.c.state),
     }
     _copy(connection, items, changes, place)
+    if not resend:
+        return
+    of_loop = (items.c.run == place.run, items.c.ordinal == place.ordinal)
+    rounds = select(items.c.id, items.c.number).where(*of_loop, items.c.state == UNKNOWN)
+    for round_, number in connection.execute(rounds).all():
+        try:
+            answers = until_the_failure(round_, answers_of(connection, round_))
+        except RunStateError:
+            continue
+        anew = f"{prefix}{number}"
+        if answers:
+            connection.execute(insert(values), [{**one, "run": anew} for one in answers])
+        connection.execute(update(items).where(items.c.id == anew).values(state=PENDING))
 
 
 def _copy(connection: Connection, table: Any, changes: dict[str, ColumnElement[Any]], place: Place) -> None:

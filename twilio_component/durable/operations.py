@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from twilio_component.durable.engine import APPLICATION, QUEUE, VERSION, WORKFLO
 from twilio_component.durable.errors import RunStateError, UnknownRunError
 from twilio_component.durable.fan_retry import begin_pieces_anew, copy_loop, loop_to_go_on_with
 from twilio_component.durable.fan_store import Place
+from twilio_component.durable.kept_answers import answers_of, until, until_the_failure
 from twilio_component.durable.run_store import RunStore
 from twilio_component.durable.run_views import RunViews
 from twilio_component.durable.schema import runs, values
@@ -74,17 +74,16 @@ class Operations:
                     f"what the run '{run}' did is unknown: look whether it happened. If it did not, say so "
                     "(--resend); if it did, resolve the run"
                 )
-            kept = connection.execute(select(values).where(values.c.run == run)).mappings().all()
-            calls = [dict(one) for one in kept]
+            calls = answers_of(connection, run)
             loop = loop_to_go_on_with(connection, run)
-            wanted = _until_the_failure(run, calls) if loop is None else _until(loop, calls)
+            wanted = until_the_failure(run, calls) if loop is None else until(loop, calls)
             now = self._database.now(connection)
             begun = {**row._mapping, "id": again, "state": run_store.RUNNING, "created_at": now}  # noqa: SLF001 - SQLAlchemy's public name for it
             connection.execute(insert(runs).values(**{**begun, "finished_at": None, "error": None, "response": None}))
             for one in wanted:
                 connection.execute(insert(values).values(**{**one, "run": again}))
             if loop is not None:
-                copy_loop(connection, Place(run, loop), again)
+                copy_loop(connection, Place(run, loop), again, resend=resend)
             connection.execute(update(runs).where(runs.c.id == run).values(state=RETRIED))
 
         await self._database.run(work)
@@ -127,23 +126,3 @@ def _check_state(run: str, row: Any, allowed: tuple[str, ...]) -> None:
         raise UnknownRunError(f"there is no run '{run}'")
     if row.state not in allowed:
         raise RunStateError(f"the run '{run}' is {row.state}; it would have to be {' or '.join(allowed)}")
-
-
-def _until(loop: int, kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the run was answered with before that loop."""
-    return [one for one in kept if one["ordinal"] < loop and one["ordinal"] != run_store.RESULT]
-
-
-def _until_the_failure(run: str, kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the run was answered with, without the failure that ended it."""
-    calls = sorted((one for one in kept if one["ordinal"] >= 0), key=lambda one: one["ordinal"])
-    others = [one for one in kept if one["ordinal"] == run_store.STATES]
-    unknown = [one for one in calls if json.loads(one["value"]).get("failure", {}).get("outcome_unknown")]
-    if unknown and unknown[0] is not calls[-1]:
-        raise RunStateError(f"the run '{run}' went on after the step whose outcome is unknown; it can only be resolved")
-    if calls and "failure" in json.loads(calls[-1]["value"]):
-        failed = calls.pop()["place"]
-        # A step that was asked again and again, and then failed, waits anew.
-        while calls and calls[-1]["place"] == failed and "again" in json.loads(calls[-1]["value"]).get("envelope", {}):
-            calls.pop()
-    return [*others, *calls]

@@ -68,8 +68,9 @@ class RunViews:
             if row is None:
                 raise UnknownRunError(f"there is no run '{run}'")
             kept = select(values).where(values.c.run == run, values.c.ordinal >= 0).order_by(values.c.ordinal)
-            effects = connection.execute(select(intents).where(intents.c.run == run)).all()
-            by_key = {intent.key: intent for intent in effects}
+            # Those of rounds are not the run's: there may be very many (``FanViews.rounds`` tells them).
+            effects = select(intents).where(intents.c.run == run, intents.c.item.is_(None))
+            by_key = {intent.key: intent for intent in connection.execute(effects)}
             found = connection.execute(kept).all()
             steps = [_step(value, by_key.pop(f"{run}:{value.ordinal}", None)) for value in _answered(found)]
             open_ = [{"step": intent.place, "state": intent.state, **_effect(intent)} for intent in by_key.values()]

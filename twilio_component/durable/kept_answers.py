@@ -1,0 +1,41 @@
+"""What is kept of a run, or of a round, that is run again: what it was answered with before it went wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from twilio_component.durable.errors import RunStateError
+from twilio_component.durable.run_store import RESULT, STATES
+from twilio_component.durable.schema import values
+
+
+def answers_of(connection: Connection, run: str) -> list[dict[str, Any]]:
+    """The values of a run, or of a round by its item's id."""
+    return [dict(row) for row in connection.execute(select(values).where(values.c.run == run)).mappings()]
+
+
+def until(ordinal: int, kept: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of the values of a run, what it was answered with before that call."""
+    return [one for one in kept if one["ordinal"] < ordinal and one["ordinal"] != RESULT]
+
+
+def until_the_failure(run: str, kept: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of the values of a run (or a round), all but the failure that ended it.
+
+    Raises ``RunStateError`` when it went on after a step whose outcome is unknown.
+    """
+    calls = sorted((one for one in kept if one["ordinal"] >= 0), key=lambda one: one["ordinal"])
+    others = [one for one in kept if one["ordinal"] == STATES]
+    unknown = [one for one in calls if json.loads(one["value"]).get("failure", {}).get("outcome_unknown")]
+    if unknown and unknown[0] is not calls[-1]:
+        raise RunStateError(f"the run '{run}' went on after the step whose outcome is unknown; it can only be resolved")
+    if calls and "failure" in json.loads(calls[-1]["value"]):
+        failed = calls.pop()["place"]
+        # A step that was asked again and again, and then failed, waits anew.
+        while calls and calls[-1]["place"] == failed and "again" in json.loads(calls[-1]["value"]).get("envelope", {}):
+            calls.pop()
+    return [*others, *calls]
