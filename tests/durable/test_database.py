@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import insert, inspect, text
+from sqlalchemy.exc import IntegrityError
 
 from twilio_component.durable.database import Database
 from twilio_component.durable.errors import DurableError, StoreUnavailableError
-from twilio_component.durable.schema import metadata
+from twilio_component.durable.schema import kept_states, metadata
 from twilio_component.durable.sole_process import SoleProcess
 
 
@@ -79,3 +80,16 @@ def test_a_second_process_does_not_get_the_same_file(tmp_path: Path) -> None:
         SoleProcess(file)
     first.release()
     SoleProcess(file).release()
+
+
+def test_an_error_of_the_database_repeats_nothing_that_people_wrote(url: str) -> None:
+    async def scenario() -> None:
+        database = Database(url)
+        database.create()
+        row = {"scope": "s", "name": "n", "value": "+15558675310"}
+        with pytest.raises(IntegrityError) as raised:
+            await database.run(lambda connection: connection.execute(insert(kept_states), [row, row]))
+        assert "15558675310" not in str(raised.value)
+        database.close()
+
+    asyncio.run(scenario())

@@ -17,9 +17,10 @@ from long_lists import QUICK, flow, people, sent, stored, until
 from twilio_component.cli import main
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.fan_out import piece_id
-from twilio_component.durable.fan_store import Fan, FanStore, Place
+from twilio_component.durable.fan_store import Ended, Fan, FanStore, Place
 from twilio_component.durable.fan_views import FanViews
 from twilio_component.durable.operations import Operations
+from twilio_component.durable.run_store import Kept
 from twilio_component.durable.run_views import Filter, RunViews
 from twilio_component.durable.schema import fans, intents, items, values
 from twilio_component.durable.settings import Settings
@@ -357,6 +358,24 @@ def test_items_that_two_processes_take_are_taken_once(tmp_path: Path) -> None:
             assert first == second
             assert (first.taken, first.after) == (2, {"offset": 9})
             assert [row["number"] for row in await stored(served, items)] == [0, 1]
+
+    asyncio.run(scenario())
+
+
+def test_how_a_round_ended_first_stays_when_another_process_has_run_it_too(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, flow(), emulator=Emulator(), settings=QUICK) as served:
+            store = FanStore(served.engine.database)
+            fan = await store.begin(Fan(place=Place("r", 1), name="l", loop="l", concurrency=2, seen={}))
+            await store.take(fan, {"items": ["a"], "next": None})
+            await store.end_rounds([Ended("r.1-0", None, {})], keep_texts=False)
+            # The late one finds nothing any more of what the round's calls were answered with, and does some again.
+            await served.engine.runs.keep("r.1-0", 0, Kept(place="p", value={}))
+            error = {"step": "", "id": "", "code": "run-changed", "message": "m", "outcomeUnknown": False}
+            await store.end_rounds([Ended("r.1-0", error, {})], keep_texts=False)
+            (item,) = await stored(served, items)
+            assert (item["state"], item["error"], item["item"]) == ("succeeded", None, None)
+            assert await stored(served, values) == []
 
     asyncio.run(scenario())
 

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from dbos import DBOS
 from engines import SEND, TO, serving
+from sqlalchemy import update
 
 from twilio_component.cli import main
 from twilio_component.durable.errors import DurableError, RunStateError, UnknownRunError
 from twilio_component.durable.operations import Operations
 from twilio_component.durable.run_views import Filter, RunViews
+from twilio_component.durable.schema import runs
 from twilio_component.durable.settings import Settings
 from twilio_component.emulator import Emulator
 from twilio_component.exit_codes import exit_code
@@ -129,6 +132,28 @@ def test_a_run_is_cancelled_and_goes_on_where_it_was(tmp_path: Path) -> None:
             await operations.cancel("one")
             await asyncio.sleep(1.5)
             assert len(emulator.messages) == 0
+            await operations.resume("one")
+            await in_state(served, "one", "succeeded")
+            operations.close()
+
+    asyncio.run(scenario())
+    assert len(emulator.messages) == 1
+
+
+def test_a_run_that_was_paused_before_it_began_can_be_resumed(tmp_path: Path) -> None:
+    emulator = Emulator()
+
+    async def scenario() -> None:
+        async with serving(tmp_path, SEND, emulator=emulator, settings=QUICK) as served:
+            operations = Operations(served.engine.database)
+            new = await served.new_run("one")
+            await served.engine.runs.accept(new)
+            paused = update(runs).values(state="paused")
+            await served.engine.database.run(lambda connection: connection.execute(paused))
+            # The engine hears of it only now, and the operator's word to DBOS is still to come.
+            await served.engine.begin(new)
+            while not (await DBOS.list_workflows_async(workflow_ids=["one"]))[0].completed_at:  # noqa: ASYNC110 - what it looks at is another's
+                await asyncio.sleep(0.05)
             await operations.resume("one")
             await in_state(served, "one", "succeeded")
             operations.close()

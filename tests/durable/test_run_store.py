@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import update
 
 from twilio_component.durable.database import Database
-from twilio_component.durable.run_store import NewRun, RunStore
+from twilio_component.durable.run_store import PAUSED, STATES, SUCCEEDED, NewRun, RunStore, keep_state
+from twilio_component.durable.schema import runs
 
 
 def test_a_run_is_stored_once_together_with_what_its_trigger_answered(url: str) -> None:
     database = Database(url)
     database.create()
-    runs = RunStore(database)
+    store = RunStore(database)
 
     async def scenario() -> None:
-        definition = await runs.define("flow.yaml", "text")
+        definition = await store.define("flow.yaml", "text")
         first, again = (
             NewRun(
                 id="run",
@@ -27,10 +34,57 @@ def test_a_run_is_stored_once_together_with_what_its_trigger_answered(url: str) 
             )
             for said in ("first", "again")
         )
-        assert await runs.accept(first)
-        assert not await runs.accept(again)
-        kept = await runs.kept("run", -2, 100)
+        assert await store.accept(first)
+        assert not await store.accept(again)
+        kept = await store.kept("run", -2, 100)
         assert kept[0].value == {"envelope": {"payload": {"said": "first"}}}
 
     asyncio.run(scenario())
     database.close()
+
+
+async def begun(database: Database, *ids: str) -> RunStore:
+    store = RunStore(database)
+    digest = await store.define("f.yaml", "text")
+    for run in ids:
+        new = NewRun(id=run, definition=digest, integration="I", flow="F", payload={"body": {}})
+        await store.accept(replace(new, trigger={"payload": {"a": 1}}, trigger_place="trigger"))
+    return store
+
+
+async def finish(store: RunStore, run: str, states: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> Any:
+    return await store.finish(run, SUCCEEDED, error=None, response=None, keep_texts=False, states=states)
+
+
+def test_a_run_that_was_paused_before_its_end_could_be_stored_keeps_what_it_needs_to_go_on(url: str) -> None:
+    async def scenario() -> None:
+        database = Database(url)
+        database.create()
+        store = await begun(database, "one")
+        before = await store.kept("one", STATES, 10)
+        await database.run(lambda connection: connection.execute(update(runs).values(state=PAUSED)))
+        assert await finish(store, "one") == PAUSED
+        assert await store.kept("one", STATES, 10) == before
+        assert await finish(store, "purged") is None
+        database.close()
+
+    asyncio.run(scenario())
+
+
+def test_two_runs_that_keep_something_new_under_one_name_both_end(new_database: Callable[[], str]) -> None:
+    async def scenario() -> None:
+        database = Database(new_database())
+        database.create()
+        store = await begun(database, "one", "two")
+        first = database.engine.connect()
+        keep_state(first, "scope", "name", 1)
+        second = asyncio.create_task(finish(store, "two", {"scope": {"name": 2}}))
+        await asyncio.sleep(0.3)
+        assert not second.done()
+        first.commit()
+        first.close()
+        assert await second == SUCCEEDED
+        assert await store.states({"instanceState": "scope"}) == {"instanceState": {"name": 2}}
+        database.close()
+
+    asyncio.run(scenario())

@@ -42,13 +42,15 @@ class Database:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        # Parameters are people's numbers and texts, and would stand in the messages of errors.
         if self.is_sqlite:
-            self.engine = create_engine(url)
+            self.engine = create_engine(url, hide_parameters=True)
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         elif parsed.get_backend_name() == "postgresql":
             self.engine = create_engine(
                 parsed.set(drivername="postgresql+psycopg"),
+                hide_parameters=True,
                 pool_pre_ping=True,
                 connect_args={"connect_timeout": _CONNECT_SECONDS},
             )

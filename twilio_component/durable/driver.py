@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.settings import Settings
     from twilio_component.flows.effects import Done
 
+PURGED = "purged"
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _LOGGER = logging.getLogger("twilio_component.durable")
 
@@ -59,13 +60,15 @@ class Driver:
         """
         found = await self._runs.open(run_id, WINDOW)
         if found is None:
-            return "purged"
+            return PURGED
         run, kept = found
+        if run.state in run_store.STOPPED:
+            raise InterruptedRun
         if run.state != run_store.RUNNING:
             return run.state
         try:
             journey = await self._journey(run, kept)
-            done = await self._guide.to_the_end(journey)
+            return await self._ended(journey, await self._guide.to_the_end(journey))
         except IntegrationError as error:
             # The definition, its configuration, or the way back: none of it is the doing of a step.
             return await self._broken(run, error.code, str(error))
@@ -73,7 +76,6 @@ class Driver:
             await self._go_on()  # in a process that is stopping anything may fail; its runs are the next one's
             _LOGGER.exception("%s cannot go on", run.id)
             return await self._broken(run, "unexpected-error", f"unexpected {type(error).__name__}")
-        return await self._ended(journey, done)
 
     async def run_piece(self, place: Place, piece: int) -> None:
         """Run the rounds of a piece of a loop that have not ended."""
@@ -115,8 +117,7 @@ class Driver:
 
     async def _broken(self, run: Run, code: str, message: str) -> str:
         error = {"step": "", "id": "", "code": code, "message": message, "outcomeUnknown": False}
-        await self._finish(run, run_store.FAILED, error=error)
-        return run_store.FAILED
+        return await self._finish(run, run_store.FAILED, error=error)
 
     async def _journey(self, run: Run, kept: dict[int, Kept]) -> Journey:
         loaded = self._load(run.file, run.text)
@@ -139,7 +140,7 @@ class Driver:
             state = run_store.UNKNOWN
         hide = journey.loaded.redactor.value
         error = done.error or open_
-        await self._finish(
+        return await self._finish(
             journey.run,
             state,
             error=hide(error),
@@ -147,7 +148,6 @@ class Driver:
             result=hide(done.result) if journey.run.parent and journey.flow.is_synchronous else None,
             states=_changed(journey),
         )
-        return state
 
     async def _finish(
         self,
@@ -158,8 +158,8 @@ class Driver:
         response: Mapping[str, Any] | None = None,
         result: Any = None,
         states: Mapping[str, Mapping[str, Any]] | None = None,
-    ) -> None:
-        await self._runs.finish(
+    ) -> str:
+        ended = await self._runs.finish(
             run.id,
             state,
             error=error,
@@ -168,6 +168,9 @@ class Driver:
             keep_texts=self._settings.keep_texts,
             states=states or {},
         )
+        if ended in run_store.STOPPED:
+            raise InterruptedRun  # in the last moment: when it goes on, it comes to its end again
+        return ended or PURGED
 
 
 def _open(done: Done) -> Mapping[str, Any] | None:

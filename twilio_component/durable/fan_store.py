@@ -207,7 +207,11 @@ class FanStore:
         return await self._database.insist(work)
 
     async def end_rounds(self, ended: Sequence[Ended], *, keep_texts: bool) -> None:
-        """Store how rounds have ended. What they kept is deleted if they succeeded, unless ``keep_texts``."""
+        """Store how rounds have ended. What they kept is deleted if they succeeded, unless ``keep_texts``.
+
+        Where two processes have run a round, since one was taken for dead, it stays as it was first said to have ended:
+        whoever is late may have found its answers deleted.
+        """
 
         def work(connection: Connection) -> None:
             now = self._database.now(connection)
@@ -221,11 +225,12 @@ class FanStore:
                 }
                 for one in ended
             ]
-            connection.execute(update(items).where(items.c.id == bindparam("of")), changes)
-            succeeded = [one.id for one in ended if one.error is None]
-            if succeeded and not keep_texts:
-                connection.execute(update(items).where(items.c.id.in_(succeeded)).values(item=None))
-                connection.execute(delete(values).where(values.c.run.in_(succeeded)))
+            open_ = (items.c.id == bindparam("of"), items.c.state == PENDING)
+            connection.execute(update(items).where(*open_), changes)
+            if not keep_texts:
+                succeeded = (items.c.id.in_([one.id for one in ended]), items.c.state == SUCCEEDED)
+                connection.execute(delete(values).where(values.c.run.in_(select(items.c.id).where(*succeeded))))
+                connection.execute(update(items).where(*succeeded).values(item=None))
             for one in ended:
                 for scope, changed in one.states.items():
                     for name, value in changed.items():

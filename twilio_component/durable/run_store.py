@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, not_, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from twilio_component.durable.schema import definitions, fans, intents, items, kept_states, runs, values
@@ -203,14 +203,15 @@ class RunStore:
         result: Any = None,
         keep_texts: bool,
         states: Mapping[str, Mapping[str, Any]],
-    ) -> None:
-        """End a run, and keep ``states`` (changes by scope and key; None removes a key).
+    ) -> str | None:
+        """End a run, and keep ``states`` (changes by scope and key; None removes a key); the state that it is in then.
 
+        That is another one, and nothing is changed, when it had ended or been stopped before; None when it was purged.
         Of one that succeeded no contents are left unless ``keep_texts`` asks for them: neither its payload nor what its
         calls returned, only which calls there were, and which of them failed.
         """
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> str | None:
             changes: dict[str, Any] = {
                 "state": state,
                 "finished_at": self._database.now(connection),
@@ -219,18 +220,20 @@ class RunStore:
             }
             if state == SUCCEEDED and not keep_texts:
                 changes["payload"] = None
-                _empty(connection, run)
             unfinished = (runs.c.id == run, runs.c.state == RUNNING)
             if not connection.execute(update(runs).where(*unfinished).values(changes)).rowcount:
-                return  # ended before: its states have been kept
+                return connection.execute(select(runs.c.state).where(runs.c.id == run)).scalar_one_or_none()
+            if state == SUCCEEDED and not keep_texts:
+                _empty(connection, run)
             if result is not None:
                 kept = Kept(place="result", value={"result": result})
                 keep_value(connection, (run, RESULT), kept, Times(None, changes["finished_at"]))
             for scope, changed in states.items():
                 for name, value in changed.items():
                     keep_state(connection, scope, name, value)
+            return state
 
-        await self._database.insist(work)
+        return await self._database.insist(work)
 
     async def ended(self, run: str) -> Mapping[str, Any] | None:
         """``{"state", "error", "response", "result"}`` of a run that has ended, else None."""
@@ -372,10 +375,13 @@ def _empty(connection: Connection, run: str) -> None:
 
 def keep_state(connection: Connection, scope: str, name: str, value: Any) -> None:
     """Keep what flows keep under a name; None removes it."""
-    place = (kept_states.c.scope == scope, kept_states.c.name == name)
-    connection.execute(delete(kept_states).where(*place))
-    if value is not None:
-        connection.execute(insert(kept_states).values(scope=scope, name=name, value=written(value)))
+    if value is None:
+        connection.execute(delete(kept_states).where(kept_states.c.scope == scope, kept_states.c.name == name))
+        return
+    row = {"scope": scope, "name": name, "value": written(value)}
+    # In one statement: of two processes that keep something new under a name, the second would fail to insert it.
+    made = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(kept_states).values(row)
+    connection.execute(made.on_conflict_do_update(index_elements=["scope", "name"], set_={"value": row["value"]}))
 
 
 def forget_result(connection: Connection, run: str) -> None:
