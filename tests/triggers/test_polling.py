@@ -1,55 +1,16 @@
-"""The polling trigger: every creation once, every change at least once, whatever happens between and during polls."""
+"""The polling trigger, promise by promise; ``test_polling_model.py`` mixes everything that may happen."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import random
+import copy
+import datetime as dt
 from typing import Any
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
+from pollers import Poller
 
-from twilio_component.emulator import Emulator
-from twilio_component.host import Context
-from twilio_component.testing import Harness, emulator_connection
-from twilio_component.triggers import polling
-
-NUMBERS = {"to": "+15558675310", "from": "+15017122661"}
-
-
-class Poller:
-    """A flow that polls: keeps the state as a host does, as JSON, and everything that it was told."""
-
-    def __init__(self, **inputs: Any) -> None:
-        self.emulator = Emulator()
-        self.inputs = {"twilioConnection": emulator_connection(), **inputs}
-        self.state: dict[str, Any] = {}
-        self.runner = asyncio.Runner()
-        self.harness = Harness(emulator=self.emulator)
-        self.runner.run(self.harness.__aenter__())
-        self.result: dict[str, Any] = {}
-
-    def close(self) -> None:
-        self.runner.run(self.harness.__aexit__(None, None, None))
-        self.runner.close()
-
-    def send(self, body: str = "x") -> str:
-        sid: str = self.runner.run(self.harness.action("sendSMS", {**NUMBERS, "message": body}))["data"]["sid"]
-        return sid
-
-    def advance(self, seconds: float) -> None:
-        self.runner.run(self.emulator.clock.advance(seconds))
-
-    def poll(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        context = Context(instance_state=self.state)
-        invoked = self.harness.host.invoke_trigger("twilio", "pollChangesTrigger", {}, self.inputs, context=context)
-        self.result = self.runner.run(invoked)
-        self.state = json.loads(json.dumps({**self.state, **self.result["instanceState"]}))
-        data = self.result["payload"]["body"]["data"]
-        return data["created"], data["updated"]
+from twilio_component.errors import TwilioError
+from twilio_component.triggers import poll_memory, poll_reading, polling
 
 
 @pytest.fixture
@@ -141,11 +102,31 @@ def test_filters_are_twilios(poller: Poller) -> None:
     assert not any(poller.poll())
 
 
-def test_a_state_of_another_version_begins_anew(poller: Poller) -> None:
+def as_version_1(state: dict[str, Any]) -> dict[str, Any]:
+    return {"version": 1, "since": state["since"], "seen": {sid: [*known] for sid, *known in reversed(state["seen"])}}
+
+
+def test_a_state_of_the_version_before_is_gone_on_from(poller: Poller) -> None:
+    poller.poll()
+    told = [poller.send(), poller.send()]
+    poller.poll()
+    poller.remembered = as_version_1(poller.remembered)
+    poller.advance(60)
+    new = poller.send()
+
+    created, updated = poller.poll()
+
+    assert (sids(created), sorted(sids(updated))) == ([new], sorted(told))
+    assert poller.remembered["version"] == poll_memory.VERSION
+    assert not any(poller.poll())
+
+
+def test_a_state_of_a_later_version_begins_anew_and_says_so(poller: Poller) -> None:
     poller.poll()
     poller.send()
-    poller.state["pollChangesTrigger"]["version"] = 0
+    poller.remembered["version"] += 1
     assert not any(poller.poll())
+    assert ["a later version wrote it" in text for text in poller.harness.logger.messages] == [True]
     sid = poller.send()
     assert sids(poller.poll()[0]) == [sid]
 
@@ -153,107 +134,105 @@ def test_a_state_of_another_version_begins_anew(poller: Poller) -> None:
 def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_not_told_again(
     poller: Poller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(polling, "MOST_REMEMBERED", 10)
+    monkeypatch.setattr(poll_memory, "MOST_REMEMBERED", 10)
     poller.poll()
     told: list[str] = []
-    for _ in range(30):
-        poller.advance(2)
+    for number in range(30):
+        poller.advance(2 if number % 3 else 0)
         poller.send()
         told += sids(poller.poll()[0])
-        assert len(poller.state["pollChangesTrigger"]["seen"]) <= 10
+        assert len(poller.remembered["seen"]) <= 10
     assert len(told) == len(set(told)) == 30
+    assert "1 younger than lookBackMinutes are no longer watched" in poller.harness.logger.messages[0]
 
 
-class Polling(RuleBasedStateMachine):
-    """Twilio's list does what it likes; the trigger's promises hold all the same."""
-
-    messages = Bundle("messages")
-
-    @initialize(limit=st.integers(1, 5), look_back=st.sampled_from([1, 60]), seed=st.integers(0, 2**16))
-    def begin(self, limit: int, look_back: int, seed: int) -> None:
-        self.look_back = look_back
-        # Pages of three, so that there are some to shift.
-        self.page, polling.PAGE = polling.PAGE, 3
-        self.poller = Poller(limit=limit, lookBackMinutes=look_back)
-        self.random = random.Random(seed)  # noqa: S311 - to choose, not to keep secret
-        self.poller.poll()
-        self.sent: set[str] = set()
-        self.gone: set[str] = set()
-        self.created: list[str] = []
-        self.told: dict[str, str] = {}
-
-    @rule(target=messages)
-    def send(self) -> str:
-        sid = self.poller.send()
-        self.sent.add(sid)
-        return sid
-
-    @rule(seconds=st.integers(0, 20))
-    def let_time_pass(self, seconds: int) -> None:
-        self.poller.advance(seconds)
-
-    @rule(sid=messages)
-    def change(self, sid: str) -> None:
-        for one in self.poller.emulator.messages:
-            if one.sid == sid:
-                one.error_code = self.random.choice([None, 30003, 30005, 30007])
-
-    @rule(sid=messages)
-    def delete(self, sid: str) -> None:
-        account = self.poller.emulator.accounts.the_only()
-        found = account.messages.get(sid)
-        if found is not None:
-            account.messages.remove(found)
-            self.gone.add(sid)
-
-    @rule(seconds=st.integers(1, 30))
-    def let_the_list_lag(self, seconds: int) -> None:
-        self.poller.emulator.faults.lag_lists(seconds)
-
-    @rule(records=st.sampled_from([-2, -1, 0, 1, 2]))
-    def let_pages_shift(self, records: int) -> None:
-        # A page that loses records, poll after poll, is survived as long as the window reaches back to them.
-        self.poller.emulator.faults.shift_pages(records if self.look_back > 1 else abs(records))
-
-    @precondition(lambda self: hasattr(self, "poller"))
-    @rule()
-    def poll(self) -> None:
-        self.note(*self.poller.poll())
-
-    def note(self, created: list[dict[str, Any]], updated: list[dict[str, Any]]) -> None:
-        for one in created:
-            assert one["sid"] not in self.created, "a creation was told twice"
-            self.created.append(one["sid"])
-            self.told[one["sid"]] = polling._fate(one)
-        for one in updated:
-            assert one["sid"] in self.created, "a change was told before the creation"
-            assert self.told[one["sid"]] != polling._fate(one), "the same was told twice in a row"
-            self.told[one["sid"]] = polling._fate(one)
-
-    @invariant()
-    def what_is_remembered_is_plain_and_bounded(self) -> None:
-        if hasattr(self, "poller"):
-            assert len(self.poller.state["pollChangesTrigger"]["seen"]) <= len(self.sent) + 1
-
-    def teardown(self) -> None:
-        if not hasattr(self, "poller"):
-            return
-        polling.PAGE = self.page
-        # In the end the list is honest again, and everything has been told.
-        self.poller.emulator.faults.clear()
-        self.poller.emulator.faults.shift_pages(0)
-        self.poller.emulator.faults.lag_lists(0)
-        self.poller.advance(60)
-        for _ in range(2 * len(self.sent) + 2):
-            self.note(*self.poller.poll())
-        missing = self.sent - self.gone - set(self.created)
-        assert missing == set(), "a creation was never told"
-        for one in self.poller.emulator.messages:
-            if one.sid in self.told and one.sid in self.poller.state["pollChangesTrigger"]["seen"]:
-                current = self.poller.runner.run(self.poller.harness.action("getSMS", {"sid": one.sid}))["data"]
-                assert self.told[one.sid] == polling._fate(current), "a change was never told"
-        self.poller.close()
+def test_more_of_one_second_than_can_be_remembered_are_told_once(
+    poller: Poller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poll_memory, "MOST_REMEMBERED", 10)
+    poller.inputs["limit"] = 4
+    poller.poll()
+    sent = [poller.send() for _ in range(25)]
+    told = [sid for _ in range(8) for sid in sids(poller.poll()[0])]
+    assert told == sent
+    sent.append(poller.send())
+    assert sids(poller.poll()[0]) == sent[-1:]
 
 
-Polling.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
-TestEverything = Polling.TestCase
+def test_changes_that_are_not_told_yet_are_not_forgotten_for_new_messages(
+    poller: Poller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poll_memory, "MOST_REMEMBERED", 10)
+    poller.inputs["limit"] = 5
+    poller.poll()
+    first = [poller.send() for _ in range(10)]
+    for _ in range(2):
+        poller.poll()
+    for one in poller.emulator.messages:
+        one.price = "-0.00750"
+    second = [poller.send() for _ in range(10)]
+
+    told = [poller.poll() for _ in range(5)]
+
+    assert [sid for _, updated in told for sid in sids(updated)] == first
+    assert [sid for created, _ in told for sid in sids(created)] == second
+    assert [len(created) for created, _ in told] == [5, 5, 0, 0, 0]
+
+
+def test_a_poll_that_dies_on_the_way_leaves_everything_as_it_was(
+    poller: Poller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "PAGE", 2)
+    poller.poll()
+    sent = [poller.send() for _ in range(5)]
+    before = copy.deepcopy(poller.state)
+    poller.emulator.faults.html(status=404, operation="messages.list", nth=2)
+    with pytest.raises(TwilioError):
+        poller.poll()
+    assert poller.state == before
+    assert sids(poller.poll()[0]) == sent
+
+
+def test_a_poll_reads_no_further_than_it_must(poller: Poller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling, "PAGE", 5)
+    monkeypatch.setattr(poll_reading, "HISTORY", 4)
+    poller.inputs["lookBackMinutes"] = 1
+    for _ in range(20):
+        poller.send()
+    poller.advance(3600)
+    poller.send()
+    poller.poll()
+
+    def pages() -> int:
+        before = len(poller.emulator.journal.requests)
+        poller.poll()
+        return len(poller.emulator.journal.requests) - before
+
+    assert pages() == 1
+    # Of those that it knows the only one is gone for good: it goes looking for it, but not through all of history.
+    account = poller.emulator.accounts.the_only()
+    account.messages.remove(poller.emulator.messages[-1])
+    monkeypatch.setattr(poll_memory, "MOST_REMEMBERED", 12)
+    poller.send()
+    assert pages() == 3
+    monkeypatch.undo()
+    monkeypatch.setattr(polling, "PAGE", 5)
+    monkeypatch.setattr(poll_reading, "HISTORY", 5)
+    assert pages() == 2
+
+
+def test_clocks_that_jump_hide_nothing_and_repeat_nothing(poller: Poller) -> None:
+    poller.inputs["lookBackMinutes"] = 1
+    poller.poll()
+    told, sent = [], []
+    for days in (0, 0, 10, 0, 0, -10, -10, 0, 0):
+        sent.append(poller.send())
+        poller.emulator.messages[-1].created += dt.timedelta(days=days).total_seconds()
+        told += sids(poller.poll()[0])
+    poller.advance(60)
+    for _ in range(2):
+        told += sids(poller.poll()[0])
+    assert told == sent
+    # From the one that jumped ahead on, all of them are watched.
+    poller.emulator.messages[4].error_code = 30007
+    assert sids(poller.poll()[1]) == [sent[4]]

@@ -44,6 +44,7 @@ class Message:
     media: list[Media] = field(default_factory=list)
     error_code: int | None = None
     error_message: str | None = None
+    price: str | None = None
     messaging_service_sid: str | None = None
     chosen_sender: str | None = None
     status_callback: str | None = None
@@ -81,7 +82,7 @@ class Message:
             "direction": self.direction,
             "from": self.sender,
             "date_updated": twilio_date(self.updated),
-            "price": None,
+            "price": self.price,
             "error_message": self.error_message,
             "uri": f"{self.uri}.json",
             "account_sid": self.account_sid,
