@@ -108,7 +108,12 @@ class Driver:
             try:
                 done = await self._guide.to_the_end(journey)
             except IntegrationError as error:
-                failure = {"step": "", "id": "", "code": error.code, "message": str(error), "outcomeUnknown": False}
+                return Ended(item.id, _failure(error.code, str(error)), {})
+            except Exception as error:
+                await self._go_on()  # as of a run
+                _LOGGER.exception("%s cannot go on", item.id)
+                # How far it came nobody knows, and the other rounds must not wait for it.
+                failure = _failure("unexpected-error", f"unexpected {type(error).__name__}", outcome_unknown=True)
                 return Ended(item.id, failure, {})
             open_ = _open(done)
             return Ended(item.id, loaded.redactor.value(open_ or done.error), _changed(journey))
@@ -116,8 +121,7 @@ class Driver:
         return run_round
 
     async def _broken(self, run: Run, code: str, message: str) -> str:
-        error = {"step": "", "id": "", "code": code, "message": message, "outcomeUnknown": False}
-        return await self._finish(run, run_store.FAILED, error=error)
+        return await self._finish(run, run_store.FAILED, error=_failure(code, message))
 
     async def _journey(self, run: Run, kept: dict[int, Kept]) -> Journey:
         loaded = self._load(run.file, run.text)
@@ -171,6 +175,11 @@ class Driver:
         if ended in run_store.STOPPED:
             raise InterruptedRun  # in the last moment: when it goes on, it comes to its end again
         return ended or PURGED
+
+
+def _failure(code: str, message: str, *, outcome_unknown: bool = False) -> dict[str, Any]:
+    """An error that is no step's."""
+    return {"step": "", "id": "", "code": code, "message": message, "outcomeUnknown": outcome_unknown}
 
 
 def _open(done: Done) -> Mapping[str, Any] | None:

@@ -271,7 +271,9 @@ class Engine:
         assert self._run_flow is not None  # noqa: S101 - as above
         with SetWorkflowID(run_id):
             handle = await DBOS.start_workflow_async(self._run_flow, run_id)
-        await handle.get_result()
+        # One that has been stopped is not an error of whoever waits for it: what became of it is stored.
+        with suppress(error.DBOSAwaitedWorkflowCancelledError):
+            await handle.get_result()
 
     def _config(self) -> DBOSConfig:
         return {

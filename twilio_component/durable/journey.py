@@ -291,5 +291,6 @@ def _outline_of(effect: StartFlow) -> dict[str, Any]:
 def _answer_of(child_id: str, ended: Mapping[str, Any] | None) -> dict[str, Any] | Failure:
     if ended is not None and ended["state"] == run_store.SUCCEEDED:
         return {"data": {"executionId": child_id, "result": ended["result"]}}
-    unknown = ended is None or ended["state"] == run_store.UNKNOWN
+    # One that is paused is to go on, and nobody will wait for it then.
+    unknown = ended is None or ended["state"] in (run_store.UNKNOWN, run_store.PAUSED)
     return Failure(code="flow-failed", message="the flow failed", outcome_unknown=unknown)
