@@ -8,7 +8,7 @@ from collections import Counter
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from engines import serving
@@ -19,16 +19,12 @@ from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.fan_out import piece_id
 from twilio_component.durable.fan_store import Ended, Fan, FanStore, Place
 from twilio_component.durable.fan_views import FanViews
-from twilio_component.durable.journey import Guide, Journey
 from twilio_component.durable.operations import Operations
 from twilio_component.durable.run_store import Kept
 from twilio_component.durable.run_views import Filter, RunViews
 from twilio_component.durable.schema import fans, intents, items, values
 from twilio_component.durable.settings import Settings
 from twilio_component.emulator import Emulator
-
-if TYPE_CHECKING:
-    from twilio_component.flows.effects import Done
 
 OPTED_OUT, INVALID = "+15005550004", "+15005550001"
 SLOW = Settings(timeout=0.5, lag_bound=0.2, rates={"+15017122661": 20})
@@ -382,74 +378,6 @@ def test_how_a_round_ended_first_stays_when_another_process_has_run_it_too(tmp_p
             assert await stored(served, values) == []
 
     asyncio.run(scenario())
-
-
-@pytest.mark.parametrize(("stop", "state"), [("cancel", "succeeded"), ("pause", "unknown")])
-def test_a_round_whose_flow_is_stopped_fails_and_the_others_go_on(tmp_path: Path, stop: str, state: str) -> None:
-    people(tmp_path, 3)
-    flows = """\
-  - name: Main
-    isSynchronous: true
-    steps:
-      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
-      - name: Everyone
-        action: loop.loopOverItems
-        concurrency: 1
-        itemsFrom: {file: people.csv}
-        steps:
-          - {name: Start, action: cross-flow.invokeFlow, inputs: {flowName: Other, data: "{{$everyone.index}}"}}
-  - name: Other
-    isSynchronous: true
-    steps:
-      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
-      - {name: Nap, action: sleep.sleep, inputs: {ms: 1500}}
-"""
-
-    async def scenario() -> None:
-        async with serving(tmp_path, flows, settings=QUICK) as served:
-            operations = Operations(served.engine.database)
-            await served.begin("one")
-            async with asyncio.timeout(20):
-                while await served.engine.runs.load("one.1-0.0") is None:  # noqa: ASYNC110 - as above
-                    await asyncio.sleep(0.02)
-            await asyncio.sleep(0.3)
-            await getattr(operations, stop)("one.1-0.0")
-            ended = await served.engine.ended("one", 20)
-            assert ended["state"] == state
-            assert [row["state"] for row in await stored(served, items)] == [
-                "unknown" if stop == "pause" else "failed",
-                "succeeded",
-                "succeeded",
-            ]
-            operations.close()
-
-    asyncio.run(scenario())
-
-
-def test_a_round_that_cannot_go_on_is_reported_and_the_others_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    emulator, to_the_end = Emulator(), Guide.to_the_end
-    numbers = people(tmp_path, 5)
-
-    async def broken(guide: Guide, journey: Journey) -> Done:
-        if journey.id == "one.1-2":
-            raise KeyError(numbers[2])
-        return await to_the_end(guide, journey)
-
-    monkeypatch.setattr(Guide, "to_the_end", broken)
-
-    async def scenario() -> None:
-        async with serving(tmp_path, flow(2), emulator=emulator, settings=QUICK) as served:
-            ended = await served.run("one")
-            assert ended["state"] == "unknown"
-            views = FanViews(served.engine.database)
-            (one,) = [one async for one in views.rounds("one", state="unknown")]
-            assert (one["index"], one["code"]) == (2, "unexpected-error")
-
-    asyncio.run(scenario())
-    assert sent(emulator) == Counter(set(numbers) - {numbers[2]})
-    assert "one.1-2 cannot go on" in caplog.text
 
 
 def test_a_piece_has_an_id_of_its_own_after_each_pause() -> None:

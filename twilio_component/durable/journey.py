@@ -260,7 +260,7 @@ class Guide:
         payload = self.deployment.payload(
             effect.payload, journey.loaded, other, child_id, iso_time(dt.datetime.now(dt.UTC))
         )
-        digest = await self.runs.define(journey.run.file, journey.run.text)
+        digest = await self.runs.define(journey.run.file, journey.run.text, patiently=True)
         child = NewRun(
             id=child_id,
             definition=digest,
@@ -269,10 +269,10 @@ class Guide:
             payload=payload,
             parent=journey.run.id,
         )
-        await self.runs.accept(child)
+        await self.runs.accept(child, patiently=True)
         if other.is_synchronous:
             await self.children.run(child_id)
-            answer = _answer_of(child_id, await self.runs.ended(child_id))
+            answer = _answer_of(child_id, await self.runs.ended(child_id, patiently=True))
         else:
             await self.children.enqueue(child_id)
             answer = {"data": {"executionId": child_id}}

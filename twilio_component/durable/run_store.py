@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, bindparam, delete, exists, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.database import Database
 
 Also = Callable[[Connection], None]
+_Found = TypeVar("_Found")
 
 RUNNING, SUCCEEDED, FAILED, UNKNOWN = "running", "succeeded", "failed", "unknown"
 CANCELLED, PAUSED = "cancelled", "paused"
@@ -95,14 +96,14 @@ class RunStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def define(self, file: str, text: str) -> str:
-        """Keep a definition's text; the digest by which runs refer to it."""
+    async def define(self, file: str, text: str, *, patiently: bool = False) -> str:
+        """Keep a definition's text; the digest by which runs refer to it. ``patiently``: as ``insist``."""
         digest = hashlib.sha256(f"{file}\0{text}".encode()).hexdigest()
 
         def work(connection: Connection) -> None:
             insert_once(connection, definitions, {"digest": digest, "file": file, "text": text})
 
-        await self._database.run(work)
+        await self._do(work, patiently=patiently)
         return digest
 
     async def definition(self, digest: str) -> tuple[str, str]:
@@ -114,10 +115,10 @@ class RunStore:
 
         return await self._database.insist(work)
 
-    async def accept(self, new: NewRun, also: Also | None = None) -> bool:
+    async def accept(self, new: NewRun, also: Also | None = None, *, patiently: bool = False) -> bool:
         """Store a run that is to begin; False when it is there already, and then nothing is changed.
 
-        ``also`` is done in the same transaction, or, where it raises, nothing is.
+        ``also`` is done in the same transaction, or, where it raises, nothing is. ``patiently``: as ``insist``.
         """
 
         def work(connection: Connection) -> bool:
@@ -142,7 +143,7 @@ class RunStore:
                 also(connection)
             return True
 
-        return await self._database.run(work)
+        return await self._do(work, patiently=patiently)
 
     async def load(self, run: str) -> Run | None:
         """The run of this id, or with a round of this id; None when it has been purged."""
@@ -235,8 +236,11 @@ class RunStore:
 
         return await self._database.insist(work)
 
-    async def ended(self, run: str) -> Mapping[str, Any] | None:
-        """``{"state", "error", "response", "result"}`` of a run that has ended, else None."""
+    async def ended(self, run: str, *, patiently: bool = False) -> Mapping[str, Any] | None:
+        """``{"state", "error", "response", "result"}`` of a run that has ended, else None.
+
+        ``patiently``: as ``insist``.
+        """
 
         def work(connection: Connection) -> Mapping[str, Any] | None:
             row = connection.execute(select(runs).where(runs.c.id == run)).mappings().one_or_none()
@@ -251,7 +255,7 @@ class RunStore:
                 "result": json.loads(result)["result"] if result else None,
             }
 
-        return await self._database.run(work)
+        return await self._do(work, patiently=patiently)
 
     async def forget_response(self, run: str) -> None:
         """The answer to the request has been given: nobody needs it any more."""
@@ -283,8 +287,7 @@ class RunStore:
 
     async def states(self, scopes: Mapping[str, str], *, patiently: bool = False) -> dict[str, dict[str, Any]]:
         """What flows keep in these scopes between executions, by the scopes' names; ``patiently``: as ``insist``."""
-        wait = self._database.insist if patiently else self._database.run
-        return await wait(lambda connection: _states(connection, scopes))
+        return await self._do(lambda connection: _states(connection, scopes), patiently=patiently)
 
     async def begin_states(self, run: str, scopes: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         """As ``states``, which the run begins with: it finds the same ones again when it goes on."""
@@ -307,6 +310,9 @@ class RunStore:
             return connection.execute(waiting.limit(1)).one_or_none() is not None
 
         return await self._database.insist(work)
+
+    async def _do(self, work: Callable[[Connection], _Found], *, patiently: bool) -> _Found:
+        return await (self._database.insist if patiently else self._database.run)(work)
 
 
 def _run(connection: Connection, which: ColumnElement[bool]) -> Run | None:

@@ -1,0 +1,121 @@
+"""Rounds in durable runs that cannot simply go on: they end all the same, and hold up no other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from engines import serving
+from long_lists import QUICK, flow, people, sent, stored, until
+
+from twilio_component.durable.database import Database
+from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.durable.fan_views import FanViews
+from twilio_component.durable.journey import Guide, Journey
+from twilio_component.durable.operations import Operations
+from twilio_component.durable.schema import items
+from twilio_component.emulator import Emulator
+
+if TYPE_CHECKING:
+    from twilio_component.flows.effects import Done
+
+STARTING = """\
+  - name: Main
+    isSynchronous: true
+    steps:
+      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
+      - name: Everyone
+        action: loop.loopOverItems
+        concurrency: 1
+        itemsFrom: {file: people.csv}
+        steps:
+          - {name: Start, action: cross-flow.invokeFlow, inputs: {flowName: Other, data: "{{$everyone.index}}"}}
+  - name: Other
+    isSynchronous: true
+    steps:
+      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
+      - {name: Nap, action: sleep.sleep, inputs: {ms: 1500}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(("stop", "state"), [("cancel", "succeeded"), ("pause", "unknown")])
+def test_a_round_whose_flow_is_stopped_fails_and_the_others_go_on(tmp_path: Path, stop: str, state: str) -> None:
+    people(tmp_path, 3)
+
+    async def scenario() -> None:
+        async with serving(tmp_path, STARTING, settings=QUICK) as served:
+            operations = Operations(served.engine.database)
+            await served.begin("one")
+            async with asyncio.timeout(20):
+                while await served.engine.runs.load("one.1-0.0") is None:  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.02)
+            await asyncio.sleep(0.3)
+            await getattr(operations, stop)("one.1-0.0")
+            ended = await served.engine.ended("one", 20)
+            assert ended["state"] == state
+            assert [row["state"] for row in await stored(served, items)] == [
+                "unknown" if stop == "pause" else "failed",
+                "succeeded",
+                "succeeded",
+            ]
+            operations.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_round_that_starts_a_flow_waits_for_a_database_that_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(tmp_path, 1)
+    away, run = {"RunStore.define", "RunStore.accept", "RunStore.ended"}, Database.run
+
+    async def now_and_then(database: Database, work: Any) -> Any:
+        name = work.__qualname__.removesuffix(".<locals>.work")
+        if name in away:
+            away.remove(name)
+            raise StoreUnavailableError("the database does not answer")
+        return await run(database, work)
+
+    async def scenario() -> None:
+        async with serving(tmp_path, STARTING, settings=QUICK) as served:
+            await served.begin("one")
+            monkeypatch.setattr(Database, "run", now_and_then)
+            await until(lambda: not away)
+            assert (await served.engine.ended("one", 20))["state"] == "succeeded"
+            assert [row["state"] for row in await stored(served, items)] == ["succeeded"]
+
+    asyncio.run(scenario())
+
+
+def test_a_round_that_cannot_go_on_is_reported_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    emulator, to_the_end = Emulator(), Guide.to_the_end
+    numbers = people(tmp_path, 5)
+
+    async def broken(guide: Guide, journey: Journey) -> Done:
+        if journey.id == "one.1-2":
+            raise KeyError(numbers[2])
+        return await to_the_end(guide, journey)
+
+    monkeypatch.setattr(Guide, "to_the_end", broken)
+
+    async def scenario() -> None:
+        async with serving(tmp_path, flow(2), emulator=emulator, settings=QUICK) as served:
+            ended = await served.run("one")
+            assert ended["state"] == "unknown"
+            views = FanViews(served.engine.database)
+            (one,) = [one async for one in views.rounds("one", state="unknown")]
+            assert (one["index"], one["code"]) == (2, "unexpected-error")
+
+    asyncio.run(scenario())
+    assert sent(emulator) == Counter(set(numbers) - {numbers[2]})
+    assert "one.1-2 cannot go on" in caplog.text
