@@ -287,12 +287,25 @@ def test_a_broken_file_says_in_which_line_and_nothing_is_begun(tmp_path: Path, t
     assert use.calls == []
 
 
-@pytest.mark.parametrize(("line", "message"), [("{", "the line is not JSON"), ("null", "null is no item")])
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "the line is not JSON"),
+        ("null", "null is no item"),
+        (r'{"name": "\ud83d"}', "a text has half of a surrogate pair"),
+    ],
+)
 def test_a_line_that_is_no_item_is_told(tmp_path: Path, line: str, message: str) -> None:
     path = tmp_path / "items.jsonl"
     path.write_text(f"1\n{line}\n", encoding="utf-8")
     with pytest.raises(ItemsError, match=f"items.jsonl:2: {message}"):
         check_whole(path)
+
+
+def test_a_character_that_json_writes_in_two_halves_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "items.jsonl"
+    path.write_text(r'"\ud83d\ude00"', encoding="utf-8")
+    assert read_page(path, None)["items"] == ["\U0001f600"]
 
 
 def test_a_line_without_an_end_is_not_read_into_memory(tmp_path: Path) -> None:

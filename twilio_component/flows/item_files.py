@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from twilio_component.host.errors import IntegrationError, listed
 CSV, JSON_LINES = (".csv",), (".jsonl", ".ndjson")
 PAGE = 1_000
 _LONGEST_LINE = 1 << 20
+_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _DELIMITERS = ",;\t"
 
 
@@ -132,8 +134,19 @@ class _JsonLines:
                     raise self._lines.error("the line is not JSON") from None
                 if item is None:
                     raise self._lines.error("null is no item")
+                if _HALF_PAIR.search(line) and not _is_text(item):
+                    # Nothing could store it, or send it; and that must be known before anything is sent.
+                    raise self._lines.error("a text has half of a surrogate pair, which is no character")
                 return item
         return None
+
+
+def _is_text(item: Any) -> bool:
+    try:
+        json.dumps(item, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class _Csv:
