@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import serving
+from engines import SEND, serving
 from long_lists import QUICK, flow, people, sent, stored
+from sqlalchemy import Connection, delete, insert, update
 
 from twilio_component.durable.errors import RunStateError
+from twilio_component.durable.intent_store import Call
 from twilio_component.durable.operations import Operations
 from twilio_component.durable.run_views import RunViews
-from twilio_component.durable.schema import values
+from twilio_component.durable.schema import fans, intents, items, runs, values
 from twilio_component.emulator import Emulator
 from twilio_component.flows.effects import Failure, ItemSource
 from twilio_component.flows.sources import Page, Sources
@@ -179,5 +181,78 @@ def test_what_rounds_did_is_no_step_of_the_run(tmp_path: Path) -> None:
             assert [step["step"] for step in shown["steps"]] == ["trigger", "everyone"]
             assert {row["run"] for row in await stored(served, values)} == {"one"}
             assert json.loads((await served.engine.ended("one", 1))["response"]["body"])["succeeded"] == 3
+
+    asyncio.run(scenario())
+
+
+def test_what_was_under_way_when_a_run_failed_is_not_done_again_without_being_asked_for(
+    tmp_path: Path, url: str
+) -> None:
+    """As after a process that died in the middle, and one whose configuration lacked something."""
+    emulator, numbers = Emulator(), people(tmp_path, 4)
+
+    def break_off(connection: Connection) -> None:
+        done = {"run": "one.1-2", "ordinal": 0, "place": "everyone[2].send", "finished_at": 1.0}
+        connection.execute(insert(values).values(**done, value='{"envelope":{"data":{}}}'))
+        connection.execute(delete(values).where(values.c.run == "one.1-1"))
+        connection.execute(delete(values).where(values.c.run == "one", values.c.ordinal == 1))
+        connection.execute(update(intents).where(intents.c.item == "one.1-1").values(state="entered"))
+        for number in (1, 2):
+            item = json.dumps({"name": f"P{number}", "phone": numbers[number]})
+            pending = update(items).where(items.c.number == number)
+            connection.execute(pending.values(state="pending", item=item, code=None, error=None))
+        connection.execute(update(fans).values(finished_at=None))
+        connection.execute(update(runs).values(state="failed"))
+
+    async def scenario() -> None:
+        async with serving(tmp_path, flow(2), emulator=emulator, settings=QUICK, database=url) as served:
+            operations = Operations(served.engine.database)
+            emulator.faults.server_error(operation="messages.create", to=numbers[1])
+            assert (await served.run("one"))["state"] == "unknown"
+            await served.engine.database.run(break_off)
+            again = await operations.retry("one")
+            assert (await served.engine.ended(again, 20))["state"] == "unknown"
+            assert sent(emulator) == Counter(set(numbers) - {numbers[1]})
+            last = await operations.retry(again, resend=True)
+            assert (await served.engine.ended(last, 20))["state"] == "succeeded"
+            operations.close()
+
+    asyncio.run(scenario())
+    assert sent(emulator) == Counter(numbers)
+
+
+def test_a_call_that_was_under_way_when_its_run_failed_is_not_done_again_without_being_asked_for(
+    tmp_path: Path,
+) -> None:
+    emulator = Emulator()
+
+    def break_off(connection: Connection) -> None:
+        connection.execute(delete(values).where(values.c.ordinal == 1))
+        connection.execute(update(intents).values(state="entered"))
+        connection.execute(update(runs).values(state="failed"))
+
+    async def scenario() -> None:
+        async with serving(tmp_path, SEND, emulator=emulator, settings=QUICK) as served:
+            operations = Operations(served.engine.database)
+            await served.run("one")
+            await served.engine.database.run(break_off)
+            with pytest.raises(RunStateError, match="is unknown: look"):
+                await operations.retry("one")
+            operations.close()
+
+    asyncio.run(scenario())
+    assert len(emulator.messages) == 1
+
+
+@pytest.mark.parametrize("state", ["failed", "retried", "paused"])
+def test_a_call_that_waited_for_its_turn_is_not_made_when_its_run_does_not_go_on(tmp_path: Path, state: str) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, SEND, settings=QUICK) as served:
+            await served.run("one")
+            await served.engine.database.run(lambda connection: connection.execute(update(runs).values(state=state)))
+            call = Call(run="one.1-7", ordinal=0, place="p", fingerprint="f", owner="one")
+            await served.engine.intents.plan(call)
+            entry = await served.engine.intents.enter(call, "boot")
+            assert (entry.claimed, entry.stopped) == (False, True)
 
     asyncio.run(scenario())

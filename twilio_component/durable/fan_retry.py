@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, String, cast, insert, literal, null, or_, select, update
+from sqlalchemy import Connection, Row, String, cast, exists, insert, literal, null, or_, select, update
 
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.fan_store import PENDING, UNKNOWN, Place
+from twilio_component.durable.intent_store import DOUBTFUL, ENTERED
 from twilio_component.durable.kept_answers import answers_of, until_the_failure
+from twilio_component.durable.run_store import written
 from twilio_component.durable.schema import fans, intents, items, values
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
 _ORDINAL = re.compile(r"\d+")
+
+
+def has_open_calls(connection: Connection, run: str) -> bool:
+    """Whether a call of the run's own was under way when it failed: nobody knows what became of it."""
+    own = (intents.c.run == run, intents.c.item.is_(None), intents.c.state.in_((ENTERED, DOUBTFUL)))
+    return connection.execute(select(intents.c.key).where(*own).limit(1)).one_or_none() is not None
 
 
 def begin_pieces_anew(connection: Connection, run: str) -> None:
@@ -53,9 +62,10 @@ def _has_done_something_after(connection: Connection, run: str, loop: int) -> bo
 
 
 def copy_loop(connection: Connection, place: Place, again: str, *, resend: bool) -> None:
-    """Give the run ``again`` the loop as it stands; with ``resend`` rounds whose outcome was unknown are to go on.
+    """Give the run ``again`` the loop as it stands, with what the calls of its open rounds were answered with.
 
-    They go on from the call whose outcome that was. One that went on after it stays as it is.
+    With ``resend`` rounds whose outcome is unknown go on from the call whose outcome that is. One that went on after it
+    stays as it is.
     """
     _copy(connection, fans, {"run": literal(again), "generation": literal(0), "finished_at": null()}, place)
     prefix = f"{again}.{place.ordinal}-"
@@ -64,19 +74,36 @@ def copy_loop(connection: Connection, place: Place, again: str, *, resend: bool)
         "run": literal(again),
     }
     _copy(connection, items, changes, place)
-    if not resend:
-        return
-    of_loop = (items.c.run == place.run, items.c.ordinal == place.ordinal)
-    rounds = select(items.c.id, items.c.number).where(*of_loop, items.c.state == UNKNOWN)
-    for round_, number in connection.execute(rounds).all():
+    open_ = exists().where(intents.c.item == items.c.id, intents.c.state.in_((ENTERED, DOUBTFUL)))
+    begun = (items.c.state == PENDING) & (open_ | exists().where(values.c.run == items.c.id))
+    rounds = select(items.c.id, items.c.number, items.c.state, open_.label("is_open")).where(
+        items.c.run == place.run, items.c.ordinal == place.ordinal, (items.c.state == UNKNOWN) | begun
+    )
+    for row in connection.execute(rounds).all():
+        _copy_round(connection, row, f"{prefix}{row.number}", resend=resend)
+
+
+def _copy_round(connection: Connection, row: Row[Any], again: str, *, resend: bool) -> None:
+    """Let a round go on as ``again``: one that is unknown, or one that had begun when its run failed."""
+    answers: Sequence[Mapping[str, Any]] = answers_of(connection, row.id)
+    error = None
+    if row.state == UNKNOWN:
         try:
-            answers = until_the_failure(round_, answers_of(connection, round_))
+            answers = until_the_failure(row.id, answers) if resend else answers
         except RunStateError:
-            continue
-        anew = f"{prefix}{number}"
-        if answers:
-            connection.execute(insert(values), [{**one, "run": anew} for one in answers])
-        connection.execute(update(items).where(items.c.id == anew).values(state=PENDING))
+            resend = False
+    elif row.is_open:
+        words = "it was under way when the run failed, and may have happened"
+        error = {"step": "", "id": "", "code": "outcome-unknown", "message": words, "outcomeUnknown": True}
+    if answers:
+        connection.execute(insert(values), [{**one, "run": again} for one in answers])
+    changes: dict[str, Any] = {}
+    if resend:
+        changes = {"state": PENDING}
+    elif error is not None:
+        changes = {"state": UNKNOWN, "code": error["code"], "error": written(error)}
+    if changes:
+        connection.execute(update(items).where(items.c.id == again).values(changes))
 
 
 def _copy(connection: Connection, table: Any, changes: dict[str, ColumnElement[Any]], place: Place) -> None:

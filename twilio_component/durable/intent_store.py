@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, exists, func, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from twilio_component.durable.holds import held, hold_back, time_left
-from twilio_component.durable.run_store import STOPPED, Kept, Times, insert_once, keep_value
+from twilio_component.durable.run_store import RUNNING, Kept, Times, insert_once, keep_value
 from twilio_component.durable.schema import intents, runs
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Intent:
 class Entry:
     """Whether a call was claimed. If not, somebody else has it or had it, or these keys are held (in seconds).
 
-    Or the run is ``stopped``: cancelled, or paused.
+    Or the run is ``stopped``: it has ended, or is cancelled or paused.
     """
 
     claimed: bool
@@ -107,9 +107,10 @@ class IntentStore:
     async def enter(self, call: Call, boot: str, paced_by: Collection[str] = ()) -> Entry:
         """Claim the right to write the request, unless one of those by whom it is paced is held back.
 
-        Nor for a run that has been stopped: calls may have waited for their turn for a long time.
+        Nor for a run that has been stopped, or has ended: calls may have waited for their turn for a long time, and
+        what it left to do may have been given to another run.
         """
-        stopped = exists(select(runs.c.id).where(runs.c.id == (call.owner or call.run), runs.c.state.in_(STOPPED)))
+        stopped = exists(select(runs.c.id).where(runs.c.id == (call.owner or call.run), runs.c.state != RUNNING))
 
         def work(connection: Connection) -> Entry:
             now = self._database.now(connection)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 from twilio_component.durable import run_store
 from twilio_component.durable.engine import APPLICATION, QUEUE, VERSION, WORKFLOW
 from twilio_component.durable.errors import RunStateError, UnknownRunError
-from twilio_component.durable.fan_retry import begin_pieces_anew, copy_loop, loop_to_go_on_with
+from twilio_component.durable.fan_retry import begin_pieces_anew, copy_loop, has_open_calls, loop_to_go_on_with
 from twilio_component.durable.fan_store import Place
 from twilio_component.durable.kept_answers import answers_of, until, until_the_failure
 from twilio_component.durable.run_store import RunStore
@@ -69,7 +69,7 @@ class Operations:
             row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
             _check_state(run, row, (run_store.FAILED, run_store.UNKNOWN))
             assert row is not None  # noqa: S101 - it has just been checked
-            if row.state == run_store.UNKNOWN and not resend:
+            if not resend and (row.state == run_store.UNKNOWN or has_open_calls(connection, run)):
                 raise RunStateError(
                     f"what the run '{run}' did is unknown: look whether it happened. If it did not, say so "
                     "(--resend); if it did, resolve the run"
