@@ -146,7 +146,7 @@ list_all = whole(list_page)
 
 
 def parameters(inputs: Mapping[str, Any], names: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Inputs as Twilio's form parameters: lists repeated, booleans in lower case, objects as JSON text."""
+    """Inputs as Twilio's form parameters: lists repeated, booleans in lower case, objects as JSON text of texts."""
     form: list[tuple[str, str]] = []
     for name, parameter in names.items():
         if name in inputs:
@@ -158,4 +158,7 @@ def parameters(inputs: Mapping[str, Any], names: Mapping[str, str]) -> list[tupl
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+    if isinstance(value, dict):
+        # A content variable that is a number is none to Twilio (21656).
+        return json.dumps({name: _text(item) for name, item in value.items()}, ensure_ascii=False)
+    return str(value)

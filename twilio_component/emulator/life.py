@@ -30,7 +30,9 @@ DELIVERY_ERRORS = {
     30008: "Unknown error",
     30034: "US A2P 10DLC - Message from an Unregistered Number",
     30036: "Validity Period Expired",
+    63003: "Channel could not find To address",
     63016: "Outside the allowed window for free-form messages; use a template",
+    63024: "Invalid message recipient",
 }
 _EXPIRED = 30036
 
