@@ -9,11 +9,14 @@ READY := $(VENV)/.ready
 demo: $(READY)  ## send, fetch, list and ask raw, against the embedded emulator
 	@$(BIN)/twilio-component demo
 
+# Tests wait more than they work. Those of a file share what they have started, so they stay together.
+SIDE_BY_SIDE := -n 2 --dist loadfile
+
 test: $(READY)  ## the test suite
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE)
 
 check: lint types $(READY)  ## what CI runs: lint, format, types, tests with coverage, the built wheel in a clean environment
-	$(BIN)/python -m pytest -q -m "campaign or not campaign" --cov --cov-report=term
+	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m "campaign or not campaign" --cov --cov-report=term
 
 # Twilio's OpenAPI description is Twilio's: it is used where it is there, and is no part of this project.
 TWILIO_OPENAPI ?= $(wildcard ../shared/reference/twilio-messaging.openapi.json)
