@@ -31,6 +31,7 @@ from twilio_component.durable.run_store import Also, NewRun, RunStore
 from twilio_component.durable.schedules import Schedules
 from twilio_component.durable.senders import rates_of_senders
 from twilio_component.durable.sole_process import SoleProcess
+from twilio_component.durable.starters import Starters
 from twilio_component.durable.stragglers import Stragglers
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ APPLICATION, WORKFLOW, QUEUE = "twilio-component", "run_flow", "flows"
 # Of their own: runs that wait for their pieces must not keep them from being carried out.
 _PIECES = "pieces"
 _POLLING_SECONDS = 0.1
-_ENQUEUE_SECONDS = 8.0
+_DRAIN_SECONDS = 5.0
 # A run that sleeps for days is recovered at each restart; one that kills its process each time must end some day.
 _MOST_RECOVERIES = 1_000
 _MOST_RUNS = 1_000  # side by side; most of them wait for something
@@ -86,6 +87,7 @@ class Engine:
         self._driver: Driver | None = None
         self.schedules = Schedules(deployment, self.runs, self.begin)
         self.retention = Retention(self.runs, settings.keep_days)
+        self._starters = Starters(self._enqueue)
         self.stragglers = Stragglers(self.database, self._enqueue)
         self._chores: list[asyncio.Task[None]] = []
         self._fire: Fire | None = None
@@ -131,7 +133,7 @@ class Engine:
             polling_interval_sec=_POLLING_SECONDS,
             on_conflict="always_update",
         )
-        chores = (self.retention.keep_purging(), self.stragglers.keep_looking())
+        chores = (self.retention.keep_purging(), self.stragglers.keep_looking(), self._starters.keep_starting())
         self._chores = [asyncio.create_task(chore) for chore in chores]
 
     async def keep_schedules(self, definitions: Iterable[Scheduled]) -> None:
@@ -146,13 +148,8 @@ class Engine:
         """
         fresh = await self.runs.accept(new, also)
         self._checkpoints.reached(STORED)
-        # Also of a run that is there: the process that stored it may have died before it started it.
-        try:
-            async with asyncio.timeout(_ENQUEUE_SECONDS):
-                await self._enqueue(new.id)
-        except TimeoutError:
-            # It is stored, so it will be run: saying that nothing has happened would be wrong.
-            _LOGGER.warning("%s is stored; the database does not answer, so it is started later", new.id)
+        # Also one that is there: the process that stored it may have died before it started it.
+        await self._starters.soon(new.id)
         return fresh
 
     async def ended(self, run: str, seconds: float) -> Any:
@@ -174,6 +171,8 @@ class Engine:
         if self._driver is not None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.guard.drained(), self._settings.timeout + self._settings.claim)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._starters.drained(), _DRAIN_SECONDS)
             for chore in self._chores:
                 chore.cancel()
             # Before DBOS goes, and with it the threads that everything needs: what fails for that must not be kept.

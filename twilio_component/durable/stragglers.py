@@ -19,7 +19,7 @@ from twilio_component.durable.schema import runs
 if TYPE_CHECKING:
     from twilio_component.durable.database import Database
 
-_GRACE_SECONDS = 30.0
+_GRACE_SECONDS = 10.0
 _BATCH = 500
 _LOGGER = logging.getLogger("twilio_component.durable")
 
