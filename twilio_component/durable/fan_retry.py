@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, String, cast, exists, insert, literal, n
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.fan_store import PENDING, UNKNOWN, Place
 from twilio_component.durable.intent_store import DOUBTFUL, ENTERED
-from twilio_component.durable.kept_answers import answers_of, until_the_failure
+from twilio_component.durable.kept_answers import answers_of, started_and_did, until_the_failure
 from twilio_component.durable.run_store import written
 from twilio_component.durable.schema import fans, intents, items, values
 
@@ -92,7 +92,8 @@ def _copy_round(connection: Connection, row: Row[Any], again: str, *, resend: bo
             answers = until_the_failure(row.id, answers) if resend else answers
         except RunStateError:
             resend = False
-    elif row.is_open:
+        resend = resend and started_and_did(connection, row.id, answers) is None
+    elif row.is_open or started_and_did(connection, row.id, answers) is not None:
         words = "it was under way when the run failed, and may have happened"
         error = {"step": "", "id": "", "code": "outcome-unknown", "message": words, "outcomeUnknown": True}
     if answers:

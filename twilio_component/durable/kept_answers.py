@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.run_store import RESULT, STATES
-from twilio_component.durable.schema import values
+from twilio_component.durable.schema import intents, values
 
 
 def answers_of(connection: Connection, run: str) -> list[dict[str, Any]]:
@@ -21,6 +21,17 @@ def answers_of(connection: Connection, run: str) -> list[dict[str, Any]]:
 def until(ordinal: int, kept: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Of the values of a run, what it was answered with before that call."""
     return [one for one in kept if one["ordinal"] < ordinal and one["ordinal"] != RESULT]
+
+
+def started_and_did(connection: Connection, starter: str, kept: Sequence[Mapping[str, Any]]) -> str | None:
+    """The flow that the next call after those kept once started, if it did something that must not be done twice.
+
+    ``starter`` is the run, or the item of the round, that made the call.
+    """
+    flow = f"{starter}.{max((one['ordinal'] for one in kept), default=-1) + 1}"
+    below = (intents.c.run.startswith(f"{flow}{mark}", autoescape=True) for mark in ".~")
+    did = select(intents.c.key).where(or_(intents.c.run == flow, *below), intents.c.state != "planned")
+    return None if connection.execute(did.limit(1)).one_or_none() is None else flow
 
 
 def until_the_failure(run: str, kept: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -14,7 +14,7 @@ from twilio_component.durable.engine import APPLICATION, QUEUE, VERSION, WORKFLO
 from twilio_component.durable.errors import RunStateError, UnknownRunError
 from twilio_component.durable.fan_retry import begin_pieces_anew, copy_loop, has_open_calls, loop_to_go_on_with
 from twilio_component.durable.fan_store import Place
-from twilio_component.durable.kept_answers import answers_of, until, until_the_failure
+from twilio_component.durable.kept_answers import answers_of, started_and_did, until, until_the_failure
 from twilio_component.durable.run_store import RunStore
 from twilio_component.durable.run_views import RunViews
 from twilio_component.durable.schema import runs, values
@@ -77,6 +77,12 @@ class Operations:
             calls = answers_of(connection, run)
             loop = loop_to_go_on_with(connection, run)
             wanted = until_the_failure(run, calls) if loop is None else until(loop, calls)
+            flow = started_and_did(connection, run, wanted) if loop is None else None
+            if flow is not None:
+                raise RunStateError(
+                    f"the step that is to be run again started the run '{flow}', which did something that must not be "
+                    "done twice; run that one again instead"
+                )
             now = self._database.now(connection)
             begun = {**row._mapping, "id": again, "state": run_store.RUNNING, "created_at": now}  # noqa: SLF001 - SQLAlchemy's public name for it
             connection.execute(insert(runs).values(**{**begun, "finished_at": None, "error": None, "response": None}))

@@ -1,0 +1,94 @@
+"""Runs that failed in a flow that they had started: what that flow has sent is not sent again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from engines import TO, serving
+from long_lists import QUICK, people, sent
+
+from twilio_component.durable.errors import RunStateError
+from twilio_component.durable.fan_views import FanViews
+from twilio_component.durable.operations import Operations
+from twilio_component.emulator import Emulator
+
+OTHER = """\
+  - name: Other
+    isSynchronous: true
+    steps:
+      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
+      - name: Send
+        action: twilio.sendSMS
+        inputs:
+          twilioConnection: {type: configVar, value: Twilio}
+          to: "{{$trigger.results.body.data}}"
+          from: "+15017122661"
+          message: once
+      - name: Wrong
+        action: twilio.getSMS
+        inputs: {twilioConnection: {type: configVar, value: Twilio}, sid: SM00000000000000000000000000000000}
+"""
+PLAIN = f"""\
+  - name: Main
+    steps:
+      - {{name: Trigger, isTrigger: true, action: webhook-triggers.webhook}}
+      - {{name: Start, action: cross-flow.invokeFlow, inputs: {{flowName: Other, data: "{TO}"}}}}
+{OTHER}"""
+LIST = f"""\
+  - name: Main
+    steps:
+      - {{name: Trigger, isTrigger: true, action: webhook-triggers.webhook}}
+      - name: Everyone
+        action: loop.loopOverItems
+        concurrency: 2
+        itemsFrom: {{file: people.csv}}
+        steps:
+          - name: Start
+            action: cross-flow.invokeFlow
+            inputs: {{flowName: Other, data: "{{{{$everyone.currentItem.phone}}}}"}}
+          - {{name: Ask, action: twilio.getSMS, inputs: {{twilioConnection: Twilio, sid: "{{{{$start.results.x}}}}"}}}}
+{OTHER}"""
+
+
+@pytest.fixture(autouse=True)
+def _beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_run_whose_started_flow_sent_something_is_not_run_again_but_that_flow_is(tmp_path: Path) -> None:
+    emulator = Emulator()
+
+    async def scenario() -> None:
+        async with serving(tmp_path, PLAIN, emulator=emulator, settings=QUICK) as served:
+            operations = Operations(served.engine.database)
+            assert (await served.run("one"))["state"] == "failed"
+            for resend in (False, True):
+                with pytest.raises(RunStateError, match=r"started the run 'one\.1'"):
+                    await operations.retry("one", resend=resend)
+            again = await operations.retry("one.1")
+            assert (await served.engine.ended(again, 20))["state"] == "failed"
+            operations.close()
+
+    asyncio.run(scenario())
+    assert sent(emulator) == Counter([TO])
+
+
+def test_a_round_whose_started_flow_sent_something_is_not_done_again(tmp_path: Path) -> None:
+    emulator, numbers = Emulator(), people(tmp_path, 3)
+
+    async def scenario() -> None:
+        async with serving(tmp_path, LIST, emulator=emulator, settings=QUICK) as served:
+            operations = Operations(served.engine.database)
+            emulator.faults.server_error(accepted=False, operation="messages.create", to=numbers[1])
+            assert (await served.run("one"))["state"] == "unknown"
+            again = await operations.retry("one", resend=True)
+            assert (await served.engine.ended(again, 20))["state"] == "unknown"
+            (loop,) = await FanViews(served.engine.database).loops(again)
+            assert (loop["unknown"], loop["left"]) == (1, 0)
+            operations.close()
+
+    asyncio.run(scenario())
+    assert sent(emulator) == Counter([numbers[0], numbers[2]])
