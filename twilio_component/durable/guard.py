@@ -152,8 +152,8 @@ class Guard:
         paced = self._paces.token(deed.paced_by["sender"], deed.sender)
         async with paced as taken_at, self._holds.turn(deed.paced_by), self._write():
             claimed_at = time.monotonic()
-            if claimed_at - taken_at > self._settings.claim:
-                return None  # its turn took so long in coming that the token may soon be another's
+            if claimed_at - taken_at > self._settings.claim or not self._may_write():
+                return None  # its turn took so long that the token may soon be another's, or that this process stops
             entry = await self._intents.enter(call, self._boot, deed.paced_by.values())
             if not entry.claimed:
                 if entry.stopped:
