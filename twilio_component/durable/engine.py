@@ -33,6 +33,7 @@ from twilio_component.durable.senders import rates_of_senders
 from twilio_component.durable.sole_process import SoleProcess
 from twilio_component.durable.starters import Starters
 from twilio_component.durable.stragglers import Stragglers
+from twilio_component.durable.strays import Strays
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment
@@ -68,7 +69,7 @@ class Engine:
         self._sole: SoleProcess | None = None
         self._membership: Membership | None = None
         self._draining = asyncio.Event()
-        self._working: set[asyncio.Task[Any]] = set()
+        self._working: dict[asyncio.Task[Any], str] = {}
         self._checkpoints = Checkpoints()
         self.intents = IntentStore(self.database)
         self.guard = Guard(
@@ -88,6 +89,9 @@ class Engine:
         self.schedules = Schedules(deployment, self.runs, self.begin)
         self.retention = Retention(self.runs, settings.keep_days)
         self._starters = Starters(self._enqueue)
+        self._dbos: DBOS | None = None
+        self._executor = "serve" if self.database.is_sqlite else self._boot
+        self.strays = Strays(self._executor, lambda: set(self._working.values()), self._give_back)
         self.stragglers = Stragglers(self.database, self._enqueue)
         self._chores: list[asyncio.Task[None]] = []
         self._fire: Fire | None = None
@@ -115,7 +119,7 @@ class Engine:
             go_on=self._go_on,
         )
         self._driver = Driver(self._deployment.load, guide, fans, self._settings, self._go_on)
-        DBOS(config=self._config())
+        self._dbos = DBOS(config=self._config())
         self._run_flow = self._workflow()
         self._run_piece = self._piece_workflow()
         self._fire = self.schedules.workflow()
@@ -133,8 +137,12 @@ class Engine:
             polling_interval_sec=_POLLING_SECONDS,
             on_conflict="always_update",
         )
-        chores = (self.retention.keep_purging(), self.stragglers.keep_looking(), self._starters.keep_starting())
-        self._chores = [asyncio.create_task(chore) for chore in chores]
+        self._chores = [
+            asyncio.create_task(self.retention.keep_purging()),
+            asyncio.create_task(self.stragglers.keep_looking()),
+            asyncio.create_task(self.strays.keep_looking()),
+            asyncio.create_task(self._starters.keep_starting()),
+        ]
 
     async def keep_schedules(self, definitions: Iterable[Scheduled]) -> None:
         """Start the flows of these definitions by the clock; raises ``FlowError`` for a schedule that cannot be."""
@@ -189,7 +197,7 @@ class Engine:
             self._sole.release()
 
     async def _leave_runs(self) -> None:
-        for task in self._working:
+        for task in list(self._working):
             task.cancel()
         await asyncio.gather(*self._working, return_exceptions=True)
         await self.guard.abandon()
@@ -203,6 +211,12 @@ class Engine:
         # Not public, but what DBOS itself does for its own runs at launch: those that somebody has claimed anew, and
         # nobody else's, stay as they are.
         await asyncio.to_thread(DBOS._recover_pending_workflows, [boot])  # noqa: SLF001 - see above
+
+    async def _give_back(self, workflow: str) -> bool:
+        assert self._dbos is not None  # noqa: S101 - the engine has started
+        # Not public either: what `_recover_pending_workflows` does with each, and this is for one.
+        back = self._dbos._sys_db.reenqueue_for_recovery  # noqa: SLF001 - see above
+        return await asyncio.to_thread(back, workflow, [self._executor], QUEUE)
 
     def _workflow(self) -> Callable[[str], Coroutine[Any, Any, str]]:
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=_MOST_RECOVERIES)
@@ -234,12 +248,12 @@ class Engine:
         assert self._driver is not None  # noqa: S101 - workflows begin after `start`
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - this is a coroutine
-        self._working.add(task)
+        self._working[task] = DBOS.workflow_id or ""
         try:
             await self._go_on()
             yield self._driver
         finally:
-            self._working.discard(task)
+            del self._working[task]
 
     async def _go_on(self) -> None:
         if self._draining.is_set():
@@ -278,7 +292,7 @@ class Engine:
         return {
             "name": APPLICATION,
             "system_database_url": self.database.url,
-            "executor_id": "serve" if self.database.is_sqlite else self._boot,
+            "executor_id": self._executor,
             "application_version": VERSION,
             "log_level": "WARNING",
             "serializer": DBOSPortableJSONSerializer(),  # the default one would unpickle what the database holds
