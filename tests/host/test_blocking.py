@@ -109,6 +109,7 @@ def test_closing_cancels_what_other_threads_wait_for(toy: MakePlugin) -> None:
 
 def test_ctrl_c_while_waiting_cancels_the_call_in_the_background(toy: MakePlugin) -> None:
     waiting, main = Waiting(), threading.get_ident()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever a test before has left
 
     def interrupt() -> None:
         waiting.started.wait(10)
@@ -122,6 +123,7 @@ def test_ctrl_c_while_waiting_cancels_the_call_in_the_background(toy: MakePlugin
             host.invoke_action("toy", "echo")
         thread.join()
         assert waiting.cancelled.wait(10)
+    signal.signal(signal.SIGINT, before)
 
 
 def test_calls_while_another_thread_closes_end_one_way_or_the_other(toy: MakePlugin) -> None:
