@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
-from run import ROOT, Row, program, served
+from run import ROOT, Row, program, publish, served
 
 sys.path.insert(0, str(ROOT / "tests"))
 from postgres import Postgres
@@ -125,13 +125,7 @@ def main() -> None:
     lines += ["| " + " | ".join(row.cells()) + " |" for row in rows]
     lines += ["", "A list, 100 rounds side by side, the sender without a rate, SQLite:", "", *listed]
     lines += ["", "The same on Postgres:", "", *listed_there]
-    table = "\n".join(lines)
-    print(table)
-    page = ROOT / "docs/performance.md"
-    text = page.read_text(encoding="utf-8")
-    start, end = "<!-- durable -->\n", "\n<!-- end of durable -->"
-    before, _, rest = text.partition(start)
-    page.write_text(f"{before}{start}{table}{end}{rest.partition(end)[2]}", encoding="utf-8")
+    publish(lines, "<!-- durable -->", "<!-- end of durable -->")
 
 
 if __name__ == "__main__":

@@ -320,6 +320,16 @@ def chart(rows: list[Row], file: Path) -> None:
     figure.savefig(file, metadata={"Date": None})
 
 
+def publish(lines: list[str], start: str, end: str) -> None:
+    """Print what was measured, and put it between two marks of the page."""
+    measured = "\n".join(lines)
+    print(measured)
+    page = ROOT / "docs/performance.md"
+    before, _, rest = page.read_text(encoding="utf-8").partition(f"{start}\n")
+    after = rest.partition(f"\n{end}")[2]
+    page.write_text(f"{before}{start}\n{measured}\n{end}{after}", encoding="utf-8")
+
+
 def main() -> None:
     with served() as url:
         rows = [
@@ -339,13 +349,7 @@ def main() -> None:
     lines += ["| " + " | ".join(row.cells()) + " |" for row in rows]
     lines += ["", f"The host's own cost of an invocation, everything but HTTP: {cost:.0f} µs (at most 150, goal 80)."]
     lines += ["", "A hundred thousand invocations, 100 in flight:", "", "```text", leaks.strip(), "```"]
-    table = "\n".join(lines)
-    print(table)
-    page = ROOT / "docs/performance.md"
-    text = page.read_text(encoding="utf-8")
-    start, end = "<!-- measured -->\n", "\n<!-- end -->"
-    before, _, rest = text.partition(start)
-    page.write_text(f"{before}{start}{table}{end}{rest.partition(end)[2]}", encoding="utf-8")
+    publish(lines, "<!-- measured -->", "<!-- end -->")
     chart(
         [row for row in rows if "bare aiohttp" not in row.name and "ideal" not in row.name],
         ROOT / "docs/performance.svg",

@@ -24,7 +24,7 @@ AUTH_TOKEN = "emulated-auth-token"
 SENDER = "+15017122661"
 PATIENCE = 30.0
 
-FLOW = """\
+HEAD = """\
 name: Demo
 requiredConfigVars:
   - {key: Twilio, dataType: connection, connection: {component: twilio, key: basic}}
@@ -36,13 +36,17 @@ flows:
         action: twilio.webhook
         inputs:
           twilioConnection: {type: configVar, value: Twilio}
+"""
+"""An integration whose flow begins with a webhook of Twilio's; its steps are to follow."""
+FLOW = f"""\
+{HEAD}\
       - name: Send
         action: twilio.sendSMS
         inputs:
-          twilioConnection: {type: configVar, value: Twilio}
-          to: {type: reference, value: trigger.results.body.data.From}
-          from: {type: reference, value: trigger.results.body.data.To}
-          message: {type: template, value: "You wrote {{$trigger.results.body.data.Body}}"}
+          twilioConnection: {{type: configVar, value: Twilio}}
+          to: {{type: reference, value: trigger.results.body.data.From}}
+          from: {{type: reference, value: trigger.results.body.data.To}}
+          message: {{type: template, value: "You wrote {{{{$trigger.results.body.data.Body}}}}"}}
 """
 CONFIGURATION = """\
 configVars:

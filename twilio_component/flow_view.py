@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from twilio_component.tables import cell
+from twilio_component.terminal import write_line
 
 if TYPE_CHECKING:
     from twilio_component.flows import Outcome
@@ -85,5 +85,4 @@ class TerminalView:
             self.outcome(started)
 
     def _line(self, text: str, end: str = "\n") -> None:
-        # A step that is under way stands on a line that its end writes over.
-        print(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}", end=end, file=self._stream, flush=True)
+        write_line(self._stream, text, end)

@@ -60,7 +60,7 @@ def settings_in(headers: Iterable[tuple[str, str]]) -> Settings | None:
 
     Raises ``ValueError`` with the reason for a header that says nothing definite.
     """
-    found = [value for name, value in headers if name == "x-twilio-webhooks-signature-settings"]
+    found = [value for name, value in headers if name == SETTINGS_HEADER.lower()]
     if not found:
         return None
     if len(found) > 1:

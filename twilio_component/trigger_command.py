@@ -33,7 +33,6 @@ def add_parser(commands: Any, formatter: Any) -> None:
         epilog=_EPILOG,
         formatter_class=formatter,
     )
-    deploy.add_argument("trigger", metavar="TRIGGER", help="the trigger's key, e.g. inboundMessage")
     deploy.add_argument("--url", required=True, help="where Twilio reaches the flow")
     deploy.set_defaults(run=_deploy)
     delete = deeds.add_parser(
@@ -43,9 +42,9 @@ def add_parser(commands: Any, formatter: Any) -> None:
         epilog=_EPILOG,
         formatter_class=formatter,
     )
-    delete.add_argument("trigger", metavar="TRIGGER", help="the trigger's key, e.g. inboundMessage")
     delete.set_defaults(run=_delete, url="")
     for parser in (deploy, delete):
+        parser.add_argument("trigger", metavar="TRIGGER", help="the trigger's key, e.g. inboundMessage")
         parser.add_argument(
             "--state", required=True, metavar="FILE", type=Path, help="where to keep what is to be undone"
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from postgres import Postgres
 from sends import PLACES, Figures
-from serving_parts import PATIENCE, Deployment, inbound, killed, post, until
+from serving_parts import HEAD, PATIENCE, Deployment, inbound, killed, post, until
 
 from twilio_component.durable import checkpoints
 from twilio_component.emulator import Emulator
@@ -18,17 +18,9 @@ from twilio_component.emulator import Emulator
 if TYPE_CHECKING:
     import subprocess
 
-FLOW = """\
-name: Demo
-requiredConfigVars:
-  - {key: Twilio, dataType: connection, connection: {component: twilio, key: basic}}
-flows:
-  - name: Reply
-    steps:
-      - name: Trigger
-        isTrigger: true
-        action: twilio.webhook
-        inputs: {twilioConnection: Twilio}
+FLOW = (
+    HEAD
+    + """\
       - name: Everyone
         action: loop.loopOverItems
         concurrency: 20
@@ -42,6 +34,7 @@ flows:
               from: "{{$trigger.results.body.data.To}}"
               message: "Hi {{$everyone.currentItem.name}}"
 """
+)
 _PLACES = (checkpoints.INTENT, checkpoints.ENTERED, checkpoints.ANSWERED, checkpoints.SETTLED)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 import pytest
+from serving_parts import HEAD
 
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.errors import DurableError
@@ -24,18 +25,6 @@ if TYPE_CHECKING:
     from twilio_component.durable.run_store import NewRun
 
 BASE = "https://flows.test"
-TWILIO = """\
-name: Demo
-requiredConfigVars:
-  - {key: Twilio, dataType: connection, connection: {component: twilio, key: basic}}
-flows:
-  - name: Reply
-    steps:
-      - name: Trigger
-        isTrigger: true
-        action: twilio.webhook
-        inputs: {twilioConnection: {type: configVar, value: Twilio}}
-"""
 GENERIC = """\
 name: Demo
 flows:
@@ -115,7 +104,7 @@ def test_a_later_status_is_another_event_and_a_repeated_one_the_same() -> None:
         {"Other": "1"},
         {"Other": "2"},
     ]
-    replies = received(TWILIO, engine, *(arrival(event) for event in events))
+    replies = received(HEAD, engine, *(arrival(event) for event in events))
     assert replies == [Reply()] * 7
     assert len(engine.begun) == 5
     assert all(new.trigger is not None for new in engine.begun.values())
@@ -124,9 +113,7 @@ def test_a_later_status_is_another_event_and_a_repeated_one_the_same() -> None:
 def test_a_stranger_is_refused_before_anything_is_stored() -> None:
     engine = FakeEngine()
     genuine = arrival({"MessageSid": "SM1"})
-    assert received(TWILIO, engine, Arrival("POST", genuine.url + "?x=1", genuine.headers, genuine.body)) == [
-        Reply(403)
-    ]
+    assert received(HEAD, engine, Arrival("POST", genuine.url + "?x=1", genuine.headers, genuine.body)) == [Reply(403)]
     assert engine.begun == {}
 
 
@@ -175,7 +162,7 @@ def test_a_flow_that_polls_needs_a_schedule() -> None:
             deployment = Deployment(
                 host, Configuration(config_vars={"Twilio": emulator_connection()}), {}, public_url=BASE
             )
-            loaded = deployment.load("demo.yaml", TWILIO.replace("twilio.webhook", "twilio.pollChangesTrigger"))
+            loaded = deployment.load("demo.yaml", HEAD.replace("twilio.webhook", "twilio.pollChangesTrigger"))
             with pytest.raises(DurableError, match=r"the flow 'Reply' of demo\.yaml polls, and has no schedule"):
                 endpoints(deployment, [Served("demo.yaml", "", "", loaded)])
 

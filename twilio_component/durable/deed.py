@@ -41,7 +41,7 @@ class FlowDeed:
     @property
     def expired(self) -> Failure | None:
         """Why it is not to be begun any more, if that is so."""
-        return expired(self.call, self.run_began)
+        return too_late(self.call, time.time() - self.run_began)
 
     @cached_property
     def paced_by(self) -> Mapping[str, str]:
@@ -96,12 +96,6 @@ class FlowDeed:
     def _connections(self) -> frozenset[str]:
         properties = self.operation.inputs["properties"]
         return frozenset(name for name, schema in properties.items() if schema.get("format") == "connection")
-
-
-def expired(call: Call, run_began: float) -> Failure | None:
-    """Why a call of a run that began then is not to be begun any more, if that is so."""
-    late = call.valid_for is not None and call.since is None and time.time() - run_began > call.valid_for
-    return too_late(call.valid_for) if late and call.valid_for is not None else None
 
 
 def _digest(value: Any) -> str:

@@ -11,13 +11,18 @@ from urllib.parse import quote
 
 from twilio_component.flows.configuration import Configuration, config_values
 from twilio_component.flows.definition import camel_case
+from twilio_component.flows.effects import Call
+from twilio_component.flows.execution import Execution
+from twilio_component.flows.findings import FlowError
 from twilio_component.flows.invoking import Invoker
 from twilio_component.flows.mocks import Mocks
 from twilio_component.flows.payloads import Occasion, complete_payload
 from twilio_component.flows.reading import load_integration
 from twilio_component.flows.redaction import Redactor
+from twilio_component.flows.state import initial_state
 
 if TYPE_CHECKING:
+    from twilio_component.durable.states import States
     from twilio_component.flows.configuration import Values
     from twilio_component.flows.definition import Flow, Integration
     from twilio_component.host import Host
@@ -35,6 +40,13 @@ class Loaded:
     values: Values
     invoker: Invoker
     redactor: Redactor
+
+    def trigger_call(self, flow: Flow, payload: dict[str, Any], states: States | None = None) -> Call:
+        """The call that asks the flow's trigger, which is shown the states; raises ``FlowError`` without one."""
+        effect = Execution(flow, self.values.by_name, initial_state(payload, states=states)).next()
+        if not isinstance(effect, Call):
+            raise FlowError(f"the trigger of {flow.name} cannot be asked: its inputs have no values")
+        return effect
 
 
 class Deployment:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable import run_store
@@ -13,14 +13,14 @@ from twilio_component.durable.fan_store import Ended, Place
 from twilio_component.durable.journey import WINDOW, Journey
 from twilio_component.durable.pieces import Pieces
 from twilio_component.durable.states import scopes_of
+from twilio_component.flows.effects import Failure
 from twilio_component.flows.execution import Execution
 from twilio_component.flows.rounds import Round
 from twilio_component.flows.running import find_flow
-from twilio_component.flows.state import initial_state
+from twilio_component.flows.state import initial_state, told
 from twilio_component.host.errors import IntegrationError
 
 if TYPE_CHECKING:
-    from twilio_component.durable.deployment import Loaded
     from twilio_component.durable.fan_store import Fan, FanStore, Item
     from twilio_component.durable.journey import Guide
     from twilio_component.durable.pieces import RoundRunner
@@ -32,26 +32,17 @@ PURGED = "purged"
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _LOGGER = logging.getLogger("twilio_component.durable")
 
-Load = Callable[[str, str], "Loaded"]
-
 
 class Driver:
-    """Runs executions. ``load`` gives a definition by its file and text, ``go_on`` returns when calls may be made."""
+    """Runs executions; ``guide`` takes each to its end."""
 
-    def __init__(
-        self,
-        load: Load,
-        guide: Guide,
-        fans: FanStore,
-        settings: Settings,
-        go_on: Callable[[], Awaitable[None]],
-    ) -> None:
-        self._load = load
+    def __init__(self, guide: Guide, fans: FanStore, settings: Settings) -> None:
+        self._load = guide.deployment.load
         self._guide = guide
         self._runs: RunStore = guide.runs
         self._pieces = Pieces(fans, keep_texts=settings.keep_texts)
         self._settings = settings
-        self._go_on = go_on
+        self._go_on = guide.go_on
 
     async def run(self, run_id: str) -> str:
         """Run, or go on with, a stored run; how it ended: ``succeeded``, ``failed``, ``unknown`` (or ``purged``).
@@ -108,20 +99,21 @@ class Driver:
             try:
                 done = await self._guide.to_the_end(journey)
             except IntegrationError as error:
-                return Ended(item.id, _failure(error.code, str(error)), {})
+                return Ended(item.id, told("", "", Failure(code=error.code, message=str(error))), {})
             except Exception as error:
                 await self._go_on()  # as of a run
                 _LOGGER.exception("%s cannot go on", item.id)
                 # How far it came nobody knows, and the other rounds must not wait for it.
-                failure = _failure("unexpected-error", f"unexpected {type(error).__name__}", outcome_unknown=True)
-                return Ended(item.id, failure, {})
+                words = f"unexpected {type(error).__name__}"
+                failure = Failure(code="unexpected-error", message=words, outcome_unknown=True)
+                return Ended(item.id, told("", "", failure), {})
             open_ = _open(done)
             return Ended(item.id, loaded.redactor.value(open_ or done.error), _changed(journey))
 
         return run_round
 
     async def _broken(self, run: Run, code: str, message: str) -> str:
-        return await self._finish(run, run_store.FAILED, error=_failure(code, message))
+        return await self._finish(run, run_store.FAILED, error=told("", "", Failure(code=code, message=message)))
 
     async def _journey(self, run: Run, kept: dict[int, Kept]) -> Journey:
         loaded = self._load(run.file, run.text)
@@ -175,11 +167,6 @@ class Driver:
         if ended in run_store.STOPPED:
             raise InterruptedRun  # in the last moment: when it goes on, it comes to its end again
         return ended or PURGED
-
-
-def _failure(code: str, message: str, *, outcome_unknown: bool = False) -> dict[str, Any]:
-    """An error that is no step's."""
-    return {"step": "", "id": "", "code": code, "message": message, "outcomeUnknown": outcome_unknown}
 
 
 def _open(done: Done) -> Mapping[str, Any] | None:

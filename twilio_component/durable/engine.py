@@ -118,7 +118,7 @@ class Engine:
             children=Children(self._enqueue, self._run_here),
             go_on=self._go_on,
         )
-        self._driver = Driver(self._deployment.load, guide, fans, self._settings, self._go_on)
+        self._driver = Driver(guide, fans, self._settings)
         self._dbos = DBOS(config=self._config())
         self._run_flow = self._workflow()
         self._run_piece = self._piece_workflow()

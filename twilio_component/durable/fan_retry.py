@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, String, cast, exists, insert, literal, null, or_, select, update
 
 from twilio_component.durable.errors import RunStateError
-from twilio_component.durable.fan_store import PENDING, UNKNOWN, Place
+from twilio_component.durable.fan_store import PENDING, Place
 from twilio_component.durable.intent_store import DOUBTFUL, ENTERED
 from twilio_component.durable.kept_answers import answers_of, started_and_did, until_the_failure
-from twilio_component.durable.run_store import written
+from twilio_component.durable.run_store import UNKNOWN, written
 from twilio_component.durable.schema import fans, intents, items, values
+from twilio_component.flows.effects import Failure
+from twilio_component.flows.state import told
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -95,7 +97,7 @@ def _copy_round(connection: Connection, row: Row[Any], again: str, *, resend: bo
         resend = resend and started_and_did(connection, row.id, answers) is None
     elif row.is_open or started_and_did(connection, row.id, answers) is not None:
         words = "it was under way when the run failed, and may have happened"
-        error = {"step": "", "id": "", "code": "outcome-unknown", "message": words, "outcomeUnknown": True}
+        error = told("", "", Failure(code="outcome-unknown", message=words, outcome_unknown=True))
     if answers:
         connection.execute(insert(values), [{**one, "run": again} for one in answers])
     changes: dict[str, Any] = {}

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
-from twilio_component.durable.run_store import RUNNING, Kept, insert_once, keep_state, written
+from twilio_component.durable.run_store import (
+    FAILED,
+    RUNNING,
+    SUCCEEDED,
+    UNKNOWN,
+    Kept,
+    insert_once,
+    keep_states,
+    kept_in,
+    written,
+)
 from twilio_component.durable.schema import fans, items, runs, values, workers
-from twilio_component.flows.rounds import MOST_FAILURES, Tally
+from twilio_component.flows.rounds import MOST_FAILURES, Tally, code_of
 
 if TYPE_CHECKING:
     from twilio_component.durable.database import Database
 
-PENDING, SUCCEEDED, FAILED, UNKNOWN = "pending", "succeeded", "failed", "unknown"
+PENDING = "pending"
+"""Of a round that has not ended; the others have the states of runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +84,6 @@ class Status:
 
     run_state: str
     taken: int
-    is_whole: bool
     generation: int
     pending: Mapping[int, int]
 
@@ -158,20 +168,19 @@ class FanStore:
     async def divide(self, fan: Fan, lanes: int, size: int) -> Fan:
         """Divide the items into pieces of a size, and the pieces among lanes; what has been divided stays so."""
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> Fan:
             undivided = (*_of(fan.place), fans.c.lanes.is_(None))
             connection.execute(update(fans).where(*undivided).values(lanes=lanes, size=size))
+            return _fan(connection.execute(select(fans).where(*_of(fan.place))).one())
 
-        await self._database.insist(work)
-        stored = await self.load(fan.place)
-        return stored if stored is not None else replace(fan, lanes=lanes, size=size)
+        return await self._database.insist(work)
 
     async def status(self, fan: Fan, pieces: Sequence[int]) -> Status:
         """How the loop is doing; of the pending rounds only those of these pieces are counted."""
 
         def work(connection: Connection) -> Status:
             stored = connection.execute(
-                select(fans.c.taken, fans.c.is_whole, fans.c.generation, runs.c.state)
+                select(fans.c.taken, fans.c.generation, runs.c.state)
                 .join(runs, runs.c.id == fans.c.run)
                 .where(*_of(fan.place))
             ).one()
@@ -183,7 +192,7 @@ class FanStore:
                     select(piece, func.count()).where(*_items_of(fan.place), within, items.c.state == PENDING)
                 ).group_by(piece)
                 pending = {int(number): count for number, count in connection.execute(counting)}
-            return Status(stored.state, stored.taken, stored.is_whole, stored.generation, pending)
+            return Status(stored.state, stored.taken, stored.generation, pending)
 
         return await self._database.insist(work)
 
@@ -201,7 +210,7 @@ class FanStore:
             found = [Item(row.id, row.number, json.loads(row.item)) for row in rows]
             kept: dict[str, dict[int, Kept]] = {}
             for row in connection.execute(select(values).where(values.c.run.in_(select(items.c.id).where(*of_piece)))):
-                kept.setdefault(row.run, {})[row.ordinal] = Kept(place=row.place, value=json.loads(row.value))
+                kept.setdefault(row.run, {})[row.ordinal] = kept_in(row)
             return found, kept
 
         return await self._database.insist(work)
@@ -219,7 +228,7 @@ class FanStore:
                 {
                     "of": one.id,
                     "state": _state(one.error),
-                    "code": None if one.error is None else str(one.error.get("reason") or one.error["code"])[:100],
+                    "code": None if one.error is None else code_of(one.error)[:100],
                     "error": None if one.error is None else written(one.error),
                     "finished_at": now,
                 }
@@ -232,9 +241,7 @@ class FanStore:
                 connection.execute(delete(values).where(values.c.run.in_(select(items.c.id).where(*succeeded))))
                 connection.execute(update(items).where(*succeeded).values(item=None))
             for one in ended:
-                for scope, changed in one.states.items():
-                    for name, value in changed.items():
-                        keep_state(connection, scope, name, value)
+                keep_states(connection, one.states)
 
         await self._database.insist(work)
 
@@ -258,15 +265,10 @@ class FanStore:
 
         return await self._database.insist(work)
 
-    async def run_state(self, run: str) -> str | None:
-        """The state of a run; None when it has been purged."""
-        return await self._database.insist(
-            lambda connection: connection.execute(select(runs.c.state).where(runs.c.id == run)).scalar_one_or_none()
-        )
-
     async def is_running(self, run: str) -> bool:
-        """Whether the run is to go on."""
-        return await self.run_state(run) == RUNNING
+        """Whether the run is to go on; not one that has been purged."""
+        state = select(runs.c.state).where(runs.c.id == run)
+        return await self._database.insist(lambda connection: connection.execute(state).scalar_one_or_none() == RUNNING)
 
 
 def counted(connection: Connection, place: Place) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +9,8 @@ from sqlalchemy import Connection, Row, func, select
 
 from twilio_component.durable.fan_store import Place, counted
 from twilio_component.durable.run_store import RUNNING
+from twilio_component.durable.run_views import time_told
 from twilio_component.durable.schema import fans, intents, items, runs
-from twilio_component.host.json_ready import iso_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -61,7 +60,7 @@ class FanViews:
                     "index": row.number,
                     "state": row.state,
                     "code": row.code,
-                    "finished": _time(row.finished_at),
+                    "finished": time_told(row.finished_at),
                     "effects": effects,
                 }
                 yield {**told, "item": json.loads(row.item) if row.item else None} if with_items else told
@@ -106,9 +105,5 @@ def _told(connection: Connection, fan: Row[Any], now: float) -> dict[str, Any]:
         **count,
         "left": left,
         "perSecond": round(per_second, 1) if left else None,
-        "expectedEnd": _time(now + left / per_second) if going else None,
+        "expectedEnd": time_told(now + left / per_second) if going else None,
     }
-
-
-def _time(seconds: float | None) -> str | None:
-    return None if seconds is None else iso_time(dt.datetime.fromtimestamp(seconds, dt.UTC))

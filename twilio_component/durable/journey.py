@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from dbos import DBOS
 
 from twilio_component.durable import run_store
-from twilio_component.durable.deed import FlowDeed, expired
+from twilio_component.durable.deed import FlowDeed
 from twilio_component.durable.errors import ChangedRunError, InterruptedRun, MovedStatesError
 from twilio_component.durable.fan_store import Place
 from twilio_component.durable.intent_store import Call as GuardedCall
@@ -26,6 +26,7 @@ from twilio_component.durable.outlines import outline
 from twilio_component.durable.run_store import Kept, NewRun
 from twilio_component.durable.states import Change, States, after, scopes_of
 from twilio_component.flows.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
+from twilio_component.flows.limits import too_late
 from twilio_component.flows.sources import Sources
 from twilio_component.host.errors import listed
 from twilio_component.host.json_ready import iso_time
@@ -182,7 +183,7 @@ class Guide:
             return
         if operation is None or operation.repeatable:
             started = time.time()
-            answer = expired(effect, journey.run.created_at) or (
+            answer = too_late(effect, started - journey.run.created_at) or (
                 await journey.loaded.invoker.invoke(journey.flow, effect, journey.run.payload)
             )
             await self._keep(journey, ordinal, Answer(effect.id, answer, outline(effect.inputs, operation), started))

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 
 from twilio_component.durable.errors import RunStateError
+from twilio_component.durable.intent_store import PLANNED
 from twilio_component.durable.run_store import RESULT, STATES
 from twilio_component.durable.schema import intents, values
 
@@ -30,7 +31,7 @@ def started_and_did(connection: Connection, starter: str, kept: Sequence[Mapping
     """
     flow = f"{starter}.{max((one['ordinal'] for one in kept), default=-1) + 1}"
     below = (intents.c.run.startswith(f"{flow}{mark}", autoescape=True) for mark in ".~")
-    did = select(intents.c.key).where(or_(intents.c.run == flow, *below), intents.c.state != "planned")
+    did = select(intents.c.key).where(or_(intents.c.run == flow, *below), intents.c.state != PLANNED)
     return None if connection.execute(did.limit(1)).one_or_none() is None else flow
 
 

@@ -54,7 +54,7 @@ class Pieces:
             watching = chores.create_task(self._watch(place, stopping), context=Context())
             writing = chores.create_task(self._write(ended), context=Context())
             async with asyncio.TaskGroup() as group:
-                for _ in range(max(1, min(fan.share(piece), len(waiting)))):
+                for _ in range(min(fan.share(piece), len(waiting))):
                     group.create_task(lane(), context=Context())
             await ended.join()
             watching.cancel()

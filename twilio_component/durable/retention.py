@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-import logging
 import time
 from typing import TYPE_CHECKING
 
 from dbos import DBOS
+
+from twilio_component.durable.chores import again_and_again
 
 if TYPE_CHECKING:
     from twilio_component.durable.run_store import RunStore
 
 _HOUR = 3600.0
 _BATCH = 500
-_LOGGER = logging.getLogger("twilio_component.durable")
 
 
 class Retention:
@@ -27,12 +26,7 @@ class Retention:
 
     async def keep_purging(self) -> None:
         """Purge now and every hour, until cancelled."""
-        while True:
-            try:
-                await self.purge()
-            except Exception:
-                _LOGGER.exception("finished runs could not be purged; trying again in an hour")
-            await asyncio.sleep(_HOUR)
+        await again_and_again(self.purge, _HOUR, "finished runs could not be purged; trying again in an hour")
 
     async def purge(self) -> int:
         """Purge what is due; how many runs that was. From then on a webhook that started one is a new event."""

@@ -165,13 +165,7 @@ class RunStore:
 
     async def kept_at(self, run: str, ordinal: int) -> Kept | None:
         """What one call of the run was answered with, if it was."""
-
-        def work(connection: Connection) -> Kept | None:
-            of_call = (values.c.run == run, values.c.ordinal == ordinal)
-            row = connection.execute(select(values).where(*of_call)).one_or_none()
-            return None if row is None else Kept(place=row.place, value=json.loads(row.value))
-
-        return await self._database.insist(work)
+        return (await self.kept(run, ordinal, ordinal + 1)).get(ordinal)
 
     async def keep(
         self, run: str, ordinal: int, kept: Kept, started_at: float | None = None, also: Also | None = None
@@ -229,9 +223,7 @@ class RunStore:
             if result is not None:
                 kept = Kept(place="result", value={"result": result})
                 keep_value(connection, (run, RESULT), kept, Times(None, changes["finished_at"]))
-            for scope, changed in states.items():
-                for name, value in changed.items():
-                    keep_state(connection, scope, name, value)
+            keep_states(connection, states)
             return state
 
         return await self._database.insist(work)
@@ -345,8 +337,13 @@ _KEPT = select(values.c.ordinal, values.c.place, values.c.value).where(
 
 
 def _kept(connection: Connection, run: str, first: int, end: int) -> dict[int, Kept]:
-    rows = connection.execute(_KEPT, {"of_run": run, "first": first, "end": end}).mappings()
-    return {row["ordinal"]: Kept(place=row["place"], value=json.loads(row["value"])) for row in rows}
+    rows = connection.execute(_KEPT, {"of_run": run, "first": first, "end": end})
+    return {row.ordinal: kept_in(row) for row in rows}
+
+
+def kept_in(row: Any) -> Kept:
+    """What is kept in a row of the values."""
+    return Kept(place=row.place, value=json.loads(row.value))
 
 
 def _states(connection: Connection, scopes: Mapping[str, str]) -> dict[str, dict[str, Any]]:
@@ -377,6 +374,13 @@ def _empty(connection: Connection, run: str) -> None:
     connection.execute(delete(values).where(of_run, values.c.ordinal == STATES))
     contents = (of_run, values.c.value.not_like(f"{_FAILED}%"))
     connection.execute(update(values).where(*contents).values(value="{}"))
+
+
+def keep_states(connection: Connection, states: Mapping[str, Mapping[str, Any]]) -> None:
+    """Keep what flows have changed, by scope and name."""
+    for scope, changed in states.items():
+        for name, value in changed.items():
+            keep_state(connection, scope, name, value)
 
 
 def keep_state(connection: Connection, scope: str, name: str, value: Any) -> None:

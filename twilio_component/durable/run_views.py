@@ -94,8 +94,8 @@ def _summary(row: Row[Any]) -> dict[str, Any]:
         "integration": row.integration,
         "flow": row.flow,
         "state": row.state,
-        "created": _time(row.created_at),
-        "finished": _time(row.finished_at),
+        "created": time_told(row.created_at),
+        "finished": time_told(row.finished_at),
         "error": json.loads(row.error) if row.error else None,
     }
 
@@ -114,8 +114,8 @@ def _step(value: Row[Any], intent: Row[Any] | None) -> dict[str, Any]:
     return {
         "step": value.place,
         "state": "failed" if failure else "waiting" if "again" in kept.get("envelope", {}) else "succeeded",
-        "started": _time(value.started_at),
-        "finished": _time(value.finished_at),
+        "started": time_told(value.started_at),
+        "finished": time_told(value.finished_at),
         "inputs": json.loads(value.inputs) if value.inputs else None,
         **({"error": {"code": failure["code"], "message": failure["message"]}} if failure else {}),
         **(_effect(intent) if intent is not None else {}),
@@ -126,5 +126,6 @@ def _effect(intent: Row[Any]) -> dict[str, Any]:
     return {"effect": intent.effect} if intent.effect else {}
 
 
-def _time(seconds: float | None) -> str | None:
+def time_told(seconds: float | None) -> str | None:
+    """A time as an operator reads it, of one in seconds since 1970; None where there is none."""
     return None if seconds is None else iso_time(dt.datetime.fromtimestamp(seconds, dt.UTC))

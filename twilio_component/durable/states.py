@@ -16,6 +16,7 @@ from sqlalchemy import Connection, delete, update
 from twilio_component.durable.errors import MovedStatesError
 from twilio_component.durable.run_store import insert_once, written
 from twilio_component.durable.schema import kept_states
+from twilio_component.host.kept_state import changed
 
 if TYPE_CHECKING:
     from twilio_component.flows.definition import Flow, Integration
@@ -52,8 +53,7 @@ class Change:
 
 def after(states: States, envelope: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The states as a trigger's answer leaves them: what has been kept already."""
-    changed = {name: {**kept, **(envelope.get(name) or {})} for name, kept in states.items()}
-    return {name: {key: value for key, value in kept.items() if value is not None} for name, kept in changed.items()}
+    return {name: changed(kept, envelope.get(name) or {}) for name, kept in states.items()}
 
 
 def _changed(connection: Connection, place: tuple[str, str], shown: Any, value: Any) -> bool:

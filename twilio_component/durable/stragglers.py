@@ -5,7 +5,6 @@ A run is stored first and started then. What stands between the two is found her
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +13,7 @@ from dbos import DBOS
 from sqlalchemy import Connection, select, tuple_
 
 from twilio_component.durable import run_store
+from twilio_component.durable.chores import again_and_again
 from twilio_component.durable.schema import runs
 
 if TYPE_CHECKING:
@@ -41,13 +41,14 @@ class Stragglers:
     async def keep_looking(self) -> None:
         """Look now, at everything, and then at what is old enough to have been started; until cancelled."""
         grace = 0.0
-        while True:
-            try:
-                await self.sweep(grace)
-                grace = _GRACE_SECONDS
-            except Exception:
-                _LOGGER.exception("it could not be seen whether every stored run was started; trying again")
-            await asyncio.sleep(_GRACE_SECONDS)
+
+        async def look() -> None:
+            nonlocal grace
+            await self.sweep(grace)
+            grace = _GRACE_SECONDS
+
+        trouble = "it could not be seen whether every stored run was started; trying again"
+        await again_and_again(look, _GRACE_SECONDS, trouble)
 
     async def sweep(self, grace: float = _GRACE_SECONDS) -> int:
         """Start what was stored more than ``grace`` seconds ago and is not started; how many runs that was.

@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Collection
 
 from dbos import DBOS
 
+from twilio_component.durable.chores import again_and_again
+
 _LOOK_SECONDS = 10.0
 _GRACE_SECONDS = 20.0  # a busy process may take its time to begin one
 _LOGGER = logging.getLogger("twilio_component.durable")
@@ -33,12 +35,9 @@ class Strays:
 
     async def keep_looking(self) -> None:
         """Look every ten seconds, until cancelled."""
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            try:
-                await self.sweep()
-            except Exception:
-                _LOGGER.exception("it could not be seen whether every run that was given to this process was begun")
+        await asyncio.sleep(_LOOK_SECONDS)  # what was left by the one before is being given back at the start
+        trouble = "it could not be seen whether every run that was given to this process was begun"
+        await again_and_again(self.sweep, _LOOK_SECONDS, trouble)
 
     async def sweep(self, grace: float = _GRACE_SECONDS) -> int:
         """Give back what was given more than ``grace`` seconds ago and is not carried out; how many those were."""

@@ -8,7 +8,7 @@ from twilio_component.catalogue import explanations
 from twilio_component.emulator.conversations import Conversations, Pair, window
 from twilio_component.emulator.events import events_answer
 from twilio_component.emulator.shown_media import media_answer
-from twilio_component.emulator.views import conversation_view, exchanges_view, item_view, request_view
+from twilio_component.emulator.views import conversation_view, exchanges_view, heading, item_view, request_view
 
 if TYPE_CHECKING:
     from twilio_component.emulator.core import Emulator
@@ -45,12 +45,7 @@ async def show_conversation(emulator: Emulator, wanted: dict[str, Any]) -> Any:
         conversation.items, before=wanted.get("before"), after=wanted.get("after"), limit=_limit(wanted)
     )
     return {
-        "id": pair.id,
-        "accountSid": pair.account_sid,
-        "number": pair.number,
-        "phone": pair.phone,
-        "channel": pair.channel,
-        "count": len(conversation.items),
+        **heading(conversation),
         "optedOut": conversations.opted_out(pair),
         "older": older,
         "newer": newer,

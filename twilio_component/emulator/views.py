@@ -28,8 +28,8 @@ CONDITIONS = {"operation": "operation", "to": "to", "from": "sender", "body": "b
 MOST_EXCHANGES = 50
 
 
-def conversation_view(conversation: Conversation, *, opted_out: bool) -> dict[str, Any]:
-    """A line in the list of conversations."""
+def heading(conversation: Conversation) -> dict[str, Any]:
+    """Whose conversation it is, and how long."""
     pair = conversation.pair
     return {
         "id": pair.id,
@@ -38,6 +38,13 @@ def conversation_view(conversation: Conversation, *, opted_out: bool) -> dict[st
         "phone": pair.phone,
         "channel": pair.channel,
         "count": len(conversation.items),
+    }
+
+
+def conversation_view(conversation: Conversation, *, opted_out: bool) -> dict[str, Any]:
+    """A line in the list of conversations."""
+    return {
+        **heading(conversation),
         "failures": conversation.failures,
         "optedOut": opted_out,
         "last": item_view(conversation.items[-1]),

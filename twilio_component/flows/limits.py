@@ -9,6 +9,7 @@ from twilio_component.flows import control
 from twilio_component.flows.effects import Failure
 
 if TYPE_CHECKING:
+    from twilio_component.flows.effects import Call
     from twilio_component.flows.findings import Findings
     from twilio_component.host.documents import PathParts
 
@@ -41,7 +42,12 @@ def read_valid_for(findings: Findings, raw: Mapping[str, Any], at: PathParts) ->
     return float(value)
 
 
-def too_late(seconds: float) -> Failure:
-    """Why a step is not begun any more."""
-    message = f"it was not begun within {seconds:g} s of its execution (validFor), so it is not done any more"
+def too_late(call: Call, age: float) -> Failure | None:
+    """Why a call of an execution that is so many seconds old is not to be begun any more, if that is so.
+
+    One that is only asked again has begun before.
+    """
+    if call.valid_for is None or call.since is not None or age <= call.valid_for:
+        return None
+    message = f"it was not begun within {call.valid_for:g} s of its execution (validFor), so it is not done any more"
     return Failure(code="too-late", message=message, permanent=True)

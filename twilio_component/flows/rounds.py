@@ -87,6 +87,11 @@ def without_retry(flow: Flow) -> Flow:
     return replace(flow, retry=None)
 
 
+def code_of(error: Mapping[str, Any]) -> str:
+    """The code by which an error is counted: the service's own, where it has one."""
+    return str(error.get("reason") or error["code"])
+
+
 @dataclass(slots=True)
 class Tally:
     """How the rounds of a loop have ended; ``as_data`` is what the loop's step returns."""
@@ -106,7 +111,7 @@ class Tally:
             self.unknown += 1
         else:
             self.failed += 1
-        self.by_code[error.get("reason") or error["code"]] += 1
+        self.by_code[code_of(error)] += 1
         if len(self.failures) < MOST_FAILURES:
             self.failures.append({"index": number, **error})
 

@@ -223,10 +223,7 @@ class FlowRunner:
         if call.since is None:
             self._tell(run.flow, {"event": "begin", **step})
         begun = time.perf_counter()
-        if call.valid_for is not None and call.since is None and self.clock() - run.begun > call.valid_for:
-            answer: dict[str, Any] | Failure = too_late(call.valid_for)
-        else:
-            answer = await self._invoker.invoke(run.flow, call, run.payload)
+        answer = too_late(call, self.clock() - run.begun) or await self._invoker.invoke(run.flow, call, run.payload)
         if not isinstance(answer, Failure) and "again" in answer and not call.is_trigger:
             execution.succeeded(answer)
             return

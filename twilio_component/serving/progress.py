@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import IO, Any, Protocol
+
+from twilio_component.terminal import write_line
 
 
 class Progress(Protocol):
@@ -22,19 +23,30 @@ def progress(stream: IO[str]) -> Progress:
     return _Terminal(stream) if stream.isatty() else _Lines(stream)
 
 
+class _EndedSteps:
+    """The steps of a run that have ended, each given once."""
+
+    def __init__(self) -> None:
+        self._told = 0
+
+    def new(self, run: dict[str, Any]) -> list[dict[str, Any]]:
+        steps = [step for step in run["steps"] if "finished" in step]
+        new = steps[self._told :]
+        self._told = max(self._told, len(steps))
+        return new
+
+
 class _Lines:
     """A line for each step when it has ended, for each loop when it has moved, and for the end."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
-        self._told = 0
+        self._steps = _EndedSteps()
         self._loops: list[dict[str, Any]] = []
 
     def looked(self, run: dict[str, Any]) -> None:
-        steps = _ended_steps(run)
-        for step in steps[self._told :]:
+        for step in self._steps.new(run):
             self._print(step)
-        self._told = max(self._told, len(steps))
         moved = [loop for loop in run["loops"] if all(_counts(loop) != _counts(other) for other in self._loops)]
         for loop in moved:
             self._print(loop)
@@ -53,28 +65,22 @@ class _Terminal:
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
-        self._told = 0
+        self._steps = _EndedSteps()
 
     def looked(self, run: dict[str, Any]) -> None:
-        steps = _ended_steps(run)
-        for step in steps[self._told :]:
+        for step in self._steps.new(run):
             failed = step.get("error")
-            self._line(f"{'✗' if failed else '✓'}  {step['step']}  {failed['code'] if failed else ''}".rstrip(), "\n")
-        self._told = max(self._told, len(steps))
+            line = f"{'✗' if failed else '✓'}  {step['step']}  {failed['code'] if failed else ''}"
+            write_line(self._stream, line.rstrip())
         under_way = [loop for loop in run["loops"] if loop["left"] or not loop["isWhole"]]
-        self._line(f"…  {in_words(under_way[-1])}" if under_way else f"…  {run['state']}", "")
+        write_line(self._stream, f"…  {in_words(under_way[-1])}" if under_way else f"…  {run['state']}", end="")
 
     def ended(self, run: dict[str, Any]) -> None:
         self.looked(run)
         for loop in run["loops"]:
-            self._line(in_words(loop), "\n")
+            write_line(self._stream, in_words(loop))
         error = run["error"]
-        self._line(f"{run['state']}{': ' + error['message'] if error else ''}", "\n")
-
-    def _line(self, text: str, end: str) -> None:
-        # What is under way stands on a line that the next one writes over.
-        width = shutil.get_terminal_size().columns - 1
-        print(f"\r\x1b[K{text[:width]}", end=end, file=self._stream, flush=True)
+        write_line(self._stream, f"{run['state']}{': ' + error['message'] if error else ''}")
 
 
 def in_words(loop: dict[str, Any]) -> str:
@@ -90,10 +96,6 @@ def in_words(loop: dict[str, Any]) -> str:
     if loop["expectedEnd"]:
         parts.append(f"until {loop['expectedEnd'][11:19]} UTC")
     return f"{loop['loop']}: {', '.join(parts)}"
-
-
-def _ended_steps(run: dict[str, Any]) -> list[dict[str, Any]]:
-    return [step for step in run["steps"] if "finished" in step]
 
 
 def _counts(loop: dict[str, Any]) -> tuple[Any, ...]:

@@ -17,16 +17,13 @@ from twilio_component.durable.errors import MovedStatesError
 from twilio_component.durable.outlines import outline
 from twilio_component.durable.run_store import NewRun
 from twilio_component.durable.states import Change, scopes_of
-from twilio_component.flows.effects import Call
-from twilio_component.flows.execution import Execution
-from twilio_component.flows.findings import FlowError
-from twilio_component.flows.state import initial_state
 from twilio_component.host.errors import PerformError
 from twilio_component.host.json_ready import iso_time, json_ready
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment
     from twilio_component.durable.engine import Engine
+    from twilio_component.flows.effects import Call
     from twilio_component.serving.endpoints import Endpoint
 
 # Twilio waits 15 s; the answer needs some of that to arrive.
@@ -96,12 +93,10 @@ class Reception:
         payload = self._deployment.payload(given(arrival), loaded, flow, run_id, iso_time(dt.datetime.now(dt.UTC)))
         scopes = scopes_of(loaded.integration, flow)
         shown = await self._engine.runs.states(scopes)
-        effect = Execution(flow, loaded.values.by_name, initial_state(payload, states=shown)).next()
-        if not isinstance(effect, Call):
-            raise FlowError(f"the trigger of {flow.name} cannot be asked: its inputs have no values")
+        call = loaded.trigger_call(flow, payload, shown)
         # The trigger judges the request itself, before anything is stored.
-        envelope = await loaded.invoker.attempt(flow, effect, payload)
-        event = self._event(endpoint, effect, envelope, arrival)
+        envelope = await loaded.invoker.attempt(flow, call, payload)
+        event = self._event(endpoint, call, envelope, arrival)
         new = NewRun(
             id=run_id if event is None else f"web-{event}",
             definition=endpoint.served.digest,
@@ -109,8 +104,8 @@ class Reception:
             flow=flow.name,
             payload=payload,
             trigger=envelope,
-            trigger_place=effect.id,
-            trigger_outline=outline(effect.inputs, loaded.invoker.operation(effect)),
+            trigger_place=call.id,
+            trigger_outline=outline(call.inputs, loaded.invoker.operation(call)),
         )
         return new, await self._engine.begin(new, Change(scopes, shown, envelope).make)
 

@@ -9,12 +9,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.errors import MovedStatesError
-from twilio_component.flows.effects import Call
-from twilio_component.flows.execution import Execution
 from twilio_component.flows.findings import FlowError
 from twilio_component.flows.invoking import fitted
 from twilio_component.flows.running import find_flow
-from twilio_component.flows.state import initial_state
 from twilio_component.host import Context
 from twilio_component.host.errors import IntegrationError
 from twilio_component.host.json_ready import iso_time
@@ -26,6 +23,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.registration_store import Registration, RegistrationStore
     from twilio_component.durable.run_store import RunStore
     from twilio_component.flows.definition import Flow
+    from twilio_component.flows.effects import Call
     from twilio_component.serving.endpoints import Endpoint
 
 _Key = tuple[str, str]
@@ -154,10 +152,7 @@ class Registrations:
     def _deployed(self, digest: str, loaded: Loaded, flow: Flow) -> _Deployed | None:
         """The flow with its trigger's call; None for a trigger that is not deployed."""
         now = iso_time(dt.datetime.now(dt.UTC))
-        payload = self._deployment.payload({}, loaded, flow, "deployment", now)
-        call = Execution(flow, loaded.values.by_name, initial_state(payload)).next()
-        if not isinstance(call, Call):
-            raise FlowError(f"the trigger of {flow.name} cannot be asked: its inputs have no values")
+        call = loaded.trigger_call(flow, self._deployment.payload({}, loaded, flow, "deployment", now))
         trigger = loaded.invoker.operation(call)
         if not isinstance(trigger, Trigger) or trigger.deploy_function is None or trigger.delete_function is None:
             return None
