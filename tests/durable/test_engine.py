@@ -16,7 +16,7 @@ from engines import COUNT, HEAD, SEND, START, TO, Served, serving
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.errors import DurableError
-from twilio_component.durable.run_store import NewRun
+from twilio_component.durable.new_runs import NewRun
 from twilio_component.durable.schedules import Scheduled
 from twilio_component.durable.settings import Settings
 from twilio_component.emulator import Emulator

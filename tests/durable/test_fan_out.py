@@ -19,8 +19,8 @@ from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.fan_out import piece_id
 from twilio_component.durable.fan_store import Ended, Fan, FanStore, Place
 from twilio_component.durable.fan_views import FanViews
+from twilio_component.durable.kept_values import Kept
 from twilio_component.durable.operations import Operations
-from twilio_component.durable.run_store import Kept
 from twilio_component.durable.run_views import Filter, RunViews
 from twilio_component.durable.schema import fans, intents, items, values
 from twilio_component.durable.settings import Settings

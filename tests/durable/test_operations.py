@@ -103,6 +103,27 @@ def test_runs_are_listed_shown_and_run_again_and_nothing_is_sent_twice(tmp_path:
     assert len(emulator.messages) == 3
 
 
+def test_a_run_that_cannot_be_started_again_is_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    emulator = Emulator()
+
+    async def scenario() -> None:
+        async with serving(tmp_path, SEND, emulator=emulator) as served:
+            emulator.faults.html(status=404, operation="messages.create")
+            await served.run("refused")
+            operations, views = Operations(served.engine.database), RunViews(served.engine.database)
+            with monkeypatch.context() as patched:
+                patched.setattr(operations._client, "enqueue_in_transaction", None)
+                with pytest.raises(TypeError):
+                    await operations.retry("refused")
+            assert (await views.shown("refused"))["state"] == "failed"
+            assert await operations.retry("refused") == "refused~2"
+            operations.close()
+            await in_state(served, "refused~2", "succeeded")
+
+    asyncio.run(scenario())
+    assert len(emulator.messages) == 1
+
+
 def test_of_a_run_that_succeeded_the_errors_that_it_took_care_of_stay_and_no_words(tmp_path: Path) -> None:
     emulator = Emulator()
     flows = SEND + "        errorConfig: {errorHandlerType: ignore}\n" + REFER

@@ -11,7 +11,9 @@ from typing import Any
 from sqlalchemy import update
 
 from twilio_component.durable.database import Database
-from twilio_component.durable.run_store import PAUSED, STATES, SUCCEEDED, NewRun, RunStore, keep_state
+from twilio_component.durable.new_runs import NewRun
+from twilio_component.durable.run_states import PAUSED, SUCCEEDED
+from twilio_component.durable.run_store import STATES, RunStore, keep_state
 from twilio_component.durable.schema import runs
 
 
@@ -38,6 +40,48 @@ def test_a_run_is_stored_once_together_with_what_its_trigger_answered(url: str) 
         assert not await store.accept(again)
         kept = await store.kept("run", -2, 100)
         assert kept[0].value == {"envelope": {"payload": {"said": "first"}}}
+
+    asyncio.run(scenario())
+    database.close()
+
+
+def test_of_many_that_are_stored_together_each_is_told_whether_it_is_new(url: str) -> None:
+    database = Database(url)
+    database.create()
+    store = RunStore(database)
+
+    async def scenario() -> None:
+        digest = await store.define("f.yaml", "text")
+        new = NewRun(id="b", definition=digest, integration="I", flow="F", payload={}, trigger_place="trigger")
+        said = {letter: {"payload": {"said": letter}} for letter in "abc"}
+        assert await store.accept(replace(new, id="a", trigger=said["a"]))
+        first, same, other = (replace(new, trigger=said[letter]) for letter in "abc")
+        silent = replace(new, id="c")
+        known = replace(new, id="a", trigger=said["c"])
+        assert await store.accept_all([silent, first, same, other, known]) == [True, True, False, False, False]
+        assert (await store.kept("a", 0, 1))[0].value == {"envelope": said["a"]}
+        assert (await store.kept("b", 0, 1))[0].value == {"envelope": said["a"]}
+        assert await store.kept("c", 0, 1) == {}
+
+    asyncio.run(scenario())
+    database.close()
+
+
+def test_many_who_ask_for_states_get_their_own(url: str) -> None:
+    database = Database(url)
+    database.create()
+    store = RunStore(database)
+
+    async def scenario() -> None:
+        with database.engine.begin() as connection:
+            keep_state(connection, "one", "count", [1])
+            keep_state(connection, "two", "count", [2])
+        wanted = [{"x": "one"}, {"x": "one", "y": "two"}, {"x": "three"}]
+        first, second, third = await store.states_of_all(wanted)
+        assert (first, third) == ({"x": {"count": [1]}}, {"x": {}})
+        assert second == {"x": {"count": [1]}, "y": {"count": [2]}}
+        first["x"]["count"].append(3)
+        assert second["x"] == {"count": [1]}
 
     asyncio.run(scenario())
     database.close()

@@ -11,7 +11,6 @@ import pytest
 from engines import COUNT, SEND, serving
 
 from twilio_component.durable import stragglers
-from twilio_component.durable.operations import Operations
 from twilio_component.durable.run_views import RunViews
 from twilio_component.durable.stragglers import Stragglers
 from twilio_component.emulator import Emulator
@@ -69,41 +68,14 @@ def test_many_are_found_in_batches_and_those_that_run_are_left_alone(
 
 
 @pytest.mark.usefixtures("only_when_asked")
-def test_children_are_left_to_the_run_that_starts_them_and_taken_when_they_are_run_again(tmp_path: Path) -> None:
+def test_children_are_left_to_the_run_that_starts_them(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path, COUNT) as served:
-            child = replace(await served.new_run("parent.1"), parent="parent")
-            await served.engine.runs.accept(child)
-            await served.engine.runs.accept(replace(child, id="parent.1~2"))
-            await served.engine.runs.accept(replace(child, id="parent~2.1", parent="parent~2"))
-            assert await served.engine.stragglers.sweep(0) == 1
-            assert (await served.engine.ended("parent.1~2", 20))["state"] == "succeeded"
-            assert await state(served, "parent.1") == await state(served, "parent~2.1") == "running"
+            await served.engine.runs.accept(replace(await served.new_run("parent.1"), parent="parent"))
+            assert await served.engine.stragglers.sweep(0) == 0
+            assert await state(served, "parent.1") == "running"
 
     asyncio.run(scenario())
-
-
-@pytest.mark.usefixtures("only_when_asked")
-def test_a_run_that_an_operator_wanted_again_is_run_though_he_could_not_start_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    emulator = Emulator()
-
-    async def scenario() -> None:
-        async with serving(tmp_path, SEND, emulator=emulator) as served:
-            emulator.faults.html(status=404, operation="messages.create")
-            await served.run("refused")
-            operations = Operations(served.engine.database)
-            with monkeypatch.context() as patched:
-                patched.setattr(operations._client, "enqueue_async", None)
-                with pytest.raises(TypeError):
-                    await operations.retry("refused")
-            operations.close()
-            assert await served.engine.stragglers.sweep(0) == 1
-            assert (await served.engine.ended("refused~2", 20))["state"] == "succeeded"
-
-    asyncio.run(scenario())
-    assert len(emulator.messages) == 1
 
 
 def test_a_sweep_that_fails_is_made_again(

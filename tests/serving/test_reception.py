@@ -22,7 +22,7 @@ from twilio_component.testing import emulator_connection
 
 if TYPE_CHECKING:
     from twilio_component.durable.engine import Engine
-    from twilio_component.durable.run_store import NewRun
+    from twilio_component.durable.new_runs import NewRun
 
 BASE = "https://flows.test"
 GENERIC = """\
@@ -54,15 +54,16 @@ class FakeEngine:
         self.outcome = outcome
         self.begun: dict[str, NewRun] = {}
         self.forgotten: list[str] = []
-        self.runs = SimpleNamespace(forget_response=self._forget, states=self._states)
+        self.runs = SimpleNamespace(forget_response=self._forget)
 
-    async def begin(self, new: NewRun, _also: Any) -> bool:
+    async def begin(self, new: NewRun, _also: Any, *, at_once: bool) -> bool:
+        self.at_once = at_once
         return self.begun.setdefault(new.id, new) is new
 
     async def ended(self, _run: str, _seconds: float) -> Any:
         return self.outcome
 
-    async def _states(self, scopes: dict[str, str]) -> dict[str, Any]:
+    async def states(self, scopes: dict[str, str]) -> dict[str, Any]:
         return {name: {} for name in scopes}
 
     async def _forget(self, run: str) -> None:
@@ -131,6 +132,7 @@ def test_a_synchronous_flow_answers_with_its_response_which_is_then_forgotten() 
     response = {"statusCode": 201, "contentType": "text/plain", "headers": {"X": 1}, "body": {"a": 1}}
     engine = FakeEngine({"response": response})
     (reply,) = received(generic(synchronous=True), engine, arrival({}))
+    assert engine.at_once
     assert reply == Reply(201, '{"a": 1}', "text/plain", {"X": "1"})
     assert engine.forgotten == list(engine.begun)
 

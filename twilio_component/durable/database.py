@@ -27,7 +27,8 @@ _BUSY_MILLISECONDS = 30_000
 _CONNECT_SECONDS = 5
 _CREATING = 5_038_261_904  # any number that nobody else locks
 _LONGEST_PAUSE = 2.0
-_THREADS = 5  # as many as the engine's pool has connections
+_THREADS = 5
+_HASTY_THREADS = 2
 
 
 class Database:
@@ -40,6 +41,7 @@ class Database:
         self.url = url
         # Threads of its own: DBOS puts its pool in the place of the event loop's, and takes it away with itself.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
+        self._hasty = ThreadPoolExecutor(_HASTY_THREADS, thread_name_prefix="hasty-store")
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         # Parameters are people's numbers and texts, and would stand in the messages of errors.
@@ -52,6 +54,7 @@ class Database:
                 parsed.set(drivername="postgresql+psycopg"),
                 hide_parameters=True,
                 pool_pre_ping=True,
+                pool_size=_THREADS + _HASTY_THREADS,
                 connect_args={"connect_timeout": _CONNECT_SECONDS},
             )
         else:
@@ -97,6 +100,12 @@ class Database:
                 return found
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
 
+    async def hasten(self, work: Callable[[Connection], _Found]) -> _Found:
+        """As ``run``, without waiting for what the runs have to do: for what somebody out there waits for."""
+        if self._group is not None:
+            return await self.run(work)  # there it waits for no more than what is committed as one
+        return await asyncio.get_running_loop().run_in_executor(self._hasty, self._run, work)
+
     async def insist(self, work: Callable[[Connection], _Found]) -> _Found:
         """As ``run``, again and again until the database is back: for what must not be lost."""
         pause = 0.1
@@ -111,6 +120,7 @@ class Database:
     def close(self) -> None:
         """Close the connections."""
         self._threads.shutdown()
+        self._hasty.shutdown()
         if self._group is not None:
             self._group.close()
         self.engine.dispose()

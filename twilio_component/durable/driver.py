@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.durable import run_store
+from twilio_component.durable import run_states, run_store
 from twilio_component.durable.errors import InterruptedRun
 from twilio_component.durable.fan_store import Ended, Place
 from twilio_component.durable.journey import WINDOW, Journey
@@ -23,8 +23,9 @@ from twilio_component.host.errors import IntegrationError
 if TYPE_CHECKING:
     from twilio_component.durable.fan_store import Fan, FanStore, Item
     from twilio_component.durable.journey import Guide
+    from twilio_component.durable.kept_values import Kept
     from twilio_component.durable.pieces import RoundRunner
-    from twilio_component.durable.run_store import Kept, Run, RunStore
+    from twilio_component.durable.run_store import Run, RunStore
     from twilio_component.durable.settings import Settings
     from twilio_component.flows.effects import Done
 
@@ -53,9 +54,9 @@ class Driver:
         if found is None:
             return PURGED
         run, kept = found
-        if run.state in run_store.STOPPED:
+        if run.state in run_states.STOPPED:
             raise InterruptedRun
-        if run.state != run_store.RUNNING:
+        if run.state != run_states.RUNNING:
             return run.state
         try:
             journey = await self._journey(run, kept)
@@ -113,7 +114,7 @@ class Driver:
         return run_round
 
     async def _broken(self, run: Run, code: str, message: str) -> str:
-        return await self._finish(run, run_store.FAILED, error=told("", "", Failure(code=code, message=message)))
+        return await self._finish(run, run_states.FAILED, error=told("", "", Failure(code=code, message=message)))
 
     async def _journey(self, run: Run, kept: dict[int, Kept]) -> Journey:
         loaded = self._load(run.file, run.text)
@@ -129,11 +130,11 @@ class Driver:
     # The end
 
     async def _ended(self, journey: Journey, done: Done) -> str:
-        state = run_store.SUCCEEDED if done.error is None else run_store.FAILED
+        state = run_states.SUCCEEDED if done.error is None else run_states.FAILED
         open_ = _open(done)
         if open_ is not None:
             # Somebody has to know that this is open.
-            state = run_store.UNKNOWN
+            state = run_states.UNKNOWN
         hide = journey.loaded.redactor.value
         error = done.error or open_
         return await self._finish(
@@ -164,7 +165,7 @@ class Driver:
             keep_texts=self._settings.keep_texts,
             states=states or {},
         )
-        if ended in run_store.STOPPED:
+        if ended in run_states.STOPPED:
             raise InterruptedRun  # in the last moment: when it goes on, it comes to its end again
         return ended or PURGED
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context
 from pathlib import Path
@@ -20,6 +20,7 @@ from twilio_component.durable.driver import Driver
 from twilio_component.durable.errors import DurableError, InterruptedRun
 from twilio_component.durable.fan_out import LANES_OF_PROCESS, FanOuts
 from twilio_component.durable.fan_store import FanStore, Place
+from twilio_component.durable.flow_queue import APPLICATION, QUEUE, VERSION, WORKFLOW, FlowQueue
 from twilio_component.durable.guard import Guard
 from twilio_component.durable.holds import Holds
 from twilio_component.durable.intent_store import IntentStore
@@ -27,20 +28,22 @@ from twilio_component.durable.journey import Children, Guide
 from twilio_component.durable.membership import Membership
 from twilio_component.durable.paces import Paces
 from twilio_component.durable.retention import Retention
-from twilio_component.durable.run_store import Also, NewRun, RunStore
+from twilio_component.durable.run_store import Also, RunStore
 from twilio_component.durable.schedules import Schedules
 from twilio_component.durable.senders import rates_of_senders
 from twilio_component.durable.sole_process import SoleProcess
 from twilio_component.durable.starters import Starters
 from twilio_component.durable.stragglers import Stragglers
 from twilio_component.durable.strays import Strays
+from twilio_component.durable.together import Together
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment
+    from twilio_component.durable.new_runs import NewRun
     from twilio_component.durable.schedules import Fire, Scheduled
     from twilio_component.durable.settings import Settings
+    from twilio_component.durable.states import States
 
-APPLICATION, WORKFLOW, QUEUE = "twilio-component", "run_flow", "flows"
 # Of their own: runs that wait for their pieces must not keep them from being carried out.
 _PIECES = "pieces"
 _POLLING_SECONDS = 0.1
@@ -49,8 +52,6 @@ _DRAIN_SECONDS = 5.0
 _MOST_RECOVERIES = 1_000
 _MOST_RUNS = 1_000  # side by side; most of them wait for something
 _MOST_PIECES = 100  # of all loops; of each one there are but two
-# Grows when a stored run could not go on with newer code: then old runs wait for a process of their version.
-VERSION = "2"
 _LOGGER = logging.getLogger("twilio_component.durable")
 
 
@@ -88,6 +89,9 @@ class Engine:
         self._driver: Driver | None = None
         self.schedules = Schedules(deployment, self.runs, self.begin)
         self.retention = Retention(self.runs, settings.keep_days)
+        self._queue = FlowQueue(self.database)
+        self._accepting = Together(self.runs.accept_all)
+        self._showing = Together(self.runs.states_of_all)
         self._starters = Starters(self._enqueue)
         self._dbos: DBOS | None = None
         self._executor = "serve" if self.database.is_sqlite else self._boot
@@ -149,16 +153,22 @@ class Engine:
         assert self._fire is not None  # noqa: S101 - the engine has started
         await self.schedules.keep(definitions, self._fire)
 
-    async def begin(self, new: NewRun, also: Also | None = None) -> bool:
+    async def begin(self, new: NewRun, also: Also | None = None, *, at_once: bool = False) -> bool:
         """Store a run and start it; False when it was there before. Raises ``StoreUnavailableError``.
 
-        When this returns, the run survives the death of this process. ``also`` is as in ``RunStore.accept``.
+        When this returns, the run survives the death of this process. ``also`` is as in ``RunStore.accept``. One that
+        somebody waits for is to be started ``at_once``, and not after what comes at the same time is stored.
         """
-        fresh = await self.runs.accept(new, also)
+        # With something to be done besides, it stands or falls by itself.
+        fresh = await (self._accepting.ask(new) if also is None else self.runs.accept(new, also))
         self._checkpoints.reached(STORED)
         # Also one that is there: the process that stored it may have died before it started it.
-        await self._starters.soon(new.id)
+        await self._starters.soon(new.id, at_once=at_once)
         return fresh
+
+    async def states(self, scopes: Mapping[str, str]) -> States:
+        """What flows keep in these scopes, as ``RunStore.states``; raises ``StoreUnavailableError``."""
+        return await self._showing.ask(scopes)
 
     async def ended(self, run: str, seconds: float) -> Any:
         """How the run ended (as ``RunStore.ended``), or None when it has not within ``seconds``."""
@@ -260,14 +270,8 @@ class Engine:
             # The run stays as it is, to be gone on with by the next process.
             await asyncio.Event().wait()
 
-    async def _enqueue(self, run_id: str) -> bool:
-        assert self._run_flow is not None  # noqa: S101 - as above
-        with SetWorkflowID(run_id, workflow_id_reuse_policy="reject"):
-            try:
-                await DBOS.enqueue_workflow_async(QUEUE, self._run_flow, run_id)
-            except error.DBOSWorkflowIDInUseError:
-                return False
-        return True
+    async def _enqueue(self, ids: Sequence[str]) -> None:
+        await self.database.insist(lambda connection: self._queue.put(connection, ids))
 
     async def _enqueue_piece(self, piece_id: str, place: Place, piece: int) -> None:
         async def enqueue() -> None:

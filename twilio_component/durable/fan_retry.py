@@ -12,7 +12,8 @@ from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.fan_store import PENDING, Place
 from twilio_component.durable.intent_store import DOUBTFUL, ENTERED
 from twilio_component.durable.kept_answers import answers_of, started_and_did, until_the_failure
-from twilio_component.durable.run_store import UNKNOWN, written
+from twilio_component.durable.rows import written
+from twilio_component.durable.run_states import UNKNOWN
 from twilio_component.durable.schema import fans, intents, items, values
 from twilio_component.flows.effects import Failure
 from twilio_component.flows.state import told

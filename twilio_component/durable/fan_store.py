@@ -9,17 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
-from twilio_component.durable.run_store import (
-    FAILED,
-    RUNNING,
-    SUCCEEDED,
-    UNKNOWN,
-    Kept,
-    insert_once,
-    keep_states,
-    kept_in,
-    written,
-)
+from twilio_component.durable.kept_values import Kept, kept_in
+from twilio_component.durable.rows import insert_once, written
+from twilio_component.durable.run_states import FAILED, RUNNING, SUCCEEDED, UNKNOWN
+from twilio_component.durable.run_store import keep_states
 from twilio_component.durable.schema import fans, items, runs, values, workers
 from twilio_component.flows.rounds import MOST_FAILURES, Tally, code_of
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, func, select
 
 from twilio_component.durable.fan_store import Place, counted
-from twilio_component.durable.run_store import RUNNING
+from twilio_component.durable.run_states import RUNNING
 from twilio_component.durable.run_views import time_told
 from twilio_component.durable.schema import fans, intents, items, runs
 

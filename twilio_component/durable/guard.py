@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twilio_component.durable import checkpoints, intent_store
 from twilio_component.durable.errors import InterruptedRun
 from twilio_component.durable.intent_store import Settlement
-from twilio_component.durable.run_store import Kept
+from twilio_component.durable.kept_values import Kept
 from twilio_component.flows.effects import Failure
 from twilio_component.host.errors import PerformError
 

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import Connection, Exists, exists, select, update
 
-from twilio_component.durable.run_store import insert_once
+from twilio_component.durable.rows import insert_once
 from twilio_component.durable.schema import holds
 
 _FIRST, _LONGEST = 0.5, 30.0

@@ -11,7 +11,9 @@ from sqlalchemy import Connection, Row, exists, func, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from twilio_component.durable.holds import held, hold_back, time_left
-from twilio_component.durable.run_store import RUNNING, Kept, Times, insert_once, keep_value
+from twilio_component.durable.kept_values import Kept, Times, keep_value
+from twilio_component.durable.rows import insert_once
+from twilio_component.durable.run_states import RUNNING
 from twilio_component.durable.schema import intents, runs
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from dbos import DBOS
 
-from twilio_component.durable import run_store
+from twilio_component.durable import run_states, run_store
 from twilio_component.durable.deed import FlowDeed
 from twilio_component.durable.errors import ChangedRunError, InterruptedRun, MovedStatesError
 from twilio_component.durable.fan_store import Place
 from twilio_component.durable.intent_store import Call as GuardedCall
+from twilio_component.durable.kept_values import Kept
+from twilio_component.durable.new_runs import NewRun
 from twilio_component.durable.outlines import outline
-from twilio_component.durable.run_store import Kept, NewRun
 from twilio_component.durable.states import Change, States, after, scopes_of
 from twilio_component.flows.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
 from twilio_component.flows.limits import too_late
@@ -81,7 +82,7 @@ class Answer:
 class Children:
     """How a run starts another one: without waiting for it, or waiting."""
 
-    enqueue: Callable[[str], Awaitable[bool]]
+    enqueue: Callable[[Sequence[str]], Awaitable[object]]
     run: Callable[[str], Awaitable[None]]
 
 
@@ -275,7 +276,7 @@ class Guide:
             await self.children.run(child_id)
             answer = _answer_of(child_id, await self.runs.ended(child_id, patiently=True))
         else:
-            await self.children.enqueue(child_id)
+            await self.children.enqueue([child_id])
             answer = {"data": {"executionId": child_id}}
         given = Answer(effect.id, answer, _outline_of(effect), started)
         await self._keep(journey, ordinal, given, partial(run_store.forget_result, run=child_id))
@@ -290,8 +291,8 @@ def _outline_of(effect: StartFlow) -> dict[str, Any]:
 
 
 def _answer_of(child_id: str, ended: Mapping[str, Any] | None) -> dict[str, Any] | Failure:
-    if ended is not None and ended["state"] == run_store.SUCCEEDED:
+    if ended is not None and ended["state"] == run_states.SUCCEEDED:
         return {"data": {"executionId": child_id, "result": ended["result"]}}
     # One that is paused is to go on, and nobody will wait for it then.
-    unknown = ended is None or ended["state"] in (run_store.UNKNOWN, run_store.PAUSED)
+    unknown = ended is None or ended["state"] in (run_states.UNKNOWN, run_states.PAUSED)
     return Failure(code="flow-failed", message="the flow failed", outcome_unknown=unknown)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select, update
 
-from twilio_component.durable.run_store import insert_once
+from twilio_component.durable.rows import insert_once
 from twilio_component.durable.schema import paces
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from twilio_component.durable.fan_store import Ended
 
 if TYPE_CHECKING:
     from twilio_component.durable.fan_store import Fan, FanStore, Item, Place
-    from twilio_component.durable.run_store import Kept
+    from twilio_component.durable.kept_values import Kept
 
 _LOOK_SECONDS = 0.5
 _MOST_UNWRITTEN = 200

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, delete, select, update
 
 from twilio_component.durable.errors import MovedStatesError
-from twilio_component.durable.run_store import insert_once, written
+from twilio_component.durable.rows import insert_once, written
 from twilio_component.durable.schema import registrations
 
 if TYPE_CHECKING:

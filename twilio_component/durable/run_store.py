@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, bindparam, delete, exists, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from twilio_component.durable.kept_values import Kept, Times, keep_value, kept_in
+from twilio_component.durable.new_runs import NewRun, store_new_runs
+from twilio_component.durable.rows import insert_once, written
+from twilio_component.durable.run_states import RUNNING, STOPPED, SUCCEEDED
 from twilio_component.durable.schema import definitions, fans, intents, items, kept_states, runs, values
 
 if TYPE_CHECKING:
@@ -22,9 +25,6 @@ if TYPE_CHECKING:
 Also = Callable[[Connection], None]
 _Found = TypeVar("_Found")
 
-RUNNING, SUCCEEDED, FAILED, UNKNOWN = "running", "succeeded", "failed", "unknown"
-CANCELLED, PAUSED = "cancelled", "paused"
-STOPPED = (CANCELLED, PAUSED)
 RESULT, STATES = -1, -2
 """Ordinals of what is not a call's: the result that another run waits for, and the states that a run began with."""
 
@@ -43,44 +43,6 @@ class Run:
     parent: str | None
     payload: Mapping[str, Any]
     created_at: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewRun:
-    """A run that is to begin.
-
-    ``trigger`` is the envelope of a trigger that was invoked before it was stored, with the outline of its inputs.
-    """
-
-    id: str
-    definition: str
-    integration: str
-    flow: str
-    payload: Mapping[str, Any]
-    trigger: Mapping[str, Any] | None = None
-    trigger_place: str = ""
-    trigger_outline: Mapping[str, Any] | None = None
-    parent: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """What a call was answered with: an ``envelope``, or a ``failure`` (the fields of ``effects.Failure``).
-
-    ``outline`` is what may be told of its inputs.
-    """
-
-    place: str
-    value: Mapping[str, Any]
-    outline: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """When a call began, if that is known, and when it was answered."""
-
-    started: float | None
-    finished: float
 
 
 class Keeping(NamedTuple):
@@ -122,28 +84,18 @@ class RunStore:
         """
 
         def work(connection: Connection) -> bool:
-            now = self._database.now(connection)
-            row = {
-                "id": new.id,
-                "definition": new.definition,
-                "integration": new.integration,
-                "flow": new.flow,
-                "parent": new.parent,
-                "state": RUNNING,
-                "created_at": now,
-                "payload": written(new.payload),
-            }
-            if not insert_once(connection, runs, row):
-                return False
-            if new.trigger is not None:
-                value = {"envelope": new.trigger}
-                kept = Kept(place=new.trigger_place, value=value, outline=new.trigger_outline)
-                keep_value(connection, (new.id, 0), kept, Times(now, now))
-            if also is not None:
+            (fresh,) = store_new_runs(connection, self._database.now(connection), [new])
+            if fresh and also is not None:
                 also(connection)
-            return True
+            return fresh
 
         return await self._do(work, patiently=patiently)
+
+    async def accept_all(self, news: Sequence[NewRun]) -> list[bool]:
+        """As ``accept``, all in one transaction, before everything else."""
+        return await self._database.hasten(
+            lambda connection: store_new_runs(connection, self._database.now(connection), news)
+        )
 
     async def load(self, run: str) -> Run | None:
         """The run of this id, or with a round of this id; None when it has been purged."""
@@ -279,13 +231,17 @@ class RunStore:
 
     async def states(self, scopes: Mapping[str, str], *, patiently: bool = False) -> dict[str, dict[str, Any]]:
         """What flows keep in these scopes between executions, by the scopes' names; ``patiently``: as ``insist``."""
-        return await self._do(lambda connection: _states(connection, scopes), patiently=patiently)
+        return await self._do(lambda connection: _states(connection, [scopes])[0], patiently=patiently)
+
+    async def states_of_all(self, wanted: Sequence[Mapping[str, str]]) -> list[dict[str, dict[str, Any]]]:
+        """As ``states``, for many who ask, before everything else."""
+        return await self._database.hasten(lambda connection: _states(connection, wanted))
 
     async def begin_states(self, run: str, scopes: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         """As ``states``, which the run begins with: it finds the same ones again when it goes on."""
 
         def work(connection: Connection) -> dict[str, dict[str, Any]]:
-            found = _states(connection, scopes)
+            (found,) = _states(connection, [scopes])
             now = self._database.now(connection)
             keep_value(connection, (run, STATES), Kept(place="states", value=found), Times(None, now))
             return found
@@ -341,31 +297,17 @@ def _kept(connection: Connection, run: str, first: int, end: int) -> dict[int, K
     return {row.ordinal: kept_in(row) for row in rows}
 
 
-def kept_in(row: Any) -> Kept:
-    """What is kept in a row of the values."""
-    return Kept(place=row.place, value=json.loads(row.value))
-
-
-def _states(connection: Connection, scopes: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    names = {scope: name for name, scope in scopes.items()}
-    found: dict[str, dict[str, Any]] = {name: {} for name in scopes}
-    for row in connection.execute(select(kept_states).where(kept_states.c.scope.in_(names))):
-        found[names[row.scope]][row.name] = json.loads(row.value)
-    return found
-
-
-def keep_value(connection: Connection, call: tuple[str, int], kept: Kept, times: Times) -> bool:
-    """Keep what a call (its run and its ordinal) was answered with; False when something is kept already."""
-    row = {
-        "run": call[0],
-        "ordinal": call[1],
-        "place": kept.place,
-        "value": written(kept.value),
-        "inputs": written(kept.outline) if kept.outline is not None else None,
-        "started_at": times.started,
-        "finished_at": times.finished,
-    }
-    return insert_once(connection, values, row)
+def _states(connection: Connection, wanted: Sequence[Mapping[str, str]]) -> list[dict[str, dict[str, Any]]]:
+    of_all = {scope for scopes in wanted for scope in scopes.values()}
+    rows = connection.execute(select(kept_states).where(kept_states.c.scope.in_(of_all))).all()
+    # Read anew for each: nobody is to see what another one does with it.
+    return [
+        {
+            name: {row.name: json.loads(row.value) for row in rows if row.scope == scope}
+            for name, scope in scopes.items()
+        }
+        for scopes in wanted
+    ]
 
 
 def _empty(connection: Connection, run: str) -> None:
@@ -397,21 +339,3 @@ def keep_state(connection: Connection, scope: str, name: str, value: Any) -> Non
 def forget_result(connection: Connection, run: str) -> None:
     """Delete the result of a run that another one waited for, and has now."""
     connection.execute(delete(values).where(values.c.run == run, values.c.ordinal == RESULT))
-
-
-def insert_once(connection: Connection, table: Any, row: Mapping[str, Any]) -> bool:
-    """Insert a row unless there is one of its key; whether it was inserted."""
-    return connection.execute(_insertion(table, connection.dialect.name), dict(row)).rowcount == 1
-
-
-@cache
-def _insertion(table: Any, dialect: str) -> Any:
-    # Made once: making a statement anew costs as much as carrying it out.
-    made = (sqlite if dialect == "sqlite" else postgresql).insert(table).on_conflict_do_nothing()
-    # Without being asked to, the driver for Postgres does not say how many rows an insertion made.
-    return made.execution_options(preserve_rowcount=True)
-
-
-def written(value: Any) -> str:
-    """A value as it is stored."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

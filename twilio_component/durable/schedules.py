@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from dbos import DBOS, ScheduleInput
 
-from twilio_component.durable.run_store import NewRun
+from twilio_component.durable.new_runs import NewRun
 from twilio_component.flows import control
 from twilio_component.flows.evaluation import Scope, evaluate
 from twilio_component.flows.findings import EvaluationError, FlowError

@@ -7,40 +7,60 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 
-_SIDE_BY_SIDE = 4
+_MOST = 100  # at once
 _MOST_WAITING = 1_000
+# Of a burst everything is stored first. Whoever sends a request waits, and gives up after a while; a run does not.
+_BURST = 10
+_BURST_SECONDS = 0.2
+_LONGEST_WAIT = 1.0
+_PAUSE = 0.05
 _LOGGER = logging.getLogger("twilio_component.durable")
 
 
 class Starters:
-    """Starts runs in the order in which they come; ``start`` starts one, unless somebody else has."""
+    """Starts runs in the order in which they come; ``start`` starts some, those that nobody else has started."""
 
-    def __init__(self, start: Callable[[str], Awaitable[object]]) -> None:
+    def __init__(self, start: Callable[[Sequence[str]], Awaitable[object]]) -> None:
         self._start = start
         self._waiting: asyncio.Queue[str] = asyncio.Queue(_MOST_WAITING)
+        self._hurried: set[str] = set()
+        self._latest: deque[float] = deque(maxlen=_BURST)
 
-    async def soon(self, run: str) -> None:
-        """Have the run started; waits only when very many are to be."""
+    async def soon(self, run: str, *, at_once: bool = False) -> None:
+        """Have the run started, ``at_once`` also in a burst; waits only when very many are to be."""
+        self._latest.append(_now())
+        if at_once:
+            self._hurried.add(run)
         await self._waiting.put(run)
 
     async def keep_starting(self) -> None:
         """Start what comes, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(_SIDE_BY_SIDE):
-                group.create_task(self._lane())
+        while True:
+            runs = [await self._waiting.get()]
+            deadline = _now() + _LONGEST_WAIT
+            while self._is_bursting() and not self._hurried and _now() < deadline:  # noqa: ASYNC110 - it is over when nothing happens
+                await asyncio.sleep(_PAUSE)
+            while len(runs) < _MOST and not self._waiting.empty():
+                runs.append(self._waiting.get_nowait())
+            self._hurried.difference_update(runs)
+            try:
+                await self._start(runs)
+            except Exception:
+                _LOGGER.exception("stored runs could not be started now (%d); they are started later", len(runs))
+            finally:
+                for _ in runs:
+                    self._waiting.task_done()
 
     async def drained(self) -> None:
         """Wait until everything that has come has been started."""
         await self._waiting.join()
 
-    async def _lane(self) -> None:
-        while True:
-            run = await self._waiting.get()
-            try:
-                await self._start(run)
-            except Exception:
-                _LOGGER.exception("%s is stored; it could not be started now and is started later", run)
-            finally:
-                self._waiting.task_done()
+    def _is_bursting(self) -> bool:
+        return len(self._latest) == _BURST and _now() - self._latest[0] < _BURST_SECONDS
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, update
 
 from twilio_component.durable.errors import MovedStatesError
-from twilio_component.durable.run_store import insert_once, written
+from twilio_component.durable.rows import insert_once, written
 from twilio_component.durable.schema import kept_states
 from twilio_component.host.kept_state import changed
 
@@ -41,6 +41,9 @@ class Change:
     scopes: Mapping[str, str]
     shown: States
     envelope: Mapping[str, Any]
+
+    def __bool__(self) -> bool:
+        return any(self.envelope.get(name) for name in self.scopes)
 
     def make(self, connection: Connection) -> None:
         """Make the change; raises ``MovedStatesError`` when something is not as it was shown."""

@@ -6,13 +6,13 @@ A run is stored first and started then. What stands between the two is found her
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from dbos import DBOS
 from sqlalchemy import Connection, select, tuple_
 
-from twilio_component.durable import run_store
+from twilio_component.durable import run_states
 from twilio_component.durable.chores import again_and_again
 from twilio_component.durable.schema import runs
 
@@ -26,14 +26,13 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 
 class _Stored(NamedTuple):
     id: str
-    parent: str | None
     created_at: float
 
 
 class Stragglers:
-    """Looks for such runs; ``start`` starts one, unless somebody else just has, and says which it was."""
+    """Looks for such runs; ``start`` starts some, those that nobody else has started."""
 
-    def __init__(self, database: Database, start: Callable[[str], Awaitable[bool]]) -> None:
+    def __init__(self, database: Database, start: Callable[[Sequence[str]], Awaitable[object]]) -> None:
         self._database = database
         self._start = start
         self._looked_until = 0.0
@@ -72,24 +71,21 @@ class Stragglers:
 
         def work(connection: Connection) -> list[_Stored]:
             open_ = (
-                runs.c.state == run_store.RUNNING,
+                runs.c.state == run_states.RUNNING,
+                runs.c.parent.is_(None),  # another run starts the others, and survives to do so
                 runs.c.created_at <= until,
                 tuple_(runs.c.created_at, runs.c.id) > after,
             )
-            columns = select(runs.c.id, runs.c.parent, runs.c.created_at)
+            columns = select(runs.c.id, runs.c.created_at)
             found = connection.execute(columns.where(*open_).order_by(runs.c.created_at, runs.c.id).limit(_BATCH))
             return [_Stored(*row) for row in found]
 
         return await self._database.run(work)
 
     async def _started(self, batch: list[_Stored]) -> int:
-        ids = [row.id for row in batch if not _is_its_parents(row)]
-        if not ids:
-            return 0
+        ids = [row.id for row in batch]
         known = await DBOS.list_workflows_async(workflow_ids=ids, load_input=False, load_output=False)
-        return sum([await self._start(run) for run in set(ids) - {one.workflow_id for one in known}])
-
-
-def _is_its_parents(row: _Stored) -> bool:
-    """Whether another run starts this one, and survives to do so; not when an operator runs it again."""
-    return row.parent is not None and "~" not in row.id.rpartition(".")[2]
+        lost = sorted(set(ids) - {one.workflow_id for one in known})
+        if lost:
+            await self._start(lost)
+        return len(lost)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.errors import MovedStatesError
+from twilio_component.durable.new_runs import NewRun
 from twilio_component.durable.outlines import outline
-from twilio_component.durable.run_store import NewRun
 from twilio_component.durable.states import Change, scopes_of
 from twilio_component.host.errors import PerformError
 from twilio_component.host.json_ready import iso_time, json_ready
@@ -92,7 +92,7 @@ class Reception:
         run_id = f"web-{uuid.uuid4().hex}"
         payload = self._deployment.payload(given(arrival), loaded, flow, run_id, iso_time(dt.datetime.now(dt.UTC)))
         scopes = scopes_of(loaded.integration, flow)
-        shown = await self._engine.runs.states(scopes)
+        shown = await self._engine.states(scopes)
         call = loaded.trigger_call(flow, payload, shown)
         # The trigger judges the request itself, before anything is stored.
         envelope = await loaded.invoker.attempt(flow, call, payload)
@@ -107,7 +107,9 @@ class Reception:
             trigger_place=call.id,
             trigger_outline=outline(call.inputs, loaded.invoker.operation(call)),
         )
-        return new, await self._engine.begin(new, Change(scopes, shown, envelope).make)
+        change = Change(scopes, shown, envelope)
+        also = change.make if change else None
+        return new, await self._engine.begin(new, also, at_once=flow.is_synchronous)
 
     async def _result(self, run_id: str) -> Reply:
         ended = await self._engine.ended(run_id, ANSWER_SECONDS)

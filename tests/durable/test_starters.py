@@ -1,0 +1,108 @@
+"""When runs are started that have been stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
+from twilio_component.durable import starters
+from twilio_component.durable.starters import Starters
+
+if TYPE_CHECKING:
+    import pytest
+
+BURST = [f"run-{number}" for number in range(starters._BURST)]
+
+
+class Started:
+    """Notes which runs were started together."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.starters = Starters(self.start)
+
+    async def start(self, runs: Sequence[str]) -> None:
+        self.batches.append(list(runs))
+
+    async def until(self, number: int) -> None:
+        while sum(len(batch) for batch in self.batches) < number:  # noqa: ASYNC110 - the less they share the better
+            await asyncio.sleep(0.005)
+
+
+def run(scenario: Callable[[Started], Awaitable[None]]) -> Started:
+    started = Started()
+
+    async def run_it() -> None:
+        starting = asyncio.create_task(started.starters.keep_starting())
+        await asyncio.wait_for(scenario(started), 30)
+        await started.starters.drained()
+        starting.cancel()
+
+    asyncio.run(run_it())
+    return started
+
+
+def test_a_run_by_itself_is_started_before_anything_else_happens() -> None:
+    async def scenario(started: Started) -> None:
+        for name in ("first", "second"):
+            await started.starters.soon(name)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        assert started.batches == [["first"], ["second"]]
+
+    run(scenario)
+
+
+def test_those_of_a_burst_are_started_together_once_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starters, "_LONGEST_WAIT", 60)
+    monkeypatch.setattr(starters, "_BURST_SECONDS", 0.05)
+
+    async def scenario(started: Started) -> None:
+        for name in BURST:
+            await started.starters.soon(name)
+        await started.until(len(BURST))
+
+    assert run(scenario).batches == [BURST]
+
+
+def test_a_burst_that_does_not_end_keeps_none_for_longer_than_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starters, "_LONGEST_WAIT", 0.05)
+    monkeypatch.setattr(starters, "_BURST_SECONDS", 60)
+
+    async def scenario(started: Started) -> None:
+        for name in BURST:
+            await started.starters.soon(name)
+        await started.until(len(BURST))
+
+    assert run(scenario).batches == [BURST]
+
+
+def test_one_that_somebody_waits_for_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starters, "_LONGEST_WAIT", 60)
+    monkeypatch.setattr(starters, "_BURST_SECONDS", 0.2)
+
+    async def scenario(started: Started) -> None:
+        for name in BURST:
+            await started.starters.soon(name)
+        await started.starters.soon("awaited", at_once=True)
+        await started.until(len(BURST) + 1)
+        assert started.starters._is_bursting()
+
+    assert run(scenario).batches == [[*BURST, "awaited"]]
+
+
+def test_what_cannot_be_started_is_told_and_those_after_it_are_started(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(started: Started) -> None:
+        async def failing(_: Sequence[str]) -> None:
+            raise RuntimeError("no")
+
+        working, started.starters._start = started.starters._start, failing
+        await started.starters.soon("first")
+        await started.starters.drained()
+        started.starters._start = working
+        await started.starters.soon("second")
+        await started.until(1)
+
+    assert run(scenario).batches == [["second"]]
+    assert "stored runs could not be started now (1)" in caplog.text

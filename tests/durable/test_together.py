@@ -1,0 +1,92 @@
+"""What many ask for at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.durable.together import Together
+
+
+class Doubling:
+    """Doubles numbers, as soon as it is let; ``fails`` raises for what may not be doubled."""
+
+    def __init__(self, fails: dict[int, Exception] | None = None) -> None:
+        self.batches: list[list[int]] = []
+        self.let = asyncio.Event()
+        self.together = Together(self.double)
+        self._fails = fails or {}
+
+    async def double(self, numbers: Sequence[int]) -> list[int]:
+        self.batches.append(list(numbers))
+        await self.let.wait()
+        for number in numbers:
+            if number in self._fails:
+                raise self._fails[number]
+        return [2 * number for number in numbers]
+
+    async def asked(self, numbers: Sequence[int]) -> list[Any]:
+        """What became of each, when the first was being answered before the others were asked."""
+        asking = []
+        for number in numbers:
+            asking.append(asyncio.create_task(self.together.ask(number)))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        self.let.set()
+        return await asyncio.gather(*asking, return_exceptions=True)
+
+
+def test_what_is_asked_meanwhile_is_answered_together_and_each_gets_its_own_answer() -> None:
+    async def scenario() -> None:
+        doubling = Doubling()
+        assert await doubling.asked(range(5)) == [0, 2, 4, 6, 8]
+        assert doubling.batches == [[0], [1, 2, 3, 4]]
+        assert await doubling.together.ask(7) == 14
+
+    asyncio.run(scenario())
+
+
+def test_at_most_a_hundred_are_answered_together() -> None:
+    async def scenario() -> None:
+        doubling = Doubling()
+        await doubling.asked(range(202))
+        assert [len(batch) for batch in doubling.batches] == [1, 100, 100, 1]
+
+    asyncio.run(scenario())
+
+
+def test_what_cannot_be_answered_fails_by_itself() -> None:
+    async def scenario() -> None:
+        error = ValueError("no")
+        doubling = Doubling({2: error})
+        assert await doubling.asked(range(4)) == [0, 2, error, 6]
+
+    asyncio.run(scenario())
+
+
+def test_a_database_that_is_away_fails_all_of_them_without_being_asked_for_each() -> None:
+    async def scenario() -> None:
+        away = StoreUnavailableError("away")
+        doubling = Doubling({2: away})
+        assert await doubling.asked(range(4)) == [0, away, away, away]
+        assert len(doubling.batches) == 2
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("fails", [{}, {1: ValueError("no")}])
+def test_one_who_has_left_is_not_answered_and_the_others_are(fails: dict[int, Exception]) -> None:
+    async def scenario() -> None:
+        doubling = Doubling(fails)
+        first, leaving = asyncio.create_task(doubling.together.ask(0)), asyncio.create_task(doubling.together.ask(1))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        assert await doubling.asked([2, 3]) == [4, 6]
+        assert await first == 0
+        assert leaving.cancelled()
+
+    asyncio.run(scenario())

@@ -1,0 +1,64 @@
+"""Runs that are to begin, and how they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.durable.kept_values import Kept, Times, value_row
+from twilio_component.durable.rows import insert_all_once, written
+from twilio_component.durable.run_states import RUNNING
+from twilio_component.durable.schema import runs, values
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """A run that is to begin.
+
+    ``trigger`` is the envelope of a trigger that was invoked before it was stored, with the outline of its inputs.
+    """
+
+    id: str
+    definition: str
+    integration: str
+    flow: str
+    payload: Mapping[str, Any]
+    trigger: Mapping[str, Any] | None = None
+    trigger_place: str = ""
+    trigger_outline: Mapping[str, Any] | None = None
+    parent: str | None = None
+
+
+def store_new_runs(connection: Connection, now: float, news: Sequence[NewRun]) -> list[bool]:
+    """Store what is not there yet, and say of each whether it was new; of several with one id the first is."""
+    by_id: dict[str, NewRun] = {}
+    for new in news:
+        by_id.setdefault(new.id, new)
+    # In one order in all processes: two that store the same ones must not wait for each other.
+    fresh = insert_all_once(connection, runs, runs.c.id, [_run_row(by_id[run], now) for run in sorted(by_id)])
+    answered = [_trigger_row(new, now) for new in by_id.values() if new.id in fresh and new.trigger is not None]
+    if answered:
+        insert_all_once(connection, values, values.c.run, answered)
+    return [new.id in fresh and by_id[new.id] is new for new in news]
+
+
+def _run_row(new: NewRun, now: float) -> dict[str, Any]:
+    return {
+        "id": new.id,
+        "definition": new.definition,
+        "integration": new.integration,
+        "flow": new.flow,
+        "parent": new.parent,
+        "state": RUNNING,
+        "created_at": now,
+        "payload": written(new.payload),
+    }
+
+
+def _trigger_row(new: NewRun, now: float) -> dict[str, Any]:
+    kept = Kept(place=new.trigger_place, value={"envelope": new.trigger}, outline=new.trigger_outline)
+    return value_row((new.id, 0), kept, Times(now, now))
