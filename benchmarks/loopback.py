@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import json
 import re
+import selectors
 import sys
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -132,4 +133,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    # Of the selectors only this one waits to the microsecond; epoll rounds up to the next millisecond.
+    precise = (lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) if LATE else None
+    with asyncio.Runner(loop_factory=precise) as runner:
+        runner.run(main())

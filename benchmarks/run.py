@@ -171,13 +171,17 @@ def listings(url: str, kind: str, targets: tuple[str, str]) -> list[Row]:
 async def late_answers(url: str, latency: float) -> Row:
     """100 in flight against a server that takes its time, and what would be ideal: nothing but waiting."""
     inputs = {**ours_inputs(url), "to": SMS["to"], "from": SMS["from_"], "message": SMS["body"]}
+    ends: list[float] = []
     async with Host.discover() as host:
 
         async def call() -> None:
             await host.invoke_action("twilio", "sendSMS", inputs)
+            ends.append(time.perf_counter())
 
-        await rate(call, 200, 100)
-        rates = [await rate(call, 5_000, 100) for _ in range(ROUNDS)]
+        await rate(call, (ROUNDS + 1) * 5_000, 100)
+    # All of them begin at the same moment, and take a while to spread: the first 5,000 do not count.
+    rounds = [ends[5_000 * number - 1 : 5_000 * (number + 1)] for number in range(1, ROUNDS + 1)]
+    rates = [5_000 / (found[-1] - found[0]) for found in rounds]
     name = f"sendSMS, 100 in flight, answered after {latency * 1e3:.0f} ms, against the ideal"
     return Row(name, "1/s", rates, [100 / latency] * ROUNDS, "≥ 0.95")
 
