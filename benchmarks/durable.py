@@ -26,6 +26,7 @@ from twilio_component.signatures import sign
 
 ROUNDS = 5
 RUNS = 400
+FLOOD = 3_000
 LISTS = (1_000, 5_000, 20_000)
 _IN_FLIGHT = 50
 _TOKEN = "emulated-auth-token"
@@ -73,21 +74,21 @@ def flows(name: str, new: NewDatabase) -> list[Row]:
     ]
 
 
-def webhooks(database: str) -> float:
+def webhooks(database: str, number: int = RUNS) -> float:
     """Webhooks a second that `serve` verifies, de-duplicates, stores and answers, while it runs their flows."""
     with tempfile.TemporaryDirectory() as folder, served("unique") as twilio:
         deployment = Deployment(Path(folder), twilio, database=database)
         with deployment.serving():
-            return asyncio.run(_posted(deployment.webhook()))
+            return asyncio.run(_posted(deployment.webhook(), number))
 
 
-async def _posted(url: str) -> float:
-    numbers = iter(range(RUNS + 2 * _IN_FLIGHT))
+async def _posted(url: str, number: int) -> float:
+    numbers = iter(range(number + 2 * _IN_FLIGHT))
     times: list[float] = []
 
     async def lane(session: aiohttp.ClientSession) -> None:
-        for number in numbers:
-            parameters = inbound(number)
+        for one in numbers:
+            parameters = inbound(one)
             headers = {"X-Twilio-Signature": sign(_TOKEN, url, parameters.items())}
             async with session.post(url, data=parameters, headers=headers) as answer:
                 assert answer.status == 204, await answer.text()
@@ -95,7 +96,7 @@ async def _posted(url: str) -> float:
 
     async with aiohttp.ClientSession() as session:
         await asyncio.gather(*(lane(session) for _ in range(_IN_FLIGHT)))
-    measured = times[_IN_FLIGHT : _IN_FLIGHT + RUNS]
+    measured = times[_IN_FLIGHT : _IN_FLIGHT + number]
     return (len(measured) - 1) / (measured[-1] - measured[0])
 
 
@@ -117,12 +118,16 @@ def main() -> None:
     rows: list[Row] = []
     with sqlite() as new:
         rows += flows("SQLite", new)
+        flood = webhooks(new(), FLOOD)
         listed = lists(new)
     with postgres() as new:
         rows += flows("Postgres", new)
+        flood_there = webhooks(new(), FLOOD)
         listed_there = lists(new)
     lines = ["| what | ours | theirs | | ratio | spread | to land |", "|---|---:|---:|---|---|---|---|"]
     lines += ["| " + " | ".join(row.cells()) + " |" for row in rows]
+    floods = f"{flood:.0f} a second with SQLite, {flood_there:.0f} with Postgres"
+    lines += ["", f"{FLOOD:,} webhooks without a pause, {_IN_FLIGHT} in flight, beside their runs: {floods}."]
     lines += ["", "A list, 100 rounds side by side, the sender without a rate, SQLite:", "", *listed]
     lines += ["", "The same on Postgres:", "", *listed_there]
     publish(lines, "<!-- durable -->", "<!-- end of durable -->")

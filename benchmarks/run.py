@@ -329,8 +329,10 @@ def publish(lines: list[str], start: str, end: str) -> None:
     measured = "\n".join(lines)
     print(measured)
     page = ROOT / "docs/performance.md"
-    before, _, rest = page.read_text(encoding="utf-8").partition(f"{start}\n")
-    after = rest.partition(f"\n{end}")[2]
+    before, begun, rest = page.read_text(encoding="utf-8").partition(start)
+    _, ended, after = rest.partition(end)
+    assert begun, f"{page} has lost its mark {start}"
+    assert ended, f"{page} has lost its mark {end}"
     page.write_text(f"{before}{start}\n{measured}\n{end}{after}", encoding="utf-8")
 
 
