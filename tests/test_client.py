@@ -7,12 +7,15 @@ import json
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from wire import wire
 
-from twilio_component.client import TwilioClient
+from twilio_component.client import TwilioClient, encoded
 from twilio_component.credentials import Credentials
 from twilio_component.errors import (
     AuthenticationError,
@@ -419,3 +422,9 @@ class TestPages:
     def test_a_page_without_its_list_is_no_answer_of_twilios(self) -> None:
         with pytest.raises(UnexpectedAnswerError, match="no 'messages'"):
             self.pages({"calls": []})
+
+
+@given(st.lists(st.tuples(st.text(), st.text())))
+@example([(chr(code), chr(code)) for code in range(128)])
+def test_a_form_is_encoded_as_python_itself_encodes_one(pairs: list[tuple[str, str]]) -> None:
+    assert encoded(pairs) == urlencode(pairs)

@@ -39,6 +39,7 @@ Each = Callable[[dict[str, Any]], Any]
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 FORM_TYPE = "application/x-www-form-urlencoded"
+_QUOTING = str.maketrans({character: quote_plus(character) for character in map(chr, range(128))})
 _LOGGER = logging.getLogger("twilio_component.client")
 
 
@@ -203,8 +204,8 @@ def encoded(pairs: Pairs) -> str:
 
 
 def _quoted(text: str) -> str:
-    # Most names and many values need no quoting, which costs more to find out the long way.
-    return text if text.isascii() and text.isalnum() else quote_plus(text)
+    # A sixth of what the host does for a send went into this, character by character.
+    return text.translate(_QUOTING) if text.isascii() else quote_plus(text)
 
 
 def checked(answer: Answer, request: Request, *, repeatable: bool) -> Answer:
