@@ -27,8 +27,8 @@ _BUSY_MILLISECONDS = 30_000
 _CONNECT_SECONDS = 5
 _CREATING = 5_038_261_904  # any number that nobody else locks
 _LONGEST_PAUSE = 2.0
-_THREADS = 5
-_HASTY_THREADS = 2
+_THREADS_OF_RUNS = 5
+_THREADS_OF_OTHERS = 2
 
 
 class Database:
@@ -40,8 +40,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         # Threads of its own: DBOS puts its pool in the place of the event loop's, and takes it away with itself.
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store")
-        self._hasty = ThreadPoolExecutor(_HASTY_THREADS, thread_name_prefix="hasty-store")
+        self._running = ThreadPoolExecutor(_THREADS_OF_RUNS, thread_name_prefix="store")
+        self._asked = ThreadPoolExecutor(_THREADS_OF_OTHERS, thread_name_prefix="store-asked")
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         # Parameters are people's numbers and texts, and would stand in the messages of errors.
@@ -54,7 +54,7 @@ class Database:
                 parsed.set(drivername="postgresql+psycopg"),
                 hide_parameters=True,
                 pool_pre_ping=True,
-                pool_size=_THREADS + _HASTY_THREADS,
+                pool_size=_THREADS_OF_RUNS + _THREADS_OF_OTHERS,
                 connect_args={"connect_timeout": _CONNECT_SECONDS},
             )
         else:
@@ -93,25 +93,18 @@ class Database:
         return float(connection.execute(select(func.extract("epoch", func.clock_timestamp()))).scalar_one())
 
     async def run(self, work: Callable[[Connection], _Found]) -> _Found:
-        """``work`` in a transaction of its own; raises ``StoreUnavailableError`` when the database is not there."""
-        if self._group is not None:
-            with _Translated():
-                found: _Found = await asyncio.wrap_future(self._group.submit(work))
-                return found
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, work)
+        """``work`` in a transaction of its own; raises ``StoreUnavailableError`` when the database is not there.
 
-    async def hasten(self, work: Callable[[Connection], _Found]) -> _Found:
-        """As ``run``, without waiting for what the runs have to do: for what somebody out there waits for."""
-        if self._group is not None:
-            return await self.run(work)  # there it waits for no more than what is committed as one
-        return await asyncio.get_running_loop().run_in_executor(self._hasty, self._run, work)
+        For what somebody out there waits for: it does not wait for what the runs have to do.
+        """
+        return await self._done(work, self._asked)
 
     async def insist(self, work: Callable[[Connection], _Found]) -> _Found:
-        """As ``run``, again and again until the database is back: for what must not be lost."""
+        """As ``run``, again and again until the database is back: for runs, which must not lose anything."""
         pause = 0.1
         while True:
             try:
-                return await self.run(work)
+                return await self._done(work, self._running)
             except StoreUnavailableError as error:
                 _LOGGER.warning("%s; trying again in %.1f s", error, pause)
                 await asyncio.sleep(pause)
@@ -119,13 +112,20 @@ class Database:
 
     def close(self) -> None:
         """Close the connections."""
-        self._threads.shutdown()
-        self._hasty.shutdown()
+        self._running.shutdown()
+        self._asked.shutdown()
         if self._group is not None:
             self._group.close()
         self.engine.dispose()
 
-    def _run(self, work: Callable[[Connection], _Found]) -> _Found:
+    async def _done(self, work: Callable[[Connection], _Found], threads: ThreadPoolExecutor) -> _Found:
+        if self._group is not None:
+            with _Translated():
+                found: _Found = await asyncio.wrap_future(self._group.submit(work))
+                return found
+        return await asyncio.get_running_loop().run_in_executor(threads, self._transaction, work)
+
+    def _transaction(self, work: Callable[[Connection], _Found]) -> _Found:
         with _Translated(), self.engine.begin() as connection:
             return work(connection)
 

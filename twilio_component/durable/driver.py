@@ -86,7 +86,7 @@ class Driver:
 
     async def _rounds(self, place: Place, stopping: asyncio.Event) -> RoundRunner:
         """What runs a round of a loop; one whose definition cannot be used any more fails."""
-        run = await self._runs.load(place.run)
+        run = await self._runs.load(place.run, patiently=True)
         if run is None:
             raise InterruptedRun
         loaded = self._load(run.file, run.text)

@@ -92,15 +92,16 @@ class RunStore:
         return await self._do(work, patiently=patiently)
 
     async def accept_all(self, news: Sequence[NewRun]) -> list[bool]:
-        """As ``accept``, all in one transaction, before everything else."""
-        return await self._database.hasten(
+        """As ``accept``, all in one transaction."""
+        return await self._database.run(
             lambda connection: store_new_runs(connection, self._database.now(connection), news)
         )
 
-    async def load(self, run: str) -> Run | None:
-        """The run of this id, or with a round of this id; None when it has been purged."""
+    async def load(self, run: str, *, patiently: bool = False) -> Run | None:
+        """The run of this id, or with a round of this id; None when it was purged. ``patiently``: as ``insist``."""
         of_round = select(items.c.run).where(items.c.id == run).scalar_subquery()
-        return await self._database.insist(lambda connection: _run(connection, runs.c.id.in_((run, of_round))))
+        found = runs.c.id.in_((run, of_round))
+        return await self._do(lambda connection: _run(connection, found), patiently=patiently)
 
     async def open(self, run: str, end: int) -> tuple[Run, dict[int, Kept]] | None:
         """The run of this id, and what it knows: as ``load``, and as ``kept`` from the states to before ``end``."""
@@ -234,8 +235,8 @@ class RunStore:
         return await self._do(lambda connection: _states(connection, [scopes])[0], patiently=patiently)
 
     async def states_of_all(self, wanted: Sequence[Mapping[str, str]]) -> list[dict[str, dict[str, Any]]]:
-        """As ``states``, for many who ask, before everything else."""
-        return await self._database.hasten(lambda connection: _states(connection, wanted))
+        """As ``states``, for many who ask."""
+        return await self._database.run(lambda connection: _states(connection, wanted))
 
     async def begin_states(self, run: str, scopes: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         """As ``states``, which the run begins with: it finds the same ones again when it goes on."""
