@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.client import client_for
-from twilio_component.host.model import Candidate
+from twilio_component.host.answers import Candidate
 from twilio_component.payloads import message
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from twilio_component.durable.paces import Paces
 from twilio_component.durable.run_store import RunStore
 from twilio_component.durable.settings import Settings
 from twilio_component.flows.effects import Failure
+from twilio_component.host.answers import Candidate
 from twilio_component.host.errors import PerformError
-from twilio_component.host.model import Candidate
 
 if TYPE_CHECKING:
     import datetime as dt

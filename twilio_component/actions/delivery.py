@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.client import client_for
 from twilio_component.errors import StillUnderWayError
-from twilio_component.host.model import Again
+from twilio_component.host.answers import Again
 from twilio_component.message_status import FINAL, PROGRESS
 from twilio_component.payloads import message
 

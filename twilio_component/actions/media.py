@@ -9,15 +9,15 @@ from urllib.parse import urljoin, urlsplit
 from twilio_component import lists
 from twilio_component.client import REDIRECTS, TwilioClient, client_for
 from twilio_component.errors import RequestRefusedError, UnexpectedAnswerError
+from twilio_component.host.answers import Result
 from twilio_component.host.http import Request
-from twilio_component.host.model import Result
 from twilio_component.host.paging import whole
 from twilio_component.payloads import resource
 from twilio_component.urls import is_this_machine
 
 if TYPE_CHECKING:
+    from twilio_component.host.answers import Page
     from twilio_component.host.context import Context
-    from twilio_component.host.model import Page
 
 # Twilio redirects to its store of media, which may redirect to the store behind it.
 _MOST_REDIRECTS = 3

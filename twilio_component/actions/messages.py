@@ -14,8 +14,8 @@ from twilio_component.payloads import listed_message, message, message_while_rea
 from twilio_component.segments import segment
 
 if TYPE_CHECKING:
+    from twilio_component.host.answers import Page
     from twilio_component.host.context import Context
-    from twilio_component.host.model import Page
 
 # Inputs by Twilio's parameter names, in the order of its documentation.
 _PARAMETERS = {

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from twilio_component.flows.definition import Flow
     from twilio_component.flows.effects import Call, Failure
     from twilio_component.flows.invoking import Invoker
-    from twilio_component.host.model import Candidate, Operation
+    from twilio_component.host.answers import Candidate
+    from twilio_component.host.model import Operation
 
 
 @dataclass(frozen=True)

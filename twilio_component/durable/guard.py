@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.intent_store import Call, Intent, IntentStore
     from twilio_component.durable.paces import Paces
     from twilio_component.durable.settings import Settings
-    from twilio_component.host.model import Candidate
+    from twilio_component.host.answers import Candidate
 
 _LOGGER = logging.getLogger("twilio_component.durable")
 

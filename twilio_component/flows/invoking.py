@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from twilio_component.flows.effects import Call
     from twilio_component.flows.mocks import Mocks
     from twilio_component.host import Host
-    from twilio_component.host.model import Candidate, Operation
+    from twilio_component.host.answers import Candidate
+    from twilio_component.host.model import Operation
     from twilio_component.host.resources import Clock
 
 

@@ -12,21 +12,12 @@ from typing import TYPE_CHECKING
 from twilio_component.host.exports import lazily
 
 if TYPE_CHECKING:
+    from twilio_component.host.answers import Again, Page, Result
     from twilio_component.host.blocking import BlockingHost
     from twilio_component.host.context import Context
     from twilio_component.host.hookspecs import hookimpl
     from twilio_component.host.manifest import check_manifest, load_component
-    from twilio_component.host.model import (
-        Action,
-        Again,
-        Component,
-        Connection,
-        DataSource,
-        Display,
-        Page,
-        Result,
-        Trigger,
-    )
+    from twilio_component.host.model import Action, Component, Connection, DataSource, Display, Trigger
     from twilio_component.host.runner import Host
 
 _HOMES = {
@@ -36,9 +27,8 @@ _HOMES = {
     "hookimpl": "hookspecs",
     "check_manifest": "manifest",
     "load_component": "manifest",
-    **dict.fromkeys(
-        ("Action", "Again", "Component", "Connection", "DataSource", "Display", "Page", "Result", "Trigger"), "model"
-    ),
+    **dict.fromkeys(("Again", "Page", "Result"), "answers"),
+    **dict.fromkeys(("Action", "Component", "Connection", "DataSource", "Display", "Trigger"), "model"),
 }
 
 __all__ = [

@@ -15,8 +15,9 @@ from twilio_component.host.runner import Host
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from twilio_component.host.answers import Page
     from twilio_component.host.context import Context
-    from twilio_component.host.model import Component, Page
+    from twilio_component.host.model import Component
 
 _T = TypeVar("_T")
 

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.host.answers import Again, Page, Result
 from twilio_component.host.errors import PluginError
 from twilio_component.host.hookspecs import hookimpl
 from twilio_component.host.json_ready import json_ready
-from twilio_component.host.model import Action, Again, DataSource, Page, Result, Trigger
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
+    from twilio_component.host.model import Action, DataSource, Trigger
 
 
 class HostPlugin:

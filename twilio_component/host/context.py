@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from twilio_component.host.model import PageRequest
+    from twilio_component.host.answers import PageRequest
     from twilio_component.host.resources import Resources
 
 KeepState = Callable[[Mapping[str, Any]], Awaitable[None]]

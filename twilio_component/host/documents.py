@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import yaml
 
@@ -33,11 +33,16 @@ MAX_VALUES = 2_000_000
 MAX_BYTES = 64 * 1024 * 1024
 
 _TAG = "tag:yaml.org,2002:"
-_NULL = re.compile(r"~|null|Null|NULL|")
-_BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
+_CONSTANTS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
 _INT = re.compile(r"-?(0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+")
 _DIALLED = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+# Of a number: by their first character most texts are known to be none.
+_BEGINNINGS = frozenset("-+.0123456789")
 # A number longer than this is text: Python refuses to read integers of more than 4,300 digits.
 _LONGEST_NUMBER = 400
 _TAGGED = {f"{_TAG}null": type(None), f"{_TAG}bool": bool, f"{_TAG}int": int, f"{_TAG}float": float}
@@ -45,8 +50,7 @@ _TAGGED = {f"{_TAG}null": type(None), f"{_TAG}bool": bool, f"{_TAG}int": int, f"
 PathParts = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A place in a file, line and column counted from 1."""
 
     line: int
@@ -304,11 +308,9 @@ def _at(event: yaml.Event) -> Position:
 
 def _plain(text: str) -> Any:
     """A plain scalar by the core schema of YAML 1.2."""
-    if _NULL.fullmatch(text):
-        return None
-    if _BOOL.fullmatch(text):
-        return text[0] in "tT"
-    if len(text) > _LONGEST_NUMBER:
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if text[0] not in _BEGINNINGS or len(text) > _LONGEST_NUMBER:
         return text
     if _INT.fullmatch(text):
         return int(text, 0)

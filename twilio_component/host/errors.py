@@ -18,7 +18,6 @@ number or a message text.
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -139,6 +138,8 @@ def json_path(parts: Sequence[str | int], root: str = "$") -> str:
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """``; did you mean 'sendSMS'?`` when something known is close to ``wrong`` (case apart), else nothing."""
+    import difflib  # only for those who have mistyped
+
     by_folded = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(wrong.casefold(), by_folded, n=1, cutoff=0.6)
     return f"; did you mean '{by_folded[close[0]]}'?" if close else ""

@@ -10,11 +10,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.host.answers import Page, Result
 from twilio_component.host.errors import HostStateError
-from twilio_component.host.model import Page, Perform, Result
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
+    from twilio_component.host.model import Perform
 
 Fetch = Callable[[str | None], Coroutine[Any, Any, Page]]
 Tasks = set[asyncio.Task[Page]]

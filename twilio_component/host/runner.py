@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from twilio_component.host.answers import Candidate, Page, PageRequest
 from twilio_component.host.calls import HostPlugin
 from twilio_component.host.context import Context
 from twilio_component.host.errors import (
@@ -26,16 +27,7 @@ from twilio_component.host.errors import (
     listed,
 )
 from twilio_component.host.inputs import Form
-from twilio_component.host.model import (
-    Action,
-    Candidate,
-    Component,
-    DataSource,
-    Operation,
-    Page,
-    PageRequest,
-    Trigger,
-)
+from twilio_component.host.model import Action, Component, DataSource, Operation, Trigger
 from twilio_component.host.paging import Tasks, ended, read_ahead
 from twilio_component.host.plugins import Plugins
 from twilio_component.host.resources import Clock, Resources, Sleep

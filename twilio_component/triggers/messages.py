@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.addresses import CHANNELS
 from twilio_component.catalogue import explain
-from twilio_component.host.model import Result
+from twilio_component.host.answers import Result
 from twilio_component.message_status import FINAL, PROGRESS
 from twilio_component.signatures import WebhookRefusedError
 from twilio_component.triggers.webhook import receive

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.actions.messages import parameters
 from twilio_component.client import client_for
-from twilio_component.host.model import Result
+from twilio_component.host.answers import Result
 from twilio_component.lists import LARGEST_PAGE
 from twilio_component.payloads import message
 from twilio_component.triggers.poll_memory import MOST_REMEMBERED, Memory

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.client import client_for
 from twilio_component.errors import NotFoundError
+from twilio_component.host.answers import Result
 from twilio_component.host.errors import PerformError
-from twilio_component.host.model import Result
 from twilio_component.triggers.webhook_places import (
     KINDS,
     NUMBER,
