@@ -75,19 +75,19 @@ def test_a_round_that_starts_a_flow_waits_for_a_database_that_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people(tmp_path, 1)
-    away, run = {"RunStore.define", "RunStore.accept", "RunStore.ended"}, Database.run
+    away, run = {"RunStore.define", "RunStore.accept", "RunStore.ended"}, Database._done
 
-    async def now_and_then(database: Database, work: Any) -> Any:
+    async def now_and_then(database: Database, work: Any, threads: Any) -> Any:
         name = work.__qualname__.removesuffix(".<locals>.work")
         if name in away:
             away.remove(name)
             raise StoreUnavailableError("the database does not answer")
-        return await run(database, work)
+        return await run(database, work, threads)
 
     async def scenario() -> None:
         async with serving(tmp_path, STARTING, settings=QUICK) as served:
             await served.begin("one")
-            monkeypatch.setattr(Database, "run", now_and_then)
+            monkeypatch.setattr(Database, "_done", now_and_then)
             await until(lambda: not away)
             assert (await served.engine.ended("one", 20))["state"] == "succeeded"
             assert [row["state"] for row in await stored(served, items)] == ["succeeded"]
