@@ -196,6 +196,17 @@ def test_on_a_socket_bytes_come_slowly_and_a_timeout_strikes() -> None:
         assert len(emulator.messages) == 2
 
 
+@pytest.mark.parametrize("pieces", [1, 8])
+def test_a_client_who_leaves_a_slow_answer_is_no_error(caplog: pytest.LogCaptureFixture, pieces: int) -> None:
+    with served() as (emulator, _, client):
+        emulator.faults.slow(seconds=0.4, pieces=pieces)
+        with pytest.raises(httpx.ReadTimeout), client.stream("POST", PATH, data=FORM, timeout=0.03):
+            pytest.fail("it has not been answered yet")
+        time.sleep(0.4)
+        assert client.post(PATH, data=FORM).status_code == 201
+    assert "Error handling request" not in caplog.text
+
+
 def test_on_a_socket_a_slow_answer_may_be_empty() -> None:
     with served() as (emulator, server, client):
         uri = client.post(PATH, data=FORM).json()["uri"]

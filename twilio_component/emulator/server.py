@@ -250,21 +250,22 @@ async def _streamed(
 
 
 async def _after_mishap(request: web.BaseRequest, answer: Answer, mishap: Mishap) -> web.StreamResponse:
-    """Let an answer meet its mishap on the wire."""
+    """Let an answer meet its mishap on the wire; its reader may leave before."""
     response = web.StreamResponse(status=answer.status or 200, headers=answer.headers)
     response.content_length = len(answer.body)
-    if mishap.kind == "slow":
-        pieces = _pieces(answer.body, mishap.pieces)
-        await asyncio.sleep(mishap.seconds / mishap.pieces)
-        await response.prepare(request)
-        for number, piece in enumerate(pieces):
-            await asyncio.sleep(mishap.seconds / mishap.pieces if number else 0)
-            await response.write(piece)
-        await response.write_eof()
-        return response
-    if mishap.kind == "cut":
-        await response.prepare(request)
-        await response.write(answer.body[: int(len(answer.body) * mishap.share)])
+    with contextlib.suppress(ConnectionResetError):
+        if mishap.kind == "slow":
+            pieces = _pieces(answer.body, mishap.pieces)
+            await asyncio.sleep(mishap.seconds / mishap.pieces)
+            await response.prepare(request)
+            for number, piece in enumerate(pieces):
+                await asyncio.sleep(mishap.seconds / mishap.pieces if number else 0)
+                await response.write(piece)
+            await response.write_eof()
+            return response
+        if mishap.kind == "cut":
+            await response.prepare(request)
+            await response.write(answer.body[: int(len(answer.body) * mishap.share)])
     request.protocol.force_close()
     return response
 
