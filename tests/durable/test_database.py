@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, inspect, text
+from sqlalchemy import insert, inspect, make_url, text
 from sqlalchemy.exc import IntegrityError
 
-from twilio_component.durable.database import Database
-from twilio_component.durable.errors import DurableError, StoreUnavailableError
+from twilio_component.durable import database as database_module
+from twilio_component.durable.database import Database, connect_arguments
+from twilio_component.durable.errors import DurableError, StoreBusyError, StoreUnavailableError
+from twilio_component.durable.new_runs import NewRun, store_new_runs
+from twilio_component.durable.run_store import RunStore
 from twilio_component.durable.schema import kept_states, metadata
 from twilio_component.durable.sole_process import SoleProcess
+from twilio_component.durable.together import Together
 
 
 def test_a_database_that_is_away_is_an_error_without_the_statement(tmp_path: Path) -> None:
@@ -93,3 +99,37 @@ def test_an_error_of_the_database_repeats_nothing_that_people_wrote(url: str) ->
         database.close()
 
     asyncio.run(scenario())
+
+
+def test_what_waits_for_a_process_that_has_frozen_gives_up_and_everything_else_goes_on(
+    new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "_LOCK_MILLISECONDS", 100)
+    database = Database(new_database())
+    database.create()
+    store = RunStore(database)
+
+    async def scenario() -> None:
+        digest = await store.define("f.yaml", "text")
+        new = NewRun(id="frozen", definition=digest, integration="I", flow="F", payload={})
+        together = Together(store.accept_all)
+        with database.engine.connect() as frozen:
+            store_new_runs(frozen, 0.0, [new])
+            first = asyncio.create_task(together.ask(new))
+            await asyncio.sleep(0.02)
+            others = [replace(new, id=f"other-{number}") for number in range(3)]
+            asked = await asyncio.gather(first, *(together.ask(one) for one in [*others, new]), return_exceptions=True)
+            assert [type(one) for one in asked] == [StoreBusyError, bool, bool, bool, StoreBusyError]
+            assert str(asked[0]) == "something else is under way in the database (LockNotAvailable)"
+            frozen.commit()
+        assert not await together.ask(new)
+
+    asyncio.run(scenario())
+    database.close()
+
+
+def test_options_of_the_url_are_kept_beside_those_that_notice_a_silent_network() -> None:
+    url = make_url("postgresql://localhost/db?options=-c%20search_path%3Dours")
+    options = connect_arguments(url, "-c lock_timeout=7")["options"]
+    assert options.startswith("-c search_path=ours -c tcp_keepalives_idle=")
+    assert options.endswith(" -c lock_timeout=7")

@@ -124,7 +124,6 @@ def test_a_loop_stops_between_two_requests_and_goes_on_where_it_was(tmp_path: Pa
             await operations.resume("one")
             ended = await served.engine.ended("one", 30)
             assert ended["state"] == "succeeded"
-            operations.close()
 
     asyncio.run(scenario())
     assert sent(emulator) == Counter(numbers)
@@ -162,7 +161,6 @@ def test_unknown_outcomes_are_reported_and_only_they_are_done_when_somebody_says
             ended = await served.engine.ended(again, 20)
             assert ended["state"] == "succeeded"
             assert json.loads(ended["response"]["body"])["succeeded"] == 10
-            operations.close()
 
     asyncio.run(scenario())
     assert sent(emulator) == Counter(numbers)
@@ -187,7 +185,6 @@ def test_a_run_that_sent_something_after_the_loop_is_not_run_again_for_an_unknow
             assert (await served.run("one"))["state"] == "unknown"
             with pytest.raises(RunStateError, match="went on after a loop"):
                 await operations.retry("one", resend=True)
-            operations.close()
 
     asyncio.run(scenario())
 
@@ -208,7 +205,6 @@ def test_a_broken_file_fails_the_loop_before_anything_is_sent(tmp_path: Path) ->
             operations = Operations(served.engine.database)
             again = await operations.retry("one")
             assert (await served.engine.ended(again, 20))["state"] == "succeeded"
-            operations.close()
 
     asyncio.run(scenario())
     assert len(emulator.messages) == 5
@@ -323,7 +319,6 @@ def test_a_purged_run_leaves_nothing_of_its_loops(tmp_path: Path) -> None:
             assert await operations.purge(0) == 1
             for table in (items, fans, values, intents):
                 assert await stored(served, table) == []
-            operations.close()
 
     asyncio.run(scenario())
 

@@ -99,7 +99,6 @@ def test_a_run_that_sent_something_after_the_loop_in_whatever_way_is_not_run_aga
             assert (await served.run("one"))["state"] == "unknown"
             with pytest.raises(RunStateError, match="went on after a loop"):
                 await operations.retry("one", resend=True)
-            operations.close()
 
     asyncio.run(scenario())
 
@@ -115,7 +114,6 @@ def test_a_round_goes_on_from_the_call_whose_outcome_was_unknown(tmp_path: Path,
             again = await operations.retry("one", resend=True)
             ended = await served.engine.ended(again, 20)
             assert ended["state"] == "succeeded", ended
-            operations.close()
 
     asyncio.run(scenario())
     assert sent(emulator) == Counter(dict.fromkeys(numbers, 2))
@@ -134,7 +132,6 @@ def test_a_round_that_went_on_after_its_unknown_outcome_stays_unknown(tmp_path: 
             again = await operations.retry("one", resend=True)
             ended = await served.engine.ended(again, 20)
             assert ended["state"] == "unknown"
-            operations.close()
 
     asyncio.run(scenario())
     assert sent(emulator) == Counter({number: 1 if number == numbers[2] else 2 for number in numbers})
@@ -163,7 +160,6 @@ def test_an_unknown_round_is_not_done_again_without_being_asked_for_though_the_r
             monkeypatch.undo()
             ended = await served.engine.ended(await operations.retry("one"), 20)
             assert ended["state"] == "unknown"
-            operations.close()
 
     asyncio.run(scenario())
     first = {message.sid for message in emulator.messages if message.to == "+15558675310"}
@@ -215,7 +211,6 @@ def test_what_was_under_way_when_a_run_failed_is_not_done_again_without_being_as
             assert sent(emulator) == Counter(set(numbers) - {numbers[1]})
             last = await operations.retry(again, resend=True)
             assert (await served.engine.ended(last, 20))["state"] == "succeeded"
-            operations.close()
 
     asyncio.run(scenario())
     assert sent(emulator) == Counter(numbers)
@@ -238,7 +233,6 @@ def test_a_call_that_was_under_way_when_its_run_failed_is_not_done_again_without
             await served.engine.database.run(break_off)
             with pytest.raises(RunStateError, match="is unknown: look"):
                 await operations.retry("one")
-            operations.close()
 
     asyncio.run(scenario())
     assert len(emulator.messages) == 1

@@ -97,7 +97,6 @@ def test_runs_are_listed_shown_and_run_again_and_nothing_is_sent_twice(tmp_path:
             assert await operations.purge(0) == 5
             with pytest.raises(UnknownRunError):
                 await views.shown("seen")
-            operations.close()
 
     asyncio.run(scenario())
     assert len(emulator.messages) == 3
@@ -117,7 +116,6 @@ def test_a_run_that_cannot_be_started_again_is_as_it_was(tmp_path: Path, monkeyp
                     await operations.retry("refused")
             assert (await views.shown("refused"))["state"] == "failed"
             assert await operations.retry("refused") == "refused~2"
-            operations.close()
             await in_state(served, "refused~2", "succeeded")
 
     asyncio.run(scenario())
@@ -155,7 +153,6 @@ def test_a_run_is_cancelled_and_goes_on_where_it_was(tmp_path: Path) -> None:
             assert len(emulator.messages) == 0
             await operations.resume("one")
             await in_state(served, "one", "succeeded")
-            operations.close()
 
     asyncio.run(scenario())
     assert len(emulator.messages) == 1
@@ -177,7 +174,6 @@ def test_a_run_that_was_paused_before_it_began_can_be_resumed(tmp_path: Path) ->
                 await asyncio.sleep(0.05)
             await operations.resume("one")
             await in_state(served, "one", "succeeded")
-            operations.close()
 
     asyncio.run(scenario())
     assert len(emulator.messages) == 1

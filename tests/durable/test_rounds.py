@@ -66,7 +66,6 @@ def test_a_round_whose_flow_is_stopped_fails_and_the_others_go_on(tmp_path: Path
                 "succeeded",
                 "succeeded",
             ]
-            operations.close()
 
     asyncio.run(scenario())
 
@@ -77,12 +76,12 @@ def test_a_round_that_starts_a_flow_waits_for_a_database_that_is_away(
     people(tmp_path, 1)
     away, run = {"RunStore.define", "RunStore.accept", "RunStore.ended"}, Database._done
 
-    async def now_and_then(database: Database, work: Any, threads: Any) -> Any:
+    async def now_and_then(database: Database, work: Any, *where: Any) -> Any:
         name = work.__qualname__.removesuffix(".<locals>.work")
         if name in away:
             away.remove(name)
             raise StoreUnavailableError("the database does not answer")
-        return await run(database, work, threads)
+        return await run(database, work, *where)
 
     async def scenario() -> None:
         async with serving(tmp_path, STARTING, settings=QUICK) as served:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from dbos import DBOS
 from engines import TO, serving
-from long_lists import QUICK, people, sent
+from long_lists import QUICK, people, sent, until
 
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.fan_views import FanViews
@@ -52,6 +54,14 @@ LIST = f"""\
           - {{name: Ask, action: twilio.getSMS, inputs: {{twilioConnection: Twilio, sid: "{{{{$start.results.x}}}}"}}}}
 {OTHER}"""
 
+FORGOTTEN = f"""\
+  - name: Main
+    steps:
+      - {{name: Trigger, isTrigger: true, action: webhook-triggers.webhook}}
+      - {{name: Start, action: cross-flow.invokeFlow, inputs: {{flowName: Other, data: "{TO}"}}}}
+      - {{name: Sleep, action: sleep.sleep, inputs: {{ms: 2500}}}}
+{OTHER[: OTHER.index("      - name: Wrong")].replace("isSynchronous: true", "isSynchronous: SYNCHRONOUS")}"""
+
 
 @pytest.fixture(autouse=True)
 def _beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +80,6 @@ def test_a_run_whose_started_flow_sent_something_is_not_run_again_but_that_flow_
                     await operations.retry("one", resend=resend)
             again = await operations.retry("one.1")
             assert (await served.engine.ended(again, 20))["state"] == "failed"
-            operations.close()
 
     asyncio.run(scenario())
     assert sent(emulator) == Counter([TO])
@@ -88,7 +97,49 @@ def test_a_round_whose_started_flow_sent_something_is_not_done_again(tmp_path: P
             assert (await served.engine.ended(again, 20))["state"] == "unknown"
             (loop,) = await FanViews(served.engine.database).loops(again)
             assert (loop["unknown"], loop["left"]) == (1, 0)
-            operations.close()
 
     asyncio.run(scenario())
     assert sent(emulator) == Counter([numbers[0], numbers[2]])
+
+
+@pytest.mark.parametrize("synchronous", ["true", "false"])
+def test_a_flow_that_was_started_is_kept_as_long_as_the_run_that_started_it(tmp_path: Path, synchronous: str) -> None:
+    emulator, flows = Emulator(), FORGOTTEN.replace("SYNCHRONOUS", synchronous)
+
+    async def begin() -> None:
+        async with serving(tmp_path, flows, emulator=emulator, settings=QUICK) as served:
+            await served.begin("one")
+            await until(lambda: bool(emulator.messages))
+            await served.engine.ended("one.1", 20)
+
+    async def go_on() -> None:
+        async with serving(tmp_path, flows, emulator=emulator, settings=replace(QUICK, keep_days=0)) as served:
+            await served.engine.retention.purge()
+            assert await served.engine.runs.load("one.1") is not None
+            assert (await served.engine.ended("one", 20))["state"] == "succeeded"
+            await served.engine.retention.purge()
+            assert await served.engine.runs.load("one.1") is None
+
+    asyncio.run(begin())
+    asyncio.run(go_on())
+    assert sent(emulator) == Counter([TO])
+
+
+def test_a_flow_that_was_started_and_is_forgotten_is_not_started_again(tmp_path: Path) -> None:
+    emulator, flows = Emulator(), FORGOTTEN.replace("SYNCHRONOUS", "false")
+
+    async def begin() -> None:
+        async with serving(tmp_path, flows, emulator=emulator, settings=QUICK) as served:
+            await served.begin("one")
+            assert (await served.engine.ended("one.1", 20))["state"] == "succeeded"
+            await DBOS.delete_workflows_async(["one.1"])
+            await served.engine.runs.forget(["one.1"])
+
+    async def go_on() -> None:
+        async with serving(tmp_path, flows, emulator=emulator, settings=QUICK) as served:
+            assert (await served.engine.ended("one", 20))["state"] == "succeeded"
+            assert await served.engine.runs.load("one.1") is None
+
+    asyncio.run(begin())
+    asyncio.run(go_on())
+    assert sent(emulator) == Counter([TO])

@@ -171,12 +171,15 @@ def test_a_change_is_made_only_of_what_was_shown_and_with_all_that_belongs_to_it
 
     def change(shown: dict[str, Any], **changes: Any) -> None:
         states = {"instanceState": shown, "crossFlowState": {}}
+        to_make = Change(SCOPES, states, {"instanceState": changes, "executionState": {"x": 1}}).to_make
+        assert to_make is not None
         with database.engine.begin() as connection:
-            Change(SCOPES, states, {"instanceState": changes, "executionState": {"x": 1}}).make(connection)
+            to_make(connection)
 
     def kept() -> Any:
         return asyncio.run(RunStore(database).states(SCOPES))["instanceState"]
 
+    assert Change(SCOPES, {}, {"instanceState": {}, "executionState": {"x": 1}}).to_make is None
     change({}, seen={"b": 1, "a": [1.5, "é"]}, nothing=None)
     assert kept() == {"seen": {"b": 1, "a": [1.5, "é"]}}
     change(kept(), seen={"b": 2})

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.durable.errors import StoreBusyError, StoreUnavailableError
 from twilio_component.durable.together import Together
 
 
@@ -74,6 +74,27 @@ def test_a_database_that_is_away_fails_all_of_them_without_being_asked_for_each(
         doubling = Doubling({2: away})
         assert await doubling.asked(range(4)) == [0, away, away, away]
         assert len(doubling.batches) == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_database_that_goes_away_meanwhile_is_not_asked_for_each_that_is_left() -> None:
+    async def scenario() -> None:
+        error, away = ValueError("no"), StoreUnavailableError("away")
+        doubling = Doubling({2: error, 4: away})
+        assert await doubling.asked(range(7)) == [0, 2, error, 6, away, away, away]
+        assert doubling.batches == [[0], [1, 2, 3, 4, 5, 6], [1], [2], [3], [4]]
+
+    asyncio.run(scenario())
+
+
+def test_one_that_something_else_keeps_from_being_answered_keeps_no_other() -> None:
+    async def scenario() -> None:
+        busy = StoreBusyError("busy")
+        doubling = Doubling({2: busy})
+        assert await doubling.asked(range(4)) == [0, 2, busy, 6]
+        await doubling.together.settled()
+        assert doubling.together._task is None
 
     asyncio.run(scenario())
 

@@ -99,7 +99,6 @@ def test_a_wait_goes_on_after_a_restart_and_ends_at_the_deadline_that_it_began_w
             await emulator.clock.advance(60)
             assert (await served.engine.ended(again, 20))["state"] == "succeeded"
             await steps_as(served, again, "trigger succeeded, send succeeded, wait succeeded")
-            operations.close()
 
     begun = time.monotonic()
     asyncio.run(until_it_waits())

@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, create_engine, event, func, inspect, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.schema import CreateColumn
 
-from twilio_component.durable.errors import DurableError, StoreUnavailableError
+from twilio_component.durable.errors import DurableError, StoreBusyError, StoreUnavailableError
 from twilio_component.durable.group_commit import GroupCommit
 from twilio_component.durable.schema import metadata
 
@@ -24,7 +24,17 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 _Found = TypeVar("_Found")
 
 _BUSY_MILLISECONDS = 30_000
-_CONNECT_SECONDS = 5
+_LOCK_MILLISECONDS = 1_000
+# Both ends notice within about ten seconds that the other one's machine is gone.
+_CONNECT = {
+    "connect_timeout": 5,
+    "keepalives_idle": 4,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+_SERVER_OPTIONS = "-c tcp_keepalives_idle=4 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+_BUSY = frozenset({"55P03", "40P01", "40001"})  # a lock not had in time, a deadlock, two that cannot both be
 _CREATING = 5_038_261_904  # any number that nobody else locks
 _LONGEST_PAUSE = 2.0
 _THREADS_OF_RUNS = 5
@@ -46,17 +56,13 @@ class Database:
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         # Parameters are people's numbers and texts, and would stand in the messages of errors.
         if self.is_sqlite:
-            self.engine = create_engine(url, hide_parameters=True)
+            self.engine = self._asked_engine = create_engine(url, hide_parameters=True)
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         elif parsed.get_backend_name() == "postgresql":
-            self.engine = create_engine(
-                parsed.set(drivername="postgresql+psycopg"),
-                hide_parameters=True,
-                pool_pre_ping=True,
-                pool_size=_THREADS_OF_RUNS + _THREADS_OF_OTHERS,
-                connect_args={"connect_timeout": _CONNECT_SECONDS},
-            )
+            self.engine = _postgres(parsed, _THREADS_OF_RUNS)
+            # What somebody waits for does not wait itself: not for a row that a process holds which has frozen.
+            self._asked_engine = _postgres(parsed, _THREADS_OF_OTHERS, f"-c lock_timeout={_LOCK_MILLISECONDS}")
         else:
             raise DurableError("the database must be SQLite or Postgres: sqlite:////path/to/file, postgresql://…")
 
@@ -95,16 +101,17 @@ class Database:
     async def run(self, work: Callable[[Connection], _Found]) -> _Found:
         """``work`` in a transaction of its own; raises ``StoreUnavailableError`` when the database is not there.
 
-        For what somebody out there waits for: it does not wait for what the runs have to do.
+        It does not wait for what the runs have to do, and not for long where something else is under way: then, and
+        when it gives way to something else, that is a ``StoreBusyError``.
         """
-        return await self._done(work, self._asked)
+        return await self._done(work, self._asked, self._asked_engine)
 
     async def insist(self, work: Callable[[Connection], _Found]) -> _Found:
         """As ``run``, again and again until the database is back: for runs, which must not lose anything."""
         pause = 0.1
         while True:
             try:
-                return await self._done(work, self._running)
+                return await self._done(work, self._running, self.engine)
             except StoreUnavailableError as error:
                 _LOGGER.warning("%s; trying again in %.1f s", error, pause)
                 await asyncio.sleep(pause)
@@ -117,17 +124,36 @@ class Database:
         if self._group is not None:
             self._group.close()
         self.engine.dispose()
+        self._asked_engine.dispose()
 
-    async def _done(self, work: Callable[[Connection], _Found], threads: ThreadPoolExecutor) -> _Found:
+    async def _done(self, work: Callable[[Connection], _Found], threads: ThreadPoolExecutor, engine: Engine) -> _Found:
         if self._group is not None:
             with _Translated():
                 found: _Found = await asyncio.wrap_future(self._group.submit(work))
                 return found
-        return await asyncio.get_running_loop().run_in_executor(threads, self._transaction, work)
+        return await asyncio.get_running_loop().run_in_executor(threads, _transaction, engine, work)
 
-    def _transaction(self, work: Callable[[Connection], _Found]) -> _Found:
-        with _Translated(), self.engine.begin() as connection:
-            return work(connection)
+
+def _postgres(url: URL, connections: int, options: str = "") -> Engine:
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_size=connections,
+        connect_args=connect_arguments(url, options),
+    )
+
+
+def connect_arguments(url: URL, options: str = "") -> dict[str, Any]:
+    """How to connect to Postgres, so that a silent network is noticed; ``options`` beside those of the URL."""
+    given = url.query.get("options", "")
+    own = [given] if isinstance(given, str) else given
+    return {**_CONNECT, "options": " ".join([*own, _SERVER_OPTIONS, options])}
+
+
+def _transaction(engine: Engine, work: Callable[[Connection], _Found]) -> _Found:
+    with _Translated(), engine.begin() as connection:
+        return work(connection)
 
 
 def _add_columns(connection: Connection) -> None:
@@ -151,6 +177,8 @@ class _Translated:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, (DBAPIError, PoolTimeoutError)) and not isinstance(error, IntegrityError) and _away(error):
             # The driver's words may have the statement's parameters in them: people's numbers and texts.
+            if getattr(getattr(error, "orig", None), "sqlstate", None) in _BUSY:
+                raise StoreBusyError(f"something else is under way in the database ({_kind(error)})") from None
             raise StoreUnavailableError(f"the database does not answer ({_kind(error)})") from None
 
 

@@ -154,10 +154,11 @@ class Engine:
         await self.schedules.keep(definitions, self._fire)
 
     async def begin(self, new: NewRun, also: Also | None = None, *, at_once: bool = False) -> bool:
-        """Store a run and start it; False when it was there before. Raises ``StoreUnavailableError``.
+        """Store a run and have it started; False when it was there before. Raises ``StoreUnavailableError``.
 
-        When this returns, the run survives the death of this process. ``also`` is as in ``RunStore.accept``. One that
-        somebody waits for is to be started ``at_once``, and not after what comes at the same time is stored.
+        When this returns it survives the death of this process, and is started soon. ``also`` is as in
+        ``RunStore.accept``. One that somebody waits for is to be started ``at_once``, and not after what comes at the
+        same time is stored.
         """
         # With something to be done besides, it stands or falls by itself.
         fresh = await (self._accepting.ask(new) if also is None else self.runs.accept(new, also))
@@ -190,7 +191,7 @@ class Engine:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.guard.drained(), self._settings.timeout + self._settings.claim)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._starters.drained(), _DRAIN_SECONDS)
+                await asyncio.wait_for(self._settled(), _DRAIN_SECONDS)
             for chore in self._chores:
                 chore.cancel()
             # Before DBOS goes, and with it the threads that everything needs: what fails for that must not be kept.
@@ -205,6 +206,12 @@ class Engine:
         self.database.close()
         if self._sole is not None:
             self._sole.release()
+
+    async def _settled(self) -> None:
+        """Wait until what has been asked for is stored, and what is stored is started."""
+        await self._showing.settled()
+        await self._accepting.settled()
+        await self._starters.drained()
 
     async def _leave_runs(self) -> None:
         for task in list(self._working):

@@ -17,6 +17,12 @@ class StoreUnavailableError(DurableError):
     code = "store-unavailable"
 
 
+class StoreBusyError(StoreUnavailableError):
+    """Something else that is under way in the database has to end first, and did not; try later."""
+
+    code = "store-busy"
+
+
 class UnknownRunError(DurableError):
     """A run that does not exist, or has been purged."""
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 APPLICATION, WORKFLOW, QUEUE = "twilio-component", "run_flow", "flows"
 # Grows when a stored run could not go on with newer code: then old runs wait for a process of their version.
-VERSION = "2"
+VERSION = "3"
 
 
 class FlowQueue:
@@ -29,8 +29,9 @@ class FlowQueue:
         )
 
     def put(self, connection: Connection, runs: Iterable[str]) -> None:
-        """Put runs into the queue, in this transaction; what has been put there before, stays as it is."""
-        for run in runs:
+        """Put runs into the queue, in this transaction; what has been put there before stays there as it is."""
+        # In one order in all processes: each locks the rows of those that are there already.
+        for run in sorted(set(runs)):
             options: EnqueueOptions = {
                 "workflow_name": WORKFLOW,
                 "queue_name": QUEUE,

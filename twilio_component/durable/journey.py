@@ -220,7 +220,7 @@ class Guide:
         while True:
             asked = replace(call, states={**call.states, **shown})
             answer = await invoker.invoke(journey.flow, asked, journey.run.payload)
-            also = None if isinstance(answer, Failure) else Change(scopes, shown, answer).make
+            also = None if isinstance(answer, Failure) else Change(scopes, shown, answer).to_make
             with suppress(MovedStatesError):
                 await self._keep(journey, ordinal, Answer(call.id, answer, told, started), also)
                 return
@@ -258,6 +258,10 @@ class Guide:
         if journey.id.count(".") >= _DEEPEST:
             message = f"flows start flows without end (more than {_DEEPEST} deep)"
             await self._refuse(journey, effect, ordinal, "endless-flows", message)
+            return
+        if ordinal in journey.kept and (journey.stopping is not None or not other.is_synchronous):
+            # It was started, and may be long forgotten. A run comes by here again all the same where it waits for
+            # another one: for DBOS that is a step, which has its number.
             return
         payload = self.deployment.payload(
             effect.payload, journey.loaded, other, child_id, iso_time(dt.datetime.now(dt.UTC))

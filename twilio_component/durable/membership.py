@@ -18,6 +18,7 @@ from sqlalchemy import Connection, create_engine, delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from twilio_component.durable.database import connect_arguments
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.schema import workers
 
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
 
 BEAT_SECONDS = 1.0
 _ANSWER_SECONDS = 5.0
-# Both ends notice within about ten seconds that the other one's machine is gone.
-_SERVER_OPTIONS = "-c tcp_keepalives_idle=4 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
-_CONNECT = {
-    "connect_timeout": 5,
-    "keepalives_idle": 4,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "options": _SERVER_OPTIONS,
-}
 _LOGGER = logging.getLogger("twilio_component.durable")
 _Found = TypeVar("_Found")
 
@@ -46,7 +38,10 @@ class Membership:
         self._boot = boot
         self._take_over = take_over
         self._engine = create_engine(
-            database.engine.url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=_CONNECT
+            database.engine.url,
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args=connect_arguments(database.engine.url),
         )
         # One thread: the lock belongs to one connection, and a connection to one thread at a time.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="membership")

@@ -103,10 +103,6 @@ class Operations:
             purged += len(due)
         return purged
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.destroy()
-
     async def _move(self, run: str, from_states: tuple[str, ...], to: str, **changes: Any) -> None:
         def work(connection: Connection) -> None:
             moving = update(runs).where(runs.c.id == run, runs.c.state.in_(from_states)).values(state=to, **changes)

@@ -32,9 +32,9 @@ class Retention:
         """Purge what is due; how many runs that was. From then on a webhook that started one is a new event."""
         before = time.time() - self._days * 24 * _HOUR
         purged = 0
-        while due := await self._runs.ended_before(before, _BATCH):
+        while due := await self._runs.ended_before(before, _BATCH, patiently=True):
             await DBOS.delete_workflows_async(due)
-            await self._runs.forget(due)
+            await self._runs.forget(due, patiently=True)
             purged += len(due)
         # What the clock fired, and pieces of loops, are no runs of ours but DBOS's.
         for name in ("fire_schedule", "run_piece"):

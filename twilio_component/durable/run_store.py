@@ -208,17 +208,23 @@ class RunStore:
             lambda connection: connection.execute(update(runs).where(runs.c.id == run).values(response=None))
         )
 
-    async def ended_before(self, moment: float, most: int) -> list[str]:
-        """The runs that ended before then (seconds since 1970), at most so many."""
+    async def ended_before(self, moment: float, most: int, *, patiently: bool = False) -> list[str]:
+        """The runs that ended before then (seconds since 1970), at most so many; ``patiently``: as ``insist``.
+
+        Not those that another run has started that did not: going on, it would start them anew.
+        """
+        parent = runs.alias()
+        newer = or_(parent.c.finished_at.is_(None), parent.c.finished_at >= moment)
+        needed = exists().where(parent.c.id == runs.c.parent, newer)
 
         def work(connection: Connection) -> list[str]:
-            due = select(runs.c.id).where(runs.c.finished_at < moment).limit(most)
+            due = select(runs.c.id).where(runs.c.finished_at < moment, not_(needed)).limit(most)
             return list(connection.execute(due).scalars())
 
-        return await self._database.run(work)
+        return await self._do(work, patiently=patiently)
 
-    async def forget(self, ids: list[str]) -> None:
-        """Delete everything about these runs."""
+    async def forget(self, ids: list[str], *, patiently: bool = False) -> None:
+        """Delete everything about these runs; ``patiently``: as ``insist``."""
 
         def work(connection: Connection) -> None:
             of_rounds = select(items.c.id).where(items.c.run.in_(ids))
@@ -228,7 +234,7 @@ class RunStore:
             connection.execute(delete(intents).where(intents.c.run.in_(ids)))
             connection.execute(delete(runs).where(runs.c.id.in_(ids)))
 
-        await self._database.run(work)
+        await self._do(work, patiently=patiently)
 
     async def states(self, scopes: Mapping[str, str], *, patiently: bool = False) -> dict[str, dict[str, Any]]:
         """What flows keep in these scopes between executions, by the scopes' names; ``patiently``: as ``insist``."""
@@ -300,13 +306,12 @@ def _kept(connection: Connection, run: str, first: int, end: int) -> dict[int, K
 
 def _states(connection: Connection, wanted: Sequence[Mapping[str, str]]) -> list[dict[str, dict[str, Any]]]:
     of_all = {scope for scopes in wanted for scope in scopes.values()}
-    rows = connection.execute(select(kept_states).where(kept_states.c.scope.in_(of_all))).all()
+    found: dict[str, list[Any]] = {scope: [] for scope in of_all}
+    for row in connection.execute(select(kept_states).where(kept_states.c.scope.in_(of_all))):
+        found[row.scope].append(row)
     # Read anew for each: nobody is to see what another one does with it.
     return [
-        {
-            name: {row.name: json.loads(row.value) for row in rows if row.scope == scope}
-            for name, scope in scopes.items()
-        }
+        {name: {row.name: json.loads(row.value) for row in found[scope]} for name, scope in scopes.items()}
         for scopes in wanted
     ]
 

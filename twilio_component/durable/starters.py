@@ -21,30 +21,30 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 
 
 class Starters:
-    """Starts runs in the order in which they come; ``start`` starts some, those that nobody else has started."""
+    """Starts runs, at most a hundred at once, the first to come among the first; ``start`` starts some."""
 
     def __init__(self, start: Callable[[Sequence[str]], Awaitable[object]]) -> None:
         self._start = start
-        self._waiting: asyncio.Queue[str] = asyncio.Queue(_MOST_WAITING)
+        self._waiting: asyncio.Queue[tuple[str, float]] = asyncio.Queue(_MOST_WAITING)
         self._hurried: set[str] = set()
         self._latest: deque[float] = deque(maxlen=_BURST)
 
     async def soon(self, run: str, *, at_once: bool = False) -> None:
         """Have the run started, ``at_once`` also in a burst; waits only when very many are to be."""
         self._latest.append(_now())
+        await self._waiting.put((run, _now()))
         if at_once:
             self._hurried.add(run)
-        await self._waiting.put(run)
 
     async def keep_starting(self) -> None:
         """Start what comes, until cancelled."""
         while True:
-            runs = [await self._waiting.get()]
-            deadline = _now() + _LONGEST_WAIT
-            while self._is_bursting() and not self._hurried and _now() < deadline:  # noqa: ASYNC110 - it is over when nothing happens
+            run, came_at = await self._waiting.get()
+            while self._is_bursting() and not self._hurried and _now() < came_at + _LONGEST_WAIT:  # noqa: ASYNC110 - it is over when nothing happens
                 await asyncio.sleep(_PAUSE)
+            runs = [run]
             while len(runs) < _MOST and not self._waiting.empty():
-                runs.append(self._waiting.get_nowait())
+                runs.append(self._waiting.get_nowait()[0])
             self._hurried.difference_update(runs)
             try:
                 await self._start(runs)

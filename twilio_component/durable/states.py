@@ -19,6 +19,7 @@ from twilio_component.durable.schema import kept_states
 from twilio_component.host.kept_state import changed
 
 if TYPE_CHECKING:
+    from twilio_component.durable.run_store import Also
     from twilio_component.flows.definition import Flow, Integration
 
 States = Mapping[str, Mapping[str, Any]]
@@ -42,11 +43,12 @@ class Change:
     shown: States
     envelope: Mapping[str, Any]
 
-    def __bool__(self) -> bool:
-        return any(self.envelope.get(name) for name in self.scopes)
+    @property
+    def to_make(self) -> Also | None:
+        """What makes the change, unless there is none; raises ``MovedStatesError`` when something is not as shown."""
+        return self._make if any(self.envelope.get(name) for name in self.scopes) else None
 
-    def make(self, connection: Connection) -> None:
-        """Make the change; raises ``MovedStatesError`` when something is not as it was shown."""
+    def _make(self, connection: Connection) -> None:
         # In one order in all processes, so that no two wait for each other.
         for name, scope in sorted(self.scopes.items()):
             for key, value in sorted((self.envelope.get(name) or {}).items()):

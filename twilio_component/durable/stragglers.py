@@ -30,7 +30,7 @@ class _Stored(NamedTuple):
 
 
 class Stragglers:
-    """Looks for such runs; ``start`` starts some, those that nobody else has started."""
+    """Looks for such runs; ``start`` starts some, and does nothing about those that somebody else just has."""
 
     def __init__(self, database: Database, start: Callable[[Sequence[str]], Awaitable[object]]) -> None:
         self._database = database
@@ -38,8 +38,9 @@ class Stragglers:
         self._looked_until = 0.0
 
     async def keep_looking(self) -> None:
-        """Look now, at everything, and then at what is old enough to have been started; until cancelled."""
-        grace = 0.0
+        """Look at what is old enough to have been started, again and again; until cancelled."""
+        # This process has started nothing yet. Others, if there are any, may be about to.
+        grace = 0.0 if self._database.is_sqlite else _GRACE_SECONDS
 
         async def look() -> None:
             nonlocal grace
@@ -54,7 +55,7 @@ class Stragglers:
 
         Every run is looked at once: by then it has been started, or it is now.
         """
-        now = await self._database.run(self._database.now)
+        now = await self._database.insist(self._database.now)
         place = (self._looked_until, "")
         started = 0
         while batch := await self._stored(place, now - grace):
@@ -80,7 +81,7 @@ class Stragglers:
             found = connection.execute(columns.where(*open_).order_by(runs.c.created_at, runs.c.id).limit(_BATCH))
             return [_Stored(*row) for row in found]
 
-        return await self._database.run(work)
+        return await self._database.insist(work)
 
     async def _started(self, batch: list[_Stored]) -> int:
         ids = [row.id for row in batch]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.durable.errors import StoreBusyError, StoreUnavailableError
 
 _Asked = TypeVar("_Asked")
 _Answered = TypeVar("_Answered")
@@ -33,6 +33,11 @@ class Together(Generic[_Asked, _Answered]):
             self._task = asyncio.create_task(self._answer_all())
         return await future
 
+    async def settled(self) -> None:
+        """Wait until everything that was asked is answered."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
     async def _answer_all(self) -> None:
         try:
             while self._waiting:
@@ -41,19 +46,34 @@ class Together(Generic[_Asked, _Answered]):
         finally:
             self._task = None
 
-    async def _answer_batch(self, batch: Sequence[tuple[_Asked, asyncio.Future[_Answered]]]) -> None:
+    async def _answer_batch(self, batch: Sequence[tuple[_Asked, asyncio.Future[_Answered]]]) -> Exception | None:
+        """Answer each, or fail it; why nothing can be answered now, if that is so."""
         try:
             answers = await self._answer([asked for asked, _ in batch])
         except Exception as error:  # noqa: BLE001 - it is whoever asked who must know
-            if len(batch) == 1 or isinstance(error, StoreUnavailableError):
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
-                return
-            # What one of them asks cannot be done: that is no reason to fail the others.
-            for one in batch:
-                await self._answer_batch([one])
-            return
-        for (_, future), answer in zip(batch, answers, strict=True):
-            if not future.done():  # whoever asked may have left
-                future.set_result(answer)
+            failure = error
+        else:
+            for (_, future), answer in zip(batch, answers, strict=True):
+                if not future.done():  # whoever asked may have left
+                    future.set_result(answer)
+            return None
+        if len(batch) == 1 or _is_away(failure):
+            _fail(batch, failure)
+            return failure if _is_away(failure) else None
+        # What one of them asks cannot be done: that is no reason to fail the others.
+        for number, one in enumerate(batch):
+            away = await self._answer_batch([one])
+            if away is not None:
+                _fail(batch[number + 1 :], away)
+                return away
+        return None
+
+
+def _is_away(error: Exception) -> bool:
+    return isinstance(error, StoreUnavailableError) and not isinstance(error, StoreBusyError)
+
+
+def _fail(batch: Sequence[tuple[Any, asyncio.Future[Any]]], error: Exception) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)

@@ -1,4 +1,4 @@
-"""What becomes of a request: refused, or verified, stored, started, and then answered."""
+"""What becomes of a request: refused, or verified, stored, answered, and then started."""
 
 from __future__ import annotations
 
@@ -107,8 +107,7 @@ class Reception:
             trigger_place=call.id,
             trigger_outline=outline(call.inputs, loaded.invoker.operation(call)),
         )
-        change = Change(scopes, shown, envelope)
-        also = change.make if change else None
+        also = Change(scopes, shown, envelope).to_make
         return new, await self._engine.begin(new, also, at_once=flow.is_synchronous)
 
     async def _result(self, run_id: str) -> Reply:

@@ -165,11 +165,7 @@ def _operating(options: argparse.Namespace, work: Callable[[Operations], Awaitab
     async def operating(database: Database) -> None:
         from twilio_component.durable.operations import Operations
 
-        operations = Operations(database)
-        try:
-            await work(operations)
-        finally:
-            operations.close()
+        await work(Operations(database))
 
     return _with_database(options, operating)
 

@@ -1,0 +1,28 @@
+"""How runs are put into the engine's queue."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from twilio_component.durable.flow_queue import FlowQueue
+
+if TYPE_CHECKING:
+    import pytest
+    from sqlalchemy import Connection
+
+    from twilio_component.durable.database import Database
+
+
+def test_runs_are_put_into_the_queue_once_and_in_one_order_so_that_no_two_processes_wait_for_each_other(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, put = FlowQueue(database), []
+
+    def note(_connection: Connection, options: dict[str, str], run: str) -> None:
+        put.append((options["workflow_id"], run))
+
+    monkeypatch.setattr(queue.client, "enqueue_in_transaction", note)
+    with closing(database.engine.connect()) as connection:
+        queue.put(connection, ["c", "a", "b", "a"])
+    assert put == [("a", "a"), ("b", "b"), ("c", "c")]
