@@ -47,6 +47,28 @@ def test_senders_wait_for_themselves_only_and_without_a_rate_for_nothing(databas
     assert sorted(asyncio.run(scenario())) == ["free", "free", "free", "other", "slow"]
 
 
+def test_who_asks_while_every_token_is_in_use_gets_one_as_soon_as_it_may_be_used_again(database: Database) -> None:
+    async def scenario() -> float:
+        using, asking = (Paces(database, {"one": 5}, most_seconds=30) for _ in range(2))
+        in_use, given_back = asyncio.Barrier(6), asyncio.Event()
+
+        async def use() -> None:
+            async with using.token("one", "one"):
+                await in_use.wait()
+                await given_back.wait()
+
+        users = [asyncio.create_task(use()) for _ in range(5)]
+        await in_use.wait()
+        begun = time.monotonic()
+        asker = asyncio.create_task(asyncio.wait_for(asking.token("one", "one").__aenter__(), 20))
+        await asyncio.sleep(0.1)
+        given_back.set()
+        await asyncio.gather(asker, *users)
+        return time.monotonic() - begun
+
+    assert 1 <= asyncio.run(scenario()) < 5
+
+
 def test_a_token_that_a_dead_process_had_is_free_again_in_time(database: Database) -> None:
     async def scenario() -> float:
         begun = time.monotonic()

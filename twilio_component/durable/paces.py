@@ -67,7 +67,8 @@ class Paces:
             number, wait = await self._database.insist(lambda connection: self._taken(connection, key, tokens, period))
             if number is not None:
                 return taken_at, number
-            await asyncio.sleep(max(wait, _SHORTEST_WAIT))
+            # One that is in use is free a period after it is given back, which may be any moment now.
+            await asyncio.sleep(min(max(wait, _SHORTEST_WAIT), period))
 
     def _taken(self, connection: Connection, key: str, tokens: int, period: float) -> tuple[int | None, float]:
         """A token, or in how many seconds there may be one."""
