@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+
+import pytest
 
 from twilio_component.durable import starters
 from twilio_component.durable.starters import Starters
-
-if TYPE_CHECKING:
-    import pytest
 
 BURST = [f"run-{number}" for number in range(starters._BURST)]
 
@@ -54,21 +52,14 @@ def test_a_run_by_itself_is_started_before_anything_else_happens() -> None:
     run(scenario)
 
 
-def test_those_of_a_burst_are_started_together_once_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starters, "_LONGEST_WAIT", 60)
-    monkeypatch.setattr(starters, "_BURST_SECONDS", 0.05)
-
-    async def scenario(started: Started) -> None:
-        for name in BURST:
-            await started.starters.soon(name)
-        await started.until(len(BURST))
-
-    assert run(scenario).batches == [BURST]
-
-
-def test_a_burst_that_does_not_end_keeps_none_for_longer_than_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starters, "_LONGEST_WAIT", 0.05)
-    monkeypatch.setattr(starters, "_BURST_SECONDS", 60)
+@pytest.mark.parametrize(
+    ("longest_wait", "burst_seconds"), [(60, 0.05), (0.05, 60)], ids=["once it is over", "when it does not end"]
+)
+def test_those_of_a_burst_are_started_together_and_wait_for_no_longer_than_a_moment(
+    monkeypatch: pytest.MonkeyPatch, longest_wait: float, burst_seconds: float
+) -> None:
+    monkeypatch.setattr(starters, "_LONGEST_WAIT", longest_wait)
+    monkeypatch.setattr(starters, "_BURST_SECONDS", burst_seconds)
 
     async def scenario(started: Started) -> None:
         for name in BURST:
