@@ -39,7 +39,7 @@ types: $(READY)
 	$(BIN)/mypy
 
 docs: $(READY)  ## rewrite the generated tables in docs/
-	$(BIN)/python -m twilio_component.reference --write docs
+	$(BIN)/python docs/generate.py --write docs
 
 campaign: $(READY)  ## kill processes and let Twilio fail, for minutes; what was found goes into docs/reliability.md
 	PYTHONPATH=tests $(BIN)/python tests/campaigns/run.py docs/reliability.md

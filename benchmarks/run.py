@@ -261,7 +261,7 @@ def cold_starts(url: str) -> list[Row]:
         f"import sys; sys.path.insert(0, {str(ROOT / 'benchmarks')!r})\n"
         f"from sdk import SMS, synchronous\nsynchronous({url!r}).messages.create(**SMS)"
     )
-    describe = "from twilio_component.cli import main; main(['describe'])"
+    describe = "from twilio_component.cli.main import main; main(['describe'])"
     pairs = [
         (
             "`import twilio_component`, against `import twilio.rest`",

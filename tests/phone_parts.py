@@ -17,7 +17,7 @@ def served(folder: Path, flow: str = FLOW, **environment: str) -> Iterator[tuple
     """A process that serves a flow with a phone; the emulator's URL, and what the process has said so far."""
     (folder / "flow.yaml").write_text(flow, encoding="utf-8")
     port, emulator_port = free_port(), free_port()
-    program = "import sys; from twilio_component.cli import main; sys.exit(main(sys.argv[1:]))"
+    program = "import sys; from twilio_component.cli.main import main; sys.exit(main(sys.argv[1:]))"
     options = ["--emulator", "--emulator-port", str(emulator_port), "--port", str(port)]
     log = folder / "serve.log"
     with log.open("wb") as output:

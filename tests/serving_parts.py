@@ -54,7 +54,7 @@ configVars:
 sending: {{lagBound: {lag_bound}, timeout: {timeout}, resend: {resend}}}
 rateLimits: {rates}
 """
-_MAIN = "import sys; from twilio_component.cli import main; sys.exit(main(sys.argv[1:]))"
+_MAIN = "import sys; from twilio_component.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
 
 def free_port() -> int:

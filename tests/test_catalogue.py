@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from twilio_component.catalogue import Explanation, explain, explanations
-from twilio_component.cli import main
+from twilio_component.cli.main import main
 from twilio_component.errors import OutcomeUnknownError, TwilioAPIError
 from twilio_component.host import Host
 from twilio_component.resources import project_file

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from twilio_component.cli import main
+from twilio_component.cli.main import main
 from twilio_component.diagnosis import Finding, check_connection
 from twilio_component.emulator import Emulator
 from twilio_component.host import Host

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from generate import error_kinds
 
-from twilio_component.cli import _parser
+from twilio_component.cli.main import _parser
 from twilio_component.host import hookspecs, load_component
-from twilio_component.reference import error_kinds
 from twilio_component.resources import manifest_file
 
 ROOT = Path(__file__).parent.parent

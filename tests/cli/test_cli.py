@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from twilio_component import exit_codes
-from twilio_component.cli import _PARSERS, _parser, main
+from twilio_component.cli import exit_codes
+from twilio_component.cli.main import _PARSERS, _parser, main
 from twilio_component.emulator import server
 from twilio_component.errors import NotSentError, OutcomeUnknownError, RateLimitedError, TwilioAPIError
 from twilio_component.host.errors import InputError
@@ -77,7 +77,7 @@ class TestDescribe:
 
     def test_it_starts_without_validator_and_http_client(self) -> None:
         code = (
-            "import sys; from twilio_component.cli import main; main(['describe']);"
+            "import sys; from twilio_component.cli.main import main; main(['describe']);"
             "print(sorted({'httpx', 'aiohttp', 'jsonschema', 'asyncio', 'phonenumbers'} & set(sys.modules)),"
             " file=sys.stderr)"
         )
@@ -219,7 +219,7 @@ class TestExitCodes:
         def broken(_options: Any) -> int:
             raise RuntimeError("the number +15558675310")
 
-        monkeypatch.setattr("twilio_component.cli._invoke", broken)
+        monkeypatch.setattr("twilio_component.cli.main._invoke", broken)
         assert main(["invoke", "getSMS"]) == exit_codes.BUG
         said = capsys.readouterr().err
         assert "unexpected RuntimeError" in said
@@ -231,7 +231,7 @@ class TestExitCodes:
         def interrupted(_options: Any) -> int:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("twilio_component.cli._invoke", interrupted)
+        monkeypatch.setattr("twilio_component.cli.main._invoke", interrupted)
         assert main(["invoke", "getSMS"]) == exit_codes.INTERRUPTED
 
     def test_a_reader_that_has_seen_enough_is_no_error(self) -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from twilio_component.tables import cell, printed
+from twilio_component.cli.output import cell, printed
 
 MESSAGES = {
     "data": [{"sid": "SM1", "status": "sent", "to": "+1", "body": "a\x1b[31m\nb"}, {"sid": "SM2", "status": "queued"}]

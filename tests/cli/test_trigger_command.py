@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from twilio_component.cli import main
+from twilio_component.cli.main import main
 from twilio_component.emulator import Emulator
 
 NUMBER, URL = "+15017122661", "https://example.com/sms"

@@ -14,7 +14,7 @@ import pytest
 from engines import serving
 from long_lists import QUICK, flow, people, sent, stored, until
 
-from twilio_component.cli import main
+from twilio_component.cli.main import main
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.fan_out import piece_id
 from twilio_component.durable.fan_store import Ended, Fan, FanStore, Place

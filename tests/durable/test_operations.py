@@ -12,14 +12,14 @@ from dbos import DBOS
 from engines import SEND, TO, serving
 from sqlalchemy import update
 
-from twilio_component.cli import main
+from twilio_component.cli.exit_codes import exit_code
+from twilio_component.cli.main import main
 from twilio_component.durable.errors import DurableError, RunStateError, UnknownRunError
 from twilio_component.durable.operations import Operations
 from twilio_component.durable.run_views import Filter, RunViews
 from twilio_component.durable.schema import runs
 from twilio_component.durable.settings import Settings
 from twilio_component.emulator import Emulator
-from twilio_component.exit_codes import exit_code
 
 if TYPE_CHECKING:
     from engines import Served

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from flow_runs import FIXTURES, integration
 
-from twilio_component.cli import main
-from twilio_component.flow_view import TerminalView
+from twilio_component.cli.flow_output import TerminalView
+from twilio_component.cli.main import main
 from twilio_component.flows import Outcome
 
 REMINDERS = str(FIXTURES / "integrations" / "appointment-reminders.yaml")

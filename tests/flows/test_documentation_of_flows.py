@@ -31,7 +31,9 @@ def test_the_page_names_every_built_in_component_action_and_trigger() -> None:
 
 
 def test_the_page_names_every_option_of_the_command_line() -> None:
-    source = (Path(__file__).parents[2] / "twilio_component" / "flow_command.py").read_text(encoding="utf-8")
+    source = (Path(__file__).parents[2] / "twilio_component" / "cli" / "commands" / "flow.py").read_text(
+        encoding="utf-8"
+    )
     for option in re.findall(r'add_argument\("(--[a-z-]+)"', source):
         assert f"`{option}" in PAGE, option
     for command in ("check", "run", "new"):

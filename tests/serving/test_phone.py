@@ -13,7 +13,7 @@ import pytest
 from phone_parts import served
 from serving_parts import FLOW, SENDER, until
 
-from twilio_component.cli import main
+from twilio_component.cli.main import main
 from twilio_component.flows.configuration import Configuration
 from twilio_component.host.errors import InputError
 from twilio_component.serving.phone import Phone

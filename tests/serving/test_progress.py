@@ -6,7 +6,7 @@ import io
 import json
 from typing import Any
 
-from twilio_component.serving.progress import in_words, progress
+from twilio_component.cli.run_output import in_words, progress
 
 LOOP: dict[str, Any] = {
     "loop": "everyone",

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from serving_parts import ACCOUNT_SID, AUTH_TOKEN, FLOW, SENDER, Deployment, inbound, killed, post, until
 
-from twilio_component import exit_codes
-from twilio_component.cli import main
+from twilio_component.cli import exit_codes
+from twilio_component.cli.main import main
 from twilio_component.durable import checkpoints
 from twilio_component.emulator import Emulator
 from twilio_component.host.errors import InputError

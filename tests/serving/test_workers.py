@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from postgres import Postgres
 from serving_parts import PATIENCE, Deployment, inbound, killed, post, until
 
-from twilio_component import exit_codes
+from twilio_component.cli import exit_codes
 from twilio_component.durable import checkpoints
 from twilio_component.durable.errors import DurableError
 

@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from twilio.request_validator import RequestValidator, get_signature_algorithm
 
-from twilio_component.cli import main
+from twilio_component.cli.main import main
 from twilio_component.host import load_component
 from twilio_component.host.errors import InputError
 from twilio_component.resources import manifest_file, project_file

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from twilio_component import exit_codes
+from twilio_component.cli import exit_codes
+from twilio_component.cli.options import CONNECTION_HELP, add_inputs, connection_of, inputs_of
 from twilio_component.host.errors import InputError, IntegrationError, Problem
-from twilio_component.invoke_options import CONNECTION_HELP, add_inputs, connection_of, inputs_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,25 +86,25 @@ def _demo_parser(commands: Any) -> None:
 
 
 def _signature_parser(commands: Any) -> None:
-    from twilio_component import signature_command
+    from twilio_component.cli.commands import signature
 
-    signature_command.add_parser(commands, argparse.RawDescriptionHelpFormatter)
+    signature.add_parser(commands, argparse.RawDescriptionHelpFormatter)
 
 
 def _trigger_parser(commands: Any) -> None:
-    from twilio_component import trigger_command
+    from twilio_component.cli.commands import trigger
 
-    trigger_command.add_parser(commands, argparse.RawDescriptionHelpFormatter)
+    trigger.add_parser(commands, argparse.RawDescriptionHelpFormatter)
 
 
 def _flow_parser(commands: Any) -> None:
-    from twilio_component import flow_command
+    from twilio_component.cli.commands import flow
 
-    flow_command.add_parser(commands)
+    flow.add_parser(commands)
 
 
 def _serving_parsers(commands: Any) -> None:
-    from twilio_component.serving.commands import add_parsers
+    from twilio_component.cli.commands.serve import add_parsers
 
     add_parsers(commands)
 
@@ -186,7 +186,7 @@ def _component() -> Component:
 
 
 def _describe(options: argparse.Namespace) -> int:
-    from twilio_component.description import described, of_component
+    from twilio_component.cli.commands.describe import described, of_component
 
     component = _component()
     if options.json:
@@ -199,7 +199,7 @@ def _describe(options: argparse.Namespace) -> int:
 def _invoke(options: argparse.Namespace) -> int:
     import asyncio
 
-    from twilio_component.tables import printed
+    from twilio_component.cli.output import printed
 
     result = asyncio.run(_invoked(options))
     print(printed(result, as_json=options.json or not sys.stdout.isatty()))
@@ -282,7 +282,7 @@ def _emulator(options: argparse.Namespace) -> int:
 def _demo(_options: argparse.Namespace) -> int:
     import asyncio
 
-    from twilio_component.demo import demonstrate
+    from twilio_component.cli.commands.demo import demonstrate
 
     asyncio.run(demonstrate())
     return exit_codes.DONE

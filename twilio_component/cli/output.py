@@ -1,11 +1,11 @@
-"""Results as a person reads them on a terminal."""
+"""What a person reads on a terminal: results, tables, and lines that are written over."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import IO, Any
 
 # What of a message fits on a line.
 _COLUMNS = ("dateCreated", "status", "from", "to", "sid", "body")
@@ -37,3 +37,9 @@ def cell(value: Any) -> str:
     """One value on one line, harmless to a terminal: message texts come from strangers."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return "".join(character if character.isprintable() else "·" for character in text)
+
+
+def write_line(stream: IO[str], text: str, end: str = "\n") -> None:
+    """Write a line in the place of the one before, if that had no end; what does not fit the terminal is left out."""
+    # What is under way stands on a line that its end writes over.
+    print(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}", end=end, file=stream, flush=True)

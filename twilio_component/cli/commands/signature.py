@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twilio_component import exit_codes
+from twilio_component.cli import exit_codes
 from twilio_component.host.errors import InputError, Problem
 from twilio_component.shared_keys import parse
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from twilio_component.tables import cell
-from twilio_component.terminal import write_line
+from twilio_component.cli.output import cell, write_line
 
 if TYPE_CHECKING:
     from twilio_component.flows import Outcome

@@ -6,9 +6,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from twilio_component import exit_codes
-from twilio_component.serving import run_commands
-from twilio_component.serving.extra import DEFAULT_DATABASE, default_database, needing_the_extra
+from twilio_component.cli import exit_codes
+from twilio_component.cli.commands import runs
+from twilio_component.cli.serve_extra import DEFAULT_DATABASE, default_database, needing_the_extra
 
 if TYPE_CHECKING:
     import argparse
@@ -22,7 +22,7 @@ def add_parsers(commands: Any) -> None:
     _add_serve(commands)
     _add_unregister(commands)
     _add_worker(commands)
-    run_commands.add_parser(commands)
+    runs.add_parser(commands)
 
 
 def _add_serve(commands: Any) -> None:

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twilio_component import exit_codes
-from twilio_component.invoke_options import CONNECTION_HELP, add_inputs, connection_of, inputs_of
+from twilio_component.cli import exit_codes
+from twilio_component.cli.options import CONNECTION_HELP, add_inputs, connection_of, inputs_of
 
 if TYPE_CHECKING:
     import argparse

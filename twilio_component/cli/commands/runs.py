@@ -6,9 +6,9 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from twilio_component import exit_codes
+from twilio_component.cli import exit_codes
+from twilio_component.cli.serve_extra import DEFAULT_DATABASE, default_database, needing_the_extra
 from twilio_component.host.errors import InputError, Problem
-from twilio_component.serving.extra import DEFAULT_DATABASE, default_database, needing_the_extra
 
 if TYPE_CHECKING:
     import argparse
@@ -66,8 +66,8 @@ def _run_verb(verbs: Any, name: str, words: str, run: Callable[[argparse.Namespa
 
 def _list(options: argparse.Namespace) -> int:
     async def listed(views: RunViews, _: FanViews) -> None:
+        from twilio_component.cli.output import cell, table
         from twilio_component.durable.run_views import Filter
-        from twilio_component.tables import cell, table
 
         wanted = Filter(
             flow=options.flow,
@@ -97,7 +97,7 @@ def _follow(options: argparse.Namespace) -> int:
     import asyncio
 
     async def followed(views: RunViews, loops: FanViews) -> None:
-        from twilio_component.serving.progress import progress
+        from twilio_component.cli.run_output import progress
 
         shown = progress(sys.stdout)
         while True:

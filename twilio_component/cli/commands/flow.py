@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twilio_component import exit_codes
+from twilio_component.cli import exit_codes
 from twilio_component.host.errors import InputError, Problem, listed
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _summary(findings: list[Finding], files: int) -> str:
 
 
 def _new(options: argparse.Namespace) -> int:
-    path, starter = Path(options.file), Path(__file__).parent / "starters" / "flow.yaml"
+    path, starter = Path(options.file), Path(__file__).parents[1] / "starter_flow.yaml"
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(starter.read_text(encoding="utf-8").replace("FILE", shlex.quote(options.file)))
@@ -115,7 +115,7 @@ async def _ran(options: argparse.Namespace) -> Outcome | None:
     import asyncio
     import time
 
-    from twilio_component.flow_view import view
+    from twilio_component.cli.flow_output import view
     from twilio_component.flows import (
         Configuration,
         FlowRunner,

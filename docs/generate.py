@@ -1,4 +1,4 @@
-"""The generated pages of the documentation: ``python -m twilio_component.reference --write docs``.
+"""The generated pages of the documentation: ``python docs/generate.py --write docs``.
 
 What can be read from the manifest and the error catalogue is written from there, and ``--check`` (a test runs it) fails
 when a page no longer says what they say.
@@ -12,13 +12,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import TYPE_CHECKING, Any
 
+import twilio_component
 from twilio_component.catalogue import explanations
-from twilio_component.description import input_type
+from twilio_component.cli.commands.describe import input_type
 from twilio_component.host.errors import IntegrationError, PerformError
 from twilio_component.host.manifest import load_component
-from twilio_component.resources import manifest_file, project_file
+from twilio_component.resources import manifest_file
 
 if TYPE_CHECKING:
     from twilio_component.host.model import Component, Connection, JsonSchema, Operation
@@ -29,20 +31,6 @@ _NOTE = "<!-- Written by `make docs` from {source}; edit that instead. -->"
 def inputs_page(component: Component) -> str:
     """Every input of every operation, and every field of every connection."""
     return "\n".join(_inputs_page(component)) + "\n"
-
-
-_ERROR_MODULES = (
-    "host.errors",
-    "errors",
-    "signatures",
-    "triggers.registration",
-    "flows.findings",
-    "flows.invoking",
-    "flows.item_files",
-    "builtins.http_requests",
-    "durable.errors",
-    "serving.extra",
-)
 
 
 def errors_page(_component: Component) -> str:
@@ -113,11 +101,15 @@ def _errors_page() -> Iterator[str]:
 
 def error_kinds() -> list[type[IntegrationError]]:
     """Every error of this package that has a code of its own, by module and code."""
-    found: set[type[IntegrationError]] = set()
-    for name in _ERROR_MODULES:
-        defined = vars(import_module(f"twilio_component.{name}")).values()
-        kinds = [kind for kind in defined if isinstance(kind, type) and issubclass(kind, IntegrationError)]
-        found.update(kind for kind in kinds if "code" in vars(kind))
+    for module in walk_packages(twilio_component.__path__, "twilio_component."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+    found, kinds = set[type[IntegrationError]](), [IntegrationError]
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        if "code" in vars(kind) and kind.__module__.startswith("twilio_component."):
+            found.add(kind)
     return sorted(found, key=lambda kind: (kind.__module__, kind.code))
 
 
@@ -130,7 +122,7 @@ def _again(kind: type[IntegrationError]) -> str:
 
 
 def _comparison_page(component: Component) -> Iterator[str]:
-    published = json.loads(project_file("comparison.json").read_text(encoding="utf-8"))
+    published = json.loads(Path(__file__).with_name("comparison.json").read_text(encoding="utf-8"))
     yield from ("# Beside the published component", "", _NOTE.format(source="component.yaml and comparison.json"), "")
     yield (
         "The component `twilio` as Prismatic publishes it for its own platform, and this one. Keys and inputs that "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import IO, Any, Protocol
 
-from twilio_component.terminal import write_line
+from twilio_component.cli.output import write_line
 
 
 class Progress(Protocol):
