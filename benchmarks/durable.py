@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from postgres import Postgres
 from serving_parts import Deployment, inbound
 
-from twilio_component.signatures import sign
+from twilio_component.twilio.signatures.verification import sign
 
 ROUNDS = 5
 RUNS = 400

@@ -225,7 +225,7 @@ def verifications() -> Row:
 
     from twilio.request_validator import RequestValidator
 
-    from twilio_component.signatures import sign, verify
+    from twilio_component.twilio.signatures.verification import sign, verify
 
     pairs = [(f"Parameter{number}", f"value {number}") for number in range(20)]
     url, token, body = "https://example.com/sms?flow=1", "token", urlencode(pairs).encode()

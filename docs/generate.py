@@ -16,11 +16,11 @@ from pkgutil import walk_packages
 from typing import TYPE_CHECKING, Any
 
 import twilio_component
-from twilio_component.catalogue import explanations
 from twilio_component.cli.commands.describe import input_type
 from twilio_component.host.errors import IntegrationError, PerformError
 from twilio_component.host.manifest import load_component
-from twilio_component.resources import manifest_file
+from twilio_component.twilio.error_codes import explanations
+from twilio_component.twilio.plugin import manifest_file
 
 if TYPE_CHECKING:
     from twilio_component.host.model import Component, Connection, JsonSchema, Operation
@@ -76,11 +76,16 @@ def _inputs_page(component: Component) -> Iterator[str]:
 
 
 def _errors_page() -> Iterator[str]:
-    yield from ("# Twilio's error codes, explained", "", _NOTE.format(source="twilio_component/catalogue.json"), "")
+    yield from (
+        "# Twilio's error codes, explained",
+        "",
+        _NOTE.format(source="twilio_component/twilio/error_codes.json"),
+        "",
+    )
     yield (
         "An error of the component has Twilio's code, words and link, what they mean, what to do, and whether trying "
         "again can help. The same codes stand in a message's `errorCode` and in status callbacks: "
-        "`twilio-component errors 30007` prints one, `twilio_component.catalogue.explain(30007)` returns it."
+        "`twilio-component errors 30007` prints one, `twilio_component.twilio.error_codes.explain(30007)` returns it."
     )
     titles = {
         "answer": "Answers to requests",

@@ -17,7 +17,7 @@ import httpx
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from twilio_component.signatures import sign
+from twilio_component.twilio.signatures.verification import sign
 
 ACCOUNT_SID = "AC" + "1" * 32
 AUTH_TOKEN = "emulated-auth-token"

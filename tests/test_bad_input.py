@@ -10,8 +10,8 @@ import pytest
 
 from twilio_component.host import Host, load_component
 from twilio_component.host.errors import IntegrationError
-from twilio_component.resources import manifest_file
 from twilio_component.testing import create_connection, emulator_connection
+from twilio_component.twilio.plugin import manifest_file
 
 GOOD: dict[str, dict[str, Any]] = {
     "sendSMS": {"to": "+15558675310", "from": "+15017122661", "message": "Hi"},

@@ -9,12 +9,12 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from twilio_component.catalogue import Explanation, explain, explanations
 from twilio_component.cli.main import main
-from twilio_component.errors import OutcomeUnknownError, TwilioAPIError
 from twilio_component.host import Host
-from twilio_component.resources import project_file
+from twilio_component.host.files import shipped_file
 from twilio_component.testing import emulator_connection
+from twilio_component.twilio.error_codes import Explanation, explain, explanations
+from twilio_component.twilio.errors import OutcomeUnknownError, TwilioAPIError
 
 ALL = [*explanations()]
 SMS = {"twilioConnection": emulator_connection(), "to": "+15558675310", "from": "MyBrand", "message": "Hi"}
@@ -22,8 +22,8 @@ _STATUSES = {20003: 401, 20006: 403, 20008: 403, 20404: 404, 20429: 429, 20500: 
 
 
 def test_the_data_fits_its_schema_and_is_sorted() -> None:
-    entries = json.loads(project_file("catalogue.json").read_text())
-    schema = json.loads(project_file("schemas/errors.schema.json").read_text())
+    entries = json.loads(shipped_file("twilio/error_codes.json").read_text())
+    schema = json.loads(shipped_file("schemas/errors.schema.json").read_text())
 
     assert list(Draft202012Validator(schema).iter_errors(entries)) == []
     codes = [entry["code"] for entry in entries]

@@ -15,9 +15,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from wire import wire
 
-from twilio_component.client import TwilioClient, encoded
-from twilio_component.credentials import Credentials
-from twilio_component.errors import (
+from twilio_component.host.aiohttp_carrier import AiohttpCarrier
+from twilio_component.host.httpx_carrier import HttpxCarrier
+from twilio_component.twilio.client import TwilioClient, encoded
+from twilio_component.twilio.credentials import Credentials
+from twilio_component.twilio.errors import (
     AuthenticationError,
     NoAnswerError,
     NotFoundError,
@@ -30,9 +32,7 @@ from twilio_component.errors import (
     TwilioAPIError,
     UnexpectedAnswerError,
 )
-from twilio_component.host.aiohttp_carrier import AiohttpCarrier
-from twilio_component.host.httpx_carrier import HttpxCarrier
-from twilio_component.retry import Retry, retry_after
+from twilio_component.twilio.retry import Retry, retry_after
 
 if TYPE_CHECKING:
     from twilio_component.host.http import Answer, Carrier, Request

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from twilio_component.cli.main import main
-from twilio_component.diagnosis import Finding, check_connection
 from twilio_component.emulator import Emulator
 from twilio_component.host import Host
 from twilio_component.testing import create_connection
+from twilio_component.twilio.connection_check import Finding, check_connection
 
 SID, KEY = "AC" + "a" * 32, "SK" + "b" * 32
 BASIC = create_connection("basic", {"username": SID, "password": "token"})

@@ -13,7 +13,7 @@ from generate import error_kinds
 
 from twilio_component.cli.main import _parser
 from twilio_component.host import hookspecs, load_component
-from twilio_component.resources import manifest_file
+from twilio_component.twilio.plugin import manifest_file
 
 ROOT = Path(__file__).parent.parent
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from generate import main
 
 from twilio_component.host import load_component
-from twilio_component.resources import manifest_file
+from twilio_component.twilio.plugin import manifest_file
 
 if TYPE_CHECKING:
     import pytest

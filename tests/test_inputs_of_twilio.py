@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from twilio_component import addresses, dates, sids, urls
+from twilio_component.twilio.inputs import addresses, dates, sids, urls
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from twilio_component.host import check_manifest, load_component
-from twilio_component.resources import manifest_file
+from twilio_component.twilio.plugin import manifest_file
 
 
 def test_the_manifest_has_no_mistake() -> None:

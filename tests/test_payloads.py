@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twilio_component.payloads import listed_message, message, message_while_read
+from twilio_component.twilio.payloads import listed_message, message, message_while_read
 
 COMPLETE: dict[str, Any] = {
     "body": "Hi",

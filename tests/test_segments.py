@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twilio_component.segments import segment
+from twilio_component.twilio.segments import segment
 
 
 @pytest.mark.parametrize(

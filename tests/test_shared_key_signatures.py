@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from signed_requests import MultiDict, Pairs, any_text, pairs_of_parameters, signed_and_seen
 from twilio.request_validator import RequestValidator, get_signature_algorithm
 
-from twilio_component.signatures import WebhookRefusedError, body_sha256, sign, sign_with_shared_key, verify
+from twilio_component.twilio.signatures.verification import (
+    WebhookRefusedError,
+    body_sha256,
+    sign,
+    sign_with_shared_key,
+    verify,
+)
 
 TOKEN = "12345678901234567890123456789012"
 OLD, NEW = "webhooks_sharedkey_01old", "webhooks_sharedkey_02new"

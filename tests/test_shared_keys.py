@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from twilio_component.shared_keys import clean, parse
+from twilio_component.twilio.signatures.shared_keys import clean, parse
 
 
 def test_keys_stand_one_a_line_and_a_secret_may_hold_an_equals_sign() -> None:

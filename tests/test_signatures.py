@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from twilio_component.host.errors import PerformError
-from twilio_component.signatures import MAX_BODY_BYTES, WebhookRefusedError, body_sha256, sign, verify
+from twilio_component.twilio.signatures.verification import (
+    MAX_BODY_BYTES,
+    WebhookRefusedError,
+    body_sha256,
+    sign,
+    verify,
+)
 
 CASES = Path(__file__).parent.parent / "fixtures" / "signatures"
 ACCEPTED = sorted((CASES / "accepted").glob("*.json"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from signed_requests import MultiDict, Pairs, any_text, pairs_of_parameters, signed_and_seen
 from twilio.request_validator import RequestValidator  # type: ignore[attr-defined, unused-ignore]
 
-from twilio_component.signatures import WebhookRefusedError, body_sha256, sign, verify
+from twilio_component.twilio.signatures.verification import WebhookRefusedError, body_sha256, sign, verify
 
 TOKEN = "12345678901234567890123456789012"
 OTHER_TOKEN = "abcdefabcdefabcdefabcdefabcdefab"

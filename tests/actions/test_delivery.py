@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from twilio_component.errors import NotFoundError, StillUnderWayError
+from twilio_component.twilio.errors import NotFoundError, StillUnderWayError
 
 if TYPE_CHECKING:
     from twilio_component.testing import BlockingHarness

@@ -13,10 +13,10 @@ import pytest
 from wire import Wire, answer, wire
 
 from twilio_component.emulator import Emulator
-from twilio_component.errors import NotFoundError, RequestRefusedError, TooLargeError, UnexpectedAnswerError
 from twilio_component.host import Host
-from twilio_component.resources import project_file
+from twilio_component.host.files import shipped_file
 from twilio_component.testing import BlockingHarness, Harness, emulator_connection
+from twilio_component.twilio.errors import NotFoundError, RequestRefusedError, TooLargeError, UnexpectedAnswerError
 
 GIF = b"GIF89a\x00\xff"
 SIDS = {"messageSid": "MM" + "0" * 32, "mediaSid": "ME" + "0" * 32}
@@ -55,7 +55,7 @@ def test_a_files_bytes_and_type_come_as_documented() -> None:
         async with Harness() as harness:
             return await harness.action("downloadMedia", await received(harness.emulator, GIF[:6]))
 
-    assert asyncio.run(run()) == json.loads(project_file("fixtures/payloads/downloadMedia.json").read_text())
+    assert asyncio.run(run()) == json.loads(shipped_file("fixtures/payloads/downloadMedia.json").read_text())
 
 
 @pytest.mark.parametrize("over_aiohttp", [True, False])
@@ -176,7 +176,7 @@ def test_a_file_that_does_not_exist_is_not_found(twilio_harness_blocking: Blocki
 
 
 def test_the_debug_log_shows_neither_a_signed_url_nor_the_file(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG, "twilio_component.client"):
+    with caplog.at_level(logging.DEBUG, "twilio_component.twilio.client"):
         downloaded(redirecting(STORE))
     assert "GET https://media.twiliocdn.com/AC/file?…" in caplog.text
     assert "s3cr3t" not in caplog.text

@@ -14,11 +14,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from twilio_component.emulator import Emulator
-from twilio_component.errors import NotFoundError, TwilioAPIError
 from twilio_component.host import Host, Page, load_component
 from twilio_component.host.errors import InputError
-from twilio_component.resources import manifest_file, project_file
+from twilio_component.host.files import shipped_file
 from twilio_component.testing import BlockingHarness, create_connection, emulator_connection
+from twilio_component.twilio.errors import NotFoundError, TwilioAPIError
+from twilio_component.twilio.plugin import manifest_file
 
 BASIC = {"to": "+15558675310", "from": "+15017122661", "message": "body"}
 SERVICE = "MG" + "c" * 32
@@ -27,7 +28,7 @@ _OBJECTS = {"subresourceUris"}
 
 
 def documented(name: str) -> dict[str, Any]:
-    example: dict[str, Any] = json.loads(project_file(f"fixtures/payloads/{name}.json").read_text())
+    example: dict[str, Any] = json.loads(shipped_file(f"fixtures/payloads/{name}.json").read_text())
     return example
 
 

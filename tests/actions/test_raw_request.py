@@ -9,7 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from twilio_component.errors import (
+from twilio_component.host import Host
+from twilio_component.host.errors import InputError
+from twilio_component.testing import BlockingHarness, emulator_connection
+from twilio_component.twilio.errors import (
     NoAnswerError,
     NotFoundError,
     OutcomeUnknownError,
@@ -18,9 +21,6 @@ from twilio_component.errors import (
     TwilioAPIError,
     TwilioError,
 )
-from twilio_component.host import Host
-from twilio_component.host.errors import InputError
-from twilio_component.testing import BlockingHarness, emulator_connection
 
 PATH = "/Accounts/AC" + "0" * 32 + "/Messages.json"
 

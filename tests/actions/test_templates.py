@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from twilio_component.catalogue import explain
-from twilio_component.errors import TwilioAPIError
 from twilio_component.host.errors import InputError
+from twilio_component.twilio.error_codes import explain
+from twilio_component.twilio.errors import TwilioAPIError
 
 if TYPE_CHECKING:
     from twilio_component.emulator.message import Message

@@ -16,8 +16,8 @@ import pytest
 from twilio_component.cli import exit_codes
 from twilio_component.cli.main import _PARSERS, _parser, main
 from twilio_component.emulator import server
-from twilio_component.errors import NotSentError, OutcomeUnknownError, RateLimitedError, TwilioAPIError
 from twilio_component.host.errors import InputError
+from twilio_component.twilio.errors import NotSentError, OutcomeUnknownError, RateLimitedError, TwilioAPIError
 
 SMS = ["--input", "to=+15558675310", "--input", "from=+15017122661", "--input", "message=Hi=there"]
 TWILIO_VARIABLES = [
@@ -167,7 +167,7 @@ class TestInvoke:
     def test_the_connection_comes_from_twilios_variables(self, environment: dict[str, str], kind: str) -> None:
         from twilio_component.host import load_component
         from twilio_component.host.connections import connection_from_environment
-        from twilio_component.resources import manifest_file
+        from twilio_component.twilio.plugin import manifest_file
 
         connection = connection_from_environment(load_component(manifest_file()), environment)
         assert connection["key"] == kind

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from twilio_component.emulator import Emulator
-from twilio_component.errors import PermissionDeniedError
-from twilio_component.resources import project_file
+from twilio_component.host.files import shipped_file
 from twilio_component.testing import BlockingHarness, create_connection
+from twilio_component.twilio.errors import PermissionDeniedError
 
 
 def documented(name: str) -> list[dict[str, str]]:
-    result: list[dict[str, str]] = json.loads(project_file(f"fixtures/payloads/{name}.json").read_text())["result"]
+    result: list[dict[str, str]] = json.loads(shipped_file(f"fixtures/payloads/{name}.json").read_text())["result"]
     return result
 
 

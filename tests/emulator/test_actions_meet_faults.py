@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from twilio_component.emulator import Emulator
-from twilio_component.errors import (
+from twilio_component.host import Host
+from twilio_component.testing import create_connection
+from twilio_component.twilio.errors import (
     NoAnswerError,
     NotSentError,
     OutcomeUnknownError,
@@ -21,8 +23,6 @@ from twilio_component.errors import (
     TwilioError,
     UnexpectedAnswerError,
 )
-from twilio_component.host import Host
-from twilio_component.testing import create_connection
 
 ACCOUNT_SID = "AC" + "0" * 31 + "1"
 TEXT = {"to": "+15558675310", "from": "+15017122661", "message": "Hello"}

@@ -12,7 +12,7 @@ from twilio.request_validator import RequestValidator, get_signature_algorithm
 
 from twilio_component.emulator import Emulator
 from twilio_component.emulator.wire import Answer
-from twilio_component.signatures import WebhookRefusedError
+from twilio_component.twilio.signatures.verification import WebhookRefusedError
 
 if TYPE_CHECKING:
     from twilio_component.emulator.postman import Letter

@@ -11,7 +11,7 @@ import pytest
 from twilio_component.host import Component, Connection, Display, load_component
 from twilio_component.host.connections import connection_from_environment, connection_from_file
 from twilio_component.host.errors import DocumentError, InputError
-from twilio_component.resources import manifest_file
+from twilio_component.twilio.plugin import manifest_file
 
 TWILIO = load_component(manifest_file())
 ACCOUNT = "AC" + "a" * 32

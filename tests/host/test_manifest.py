@@ -9,7 +9,7 @@ import pytest
 from twilio_component.host import check_manifest, load_component
 from twilio_component.host.errors import DocumentError, ManifestError
 from twilio_component.host.model import Action, DataSource, Trigger
-from twilio_component.resources import manifest_file
+from twilio_component.twilio.plugin import manifest_file
 
 CASES = Path(__file__).parents[2] / "fixtures" / "manifests"
 

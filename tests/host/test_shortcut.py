@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from twilio_component.host.inputs import Form
 from twilio_component.host.manifest import load_component
 from twilio_component.host.shortcut import certainly_valid
-from twilio_component.resources import manifest_file
+from twilio_component.twilio.plugin import manifest_file
 
 COMPONENT = load_component(manifest_file())
 FORMS = {key: Form(action.inputs, COMPONENT.connections) for key, action in COMPONENT.actions.items()}

@@ -56,7 +56,7 @@ def test_it_holds_the_manifest_the_schemas_and_the_payloads_and_no_tests(wheel: 
     expected = [
         "component.yaml",
         "py.typed",
-        "icon.svg",
+        "twilio/icon.svg",
         "emulator/inbox/index.html",
         "emulator/inbox/inbox.css",
         "emulator/inbox/main.js",
@@ -84,7 +84,7 @@ def test_a_program_uses_it(clean: Path, tmp_path: Path) -> None:
     script = (
         "from twilio_component.testing import BlockingHarness\n"
         "from twilio_component.host import check_manifest\n"
-        "from twilio_component.resources import manifest_file\n"
+        "from twilio_component.twilio.plugin import manifest_file\n"
         "print(check_manifest(manifest_file()))\n"
         "with BlockingHarness() as harness:\n"
         "    print(harness.webhook({'Body': 'Hi'})['payload']['body']['data'])\n"

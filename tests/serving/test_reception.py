@@ -17,8 +17,8 @@ from twilio_component.flows import Configuration
 from twilio_component.host import Host
 from twilio_component.serving.endpoints import Served, endpoints
 from twilio_component.serving.reception import Arrival, Reception, Reply
-from twilio_component.signatures import sign
 from twilio_component.testing import emulator_connection
+from twilio_component.twilio.signatures.verification import sign
 
 if TYPE_CHECKING:
     from twilio_component.durable.engine import Engine

@@ -19,14 +19,14 @@ from twilio_component.durable.errors import MovedStatesError
 from twilio_component.durable.registration_store import Registration, RegistrationStore
 from twilio_component.durable.run_store import RunStore
 from twilio_component.emulator import Emulator
-from twilio_component.errors import TwilioAPIError
 from twilio_component.flows import Configuration
 from twilio_component.flows.findings import FlowError
 from twilio_component.host import Component, Host, hookimpl
 from twilio_component.serving.endpoints import Served, endpoints
 from twilio_component.serving.registrations import Registrations
 from twilio_component.testing import emulator_connection
-from twilio_component.triggers.registration import WebhookElsewhereError
+from twilio_component.twilio.errors import TwilioAPIError
+from twilio_component.twilio.triggers.registration import WebhookElsewhereError
 
 BASE = "https://flows.test"
 ONE, TWO, THEIRS = "+15017122661", "+15017122662", "https://theirs.example.com/sms?key=topsecret"

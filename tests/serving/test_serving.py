@@ -15,7 +15,7 @@ from twilio_component.cli.main import main
 from twilio_component.durable import checkpoints
 from twilio_component.emulator import Emulator
 from twilio_component.host.errors import InputError
-from twilio_component.signatures import sign
+from twilio_component.twilio.signatures.verification import sign
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from urllib.parse import urlencode
 from engines import HEAD, serving
 
 from twilio_component.durable.settings import Settings
-from twilio_component.message_status import PROGRESS
 from twilio_component.serving.endpoints import Served, endpoints
 from twilio_component.serving.reception import Arrival, Reception
-from twilio_component.signatures import sign
 from twilio_component.testing import emulator_connection
+from twilio_component.twilio.message_status import PROGRESS
+from twilio_component.twilio.signatures.verification import sign
 
 FOLLOW = """\
   - name: Follow

@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 
-from twilio_component.errors import RateLimitedError
 from twilio_component.host import Action, Context, DataSource, Display, Trigger
 from twilio_component.testing import (
     BlockingHarness,
@@ -24,6 +23,7 @@ from twilio_component.testing import (
     invoke_data_source,
     invoke_trigger,
 )
+from twilio_component.twilio.errors import RateLimitedError
 
 SMS = {"to": "+15558675310", "from": "+15017122661", "message": "Hi"}
 SHOWN = Display(label="Shown")

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twilio_component.host import Context
-from twilio_component.resources import project_file
-from twilio_component.signatures import WebhookRefusedError
+from twilio_component.host.files import shipped_file
 from twilio_component.testing import BlockingHarness, Harness, signed_payload
-from twilio_component.twiml import messaging_response
+from twilio_component.twilio.signatures.verification import WebhookRefusedError
+from twilio_component.twilio.twiml import messaging_response
 
 SID = "SM" + "0" * 32
 INBOUND = {
@@ -30,7 +30,7 @@ STATUS = {"MessageSid": SID, "MessageStatus": "sent", "SmsStatus": "sent", "From
 
 
 def documented(name: str) -> dict[str, Any]:
-    payload: dict[str, Any] = json.loads(project_file(f"fixtures/payloads/{name}.json").read_text())["payload"]
+    payload: dict[str, Any] = json.loads(shipped_file(f"fixtures/payloads/{name}.json").read_text())["payload"]
     return payload
 
 

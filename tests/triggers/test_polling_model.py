@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 from pollers import Poller
 
-from twilio_component.errors import TwilioError
-from twilio_component.triggers import poll_reading, polling
+from twilio_component.twilio.errors import TwilioError
+from twilio_component.twilio.triggers import poll_diff, polling
 
 if TYPE_CHECKING:
     from twilio_component.emulator.message import Message
@@ -110,7 +110,7 @@ class Polling(RuleBasedStateMachine):
         # Pages of three, so that there are some to shift, and little patience with history.
         self.patched = pytest.MonkeyPatch()
         self.patched.setattr(polling, "PAGE", 3)
-        self.patched.setattr(poll_reading, "HISTORY", 3)
+        self.patched.setattr(poll_diff, "HISTORY", 3)
         # When clocks jump only the order of the list is left, so it must hide nothing, and nothing may be deleted.
         self.jumps = jumps
         self.limit = limit

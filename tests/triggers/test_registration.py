@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from twilio_component.errors import NotFoundError
 from twilio_component.host.errors import InputError, PluginError
 from twilio_component.testing import BlockingHarness, create_connection
-from twilio_component.triggers.registration import RegistrationError, WebhookElsewhereError
+from twilio_component.twilio.errors import NotFoundError
+from twilio_component.twilio.triggers.registration import RegistrationError, WebhookElsewhereError
 
 if TYPE_CHECKING:
     from twilio_component.emulator import Emulator

@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 
 from twilio_component.host.context import Context
-from twilio_component.signatures import WebhookRefusedError, body_sha256, sign
-from twilio_component.triggers.webhook import receive
+from twilio_component.twilio.signatures.verification import WebhookRefusedError, body_sha256, sign
+from twilio_component.twilio.triggers.webhook import receive
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = json.loads((ROOT / "fixtures/payloads/webhook.json").read_text())

@@ -13,10 +13,11 @@ from twilio.request_validator import RequestValidator, get_signature_algorithm
 from twilio_component.cli.main import main
 from twilio_component.host import load_component
 from twilio_component.host.errors import InputError
-from twilio_component.resources import manifest_file, project_file
-from twilio_component.signatures import WebhookRefusedError, sign, sign_with_shared_key
+from twilio_component.host.files import shipped_file
 from twilio_component.testing import BlockingHarness, create_connection, signed_payload
 from twilio_component.testing.connections import EMULATOR_TOKEN
+from twilio_component.twilio.plugin import manifest_file
+from twilio_component.twilio.signatures.verification import WebhookRefusedError, sign, sign_with_shared_key
 
 INBOUND = {"MessageSid": "SM" + "0" * 32, "From": "+15558675310", "To": "+15017122661", "Body": "Hi", "NumMedia": "0"}
 URL = "https://hooks.example.com/trigger/flow-1"
@@ -30,7 +31,7 @@ def api_key_connection(**more: str) -> dict[str, Any]:
 def test_a_signed_request_comes_out_as_the_documented_payload(twilio_harness_blocking: BlockingHarness) -> None:
     result = twilio_harness_blocking.webhook(INBOUND)
 
-    example = json.loads(project_file("fixtures/payloads/webhook.json").read_text())
+    example = json.loads(shipped_file("fixtures/payloads/webhook.json").read_text())
     payload = result["payload"]
     assert [*payload][: len(example["payload"])] == [*example["payload"]]
     assert payload["body"]["data"] == INBOUND

@@ -180,7 +180,7 @@ def _connection_parser(commands: Any) -> None:
 
 def _component() -> Component:
     from twilio_component.host.manifest import load_component
-    from twilio_component.resources import manifest_file
+    from twilio_component.twilio.plugin import manifest_file
 
     return load_component(manifest_file())
 
@@ -235,8 +235,8 @@ async def _invoked(options: argparse.Namespace) -> dict[str, Any]:
 def _check_connection(options: argparse.Namespace) -> int:
     import asyncio
 
-    from twilio_component.diagnosis import check_connection
     from twilio_component.host import Host
+    from twilio_component.twilio.connection_check import check_connection
 
     async def check() -> int:
         async with Host.discover() as host:
@@ -252,7 +252,7 @@ def _check_connection(options: argparse.Namespace) -> int:
 
 
 def _errors(options: argparse.Namespace) -> int:
-    from twilio_component.catalogue import DOCS, explain, explanations
+    from twilio_component.twilio.error_codes import DOCS, explain, explanations
 
     if options.code is None:
         for entry in explanations():

@@ -17,7 +17,7 @@ from twilio_component.emulator.message_log import MessageLog
 from twilio_component.emulator.opt_outs import OptOuts
 from twilio_component.emulator.refusals import Refusal
 from twilio_component.emulator.sids import is_sid, new_sid
-from twilio_component.signatures import SIGNATURE_HEADER, sign, sign_with_shared_key
+from twilio_component.twilio.signatures.verification import SIGNATURE_HEADER, sign, sign_with_shared_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

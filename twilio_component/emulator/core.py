@@ -25,7 +25,7 @@ from twilio_component.emulator.sids import new_sid
 from twilio_component.emulator.webhooks import Webhooks
 from twilio_component.emulator.wire import Answer, Request
 from twilio_component.emulator.world import World
-from twilio_component.segments import segment
+from twilio_component.twilio.segments import segment
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.catalogue import explanations
 from twilio_component.emulator.conversations import Conversations, Pair, window
 from twilio_component.emulator.events import events_answer
 from twilio_component.emulator.shown_media import media_answer
 from twilio_component.emulator.views import conversation_view, exchanges_view, heading, item_view, request_view
+from twilio_component.twilio.error_codes import explanations
 
 if TYPE_CHECKING:
     from twilio_component.emulator.core import Emulator

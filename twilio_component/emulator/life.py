@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Unpack
 
 from twilio_component.emulator.rule import MessageConditions, Rule, Subject
-from twilio_component.segments import segment
+from twilio_component.twilio.segments import segment
 
 if TYPE_CHECKING:
     from twilio_component.emulator.clock import Clock

@@ -10,7 +10,7 @@ from twilio_component.emulator.message import Media, Message
 from twilio_component.emulator.outgoing import Outgoing, media_type_of
 from twilio_component.emulator.refusals import Refusal
 from twilio_component.emulator.sids import new_sid
-from twilio_component.segments import segment
+from twilio_component.twilio.segments import segment
 
 if TYPE_CHECKING:
     from twilio_component.emulator.accounts import Account

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.catalogue import explain
 from twilio_component.emulator import curl
 from twilio_component.emulator.conversations import Pair, key, moment, text_of
 from twilio_component.emulator.message import Message
 from twilio_component.emulator.shown_media import inline_kind
-from twilio_component.segments import segment
+from twilio_component.twilio.error_codes import explain
+from twilio_component.twilio.segments import segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

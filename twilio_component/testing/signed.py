@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from twilio_component.forms import FORM_TYPE
-from twilio_component.signatures import (
+from twilio_component.testing.connections import EMULATOR_TOKEN
+from twilio_component.twilio.signatures.forms import FORM_TYPE
+from twilio_component.twilio.signatures.verification import (
     BODY_HASH_PARAMETER,
     SIGNATURE_HEADER,
     body_sha256,
     sign,
     sign_with_shared_key,
 )
-from twilio_component.testing.connections import EMULATOR_TOKEN
 
 WEBHOOK_URL = "https://hooks.example.com/trigger/flow-1"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
 from twilio_component.host.errors import InputError, Problem
-from twilio_component.shared_keys import parse
+from twilio_component.twilio.signatures.shared_keys import parse
 
 if TYPE_CHECKING:
     import argparse
@@ -49,7 +49,7 @@ def add_parser(commands: Any, formatter: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the verdict; the exit code is 0 for a request that is accepted."""
-    from twilio_component.signatures import WebhookRefusedError, verify
+    from twilio_component.twilio.signatures.verification import WebhookRefusedError, verify
 
     try:
         verify(options.url, _headers(options), _body(options.body), method=options.method, **_keys(options))

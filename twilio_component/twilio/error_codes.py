@@ -1,6 +1,6 @@
 """Twilio's error codes, explained: what each means, what to do, and whether trying again can help.
 
-The words are data, `catalogue.json`, sorted by code; the same codes come as answers to requests, as a message's
+The words are data, `error_codes.json`, sorted by code; the same codes come as answers to requests, as a message's
 ``errorCode`` and in status callbacks.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 DOCS = "https://www.twilio.com/docs/errors/{code}"
 
 _LONGEST_CODE = 6
-_DATA = Path(__file__).with_name("catalogue.json")
+_DATA = Path(__file__).with_name("error_codes.json")
 _RETRY = {
     "permanent": "Trying again without a change does not help.",
     "temporary": "Trying again later can help.",

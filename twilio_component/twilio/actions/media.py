@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from twilio_component import lists
-from twilio_component.client import REDIRECTS, TwilioClient, client_for
-from twilio_component.errors import RequestRefusedError, UnexpectedAnswerError
 from twilio_component.host.answers import Result
 from twilio_component.host.http import Request
 from twilio_component.host.paging import whole
-from twilio_component.payloads import resource
-from twilio_component.urls import is_this_machine
+from twilio_component.twilio import pages
+from twilio_component.twilio.client import REDIRECTS, TwilioClient, client_for
+from twilio_component.twilio.errors import RequestRefusedError, UnexpectedAnswerError
+from twilio_component.twilio.inputs.urls import is_this_machine
+from twilio_component.twilio.payloads import resource
 
 if TYPE_CHECKING:
     from twilio_component.host.answers import Page
@@ -27,7 +27,7 @@ async def list_page(context: Context, inputs: Mapping[str, Any], after: str | No
     """A page of a message's media; raises ``NotFoundError`` when the account has no such message."""
     client = client_for(context, inputs["twilioConnection"])
     path = f"{client.account_path}/Messages/{inputs['sid']}/Media.json"
-    return await lists.list_page(client, path, "media_list", resource, after=after)
+    return await pages.list_page(client, path, "media_list", resource, after=after)
 
 
 list_all = whole(list_page)

@@ -27,9 +27,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from twilio_component.catalogue import DOCS, Explanation, explain
 from twilio_component.host.errors import PerformError
-from twilio_component.redact import mask_quoted
+from twilio_component.twilio.error_codes import DOCS, Explanation, explain
+from twilio_component.twilio.redaction import mask_quoted
 
 # The one refusal that a slower sender overcomes: its queue with Twilio is full.
 SENDER_QUEUE_FULL = 21611

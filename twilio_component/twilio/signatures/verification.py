@@ -2,7 +2,7 @@
 
 An application's own server needs three lines::
 
-    from twilio_component.signatures import WebhookRefusedError, verify
+    from twilio_component.twilio.signatures import WebhookRefusedError, verify
 
     verify(url, request.headers, raw_body, auth_tokens=[token])  # raises WebhookRefusedError: answer with its status
 
@@ -20,11 +20,17 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from twilio_component.forms import FORM_TYPE, Pair, parse_form
 from twilio_component.host.errors import PerformError
-from twilio_component.shared_keys import ALGORITHM, SETTINGS_HEADER, Settings, settings_in, settings_value
-from twilio_component.signing import Key, joined, matches
-from twilio_component.webhook_url import WebhookUrl
+from twilio_component.twilio.signatures.forms import FORM_TYPE, Pair, parse_form
+from twilio_component.twilio.signatures.keys import Key, joined, matches
+from twilio_component.twilio.signatures.shared_keys import (
+    ALGORITHM,
+    SETTINGS_HEADER,
+    Settings,
+    settings_in,
+    settings_value,
+)
+from twilio_component.twilio.signatures.webhook_url import WebhookUrl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +121,7 @@ def verify(
     signed = joined(_signed_parameters(target, method, media_type(named), body))
     if not matches(keys, target.spellings(), signed, given):
         # Most requests are accepted: the search for a reason is loaded when there is something to explain.
-        from twilio_component.signature_refusals import RefusedRequest
+        from twilio_component.twilio.signatures.explanation import RefusedRequest
 
         raise WebhookRefusedError(
             RefusedRequest(

@@ -7,10 +7,10 @@ import json
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.triggers import poll_memory
+from twilio_component.twilio.triggers import poll_state
 
 if TYPE_CHECKING:
-    from twilio_component.triggers.poll_memory import Memory
+    from twilio_component.twilio.triggers.poll_state import Memory
 
 Message = dict[str, Any]
 
@@ -77,7 +77,7 @@ class Reading:
             self._history += 1
         # As long as nothing known was met, it may all be new, whatever the dates say.
         met_none = len(self._missing) == len(self._memory.seen)
-        return not self._missing or self._history > (poll_memory.MOST_REMEMBERED if met_none else HISTORY)
+        return not self._missing or self._history > (poll_state.MOST_REMEMBERED if met_none else HISTORY)
 
     def _unknown(self, one: Message) -> None:
         if self._is_late(one) and not self._in_doubt:

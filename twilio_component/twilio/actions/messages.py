@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component import lists
-from twilio_component.client import client_for
 from twilio_component.host.paging import whole
-from twilio_component.lists import LARGEST_PAGE
-from twilio_component.payloads import listed_message, message, message_while_read, resource
-from twilio_component.segments import segment
+from twilio_component.twilio import pages
+from twilio_component.twilio.client import client_for
+from twilio_component.twilio.pages import LARGEST_PAGE
+from twilio_component.twilio.payloads import listed_message, message, message_while_read, resource
+from twilio_component.twilio.segments import segment
 
 if TYPE_CHECKING:
     from twilio_component.host.answers import Page
@@ -129,7 +129,7 @@ async def estimate(_context: Context, inputs: Mapping[str, Any]) -> dict[str, An
 async def list_page(context: Context, inputs: Mapping[str, Any], after: str | None) -> Page:
     """A page of the messages that pass the filters, newest first; all pages together have ``limit`` at most."""
     client = client_for(context, inputs["twilioConnection"])
-    return await lists.list_page(
+    return await pages.list_page(
         client,
         f"{client.account_path}/Messages.json",
         "messages",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.addresses import CHANNELS
-from twilio_component.catalogue import explain
 from twilio_component.host.answers import Result
-from twilio_component.message_status import FINAL, PROGRESS
-from twilio_component.signatures import WebhookRefusedError
-from twilio_component.triggers.webhook import receive
-from twilio_component.twiml import CONTENT_TYPE, messaging_response
+from twilio_component.twilio.error_codes import explain
+from twilio_component.twilio.inputs.addresses import CHANNELS
+from twilio_component.twilio.message_status import FINAL, PROGRESS
+from twilio_component.twilio.signatures.verification import WebhookRefusedError
+from twilio_component.twilio.triggers.webhook import receive
+from twilio_component.twilio.twiml import CONTENT_TYPE, messaging_response
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context

@@ -7,7 +7,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from twilio_component.dates import iso_from_rfc_2822
+from twilio_component.twilio.inputs.dates import iso_from_rfc_2822
 
 _Value = TypeVar("_Value")
 

@@ -9,7 +9,7 @@ from twilio_component.host.answers import Page
 from twilio_component.host.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from twilio_component.client import Each, Pairs, TwilioClient
+    from twilio_component.twilio.client import Each, Pairs, TwilioClient
 
 LARGEST_PAGE = 1_000
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from twilio_component.shared_keys import SETTINGS_HEADER
-from twilio_component.signature_suspects import suspects
-from twilio_component.signing import Key, matches
+from twilio_component.twilio.signatures.keys import Key, matches
+from twilio_component.twilio.signatures.shared_keys import SETTINGS_HEADER
+from twilio_component.twilio.signatures.url_candidates import suspects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from twilio_component.webhook_url import WebhookUrl
+    from twilio_component.twilio.signatures.webhook_url import WebhookUrl
 
 # With more to hash, trying hundreds of other URLs would cost more than a stranger's request is worth.
 _MOST_SIGNED_BYTES = 64 * 1024

@@ -12,13 +12,13 @@ import datetime as dt
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.actions.messages import parameters
-from twilio_component.client import client_for
 from twilio_component.host.answers import Result
-from twilio_component.lists import LARGEST_PAGE
-from twilio_component.payloads import message
-from twilio_component.triggers.poll_memory import MOST_REMEMBERED, Memory
-from twilio_component.triggers.poll_reading import Message, Reading, fate
+from twilio_component.twilio.actions.messages import parameters
+from twilio_component.twilio.client import client_for
+from twilio_component.twilio.pages import LARGEST_PAGE
+from twilio_component.twilio.payloads import message
+from twilio_component.twilio.triggers.poll_diff import Message, Reading, fate
+from twilio_component.twilio.triggers.poll_state import MOST_REMEMBERED, Memory
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context

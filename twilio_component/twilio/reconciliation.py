@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.client import client_for
 from twilio_component.host.answers import Candidate
-from twilio_component.payloads import message
+from twilio_component.twilio.client import client_for
+from twilio_component.twilio.payloads import message
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context

@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 if TYPE_CHECKING:
     from twilio_component.host.http import Answer, Request
 
-_LOGGER = logging.getLogger("twilio_component.client")
+_LOGGER = logging.getLogger("twilio_component.twilio.client")
 _LONGEST = 10_000
 # Twilio's own answers hold secrets too: an account its Auth Token, a new API key its secret.
 _SECRET_FIELD = re.compile(r'("(?:auth_token|secret|token)"\s*:\s*")[^"]*"')

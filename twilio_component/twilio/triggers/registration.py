@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.client import client_for
-from twilio_component.errors import NotFoundError
 from twilio_component.host.answers import Result
 from twilio_component.host.errors import PerformError
-from twilio_component.triggers.webhook_places import (
+from twilio_component.twilio.client import client_for
+from twilio_component.twilio.errors import NotFoundError
+from twilio_component.twilio.triggers.webhook_targets import (
     KINDS,
     NUMBER,
     SERVICE,
@@ -28,8 +28,8 @@ from twilio_component.triggers.webhook_places import (
 )
 
 if TYPE_CHECKING:
-    from twilio_component.client import TwilioClient
     from twilio_component.host.context import Context
+    from twilio_component.twilio.client import TwilioClient
 
 _STATE = "registrations"
 Report = list[dict[str, str]]

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlencode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from twilio_component.webhook_url import WebhookUrl
+    from twilio_component.twilio.signatures.webhook_url import WebhookUrl
 
 _USUAL_PORTS = ("80", "443", "8080", "8443")
 _HOST_HEADERS = ("x-forwarded-host", "host")

@@ -14,9 +14,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlsplit
 
-from twilio_component.credentials import API_VERSION, Credentials
-from twilio_component.debug_log import DebugLog
-from twilio_component.errors import (
+from twilio_component.host.http import Answer, AnswerLostError, AnswerTooLargeError, Carrier, NotWrittenError, Request
+from twilio_component.twilio.credentials import API_VERSION, Credentials
+from twilio_component.twilio.errors import (
     CERTAIN_STATUSES,
     NoAnswerError,
     NotSentError,
@@ -27,9 +27,9 @@ from twilio_component.errors import (
     UnexpectedAnswerError,
     api_error,
 )
-from twilio_component.host.http import Answer, AnswerLostError, AnswerTooLargeError, Carrier, NotWrittenError, Request
-from twilio_component.redact import mask_numbers
-from twilio_component.retry import Retry, retry_after
+from twilio_component.twilio.redaction import mask_numbers
+from twilio_component.twilio.request_log import DebugLog
+from twilio_component.twilio.retry import Retry, retry_after
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
@@ -40,7 +40,7 @@ Each = Callable[[dict[str, Any]], Any]
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 FORM_TYPE = "application/x-www-form-urlencoded"
 _QUOTING = str.maketrans({character: quote_plus(character) for character in map(chr, range(128))})
-_LOGGER = logging.getLogger("twilio_component.client")
+_LOGGER = logging.getLogger("twilio_component.twilio.client")
 
 
 class TwilioClient:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.redact import mask_numbers
-from twilio_component.webhook_url import WebhookUrl
+from twilio_component.twilio.redaction import mask_numbers
+from twilio_component.twilio.signatures.webhook_url import WebhookUrl
 
 if TYPE_CHECKING:
-    from twilio_component.client import TwilioClient
+    from twilio_component.twilio.client import TwilioClient
 
 Settings = dict[str, str]
 """What a resource says of its webhook, as the parameters that would set it again; nothing is an empty text."""

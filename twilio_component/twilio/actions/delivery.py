@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.client import client_for
-from twilio_component.errors import StillUnderWayError
 from twilio_component.host.answers import Again
-from twilio_component.message_status import FINAL, PROGRESS
-from twilio_component.payloads import message
+from twilio_component.twilio.client import client_for
+from twilio_component.twilio.errors import StillUnderWayError
+from twilio_component.twilio.message_status import FINAL, PROGRESS
+from twilio_component.twilio.payloads import message
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context

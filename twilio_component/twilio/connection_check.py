@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from twilio_component.credentials import Credentials
-from twilio_component.errors import (
+from twilio_component.host.errors import InputError
+from twilio_component.twilio.credentials import Credentials
+from twilio_component.twilio.errors import (
     AuthenticationError,
     NotFoundError,
     NotSentError,
@@ -16,7 +17,6 @@ from twilio_component.errors import (
     TwilioError,
     UnexpectedAnswerError,
 )
-from twilio_component.host.errors import InputError
 
 if TYPE_CHECKING:
     from twilio_component.host import Host

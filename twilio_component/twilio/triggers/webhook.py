@@ -7,9 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twilio_component.forms import FORM_TYPE, by_name, parse_form
-from twilio_component.shared_keys import parse
-from twilio_component.signatures import WebhookRefusedError, lower_case, media_type, verify
+from twilio_component.twilio.signatures.forms import FORM_TYPE, by_name, parse_form
+from twilio_component.twilio.signatures.shared_keys import parse
+from twilio_component.twilio.signatures.verification import WebhookRefusedError, lower_case, media_type, verify
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context

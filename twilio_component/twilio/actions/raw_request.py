@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
-from twilio_component.client import FORM_TYPE, TwilioClient, checked, client_for, encoded
-from twilio_component.credentials import API_VERSION
-from twilio_component.errors import NotSentError, RequestRefusedError, TwilioError
 from twilio_component.host.errors import InputError, Problem
 from twilio_component.host.http import SECONDS, Answer, Request
 from twilio_component.host.json_ready import from_buffer
+from twilio_component.twilio.client import FORM_TYPE, TwilioClient, checked, client_for, encoded
+from twilio_component.twilio.credentials import API_VERSION
+from twilio_component.twilio.errors import NotSentError, RequestRefusedError, TwilioError
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context

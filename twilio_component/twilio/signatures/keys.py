@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from twilio_component.forms import Pair
-    from twilio_component.webhook_url import WebhookUrl
+    from twilio_component.twilio.signatures.forms import Pair
+    from twilio_component.twilio.signatures.webhook_url import WebhookUrl
 
 
 class Key(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.actions.messages import parameters
-from twilio_component.client import client_for
-from twilio_component.lists import LARGEST_PAGE
+from twilio_component.twilio.actions.messages import parameters
+from twilio_component.twilio.client import client_for
+from twilio_component.twilio.pages import LARGEST_PAGE
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
