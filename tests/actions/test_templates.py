@@ -11,7 +11,7 @@ from twilio_component.twilio.error_codes import explain
 from twilio_component.twilio.errors import TwilioAPIError
 
 if TYPE_CHECKING:
-    from twilio_component.emulator.message import Message
+    from twilio_component.emulator.model.message import Message
     from twilio_component.testing import BlockingHarness
 
 WHATSAPP = {"to": "whatsapp:+15558675310", "from": "whatsapp:+15017122661"}

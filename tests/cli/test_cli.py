@@ -15,7 +15,7 @@ import pytest
 
 from twilio_component.cli import exit_codes
 from twilio_component.cli.main import _PARSERS, _parser, main
-from twilio_component.emulator import server
+from twilio_component.emulator.server import server
 from twilio_component.host.errors import InputError
 from twilio_component.twilio.errors import NotSentError, OutcomeUnknownError, RateLimitedError, TwilioAPIError
 

@@ -18,7 +18,7 @@ from twilio_component.emulator import Emulator
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from twilio_component.emulator.server import ServerInThread
+    from twilio_component.emulator.server.server import ServerInThread
 
 ACCOUNT_SID = "AC" + "a" * 32
 AUTH_TOKEN = "an auth token"

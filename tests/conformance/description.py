@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 
 from jsonschema import Draft202012Validator, FormatChecker
 
-from twilio_component.emulator.routes import ROUTES
+from twilio_component.emulator.api.router import ROUTES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from twilio_component.emulator.journal import RequestRecord
+    from twilio_component.emulator.request_log import RequestRecord
 
 DEPARTURES = {
     "the URIs of a page are relative to the host, not URIs of their own": (

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from twilio_component.emulator.journal import RequestRecord
-from twilio_component.emulator.wire import Request, json_answer
+from twilio_component.emulator.http import Request, json_answer
+from twilio_component.emulator.request_log import RequestRecord
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from twilio.rest import Client
 
 if TYPE_CHECKING:
     from twilio_component.emulator import Emulator
-    from twilio_component.emulator.server import ServerInThread
+    from twilio_component.emulator.server.server import ServerInThread
 
 TO, FROM = "+15558675310", "+15017122661"
 ACCOUNT_SID = "AC" + "a" * 32

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from twilio_component.emulator.server import ServerInThread
+    from twilio_component.emulator.server.server import ServerInThread
 
 SUITE = Path(__file__).with_name("node") / "suite.cjs"
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from twilio.rest import Client
 
     from twilio_component.emulator import Emulator
-    from twilio_component.emulator.server import ServerInThread
+    from twilio_component.emulator.server.server import ServerInThread
 
 ACCOUNT_SID = "AC" + "a" * 32
 TO = "+15558675310"

@@ -7,8 +7,8 @@ import base64
 import time
 
 from twilio_component.emulator import Emulator
-from twilio_component.emulator.message import Message
-from twilio_component.emulator.wire import Request
+from twilio_component.emulator.http import Request
+from twilio_component.emulator.model.message import Message
 
 ACCOUNT_SID = "AC" + "a" * 32
 PATH = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json"

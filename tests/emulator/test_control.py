@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from twilio_component.emulator import Emulator
-from twilio_component.emulator.wire import Answer
+from twilio_component.emulator.http import Answer
 
 TO, FROM = "+15558675310", "+15017122661"
 CONTROL = "/_emulator"

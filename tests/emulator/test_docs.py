@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from twilio_component.emulator import Emulator
-from twilio_component.emulator.control import _HANDLERS
+from twilio_component.emulator.api.unsupported import NOT_EMULATED
+from twilio_component.emulator.control.api import _HANDLERS
 from twilio_component.emulator.faults import Faults
-from twilio_component.emulator.limits import NOT_EMULATED
-from twilio_component.emulator.magic_numbers import _RECIPIENTS, _SENDERS
+from twilio_component.emulator.messaging.magic_numbers import _RECIPIENTS, _SENDERS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from twilio_component.emulator import Emulator, journal
-from twilio_component.emulator.wire import Answer
+from twilio_component.emulator import Emulator, request_log
+from twilio_component.emulator.http import Answer
 
 TO = "+15558675310"
 
@@ -90,7 +90,7 @@ def test_the_journal_forgets_the_oldest_first(api_of: Any) -> None:
 def test_the_journal_keeps_no_more_than_fits_and_always_the_last(
     api: Any, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "LARGEST_BYTES", 2000)
+    monkeypatch.setattr(request_log, "LARGEST_BYTES", 2000)
     for n in range(3):
         api.send(Body=str(n))
     assert len(emulator.journal.requests) == 2

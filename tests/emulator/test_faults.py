@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from twilio_component.emulator import Emulator
-from twilio_component.emulator.server import WRONG_CERTIFICATE, ServerInThread
+from twilio_component.emulator.server.server import WRONG_CERTIFICATE, ServerInThread
 
 ACCOUNT_SID = "AC" + "0" * 31 + "1"
 PATH = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json"

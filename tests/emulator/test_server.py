@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from twilio_component.emulator import Emulator
-from twilio_component.emulator import server as server_module
-from twilio_component.emulator.limits import NOT_EMULATED
+from twilio_component.emulator.api.unsupported import NOT_EMULATED
+from twilio_component.emulator.server import server as server_module
 
 ACCOUNT_SID = "AC" + "a" * 32
 PATH = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json"
@@ -102,7 +102,7 @@ def test_a_refusal_of_the_host_says_what_is_allowed() -> None:
 
 
 def test_run_serves_until_it_is_interrupted_and_says_what_it_does_not_do() -> None:
-    program = "from twilio_component.emulator.server import run; run(port=0)"
+    program = "from twilio_component.emulator.server.server import run; run(port=0)"
     with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         first = process.stderr.readline()

@@ -12,8 +12,8 @@ from aiohttp import web
 from twilio.request_validator import RequestValidator
 
 from twilio_component.emulator import Emulator
-from twilio_component.emulator.postman import Letter, UndeliverableError
-from twilio_component.emulator.wire import Answer
+from twilio_component.emulator.http import Answer
+from twilio_component.emulator.webhooks.transports import Letter, UndeliverableError
 
 AUTH_TOKEN = "emulated-auth-token"
 TO, FROM = "+15558675310", "+15017122661"

@@ -11,11 +11,11 @@ import pytest
 from twilio.request_validator import RequestValidator, get_signature_algorithm
 
 from twilio_component.emulator import Emulator
-from twilio_component.emulator.wire import Answer
+from twilio_component.emulator.http import Answer
 from twilio_component.twilio.signatures.verification import WebhookRefusedError
 
 if TYPE_CHECKING:
-    from twilio_component.emulator.postman import Letter
+    from twilio_component.emulator.webhooks.transports import Letter
     from twilio_component.testing.blocking import BlockingHarness
 
 TO, FROM = "+15558675310", "+15017122661"

@@ -11,13 +11,13 @@ import pytest
 from flow_runs import FIXTURES
 
 from twilio_component.emulator import Emulator
-from twilio_component.emulator.wire import Answer
+from twilio_component.emulator.http import Answer
 from twilio_component.flows import check_file
 from twilio_component.host import Host
 from twilio_component.testing import BlockingHarness, Harness, signed_payload
 
 if TYPE_CHECKING:
-    from twilio_component.emulator.postman import Letter
+    from twilio_component.emulator.webhooks.transports import Letter
 
 FOLDER = FIXTURES / "integrations"
 NUMBER = "+15017122661"

@@ -57,9 +57,9 @@ def test_it_holds_the_manifest_the_schemas_and_the_payloads_and_no_tests(wheel: 
         "component.yaml",
         "py.typed",
         "twilio/icon.svg",
-        "emulator/inbox/index.html",
-        "emulator/inbox/inbox.css",
-        "emulator/inbox/main.js",
+        "emulator/control/inbox_page/index.html",
+        "emulator/control/inbox_page/inbox.css",
+        "emulator/control/inbox_page/main.js",
         "fixtures/payloads/sendSMS.json",
         *(f"schemas/{path.name}" for path in (ROOT / "schemas").iterdir()),
     ]

@@ -22,7 +22,7 @@ from twilio_component.twilio.errors import TwilioError
 from twilio_component.twilio.triggers import poll_diff, polling
 
 if TYPE_CHECKING:
-    from twilio_component.emulator.message import Message
+    from twilio_component.emulator.model.message import Message
 
 CONTENT = ("status", "errorCode", "errorMessage", "price", "priceUnit")
 _DAY = 24 * 3600

@@ -244,7 +244,7 @@ def test_a_connection_of_another_account_restores_nothing_and_loses_nothing(
 def test_a_url_that_twilio_writes_down_differently_is_recognised_as_ours(
     twilio_harness_blocking: BlockingHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from twilio_component.emulator.number import PhoneNumber
+    from twilio_component.emulator.model.phone_number import PhoneNumber
 
     harness, emulator = twilio_harness_blocking, twilio_harness_blocking.emulator
     number = emulator.add_number(NUMBER)

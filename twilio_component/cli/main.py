@@ -268,7 +268,7 @@ def _errors(options: argparse.Namespace) -> int:
 
 
 def _emulator(options: argparse.Namespace) -> int:
-    from twilio_component.emulator.server import run
+    from twilio_component.emulator.server.server import run
 
     names = {"allowed_hosts": options.allow_host, "webhook_hosts": options.webhook_host}
     try:

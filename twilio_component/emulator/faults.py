@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Unpack
 
-from twilio_component.emulator.refusals import Refusal
-from twilio_component.emulator.rule import MessageConditions, RequestConditions, Rule, Subject
-from twilio_component.emulator.wire import Answer, Mishap
+from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.http import Answer, Mishap
+from twilio_component.emulator.rules import MessageConditions, RequestConditions, Rule, Subject
 
 _HTML = b"<!DOCTYPE html><html><head><title>Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from twilio_component.emulator.accounts import DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN
+from twilio_component.emulator.model.accounts import DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN
 
 EMULATOR_ACCOUNT = DEFAULT_ACCOUNT_SID
 EMULATOR_TOKEN = DEFAULT_AUTH_TOKEN

@@ -16,7 +16,7 @@ from twilio_component.emulator import Emulator
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
-    from twilio_component.emulator.server import ServerInThread
+    from twilio_component.emulator.server.server import ServerInThread
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ACCOUNT_SID, AUTH_TOKEN = "AC" + "0" * 31 + "1", "emulated-auth-token"

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from twilio_component.emulator.conversations import Pair
-from twilio_component.emulator.message import Message
+from twilio_component.emulator.control.conversations import Pair
+from twilio_component.emulator.model.message import Message
 
 if TYPE_CHECKING:
     from twilio_component.emulator import Emulator

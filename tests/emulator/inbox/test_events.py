@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from twilio_component.emulator import Emulator, events
-from twilio_component.emulator import feed as feed_module
+from twilio_component.emulator import Emulator
+from twilio_component.emulator import change_feed as feed_module
+from twilio_component.emulator.control import events
 
 if TYPE_CHECKING:
     import pytest

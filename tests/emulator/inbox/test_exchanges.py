@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from twilio_component.emulator import Emulator, curl, views
-from twilio_component.emulator.journal import RequestRecord
-from twilio_component.emulator.wire import Answer, Request
+from twilio_component.emulator import Emulator
+from twilio_component.emulator.control import curl, views
+from twilio_component.emulator.http import Answer, Request
+from twilio_component.emulator.request_log import RequestRecord
 
 TO, FROM = "+15558675310", "+15017122661"
 ACCOUNT_SID = "AC" + "0" * 31 + "1"

@@ -8,8 +8,8 @@ from contextlib import aclosing
 
 import pytest
 
-from twilio_component.emulator import feed as feed_module
-from twilio_component.emulator.feed import Change, Feed, TooManyWatchersError
+from twilio_component.emulator import change_feed as feed_module
+from twilio_component.emulator.change_feed import Change, Feed, TooManyWatchersError
 
 
 async def batches(feed: Feed, after: str | None, count: int, heartbeat: float = 0.01) -> list[list[Change]]:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from twilio_component.emulator import Emulator
-from twilio_component.emulator.message import Message
-from twilio_component.emulator.wire import Answer
+from twilio_component.emulator.http import Answer
+from twilio_component.emulator.model.message import Message
 from twilio_component.host import BlockingHost
 
 if TYPE_CHECKING:
-    from twilio_component.emulator.postman import Letter
+    from twilio_component.emulator.webhooks.transports import Letter
 
 TO, FROM = "+15558675310", "+15017122661"
 ACCOUNT_SID, AUTH_TOKEN = "AC" + "0" * 31 + "1", "emulated-auth-token"

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from twilio_component.emulator import Emulator, shown_media
-from twilio_component.emulator.wire import Answer
+from twilio_component.emulator import Emulator
+from twilio_component.emulator.control import media as inbox_media
+from twilio_component.emulator.http import Answer
 
 if TYPE_CHECKING:
-    from twilio_component.emulator.postman import Letter
+    from twilio_component.emulator.webhooks.transports import Letter
 
 TO, FROM = "+15558675310", "+15017122661"
 
@@ -88,7 +89,7 @@ def test_a_conversation_says_what_to_show_and_how(api: Any) -> None:
 def test_a_file_that_the_application_keeps_is_asked_for_there(
     api_of: Any, monkeypatch: pytest.MonkeyPatch, answer: Answer, status: int, content_type: str
 ) -> None:
-    monkeypatch.setattr(shown_media, "LARGEST", 10)
+    monkeypatch.setattr(inbox_media, "LARGEST", 10)
     asked: list[Letter] = []
 
     def application(letter: Letter) -> Answer:

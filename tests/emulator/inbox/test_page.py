@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from twilio_component.emulator import page
+from twilio_component.emulator.control import static
 
-FOLDER = Path(page.__file__).with_name("inbox")
+FOLDER = Path(static.__file__).with_name("inbox_page")
 SCRIPTS = sorted(FOLDER.glob("*.js"))
 
 
@@ -52,7 +52,7 @@ def test_the_control_api_is_neither_kept_nor_guessed_at_by_a_browser(api: Any) -
         assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff")
 
 
-@pytest.mark.parametrize("name", ["", "none.js", "../page.py", "%2e%2e/page.py", "index.html/..", "/etc/passwd"])
+@pytest.mark.parametrize("name", ["", "none.js", "../static.py", "%2e%2e/static.py", "index.html/..", "/etc/passwd"])
 def test_nothing_but_the_files_of_the_page_can_be_asked_for(api: Any, name: str) -> None:
     assert api.request("GET", f"/_emulator/inbox/{name}").status_code == 404
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from twilio_component.emulator import Emulator
-from twilio_component.emulator.wire import Answer
+from twilio_component.emulator.http import Answer
 
 if TYPE_CHECKING:
-    from twilio_component.emulator.postman import Letter
+    from twilio_component.emulator.webhooks.transports import Letter
 
 PICTURES = Path(__file__).parents[3] / "docs" / "images"
 LARGEST = 200_000

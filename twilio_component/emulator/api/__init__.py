@@ -1,0 +1,1 @@
+"""Twilio's REST API, one module per resource."""

@@ -1,0 +1,67 @@
+"""Content templates (``/v1/Content``): as far as sending them, and picking one, needs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.emulator.api.pagination import PageRequest, meta_answer, page_of
+from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.http import Answer, json_answer
+from twilio_component.emulator.model.content_template import ContentTemplate
+
+if TYPE_CHECKING:
+    from twilio_component.emulator.state import Call
+
+
+def list_page(call: Call) -> Answer:
+    """A page of the account's templates, newest first."""
+    asked = PageRequest.parse(call.request.arguments)
+    found = [one.representation(call.request.base_url) for one in reversed(call.account.templates.values())]
+    return meta_answer(call.request, asked, "contents", page_of(asked, found))
+
+
+def create(call: Call) -> Answer:
+    """Create a template from a JSON body."""
+    wanted = _json_object(call.request.body)
+    types = wanted.get("types")
+    if not isinstance(types, dict) or not types or not all(isinstance(one, dict) for one in types.values()):
+        raise Refusal(20001, name="types", reason="an object of content types is required")
+    template = ContentTemplate(
+        call.account.sid,
+        str(wanted.get("friendly_name") or ""),
+        call.world.clock.now(),
+        types,
+        wanted.get("variables") or {},
+        str(wanted.get("language") or "en"),
+    )
+    call.account.templates[template.sid] = template
+    return json_answer(201, template.representation(call.request.base_url))
+
+
+def fetch(call: Call) -> Answer:
+    """One template."""
+    return json_answer(200, _template(call).representation(call.request.base_url))
+
+
+def delete(call: Call) -> Answer:
+    """Delete a template."""
+    del call.account.templates[_template(call).sid]
+    return Answer(204)
+
+
+def _template(call: Call) -> ContentTemplate:
+    template = call.account.templates.get(call.names["template"])
+    if template is None:
+        raise Refusal(20404, path=call.request.path)
+    return template
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise Refusal(20001, name="body", reason="a JSON object is required")
+    return value

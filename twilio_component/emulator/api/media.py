@@ -1,0 +1,41 @@
+"""Where Twilio keeps the files that came in: on another host, which wants no credentials and refuses to see any."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.http import Answer
+
+if TYPE_CHECKING:
+    from twilio_component.emulator.model.message import Media
+    from twilio_component.emulator.state import Call
+
+PATH = "/media/{account}/{media}"
+
+_HOST = "media.twiliocdn.com"
+
+# A server shows files from its own address: what strangers have sent must not run there.
+HARMLESS = {"Content-Security-Policy": "default-src 'none'; sandbox", "X-Content-Type-Options": "nosniff"}
+
+
+def url(call: Call, media: Media) -> str:
+    """Where the file is. A server on a port has no second host: there it is another name of this machine."""
+    api = urlsplit(call.request.base_url)
+    host = _HOST if api.port is None else f"{_other_name(api.hostname)}:{api.port}"
+    return f"{api.scheme}://{host}{PATH.format(account=call.account.sid, media=media.sid)}"
+
+
+def fetch(call: Call) -> Answer:
+    """The file, for anybody who knows where it is."""
+    if "authorization" in call.request.headers:
+        return Answer(400, b"<Error><Code>InvalidArgument</Code></Error>", {"Content-Type": "application/xml"})
+    found = [one for message in call.account.messages for one in message.media if one.sid == call.names["media"]]
+    if not found or found[0].url is not None:
+        raise Refusal(20404, path=call.request.path)
+    return Answer(200, found[0].content, {"Content-Type": found[0].content_type, **HARMLESS})
+
+
+def _other_name(host: str | None) -> str:
+    return "127.0.0.1" if host == "localhost" else "localhost"

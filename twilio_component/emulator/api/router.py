@@ -1,0 +1,127 @@
+"""Which request is whose: the paths of the API as data, and the way of one request to its handler."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from twilio_component.emulator.api import accounts, content, media, messages, messaging_services, phone_numbers
+from twilio_component.emulator.api.unsupported import not_emulated
+from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.state import Call, World
+
+if TYPE_CHECKING:
+    from twilio_component.emulator.http import Answer, Request
+    from twilio_component.emulator.model.accounts import Account
+
+_ACCOUNTS = "/2010-04-01/Accounts"
+_ACCOUNT = _ACCOUNTS + "/{account}"
+_MESSAGE = _ACCOUNT + "/Messages/{message}"
+_NUMBERS = _ACCOUNT + "/IncomingPhoneNumbers"
+_SERVICE = "/v1/Services/{service}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation: ``name`` is what journals, rules and faults call it. A ``public`` one wants no credentials."""
+
+    method: str
+    path: str
+    name: str
+    handler: Callable[[Call], Answer]
+    public: bool = False
+
+
+ROUTES = (
+    Route("POST", _ACCOUNT + "/Messages.json", "messages.create", messages.create),
+    Route("GET", _ACCOUNT + "/Messages.json", "messages.list", messages.list_page),
+    Route("GET", _MESSAGE + ".json", "messages.fetch", messages.fetch),
+    Route("POST", _MESSAGE + ".json", "messages.update", messages.update),
+    Route("DELETE", _MESSAGE + ".json", "messages.delete", messages.delete),
+    Route("GET", _MESSAGE + "/Media.json", "media.list", messages.list_media),
+    Route("GET", _MESSAGE + "/Media/{media}.json", "media.fetch", messages.fetch_media),
+    Route("GET", _MESSAGE + "/Media/{media}", "media.content", messages.media_content),
+    Route("DELETE", _MESSAGE + "/Media/{media}.json", "media.delete", messages.delete_media),
+    Route("GET", media.PATH, "media.file", media.fetch, public=True),
+    Route("POST", _MESSAGE + "/Feedback.json", "feedback.create", messages.create_feedback),
+    Route("GET", _NUMBERS + ".json", "numbers.list", phone_numbers.list_page),
+    Route("POST", _NUMBERS + ".json", "numbers.create", phone_numbers.create),
+    Route("GET", _NUMBERS + "/{number}.json", "numbers.fetch", phone_numbers.fetch),
+    Route("POST", _NUMBERS + "/{number}.json", "numbers.update", phone_numbers.update),
+    Route("DELETE", _NUMBERS + "/{number}.json", "numbers.delete", phone_numbers.delete),
+    Route("GET", _ACCOUNT + ".json", "accounts.fetch", accounts.fetch),
+    Route("POST", _ACCOUNT + ".json", "accounts.update", accounts.update),
+    Route("GET", _ACCOUNTS + ".json", "accounts.list", accounts.list_page),
+    Route("POST", _ACCOUNTS + ".json", "accounts.create", accounts.create),
+    Route("GET", "/v1/Services", "services.list", messaging_services.list_page),
+    Route("POST", "/v1/Services", "services.create", messaging_services.create),
+    Route("GET", _SERVICE, "services.fetch", messaging_services.fetch),
+    Route("POST", _SERVICE, "services.update", messaging_services.update),
+    Route("DELETE", _SERVICE, "services.delete", messaging_services.delete),
+    Route("GET", _SERVICE + "/PhoneNumbers", "services.numbers.list", messaging_services.list_numbers),
+    Route("POST", _SERVICE + "/PhoneNumbers", "services.numbers.add", messaging_services.add_number),
+    Route("GET", _SERVICE + "/PhoneNumbers/{number}", "services.numbers.fetch", messaging_services.fetch_number),
+    Route("DELETE", _SERVICE + "/PhoneNumbers/{number}", "services.numbers.remove", messaging_services.remove_number),
+    Route("GET", "/v1/Content", "content.list", content.list_page),
+    Route("POST", "/v1/Content", "content.create", content.create),
+    Route("GET", "/v1/Content/{template}", "content.fetch", content.fetch),
+    Route("DELETE", "/v1/Content/{template}", "content.delete", content.delete),
+)
+
+# Twilio's test credentials can do nothing else.
+_OPEN_TO_TEST_CREDENTIALS = frozenset({"messages.create", "numbers.create"})
+
+
+def _compiled(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/.]+)", path.replace(".", r"\.")))
+
+
+_PATHS = [
+    (_compiled(path), {one.method: one for one in ROUTES if one.path == path})
+    for path in dict.fromkeys(one.path for one in ROUTES)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Where a request leads. Without a ``route``, ``methods`` are the ones that its path has: none, if unknown."""
+
+    route: Route | None
+    names: Mapping[str, str] = field(default_factory=dict)
+    methods: tuple[str, ...] = ()
+
+
+def match(request: Request) -> Match:
+    """Find the route of a request."""
+    for pattern, by_method in _PATHS:
+        found = pattern.fullmatch(request.path)
+        if found is not None:
+            return Match(by_method.get(request.method), found.groupdict(), tuple(by_method))
+    return Match(None)
+
+
+def respond(world: World, request: Request, matched: Match) -> Answer:
+    """The answer to one request."""
+    if matched.route is None:
+        if matched.methods:
+            return Refusal(20004, headers={"Allow": ", ".join(matched.methods)}).answer()
+        return not_emulated(request.path) or Refusal(20404, path=request.path).answer()
+    try:
+        account = _account(world, request, matched.route, matched.names)
+        return matched.route.handler(Call(world, account, request, matched.names))
+    except Refusal as refusal:
+        return refusal.answer()
+
+
+def _account(world: World, request: Request, route: Route, names: Mapping[str, str]) -> Account:
+    if route.public:
+        account = next((one for one in world.accounts if one.sid == names["account"]), None)
+        if account is None:
+            raise Refusal(20404, path=request.path)
+        return account
+    account = world.accounts.authenticate(request.headers.get("authorization"), names.get("account"))
+    if account.test and route.name not in _OPEN_TO_TEST_CREDENTIALS:
+        raise Refusal(20008)
+    return account

@@ -1,0 +1,32 @@
+"""What the emulator does not emulate, and says so: printed by the server, repeated in its answers."""
+
+from __future__ import annotations
+
+import re
+
+from twilio_component.emulator.http import Answer, json_answer
+
+NOT_EMULATED = (
+    "products other than messaging (calls, verify, video, ...): such paths answer 501 with a sentence that says so",
+    "XML answers: paths need their .json",
+    "prices, carriers, number lookup, content filtering: price stays null, and messages fail only as you tell them to",
+    "smart encoding, link shortening, risk checks, message intents, TwiML applications: accepted, and without effect",
+    "rate limits and the length of a sender's queue: only as faults that you switch on",
+    "regulatory bundles, A2P 10DLC registration, approval of templates; buying a number always succeeds",
+    "the sizes and types of media files: URLs are never fetched",
+    "the action attribute of TwiML's Message, voice TwiML, and webhooks as JSON",
+    "WhatsApp's session window: a message outside it fails only as you tell it to (63016)",
+    "records older than 400 days: they stay",
+)
+
+_RESOURCE = re.compile(r"/2010-04-01/Accounts/[^/]+/([A-Za-z]+)")
+_PRODUCT = re.compile(r"/v[1-9]\d*/([A-Za-z]+)")
+
+
+def not_emulated(path: str) -> Answer | None:
+    """An honest 501 for what Twilio has and the emulator has not; None for what Twilio has not either."""
+    resource = _RESOURCE.match(path) or _PRODUCT.match(path)
+    if resource is None:
+        return None
+    message = f"The emulator does not emulate this: {resource[1]} at {path}"
+    return json_answer(501, {"code": 501, "message": message, "more_info": "docs/emulator.md", "status": 501})

@@ -1,0 +1,1 @@
+"""The emulator's own API below ``/_emulator``, and the inbox."""

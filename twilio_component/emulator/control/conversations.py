@@ -1,0 +1,173 @@
+"""Messages as conversations: between a number of the application and somebody's phone.
+
+A conversation holds the messages of one pair in the order in which they came, and with them the attempts to send that
+were refused: whoever looks for a message that never came wants to see them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import quote, unquote
+
+from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.model import addresses
+from twilio_component.emulator.model.message import Message
+
+if TYPE_CHECKING:
+    from twilio_component.emulator.model.accounts import Account, Accounts
+    from twilio_component.emulator.request_log import Journal, RequestRecord
+
+    Item: TypeAlias = Message | RequestRecord
+
+_FAILED = ("failed", "undelivered")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Who talks to whom: ``number`` is the application's number, sender name or messaging service."""
+
+    account_sid: str
+    number: str
+    phone: str
+
+    @property
+    def id(self) -> str:
+        """The name of the conversation: ``AC…/+15017122661/+15558675310``."""
+        return "/".join(quote(part, safe=":+") for part in (self.account_sid, self.number, self.phone))
+
+    @classmethod
+    def of(cls, item: Item) -> Pair | None:
+        """The pair that a message, or a refused attempt to send one, belongs to; None where it names no recipient."""
+        if isinstance(item, Message):
+            if item.direction == "inbound":
+                return cls(item.account_sid, item.to, item.sender or "")
+            number = item.sender or item.chosen_sender or item.messaging_service_sid or ""
+            return cls(item.account_sid, number, item.to)
+        form = item.request.form
+        sender, phone = form.one("From") or form.one("MessagingServiceSid"), form.one("To")
+        if not sender or not phone:
+            return None
+        return cls(item.request.path.split("/")[3], _tidy(sender, addresses.sender), _tidy(phone, addresses.recipient))
+
+    @classmethod
+    def parse(cls, name: str) -> Pair:
+        """The pair that a conversation is named after; ValueError for what is no such name."""
+        parts = [unquote(part) for part in name.split("/")]
+        if len(parts) != 3 or not all(parts):  # noqa: PLR2004 - account, number, phone
+            raise ValueError(f"a conversation is named account/number/phone, not {name!r}")
+        return cls(*parts)
+
+    @property
+    def channel(self) -> str | None:
+        """``whatsapp``, ``rcs`` or ``messenger``; None for SMS and MMS."""
+        return addresses.channel_of(self.phone) or addresses.channel_of(self.number)
+
+
+@dataclass(slots=True)
+class Conversation:
+    """A pair and its items, oldest first."""
+
+    pair: Pair
+    items: list[Item] = field(default_factory=list)
+
+    @property
+    def failures(self) -> int:
+        """How many of its messages failed, and attempts were refused."""
+        return sum(1 for item in self.items if not isinstance(item, Message) or item.status in _FAILED)
+
+
+class Conversations:
+    """Finds conversations in what an emulator holds; nothing is kept here."""
+
+    def __init__(self, accounts: Accounts, journal: Journal) -> None:
+        self._accounts = accounts
+        self._journal = journal
+
+    def newest_first(self, search: str = "") -> list[Conversation]:
+        """The conversations with the items that ``search`` finds, the one with the newest item first."""
+        found: dict[Pair, Conversation] = {}
+        for item in self._items():
+            pair = Pair.of(item)
+            if pair is not None and matches(item, pair, search):
+                found.setdefault(pair, Conversation(pair)).items.append(item)
+        return sorted(found.values(), key=lambda one: moment(one.items[-1]), reverse=True)
+
+    def one(self, pair: Pair, search: str = "") -> Conversation:
+        """The items of a pair that ``search`` finds; it may have none."""
+        return Conversation(pair, [one for one in self._items() if Pair.of(one) == pair and matches(one, pair, search)])
+
+    def opted_out(self, pair: Pair) -> bool:
+        """Whether the phone wants nothing more from the number."""
+        account: Account | None = next((one for one in self._accounts if one.sid == pair.account_sid), None)
+        if account is None:
+            return False
+        number = account.number_of(addresses.bare(pair.number))
+        service = account.service_of(number) if number else None
+        return account.opt_outs.forbid(pair.phone, pair.number, service.sid if service else None)
+
+    def _items(self) -> Iterator[Item]:
+        """Every message and every refused attempt, in the order of their times."""
+        refused = [record for record in self._journal.requests if record.is_refused_send]
+        messages: Iterable[Item] = (message for account in self._accounts for message in account.messages)
+        if not refused and sum(1 for _ in self._accounts) == 1:
+            return iter(messages)
+        return iter(sorted([*messages, *refused], key=moment))
+
+
+def moment(item: Item) -> float:
+    """When a message was created or an attempt was made, in seconds since 1970."""
+    return item.created if isinstance(item, Message) else item.at
+
+
+def key(item: Item) -> str:
+    """What tells an item from all others: the SID of a message, ``request-17`` for an attempt."""
+    return item.sid if isinstance(item, Message) else f"request-{item.number}"
+
+
+def text_of(item: Item) -> str:
+    """What a message says, or should have said."""
+    return item.body if isinstance(item, Message) else item.request.form.one("Body") or ""
+
+
+def matches(item: Item, pair: Pair, search: str) -> bool:
+    """Whether ``search`` is found, in any case, in the text, the numbers, the SID, the status or the error code."""
+    if not search:
+        return True
+    words = [text_of(item), pair.number, pair.phone, key(item)]
+    if isinstance(item, Message):
+        words += [item.status, str(item.error_code or "")]
+    return search.casefold() in "\n".join(words).casefold()
+
+
+def window(
+    items: list[Item], *, before: str | None = None, after: str | None = None, limit: int
+) -> tuple[list[Item], bool, bool]:
+    """At most ``limit`` items next to the one with a key (or the newest), and whether there are older and newer ones.
+
+    ValueError where no item has the key.
+    """
+    start, end = max(0, len(items) - limit), len(items)
+    if before is not None:
+        end = _place(items, before)
+        start = max(0, end - limit)
+    elif after is not None:
+        start = _place(items, after) + 1
+        end = min(len(items), start + limit)
+    return items[start:end], start > 0, end < len(items)
+
+
+def _place(items: list[Item], wanted: str) -> int:
+    for place in range(len(items) - 1, -1, -1):
+        if key(items[place]) == wanted:
+            return place
+    raise ValueError(f"there is no {wanted} in this conversation")
+
+
+def _tidy(address: str, reading: Callable[[str], str]) -> str:
+    """An address as messages keep it; what is no address stays as it was given."""
+    try:
+        return reading(address)
+    except Refusal:
+        return address

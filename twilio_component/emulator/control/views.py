@@ -1,0 +1,198 @@
+"""What the inbox is shown: conversations, their items, and the exchanges behind an item, ready for JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.emulator.control import curl
+from twilio_component.emulator.control.conversations import Pair, key, moment, text_of
+from twilio_component.emulator.control.media import inline_kind
+from twilio_component.emulator.model.message import Message
+from twilio_component.twilio.error_codes import explain
+from twilio_component.twilio.segments import segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from twilio_component.emulator.control.conversations import Conversation, Item
+    from twilio_component.emulator.emulator import Emulator
+    from twilio_component.emulator.faults import Fault
+    from twilio_component.emulator.messaging.lifecycle import Fate
+    from twilio_component.emulator.model.message import Media
+    from twilio_component.emulator.request_log import RequestRecord, WebhookRecord
+    from twilio_component.emulator.rules import Rule
+
+# Names in JSON, and what Python calls them.
+CONDITIONS = {"operation": "operation", "to": "to", "from": "sender", "body": "body", "nth": "nth", "times": "times"}
+# A program that asks again and again what became of a message fills no page.
+MOST_EXCHANGES = 50
+
+
+def heading(conversation: Conversation) -> dict[str, Any]:
+    """Whose conversation it is, and how long."""
+    pair = conversation.pair
+    return {
+        "id": pair.id,
+        "accountSid": pair.account_sid,
+        "number": pair.number,
+        "phone": pair.phone,
+        "channel": pair.channel,
+        "count": len(conversation.items),
+    }
+
+
+def conversation_view(conversation: Conversation, *, opted_out: bool) -> dict[str, Any]:
+    """A line in the list of conversations."""
+    return {
+        **heading(conversation),
+        "failures": conversation.failures,
+        "optedOut": opted_out,
+        "last": item_view(conversation.items[-1]),
+    }
+
+
+def item_view(item: Item) -> dict[str, Any]:
+    """A message, or an attempt to send one that was refused."""
+    pair = Pair.of(item)
+    shared = {
+        "kind": "message" if isinstance(item, Message) else "refusal",
+        "key": key(item),
+        "conversation": pair.id if pair else None,
+        "at": moment(item),
+        "body": text_of(item),
+    }
+    return shared | (_message(item) if isinstance(item, Message) else _refusal(item))
+
+
+def exchanges_view(emulator: Emulator, item: Item) -> list[dict[str, Any]]:
+    """The requests and the webhooks behind an item, in their order: the first, and the newest ``MOST_EXCHANGES``."""
+    if not isinstance(item, Message):
+        return [request_view(item)]
+    requests = [one for one in emulator.journal.requests if one.is_about(item.sid)]
+    webhooks = [one for one in emulator.journal.webhooks if one.message_sid == item.sid]
+    shown: list[dict[str, Any]] = [*map(request_view, _bounded(requests)), *map(webhook_view, _bounded(webhooks))]
+    return sorted(shown, key=lambda one: int(one["number"]))
+
+
+def request_view(record: RequestRecord) -> dict[str, Any]:
+    """A request that came in, with its parameters, and how to do it again."""
+    request = record.request
+    query = f"?{request.query}" if request.query else ""
+    return record.representation() | {
+        "kind": "request",
+        "url": f"{request.base_url}{request.path}{query}",
+        "parameters": [list(pair) for pair in (*request.arguments, *request.form)],
+        "curl": curl.of_request(record),
+    }
+
+
+def webhook_view(record: WebhookRecord) -> dict[str, Any]:
+    """A webhook that went out; ``about`` is ``status`` or ``inbound``."""
+    return record.representation() | {"kind": "webhook", "about": record.kind, "curl": curl.of_webhook(record)}
+
+
+def state_view(emulator: Emulator) -> dict[str, Any]:
+    """The clock and what is switched on; of faults and fates those that can still strike."""
+    return {
+        "now": emulator.clock.now(),
+        "messages": sum(len(account.messages) for account in emulator.accounts),
+        "accounts": [account.sid for account in emulator.accounts],
+        "strict": emulator.accounts.strict,
+        "faults": [fault_view(fault) for fault in emulator.faults.active],
+        "fates": [fate_view(fate) for fate in emulator.life.fates if not fate.rule.spent],
+    }
+
+
+def fault_view(fault: Fault) -> dict[str, Any]:
+    """A fault that is switched on."""
+    status = fault.answer.status if fault.answer else None
+    return {
+        "number": fault.number,
+        "fault": fault.name,
+        "accepted": fault.accepted,
+        "status": status,
+        **_rule(fault.rule),
+    }
+
+
+def fate_view(fate: Fate) -> dict[str, Any]:
+    """How messages are to end."""
+    return {
+        "number": fate.number,
+        "ending": fate.ending,
+        "code": fate.code,
+        "delay": fate.delay,
+        **_rule(fate.rule),
+    }
+
+
+def _message(message: Message) -> dict[str, Any]:
+    return {
+        "sid": message.sid,
+        "direction": message.direction,
+        "to": message.to,
+        "from": message.sender or message.chosen_sender,
+        "messagingServiceSid": message.messaging_service_sid,
+        "status": message.status,
+        "history": [{"at": at, "status": status} for at, status in message.history],
+        "error": None if message.error_code is None else _error(message.error_code, message.error_message),
+        "segmentation": _segmentation(message),
+        "media": [_media(one) for one in message.media],
+    }
+
+
+def _refusal(record: RequestRecord) -> dict[str, Any]:
+    answer, form = record.answer, record.request.form
+    told: dict[str, Any] = {} if answer.mishap or not answer.body.startswith(b"{") else answer.json
+    code = told.get("code")
+    return {
+        "number": record.number,
+        "direction": "outbound-api",
+        "to": form.one("To"),
+        "from": form.one("From"),
+        "messagingServiceSid": form.one("MessagingServiceSid"),
+        # Nobody has seen the status of an answer that was lost.
+        "status": answer.mishap.kind if answer.mishap else answer.status,
+        "fault": record.fault,
+        "error": None if code is None else _error(code, told.get("message")),
+        "media": [],
+    }
+
+
+def _error(code: int, message: str | None) -> dict[str, Any]:
+    found = explain(code)
+    known = {"meaning": found.meaning, "remedy": found.remedy, "link": found.link} if found else {}
+    return {"code": code, "message": message, "meaning": None, "remedy": None, "link": None, **known}
+
+
+def _segmentation(message: Message) -> dict[str, Any] | None:
+    """How the text travels as SMS; None for what does not travel as SMS."""
+    pair = Pair.of(message)
+    if message.media or (pair and pair.channel):
+        return None
+    found = segment(message.body)
+    return {
+        "encoding": found.encoding,
+        "segments": found.segments,
+        "units": found.units,
+        "capacity": found.capacity,
+        "unicodeCharacters": list(found.unicode_characters),
+    }
+
+
+def _media(media: Media) -> dict[str, Any]:
+    return {
+        "sid": media.sid,
+        "contentType": media.content_type,
+        "shownAs": inline_kind(media.content_type),
+        "url": media.url,
+        "size": None if media.url else len(media.content),
+    }
+
+
+def _bounded(records: list[Any]) -> Iterable[Any]:
+    return records if len(records) <= MOST_EXCHANGES else [records[0], *records[1 - MOST_EXCHANGES :]]
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {**{name: getattr(rule, python) for name, python in CONDITIONS.items()}, "hits": rule.hits}

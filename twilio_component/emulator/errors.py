@@ -1,0 +1,81 @@
+"""The refusals that the emulator knows: Twilio's code, HTTP status and wording of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.emulator.http import Answer, json_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# code: (HTTP status, text; what stands in braces is filled in by whoever refuses)
+_REFUSALS: dict[int, tuple[int, str]] = {
+    20001: (400, "Invalid parameter {name}: {reason}"),
+    20003: (401, "Authenticate"),
+    20004: (405, "Method not allowed"),
+    20005: (403, "Account {sid} is not active"),
+    20008: (403, "Resource not accessible with Test Account Credentials"),
+    20009: (409, "Cannot {verb} message because delivery has not been completed."),
+    20404: (404, "The requested resource {path} was not found"),
+    20429: (429, "Too Many Requests"),
+    20500: (500, "An internal server error has occurred"),
+    20503: (503, "Service Unavailable"),
+    21211: (400, "Invalid 'To' Phone Number: {to}"),
+    21212: (400, "The 'From' number {sender} is not a valid phone number, shortcode, or alphanumeric sender ID."),
+    21266: (400, "'To' and 'From' number cannot be the same: {to}"),
+    21404: (404, "Phone number {sid} was not found"),
+    21408: (400, "Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {to}"),
+    21421: (400, "PhoneNumber {number} is not valid"),
+    21422: (400, "PhoneNumber {number} is not available"),
+    21602: (400, "Message body is required."),
+    21603: (400, "A 'From' phone number is required."),
+    21604: (400, "A 'To' phone number is required."),
+    21606: (400, "The 'From' phone number {sender} is not a valid, message-capable Twilio phone number."),
+    21609: (400, "The 'StatusCallback' URL {url} is not a valid URL."),
+    21610: (400, "Attempt to send to unsubscribed recipient"),
+    21611: (400, "This 'From' number has exceeded the maximum number of queued messages"),
+    21612: (
+        400,
+        "Message cannot be sent with the current combination of 'To' ({to}) and/or 'From' ({sender}) parameters",
+    ),
+    21614: (400, "To number: {to}, is not a mobile number"),
+    21617: (400, "The concatenated message body exceeds the 1600 character limit"),
+    21619: (400, "A text message body or media urls must be specified."),
+    21620: (400, "Invalid media URL(s): {url}"),
+    21623: (400, "Number of media files exceeds allowed limit of 10"),
+    21654: (400, "The ContentSid parameter is required with ContentVariables"),
+    21655: (400, "The ContentSid {sid} is Invalid"),
+    21656: (400, "The Content Variables parameter is invalid."),
+    21660: (400, "Mismatch between the 'From' number {sender} and the account {account}"),
+    21701: (404, "The Messaging Service {sid} does not exist"),
+    21703: (400, "The Messaging Service {sid} does not contain any phone numbers"),
+    21705: (400, "The Messaging Service Sid {sid} is invalid."),
+    21710: (409, "Phone number is already in the Messaging Service"),
+    21910: (400, "Invalid 'From' and 'To' pair. 'From' and 'To' should be of the same channel"),
+    30409: (400, "Message {sid} is not in a cancelable state: it is {status}"),
+    35111: (400, "The 'SendAt' parameter is required with 'ScheduleType'"),
+    35114: (400, "SendAt timestamp must be between 300 and 3024000 seconds in the future"),
+    35115: (400, "The 'ScheduleType' parameter must be 'fixed'"),
+    35118: (400, "MessagingServiceSid is required to schedule a message"),
+}
+
+
+class Refusal(Exception):  # noqa: N818 - it is an answer of the API, not an error of this program
+    """A request that Twilio would refuse. ``str()`` is the text of the answer."""
+
+    def __init__(self, code: int, *, headers: Mapping[str, str] | None = None, **facts: Any) -> None:
+        self.status, text = _REFUSALS[code]
+        super().__init__(text.format(**facts))
+        self.code = code
+        self.headers = headers or {}
+
+    def answer(self) -> Answer:
+        """The JSON body that Twilio's clients read."""
+        return error_answer(self.status, self.code, str(self), self.headers)
+
+
+def error_answer(status: int, code: int, message: str, headers: Mapping[str, str] | None = None) -> Answer:
+    """An error in Twilio's shape."""
+    more_info = f"https://www.twilio.com/docs/errors/{code}"
+    return json_answer(status, {"code": code, "message": message, "more_info": more_info, "status": status}, headers)

@@ -1,0 +1,1 @@
+"""What happens to messages: sending, their lifecycle, inbound messages and TwiML."""

@@ -1,0 +1,145 @@
+"""Inbound messages: someone writes to a number, the application is asked, and what it answers is carried out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.http import Fields
+from twilio_component.emulator.messaging.sending import send
+from twilio_component.emulator.messaging.twiml import Redirect, Reply, TwimlError, parse_twiml
+from twilio_component.emulator.model import addresses
+from twilio_component.emulator.model.opt_outs import REPLIES, Keyword, keyword_of
+from twilio_component.emulator.webhooks.parameters import inbound_parameters
+from twilio_component.emulator.webhooks.sender import Webhook
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from twilio_component.emulator.model.accounts import Account
+    from twilio_component.emulator.model.message import Message
+    from twilio_component.emulator.model.messaging_service import MessagingService
+    from twilio_component.emulator.model.phone_number import PhoneNumber
+    from twilio_component.emulator.request_log import WebhookRecord
+    from twilio_component.emulator.state import World
+    from twilio_component.emulator.webhooks.parameters import Parameters
+
+_MOST_REDIRECTS = 10
+_RETRIEVAL_FAILED = 11200
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where the application wants to be asked."""
+
+    url: str
+    method: str
+    fallback_url: str | None
+    fallback_method: str
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], url: str, method: str, fallback: str) -> _Target | None:
+        """Read from a number's or a service's settings; the other arguments are the settings' names."""
+        if not settings[url]:
+            return None
+        fallback_url, fallback_method = settings[f"{fallback}url"], settings[f"{fallback}method"]
+        return cls(settings[url], settings[method] or "POST", fallback_url, fallback_method or "POST")
+
+
+async def receive(world: World, account: Account, message: Message, more: Mapping[str, str]) -> None:
+    """Take in a message that reached one of the account's numbers, and see it through to the application's replies."""
+    number = account.number_of(addresses.bare(message.to))
+    service = account.service_of(number) if number else None
+    message.messaging_service_sid = service.sid if service else None
+    account.messages.append(message)
+    world.feed.message_changed(message)
+    arrival = _Arrival(world, account, message)
+    keyword = keyword_of(message.body)
+    if keyword is not None:
+        arrival.heed(keyword, service.sid if service else message.to)
+        more = {"OptOutType": keyword, **more} if service else more
+    target = _target(number, service)
+    if target is not None:
+        await arrival.ask(target, inbound_parameters(message, world.base_url, more))
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A message that has just come in, and all that follows from it."""
+
+    world: World
+    account: Account
+    message: Message
+
+    def heed(self, keyword: Keyword, us: str) -> None:
+        """STOP, START and HELP take effect at once, and are answered by Twilio itself."""
+        them, opt_outs = self.message.sender or "", self.account.opt_outs
+        if keyword == "START":
+            opt_outs.remove(us, them)
+        if not opt_outs.forbid(them, us):
+            self._send(Reply(REPLIES[keyword]))
+        if keyword == "STOP":
+            opt_outs.add(us, them)
+
+    async def ask(self, target: _Target, parameters: Parameters) -> None:
+        """Ask the application, and the fallback where the first URL fails."""
+        failed = await self._follow(target.url, target.method, parameters)
+        if failed is not None and target.fallback_url:
+            code, url = failed
+            more = (("ErrorCode", str(code)), ("ErrorUrl", url))
+            await self._follow(target.fallback_url, target.fallback_method, parameters + more)
+
+    async def _follow(self, url: str, method: str, parameters: Parameters) -> tuple[int, str] | None:
+        """Ask a URL and those it redirects to, and carry out the answers; the code and the URL that failed."""
+        for _ in range(_MOST_REDIRECTS):
+            record = await self.world.webhooks.send(Webhook.make(self.message, "inbound", url, method, parameters))
+            try:
+                redirect = self._carry_out(record)
+            except TwimlError as error:
+                record.warnings.append(f"{error.code}: {error}")
+                return error.code, url
+            if redirect is None:
+                break
+            url, method = urljoin(url, redirect.url), redirect.method
+        return None
+
+    def _carry_out(self, record: WebhookRecord) -> Redirect | None:
+        """Send the replies that an answer asks for; the redirection that ends it, if any."""
+        for verb in _verbs(record):
+            if isinstance(verb, Redirect):
+                return verb
+            try:
+                self._send(verb)
+            except Refusal as refusal:
+                record.warnings.append(f"{refusal.code}: {refusal}")
+        return None
+
+    def _send(self, reply: Reply) -> None:
+        pairs = [("To", reply.to or self.message.sender or ""), ("From", reply.sender or self.message.to)]
+        pairs += [("MediaUrl", url) for url in reply.media_urls]
+        if reply.body or not reply.media_urls:
+            pairs.append(("Body", reply.body))
+        if reply.status_callback:
+            pairs.append(("StatusCallback", reply.status_callback))
+        send(self.world, self.account, Fields(pairs), "outbound-reply")
+
+
+def _verbs(record: WebhookRecord) -> list[Reply | Redirect]:
+    answer = record.answer
+    if answer is None:
+        raise TwimlError(_RETRIEVAL_FAILED, record.error or "no answer")
+    if not 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's successes
+        raise TwimlError(_RETRIEVAL_FAILED, f"HTTP {answer.status}")
+    content_type = next((value for name, value in answer.headers.items() if name.lower() == "content-type"), "")
+    return parse_twiml(content_type, answer.body.decode("utf-8", "replace"))
+
+
+def _target(number: PhoneNumber | None, service: MessagingService | None) -> _Target | None:
+    """The URL of the service that the number belongs to, if that has one, or else the number's."""
+    if service is not None and not service.settings["use_inbound_webhook_on_number"]:
+        target = _Target.of(service.settings, "inbound_request_url", "inbound_method", "fallback_")
+        if target is not None:
+            return target
+    return None if number is None else _Target.of(number.settings, "sms_url", "sms_method", "sms_fallback_")

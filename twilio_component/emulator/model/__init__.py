@@ -1,0 +1,1 @@
+"""What an emulated account holds: messages, numbers, services, templates."""

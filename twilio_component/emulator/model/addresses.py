@@ -1,0 +1,69 @@
+"""Where messages go to and come from: numbers, short codes, sender names, channel addresses, as Twilio reads them."""
+
+from __future__ import annotations
+
+import re
+
+from twilio_component.emulator.errors import Refusal
+
+CHANNELS = ("whatsapp", "messenger", "rcs")
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_NATIONAL = re.compile(r"1?([2-9][0-9]{9})")
+_SHORT_CODE = re.compile(r"[0-9]{3,6}")
+_SENDER_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &+_-]{1,11}")
+_PUNCTUATION = str.maketrans("", "", " -().\u00a0")
+
+
+def channel_of(address: str) -> str | None:
+    """``whatsapp`` of ``whatsapp:+1…``; None for a number or a sender name."""
+    scheme, colon, _ = address.partition(":")
+    return scheme if colon and scheme in CHANNELS else None
+
+
+def recipient(text: str) -> str:
+    """The recipient in the form in which Twilio keeps it; `Refusal` 21211 where there is none."""
+    channel = channel_of(text)
+    if channel in ("messenger", "rcs"):
+        return text
+    number = _number(text.removeprefix("whatsapp:"))
+    if number is None:
+        raise Refusal(21211, to=masked(text))
+    return f"{channel}:{number}" if channel else number
+
+
+def sender(text: str) -> str:
+    """The sender in the form in which Twilio keeps it; `Refusal` 21212 where there is none."""
+    channel = channel_of(text)
+    if channel in ("messenger", "rcs"):
+        return text
+    if channel is None and (_SHORT_CODE.fullmatch(text) or _SENDER_NAME.fullmatch(text)):
+        return text
+    number = _number(text.removeprefix("whatsapp:"))
+    if number is None:
+        raise Refusal(21212, sender=text)
+    return f"{channel}:{number}" if channel else number
+
+
+def is_number(text: str) -> bool:
+    """Whether ``text`` is a number in E.164 form."""
+    return _E164.fullmatch(text) is not None
+
+
+def bare(address: str) -> str:
+    """The number in an address, without its channel."""
+    return address.partition(":")[2] if channel_of(address) else address
+
+
+def masked(address: str) -> str:
+    """An address as Twilio's error texts show it, without its last four characters."""
+    return address[:-4] + "XXXX"
+
+
+def _number(text: str) -> str | None:
+    """E.164, also of a number written the North American way."""
+    bare = text.translate(_PUNCTUATION)
+    if _E164.fullmatch(bare):
+        return bare
+    national = _NATIONAL.fullmatch(bare)
+    return f"+1{national[1]}" if national else None

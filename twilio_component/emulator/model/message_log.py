@@ -1,0 +1,59 @@
+"""The messages of one account, in the order in which they came, and found again by SID at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from twilio_component.emulator.model.message import Message
+
+
+class MessageLog:
+    """A list that is appended to and read from its end; a deleted message leaves a gap, so that positions last."""
+
+    def __init__(self) -> None:
+        self._slots: list[Message | None] = []
+        self._positions: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __iter__(self) -> Iterator[Message]:
+        """Oldest first."""
+        return (message for message in list(self._slots) if message is not None)
+
+    def append(self, message: Message) -> None:
+        """Add the newest message."""
+        self._positions[message.sid] = len(self._slots)
+        self._slots.append(message)
+
+    def get(self, sid: str) -> Message | None:
+        """The message ``sid``, or None."""
+        position = self._positions.get(sid)
+        return None if position is None else self._slots[position]
+
+    def remove(self, message: Message) -> None:
+        """Delete a message."""
+        self._slots[self._positions.pop(message.sid)] = None
+
+    def clear(self) -> None:
+        """Forget every message; positions begin anew."""
+        self._slots.clear()
+        self._positions.clear()
+
+    def newest_first(self, before: int | None = None) -> Iterator[tuple[int, Message]]:
+        """Messages with their positions, newest first, starting before a position; costs only what is read."""
+        start = len(self._slots) if before is None else min(before, len(self._slots))
+        for position in range(start - 1, -1, -1):
+            message = self._slots[position]
+            if message is not None:
+                yield position, message
+
+    def oldest_first(self, after: int) -> Iterator[tuple[int, Message]]:
+        """Messages with their positions, oldest first, starting after a position."""
+        for position in range(after + 1, len(self._slots)):
+            message = self._slots[position]
+            if message is not None:
+                yield position, message

@@ -1,0 +1,105 @@
+"""A messaging service: a pool of numbers that send together, and where their messages go."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.emulator.model.sids import new_sid
+
+if TYPE_CHECKING:
+    from twilio_component.emulator.http import Fields
+    from twilio_component.emulator.model.phone_number import PhoneNumber
+
+# The parameter that changes a setting, the setting's key in the resource, and what it is at first.
+_SETTINGS: dict[str, tuple[str, Any]] = {
+    "InboundRequestUrl": ("inbound_request_url", None),
+    "InboundMethod": ("inbound_method", "POST"),
+    "FallbackUrl": ("fallback_url", None),
+    "FallbackMethod": ("fallback_method", "POST"),
+    "StatusCallback": ("status_callback", None),
+    "StickySender": ("sticky_sender", True),
+    "MmsConverter": ("mms_converter", True),
+    "SmartEncoding": ("smart_encoding", True),
+    "ScanMessageContent": ("scan_message_content", "inherit"),
+    "FallbackToLongCode": ("fallback_to_long_code", True),
+    "AreaCodeGeomatch": ("area_code_geomatch", True),
+    "SynchronousValidation": ("synchronous_validation", False),
+    "ValidityPeriod": ("validity_period", 36_000),
+    "Usecase": ("usecase", "undeclared"),
+    "UseInboundWebhookOnNumber": ("use_inbound_webhook_on_number", False),
+}
+
+
+@dataclass(eq=False, slots=True)
+class MessagingService:
+    """A messaging service of an account. ``settings`` holds what the API can change, by its key in the resource."""
+
+    account_sid: str
+    friendly_name: str
+    created: float
+    updated: float = 0.0
+    sid: str = field(default_factory=lambda: new_sid("MG"))
+    pool: dict[str, PhoneNumber] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=lambda: dict(_SETTINGS.values()))
+
+    def __post_init__(self) -> None:
+        self.updated = self.created
+
+    def change(self, form: Fields, now: float) -> None:
+        """Change what the parameters of a request name."""
+        self.friendly_name = form.one("FriendlyName") or self.friendly_name
+        for parameter, (key, initial) in _SETTINGS.items():
+            text = form.one(parameter)
+            if text is not None:
+                self.settings[key] = _typed(text, initial)
+        self.updated = now
+
+    def sender_for(self, recipient: str) -> str | None:
+        """The number of the pool that sends to ``recipient``, always the same one; None from an empty pool."""
+        numbers = sorted(number.number for number in self.pool.values())
+        return numbers[zlib.crc32(recipient.encode()) % len(numbers)] if numbers else None
+
+    def representation(self, base_url: str) -> dict[str, Any]:
+        """The Service resource."""
+        url = f"{base_url}/v1/Services/{self.sid}"
+        return {
+            "sid": self.sid,
+            "account_sid": self.account_sid,
+            "friendly_name": self.friendly_name,
+            "date_created": iso_date(self.created),
+            "date_updated": iso_date(self.updated),
+            **self.settings,
+            "us_app_to_person_registered": False,
+            "url": url,
+            "links": {"phone_numbers": f"{url}/PhoneNumbers"},
+        }
+
+    def pooled_representation(self, number: PhoneNumber, base_url: str) -> dict[str, Any]:
+        """One of its numbers, as the service's PhoneNumbers resource."""
+        return {
+            "sid": number.sid,
+            "account_sid": self.account_sid,
+            "service_sid": self.sid,
+            "date_created": iso_date(number.created),
+            "date_updated": iso_date(number.updated),
+            "phone_number": number.number,
+            "country_code": "US" if number.number.startswith("+1") else None,
+            "capabilities": ["SMS", "MMS", "Voice"],
+            "url": f"{base_url}/v1/Services/{self.sid}/PhoneNumbers/{number.sid}",
+        }
+
+
+def iso_date(seconds: float) -> str:
+    """``2026-01-31T12:00:00Z``, as Twilio's newer APIs write dates."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _typed(text: str, initial: Any) -> Any:
+    if isinstance(initial, bool):
+        return text.lower() == "true"
+    if isinstance(initial, int) and text.isdecimal():
+        return int(text)
+    return text or None

@@ -1,0 +1,82 @@
+"""A phone number of an account, and the settings of it that can be changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.emulator.model.message import API_VERSION, twilio_date
+from twilio_component.emulator.model.sids import new_sid
+
+if TYPE_CHECKING:
+    from twilio_component.emulator.http import Fields
+
+# The parameter that changes a setting, the setting's key in the resource, and what it is at first.
+_SETTINGS: dict[str, tuple[str, str | None]] = {
+    "SmsUrl": ("sms_url", ""),
+    "SmsMethod": ("sms_method", "POST"),
+    "SmsFallbackUrl": ("sms_fallback_url", ""),
+    "SmsFallbackMethod": ("sms_fallback_method", "POST"),
+    "SmsApplicationSid": ("sms_application_sid", None),
+    "StatusCallback": ("status_callback", ""),
+    "StatusCallbackMethod": ("status_callback_method", "POST"),
+    "VoiceUrl": ("voice_url", ""),
+    "VoiceMethod": ("voice_method", "POST"),
+    "VoiceFallbackUrl": ("voice_fallback_url", ""),
+    "VoiceFallbackMethod": ("voice_fallback_method", "POST"),
+    "VoiceApplicationSid": ("voice_application_sid", None),
+}
+
+
+@dataclass(eq=False, slots=True)
+class PhoneNumber:
+    """A number that belongs to an account. ``settings`` holds what the API can change, by its key in the resource."""
+
+    account_sid: str
+    number: str
+    created: float
+    friendly_name: str = ""
+    updated: float = 0.0
+    sid: str = field(default_factory=lambda: new_sid("PN"))
+    settings: dict[str, str | None] = field(default_factory=lambda: dict(_SETTINGS.values()))
+
+    def __post_init__(self) -> None:
+        self.updated = self.created
+        self.friendly_name = self.friendly_name or self.number
+
+    def change(self, form: Fields, now: float) -> None:
+        """Change what the parameters of a request name."""
+        self.friendly_name = form.one("FriendlyName") or self.friendly_name
+        for parameter, (key, _) in _SETTINGS.items():
+            if parameter in form:
+                self.settings[key] = form.one(parameter)
+        self.updated = now
+
+    def representation(self) -> dict[str, Any]:
+        """The IncomingPhoneNumber resource."""
+        return {
+            "sid": self.sid,
+            "account_sid": self.account_sid,
+            "friendly_name": self.friendly_name,
+            "phone_number": self.number,
+            **self.settings,
+            "voice_caller_id_lookup": False,
+            "voice_receive_mode": "voice",
+            "trunk_sid": None,
+            "identity_sid": None,
+            "address_sid": None,
+            "address_requirements": "none",
+            "bundle_sid": None,
+            "emergency_status": "Inactive",
+            "emergency_address_sid": None,
+            "emergency_address_status": "unregistered",
+            "beta": False,
+            "capabilities": {"voice": True, "sms": True, "mms": True, "fax": False},
+            "origin": "twilio",
+            "status": "in-use",
+            "type": "local",
+            "api_version": API_VERSION,
+            "date_created": twilio_date(self.created),
+            "date_updated": twilio_date(self.updated),
+            "uri": f"/{API_VERSION}/Accounts/{self.account_sid}/IncomingPhoneNumbers/{self.sid}.json",
+        }

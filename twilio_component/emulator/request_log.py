@@ -1,0 +1,156 @@
+"""What happened: every request with its answer, every webhook with its answer."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from twilio_component.emulator.http import Answer, Request
+
+DEFAULT_LIMIT = 10_000
+LARGEST_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """One request that came in. ``operation`` is None for an unknown path, ``fault`` names the one that it met.
+
+    ``outcome`` is what the request brought about, whatever a fault then made of the answer; None where a fault kept it
+    from bringing about anything.
+    """
+
+    number: int
+    at: float
+    operation: str | None
+    request: Request
+    answer: Answer
+    fault: str | None = None
+    outcome: Answer | None = None
+
+    @property
+    def is_refused_send(self) -> bool:
+        """Whether it wanted to send a message, and there is none."""
+        if self.operation != "messages.create":
+            return False
+        return self.outcome is None or self.outcome.status >= 400  # noqa: PLR2004 - HTTP's errors begin here
+
+    def is_about(self, message_sid: str) -> bool:
+        """Whether it sent the message, or names it in its path."""
+        if self.operation == "messages.create":
+            # The text of another message may hold this SID: look into the JSON, but only of those that have it at all.
+            answer = self.outcome
+            return answer is not None and message_sid.encode() in answer.body and answer.json.get("sid") == message_sid
+        return f"/{message_sid}" in self.request.path
+
+    @property
+    def size(self) -> int:
+        """Bytes of both bodies."""
+        return len(self.request.body) + len(self.answer.body)
+
+    def representation(self) -> dict[str, Any]:
+        """For JSON. Credentials are left out."""
+        headers = {name: value for name, value in self.request.headers.items() if name != "authorization"}
+        return {
+            "number": self.number,
+            "at": self.at,
+            "operation": self.operation,
+            "method": self.request.method,
+            "path": self.request.path,
+            "query": self.request.query,
+            "headers": headers,
+            "body": self.request.body.decode("utf-8", "replace"),
+            "answer": _answer(self.answer),
+            "fault": self.fault,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRecord:
+    """One webhook that went out, each attempt by itself. ``error`` says why there is no answer."""
+
+    number: int
+    at: float
+    message_sid: str
+    kind: str
+    method: str
+    url: str
+    parameters: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    attempt: int
+    answer: Answer | None
+    error: str | None
+    warnings: list[str] = field(default_factory=list)
+
+    def representation(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "number": self.number,
+            "at": self.at,
+            "messageSid": self.message_sid,
+            "kind": self.kind,
+            "method": self.method,
+            "url": self.url,
+            "parameters": [list(pair) for pair in self.parameters],
+            "headers": dict(self.headers),
+            "attempt": self.attempt,
+            "answer": None if self.answer is None else _answer(self.answer),
+            "error": self.error,
+            "warnings": self.warnings,
+        }
+
+
+class Journal:
+    """The newest requests and webhooks, oldest first; both share one numbering.
+
+    Every new one is told to ``listeners``. Of each at most ``limit`` are kept, and together no more than
+    ``LARGEST_BYTES`` of bodies, so that a server that runs for days does not fill the memory.
+    """
+
+    def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
+        self.requests: deque[RequestRecord] = deque()
+        self.webhooks: deque[WebhookRecord] = deque(maxlen=limit)
+        self._limit = limit
+        self._bytes = 0
+        self._numbers: Iterator[int] = itertools.count(1)
+        self.listeners: list[Callable[[RequestRecord | WebhookRecord], None]] = []
+
+    def next_number(self) -> int:
+        """The number of the next record."""
+        return next(self._numbers)
+
+    def add_request(self, record: RequestRecord) -> None:
+        """Keep a request, and forget the oldest ones that there is no room for."""
+        self.requests.append(record)
+        self._bytes += record.size
+        while len(self.requests) > self._limit or (self._bytes > LARGEST_BYTES and len(self.requests) > 1):
+            self._bytes -= self.requests.popleft().size
+        self._tell(record)
+
+    def add_webhook(self, record: WebhookRecord) -> None:
+        """Keep a webhook, and forget the oldest one that there is no room for."""
+        self.webhooks.append(record)
+        self._tell(record)
+
+    def clear(self) -> None:
+        """Forget everything; the numbering goes on."""
+        self.requests.clear()
+        self.webhooks.clear()
+        self._bytes = 0
+
+    def _tell(self, record: RequestRecord | WebhookRecord) -> None:
+        for listener in self.listeners:
+            listener(record)
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    return {
+        "status": answer.status,
+        "headers": answer.headers,
+        "body": answer.body.decode("utf-8", "replace"),
+        "mishap": answer.mishap.kind if answer.mishap else None,
+    }

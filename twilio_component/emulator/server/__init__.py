@@ -1,0 +1,1 @@
+"""The emulator behind a socket, or behind an httpx client."""

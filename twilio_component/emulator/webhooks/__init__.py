@@ -1,0 +1,1 @@
+"""Webhooks, signed and sent as Twilio sends them."""

@@ -1,0 +1,81 @@
+"""What Twilio's webhooks say: the parameters of an inbound message and of a status callback."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from twilio_component.emulator.model import addresses
+from twilio_component.emulator.model.message import API_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from twilio_component.emulator.model.message import Message
+
+Parameters = tuple[tuple[str, str], ...]
+
+
+def inbound_parameters(message: Message, base_url: str, more: Mapping[str, str]) -> Parameters:
+    """An inbound message; ``more`` adds parameters (``ProfileName``, ``ButtonText``) or replaces them."""
+    places = {
+        f"{side}{part}": ""
+        for side, address in (("From", message.sender or ""), ("To", message.to))
+        if addresses.is_number(address)
+        for part in ("City", "State", "Zip")
+    }
+    countries = {
+        f"{side}Country": "US"
+        for side, address in (("From", message.sender or ""), ("To", message.to))
+        if address.startswith("+1")
+    }
+    channel = addresses.channel_of(message.sender or "")
+    found = {
+        **places,
+        **countries,
+        "SmsMessageSid": message.sid,
+        "NumMedia": str(len(message.media)),
+        "SmsSid": message.sid,
+        "SmsStatus": "received",
+        "Body": message.body,
+        "To": message.to,
+        "NumSegments": str(message.segments),
+        "MessageSid": message.sid,
+        "AccountSid": message.account_sid,
+        "From": message.sender or "",
+        "ApiVersion": API_VERSION,
+    }
+    if message.messaging_service_sid:
+        found["MessagingServiceSid"] = message.messaging_service_sid
+    if channel == "whatsapp":
+        found["WaId"] = (message.sender or "").removeprefix("whatsapp:+")
+    for index, media in enumerate(message.media):
+        found[f"MediaUrl{index}"] = f"{base_url}{message.uri}/Media/{media.sid}"
+        found[f"MediaContentType{index}"] = media.content_type
+    return tuple((found | dict(more)).items())
+
+
+def status_parameters(message: Message) -> Parameters:
+    """A status callback."""
+    found = {
+        "ApiVersion": API_VERSION,
+        "MessageStatus": message.status,
+        "SmsSid": message.sid,
+        "SmsStatus": message.status,
+        "To": message.to,
+        "From": message.sender or "",
+        "MessageSid": message.sid,
+        "AccountSid": message.account_sid,
+    }
+    if message.messaging_service_sid:
+        found["MessagingServiceSid"] = message.messaging_service_sid
+    if message.error_code is not None:
+        found["ErrorCode"] = str(message.error_code)
+        found["ErrorMessage"] = message.error_message or ""
+    if message.status in ("delivered", "undelivered"):
+        # The carrier's own note of the time: YYMMDDhhmm.
+        found["RawDlrDoneDate"] = datetime.fromtimestamp(message.updated, UTC).strftime("%y%m%d%H%M")
+    channel = addresses.channel_of(message.to)
+    if channel is not None:
+        found["ChannelPrefix"] = channel
+    return tuple(found.items())

@@ -1,0 +1,132 @@
+"""Webhooks: signed, delivered, repeated where their URL asks for it, and written down."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from twilio_component.emulator.request_log import WebhookRecord
+from twilio_component.emulator.rules import Subject
+from twilio_component.emulator.webhooks.parameters import Parameters, status_parameters
+from twilio_component.emulator.webhooks.retry_policy import WebhookPolicy
+from twilio_component.emulator.webhooks.transports import Letter, UndeliverableError
+
+if TYPE_CHECKING:
+    from twilio_component.emulator.clock import Clock
+    from twilio_component.emulator.faults import Faults
+    from twilio_component.emulator.http import Answer
+    from twilio_component.emulator.model.accounts import Account, Accounts
+    from twilio_component.emulator.model.message import Message
+    from twilio_component.emulator.request_log import Journal
+    from twilio_component.emulator.webhooks.transports import Postman
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One webhook: ``kind`` is ``status`` or ``inbound``; all its attempts carry ``token``."""
+
+    message: Message
+    kind: str
+    url: str
+    method: str
+    parameters: Parameters
+    token: str
+
+    @classmethod
+    def make(cls, message: Message, kind: str, url: str, method: str, parameters: Parameters) -> Webhook:
+        """A webhook with a token of its own."""
+        return cls(message, kind, url, method.upper(), parameters, str(uuid.uuid4()))
+
+
+class Webhooks:
+    """Sends webhooks through ``postman`` and keeps account of them."""
+
+    def __init__(self, clock: Clock, accounts: Accounts, journal: Journal, faults: Faults, postman: Postman) -> None:
+        self._clock = clock
+        self._accounts = accounts
+        self._journal = journal
+        self._faults = faults
+        self.postman = postman
+        self._held: dict[str, Webhook] = {}
+
+    async def status_changed(self, message: Message) -> None:
+        """Send the status callback of a message that has entered a new state, if it has one."""
+        url = self._status_url(message)
+        if url is None:
+            return
+        webhook = Webhook.make(message, "status", url, "POST", status_parameters(message))
+        subject = Subject(None, message.to, message.sender, message.body)
+        held = self._held.pop(message.sid, None)
+        if held is None and any(rule.applies_to(subject) for rule in self._faults.swapped_callbacks):
+            self._held[message.sid] = webhook
+            return
+        await self.send(webhook)
+        if any(rule.applies_to(subject) for rule in self._faults.doubled_callbacks):
+            await self.send(webhook)
+        if held is not None:
+            await self.send(held)
+
+    def clear(self) -> None:
+        """Forget what is held back."""
+        self._held.clear()
+
+    async def send(self, webhook: Webhook) -> WebhookRecord:
+        """Deliver a webhook, with the repetitions that its URL asks for; the record of the last attempt."""
+        policy = WebhookPolicy.parse(webhook.url)
+        letter = self._letter(webhook, policy)
+        attempt = 0
+        while True:
+            record, outcome = await self._attempt(webhook, letter, attempt)
+            attempt += 1
+            if attempt > policy.retries or not policy.repeats_after(outcome):
+                return record
+
+    def _letter(self, webhook: Webhook, policy: WebhookPolicy) -> Letter:
+        account = self._accounts.get(webhook.message.account_sid)
+        url, form = policy.url, webhook.parameters
+        if webhook.method == "GET":
+            url, form = f"{url}{'&' if '?' in url else '?'}{urlencode(form)}", ()
+        headers = {
+            "User-Agent": "TwilioProxy/1.1",
+            "Accept": "*/*",
+            "I-Twilio-Idempotency-Token": webhook.token,
+            **account.signature_headers(url, form),
+        }
+        return Letter(webhook.method, url, form, headers, policy.connect_seconds, policy.read_seconds)
+
+    async def _attempt(self, webhook: Webhook, letter: Letter, attempt: int) -> tuple[WebhookRecord, int | str]:
+        answer: Answer | None = None
+        error: str | None = None
+        try:
+            async with asyncio.timeout(letter.connect_seconds + letter.read_seconds):
+                answer = await self.postman.deliver(letter)
+            outcome: int | str = answer.status
+        except UndeliverableError as failure:
+            error, outcome = str(failure), failure.kind
+        except TimeoutError:
+            error, outcome = f"no answer within {letter.read_seconds:g} s", "rt"
+        record = WebhookRecord(
+            number=self._journal.next_number(),
+            at=self._clock.now(),
+            message_sid=webhook.message.sid,
+            kind=webhook.kind,
+            method=letter.method,
+            url=letter.url,
+            parameters=webhook.parameters,
+            headers=letter.all_headers,
+            attempt=attempt + 1,
+            answer=answer,
+            error=error,
+        )
+        self._journal.add_webhook(record)
+        return record, outcome
+
+    def _status_url(self, message: Message) -> str | None:
+        if message.status_callback or message.messaging_service_sid is None:
+            return message.status_callback
+        account: Account = self._accounts.get(message.account_sid)
+        service = account.services.get(message.messaging_service_sid)
+        return (service.settings["status_callback"] or None) if service else None
