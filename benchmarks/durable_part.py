@@ -23,8 +23,8 @@ from sqlalchemy import create_engine, text
 
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
-from twilio_component.durable.new_runs import NewRun
 from twilio_component.durable.settings import Settings
+from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.flows import Configuration
 from twilio_component.host import Host
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
-from twilio_component.durable.new_runs import NewRun
 from twilio_component.durable.settings import Settings
+from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.emulator import Emulator
 from twilio_component.flows import Configuration
 from twilio_component.host import Host

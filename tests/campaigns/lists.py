@@ -12,7 +12,7 @@ from postgres import Postgres
 from sends import PLACES, Figures
 from serving_parts import HEAD, PATIENCE, Deployment, inbound, killed, post, until
 
-from twilio_component.durable import checkpoints
+from twilio_component.durable import crash_points
 from twilio_component.emulator import Emulator
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ FLOW = (
               message: "Hi {{$everyone.currentItem.name}}"
 """
 )
-_PLACES = (checkpoints.INTENT, checkpoints.ENTERED, checkpoints.ANSWERED, checkpoints.SETTLED)
+_PLACES = (crash_points.INTENT, crash_points.ENTERED, crash_points.ANSWERED, crash_points.SETTLED)
 
 
 def killed_lists(folder: Path, *, recipients: int, least: int, lag: float, shared: bool, seed: int = 1) -> Figures:
@@ -56,7 +56,7 @@ def killed_lists(folder: Path, *, recipients: int, least: int, lag: float, share
         while figures.kills.total() < least:
             place = _PLACES[figures.kills.total() % len(_PLACES)]
             often = chance.randint(1, max(1, recipients // (2 * least)))
-            process = deployment.start({checkpoints.VARIABLE: f"{place}:{often}"})
+            process = deployment.start({crash_points.VARIABLE: f"{place}:{often}"})
             deployment.wait_until_ready(process, or_dead=True)
             if not figures.kills:
                 assert post(deployment.webhook(), inbound(0)).is_success

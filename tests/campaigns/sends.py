@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import httpx
 from serving_parts import PATIENCE, Deployment, inbound, killed, post, until
 
-from twilio_component.durable import checkpoints
+from twilio_component.durable import crash_points
 from twilio_component.emulator import Emulator
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 ACCEPTED = "accepted by Twilio, the answer not read"
 PLACES = {
-    checkpoints.BEFORE_INTENT: "before the intent",
-    checkpoints.INTENT: "after the intent",
-    checkpoints.ENTERED: "after the claim, before the request",
+    crash_points.BEFORE_INTENT: "before the intent",
+    crash_points.INTENT: "after the intent",
+    crash_points.ENTERED: "after the claim, before the request",
     ACCEPTED: ACCEPTED,
-    checkpoints.ANSWERED: "after the answer",
-    checkpoints.SETTLED: "after the answer was stored",
+    crash_points.ANSWERED: "after the answer",
+    crash_points.SETTLED: "after the answer was stored",
 }
 _BATCH = 8
 
@@ -141,7 +141,7 @@ def _kinds(emulator: Emulator) -> dict[str, Callable[[str], object]]:
 
 
 def _started(deployment: Deployment, place: str, chance: random.Random) -> subprocess.Popen[bytes]:
-    armed = {} if place == ACCEPTED else {checkpoints.VARIABLE: f"{place}:{chance.randint(1, _BATCH)}"}
+    armed = {} if place == ACCEPTED else {crash_points.VARIABLE: f"{place}:{chance.randint(1, _BATCH)}"}
     process = deployment.start(armed)
     # It may be killed while it goes on with what the one before left: then there is nothing to wait for.
     deployment.wait_until_ready(process, or_dead=True)
@@ -165,7 +165,7 @@ def under_way(deployment: Deployment, place: str) -> int:
     """How many sends were under way when the process died."""
     question = "SELECT count(*) FROM flow_runs r JOIN flow_intents i ON i.run = r.id WHERE r.state = 'running'"
     ((count,),) = deployment.ask(question)
-    return int(count) + (1 if place == checkpoints.BEFORE_INTENT else 0)
+    return int(count) + (1 if place == crash_points.BEFORE_INTENT else 0)
 
 
 def table(rows: Iterable[tuple[object, ...]], head: tuple[str, ...]) -> str:

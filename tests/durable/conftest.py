@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from twilio_component.durable.database import Database
+from twilio_component.durable.store.database import Database
 
 
 @pytest.fixture

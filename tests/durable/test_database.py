@@ -12,14 +12,14 @@ import pytest
 from sqlalchemy import insert, inspect, make_url, text
 from sqlalchemy.exc import IntegrityError
 
-from twilio_component.durable import database as database_module
-from twilio_component.durable.database import Database, connect_arguments
 from twilio_component.durable.errors import DurableError, StoreBusyError, StoreUnavailableError
-from twilio_component.durable.new_runs import NewRun, store_new_runs
-from twilio_component.durable.run_store import RunStore
-from twilio_component.durable.schema import kept_states, metadata
-from twilio_component.durable.sole_process import SoleProcess
-from twilio_component.durable.together import Together
+from twilio_component.durable.recovery.single_process_lock import SoleProcess
+from twilio_component.durable.store import database as database_module
+from twilio_component.durable.store.database import Database, connect_arguments
+from twilio_component.durable.store.new_runs import NewRun, store_new_runs
+from twilio_component.durable.store.request_batcher import Together
+from twilio_component.durable.store.runs import RunStore
+from twilio_component.durable.store.schema import kept_states, metadata
 
 
 def test_a_database_that_is_away_is_an_error_without_the_statement(tmp_path: Path) -> None:

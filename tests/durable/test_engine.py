@@ -16,9 +16,9 @@ from engines import COUNT, HEAD, SEND, START, TO, Served, serving
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.errors import DurableError
-from twilio_component.durable.new_runs import NewRun
-from twilio_component.durable.schedules import Scheduled
+from twilio_component.durable.execution.schedules import Scheduled
 from twilio_component.durable.settings import Settings
+from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.emulator import Emulator
 from twilio_component.flows import Configuration, FlowError
 from twilio_component.host import Host

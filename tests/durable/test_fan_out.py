@@ -16,14 +16,14 @@ from long_lists import QUICK, flow, people, sent, stored, until
 
 from twilio_component.cli.main import main
 from twilio_component.durable.errors import RunStateError
-from twilio_component.durable.fan_out import piece_id
-from twilio_component.durable.fan_store import Ended, Fan, FanStore, Place
-from twilio_component.durable.fan_views import FanViews
-from twilio_component.durable.kept_values import Kept
-from twilio_component.durable.operations import Operations
-from twilio_component.durable.run_views import Filter, RunViews
-from twilio_component.durable.schema import fans, intents, items, values
+from twilio_component.durable.fanout.coordinator import piece_id
+from twilio_component.durable.fanout.store import Ended, Fan, FanStore, Place
+from twilio_component.durable.operator.loop_views import FanViews
+from twilio_component.durable.operator.operations import Operations
+from twilio_component.durable.operator.views import Filter, RunViews
 from twilio_component.durable.settings import Settings
+from twilio_component.durable.store.journal import Kept
+from twilio_component.durable.store.schema import fans, intents, items, values
 from twilio_component.emulator import Emulator
 
 OPTED_OUT, INVALID = "+15005550004", "+15005550001"
@@ -213,7 +213,7 @@ def test_a_broken_file_fails_the_loop_before_anything_is_sent(tmp_path: Path) ->
 def test_a_list_that_breaks_off_is_gone_on_with_where_it_broke_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twilio_component.durable.fan_out._PAGE_PAUSES", ())
+    monkeypatch.setattr("twilio_component.durable.fanout.coordinator._PAGE_PAUSES", ())
     emulator = Emulator()
     flows = """\
   - name: Main

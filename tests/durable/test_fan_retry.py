@@ -14,10 +14,10 @@ from long_lists import QUICK, flow, people, sent, stored
 from sqlalchemy import Connection, delete, insert, update
 
 from twilio_component.durable.errors import RunStateError
-from twilio_component.durable.intent_store import Call
-from twilio_component.durable.operations import Operations
-from twilio_component.durable.run_views import RunViews
-from twilio_component.durable.schema import fans, intents, items, runs, values
+from twilio_component.durable.operator.operations import Operations
+from twilio_component.durable.operator.views import RunViews
+from twilio_component.durable.sending.intents import Call
+from twilio_component.durable.store.schema import fans, intents, items, runs, values
 from twilio_component.emulator import Emulator
 from twilio_component.flows.effects import Failure, ItemSource
 from twilio_component.flows.sources import Page, Sources

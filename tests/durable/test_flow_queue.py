@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from twilio_component.durable.flow_queue import FlowQueue
+from twilio_component.durable.execution.run_queue import FlowQueue
 
 if TYPE_CHECKING:
     import pytest
     from sqlalchemy import Connection
 
-    from twilio_component.durable.database import Database
+    from twilio_component.durable.store.database import Database
 
 
 def test_runs_are_put_into_the_queue_once_and_in_one_order_so_that_no_two_processes_wait_for_each_other(

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import IntegrityError
 
-from twilio_component.durable.database import Database
-from twilio_component.durable.group_commit import GroupCommit
+from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.group_commit import GroupCommit
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

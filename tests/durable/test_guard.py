@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from twilio_component.durable.checkpoints import Checkpoints
-from twilio_component.durable.database import Database
-from twilio_component.durable.guard import Guard
-from twilio_component.durable.holds import Holds
-from twilio_component.durable.intent_store import Call, IntentStore
-from twilio_component.durable.paces import Paces
-from twilio_component.durable.run_store import RunStore
+from twilio_component.durable.crash_points import Checkpoints
+from twilio_component.durable.sending.guard import Guard
+from twilio_component.durable.sending.intents import Call, IntentStore
+from twilio_component.durable.sending.rate_limiter import Paces
+from twilio_component.durable.sending.throttle import Holds
 from twilio_component.durable.settings import Settings
+from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.runs import RunStore
 from twilio_component.flows.effects import Failure
 from twilio_component.host.answers import Candidate
 from twilio_component.host.errors import PerformError

@@ -6,10 +6,10 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from twilio_component.durable.holds import Holds, hold_back
+from twilio_component.durable.sending.throttle import Holds, hold_back
 
 if TYPE_CHECKING:
-    from twilio_component.durable.database import Database
+    from twilio_component.durable.store.database import Database
 
 
 def test_no_more_requests_than_allowed_are_in_flight() -> None:

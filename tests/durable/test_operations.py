@@ -15,10 +15,10 @@ from sqlalchemy import update
 from twilio_component.cli.exit_codes import exit_code
 from twilio_component.cli.main import main
 from twilio_component.durable.errors import DurableError, RunStateError, UnknownRunError
-from twilio_component.durable.operations import Operations
-from twilio_component.durable.run_views import Filter, RunViews
-from twilio_component.durable.schema import runs
+from twilio_component.durable.operator.operations import Operations
+from twilio_component.durable.operator.views import Filter, RunViews
 from twilio_component.durable.settings import Settings
+from twilio_component.durable.store.schema import runs
 from twilio_component.emulator import Emulator
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from twilio_component.durable.outlines import outline
+from twilio_component.durable.execution.redacted_inputs import outline
 from twilio_component.host import Host
 from twilio_component.host.model import Action, Display
 

@@ -6,10 +6,10 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from twilio_component.durable.paces import Paces
+from twilio_component.durable.sending.rate_limiter import Paces
 
 if TYPE_CHECKING:
-    from twilio_component.durable.database import Database
+    from twilio_component.durable.store.database import Database
 
 
 def test_two_processes_together_keep_to_the_rate_however_long_requests_take(database: Database) -> None:

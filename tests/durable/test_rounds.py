@@ -11,12 +11,12 @@ import pytest
 from engines import serving
 from long_lists import QUICK, flow, people, sent, stored, until
 
-from twilio_component.durable.database import Database
 from twilio_component.durable.errors import StoreUnavailableError
-from twilio_component.durable.fan_views import FanViews
-from twilio_component.durable.journey import Guide, Journey
-from twilio_component.durable.operations import Operations
-from twilio_component.durable.schema import items
+from twilio_component.durable.execution.replayer import Guide, Journey
+from twilio_component.durable.operator.loop_views import FanViews
+from twilio_component.durable.operator.operations import Operations
+from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.schema import items
 from twilio_component.emulator import Emulator
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import update
 
-from twilio_component.durable.database import Database
-from twilio_component.durable.new_runs import NewRun
-from twilio_component.durable.run_states import PAUSED, SUCCEEDED
-from twilio_component.durable.run_store import STATES, RunStore, keep_state
-from twilio_component.durable.schema import runs
+from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.new_runs import NewRun
+from twilio_component.durable.store.run_status import PAUSED, SUCCEEDED
+from twilio_component.durable.store.runs import STATES, RunStore, keep_state
+from twilio_component.durable.store.schema import runs
 
 
 def test_a_run_is_stored_once_together_with_what_its_trigger_answered(url: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from engines import SEND, serving
 
-from twilio_component.durable.senders import rates_of_senders
+from twilio_component.durable.sending.sender_rates import rates_of_senders
 from twilio_component.durable.settings import Settings
 from twilio_component.host import Host
 from twilio_component.host.errors import InputError

@@ -13,8 +13,8 @@ from engines import TO, serving
 from long_lists import QUICK, people, sent, until
 
 from twilio_component.durable.errors import RunStateError
-from twilio_component.durable.fan_views import FanViews
-from twilio_component.durable.operations import Operations
+from twilio_component.durable.operator.loop_views import FanViews
+from twilio_component.durable.operator.operations import Operations
 from twilio_component.emulator import Emulator
 
 OTHER = """\

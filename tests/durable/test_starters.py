@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
-from twilio_component.durable import starters
-from twilio_component.durable.starters import Starters
+from twilio_component.durable.execution import run_starter
+from twilio_component.durable.execution.run_starter import Starters
 
-BURST = [f"run-{number}" for number in range(starters._BURST)]
+BURST = [f"run-{number}" for number in range(run_starter._BURST)]
 
 
 class Started:
@@ -58,8 +58,8 @@ def test_a_run_by_itself_is_started_before_anything_else_happens() -> None:
 def test_those_of_a_burst_are_started_together_and_wait_for_no_longer_than_a_moment(
     monkeypatch: pytest.MonkeyPatch, longest_wait: float, burst_seconds: float
 ) -> None:
-    monkeypatch.setattr(starters, "_LONGEST_WAIT", longest_wait)
-    monkeypatch.setattr(starters, "_BURST_SECONDS", burst_seconds)
+    monkeypatch.setattr(run_starter, "_LONGEST_WAIT", longest_wait)
+    monkeypatch.setattr(run_starter, "_BURST_SECONDS", burst_seconds)
 
     async def scenario(started: Started) -> None:
         for name in BURST:
@@ -70,8 +70,8 @@ def test_those_of_a_burst_are_started_together_and_wait_for_no_longer_than_a_mom
 
 
 def test_one_that_somebody_waits_for_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starters, "_LONGEST_WAIT", 60)
-    monkeypatch.setattr(starters, "_BURST_SECONDS", 0.2)
+    monkeypatch.setattr(run_starter, "_LONGEST_WAIT", 60)
+    monkeypatch.setattr(run_starter, "_BURST_SECONDS", 0.2)
 
     async def scenario(started: Started) -> None:
         for name in BURST:

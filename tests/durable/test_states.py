@@ -12,13 +12,13 @@ import pytest
 from dbos import DBOS
 from engines import serving
 
-from twilio_component.durable.database import Database
 from twilio_component.durable.errors import MovedStatesError
-from twilio_component.durable.run_store import RunStore
-from twilio_component.durable.run_views import Filter, RunViews
-from twilio_component.durable.schedules import Scheduled
+from twilio_component.durable.execution.schedules import Scheduled
+from twilio_component.durable.operator.views import Filter, RunViews
 from twilio_component.durable.settings import Settings
-from twilio_component.durable.states import Change, after
+from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.flow_state import Change, after
+from twilio_component.durable.store.runs import RunStore
 from twilio_component.emulator import Emulator
 from twilio_component.host.hookspecs import hookimpl
 

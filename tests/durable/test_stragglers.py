@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from engines import COUNT, SEND, serving
 
-from twilio_component.durable import stragglers
-from twilio_component.durable.run_views import RunViews
-from twilio_component.durable.stragglers import Stragglers
+from twilio_component.durable.operator.views import RunViews
+from twilio_component.durable.recovery import unstarted_runs
+from twilio_component.durable.recovery.unstarted_runs import Stragglers
 from twilio_component.emulator import Emulator
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def test_a_run_that_was_stored_and_not_started_is_started_once(tmp_path: Path) -
 def test_many_are_found_in_batches_and_those_that_run_are_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stragglers, "_BATCH", 2)
+    monkeypatch.setattr(unstarted_runs, "_BATCH", 2)
 
     async def scenario() -> None:
         async with serving(tmp_path, COUNT) as served:
@@ -93,7 +93,7 @@ def test_a_sweep_that_fails_is_made_again(
                     raise OSError
                 return await sweep(grace)
 
-            monkeypatch.setattr(stragglers, "_GRACE_SECONDS", 0.02)
+            monkeypatch.setattr(unstarted_runs, "_GRACE_SECONDS", 0.02)
             monkeypatch.setattr(served.engine.stragglers, "sweep", failing_once)
             looking = asyncio.create_task(served.engine.stragglers.keep_looking())
             assert (await served.engine.ended("lost", 20))["state"] == "succeeded"

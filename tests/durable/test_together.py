@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from twilio_component.durable.errors import StoreBusyError, StoreUnavailableError
-from twilio_component.durable.together import Together
+from twilio_component.durable.store.request_batcher import Together
 
 
 class Doubling:

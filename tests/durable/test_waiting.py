@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from engines import SEND, serving
 
-from twilio_component.durable.operations import Operations
-from twilio_component.durable.run_views import RunViews
+from twilio_component.durable.operator.operations import Operations
+from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.settings import Settings
 from twilio_component.emulator import Emulator
 from twilio_component.host import Action, Again, Component, Context, Display, hookimpl

@@ -22,7 +22,7 @@ from twilio_component.twilio.signatures.verification import sign
 
 if TYPE_CHECKING:
     from twilio_component.durable.engine import Engine
-    from twilio_component.durable.new_runs import NewRun
+    from twilio_component.durable.store.new_runs import NewRun
 
 BASE = "https://flows.test"
 GENERIC = """\

@@ -13,11 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
-from twilio_component.durable.database import Database
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.errors import MovedStatesError
-from twilio_component.durable.registration_store import Registration, RegistrationStore
-from twilio_component.durable.run_store import RunStore
+from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.registrations import Registration, RegistrationStore
+from twilio_component.durable.store.runs import RunStore
 from twilio_component.emulator import Emulator
 from twilio_component.flows import Configuration
 from twilio_component.flows.findings import FlowError

@@ -12,7 +12,7 @@ from serving_parts import ACCOUNT_SID, AUTH_TOKEN, FLOW, SENDER, Deployment, inb
 
 from twilio_component.cli import exit_codes
 from twilio_component.cli.main import main
-from twilio_component.durable import checkpoints
+from twilio_component.durable import crash_points
 from twilio_component.emulator import Emulator
 from twilio_component.host.errors import InputError
 from twilio_component.twilio.signatures.verification import sign
@@ -70,12 +70,12 @@ def test_a_public_url_is_said_once_or_by_proxies_that_are_addresses(capsys: pyte
     assert "not allowed with argument --public-url" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("place", [checkpoints.ENTERED, checkpoints.ANSWERED])
+@pytest.mark.parametrize("place", [crash_points.ENTERED, crash_points.ANSWERED])
 def test_a_process_that_is_killed_in_a_send_sends_once_all_the_same(
     emulator: Emulator, twilio: str, tmp_path: Path, place: str
 ) -> None:
     deployment = Deployment(tmp_path, twilio, resend="true", timeout=0.5, lag_bound=0.5)
-    process = deployment.start({checkpoints.VARIABLE: place})
+    process = deployment.start({crash_points.VARIABLE: place})
     deployment.wait_until_ready(process)
     assert post(deployment.webhook(), inbound(1)).status_code == 204
     assert killed(process)
@@ -90,7 +90,7 @@ def test_a_process_that_is_killed_before_it_starts_what_it_has_stored_runs_it_al
     emulator: Emulator, twilio: str, tmp_path: Path
 ) -> None:
     deployment = Deployment(tmp_path, twilio)
-    process = deployment.start({checkpoints.VARIABLE: checkpoints.STORED})
+    process = deployment.start({crash_points.VARIABLE: crash_points.STORED})
     deployment.wait_until_ready(process)
     with pytest.raises(httpx.TransportError):
         post(deployment.webhook(), inbound(1))

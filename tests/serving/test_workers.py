@@ -13,7 +13,7 @@ from postgres import Postgres
 from serving_parts import PATIENCE, Deployment, inbound, killed, post, until
 
 from twilio_component.cli import exit_codes
-from twilio_component.durable import checkpoints
+from twilio_component.durable import crash_points
 from twilio_component.durable.errors import DurableError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def test_a_worker_goes_on_with_what_a_killed_process_left(
     emulator: Emulator, twilio: str, tmp_path: Path, new_database: Callable[[], str]
 ) -> None:
     deployment = Deployment(tmp_path, twilio, database=new_database(), resend="true")
-    process = deployment.start({checkpoints.VARIABLE: f"{checkpoints.ANSWERED}:1"})
+    process = deployment.start({crash_points.VARIABLE: f"{crash_points.ANSWERED}:1"})
     deployment.wait_until_ready(process)
     assert post(deployment.webhook(), inbound(1)).status_code == 204
     assert killed(process)

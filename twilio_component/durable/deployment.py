@@ -22,7 +22,7 @@ from twilio_component.flows.redaction import Redactor
 from twilio_component.flows.state import initial_state
 
 if TYPE_CHECKING:
-    from twilio_component.durable.states import States
+    from twilio_component.durable.store.flow_state import States
     from twilio_component.flows.configuration import Values
     from twilio_component.flows.definition import Flow, Integration
     from twilio_component.host import Host

@@ -14,35 +14,35 @@ from typing import TYPE_CHECKING, Any
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID, error
 from sqlalchemy import select
 
-from twilio_component.durable.checkpoints import STORED, Checkpoints
-from twilio_component.durable.database import Database
-from twilio_component.durable.driver import Driver
+from twilio_component.durable.crash_points import STORED, Checkpoints
 from twilio_component.durable.errors import DurableError, InterruptedRun
-from twilio_component.durable.fan_out import LANES_OF_PROCESS, FanOuts
-from twilio_component.durable.fan_store import FanStore, Place
-from twilio_component.durable.flow_queue import APPLICATION, QUEUE, VERSION, WORKFLOW, FlowQueue
-from twilio_component.durable.guard import Guard
-from twilio_component.durable.holds import Holds
-from twilio_component.durable.intent_store import IntentStore
-from twilio_component.durable.journey import Children, Guide
-from twilio_component.durable.membership import Membership
-from twilio_component.durable.paces import Paces
-from twilio_component.durable.retention import Retention
-from twilio_component.durable.run_store import Also, RunStore
-from twilio_component.durable.schedules import Schedules
-from twilio_component.durable.senders import rates_of_senders
-from twilio_component.durable.sole_process import SoleProcess
-from twilio_component.durable.starters import Starters
-from twilio_component.durable.stragglers import Stragglers
-from twilio_component.durable.strays import Strays
-from twilio_component.durable.together import Together
+from twilio_component.durable.execution.replayer import Children, Guide
+from twilio_component.durable.execution.run_queue import APPLICATION, QUEUE, VERSION, WORKFLOW, FlowQueue
+from twilio_component.durable.execution.run_starter import Starters
+from twilio_component.durable.execution.schedules import Schedules
+from twilio_component.durable.execution.workflow_runner import Driver
+from twilio_component.durable.fanout.coordinator import LANES_OF_PROCESS, FanOuts
+from twilio_component.durable.fanout.store import FanStore, Place
+from twilio_component.durable.recovery.orphaned_workflows import Strays
+from twilio_component.durable.recovery.retention import Retention
+from twilio_component.durable.recovery.single_process_lock import SoleProcess
+from twilio_component.durable.recovery.unstarted_runs import Stragglers
+from twilio_component.durable.recovery.worker_lease import Membership
+from twilio_component.durable.sending.guard import Guard
+from twilio_component.durable.sending.intents import IntentStore
+from twilio_component.durable.sending.rate_limiter import Paces
+from twilio_component.durable.sending.sender_rates import rates_of_senders
+from twilio_component.durable.sending.throttle import Holds
+from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.request_batcher import Together
+from twilio_component.durable.store.runs import Also, RunStore
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment
-    from twilio_component.durable.new_runs import NewRun
-    from twilio_component.durable.schedules import Fire, Scheduled
+    from twilio_component.durable.execution.schedules import Fire, Scheduled
     from twilio_component.durable.settings import Settings
-    from twilio_component.durable.states import States
+    from twilio_component.durable.store.flow_state import States
+    from twilio_component.durable.store.new_runs import NewRun
 
 # Of their own: runs that wait for their pieces must not keep them from being carried out.
 _PIECES = "pieces"

@@ -14,9 +14,9 @@ import uvicorn
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.errors import DurableError
-from twilio_component.durable.registration_store import RegistrationStore
-from twilio_component.durable.schedules import Scheduled
+from twilio_component.durable.execution.schedules import Scheduled
 from twilio_component.durable.settings import settings_from
+from twilio_component.durable.store.registrations import RegistrationStore
 from twilio_component.flows.checking import check_file
 from twilio_component.flows.configuration import Configuration
 from twilio_component.flows.findings import ERROR, FlowError

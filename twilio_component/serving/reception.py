@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.errors import MovedStatesError
-from twilio_component.durable.new_runs import NewRun
-from twilio_component.durable.outlines import outline
-from twilio_component.durable.states import Change, scopes_of
+from twilio_component.durable.execution.redacted_inputs import outline
+from twilio_component.durable.store.flow_state import Change, scopes_of
+from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.host.errors import PerformError
 from twilio_component.host.json_ready import iso_time, json_ready
 

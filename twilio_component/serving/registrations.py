@@ -20,8 +20,8 @@ from twilio_component.host.model import Trigger
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment, Loaded
-    from twilio_component.durable.registration_store import Registration, RegistrationStore
-    from twilio_component.durable.run_store import RunStore
+    from twilio_component.durable.store.registrations import Registration, RegistrationStore
+    from twilio_component.durable.store.runs import RunStore
     from twilio_component.flows.definition import Flow
     from twilio_component.flows.effects import Call
     from twilio_component.serving.endpoints import Endpoint

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from twilio_component.durable.database import Database
 from twilio_component.durable.deployment import Deployment
-from twilio_component.durable.registration_store import RegistrationStore
-from twilio_component.durable.run_store import RunStore
+from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.registrations import RegistrationStore
+from twilio_component.durable.store.runs import RunStore
 from twilio_component.flows.configuration import Configuration
 from twilio_component.host import Host
 from twilio_component.serving.registrations import Registrations

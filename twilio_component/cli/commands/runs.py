@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable
 
-    from twilio_component.durable.database import Database
-    from twilio_component.durable.fan_views import FanViews
-    from twilio_component.durable.operations import Operations
-    from twilio_component.durable.run_views import RunViews
+    from twilio_component.durable.operator.loop_views import FanViews
+    from twilio_component.durable.operator.operations import Operations
+    from twilio_component.durable.operator.views import RunViews
+    from twilio_component.durable.store.database import Database
 
 STATES = ("running", "paused", "succeeded", "failed", "unknown", "cancelled", "resolved", "retried")
 _ROUND_STATES = ("pending", "succeeded", "failed", "unknown")
@@ -67,7 +67,7 @@ def _run_verb(verbs: Any, name: str, words: str, run: Callable[[argparse.Namespa
 def _list(options: argparse.Namespace) -> int:
     async def listed(views: RunViews, _: FanViews) -> None:
         from twilio_component.cli.output import cell, table
-        from twilio_component.durable.run_views import Filter
+        from twilio_component.durable.operator.views import Filter
 
         wanted = Filter(
             flow=options.flow,
@@ -153,8 +153,8 @@ def _purge(options: argparse.Namespace) -> int:
 
 def _viewing(options: argparse.Namespace, work: Callable[[RunViews, FanViews], Awaitable[None]]) -> int:
     async def viewing(database: Database) -> None:
-        from twilio_component.durable.fan_views import FanViews
-        from twilio_component.durable.run_views import RunViews
+        from twilio_component.durable.operator.loop_views import FanViews
+        from twilio_component.durable.operator.views import RunViews
 
         await work(RunViews(database), FanViews(database))
 
@@ -163,7 +163,7 @@ def _viewing(options: argparse.Namespace, work: Callable[[RunViews, FanViews], A
 
 def _operating(options: argparse.Namespace, work: Callable[[Operations], Awaitable[None]]) -> int:
     async def operating(database: Database) -> None:
-        from twilio_component.durable.operations import Operations
+        from twilio_component.durable.operator.operations import Operations
 
         await work(Operations(database))
 
@@ -174,7 +174,7 @@ def _with_database(options: argparse.Namespace, work: Callable[[Database], Await
     import asyncio
 
     with needing_the_extra():
-        from twilio_component.durable.database import Database
+        from twilio_component.durable.store.database import Database
 
     async def opened() -> None:
         database = Database(options.database or default_database())

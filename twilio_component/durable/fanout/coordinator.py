@@ -13,13 +13,13 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.durable import run_states
 from twilio_component.durable.errors import InterruptedRun
-from twilio_component.durable.fan_store import Fan, Place
+from twilio_component.durable.fanout.store import Fan, Place
+from twilio_component.durable.store import run_status
 from twilio_component.flows.effects import Failure
 
 if TYPE_CHECKING:
-    from twilio_component.durable.fan_store import FanStore, Status
+    from twilio_component.durable.fanout.store import FanStore, Status
     from twilio_component.flows.effects import FanOut
     from twilio_component.flows.sources import Page, Sources
 
@@ -114,7 +114,7 @@ class FanOuts:
             await self._go_on()
             all_read = reading.done()
             status = await self._store.status(fan, list(piece_of_lane.values()))
-            if status.run_state != run_states.RUNNING:
+            if status.run_state != run_status.RUNNING:
                 raise InterruptedRun
             moved = await self._move(fan, status, piece_of_lane, begun, all_read=all_read)
             pause = _SHORTEST_PAUSE if moved else min(1.5 * pause, _LONGEST_PAUSE)

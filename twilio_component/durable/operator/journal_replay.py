@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 
 from twilio_component.durable.errors import RunStateError
-from twilio_component.durable.intent_store import PLANNED
-from twilio_component.durable.run_store import RESULT, STATES
-from twilio_component.durable.schema import intents, values
+from twilio_component.durable.sending.intents import PLANNED
+from twilio_component.durable.store.runs import RESULT, STATES
+from twilio_component.durable.store.schema import intents, values
 
 
 def answers_of(connection: Connection, run: str) -> list[dict[str, Any]]:

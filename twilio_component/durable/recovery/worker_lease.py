@@ -18,12 +18,12 @@ from sqlalchemy import Connection, create_engine, delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from twilio_component.durable.database import connect_arguments
 from twilio_component.durable.errors import StoreUnavailableError
-from twilio_component.durable.schema import workers
+from twilio_component.durable.store.database import connect_arguments
+from twilio_component.durable.store.schema import workers
 
 if TYPE_CHECKING:
-    from twilio_component.durable.database import Database
+    from twilio_component.durable.store.database import Database
 
 BEAT_SECONDS = 1.0
 _ANSWER_SECONDS = 5.0

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, or_, select
 
 from twilio_component.durable.errors import UnknownRunError
-from twilio_component.durable.schema import intents, runs, values
+from twilio_component.durable.store.schema import intents, runs, values
 from twilio_component.host.json_ready import iso_time
 
 if TYPE_CHECKING:
-    from twilio_component.durable.database import Database
+    from twilio_component.durable.store.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

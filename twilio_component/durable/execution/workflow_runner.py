@@ -7,12 +7,12 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.durable import run_states, run_store
 from twilio_component.durable.errors import InterruptedRun
-from twilio_component.durable.fan_store import Ended, Place
-from twilio_component.durable.journey import WINDOW, Journey
-from twilio_component.durable.pieces import Pieces
-from twilio_component.durable.states import scopes_of
+from twilio_component.durable.execution.replayer import WINDOW, Journey
+from twilio_component.durable.fanout.chunk_runner import Pieces
+from twilio_component.durable.fanout.store import Ended, Place
+from twilio_component.durable.store import run_status, runs
+from twilio_component.durable.store.flow_state import scopes_of
 from twilio_component.flows.effects import Failure
 from twilio_component.flows.execution import Execution
 from twilio_component.flows.rounds import Round
@@ -21,12 +21,12 @@ from twilio_component.flows.state import initial_state, told
 from twilio_component.host.errors import IntegrationError
 
 if TYPE_CHECKING:
-    from twilio_component.durable.fan_store import Fan, FanStore, Item
-    from twilio_component.durable.journey import Guide
-    from twilio_component.durable.kept_values import Kept
-    from twilio_component.durable.pieces import RoundRunner
-    from twilio_component.durable.run_store import Run, RunStore
+    from twilio_component.durable.execution.replayer import Guide
+    from twilio_component.durable.fanout.chunk_runner import RoundRunner
+    from twilio_component.durable.fanout.store import Fan, FanStore, Item
     from twilio_component.durable.settings import Settings
+    from twilio_component.durable.store.journal import Kept
+    from twilio_component.durable.store.runs import Run, RunStore
     from twilio_component.flows.effects import Done
 
 PURGED = "purged"
@@ -54,9 +54,9 @@ class Driver:
         if found is None:
             return PURGED
         run, kept = found
-        if run.state in run_states.STOPPED:
+        if run.state in run_status.STOPPED:
             raise InterruptedRun
-        if run.state != run_states.RUNNING:
+        if run.state != run_status.RUNNING:
             return run.state
         try:
             journey = await self._journey(run, kept)
@@ -114,12 +114,12 @@ class Driver:
         return run_round
 
     async def _broken(self, run: Run, code: str, message: str) -> str:
-        return await self._finish(run, run_states.FAILED, error=told("", "", Failure(code=code, message=message)))
+        return await self._finish(run, run_status.FAILED, error=told("", "", Failure(code=code, message=message)))
 
     async def _journey(self, run: Run, kept: dict[int, Kept]) -> Journey:
         loaded = self._load(run.file, run.text)
         flow = find_flow(loaded.integration, run.flow)
-        begun = kept.pop(run_store.STATES, None)
+        begun = kept.pop(runs.STATES, None)
         if begun is None:
             states = await self._runs.begin_states(run.id, scopes_of(loaded.integration, flow))
         else:
@@ -130,11 +130,11 @@ class Driver:
     # The end
 
     async def _ended(self, journey: Journey, done: Done) -> str:
-        state = run_states.SUCCEEDED if done.error is None else run_states.FAILED
+        state = run_status.SUCCEEDED if done.error is None else run_status.FAILED
         open_ = _open(done)
         if open_ is not None:
             # Somebody has to know that this is open.
-            state = run_states.UNKNOWN
+            state = run_status.UNKNOWN
         hide = journey.loaded.redactor.value
         error = done.error or open_
         return await self._finish(
@@ -165,7 +165,7 @@ class Driver:
             keep_texts=self._settings.keep_texts,
             states=states or {},
         )
-        if ended in run_states.STOPPED:
+        if ended in run_status.STOPPED:
             raise InterruptedRun  # in the last moment: when it goes on, it comes to its end again
         return ended or PURGED
 

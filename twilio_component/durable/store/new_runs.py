@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.durable.kept_values import Kept, Times, value_row
-from twilio_component.durable.rows import insert_all_once, written
-from twilio_component.durable.run_states import RUNNING
-from twilio_component.durable.schema import runs, values
+from twilio_component.durable.store.journal import Kept, Times, value_row
+from twilio_component.durable.store.run_status import RUNNING
+from twilio_component.durable.store.schema import runs, values
+from twilio_component.durable.store.upsert import insert_all_once, written
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

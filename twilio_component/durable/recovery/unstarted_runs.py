@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from dbos import DBOS
 from sqlalchemy import Connection, select, tuple_
 
-from twilio_component.durable import run_states
-from twilio_component.durable.chores import again_and_again
-from twilio_component.durable.schema import runs
+from twilio_component.durable.recovery.periodic import again_and_again
+from twilio_component.durable.store import run_status
+from twilio_component.durable.store.schema import runs
 
 if TYPE_CHECKING:
-    from twilio_component.durable.database import Database
+    from twilio_component.durable.store.database import Database
 
 _GRACE_SECONDS = 10.0
 _BATCH = 500
@@ -72,7 +72,7 @@ class Stragglers:
 
         def work(connection: Connection) -> list[_Stored]:
             open_ = (
-                runs.c.state == run_states.RUNNING,
+                runs.c.state == run_status.RUNNING,
                 runs.c.parent.is_(None),  # another run starts the others, and survives to do so
                 runs.c.created_at <= until,
                 tuple_(runs.c.created_at, runs.c.id) > after,

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, delete, select, update
 
 from twilio_component.durable.errors import MovedStatesError
-from twilio_component.durable.rows import insert_once, written
-from twilio_component.durable.schema import registrations
+from twilio_component.durable.store.schema import registrations
+from twilio_component.durable.store.upsert import insert_once, written
 
 if TYPE_CHECKING:
-    from twilio_component.durable.database import Database
+    from twilio_component.durable.store.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from dbos import DBOS, ScheduleInput
 
-from twilio_component.durable.new_runs import NewRun
+from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.flows import control
 from twilio_component.flows.evaluation import Scope, evaluate
 from twilio_component.flows.findings import EvaluationError, FlowError
@@ -22,7 +22,7 @@ from twilio_component.host.json_ready import iso_time
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment, Loaded
-    from twilio_component.durable.run_store import RunStore
+    from twilio_component.durable.store.runs import RunStore
     from twilio_component.flows.definition import ConfigVar, Flow, Reference
 
 _LONGEST_POLL = 3600.0  # a run that never gets to its poll must not keep all others from theirs

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from dbos import DBOS
 
-from twilio_component.durable.chores import again_and_again
+from twilio_component.durable.recovery.periodic import again_and_again
 
 if TYPE_CHECKING:
-    from twilio_component.durable.run_store import RunStore
+    from twilio_component.durable.store.runs import RunStore
 
 _HOUR = 3600.0
 _BATCH = 500

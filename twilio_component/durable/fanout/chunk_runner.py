@@ -8,11 +8,11 @@ from contextvars import Context
 from typing import TYPE_CHECKING
 
 from twilio_component.durable.errors import InterruptedRun
-from twilio_component.durable.fan_store import Ended
+from twilio_component.durable.fanout.store import Ended
 
 if TYPE_CHECKING:
-    from twilio_component.durable.fan_store import Fan, FanStore, Item, Place
-    from twilio_component.durable.kept_values import Kept
+    from twilio_component.durable.fanout.store import Fan, FanStore, Item, Place
+    from twilio_component.durable.store.journal import Kept
 
 _LOOK_SECONDS = 0.5
 _MOST_UNWRITTEN = 200

@@ -17,18 +17,19 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from twilio_component.durable import checkpoints, intent_store
+from twilio_component.durable import crash_points
 from twilio_component.durable.errors import InterruptedRun
-from twilio_component.durable.intent_store import Settlement
-from twilio_component.durable.kept_values import Kept
+from twilio_component.durable.sending import intents
+from twilio_component.durable.sending.intents import Settlement
+from twilio_component.durable.store.journal import Kept
 from twilio_component.flows.effects import Failure
 from twilio_component.host.errors import PerformError
 
 if TYPE_CHECKING:
-    from twilio_component.durable.checkpoints import Checkpoints
-    from twilio_component.durable.holds import Holds
-    from twilio_component.durable.intent_store import Call, Intent, IntentStore
-    from twilio_component.durable.paces import Paces
+    from twilio_component.durable.crash_points import Checkpoints
+    from twilio_component.durable.sending.intents import Call, Intent, IntentStore
+    from twilio_component.durable.sending.rate_limiter import Paces
+    from twilio_component.durable.sending.throttle import Holds
     from twilio_component.durable.settings import Settings
     from twilio_component.host.answers import Candidate
 
@@ -127,22 +128,22 @@ class Guard:
 
     async def _carry_out(self, call: Call, deed: Deed) -> Kept | None:
         begun = time.time()
-        self._checkpoints.reached(checkpoints.BEFORE_INTENT)
+        self._checkpoints.reached(crash_points.BEFORE_INTENT)
         intent = await self._intents.plan(call)
-        self._checkpoints.reached(checkpoints.INTENT)
+        self._checkpoints.reached(crash_points.INTENT)
         kept = None
-        while intent.state not in (intent_store.SETTLED, intent_store.UNKNOWN):
-            if intent.state == intent_store.PLANNED:
+        while intent.state not in (intents.SETTLED, intents.UNKNOWN):
+            if intent.state == intents.PLANNED:
                 kept = await self._attempt(call, deed, begun)
                 if kept is not None:
                     break
-            elif intent.state == intent_store.ENTERED:
+            elif intent.state == intents.ENTERED:
                 await self._outlive(intent)
                 await self._intents.doubt(call, intent.entered_by)
             else:
                 await self._reconcile(call, deed, intent, begun)
             intent = await self._intents.plan(call)
-        self._checkpoints.reached(checkpoints.SETTLED)
+        self._checkpoints.reached(crash_points.SETTLED)
         return kept
 
     async def _attempt(self, call: Call, deed: Deed, begun: float) -> Kept | None:
@@ -161,19 +162,19 @@ class Guard:
                 for key, seconds in entry.held.items():
                     self._holds.hold(key, seconds)
                 return None
-            self._checkpoints.reached(checkpoints.ENTERED)
+            self._checkpoints.reached(crash_points.ENTERED)
             if (expired := deed.expired) is not None:
                 return await self._settled(call, Settlement(_kept(call, expired), begun))
             if time.monotonic() - claimed_at > self._settings.claim or not self._may_write():
                 # Others may soon believe that this request is over: it must not begin now.
-                await self._intents.withdraw(call, intent_store.ENTERED, self._boot)
+                await self._intents.withdraw(call, intents.ENTERED, self._boot)
                 return None
             try:
                 async with asyncio.timeout(self._settings.timeout):
                     envelope = await deed.attempt()
             except Exception as error:  # noqa: BLE001 - whatever it was, what it means must be stored
                 return await self._failed(call, deed, error, begun)
-        self._checkpoints.reached(checkpoints.ANSWERED)
+        self._checkpoints.reached(crash_points.ANSWERED)
         answer = Settlement(Kept(place=call.place, value={"envelope": envelope}), begun, deed.identified(envelope))
         kept = await self._settled(call, answer)
         if kept is None:
@@ -257,7 +258,7 @@ class Guard:
         if len(equal) < len(unclaimed) or under_way:
             await self._give_up(call, "something was found that may be its doing, or may not", begun)
         elif self._settings.resend:
-            await self._intents.withdraw(call, intent_store.DOUBTFUL, None)
+            await self._intents.withdraw(call, intents.DOUBTFUL, None)
         else:
             await self._give_up(call, "nothing was found that would be its doing", begun)
         return True
@@ -268,7 +269,7 @@ class Guard:
             message=f"it may have happened: {reason}. It is not done again until somebody decides",
             outcome_unknown=True,
         )
-        unknown = Settlement(_kept(call, failure), begun, state=intent_store.UNKNOWN)
+        unknown = Settlement(_kept(call, failure), begun, state=intents.UNKNOWN)
         await self._intents.settle(call, unknown, only_doubtful=True)
 
     @property

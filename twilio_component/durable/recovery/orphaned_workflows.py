@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 from dbos import DBOS
 
-from twilio_component.durable.chores import again_and_again
+from twilio_component.durable.recovery.periodic import again_and_again
 
 _LOOK_SECONDS = 10.0
 _GRACE_SECONDS = 20.0  # a busy process may take its time to begin one

@@ -14,8 +14,8 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import Connection, Exists, exists, select, update
 
-from twilio_component.durable.rows import insert_once
-from twilio_component.durable.schema import holds
+from twilio_component.durable.store.schema import holds
+from twilio_component.durable.store.upsert import insert_once
 
 _FIRST, _LONGEST = 0.5, 30.0
 

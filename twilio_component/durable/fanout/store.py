@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
-from twilio_component.durable.kept_values import Kept, kept_in
-from twilio_component.durable.rows import insert_once, written
-from twilio_component.durable.run_states import FAILED, RUNNING, SUCCEEDED, UNKNOWN
-from twilio_component.durable.run_store import keep_states
-from twilio_component.durable.schema import fans, items, runs, values, workers
+from twilio_component.durable.store.journal import Kept, kept_in
+from twilio_component.durable.store.run_status import FAILED, RUNNING, SUCCEEDED, UNKNOWN
+from twilio_component.durable.store.runs import keep_states
+from twilio_component.durable.store.schema import fans, items, runs, values, workers
+from twilio_component.durable.store.upsert import insert_once, written
 from twilio_component.flows.rounds import MOST_FAILURES, Tally, code_of
 
 if TYPE_CHECKING:
-    from twilio_component.durable.database import Database
+    from twilio_component.durable.store.database import Database
 
 PENDING = "pending"
 """Of a round that has not ended; the others have the states of runs."""

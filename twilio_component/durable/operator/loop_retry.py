@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, String, cast, exists, insert, literal, null, or_, select, update
 
 from twilio_component.durable.errors import RunStateError
-from twilio_component.durable.fan_store import PENDING, Place
-from twilio_component.durable.intent_store import DOUBTFUL, ENTERED
-from twilio_component.durable.kept_answers import answers_of, started_and_did, until_the_failure
-from twilio_component.durable.rows import written
-from twilio_component.durable.run_states import UNKNOWN
-from twilio_component.durable.schema import fans, intents, items, values
+from twilio_component.durable.fanout.store import PENDING, Place
+from twilio_component.durable.operator.journal_replay import answers_of, started_and_did, until_the_failure
+from twilio_component.durable.sending.intents import DOUBTFUL, ENTERED
+from twilio_component.durable.store.run_status import UNKNOWN
+from twilio_component.durable.store.schema import fans, intents, items, values
+from twilio_component.durable.store.upsert import written
 from twilio_component.flows.effects import Failure
 from twilio_component.flows.state import told
 

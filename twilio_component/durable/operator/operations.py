@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from twilio_component.durable import run_states
 from twilio_component.durable.errors import RunStateError, UnknownRunError
-from twilio_component.durable.fan_retry import begin_pieces_anew, copy_loop, has_open_calls, loop_to_go_on_with
-from twilio_component.durable.fan_store import Place
-from twilio_component.durable.flow_queue import QUEUE, FlowQueue
-from twilio_component.durable.kept_answers import answers_of, started_and_did, until, until_the_failure
-from twilio_component.durable.run_store import RunStore
-from twilio_component.durable.run_views import RunViews
-from twilio_component.durable.schema import runs, values
+from twilio_component.durable.execution.run_queue import QUEUE, FlowQueue
+from twilio_component.durable.fanout.store import Place
+from twilio_component.durable.operator.journal_replay import answers_of, started_and_did, until, until_the_failure
+from twilio_component.durable.operator.loop_retry import (
+    begin_pieces_anew,
+    copy_loop,
+    has_open_calls,
+    loop_to_go_on_with,
+)
+from twilio_component.durable.operator.views import RunViews
+from twilio_component.durable.store import run_status
+from twilio_component.durable.store.runs import RunStore
+from twilio_component.durable.store.schema import runs, values
 
 if TYPE_CHECKING:
-    from twilio_component.durable.database import Database
+    from twilio_component.durable.store.database import Database
 
 RESOLVED, RETRIED = "resolved", "retried"
 _DAY = 24 * 3600
@@ -38,22 +43,22 @@ class Operations:
 
     async def cancel(self, run: str) -> None:
         """Stop a run before its next step; a request that is under way is not called back."""
-        await self._move(run, (run_states.RUNNING, run_states.PAUSED), run_states.CANCELLED, finished_at=time.time())
+        await self._move(run, (run_status.RUNNING, run_status.PAUSED), run_status.CANCELLED, finished_at=time.time())
         await asyncio.to_thread(self._client.cancel_workflow, run)
 
     async def pause(self, run: str) -> None:
         """As ``cancel``, of a run that is to go on: it is not purged meanwhile."""
-        await self._move(run, (run_states.RUNNING,), run_states.PAUSED)
+        await self._move(run, (run_status.RUNNING,), run_status.PAUSED)
         await asyncio.to_thread(self._client.cancel_workflow, run)
 
     async def resume(self, run: str) -> None:
         """Go on with a cancelled or paused run where it was."""
-        await self._move(run, run_states.STOPPED, run_states.RUNNING, finished_at=None)
+        await self._move(run, run_status.STOPPED, run_status.RUNNING, finished_at=None)
         await asyncio.to_thread(self._client.resume_workflow, run, queue_name=QUEUE)
 
     async def resolve(self, run: str) -> None:
         """Take note that somebody has found out what became of an unknown outcome; nothing is done."""
-        await self._move(run, (run_states.UNKNOWN,), RESOLVED)
+        await self._move(run, (run_status.UNKNOWN,), RESOLVED)
 
     async def retry(self, run: str, *, resend: bool = False) -> str:
         """Run a failed run again from the step that failed, as a run of its own; that run's id.
@@ -65,9 +70,9 @@ class Operations:
 
         def work(connection: Connection) -> None:
             row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
-            _check_state(run, row, (run_states.FAILED, run_states.UNKNOWN))
+            _check_state(run, row, (run_status.FAILED, run_status.UNKNOWN))
             assert row is not None  # noqa: S101 - it has just been checked
-            if not resend and (row.state == run_states.UNKNOWN or has_open_calls(connection, run)):
+            if not resend and (row.state == run_status.UNKNOWN or has_open_calls(connection, run)):
                 raise RunStateError(
                     f"what the run '{run}' did is unknown: look whether it happened. If it did not, say so "
                     "(--resend); if it did, resolve the run"
@@ -82,7 +87,7 @@ class Operations:
                     "done twice; run that one again instead"
                 )
             now = self._database.now(connection)
-            begun = {**row._mapping, "id": again, "state": run_states.RUNNING, "created_at": now}  # noqa: SLF001 - SQLAlchemy's public name for it
+            begun = {**row._mapping, "id": again, "state": run_status.RUNNING, "created_at": now}  # noqa: SLF001 - SQLAlchemy's public name for it
             connection.execute(insert(runs).values(**{**begun, "finished_at": None, "error": None, "response": None}))
             for one in wanted:
                 connection.execute(insert(values).values(**{**one, "run": again}))
@@ -106,7 +111,7 @@ class Operations:
     async def _move(self, run: str, from_states: tuple[str, ...], to: str, **changes: Any) -> None:
         def work(connection: Connection) -> None:
             moving = update(runs).where(runs.c.id == run, runs.c.state.in_(from_states)).values(state=to, **changes)
-            if to == run_states.RUNNING:
+            if to == run_status.RUNNING:
                 begin_pieces_anew(connection, run)
             if not connection.execute(moving).rowcount:
                 row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()

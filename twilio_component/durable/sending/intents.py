@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, exists, func, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from twilio_component.durable.holds import held, hold_back, time_left
-from twilio_component.durable.kept_values import Kept, Times, keep_value
-from twilio_component.durable.rows import insert_once
-from twilio_component.durable.run_states import RUNNING
-from twilio_component.durable.schema import intents, runs
+from twilio_component.durable.sending.throttle import held, hold_back, time_left
+from twilio_component.durable.store.journal import Kept, Times, keep_value
+from twilio_component.durable.store.run_status import RUNNING
+from twilio_component.durable.store.schema import intents, runs
+from twilio_component.durable.store.upsert import insert_once
 
 if TYPE_CHECKING:
-    from twilio_component.durable.database import Database
+    from twilio_component.durable.store.database import Database
 
 PLANNED, ENTERED, DOUBTFUL, SETTLED, UNKNOWN = "planned", "entered", "doubtful", "settled", "unknown"
 

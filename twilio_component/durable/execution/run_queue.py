@@ -10,7 +10,7 @@ from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from twilio_component.durable.database import Database
+    from twilio_component.durable.store.database import Database
 
 APPLICATION, WORKFLOW, QUEUE = "twilio-component", "run_flow", "flows"
 # Grows when a stored run could not go on with newer code: then old runs wait for a process of their version.

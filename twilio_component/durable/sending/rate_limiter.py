@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select, update
 
-from twilio_component.durable.rows import insert_once
-from twilio_component.durable.schema import paces
+from twilio_component.durable.store.schema import paces
+from twilio_component.durable.store.upsert import insert_once
 
 if TYPE_CHECKING:
-    from twilio_component.durable.database import Database
+    from twilio_component.durable.store.database import Database
 
 _SHORTEST_WAIT = 0.01
 

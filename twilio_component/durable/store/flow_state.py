@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, update
 
 from twilio_component.durable.errors import MovedStatesError
-from twilio_component.durable.rows import insert_once, written
-from twilio_component.durable.schema import kept_states
+from twilio_component.durable.store.schema import kept_states
+from twilio_component.durable.store.upsert import insert_once, written
 from twilio_component.host.kept_state import changed
 
 if TYPE_CHECKING:
-    from twilio_component.durable.run_store import Also
+    from twilio_component.durable.store.runs import Also
     from twilio_component.flows.definition import Flow, Integration
 
 States = Mapping[str, Mapping[str, Any]]

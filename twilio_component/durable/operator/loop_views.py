@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from twilio_component.durable.fan_store import Place, counted
-from twilio_component.durable.run_states import RUNNING
-from twilio_component.durable.run_views import time_told
-from twilio_component.durable.schema import fans, intents, items, runs
+from twilio_component.durable.fanout.store import Place, counted
+from twilio_component.durable.operator.views import time_told
+from twilio_component.durable.store.run_status import RUNNING
+from twilio_component.durable.store.schema import fans, intents, items, runs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from twilio_component.durable.database import Database
+    from twilio_component.durable.store.database import Database
 
 _RATE_SECONDS = 60.0
 _BATCH = 500

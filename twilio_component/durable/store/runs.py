@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from sqlalchemy import Connection, bindparam, delete, exists, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from twilio_component.durable.kept_values import Kept, Times, keep_value, kept_in
-from twilio_component.durable.new_runs import NewRun, store_new_runs
-from twilio_component.durable.rows import insert_once, written
-from twilio_component.durable.run_states import RUNNING, STOPPED, SUCCEEDED
-from twilio_component.durable.schema import definitions, fans, intents, items, kept_states, runs, values
+from twilio_component.durable.store.journal import Kept, Times, keep_value, kept_in
+from twilio_component.durable.store.new_runs import NewRun, store_new_runs
+from twilio_component.durable.store.run_status import RUNNING, STOPPED, SUCCEEDED
+from twilio_component.durable.store.schema import definitions, fans, intents, items, kept_states, runs, values
+from twilio_component.durable.store.upsert import insert_once, written
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
-    from twilio_component.durable.database import Database
+    from twilio_component.durable.store.database import Database
 
 Also = Callable[[Connection], None]
 _Found = TypeVar("_Found")

@@ -17,8 +17,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.schema import CreateColumn
 
 from twilio_component.durable.errors import DurableError, StoreBusyError, StoreUnavailableError
-from twilio_component.durable.group_commit import GroupCommit
-from twilio_component.durable.schema import metadata
+from twilio_component.durable.store.group_commit import GroupCommit
+from twilio_component.durable.store.schema import metadata
 
 _LOGGER = logging.getLogger("twilio_component.durable")
 _Found = TypeVar("_Found")

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from dbos import DBOS
 
-from twilio_component.durable import run_states, run_store
-from twilio_component.durable.deed import FlowDeed
 from twilio_component.durable.errors import ChangedRunError, InterruptedRun, MovedStatesError
-from twilio_component.durable.fan_store import Place
-from twilio_component.durable.intent_store import Call as GuardedCall
-from twilio_component.durable.kept_values import Kept
-from twilio_component.durable.new_runs import NewRun
-from twilio_component.durable.outlines import outline
-from twilio_component.durable.states import Change, States, after, scopes_of
+from twilio_component.durable.execution.redacted_inputs import outline
+from twilio_component.durable.fanout.store import Place
+from twilio_component.durable.sending.guarded_call import FlowDeed
+from twilio_component.durable.sending.intents import Call as GuardedCall
+from twilio_component.durable.store import run_status, runs
+from twilio_component.durable.store.flow_state import Change, States, after, scopes_of
+from twilio_component.durable.store.journal import Kept
+from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.flows.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
 from twilio_component.flows.limits import too_late
 from twilio_component.flows.sources import Sources
@@ -34,9 +34,9 @@ from twilio_component.host.json_ready import iso_time
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment, Loaded
-    from twilio_component.durable.fan_out import FanOuts
-    from twilio_component.durable.guard import Guard
-    from twilio_component.durable.run_store import Also, Run, RunStore
+    from twilio_component.durable.fanout.coordinator import FanOuts
+    from twilio_component.durable.sending.guard import Guard
+    from twilio_component.durable.store.runs import Also, Run, RunStore
     from twilio_component.flows.definition import Flow
     from twilio_component.flows.execution import Execution
 
@@ -283,7 +283,7 @@ class Guide:
             await self.children.enqueue([child_id])
             answer = {"data": {"executionId": child_id}}
         given = Answer(effect.id, answer, _outline_of(effect), started)
-        await self._keep(journey, ordinal, given, partial(run_store.forget_result, run=child_id))
+        await self._keep(journey, ordinal, given, partial(runs.forget_result, run=child_id))
 
     async def _refuse(self, journey: Journey, effect: StartFlow, ordinal: int, code: str, message: str) -> None:
         failure = Failure(code=code, message=message, permanent=True)
@@ -295,8 +295,8 @@ def _outline_of(effect: StartFlow) -> dict[str, Any]:
 
 
 def _answer_of(child_id: str, ended: Mapping[str, Any] | None) -> dict[str, Any] | Failure:
-    if ended is not None and ended["state"] == run_states.SUCCEEDED:
+    if ended is not None and ended["state"] == run_status.SUCCEEDED:
         return {"data": {"executionId": child_id, "result": ended["result"]}}
     # One that is paused is to go on, and nobody will wait for it then.
-    unknown = ended is None or ended["state"] in (run_states.UNKNOWN, run_states.PAUSED)
+    unknown = ended is None or ended["state"] in (run_status.UNKNOWN, run_status.PAUSED)
     return Failure(code="flow-failed", message="the flow failed", outcome_unknown=unknown)

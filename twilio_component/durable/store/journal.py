@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.durable.rows import insert_once, written
-from twilio_component.durable.schema import values
+from twilio_component.durable.store.schema import values
+from twilio_component.durable.store.upsert import insert_once, written
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

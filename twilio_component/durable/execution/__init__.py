@@ -1,0 +1,1 @@
+"""Carries stored runs out: queue, replay, schedules."""

@@ -1,0 +1,1 @@
+"""Loops with many iterations, carried out in chunks by all processes."""

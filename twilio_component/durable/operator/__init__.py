@@ -1,0 +1,1 @@
+"""What an operator sees and does: ``runs list``, ``retry``, ``pause`` and the rest."""

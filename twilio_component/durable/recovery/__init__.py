@@ -1,0 +1,1 @@
+"""What processes do for runs whose process is gone."""

@@ -1,0 +1,1 @@
+"""Sends at most once: intents, the guard, throttling and rate limits."""

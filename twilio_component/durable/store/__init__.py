@@ -1,0 +1,1 @@
+"""The tables: runs, their journal, what flows keep, registrations; and how they are written."""
