@@ -19,8 +19,8 @@ from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.sending.intents import Call
 from twilio_component.durable.store.schema import fans, intents, items, runs, values
 from twilio_component.emulator import Emulator
-from twilio_component.flows.effects import Failure, ItemSource
-from twilio_component.flows.sources import Page, Sources
+from twilio_component.flows.interpreter.effects import Failure, ItemSource
+from twilio_component.flows.runner.item_sources import Page, Sources
 
 AGAIN = """\
       - name: Later

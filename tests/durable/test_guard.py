@@ -18,7 +18,7 @@ from twilio_component.durable.sending.throttle import Holds
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.runs import RunStore
-from twilio_component.flows.effects import Failure
+from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.host.answers import Candidate
 from twilio_component.host.errors import PerformError
 

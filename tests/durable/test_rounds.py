@@ -20,7 +20,7 @@ from twilio_component.durable.store.schema import items
 from twilio_component.emulator import Emulator
 
 if TYPE_CHECKING:
-    from twilio_component.flows.effects import Done
+    from twilio_component.flows.interpreter.effects import Done
 
 STARTING = """\
   - name: Main

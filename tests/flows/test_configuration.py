@@ -8,8 +8,8 @@ import pytest
 from flow_runs import run_text
 
 from twilio_component.flows import Configuration, load_integration, read_configuration
-from twilio_component.flows.configuration import _SECTIONS, config_values, environment_name
-from twilio_component.flows.redaction import HIDDEN, HidingLogger, Redactor
+from twilio_component.flows.runner.configuration import _SECTIONS, config_values, environment_name
+from twilio_component.flows.runner.redaction import HIDDEN, HidingLogger, Redactor
 from twilio_component.host import Host
 from twilio_component.host.errors import DocumentError, InputError, PerformError, listed
 from twilio_component.testing import RecordingLogger

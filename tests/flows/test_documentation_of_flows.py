@@ -6,8 +6,8 @@ from pathlib import Path
 from flow_runs import FIXTURES
 
 from twilio_component.builtins.plugin import register_component
+from twilio_component.flows.expressions.operators import OPERATORS
 from twilio_component.flows.findings import CODES
-from twilio_component.flows.operators import OPERATORS
 
 PAGE = (FIXTURES.parents[1] / "docs" / "flows.md").read_text(encoding="utf-8")
 

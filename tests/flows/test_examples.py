@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from flow_runs import FIXTURES, Waits
 
-from twilio_component.flows import Configuration, FlowRunner, check_file, control, execution, load_integration
-from twilio_component.flows.definition import Flow, Integration, Reference, Step, all_steps, step_inputs
-from twilio_component.flows.expressions import CURRENT_ITEM, RESULTS
+from twilio_component.flows import Configuration, FlowRunner, check_file, control_steps, load_integration
+from twilio_component.flows.expressions.references import CURRENT_ITEM, RESULTS
+from twilio_component.flows.interpreter import execution
+from twilio_component.flows.model import Flow, Integration, Reference, Step, all_steps, step_inputs
 from twilio_component.host import Host
 
 EXAMPLES = os.environ.get("FLOW_EXAMPLES")
@@ -60,7 +61,7 @@ class Answers:
         step = self.steps.get(reference.step)
         if step is None:
             return
-        if reference.part == RESULTS and step.operation not in control.LOOPS:
+        if reference.part == RESULTS and step.operation not in control_steps.LOOPS:
             self.results[step.key] = with_path(self.results.get(step.key), list(reference.path), value)
         elif reference.part == CURRENT_ITEM and isinstance(items := step.inputs.get("items"), Reference):
             self.provide(Reference(items.step, items.part, (*items.path, "0", *reference.path)), value)
@@ -70,7 +71,7 @@ class Answers:
         """An answer for each operation that is not run for real; its steps share it."""
         answers: dict[str, Any] = {}
         for step in self.steps.values():
-            if step.is_trigger or step.operation in control.INTERPRETED:
+            if step.is_trigger or step.operation in control_steps.INTERPRETED:
                 continue
             result = self.results.get(step.key)
             plain = step.component in REAL and step.operation not in NOT_REAL and not isinstance(result, (dict, list))

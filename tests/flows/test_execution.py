@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flow_runs import PEOPLE, Recorder, Waits, run, run_text
 
-from twilio_component.flows import execution
+from twilio_component.flows.interpreter import execution
 from twilio_component.host.answers import Result
 
 

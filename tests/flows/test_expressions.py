@@ -9,10 +9,16 @@ from flow_runs import RELAXED
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twilio_component.flows.definition import ConfigVar, Reference, camel_case
-from twilio_component.flows.evaluation import Scope, evaluate, fixed_value, is_fixed
-from twilio_component.flows.expressions import almost_placeholder, as_text, follow, parse_reference, parse_template
+from twilio_component.flows.expressions.evaluation import Scope, evaluate, fixed_value, is_fixed
+from twilio_component.flows.expressions.references import (
+    almost_placeholder,
+    as_text,
+    follow,
+    parse_reference,
+    parse_template,
+)
 from twilio_component.flows.findings import EvaluationError
+from twilio_component.flows.model import ConfigVar, Reference, camel_case
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
 KEYS = st.text(max_size=8).filter(lambda key: '"' not in key)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flow_runs import Recorder, Waits, run, run_text
 
-from twilio_component.flows.retries import delay_before
+from twilio_component.flows.parsing.retry_config import delay_before
 from twilio_component.host import Action, Component, Display, Result, hookimpl
 from twilio_component.host.errors import InputError, PerformError
 

@@ -8,8 +8,8 @@ from flow_runs import RELAXED
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twilio_component.flows.expressions.operators import BINARY, OPERATORS, UNARY, loosely_equal, strictly_equal
 from twilio_component.flows.findings import EvaluationError
-from twilio_component.flows.operators import BINARY, OPERATORS, UNARY, loosely_equal, strictly_equal
 from twilio_component.host.documents import read_document
 
 TABLE: dict[str, list[list[Any]]] = read_document(

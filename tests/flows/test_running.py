@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from flow_runs import FIXTURES, Recorder, run, run_text
 
-from twilio_component.flows import EXAMPLE, FlowError, FlowRunner, Kept, load_integration, running
-from twilio_component.flows.payloads import Occasion, complete_payload
-from twilio_component.flows.reach import reached
+from twilio_component.flows import EXAMPLE, FlowError, FlowRunner, Kept, load_integration
+from twilio_component.flows.checking.reachability import reached
+from twilio_component.flows.runner import runner
+from twilio_component.flows.runner.trigger_payload import Occasion, complete_payload
 from twilio_component.host import Host
 from twilio_component.host.errors import PerformError
 
@@ -60,7 +61,7 @@ def test_an_execution_succeeds_only_with_those_that_it_started() -> None:
 
 @pytest.mark.parametrize("synchronous", ["true", "false"])
 def test_flows_that_start_each_other_without_end_are_stopped(synchronous: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "_MOST_STARTED", 50)
+    monkeypatch.setattr(runner, "_MOST_STARTED", 50)
     text = f"""
 name: Test
 flows:

@@ -11,8 +11,15 @@ from flow_runs import FIXTURES
 from jsonschema import Draft202012Validator
 
 from twilio_component.flows import read_definition
-from twilio_component.flows.keys import CONFIG_VARIABLE, ERROR_CONFIG, FLOW, INTEGRATION, RETRY_CONFIG, STEP
-from twilio_component.flows.operators import OPERATORS
+from twilio_component.flows.expressions.operators import OPERATORS
+from twilio_component.flows.parsing.known_keys import (
+    CONFIG_VARIABLE,
+    ERROR_CONFIG,
+    FLOW,
+    INTEGRATION,
+    RETRY_CONFIG,
+    STEP,
+)
 from twilio_component.host.documents import read_document
 
 FILE = Path(__file__).parents[2] / "schemas" / "flow.schema.json"

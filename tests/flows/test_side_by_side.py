@@ -12,7 +12,7 @@ from flow_runs import Recorder, Waits, integration, run
 
 from twilio_component.emulator import Emulator
 from twilio_component.flows import Configuration, FlowRunner, load_integration
-from twilio_component.flows.item_files import ItemsError, check_whole, item_file, read_page
+from twilio_component.flows.runner.item_files import ItemsError, check_whole, item_file, read_page
 from twilio_component.host import Host
 from twilio_component.host.errors import PerformError
 from twilio_component.testing import emulator_connection

@@ -14,7 +14,7 @@ from phone_parts import served
 from serving_parts import FLOW, SENDER, until
 
 from twilio_component.cli.main import main
-from twilio_component.flows.configuration import Configuration
+from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host.errors import InputError
 from twilio_component.serving.phone import Phone
 from twilio_component.serving.process import Serving

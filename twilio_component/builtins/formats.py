@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from twilio_component.flows import expressions
-from twilio_component.flows.depth import DEEPEST, deeper_than
+from twilio_component.flows.expressions import references
+from twilio_component.flows.nesting import DEEPEST, deeper_than
 from twilio_component.host.errors import PerformError
 from twilio_component.host.json_ready import from_buffer
 
@@ -81,7 +81,7 @@ def as_text(value: Any) -> str:
     """A value as text: ``5.0`` as ``5``, null as nothing, bytes by their text, lists and objects as JSON."""
     if _is_buffer(value):
         return from_buffer(value).decode("utf-8", "replace")
-    return expressions.as_text(value)
+    return references.as_text(value)
 
 
 def _is_buffer(value: Any) -> bool:

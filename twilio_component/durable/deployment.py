@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from twilio_component.flows.configuration import Configuration, config_values
-from twilio_component.flows.definition import camel_case
-from twilio_component.flows.effects import Call
-from twilio_component.flows.execution import Execution
 from twilio_component.flows.findings import FlowError
-from twilio_component.flows.invoking import Invoker
-from twilio_component.flows.mocks import Mocks
-from twilio_component.flows.payloads import Occasion, complete_payload
-from twilio_component.flows.reading import load_integration
-from twilio_component.flows.redaction import Redactor
-from twilio_component.flows.state import initial_state
+from twilio_component.flows.interpreter.effects import Call
+from twilio_component.flows.interpreter.execution import Execution
+from twilio_component.flows.interpreter.state import initial_state
+from twilio_component.flows.model import camel_case
+from twilio_component.flows.parsing.reader import load_integration
+from twilio_component.flows.runner.configuration import Configuration, config_values
+from twilio_component.flows.runner.invoker import Invoker
+from twilio_component.flows.runner.mocks import Mocks
+from twilio_component.flows.runner.redaction import Redactor
+from twilio_component.flows.runner.trigger_payload import Occasion, complete_payload
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.flow_state import States
-    from twilio_component.flows.configuration import Values
-    from twilio_component.flows.definition import Flow, Integration
+    from twilio_component.flows.model import Flow, Integration
+    from twilio_component.flows.runner.configuration import Values
     from twilio_component.host import Host
 
 _LOGGER = logging.getLogger("twilio_component.execution")

@@ -12,28 +12,28 @@ from typing import TYPE_CHECKING
 from twilio_component.host.exports import lazily
 
 if TYPE_CHECKING:
-    from twilio_component.flows.checking import check_file, check_integration
-    from twilio_component.flows.configuration import Configuration, read_configuration
-    from twilio_component.flows.definition import Flow, Integration
-    from twilio_component.flows.effects import Call, Done, Failure, StartFlow, Wait
-    from twilio_component.flows.execution import Execution
+    from twilio_component.flows.checking.checker import check_file, check_integration
     from twilio_component.flows.findings import Finding, FlowError
-    from twilio_component.flows.mocks import EXAMPLE
-    from twilio_component.flows.reading import load_integration, read_definition
-    from twilio_component.flows.running import FlowRunner, Kept, Outcome
-    from twilio_component.flows.state import initial_state
+    from twilio_component.flows.interpreter.effects import Call, Done, Failure, StartFlow, Wait
+    from twilio_component.flows.interpreter.execution import Execution
+    from twilio_component.flows.interpreter.state import initial_state
+    from twilio_component.flows.model import Flow, Integration
+    from twilio_component.flows.parsing.reader import load_integration, read_definition
+    from twilio_component.flows.runner.configuration import Configuration, read_configuration
+    from twilio_component.flows.runner.mocks import EXAMPLE
+    from twilio_component.flows.runner.runner import FlowRunner, Kept, Outcome
 
 _HOMES = {
-    **dict.fromkeys(("check_file", "check_integration"), "checking"),
-    **dict.fromkeys(("Configuration", "read_configuration"), "configuration"),
-    **dict.fromkeys(("Flow", "Integration"), "definition"),
-    **dict.fromkeys(("Call", "Done", "Failure", "StartFlow", "Wait"), "effects"),
-    "Execution": "execution",
-    "initial_state": "state",
+    **dict.fromkeys(("check_file", "check_integration"), "checking.checker"),
+    **dict.fromkeys(("Configuration", "read_configuration"), "runner.configuration"),
+    **dict.fromkeys(("Flow", "Integration"), "model"),
+    **dict.fromkeys(("Call", "Done", "Failure", "StartFlow", "Wait"), "interpreter.effects"),
+    "Execution": "interpreter.execution",
+    "initial_state": "interpreter.state",
     **dict.fromkeys(("Finding", "FlowError"), "findings"),
-    "EXAMPLE": "mocks",
-    **dict.fromkeys(("load_integration", "read_definition"), "reading"),
-    **dict.fromkeys(("FlowRunner", "Kept", "Outcome"), "running"),
+    "EXAMPLE": "runner.mocks",
+    **dict.fromkeys(("load_integration", "read_definition"), "parsing.reader"),
+    **dict.fromkeys(("FlowRunner", "Kept", "Outcome"), "runner.runner"),
 }
 
 __all__ = [

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.effects import Call
-from twilio_component.flows.running import find_flow
-from twilio_component.flows.state import STATES
+from twilio_component.flows.interpreter.effects import Call
+from twilio_component.flows.interpreter.state import STATES
+from twilio_component.flows.runner.runner import find_flow
 from twilio_component.host.errors import PerformError
 from twilio_component.host.json_ready import iso_time
 from twilio_component.serving.reception import Arrival, Reply, given

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from twilio_component.durable.errors import DurableError
-from twilio_component.flows import control
-from twilio_component.flows.payloads import webhook_urls
+from twilio_component.flows import control_steps
+from twilio_component.flows.runner.trigger_payload import webhook_urls
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment, Loaded
-    from twilio_component.flows.definition import Flow
+    from twilio_component.flows.model import Flow
 
 # Twilio tries again after a 503 only where the URL says so; the fragment is for Twilio and is never sent.
 RETRIES = "#rc=5&rp=all"
@@ -58,7 +58,7 @@ def endpoints(deployment: Deployment, served: Iterable[Served]) -> Mapping[str, 
         integration = one.loaded.integration
         urls = webhook_urls(integration, deployment.webhook_base(integration))
         for flow in integration.flows:
-            if flow.trigger.schedule is not None or flow.trigger.operation == control.SCHEDULE:
+            if flow.trigger.schedule is not None or flow.trigger.operation == control_steps.SCHEDULE:
                 continue  # the clock starts it, and nobody else
             if _polls(deployment, flow):
                 raise DurableError(

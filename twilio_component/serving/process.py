@@ -17,9 +17,9 @@ from twilio_component.durable.errors import DurableError
 from twilio_component.durable.execution.schedules import Scheduled
 from twilio_component.durable.settings import settings_from
 from twilio_component.durable.store.registrations import RegistrationStore
-from twilio_component.flows.checking import check_file
-from twilio_component.flows.configuration import Configuration
+from twilio_component.flows.checking.checker import check_file
 from twilio_component.flows.findings import ERROR, FlowError
+from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host import Host
 from twilio_component.host.errors import DocumentError, Problem
 from twilio_component.serving.app import WebFace

@@ -23,7 +23,7 @@ from twilio_component.host.json_ready import iso_time, json_ready
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment
     from twilio_component.durable.engine import Engine
-    from twilio_component.flows.effects import Call
+    from twilio_component.flows.interpreter.effects import Call
     from twilio_component.serving.endpoints import Endpoint
 
 # Twilio waits 15 s; the answer needs some of that to arrive.

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.errors import MovedStatesError
 from twilio_component.flows.findings import FlowError
-from twilio_component.flows.invoking import fitted
-from twilio_component.flows.running import find_flow
+from twilio_component.flows.runner.invoker import fitted
+from twilio_component.flows.runner.runner import find_flow
 from twilio_component.host import Context
 from twilio_component.host.errors import IntegrationError
 from twilio_component.host.json_ready import iso_time
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment, Loaded
     from twilio_component.durable.store.registrations import Registration, RegistrationStore
     from twilio_component.durable.store.runs import RunStore
-    from twilio_component.flows.definition import Flow
-    from twilio_component.flows.effects import Call
+    from twilio_component.flows.interpreter.effects import Call
+    from twilio_component.flows.model import Flow
     from twilio_component.serving.endpoints import Endpoint
 
 _Key = tuple[str, str]

@@ -11,7 +11,7 @@ from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.registrations import RegistrationStore
 from twilio_component.durable.store.runs import RunStore
-from twilio_component.flows.configuration import Configuration
+from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host import Host
 from twilio_component.serving.registrations import Registrations
 

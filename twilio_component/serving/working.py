@@ -13,7 +13,7 @@ from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.errors import DurableError
 from twilio_component.durable.settings import settings_from
-from twilio_component.flows.configuration import Configuration
+from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host import Host
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from twilio_component.host.errors import InputError, Problem, listed
 
 if TYPE_CHECKING:
     from twilio_component.flows import Configuration, Finding, Outcome
-    from twilio_component.flows.definition import Flow, Integration
+    from twilio_component.flows.model import Flow, Integration
 
 _RUN_EPILOG = """\
 The payload is laid over that of a trigger, e.g. {"body": {"data": {"phone": "+15558675310"}}}. A configuration file has
@@ -123,8 +123,8 @@ async def _ran(options: argparse.Namespace) -> Outcome | None:
         read_configuration,
         read_definition,
     )
-    from twilio_component.flows.reach import effects, reached
-    from twilio_component.flows.running import find_flow
+    from twilio_component.flows.checking.reachability import effects, reached
+    from twilio_component.flows.runner.runner import find_flow
     from twilio_component.host import Host
 
     mocks = dict(_mock(text) for text in options.mock)

@@ -13,7 +13,7 @@ from twilio_component.cli.serve_extra import DEFAULT_DATABASE, default_database,
 if TYPE_CHECKING:
     import argparse
 
-    from twilio_component.flows.configuration import Configuration
+    from twilio_component.flows.runner.configuration import Configuration
     from twilio_component.serving.process import Serving
 
 
@@ -171,7 +171,7 @@ def _work(options: argparse.Namespace) -> int:
 
 
 def _configuration(options: argparse.Namespace) -> Configuration:
-    from twilio_component.flows.configuration import Configuration, read_configuration
+    from twilio_component.flows.runner.configuration import Configuration, read_configuration
 
     return read_configuration(options.config) if options.config else Configuration()
 

@@ -26,9 +26,9 @@ from twilio_component.durable.store import run_status, runs
 from twilio_component.durable.store.flow_state import Change, States, after, scopes_of
 from twilio_component.durable.store.journal import Kept
 from twilio_component.durable.store.new_runs import NewRun
-from twilio_component.flows.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
-from twilio_component.flows.limits import too_late
-from twilio_component.flows.sources import Sources
+from twilio_component.flows.interpreter.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
+from twilio_component.flows.parsing.limits import too_late
+from twilio_component.flows.runner.item_sources import Sources
 from twilio_component.host.errors import listed
 from twilio_component.host.json_ready import iso_time
 
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from twilio_component.durable.fanout.coordinator import FanOuts
     from twilio_component.durable.sending.guard import Guard
     from twilio_component.durable.store.runs import Also, Run, RunStore
-    from twilio_component.flows.definition import Flow
-    from twilio_component.flows.execution import Execution
+    from twilio_component.flows.interpreter.execution import Execution
+    from twilio_component.flows.model import Flow
 
 _DEEPEST = 10
 _MOMENT = 0.001

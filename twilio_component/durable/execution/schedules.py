@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from dbos import DBOS, ScheduleInput
 
 from twilio_component.durable.store.new_runs import NewRun
-from twilio_component.flows import control
-from twilio_component.flows.evaluation import Scope, evaluate
+from twilio_component.flows import control_steps
+from twilio_component.flows.expressions.evaluation import Scope, evaluate
 from twilio_component.flows.findings import EvaluationError, FlowError
-from twilio_component.flows.running import find_flow
-from twilio_component.flows.schedules import check_cron
+from twilio_component.flows.parsing.cron import check_cron
+from twilio_component.flows.runner.runner import find_flow
 from twilio_component.host.json_ready import iso_time
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment, Loaded
     from twilio_component.durable.store.runs import RunStore
-    from twilio_component.flows.definition import ConfigVar, Flow, Reference
+    from twilio_component.flows.model import ConfigVar, Flow, Reference
 
 _LONGEST_POLL = 3600.0  # a run that never gets to its poll must not keep all others from theirs
 _LOGGER = logging.getLogger("twilio_component.durable")
@@ -105,7 +105,7 @@ class Schedules:
 
     async def _is_polling(self, loaded: Loaded, flow: Flow) -> bool:
         """Whether a poll of the flow is under way: another one would tell what that one is about to tell."""
-        if flow.trigger.operation == control.SCHEDULE:
+        if flow.trigger.operation == control_steps.SCHEDULE:
             return False
         since = time.time() - _LONGEST_POLL
         return await self._runs.has_unanswered_trigger(loaded.integration.name, flow.name, since)

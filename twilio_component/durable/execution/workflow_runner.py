@@ -13,11 +13,11 @@ from twilio_component.durable.fanout.chunk_runner import Pieces
 from twilio_component.durable.fanout.store import Ended, Place
 from twilio_component.durable.store import run_status, runs
 from twilio_component.durable.store.flow_state import scopes_of
-from twilio_component.flows.effects import Failure
-from twilio_component.flows.execution import Execution
-from twilio_component.flows.rounds import Round
-from twilio_component.flows.running import find_flow
-from twilio_component.flows.state import initial_state, told
+from twilio_component.flows.interpreter.effects import Failure
+from twilio_component.flows.interpreter.execution import Execution
+from twilio_component.flows.interpreter.iterations import Round
+from twilio_component.flows.interpreter.state import initial_state, told
+from twilio_component.flows.runner.runner import find_flow
 from twilio_component.host.errors import IntegrationError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.settings import Settings
     from twilio_component.durable.store.journal import Kept
     from twilio_component.durable.store.runs import Run, RunStore
-    from twilio_component.flows.effects import Done
+    from twilio_component.flows.interpreter.effects import Done
 
 PURGED = "purged"
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0

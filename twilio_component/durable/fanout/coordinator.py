@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.durable.errors import InterruptedRun
 from twilio_component.durable.fanout.store import Fan, Place
 from twilio_component.durable.store import run_status
-from twilio_component.flows.effects import Failure
+from twilio_component.flows.interpreter.effects import Failure
 
 if TYPE_CHECKING:
     from twilio_component.durable.fanout.store import FanStore, Status
-    from twilio_component.flows.effects import FanOut
-    from twilio_component.flows.sources import Page, Sources
+    from twilio_component.flows.interpreter.effects import FanOut
+    from twilio_component.flows.runner.item_sources import Page, Sources
 
 LANES_OF_PROCESS, MOST_LANES = 2, 8
 LARGEST_PIECE = 1_000

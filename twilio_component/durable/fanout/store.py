@@ -14,7 +14,7 @@ from twilio_component.durable.store.run_status import FAILED, RUNNING, SUCCEEDED
 from twilio_component.durable.store.runs import keep_states
 from twilio_component.durable.store.schema import fans, items, runs, values, workers
 from twilio_component.durable.store.upsert import insert_once, written
-from twilio_component.flows.rounds import MOST_FAILURES, Tally, code_of
+from twilio_component.flows.interpreter.iterations import MOST_FAILURES, Tally, code_of
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database

@@ -15,8 +15,8 @@ from twilio_component.durable.sending.intents import DOUBTFUL, ENTERED
 from twilio_component.durable.store.run_status import UNKNOWN
 from twilio_component.durable.store.schema import fans, intents, items, values
 from twilio_component.durable.store.upsert import written
-from twilio_component.flows.effects import Failure
-from twilio_component.flows.state import told
+from twilio_component.flows.interpreter.effects import Failure
+from twilio_component.flows.interpreter.state import told
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement

@@ -22,7 +22,7 @@ from twilio_component.durable.errors import InterruptedRun
 from twilio_component.durable.sending import intents
 from twilio_component.durable.sending.intents import Settlement
 from twilio_component.durable.store.journal import Kept
-from twilio_component.flows.effects import Failure
+from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.host.errors import PerformError
 
 if TYPE_CHECKING:

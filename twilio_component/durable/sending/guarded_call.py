@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.expressions import as_text
-from twilio_component.flows.limits import too_late
+from twilio_component.flows.expressions.references import as_text
+from twilio_component.flows.parsing.limits import too_late
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    from twilio_component.flows.definition import Flow
-    from twilio_component.flows.effects import Call, Failure
-    from twilio_component.flows.invoking import Invoker
+    from twilio_component.flows.interpreter.effects import Call, Failure
+    from twilio_component.flows.model import Flow
+    from twilio_component.flows.runner.invoker import Invoker
     from twilio_component.host.answers import Candidate
     from twilio_component.host.model import Operation
 

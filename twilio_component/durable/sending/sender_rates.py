@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from twilio_component.flows.expressions import as_text
+from twilio_component.flows.expressions.references import as_text
 from twilio_component.host.errors import InputError, Problem
 from twilio_component.host.inputs import Form
 from twilio_component.host.schemas import shown

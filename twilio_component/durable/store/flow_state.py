@@ -20,7 +20,7 @@ from twilio_component.host.kept_state import changed
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.runs import Also
-    from twilio_component.flows.definition import Flow, Integration
+    from twilio_component.flows.model import Flow, Integration
 
 States = Mapping[str, Mapping[str, Any]]
 """By their names in the field (``instanceState`` …), what is kept under which keys."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows import control
-from twilio_component.flows.evaluation import Scope, evaluate, holds
+from twilio_component.flows import control_steps
+from twilio_component.flows.expressions.evaluation import Scope, evaluate, holds
+from twilio_component.flows.expressions.operators import loosely_equal, parsed
 from twilio_component.flows.findings import EvaluationError
-from twilio_component.flows.operators import loosely_equal, parsed
 from twilio_component.host.schemas import shown, type_name
 
 if TYPE_CHECKING:
-    from twilio_component.flows.definition import Step
+    from twilio_component.flows.model import Step
 
 MOST_ROUNDS = 100_000
 
@@ -20,19 +20,19 @@ MOST_ROUNDS = 100_000
 def branch_to_take(step: Step, scope: Scope) -> str:
     """The name of the branch that a branch step takes. A reference without a value counts as null here."""
     scope = scope.forgiving()
-    if step.operation == control.BRANCH_ON_EXPRESSION:
-        return next((name for name, condition in step.conditions or () if holds(condition, scope)), control.ELSE)
+    if step.operation == control_steps.BRANCH_ON_EXPRESSION:
+        return next((name for name, condition in step.conditions or () if holds(condition, scope)), control_steps.ELSE)
     value = parsed(_input(step, "inputValue", scope))
     if value is not None:
         for name, wanted in _pairs(_input(step, "branchValueMappings", scope)):
             if loosely_equal(value, parsed(wanted)):
                 return name
-    return control.ELSE
+    return control_steps.ELSE
 
 
 def rounds(step: Step, scope: Scope) -> tuple[int, list[Any] | None]:
     """How many rounds a loop has, and the items it goes over (None for a counted one)."""
-    if step.operation == control.LOOP_N_TIMES:
+    if step.operation == control_steps.LOOP_N_TIMES:
         return int(number_input(step, "iterationCount", MOST_ROUNDS, scope)), None
     given = _input(step, "items", scope)
     items = parsed(given)

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.effects import Failure
-from twilio_component.flows.rounds import Round, Tally, part_done
+from twilio_component.flows.interpreter.effects import Failure
+from twilio_component.flows.interpreter.iterations import Round, Tally, part_done
 
 if TYPE_CHECKING:
-    from twilio_component.flows.effects import Done, FanOut
-    from twilio_component.flows.sources import Page, Sources
+    from twilio_component.flows.interpreter.effects import Done, FanOut
+    from twilio_component.flows.runner.item_sources import Page, Sources
 
 
 async def run_rounds(

@@ -10,11 +10,13 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows import control
-from twilio_component.flows.check_inputs import InputChecker
-from twilio_component.flows.check_references import ReferenceChecker
-from twilio_component.flows.check_variables import check_variables
-from twilio_component.flows.definition import (
+from twilio_component.flows import control_steps
+from twilio_component.flows.checking.inputs import InputChecker
+from twilio_component.flows.checking.references import ReferenceChecker
+from twilio_component.flows.checking.variables import check_variables
+from twilio_component.flows.expressions.references import as_text
+from twilio_component.flows.findings import Finding, Findings
+from twilio_component.flows.model import (
     Flow,
     Integration,
     Reference,
@@ -25,10 +27,8 @@ from twilio_component.flows.definition import (
     inner_inputs,
     inner_steps,
 )
-from twilio_component.flows.expressions import as_text
-from twilio_component.flows.findings import Finding, Findings
-from twilio_component.flows.reading import Definition, read_definition
-from twilio_component.flows.schedules import check_cron, check_time_zone
+from twilio_component.flows.parsing.cron import check_cron, check_time_zone
+from twilio_component.flows.parsing.reader import Definition, read_definition
 from twilio_component.host.errors import did_you_mean, listed
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class _Checker:
 
     def operation(self, step: Step) -> None:
         at = (*step.at, "action")
-        if step.operation in control.JAVASCRIPT:
+        if step.operation in control_steps.JAVASCRIPT:
             self.findings.add(
                 "javascript-not-run",
                 at,
@@ -134,10 +134,10 @@ class _Checker:
             if inner.concurrency is not None:
                 message = f"'{inner.name}' is inside another loop with a concurrency; the outer one is enough"
                 self.findings.add("invalid-loop", (*inner.at, "concurrency"), message, key=True)
-            elif inner.operation == control.BREAK_LOOP and depth == 0:
+            elif inner.operation == control_steps.BREAK_LOOP and depth == 0:
                 message = f"'{inner.name}' cannot leave a loop whose rounds run side by side"
                 self.findings.add("invalid-loop", at, message, "stop-execution.stopExecution ends a round.")
-            elif inner.component == control.PERSISTENCE and "Execution" in inner.action:
+            elif inner.component == control_steps.PERSISTENCE and "Execution" in inner.action:
                 message = f"'{inner.name}' keeps something for the execution, but each round is one of its own"
                 self.findings.add("invalid-loop", at, message, "What a loop returns counts its rounds.")
 
@@ -159,14 +159,14 @@ class _Checker:
             self.findings.add("invalid-loop", (*listing.at, "action"), message)
 
     def branches(self, step: Step) -> None:
-        if step.operation not in control.BRANCHES or step.branches is None:
+        if step.operation not in control_steps.BRANCHES or step.branches is None:
             return
         names = [branch.name for branch in step.branches]
-        if control.ELSE not in names:
+        if control_steps.ELSE not in names:
             self.findings.add(
                 "branch-without-else",
                 (*step.at, "branches"),
-                f"'{step.name}' has no branch named {control.ELSE}",
+                f"'{step.name}' has no branch named {control_steps.ELSE}",
                 "Add {name: Else, steps: []} as its last branch, for when nothing else holds.",
                 key=True,
             )
@@ -179,7 +179,7 @@ class _Checker:
                 message = f"there is no branch '{name}'{hint} (branches: {listed(names)})"
                 self.findings.add("unknown-branch", at, message)
         for branch in step.branches:
-            if branch.name != control.ELSE and branch.name not in led_to:
+            if branch.name != control_steps.ELSE and branch.name not in led_to:
                 self.findings.add(
                     "branch-never-taken",
                     branch.at,
@@ -189,7 +189,7 @@ class _Checker:
 
     def targets(self, step: Step) -> dict[str, tuple[str | int, ...]] | None:
         """The branches that conditions or mappings lead to, each with where it says so; None when that varies."""
-        if step.operation == control.BRANCH_ON_EXPRESSION:
+        if step.operation == control_steps.BRANCH_ON_EXPRESSION:
             return {name: condition.at for name, condition in step.conditions or ()}
         mappings: Any = step.inputs.get("branchValueMappings")
         if hasattr(mappings, "fields"):
@@ -203,7 +203,7 @@ class _Checker:
 
     def schedule(self, step: Step) -> None:
         if step.schedule is None:
-            if step.operation == control.SCHEDULE:
+            if step.operation == control_steps.SCHEDULE:
                 hint = 'Add schedule: "*/5 * * * *" beside the action.'
                 self.findings.add("invalid-schedule", step.at, f"'{step.name}' has no schedule", hint)
             return
@@ -225,7 +225,7 @@ class _Checker:
             id(inner) for step in all_steps(flow.steps) if step.steps is not None for inner in all_steps(step.steps)
         }
         for step in all_steps(flow.steps):
-            if step.operation == control.BREAK_LOOP and id(step) not in inside:
+            if step.operation == control_steps.BREAK_LOOP and id(step) not in inside:
                 hint = "breakLoop belongs inside a loop's steps; stop-execution.stopExecution ends the whole execution."
                 self.findings.add("break-outside-loop", step.at, f"'{step.name}' is in no loop", hint)
 
@@ -234,7 +234,7 @@ class _Checker:
         for flow in self.integration.flows:
             for step in all_steps(flow.steps):
                 target = step.inputs.get("flowName")
-                fixed = step.operation == control.INVOKE_FLOW and isinstance(target, Value) and target.value
+                fixed = step.operation == control_steps.INVOKE_FLOW and isinstance(target, Value) and target.value
                 if fixed and target.value not in names:  # type: ignore[union-attr]  # `fixed` says that it is a Value
                     hint = did_you_mean(str(target.value), names)  # type: ignore[union-attr]  # likewise
                     message = f"the integration has no flow of this name{hint} (flows: {listed(names)})"

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.effects import Failure
-from twilio_component.flows.item_files import PAGE, ItemsError, check_whole, item_file, read_page
+from twilio_component.flows.interpreter.effects import Failure
+from twilio_component.flows.runner.item_files import PAGE, ItemsError, check_whole, item_file, read_page
 
 if TYPE_CHECKING:
-    from twilio_component.flows.definition import Flow, Integration
-    from twilio_component.flows.effects import Call, ItemSource
-    from twilio_component.flows.invoking import Invoker
+    from twilio_component.flows.interpreter.effects import Call, ItemSource
+    from twilio_component.flows.model import Flow, Integration
+    from twilio_component.flows.runner.invoker import Invoker
 
 Page = dict[str, Any]
 """``{"items": […], "next": …}``, as a ``TakePage`` is answered."""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows import control
-from twilio_component.flows.definition import (
+from twilio_component.flows import control_steps
+from twilio_component.flows.model import (
     ConfigVar,
     Input,
     Integration,
@@ -76,7 +76,7 @@ def _in_javascript(integration: Integration) -> Iterator[str]:
     """The config variables that JavaScript mentions: it is not run here, but it is meant to use them."""
     for flow in integration.flows:
         for step in all_steps(flow.steps):
-            code: Any = step.inputs.get(control.JAVASCRIPT.get(step.operation, ""))
+            code: Any = step.inputs.get(control_steps.JAVASCRIPT.get(step.operation, ""))
             if isinstance(code, Value):
                 for match in _IN_JAVASCRIPT.finditer(str(code.value)):
                     yield match[2] if match[2] is not None else match[3]

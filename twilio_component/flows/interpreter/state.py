@@ -12,10 +12,10 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.expressions import as_text
+from twilio_component.flows.expressions.references import as_text
 
 if TYPE_CHECKING:
-    from twilio_component.flows.effects import Failure
+    from twilio_component.flows.interpreter.effects import Failure
 
 STATES = ("executionState", "instanceState", "crossFlowState", "integrationState")
 MOST_HANDLED = 1_000

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.definition import Flow, Reference, Step, all_steps, step_inputs
-from twilio_component.flows.expressions import RESULTS
-from twilio_component.flows.state import initial_state
+from twilio_component.flows.expressions.references import RESULTS
+from twilio_component.flows.interpreter.state import initial_state
+from twilio_component.flows.model import Flow, Reference, Step, all_steps, step_inputs
 
 if TYPE_CHECKING:
-    from twilio_component.flows.effects import Failure
+    from twilio_component.flows.interpreter.effects import Failure
 
 MOST_FAILURES = 100
 """How many failures a loop tells one by one; it counts them all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.keys import COMPONENT, OPERATION
+from twilio_component.flows.parsing.known_keys import COMPONENT, OPERATION
 from twilio_component.host.errors import did_you_mean, listed
 from twilio_component.host.schemas import type_name
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.definition import ErrorConfig, RetryConfig
-from twilio_component.flows.keys import ERROR_CONFIG, RETRY_CONFIG
-from twilio_component.flows.shape import Shape
+from twilio_component.flows.model import ErrorConfig, RetryConfig
+from twilio_component.flows.parsing.known_keys import ERROR_CONFIG, RETRY_CONFIG
+from twilio_component.flows.parsing.shape import Shape
 from twilio_component.host.errors import did_you_mean, listed
 from twilio_component.host.schemas import type_name
 

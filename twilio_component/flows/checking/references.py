@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twilio_component.flows import control
-from twilio_component.flows.definition import Flow, Reference, Step, all_steps, step_inputs
-from twilio_component.flows.expressions import RESULTS
+from twilio_component.flows import control_steps
+from twilio_component.flows.expressions.references import RESULTS
+from twilio_component.flows.model import Flow, Reference, Step, all_steps, step_inputs
 from twilio_component.host.errors import did_you_mean, listed
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class ReferenceChecker:
             return
         around = f"The loops around this step are {listed(loops)}." if loops else "There is no loop around this step."
         operation = self.every[reference.step].operation
-        what = "is a loop, but not around this step" if operation in control.LOOPS else "is no loop"
+        what = "is a loop, but not around this step" if operation in control_steps.LOOPS else "is no loop"
         message = f"'{reference.step}' {what}, so it has no {reference.part} here"
         self.findings.add("loop-item-outside-loop", reference.at, message, around)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from twilio_component.flows.definition import Flow
+    from twilio_component.flows.model import Flow
 
 JSON = "application/json"
 

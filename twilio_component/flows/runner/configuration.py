@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.evaluation import Scope, evaluate
+from twilio_component.flows.expressions.evaluation import Scope, evaluate
 from twilio_component.flows.findings import EvaluationError
 from twilio_component.host.connections import connection_from_environment
 from twilio_component.host.documents import Document, read_document
@@ -28,7 +28,7 @@ from twilio_component.host.errors import InputError, Problem, did_you_mean, list
 from twilio_component.host.schemas import type_name
 
 if TYPE_CHECKING:
-    from twilio_component.flows.definition import ConfigVariable, Integration, Reference
+    from twilio_component.flows.model import ConfigVariable, Integration, Reference
     from twilio_component.host.model import Component
 
 _DURABILITY = ("sending", "rateLimits", "retention")

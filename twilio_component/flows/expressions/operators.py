@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from twilio_component.flows.expressions import as_text
+from twilio_component.flows.expressions.references import as_text
 from twilio_component.flows.findings import EvaluationError
 
 _TRUE = frozenset({"t", "true", "y", "yes"})

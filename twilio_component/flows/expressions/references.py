@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.definition import ConfigVar, Reference, Template
 from twilio_component.flows.findings import EvaluationError
+from twilio_component.flows.model import ConfigVar, Reference, Template
 from twilio_component.host.errors import listed
 from twilio_component.host.schemas import shown, type_name
 

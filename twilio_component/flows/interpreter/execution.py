@@ -10,18 +10,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from twilio_component.flows import control
-from twilio_component.flows.configuration import environment_name
-from twilio_component.flows.decisions import branch_to_take, number_input, rounds
-from twilio_component.flows.definition import ConfigVar, Flow, Reference, Step, all_steps
-from twilio_component.flows.effects import Call, Done, Effect, Failure, FanOut, ItemSource, StartFlow, TakePage, Wait
-from twilio_component.flows.evaluation import Scope, evaluate
-from twilio_component.flows.expressions import INDEX, RESULTS, as_text, follow
+from twilio_component.flows import control_steps
+from twilio_component.flows.expressions.evaluation import Scope, evaluate
+from twilio_component.flows.expressions.references import INDEX, RESULTS, as_text, follow
 from twilio_component.flows.findings import EvaluationError
-from twilio_component.flows.responses import final_response
-from twilio_component.flows.retries import delay_before
-from twilio_component.flows.rounds import Round, loop_frame, seen_by_rounds, without_retry
-from twilio_component.flows.state import begin_again, done_before, initial_state, keep, note, pause, remember_done, told
+from twilio_component.flows.interpreter.decisions import branch_to_take, number_input, rounds
+from twilio_component.flows.interpreter.effects import (
+    Call,
+    Done,
+    Effect,
+    Failure,
+    FanOut,
+    ItemSource,
+    StartFlow,
+    TakePage,
+    Wait,
+)
+from twilio_component.flows.interpreter.iterations import Round, loop_frame, seen_by_rounds, without_retry
+from twilio_component.flows.interpreter.responses import final_response
+from twilio_component.flows.interpreter.state import (
+    begin_again,
+    done_before,
+    initial_state,
+    keep,
+    note,
+    pause,
+    remember_done,
+    told,
+)
+from twilio_component.flows.model import ConfigVar, Flow, Reference, Step, all_steps
+from twilio_component.flows.parsing.retry_config import delay_before
+from twilio_component.flows.runner.configuration import environment_name
 from twilio_component.host.errors import listed
 
 MOST_STEPS = 1_000_000
@@ -128,17 +147,17 @@ class Execution:
     def _begin(self, step: Step) -> Effect | None:
         """Carry out a step of control, or say what else the step needs."""
         operation = step.operation
-        if operation in control.LOOPS:
+        if operation in control_steps.LOOPS:
             if step.concurrency is not None:
                 return self._fan_out(step)
             self._begin_loop(step)
-        elif operation in control.BRANCHES:
+        elif operation in control_steps.BRANCHES:
             name = branch_to_take(step, self._scope)
             self._pass(step, {"branch": name})
             self._enter(step, name)
-        elif operation == control.BREAK_LOOP:
+        elif operation == control_steps.BREAK_LOOP:
             self._break(step)
-        elif operation == control.SLEEP:
+        elif operation == control_steps.SLEEP:
             seconds = number_input(step, "ms", LONGEST_SLEEP * 1000, self._scope) / 1000
             pause(self.state, self._id(step), seconds, "sleep")
             self._pass(step, None)
@@ -154,7 +173,7 @@ class Execution:
             self._accept(step, before)
             return None
         attempt, run = self.state["attempt"], self.state["run"]
-        if step.operation == control.INVOKE_FLOW:
+        if step.operation == control_steps.INVOKE_FLOW:
             name = inputs.get("flowName")
             if not isinstance(name, str) or not name:
                 raise EvaluationError("flowName must be the name of a flow")
@@ -192,7 +211,9 @@ class Execution:
             self.state["response"] = response
         result = envelope.get("payload" if step.is_trigger else "data")
         # A trigger that polled and found nothing new starts no execution: its steps are not run.
-        if step.operation == control.STOP_EXECUTION or (step.is_trigger and envelope.get("polledNoChanges") is True):
+        if step.operation == control_steps.STOP_EXECUTION or (
+            step.is_trigger and envelope.get("polledNoChanges") is True
+        ):
             self._pass(step, result)
             self.state["stopped"] = True
             self.state["frames"].clear()

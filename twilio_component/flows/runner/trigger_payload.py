@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.definition import camel_case
+from twilio_component.flows.model import camel_case
 from twilio_component.host.json_ready import json_ready
 
 if TYPE_CHECKING:
-    from twilio_component.flows.definition import Flow, Integration
+    from twilio_component.flows.model import Flow, Integration
 
 WEBHOOK_BASE = "https://flows.example.com"
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from twilio_component.flows import control
-from twilio_component.flows.definition import (
+from twilio_component.flows import control_steps
+from twilio_component.flows.findings import ERROR, Finding, Findings, FlowError
+from twilio_component.flows.model import (
     Branch,
     ConfigVariable,
     Flow,
@@ -23,12 +24,11 @@ from twilio_component.flows.definition import (
     all_steps,
     camel_case,
 )
-from twilio_component.flows.findings import ERROR, Finding, Findings, FlowError
-from twilio_component.flows.input_reading import InputReader
-from twilio_component.flows.keys import CONFIG_VARIABLE, FLOW, INTEGRATION, SOURCE, STEP
-from twilio_component.flows.limits import read_concurrency, read_valid_for
-from twilio_component.flows.retries import read_error_config, read_retry_config
-from twilio_component.flows.shape import Shape
+from twilio_component.flows.parsing.inputs import InputReader
+from twilio_component.flows.parsing.known_keys import CONFIG_VARIABLE, FLOW, INTEGRATION, SOURCE, STEP
+from twilio_component.flows.parsing.limits import read_concurrency, read_valid_for
+from twilio_component.flows.parsing.retry_config import read_error_config, read_retry_config
+from twilio_component.flows.parsing.shape import Shape
 from twilio_component.host.documents import Document, parse_document, read_document
 from twilio_component.host.errors import DocumentError
 from twilio_component.host.schemas import type_name
@@ -201,7 +201,7 @@ class _Reader:
         operation = f"{component}.{action}"
         name = self.shape.text(raw, "name", at)
         inputs, conditions = raw.get("inputs"), None
-        if operation == control.BRANCH_ON_EXPRESSION and isinstance(inputs, Mapping) and "conditions" in inputs:
+        if operation == control_steps.BRANCH_ON_EXPRESSION and isinstance(inputs, Mapping) and "conditions" in inputs:
             conditions = self.inputs.conditions(inputs["conditions"], (*at, "inputs", "conditions"))
             inputs = {key: value for key, value in inputs.items() if key != "conditions"}
         return Step(
@@ -223,7 +223,7 @@ class _Reader:
         )
 
     def body(self, raw: Mapping[str, Any], operation: str, at: PathParts) -> tuple[Step, ...] | None:
-        if operation in control.LOOPS:
+        if operation in control_steps.LOOPS:
             if "steps" not in raw:
                 self.findings.add("missing-key", at, "a loop needs steps", "Add steps: with what to do each time.")
             return self.steps(raw.get("steps", []), (*at, "steps"))
@@ -235,8 +235,8 @@ class _Reader:
         given, place = raw.get("itemsFrom"), (*at, "itemsFrom")
         if given is None:
             return None
-        if operation != control.LOOP_OVER_ITEMS:
-            self.findings.add("invalid-loop", place, f"only {control.LOOP_OVER_ITEMS} takes items", key=True)
+        if operation != control_steps.LOOP_OVER_ITEMS:
+            self.findings.add("invalid-loop", place, f"only {control_steps.LOOP_OVER_ITEMS} takes items", key=True)
             return None
         if not isinstance(given, Mapping) or ("file" in given) == ("action" in given):
             hint = "Write {file: recipients.csv}, or {action: twilio.listMessages, inputs: {…}}."
@@ -254,7 +254,7 @@ class _Reader:
 
     def branches(self, raw: Mapping[str, Any], operation: str, at: PathParts) -> tuple[Branch, ...] | None:
         if "branches" not in raw:
-            if operation in control.BRANCHES:
+            if operation in control_steps.BRANCHES:
                 self.findings.add(
                     "missing-key", at, "a branch step needs branches", "Add branches: with name and steps."
                 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from twilio_component.flows import control
-from twilio_component.flows.definition import Flow, Integration, Value, all_steps
+from twilio_component.flows import control_steps
+from twilio_component.flows.model import Flow, Integration, Value, all_steps
 
 if TYPE_CHECKING:
     from twilio_component.host.model import Component
@@ -21,7 +21,7 @@ def reached(integration: Integration, flow: Flow) -> list[Flow]:
             continue
         found.append(current)
         for step in all_steps(current.steps):
-            if step.operation == control.INVOKE_FLOW:
+            if step.operation == control_steps.INVOKE_FLOW:
                 name = step.inputs.get("flowName")
                 fixed = name.value if isinstance(name, Value) else None
                 waiting += [other for other in integration.flows if fixed in (None, other.name)]
@@ -34,7 +34,7 @@ def effects(flows: Collection[Flow], components: Mapping[str, Component], mocked
     for step in (step for flow in flows for step in all_steps(flow.steps)):
         component = components.get(step.component)
         action = component.actions.get(step.action) if component else None
-        harmless = action is None or action.repeatable or step.operation in control.INTERPRETED
+        harmless = action is None or action.repeatable or step.operation in control_steps.INTERPRETED
         if not harmless and step.operation not in mocked:
             found.append(step.operation)
     return list(dict.fromkeys(found))

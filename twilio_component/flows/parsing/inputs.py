@@ -11,7 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.definition import (
+from twilio_component.flows.expressions.operators import BINARY, OPERATORS, UNARY
+from twilio_component.flows.expressions.references import (
+    almost_placeholder,
+    has_placeholder,
+    parse_reference,
+    parse_template,
+)
+from twilio_component.flows.model import (
     Comparison,
     Complex,
     Condition,
@@ -23,9 +30,7 @@ from twilio_component.flows.definition import (
     Template,
     Value,
 )
-from twilio_component.flows.expressions import almost_placeholder, has_placeholder, parse_reference, parse_template
-from twilio_component.flows.operators import BINARY, OPERATORS, UNARY
-from twilio_component.flows.shape import Shape
+from twilio_component.flows.parsing.shape import Shape
 from twilio_component.host.errors import did_you_mean, listed
 from twilio_component.host.schemas import type_name
 

@@ -16,25 +16,25 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.configuration import Configuration, config_values
-from twilio_component.flows.definition import Flow, Integration, all_operations
-from twilio_component.flows.depth import DEEPEST, deeper_than
-from twilio_component.flows.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
-from twilio_component.flows.execution import Execution
 from twilio_component.flows.findings import FlowError
-from twilio_component.flows.invoking import Invoker
-from twilio_component.flows.limits import too_late
-from twilio_component.flows.mocks import Mocks
-from twilio_component.flows.payloads import Occasion, complete_payload
-from twilio_component.flows.redaction import HidingLogger, Redactor
-from twilio_component.flows.side_by_side import run_rounds
-from twilio_component.flows.sources import Sources
-from twilio_component.flows.state import initial_state
+from twilio_component.flows.interpreter.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
+from twilio_component.flows.interpreter.execution import Execution
+from twilio_component.flows.interpreter.state import initial_state
+from twilio_component.flows.model import Flow, Integration, all_operations
+from twilio_component.flows.nesting import DEEPEST, deeper_than
+from twilio_component.flows.parsing.limits import too_late
+from twilio_component.flows.runner.concurrency import run_rounds
+from twilio_component.flows.runner.configuration import Configuration, config_values
+from twilio_component.flows.runner.invoker import Invoker
+from twilio_component.flows.runner.item_sources import Sources
+from twilio_component.flows.runner.mocks import Mocks
+from twilio_component.flows.runner.redaction import HidingLogger, Redactor
+from twilio_component.flows.runner.trigger_payload import Occasion, complete_payload
 from twilio_component.host.errors import did_you_mean, listed
 from twilio_component.host.json_ready import iso_time
 
 if TYPE_CHECKING:
-    from twilio_component.flows.rounds import Round
+    from twilio_component.flows.interpreter.iterations import Round
     from twilio_component.host import Host
 
 _MOST_STARTED = 10_000

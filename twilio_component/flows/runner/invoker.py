@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.depth import DEEPEST, deeper_than
-from twilio_component.flows.effects import Failure
+from twilio_component.flows.interpreter.effects import Failure
+from twilio_component.flows.nesting import DEEPEST, deeper_than
 from twilio_component.host.context import Context
 from twilio_component.host.errors import InputError, IntegrationError, PerformError
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     import datetime as dt
     import logging
 
-    from twilio_component.flows.configuration import Configuration, Values
-    from twilio_component.flows.definition import Flow
-    from twilio_component.flows.effects import Call
-    from twilio_component.flows.mocks import Mocks
+    from twilio_component.flows.interpreter.effects import Call
+    from twilio_component.flows.model import Flow
+    from twilio_component.flows.runner.configuration import Configuration, Values
+    from twilio_component.flows.runner.mocks import Mocks
     from twilio_component.host import Host
     from twilio_component.host.answers import Candidate
     from twilio_component.host.model import Operation

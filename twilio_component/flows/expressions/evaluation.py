@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from twilio_component.flows.definition import (
+from twilio_component.flows.expressions.operators import OPERATORS
+from twilio_component.flows.expressions.references import as_text, render
+from twilio_component.flows.findings import EvaluationError
+from twilio_component.flows.model import (
     Complex,
     Condition,
     ConfigVar,
@@ -19,9 +22,6 @@ from twilio_component.flows.definition import (
     Value,
     inner_inputs,
 )
-from twilio_component.flows.expressions import as_text, render
-from twilio_component.flows.findings import EvaluationError
-from twilio_component.flows.operators import OPERATORS
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows import control
-from twilio_component.flows.effects import Failure
+from twilio_component.flows import control_steps
+from twilio_component.flows.interpreter.effects import Failure
 
 if TYPE_CHECKING:
-    from twilio_component.flows.effects import Call
     from twilio_component.flows.findings import Findings
+    from twilio_component.flows.interpreter.effects import Call
     from twilio_component.host.documents import PathParts
 
 MOST_SIDE_BY_SIDE = 1_000
@@ -22,7 +22,7 @@ def read_concurrency(findings: Findings, raw: Mapping[str, Any], operation: str,
     value, place = raw.get("concurrency"), (*at, "concurrency")
     if value is None:
         return None
-    if operation not in control.LOOPS:
+    if operation not in control_steps.LOOPS:
         findings.add("invalid-limit", place, f"{operation} is no loop, so it has no concurrency", key=True)
     elif isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_SIDE_BY_SIDE:
         findings.add("invalid-limit", place, f"concurrency must be a whole number from 1 to {MOST_SIDE_BY_SIDE:,}")

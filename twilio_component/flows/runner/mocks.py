@@ -12,7 +12,7 @@ from twilio_component.host.errors import did_you_mean, listed
 from twilio_component.host.json_ready import json_ready
 
 if TYPE_CHECKING:
-    from twilio_component.flows.effects import Call
+    from twilio_component.flows.interpreter.effects import Call
     from twilio_component.host.model import Operation
 
 

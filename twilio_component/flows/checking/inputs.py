@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows import control
-from twilio_component.flows.evaluation import fixed_value, is_fixed
-from twilio_component.flows.invoking import fitted, is_left_empty
+from twilio_component.flows import control_steps
+from twilio_component.flows.expressions.evaluation import fixed_value, is_fixed
+from twilio_component.flows.runner.invoker import fitted, is_left_empty
 from twilio_component.host.errors import InputError, did_you_mean, json_path, listed
 from twilio_component.host.inputs import Form
 
 if TYPE_CHECKING:
-    from twilio_component.flows.definition import Input, Step
     from twilio_component.flows.findings import Findings
+    from twilio_component.flows.model import Input, Step
     from twilio_component.host.documents import PathParts
     from twilio_component.host.model import Component, Operation
 
@@ -49,7 +49,7 @@ class InputChecker:
                 later.add(key)
         if step.source is not None:
             given["items"], later = _LATER, later | {"items"}
-        if step.conditions is not None or step.operation == control.BRANCH_ON_EXPRESSION:
+        if step.conditions is not None or step.operation == control_steps.BRANCH_ON_EXPRESSION:
             given.pop("conditions", None)
         self._validate(step, given, later)
 

@@ -1,0 +1,1 @@
+"""What is wrong with a flow that can be read: inputs, references, variables, branches."""

@@ -1,0 +1,1 @@
+"""References, templates and operators, and their values."""

@@ -1,0 +1,1 @@
+"""Runs flows in this process: invokes actions, reads configuration and lists."""
