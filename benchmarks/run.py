@@ -29,7 +29,7 @@ from packaging.utils import canonicalize_name
 from sdk import SMS, asynchronous, synchronous
 
 from twilio_component.host import BlockingHost, Host
-from twilio_component.host.http import Answer
+from twilio_component.host.http.messages import Answer
 
 ROOT = Path(__file__).parent.parent
 ROUNDS = 7

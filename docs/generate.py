@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import twilio_component
 from twilio_component.cli.commands.describe import input_type
 from twilio_component.host.errors import IntegrationError, PerformError
-from twilio_component.host.manifest import load_component
+from twilio_component.host.manifest.loader import load_component
 from twilio_component.twilio.error_codes import explanations
 from twilio_component.twilio.plugin import manifest_file
 

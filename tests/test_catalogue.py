@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from twilio_component.cli.main import main
 from twilio_component.host import Host
-from twilio_component.host.files import shipped_file
+from twilio_component.host.manifest.files import shipped_file
 from twilio_component.testing import emulator_connection
 from twilio_component.twilio.error_codes import Explanation, explain, explanations
 from twilio_component.twilio.errors import OutcomeUnknownError, TwilioAPIError

@@ -15,8 +15,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from wire import wire
 
-from twilio_component.host.aiohttp_carrier import AiohttpCarrier
-from twilio_component.host.httpx_carrier import HttpxCarrier
+from twilio_component.host.http.aiohttp_transport import AiohttpCarrier
+from twilio_component.host.http.httpx_transport import HttpxCarrier
 from twilio_component.twilio.client import TwilioClient, encoded
 from twilio_component.twilio.credentials import Credentials
 from twilio_component.twilio.errors import (
@@ -35,7 +35,7 @@ from twilio_component.twilio.errors import (
 from twilio_component.twilio.retry import Retry, retry_after
 
 if TYPE_CHECKING:
-    from twilio_component.host.http import Answer, Carrier, Request
+    from twilio_component.host.http.messages import Answer, Carrier, Request
 
 ACCOUNT = "AC" + "a" * 32
 SECRET = "s3cr3t-s3cr3t"

@@ -14,7 +14,7 @@ from wire import Wire, answer, wire
 
 from twilio_component.emulator import Emulator
 from twilio_component.host import Host
-from twilio_component.host.files import shipped_file
+from twilio_component.host.manifest.files import shipped_file
 from twilio_component.testing import BlockingHarness, Harness, emulator_connection
 from twilio_component.twilio.errors import NotFoundError, RequestRefusedError, TooLargeError, UnexpectedAnswerError
 

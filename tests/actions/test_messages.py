@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from twilio_component.emulator import Emulator
 from twilio_component.host import Host, Page, load_component
 from twilio_component.host.errors import InputError
-from twilio_component.host.files import shipped_file
+from twilio_component.host.manifest.files import shipped_file
 from twilio_component.testing import BlockingHarness, create_connection, emulator_connection
 from twilio_component.twilio.errors import NotFoundError, TwilioAPIError
 from twilio_component.twilio.plugin import manifest_file

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from twilio_component.emulator import Emulator
-from twilio_component.host.files import shipped_file
+from twilio_component.host.manifest.files import shipped_file
 from twilio_component.testing import BlockingHarness, create_connection
 from twilio_component.twilio.errors import PermissionDeniedError
 

@@ -19,8 +19,8 @@ from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.flows.interpreter.effects import Failure
-from twilio_component.host.answers import Candidate
 from twilio_component.host.errors import PerformError
+from twilio_component.host.results import Candidate
 
 if TYPE_CHECKING:
     import datetime as dt

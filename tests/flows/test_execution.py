@@ -10,7 +10,7 @@ import pytest
 from flow_runs import PEOPLE, Recorder, Waits, run, run_text
 
 from twilio_component.flows.interpreter import execution
-from twilio_component.host.answers import Result
+from twilio_component.host.results import Result
 
 
 def test_each_of_the_five_input_types_brings_its_value_however_deep_it_is_nested() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from twilio_component.flows.expressions.operators import BINARY, OPERATORS, UNARY, loosely_equal, strictly_equal
 from twilio_component.flows.findings import EvaluationError
-from twilio_component.host.documents import read_document
+from twilio_component.host.manifest.documents import read_document
 
 TABLE: dict[str, list[list[Any]]] = read_document(
     Path(__file__).parents[2] / "fixtures" / "flows" / "operators.yaml"

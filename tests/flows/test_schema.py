@@ -20,7 +20,7 @@ from twilio_component.flows.parsing.known_keys import (
     RETRY_CONFIG,
     STEP,
 )
-from twilio_component.host.documents import read_document
+from twilio_component.host.manifest.documents import read_document
 
 FILE = Path(__file__).parents[2] / "schemas" / "flow.schema.json"
 SCHEMA: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import twilio_component
 from twilio_component.flows import FlowError, check_file, load_integration
 from twilio_component.host import Host
-from twilio_component.host.documents import MAX_DEPTH
+from twilio_component.host.manifest.documents import MAX_DEPTH
 
 COMPONENTS = Host.discover().components
 HEAD = """

@@ -17,9 +17,16 @@ import pytest
 import trustme
 from wire import Wire, answer, wire
 
-from twilio_component.host.aiohttp_carrier import AiohttpCarrier
-from twilio_component.host.http import Answer, AnswerLostError, AnswerTooLargeError, Carrier, NotWrittenError, Request
-from twilio_component.host.httpx_carrier import HttpxCarrier, never_written
+from twilio_component.host.http.aiohttp_transport import AiohttpCarrier
+from twilio_component.host.http.httpx_transport import HttpxCarrier, never_written
+from twilio_component.host.http.messages import (
+    Answer,
+    AnswerLostError,
+    AnswerTooLargeError,
+    Carrier,
+    NotWrittenError,
+    Request,
+)
 
 OK = answer("200 OK", b'{"fine": true}')
 

@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twilio_component.host import documents
-from twilio_component.host.documents import Document, Position, parse_document, read_document
 from twilio_component.host.errors import DocumentError
+from twilio_component.host.manifest import documents
+from twilio_component.host.manifest.documents import Document, Position, parse_document, read_document
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from twilio_component.host import Component, Connection, Display, load_component
 from twilio_component.host.errors import InputError, Problem
-from twilio_component.host.inputs import Form, convert
+from twilio_component.host.inputs.form import Form, convert
 from twilio_component.twilio.plugin import manifest_file
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twilio_component.host.json_ready import from_buffer, iso_time, json_ready
+from twilio_component.host.serialization import from_buffer, iso_time, json_ready
 
 
 @given(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from twilio_component.host.errors import DocumentError, InputError
-from twilio_component.host.kept_state import StateFile, changed
+from twilio_component.host.state_file import StateFile, changed
 
 
 def test_a_state_is_changed_key_by_key_and_none_removes_one() -> None:

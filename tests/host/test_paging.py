@@ -14,7 +14,7 @@ import pytest
 
 from twilio_component.host import Action, BlockingHost, Component, Context, Display, Host, Page, hookimpl
 from twilio_component.host.errors import HostStateError, InputError, PluginError, UnknownKeyError
-from twilio_component.host.paging import whole
+from twilio_component.host.pagination import whole
 
 PAGES = 4
 INPUTS = {"type": "object", "additionalProperties": False, "properties": {"number": {"type": "integer"}}}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from twilio_component.host import Action, Component, Display, Host, hookimpl, load_component
-from twilio_component.host import runner as runner_module
+from twilio_component.host import host as runner_module
 from twilio_component.host.errors import DuplicateComponentError, PluginError, UnknownKeyError
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from twilio_component.host.inputs import Form
-from twilio_component.host.manifest import load_component
-from twilio_component.host.shortcut import certainly_valid
+from twilio_component.host.inputs.fast_path import certainly_valid
+from twilio_component.host.inputs.form import Form
+from twilio_component.host.manifest.loader import load_component
 from twilio_component.twilio.plugin import manifest_file
 
 COMPONENT = load_component(manifest_file())

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twilio_component.host import Context
-from twilio_component.host.files import shipped_file
+from twilio_component.host.manifest.files import shipped_file
 from twilio_component.testing import BlockingHarness, Harness, signed_payload
 from twilio_component.twilio.signatures.verification import WebhookRefusedError
 from twilio_component.twilio.twiml import messaging_response

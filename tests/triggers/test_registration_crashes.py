@@ -13,7 +13,7 @@ import pytest
 
 from twilio_component.emulator import Emulator
 from twilio_component.host import Context, Host
-from twilio_component.host.kept_state import changed
+from twilio_component.host.state_file import changed
 from twilio_component.testing import emulator_connection
 
 OURS, OLD, THEIRS = "https://new.example.com/x#rc=5", "https://old.example.com/x", "https://theirs.example.com/sms"

@@ -7,8 +7,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.builtins.formats import as_text
-from twilio_component.host.answers import Result
 from twilio_component.host.errors import PerformError
+from twilio_component.host.results import Result
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context

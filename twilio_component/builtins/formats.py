@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from twilio_component.flows.expressions import references
 from twilio_component.flows.nesting import DEEPEST, deeper_than
 from twilio_component.host.errors import PerformError
-from twilio_component.host.json_ready import from_buffer
+from twilio_component.host.serialization import from_buffer
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context

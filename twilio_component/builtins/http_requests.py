@@ -9,8 +9,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from twilio_component.builtins.formats import as_text
 from twilio_component.host.errors import PerformError, listed
-from twilio_component.host.http import Answer, AnswerLostError, NotWrittenError, Request
-from twilio_component.host.json_ready import from_buffer
+from twilio_component.host.http.messages import Answer, AnswerLostError, NotWrittenError, Request
+from twilio_component.host.serialization import from_buffer
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context

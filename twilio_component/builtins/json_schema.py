@@ -20,7 +20,7 @@ async def validate(_context: Context, inputs: dict[str, Any]) -> dict[str, bool]
     from jsonschema import Draft7Validator, Draft202012Validator, SchemaError  # it costs 100 ms to import
     from jsonschema.validators import validator_for
 
-    from twilio_component.host.schemas import sentences
+    from twilio_component.host.inputs.messages import sentences
 
     schema, value = inputs["jsonSchema"], inputs["jsonInput"]
     _refuse_what_may_hang(schema)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.answers import Result
 from twilio_component.host.errors import PerformError
+from twilio_component.host.results import Result
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twilio_component.host.hookspecs import hookimpl
-from twilio_component.host.manifest import load_component
+from twilio_component.host.manifest.loader import load_component
 
 if TYPE_CHECKING:
     from twilio_component.host.model import Component

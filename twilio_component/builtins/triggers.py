@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.answers import Result
+from twilio_component.host.results import Result
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context

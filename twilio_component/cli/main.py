@@ -179,7 +179,7 @@ def _connection_parser(commands: Any) -> None:
 
 
 def _component() -> Component:
-    from twilio_component.host.manifest import load_component
+    from twilio_component.host.manifest.loader import load_component
     from twilio_component.twilio.plugin import manifest_file
 
     return load_component(manifest_file())

@@ -34,7 +34,7 @@ def inputs_of(options: argparse.Namespace) -> dict[str, Any]:
     """The inputs by key; raises ``InputError`` or ``DocumentError``."""
     inputs: dict[str, Any] = {}
     if options.inputs:
-        from twilio_component.host.documents import parse_document, read_document
+        from twilio_component.host.manifest.documents import parse_document, read_document
 
         stdin = options.inputs == "-"
         document = (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.host.errors import IntegrationError, json_path
 
 if TYPE_CHECKING:
-    from twilio_component.host.documents import Document, PathParts
+    from twilio_component.host.manifest.documents import Document, PathParts
 
 ERROR, WARNING = "error", "warning"
 

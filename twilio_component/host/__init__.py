@@ -9,25 +9,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twilio_component.host.exports import lazily
+from twilio_component._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from twilio_component.host.answers import Again, Page, Result
     from twilio_component.host.blocking import BlockingHost
     from twilio_component.host.context import Context
     from twilio_component.host.hookspecs import hookimpl
-    from twilio_component.host.manifest import check_manifest, load_component
+    from twilio_component.host.host import Host
+    from twilio_component.host.manifest.loader import check_manifest, load_component
     from twilio_component.host.model import Action, Component, Connection, DataSource, Display, Trigger
-    from twilio_component.host.runner import Host
+    from twilio_component.host.results import Again, Page, Result
 
 _HOMES = {
     "BlockingHost": "blocking",
-    "Host": "runner",
+    "Host": "host",
     "Context": "context",
     "hookimpl": "hookspecs",
-    "check_manifest": "manifest",
-    "load_component": "manifest",
-    **dict.fromkeys(("Again", "Page", "Result"), "answers"),
+    "check_manifest": "manifest.loader",
+    "load_component": "manifest.loader",
+    **dict.fromkeys(("Again", "Page", "Result"), "results"),
     **dict.fromkeys(("Action", "Component", "Connection", "DataSource", "Display", "Trigger"), "model"),
 }
 
@@ -49,4 +49,4 @@ __all__ = [
     "load_component",
 ]
 
-__getattr__ = lazily(__name__, _HOMES)
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -10,14 +10,14 @@ from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from twilio_component.host.errors import HostStateError
-from twilio_component.host.runner import Host
+from twilio_component.host.host import Host
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from twilio_component.host.answers import Page
     from twilio_component.host.context import Context
     from twilio_component.host.model import Component
+    from twilio_component.host.results import Page
 
 _T = TypeVar("_T")
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.documents import read_document
 from twilio_component.host.errors import InputError, Problem, listed
+from twilio_component.host.manifest.documents import read_document
 
 if TYPE_CHECKING:
     from twilio_component.host.model import Component, Connection

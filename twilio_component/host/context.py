@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from twilio_component.host.answers import PageRequest
     from twilio_component.host.resources import Resources
+    from twilio_component.host.results import PageRequest
 
 KeepState = Callable[[Mapping[str, Any]], Awaitable[None]]
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twilio_component.host.errors import PluginError
 
 if TYPE_CHECKING:
-    from twilio_component.host.answers import Candidate, Page
+    from twilio_component.host.results import Candidate, Page
 
 JsonSchema = Mapping[str, Any]
 Perform = Callable[..., Awaitable[Any]]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     import httpx
 
-    from twilio_component.host.http import Carrier
+    from twilio_component.host.http.messages import Carrier
 
 Sleep = Callable[[float], Awaitable[None]]
 Clock = Callable[[], float]
@@ -42,10 +42,10 @@ class Resources:
     def carrier(self) -> Carrier:
         """Made when it is first asked for: either way costs time to import."""
         if self._transport is not None:
-            from twilio_component.host.httpx_carrier import HttpxCarrier
+            from twilio_component.host.http.httpx_transport import HttpxCarrier
 
             return HttpxCarrier(self._transport)
-        from twilio_component.host.aiohttp_carrier import AiohttpCarrier
+        from twilio_component.host.http.aiohttp_transport import AiohttpCarrier
 
         return AiohttpCarrier()
 

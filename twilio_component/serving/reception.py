@@ -18,7 +18,7 @@ from twilio_component.durable.execution.redacted_inputs import outline
 from twilio_component.durable.store.flow_state import Change, scopes_of
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.host.errors import PerformError
-from twilio_component.host.json_ready import iso_time, json_ready
+from twilio_component.host.serialization import iso_time, json_ready
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment

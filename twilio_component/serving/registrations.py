@@ -14,9 +14,9 @@ from twilio_component.flows.runner.invoker import fitted
 from twilio_component.flows.runner.runner import find_flow
 from twilio_component.host import Context
 from twilio_component.host.errors import IntegrationError
-from twilio_component.host.json_ready import iso_time
-from twilio_component.host.kept_state import changed
 from twilio_component.host.model import Trigger
+from twilio_component.host.serialization import iso_time
+from twilio_component.host.state_file import changed
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment, Loaded

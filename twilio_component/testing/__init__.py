@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twilio_component.host.exports import lazily
+from twilio_component._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from twilio_component.testing.blocking import BlockingHarness
@@ -55,4 +55,4 @@ __all__ = [
     "signed_payload",
 ]
 
-__getattr__ = lazily(__name__, _HOMES)
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES)

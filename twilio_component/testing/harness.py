@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from twilio_component.host import Context, Host
-from twilio_component.host.kept_state import changed
+from twilio_component.host.state_file import changed
 from twilio_component.testing.connections import RecordingLogger, default_trigger_payload, emulator_connection
 from twilio_component.testing.signed import WEBHOOK_URL, signed_payload
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.host.hookspecs import hookimpl
+from twilio_component.host.host import Host
 from twilio_component.host.model import Component, Display
-from twilio_component.host.runner import Host
 from twilio_component.testing.connections import default_trigger_payload
 
 if TYPE_CHECKING:

@@ -14,7 +14,14 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlsplit
 
-from twilio_component.host.http import Answer, AnswerLostError, AnswerTooLargeError, Carrier, NotWrittenError, Request
+from twilio_component.host.http.messages import (
+    Answer,
+    AnswerLostError,
+    AnswerTooLargeError,
+    Carrier,
+    NotWrittenError,
+    Request,
+)
 from twilio_component.twilio.credentials import API_VERSION, Credentials
 from twilio_component.twilio.errors import (
     CERTAIN_STATUSES,

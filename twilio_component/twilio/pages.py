@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.answers import Page
 from twilio_component.host.errors import InputError, Problem
+from twilio_component.host.results import Page
 
 if TYPE_CHECKING:
     from twilio_component.twilio.client import Each, Pairs, TwilioClient

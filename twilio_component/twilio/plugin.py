@@ -6,9 +6,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twilio_component.host.files import shipped_file
 from twilio_component.host.hookspecs import hookimpl
-from twilio_component.host.manifest import load_component
+from twilio_component.host.manifest.files import shipped_file
+from twilio_component.host.manifest.loader import load_component
 
 if TYPE_CHECKING:
     from twilio_component.host.model import Component

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.answers import Candidate
+from twilio_component.host.results import Candidate
 from twilio_component.twilio.client import client_for
 from twilio_component.twilio.payloads import message
 

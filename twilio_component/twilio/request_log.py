@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
 if TYPE_CHECKING:
-    from twilio_component.host.http import Answer, Request
+    from twilio_component.host.http.messages import Answer, Request
 
 _LOGGER = logging.getLogger("twilio_component.twilio.client")
 _LONGEST = 10_000

@@ -232,7 +232,7 @@ def _mock(text: str) -> tuple[str, Any]:
 
 
 def _payload(given: str | None) -> dict[str, Any]:
-    from twilio_component.host.documents import parse_document, read_document
+    from twilio_component.host.manifest.documents import parse_document, read_document
 
     if given is None:
         return {}

@@ -70,7 +70,7 @@ def _done(options: argparse.Namespace, deed: str) -> int:
 
 async def _result(options: argparse.Namespace, deed: str) -> list[dict[str, str]]:
     from twilio_component.host import Context, Host
-    from twilio_component.host.kept_state import StateFile
+    from twilio_component.host.state_file import StateFile
 
     file = StateFile(options.state)
     context = Context(

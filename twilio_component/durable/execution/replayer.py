@@ -30,7 +30,7 @@ from twilio_component.flows.interpreter.effects import Call, Done, Failure, FanO
 from twilio_component.flows.parsing.limits import too_late
 from twilio_component.flows.runner.item_sources import Sources
 from twilio_component.host.errors import listed
-from twilio_component.host.json_ready import iso_time
+from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment, Loaded

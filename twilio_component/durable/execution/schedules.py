@@ -18,7 +18,7 @@ from twilio_component.flows.expressions.evaluation import Scope, evaluate
 from twilio_component.flows.findings import EvaluationError, FlowError
 from twilio_component.flows.parsing.cron import check_cron
 from twilio_component.flows.runner.runner import find_flow
-from twilio_component.host.json_ready import iso_time
+from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment, Loaded

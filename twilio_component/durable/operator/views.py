@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, or_, select
 
 from twilio_component.durable.errors import UnknownRunError
 from twilio_component.durable.store.schema import intents, runs, values
-from twilio_component.host.json_ready import iso_time
+from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.sending.rate_limiter import Paces
     from twilio_component.durable.sending.throttle import Holds
     from twilio_component.durable.settings import Settings
-    from twilio_component.host.answers import Candidate
+    from twilio_component.host.results import Candidate
 
 _LOGGER = logging.getLogger("twilio_component.durable")
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from twilio_component.flows.interpreter.effects import Call, Failure
     from twilio_component.flows.model import Flow
     from twilio_component.flows.runner.invoker import Invoker
-    from twilio_component.host.answers import Candidate
     from twilio_component.host.model import Operation
+    from twilio_component.host.results import Candidate
 
 
 @dataclass(frozen=True)

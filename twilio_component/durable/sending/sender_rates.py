@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from twilio_component.flows.expressions.references import as_text
 from twilio_component.host.errors import InputError, Problem
-from twilio_component.host.inputs import Form
-from twilio_component.host.schemas import shown
+from twilio_component.host.inputs.form import Form
+from twilio_component.host.inputs.messages import shown
 
 if TYPE_CHECKING:
     from twilio_component.host.model import Component

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, update
 from twilio_component.durable.errors import MovedStatesError
 from twilio_component.durable.store.schema import kept_states
 from twilio_component.durable.store.upsert import insert_once, written
-from twilio_component.host.kept_state import changed
+from twilio_component.host.state_file import changed
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.runs import Also

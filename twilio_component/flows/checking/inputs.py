@@ -13,12 +13,12 @@ from twilio_component.flows import control_steps
 from twilio_component.flows.expressions.evaluation import fixed_value, is_fixed
 from twilio_component.flows.runner.invoker import fitted, is_left_empty
 from twilio_component.host.errors import InputError, did_you_mean, json_path, listed
-from twilio_component.host.inputs import Form
+from twilio_component.host.inputs.form import Form
 
 if TYPE_CHECKING:
     from twilio_component.flows.findings import Findings
     from twilio_component.flows.model import Input, Step
-    from twilio_component.host.documents import PathParts
+    from twilio_component.host.manifest.documents import PathParts
     from twilio_component.host.model import Component, Operation
 
 # What stands for a value that only running the flow will bring.

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.flows.findings import EvaluationError
 from twilio_component.flows.model import ConfigVar, Reference, Template
 from twilio_component.host.errors import listed
-from twilio_component.host.schemas import shown, type_name
+from twilio_component.host.inputs.messages import shown, type_name
 
 if TYPE_CHECKING:
-    from twilio_component.host.documents import PathParts
+    from twilio_component.host.manifest.documents import PathParts
 
 RESULTS, CURRENT_ITEM, INDEX = "results", "currentItem", "index"
 _PARTS = (RESULTS, CURRENT_ITEM, INDEX)

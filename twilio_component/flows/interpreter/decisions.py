@@ -9,7 +9,7 @@ from twilio_component.flows import control_steps
 from twilio_component.flows.expressions.evaluation import Scope, evaluate, holds
 from twilio_component.flows.expressions.operators import loosely_equal, parsed
 from twilio_component.flows.findings import EvaluationError
-from twilio_component.host.schemas import shown, type_name
+from twilio_component.host.inputs.messages import shown, type_name
 
 if TYPE_CHECKING:
     from twilio_component.flows.model import Step

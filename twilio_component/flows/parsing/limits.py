@@ -11,7 +11,7 @@ from twilio_component.flows.interpreter.effects import Failure
 if TYPE_CHECKING:
     from twilio_component.flows.findings import Findings
     from twilio_component.flows.interpreter.effects import Call
-    from twilio_component.host.documents import PathParts
+    from twilio_component.host.manifest.documents import PathParts
 
 MOST_SIDE_BY_SIDE = 1_000
 _LONGEST = 30 * 24 * 3600

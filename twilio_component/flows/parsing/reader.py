@@ -29,12 +29,12 @@ from twilio_component.flows.parsing.known_keys import CONFIG_VARIABLE, FLOW, INT
 from twilio_component.flows.parsing.limits import read_concurrency, read_valid_for
 from twilio_component.flows.parsing.retry_config import read_error_config, read_retry_config
 from twilio_component.flows.parsing.shape import Shape
-from twilio_component.host.documents import Document, parse_document, read_document
 from twilio_component.host.errors import DocumentError
-from twilio_component.host.schemas import type_name
+from twilio_component.host.inputs.messages import type_name
+from twilio_component.host.manifest.documents import Document, parse_document, read_document
 
 if TYPE_CHECKING:
-    from twilio_component.host.documents import PathParts
+    from twilio_component.host.manifest.documents import PathParts
 
 _VERSION = 7
 

@@ -9,11 +9,11 @@ from twilio_component.flows.model import ErrorConfig, RetryConfig
 from twilio_component.flows.parsing.known_keys import ERROR_CONFIG, RETRY_CONFIG
 from twilio_component.flows.parsing.shape import Shape
 from twilio_component.host.errors import did_you_mean, listed
-from twilio_component.host.schemas import type_name
+from twilio_component.host.inputs.messages import type_name
 
 if TYPE_CHECKING:
     from twilio_component.flows.findings import Findings
-    from twilio_component.host.documents import PathParts
+    from twilio_component.host.manifest.documents import PathParts
 
 HANDLERS = ("fail", "ignore", "retry")
 MOST_STEP_ATTEMPTS = 100

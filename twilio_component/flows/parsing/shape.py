@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.parsing.known_keys import COMPONENT, OPERATION
 from twilio_component.host.errors import did_you_mean, listed
-from twilio_component.host.schemas import type_name
+from twilio_component.host.inputs.messages import type_name
 
 if TYPE_CHECKING:
     from twilio_component.flows.findings import Findings
-    from twilio_component.host.documents import PathParts
+    from twilio_component.host.manifest.documents import PathParts
 
 
 class Shape:

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.flows.expressions.evaluation import Scope, evaluate
 from twilio_component.flows.findings import EvaluationError
 from twilio_component.host.connections import connection_from_environment
-from twilio_component.host.documents import Document, read_document
 from twilio_component.host.errors import InputError, Problem, did_you_mean, listed
-from twilio_component.host.schemas import type_name
+from twilio_component.host.inputs.messages import type_name
+from twilio_component.host.manifest.documents import Document, read_document
 
 if TYPE_CHECKING:
     from twilio_component.flows.model import ConfigVariable, Integration, Reference

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from twilio_component.flows.runner.configuration import Configuration, Values
     from twilio_component.flows.runner.mocks import Mocks
     from twilio_component.host import Host
-    from twilio_component.host.answers import Candidate
     from twilio_component.host.model import Operation
     from twilio_component.host.resources import Clock
+    from twilio_component.host.results import Candidate
 
 
 class ResultTooDeepError(IntegrationError):

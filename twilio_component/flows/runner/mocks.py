@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from twilio_component.flows.findings import FlowError
-from twilio_component.host.answers import Result
 from twilio_component.host.errors import did_you_mean, listed
-from twilio_component.host.json_ready import json_ready
+from twilio_component.host.results import Result
+from twilio_component.host.serialization import json_ready
 
 if TYPE_CHECKING:
     from twilio_component.flows.interpreter.effects import Call

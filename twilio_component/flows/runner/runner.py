@@ -31,7 +31,7 @@ from twilio_component.flows.runner.mocks import Mocks
 from twilio_component.flows.runner.redaction import HidingLogger, Redactor
 from twilio_component.flows.runner.trigger_payload import Occasion, complete_payload
 from twilio_component.host.errors import did_you_mean, listed
-from twilio_component.host.json_ready import iso_time
+from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
     from twilio_component.flows.interpreter.iterations import Round

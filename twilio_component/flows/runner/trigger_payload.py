@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.model import camel_case
-from twilio_component.host.json_ready import json_ready
+from twilio_component.host.serialization import json_ready
 
 if TYPE_CHECKING:
     from twilio_component.flows.model import Flow, Integration

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.answers import Again
+from twilio_component.host.results import Again
 from twilio_component.twilio.client import client_for
 from twilio_component.twilio.errors import StillUnderWayError
 from twilio_component.twilio.message_status import FINAL, PROGRESS

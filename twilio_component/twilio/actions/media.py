@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from twilio_component.host.answers import Result
-from twilio_component.host.http import Request
-from twilio_component.host.paging import whole
+from twilio_component.host.http.messages import Request
+from twilio_component.host.pagination import whole
+from twilio_component.host.results import Result
 from twilio_component.twilio import pages
 from twilio_component.twilio.client import REDIRECTS, TwilioClient, client_for
 from twilio_component.twilio.errors import RequestRefusedError, UnexpectedAnswerError
@@ -16,8 +16,8 @@ from twilio_component.twilio.inputs.urls import is_this_machine
 from twilio_component.twilio.payloads import resource
 
 if TYPE_CHECKING:
-    from twilio_component.host.answers import Page
     from twilio_component.host.context import Context
+    from twilio_component.host.results import Page
 
 # Twilio redirects to its store of media, which may redirect to the store behind it.
 _MOST_REDIRECTS = 3

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.paging import whole
+from twilio_component.host.pagination import whole
 from twilio_component.twilio import pages
 from twilio_component.twilio.client import client_for
 from twilio_component.twilio.pages import LARGEST_PAGE
@@ -14,8 +14,8 @@ from twilio_component.twilio.payloads import listed_message, message, message_wh
 from twilio_component.twilio.segments import segment
 
 if TYPE_CHECKING:
-    from twilio_component.host.answers import Page
     from twilio_component.host.context import Context
+    from twilio_component.host.results import Page
 
 # Inputs by Twilio's parameter names, in the order of its documentation.
 _PARAMETERS = {

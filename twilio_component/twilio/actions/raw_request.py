@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from twilio_component.host.errors import InputError, Problem
-from twilio_component.host.http import SECONDS, Answer, Request
-from twilio_component.host.json_ready import from_buffer
+from twilio_component.host.http.messages import SECONDS, Answer, Request
+from twilio_component.host.serialization import from_buffer
 from twilio_component.twilio.client import FORM_TYPE, TwilioClient, checked, client_for, encoded
 from twilio_component.twilio.credentials import API_VERSION
 from twilio_component.twilio.errors import NotSentError, RequestRefusedError, TwilioError

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 
-from twilio_component.host.json_ready import iso_time
+from twilio_component.host.serialization import iso_time
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MONTHS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twilio_component.host.exports import lazily
+from twilio_component._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from twilio_component.twilio.signatures.verification import (
@@ -17,4 +17,4 @@ if TYPE_CHECKING:
 
 __all__ = ["WebhookRefusedError", "body_sha256", "sign", "sign_with_shared_key", "verify"]
 
-__getattr__ = lazily(__name__, dict.fromkeys(__all__, "verification"))
+__getattr__, __dir__ = lazy_exports(__name__, dict.fromkeys(__all__, "verification"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.answers import Result
+from twilio_component.host.results import Result
 from twilio_component.twilio.error_codes import explain
 from twilio_component.twilio.inputs.addresses import CHANNELS
 from twilio_component.twilio.message_status import FINAL, PROGRESS

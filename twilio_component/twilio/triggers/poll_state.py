@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from twilio_component.host.json_ready import iso_time
+from twilio_component.host.serialization import iso_time
 
 VERSION = 2
 MOST_REMEMBERED = 10_000

@@ -12,7 +12,7 @@ import datetime as dt
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.answers import Result
+from twilio_component.host.results import Result
 from twilio_component.twilio.actions.messages import parameters
 from twilio_component.twilio.client import client_for
 from twilio_component.twilio.pages import LARGEST_PAGE

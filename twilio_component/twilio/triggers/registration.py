@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.answers import Result
 from twilio_component.host.errors import PerformError
+from twilio_component.host.results import Result
 from twilio_component.twilio.client import client_for
 from twilio_component.twilio.errors import NotFoundError
 from twilio_component.twilio.triggers.webhook_targets import (

@@ -17,7 +17,7 @@ from twilio_component.host.errors import (
     did_you_mean,
     listed,
 )
-from twilio_component.host.inputs import Form
+from twilio_component.host.inputs.form import Form
 from twilio_component.host.model import Action, Component, Trigger
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _unusable(component: Component) -> Iterator[str]:
         except PluginError as error:
             failed.append(f"{component.key}.{operation.key}: {error}")
     if failed and component.file:
-        from twilio_component.host.manifest import check_manifest  # needed for what should not happen
+        from twilio_component.host.manifest.loader import check_manifest  # needed for what should not happen
 
         yield from (str(problem) for problem in check_manifest(component.file))
     else:

@@ -19,8 +19,8 @@ import aiohttp
 import certifi
 from yarl import URL
 
-from twilio_component.host.bodies import read_body
-from twilio_component.host.http import Answer, AnswerLostError, NotWrittenError, Request
+from twilio_component.host.http.bodies import read_body
+from twilio_component.host.http.messages import Answer, AnswerLostError, NotWrittenError, Request
 
 # Shorter than the idle time after which servers and load balancers close a connection (60 s and more): a request
 # written into a connection that is just being closed is one whose outcome nobody knows.

@@ -15,7 +15,7 @@ from twilio_component.host.errors import did_you_mean, listed
 if TYPE_CHECKING:
     from jsonschema import ValidationError
 
-    from twilio_component.host.documents import PathParts
+    from twilio_component.host.manifest.documents import PathParts
 
 _TYPES = {
     "object": "an object",

@@ -15,10 +15,10 @@ from functools import cached_property
 from typing import Any
 
 from twilio_component.host.errors import InputError, Problem, did_you_mean, json_path, listed
-from twilio_component.host.json_ready import json_ready
+from twilio_component.host.inputs.fast_path import certainly_valid
+from twilio_component.host.inputs.messages import sentences, shown, type_name
 from twilio_component.host.model import Connection, JsonSchema, resolve
-from twilio_component.host.schemas import sentences, shown, type_name
-from twilio_component.host.shortcut import certainly_valid
+from twilio_component.host.serialization import json_ready
 
 Clean = Callable[[Any, Mapping[str, Any]], Any]
 Path = tuple[str | int, ...]

@@ -15,8 +15,6 @@ from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from twilio_component.host.answers import Candidate, Page, PageRequest
-from twilio_component.host.calls import HostPlugin
 from twilio_component.host.context import Context
 from twilio_component.host.errors import (
     DuplicateComponentError,
@@ -26,11 +24,13 @@ from twilio_component.host.errors import (
     did_you_mean,
     listed,
 )
-from twilio_component.host.inputs import Form
+from twilio_component.host.inputs.form import Form
+from twilio_component.host.invocation import HostPlugin
 from twilio_component.host.model import Action, Component, DataSource, Operation, Trigger
-from twilio_component.host.paging import Tasks, ended, read_ahead
-from twilio_component.host.plugins import Plugins
+from twilio_component.host.pagination import Tasks, ended, read_ahead
+from twilio_component.host.plugin_manager import Plugins
 from twilio_component.host.resources import Clock, Resources, Sleep
+from twilio_component.host.results import Candidate, Page, PageRequest
 
 if TYPE_CHECKING:
     import datetime as dt

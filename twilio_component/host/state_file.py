@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from twilio_component.host.documents import read_document
 from twilio_component.host.errors import DocumentError, InputError, Problem
+from twilio_component.host.manifest.documents import read_document
 
 
 def changed(state: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import zlib
 from collections.abc import AsyncIterable, Mapping
 from typing import TYPE_CHECKING
 
-from twilio_component.host.http import AnswerLostError, AnswerTooLargeError
+from twilio_component.host.http.messages import AnswerLostError, AnswerTooLargeError
 
 if TYPE_CHECKING:
-    from twilio_component.host.http import Request
+    from twilio_component.host.http.messages import Request
 
 # Of an answer that is no success: an error with its words, or somebody's page.
 _LARGEST_ERROR = 1 << 20

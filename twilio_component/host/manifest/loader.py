@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.documents import Document, PathParts, read_document
 from twilio_component.host.errors import DocumentError, ManifestError, PluginError, Problem, did_you_mean
-from twilio_component.host.files import shipped_file
+from twilio_component.host.manifest.documents import Document, PathParts, read_document
+from twilio_component.host.manifest.files import shipped_file
 from twilio_component.host.model import (
     Action,
     Component,
@@ -166,7 +166,7 @@ class _Manifest:
                     yield from self.found_by(Draft202012Validator(schema), schema["default"], place)
 
     def found_by(self, validator: Draft202012Validator, data: Any, place: PathParts) -> Iterator[Problem]:
-        from twilio_component.host.schemas import sentences
+        from twilio_component.host.inputs.messages import sentences
 
         for error in validator.iter_errors(data):
             # Of the forms that it might have had, the one that it comes nearest to.

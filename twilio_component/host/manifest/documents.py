@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import yaml
 
 from twilio_component.host.errors import DocumentError, Problem, json_path
-from twilio_component.host.json_events import is_json, json_events
+from twilio_component.host.manifest.json_events import is_json, json_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

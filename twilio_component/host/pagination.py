@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.answers import Page, Result
 from twilio_component.host.errors import HostStateError
+from twilio_component.host.results import Page, Result
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context

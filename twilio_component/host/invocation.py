@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.answers import Again, Page, Result
 from twilio_component.host.errors import PluginError
 from twilio_component.host.hookspecs import hookimpl
-from twilio_component.host.json_ready import json_ready
+from twilio_component.host.results import Again, Page, Result
+from twilio_component.host.serialization import json_ready
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context

@@ -7,8 +7,8 @@ from typing import cast
 
 import httpx
 
-from twilio_component.host.bodies import read_body
-from twilio_component.host.http import Answer, AnswerLostError, NotWrittenError, Request
+from twilio_component.host.http.bodies import read_body
+from twilio_component.host.http.messages import Answer, AnswerLostError, NotWrittenError, Request
 
 _NOT_WRITTEN = (
     httpx.ConnectError,

@@ -1,0 +1,1 @@
+"""One HTTP request and its response, over aiohttp or an injected httpx transport."""

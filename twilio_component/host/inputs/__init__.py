@@ -1,0 +1,1 @@
+"""Inputs as people give them, converted and checked against their schema."""

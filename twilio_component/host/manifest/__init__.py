@@ -1,0 +1,1 @@
+"""Manifests read, checked and turned into components."""
