@@ -12,15 +12,15 @@ import pytest
 
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.host.errors import InputError
-from twilio_component.serving import app
-from twilio_component.serving.app import WebFace
-from twilio_component.serving.callbacks import CallbackAddress
-from twilio_component.serving.proxies import TrustedProxies
-from twilio_component.serving.reception import Arrival, Reception, Reply
+from twilio_component.serving import http_app
+from twilio_component.serving.http_app import WebFace
+from twilio_component.serving.status_callbacks import CallbackAddress
+from twilio_component.serving.trusted_proxies import TrustedProxies
+from twilio_component.serving.webhook_handler import Arrival, Reception, Reply
 
 if TYPE_CHECKING:
-    from twilio_component.serving.callbacks import Callbacks
     from twilio_component.serving.endpoints import Endpoint
+    from twilio_component.serving.status_callbacks import Callbacks
 
 
 class FakeReception:
@@ -175,10 +175,10 @@ def test_requests_larger_or_slower_than_any_webhook_are_refused(monkeypatch: pyt
         yield b"late"
 
     face = Face()
-    many = {f"X-{number}": "1" for number in range(app.MOST_HEADERS)}
+    many = {f"X-{number}": "1" for number in range(http_app.MOST_HEADERS)}
     assert face.request("POST", "/demo/reply", headers=many).status_code == 431
-    assert face.request("POST", "/demo/reply", content=b"x" * (app.MOST_BYTES + 1)).status_code == 413
-    monkeypatch.setattr(app, "BODY_SECONDS", 0.02)
+    assert face.request("POST", "/demo/reply", content=b"x" * (http_app.MOST_BYTES + 1)).status_code == 413
+    monkeypatch.setattr(http_app, "BODY_SECONDS", 0.02)
     assert face.request("POST", "/demo/reply", content=slowly()).status_code == 408
     assert face.request("PUT", "/demo/reply").status_code == 405
     assert face.request("POST", "/other").status_code == 404

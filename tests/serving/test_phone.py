@@ -16,8 +16,8 @@ from serving_parts import FLOW, SENDER, until
 from twilio_component.cli.main import main
 from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host.errors import InputError
-from twilio_component.serving.phone import Phone
-from twilio_component.serving.process import Serving
+from twilio_component.serving.emulated import Phone
+from twilio_component.serving.server import Serving
 
 if TYPE_CHECKING:
     from pathlib import Path

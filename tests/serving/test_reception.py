@@ -16,7 +16,7 @@ from twilio_component.durable.errors import DurableError
 from twilio_component.flows import Configuration
 from twilio_component.host import Host
 from twilio_component.serving.endpoints import Served, endpoints
-from twilio_component.serving.reception import Arrival, Reception, Reply
+from twilio_component.serving.webhook_handler import Arrival, Reception, Reply
 from twilio_component.testing import emulator_connection
 from twilio_component.twilio.signatures.verification import sign
 

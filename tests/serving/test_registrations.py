@@ -23,7 +23,7 @@ from twilio_component.flows import Configuration
 from twilio_component.flows.findings import FlowError
 from twilio_component.host import Component, Host, hookimpl
 from twilio_component.serving.endpoints import Served, endpoints
-from twilio_component.serving.registrations import Registrations
+from twilio_component.serving.webhook_registration import Registrations
 from twilio_component.testing import emulator_connection
 from twilio_component.twilio.errors import TwilioAPIError
 from twilio_component.twilio.triggers.registration import WebhookElsewhereError

@@ -14,7 +14,7 @@ from engines import HEAD, serving
 
 from twilio_component.durable.settings import Settings
 from twilio_component.serving.endpoints import Served, endpoints
-from twilio_component.serving.reception import Arrival, Reception
+from twilio_component.serving.webhook_handler import Arrival, Reception
 from twilio_component.testing import emulator_connection
 from twilio_component.twilio.message_status import PROGRESS
 from twilio_component.twilio.signatures.verification import sign

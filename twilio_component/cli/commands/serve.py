@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from twilio_component.flows.runner.configuration import Configuration
-    from twilio_component.serving.process import Serving
+    from twilio_component.serving.server import Serving
 
 
 def add_parsers(commands: Any) -> None:
@@ -117,7 +117,7 @@ def _serve(options: argparse.Namespace) -> int:
     if not options.emulator:
         asyncio.run(_serving(options, options.database or default_database()).run())
         return exit_codes.DONE
-    from twilio_component.serving.phone import Phone
+    from twilio_component.serving.emulated import Phone
 
     # What was begun with a phone must never be gone on with by a process that talks to Twilio.
     with TemporaryDirectory(prefix="twilio-component-") as folder:
@@ -128,7 +128,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _serving(options: argparse.Namespace, database: str) -> Serving:
     with needing_the_extra():
-        from twilio_component.serving.process import Serving
+        from twilio_component.serving.server import Serving
     return Serving(
         files=options.files,
         database=database,
@@ -147,14 +147,11 @@ def _unregister(options: argparse.Namespace) -> int:
     import asyncio
 
     with needing_the_extra():
-        from twilio_component.serving.unregistering import Unregistering
-    unregistering = Unregistering(
-        database=options.database or default_database(),
-        flow=options.flow,
-        configuration=_configuration(options),
-        say=_say,
+        from twilio_component.serving.webhook_registration import unregister
+    removal = unregister(
+        options.database or default_database(), flow=options.flow, configuration=_configuration(options), say=_say
     )
-    asyncio.run(unregistering.run())
+    asyncio.run(removal)
     return exit_codes.DONE
 
 
@@ -162,7 +159,7 @@ def _work(options: argparse.Namespace) -> int:
     import asyncio
 
     with needing_the_extra():
-        from twilio_component.serving.working import Working
+        from twilio_component.serving.worker import Working
     working = Working(
         database=options.database, configuration=_configuration(options), public_url=options.public_url, say=_say
     )

@@ -22,12 +22,12 @@ from twilio_component.flows.findings import ERROR, FlowError
 from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host import Host
 from twilio_component.host.errors import DocumentError, Problem
-from twilio_component.serving.app import WebFace
-from twilio_component.serving.callbacks import Callbacks
 from twilio_component.serving.endpoints import Served, endpoints
-from twilio_component.serving.proxies import TrustedProxies
-from twilio_component.serving.reception import Reception
-from twilio_component.serving.registrations import Registrations
+from twilio_component.serving.http_app import WebFace
+from twilio_component.serving.status_callbacks import Callbacks
+from twilio_component.serving.trusted_proxies import TrustedProxies
+from twilio_component.serving.webhook_handler import Reception
+from twilio_component.serving.webhook_registration import Registrations
 
 if TYPE_CHECKING:
     import httpx

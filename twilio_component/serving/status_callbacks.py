@@ -13,7 +13,7 @@ from twilio_component.flows.interpreter.state import STATES
 from twilio_component.flows.runner.runner import find_flow
 from twilio_component.host.errors import PerformError
 from twilio_component.host.serialization import iso_time
-from twilio_component.serving.reception import Arrival, Reply, given
+from twilio_component.serving.webhook_handler import Arrival, Reply, given
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment, Loaded

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from twilio_component.emulator.server.server import Server
     from twilio_component.flows.model import ConfigVariable
     from twilio_component.serving.endpoints import Endpoint
-    from twilio_component.serving.process import Serving
+    from twilio_component.serving.server import Serving
 
 # Triggers that wait for somebody to write.
 _INBOUND = ("twilio.webhook", "twilio.inboundMessage")

@@ -16,14 +16,14 @@ from starlette.routing import Route
 
 from twilio_component.durable.deployment import CALLBACKS
 from twilio_component.durable.errors import StoreUnavailableError
-from twilio_component.serving.callbacks import CallbackAddress
-from twilio_component.serving.reception import Arrival
+from twilio_component.serving.status_callbacks import CallbackAddress
+from twilio_component.serving.webhook_handler import Arrival
 
 if TYPE_CHECKING:
-    from twilio_component.serving.callbacks import Callbacks
     from twilio_component.serving.endpoints import Endpoint
-    from twilio_component.serving.proxies import TrustedProxies
-    from twilio_component.serving.reception import Reception, Reply
+    from twilio_component.serving.status_callbacks import Callbacks
+    from twilio_component.serving.trusted_proxies import TrustedProxies
+    from twilio_component.serving.webhook_handler import Reception, Reply
 
 MOST_BYTES = 1024 * 1024
 MOST_HEADERS = 100

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.errors import MovedStatesError
+from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.registrations import RegistrationStore
+from twilio_component.durable.store.runs import RunStore
 from twilio_component.flows.findings import FlowError
+from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.flows.runner.invoker import fitted
 from twilio_component.flows.runner.runner import find_flow
-from twilio_component.host import Context
+from twilio_component.host import Context, Host
 from twilio_component.host.errors import IntegrationError
 from twilio_component.host.model import Trigger
 from twilio_component.host.serialization import iso_time
 from twilio_component.host.state_file import changed
 
 if TYPE_CHECKING:
-    from twilio_component.durable.deployment import Deployment, Loaded
-    from twilio_component.durable.store.registrations import Registration, RegistrationStore
-    from twilio_component.durable.store.runs import RunStore
+    import httpx
+
+    from twilio_component.durable.deployment import Loaded
+    from twilio_component.durable.store.registrations import Registration
     from twilio_component.flows.interpreter.effects import Call
     from twilio_component.flows.model import Flow
     from twilio_component.serving.endpoints import Endpoint
@@ -191,3 +198,29 @@ class _Held:
             integration={"name": loaded.integration.name},
             flow={"name": flow.name},
         )
+
+
+async def unregister(
+    database_url: str,
+    *,
+    flow: str | None = None,
+    configuration: Configuration | None = None,
+    environment: Mapping[str, str] | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Restore the webhooks that the database knows to be registered: all of them, or those of one ``flow``.
+
+    ``environment`` holds the connections' values and defaults to the process's own. Raises ``IntegrationError`` for a
+    webhook that could not be restored; calling it again does no harm.
+    """
+    database = Database(database_url)
+    try:
+        database.open_existing()
+        async with Host.discover(transport=transport) as host:
+            values = dict(os.environ) if environment is None else environment
+            deployment = Deployment(host, configuration or Configuration(), values, public_url="")
+            store, runs = RegistrationStore(database), RunStore(database)
+            await Registrations(deployment, store, runs, say).unregister(flow)
+    finally:
+        database.close()
