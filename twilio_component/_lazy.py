@@ -11,15 +11,18 @@ from typing import Any
 def lazy_exports(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return a package's ``__getattr__`` and ``__dir__``.
 
-    ``homes`` maps each exported name to the module that defines it, relative to the package. A name is imported when
-    it is first used and kept in the package from then on; ``dir()`` and completion list all of them.
+    ``homes`` maps each exported name to the module that defines it: ``host``, of the package itself, or a full name,
+    ``twilio_component.host.host``. A name is imported when it is first used and kept in the package from then on;
+    ``dir()`` and completion list all of them.
     """
     namespace = vars(sys.modules[package])
 
     def get_attribute(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{package}.{homes[name]}"), name)
+        home = homes[name]
+        module = import_module(home if home.startswith("twilio_component.") else f"{package}.{home}")
+        value = getattr(module, name)
         namespace[name] = value
         return value
 

@@ -11,11 +11,11 @@ from jsonschema import Draft202012Validator
 from twilio.request_validator import RequestValidator, get_signature_algorithm
 
 from twilio_component.cli.main import main
+from twilio_component.emulator.connection import EMULATOR_TOKEN
 from twilio_component.host import load_component
 from twilio_component.host.errors import InputError
 from twilio_component.host.manifest.files import shipped_file
 from twilio_component.testing import BlockingHarness, create_connection, signed_payload
-from twilio_component.testing.connections import EMULATOR_TOKEN
 from twilio_component.twilio.plugin import manifest_file
 from twilio_component.twilio.signatures.verification import WebhookRefusedError, sign, sign_with_shared_key
 

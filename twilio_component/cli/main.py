@@ -224,7 +224,7 @@ async def _invoked(options: argparse.Namespace) -> dict[str, Any]:
         host.find_action("twilio", options.action)
         if "twilioConnection" not in inputs:
             if options.emulator:
-                from twilio_component.testing import emulator_connection
+                from twilio_component.emulator.connection import emulator_connection
 
                 inputs["twilioConnection"] = emulator_connection()
             else:

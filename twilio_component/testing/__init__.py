@@ -12,26 +12,27 @@ from typing import TYPE_CHECKING
 from twilio_component._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from twilio_component.emulator.connection import emulator_connection
     from twilio_component.testing.blocking import BlockingHarness
     from twilio_component.testing.connections import (
-        RecordingLogger,
         connection_from_variable,
         create_connection,
         default_trigger_payload,
-        emulator_connection,
     )
     from twilio_component.testing.harness import Harness
-    from twilio_component.testing.invocations import invoke, invoke_data_source, invoke_trigger
-    from twilio_component.testing.signed import signed_payload
+    from twilio_component.testing.logs import RecordingLogger
+    from twilio_component.testing.one_shot import invoke, invoke_data_source, invoke_trigger
+    from twilio_component.testing.signed_webhooks import signed_payload
 
 _HOMES = {
+    "emulator_connection": "twilio_component.emulator.connection",
     "BlockingHarness": "blocking",
     "Harness": "harness",
-    "signed_payload": "signed",
-    **dict.fromkeys(("invoke", "invoke_data_source", "invoke_trigger"), "invocations"),
+    "RecordingLogger": "logs",
+    "signed_payload": "signed_webhooks",
+    **dict.fromkeys(("invoke", "invoke_data_source", "invoke_trigger"), "one_shot"),
     **dict.fromkeys(
         (
-            "RecordingLogger",
             "connection_from_variable",
             "create_connection",
             "default_trigger_payload",

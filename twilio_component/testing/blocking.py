@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from twilio_component.emulator import Emulator
     from twilio_component.flows import Outcome
     from twilio_component.host import Page
-    from twilio_component.testing.connections import RecordingLogger
+    from twilio_component.testing.logs import RecordingLogger
 
 
 class BlockingHarness:

@@ -1,27 +1,16 @@
-"""Connections, payloads and loggers for tests."""
+"""Connections and payloads for tests."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Mapping
 from typing import Any
-
-from twilio_component.emulator.model.accounts import DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN
-
-EMULATOR_ACCOUNT = DEFAULT_ACCOUNT_SID
-EMULATOR_TOKEN = DEFAULT_AUTH_TOKEN
 
 
 def create_connection(key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """A connection value: ``create_connection("basic", {"username": "AC…", "password": "…"})``."""
     return {"key": key, "fields": dict(fields)}
-
-
-def emulator_connection() -> dict[str, Any]:
-    """A connection that every emulator without declared accounts accepts."""
-    return create_connection("basic", {"username": EMULATOR_ACCOUNT, "password": EMULATOR_TOKEN})
 
 
 def connection_from_variable(name: str = "PRISMATIC_CONNECTION_VALUE") -> dict[str, Any]:
@@ -52,28 +41,3 @@ def default_trigger_payload() -> dict[str, Any]:
         "startedAt": "2026-01-01T00:00:00.000Z",
         "globalDebug": False,
     }
-
-
-class _Keeper(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__()
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
-
-
-class RecordingLogger(logging.LoggerAdapter[logging.Logger]):
-    """A logger that keeps its records, in ``records`` and as texts in ``messages``, and prints nothing."""
-
-    def __init__(self) -> None:
-        keeper = _Keeper()
-        self.records = keeper.records
-        logger = logging.Logger("recorded")  # noqa: LOG001 - its own, so that nothing reaches the root
-        logger.addHandler(keeper)
-        super().__init__(logger, {})
-
-    @property
-    def messages(self) -> list[str]:
-        """What was logged, formatted."""
-        return [record.getMessage() for record in self.records]

@@ -8,10 +8,12 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
+from twilio_component.emulator.connection import emulator_connection
 from twilio_component.host import Context, Host
 from twilio_component.host.state_file import changed
-from twilio_component.testing.connections import RecordingLogger, default_trigger_payload, emulator_connection
-from twilio_component.testing.signed import WEBHOOK_URL, signed_payload
+from twilio_component.testing.connections import default_trigger_payload
+from twilio_component.testing.logs import RecordingLogger
+from twilio_component.testing.signed_webhooks import WEBHOOK_URL, signed_payload
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -29,7 +29,7 @@ def twilio_emulator() -> Emulator:
 @pytest.fixture
 def twilio_connection() -> dict[str, Any]:
     """A connection that the emulator accepts."""
-    from twilio_component.testing import emulator_connection
+    from twilio_component.emulator.connection import emulator_connection
 
     return emulator_connection()
 

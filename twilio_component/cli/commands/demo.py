@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from twilio_component.emulator import Emulator
+from twilio_component.emulator.connection import emulator_connection
 from twilio_component.host import Host
-from twilio_component.testing import emulator_connection
 
 
 async def demonstrate() -> None:

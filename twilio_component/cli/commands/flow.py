@@ -197,7 +197,7 @@ def _agreed(sending: list[str]) -> bool:
 
 
 def _with_emulator(configuration: Configuration, integration: Integration) -> Configuration:
-    from twilio_component.testing import emulator_connection
+    from twilio_component.emulator.connection import emulator_connection
 
     # Real credentials stay at home.
     ours = {

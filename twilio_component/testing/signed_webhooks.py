@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from twilio_component.testing.connections import EMULATOR_TOKEN
+from twilio_component.emulator.connection import EMULATOR_TOKEN
 from twilio_component.twilio.signatures.forms import FORM_TYPE
 from twilio_component.twilio.signatures.verification import (
     BODY_HASH_PARAMETER,
