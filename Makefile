@@ -29,7 +29,7 @@ conformance: $(READY)  ## the emulator against the official SDKs (Node's where t
 		npm install --prefix $(NODE_SUITE) --no-audit --no-fund --no-package-lock --silent; \
 	else echo "no npm: the Node SDK's suite is left out"; fi
 	TWILIO_OPENAPI="$(TWILIO_OPENAPI)" TWILIO_NODE_MODULES="$(CURDIR)/$(NODE_SUITE)/node_modules" \
-		$(BIN)/python -m pytest -q -rs tests/conformance tests/emulator/test_docs.py
+		$(BIN)/python -m pytest -q -rs tests/conformance tests/docs/test_emulator_page.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -19,8 +19,8 @@ import aiohttp
 from run import ROOT, Row, program, publish, served
 
 sys.path.insert(0, str(ROOT / "tests"))
-from postgres import Postgres
-from serving_parts import Deployment, inbound
+from support.postgres import Postgres
+from support.serve_processes import Deployment, inbound
 
 from twilio_component.twilio.signatures.verification import sign
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from postgres import Postgres
+    from support.postgres import Postgres
 
 _NUMBERS = itertools.count(1)
 
@@ -25,7 +25,7 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A real server, shared by the tests that do not stop it."""
-    from postgres import Postgres  # most tests need no database
+    from support.postgres import Postgres  # most tests need no database
 
     with Postgres() as server:
         yield server

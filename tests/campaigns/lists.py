@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from postgres import Postgres
 from sends import PLACES, Figures
-from serving_parts import HEAD, PATIENCE, Deployment, inbound, killed, post, until
+from support.postgres import Postgres
+from support.serve_processes import HEAD, PATIENCE, Deployment, inbound, killed, post, until
 
 from twilio_component.durable import crash_points
 from twilio_component.emulator import Emulator

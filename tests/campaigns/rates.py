@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from postgres import Postgres
-from serving_parts import PATIENCE, Deployment, inbound, post, until
+from support.postgres import Postgres
+from support.serve_processes import PATIENCE, Deployment, inbound, post, until
 
 from twilio_component.emulator import Emulator
 

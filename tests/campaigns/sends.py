@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
-from serving_parts import PATIENCE, Deployment, inbound, killed, post, until
+from support.serve_processes import PATIENCE, Deployment, inbound, killed, post, until
 
 from twilio_component.durable import crash_points
 from twilio_component.emulator import Emulator

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
-from postgres import Postgres
 from sends import ACCEPTED, PLACES, Figures, posted, under_way
-from serving_parts import PATIENCE, Deployment, inbound, killed, post, until
+from support.postgres import Postgres
+from support.serve_processes import PATIENCE, Deployment, inbound, killed, post, until
 
 from twilio_component.durable import crash_points
 from twilio_component.emulator import Emulator

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from dbos import DBOS
-from engines import COUNT, HEAD, SEND, START, TO, Served, serving
+from support.engine import COUNT, HEAD, SEND, START, TO, Served, serving
 
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from dbos import DBOS
-from engines import SEND, TO, serving
 from sqlalchemy import update
+from support.engine import SEND, TO, serving
 
 from twilio_component.cli.exit_codes import exit_code
 from twilio_component.cli.main import main
@@ -22,7 +22,7 @@ from twilio_component.durable.store.schema import runs
 from twilio_component.emulator import Emulator
 
 if TYPE_CHECKING:
-    from engines import Served
+    from support.engine import Served
 
 QUICK = Settings(timeout=0.5, lag_bound=0.2)
 SLEEP = SEND.replace(

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from engines import SEND, serving
+from support.engine import SEND, serving
 
 from twilio_component.durable.sending.sender_rates import rates_of_senders
 from twilio_component.durable.settings import Settings

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from dbos import DBOS
-from engines import TO, serving
-from long_lists import QUICK, people, sent, until
+from support.engine import TO, serving
+from support.long_lists import QUICK, people, sent, until
 
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.operator.loop_views import FanViews

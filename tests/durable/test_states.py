@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from dbos import DBOS
-from engines import serving
+from support.engine import serving
 
 from twilio_component.durable.errors import MovedStatesError
 from twilio_component.durable.execution.schedules import Scheduled
@@ -23,7 +23,7 @@ from twilio_component.emulator import Emulator
 from twilio_component.host.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from engines import Served
+    from support.engine import Served
 
     from twilio_component.host.model import Trigger
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engines import SEND, serving
+from support.engine import SEND, serving
 
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.operator.views import RunViews
@@ -16,7 +16,7 @@ from twilio_component.emulator import Emulator
 from twilio_component.host import Action, Again, Component, Context, Display, hookimpl
 
 if TYPE_CHECKING:
-    from engines import Served
+    from support.engine import Served
 
 QUICK = Settings(timeout=0.5, lag_bound=0.2)
 WAIT = (

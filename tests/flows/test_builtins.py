@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from flow_runs import run
+from support.flow_runs import run
 
 from twilio_component.builtins.plugin import MANIFESTS
 from twilio_component.host import Context, Host, check_manifest

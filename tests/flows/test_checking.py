@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from flow_runs import FIXTURES, integration
+from support.flow_runs import FIXTURES, integration
 
 from twilio_component.flows import check_file, read_definition
 from twilio_component.flows.findings import CODES

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_runs import run_text
+from support.flow_runs import run_text
 
 from twilio_component.flows import Configuration, load_integration, read_configuration
 from twilio_component.flows.runner.configuration import _SECTIONS, config_values, environment_name

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_runs import FIXTURES, Waits
+from support.flow_runs import FIXTURES, Waits
 
 from twilio_component.flows import Configuration, FlowRunner, check_file, control_steps, load_integration
 from twilio_component.flows.expressions.references import CURRENT_ITEM, RESULTS

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from flow_runs import PEOPLE, Recorder, Waits, run, run_text
+from support.flow_runs import PEOPLE, Recorder, Waits, run, run_text
 
 from twilio_component.flows.interpreter import execution
 from twilio_component.host.results import Result

@@ -5,9 +5,9 @@ import json
 from typing import Any
 
 import pytest
-from flow_runs import RELAXED
 from hypothesis import given
 from hypothesis import strategies as st
+from support.flow_runs import RELAXED
 
 from twilio_component.flows.expressions.evaluation import Scope, evaluate, fixed_value, is_fixed
 from twilio_component.flows.expressions.references import (

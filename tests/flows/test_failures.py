@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from flow_runs import Recorder, Waits, run, run_text
+from support.flow_runs import Recorder, Waits, run, run_text
 
 from twilio_component.flows.parsing.retry_config import delay_before
 from twilio_component.host import Action, Component, Display, Result, hookimpl

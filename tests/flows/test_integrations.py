@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flow_runs import FIXTURES
+from support.flow_runs import FIXTURES
 
 from twilio_component.emulator import Emulator
 from twilio_component.emulator.http import Answer

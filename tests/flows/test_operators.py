@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_runs import RELAXED
 from hypothesis import given
 from hypothesis import strategies as st
+from support.flow_runs import RELAXED
 
 from twilio_component.flows.expressions.operators import BINARY, OPERATORS, UNARY, loosely_equal, strictly_equal
 from twilio_component.flows.findings import EvaluationError

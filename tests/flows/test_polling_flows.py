@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from flow_runs import Recorder, run_text
+from support.flow_runs import Recorder, run_text
 
 from twilio_component.testing import BlockingHarness, emulator_connection
 

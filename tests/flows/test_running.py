@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from flow_runs import FIXTURES, Recorder, run, run_text
+from support.flow_runs import FIXTURES, Recorder, run, run_text
 
 from twilio_component.flows import EXAMPLE, FlowError, FlowRunner, Kept, load_integration
 from twilio_component.flows.checking.reachability import reached

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_runs import FIXTURES
 from jsonschema import Draft202012Validator
+from support.flow_runs import FIXTURES
 
 from twilio_component.flows import read_definition
 from twilio_component.flows.expressions.operators import OPERATORS

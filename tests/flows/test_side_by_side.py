@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flow_runs import Recorder, Waits, integration, run
+from support.flow_runs import Recorder, Waits, integration, run
 
 from twilio_component.emulator import Emulator
 from twilio_component.flows import Configuration, FlowRunner, load_integration

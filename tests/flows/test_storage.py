@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from flow_runs import PEOPLE, integration
+from support.flow_runs import PEOPLE, integration
 
 from twilio_component.flows import Call, Done, Execution, Failure, StartFlow, Wait, initial_state, load_integration
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_runs import RELAXED, run, run_text
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.flow_runs import RELAXED, run, run_text
 
 import twilio_component
 from twilio_component.flows import FlowError, check_file, load_integration

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wire import answer, wire
+from support.broken_server import answer, wire
 
 from twilio_component.host import Host
 from twilio_component.testing import emulator_connection

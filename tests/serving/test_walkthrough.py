@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from serving_parts import free_port
+from support.serve_processes import free_port
 
 PAGE = Path(__file__).parents[2] / "docs" / "serving.md"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from postgres import Postgres
-from serving_parts import PATIENCE, Deployment, inbound, killed, post, until
+from support.postgres import Postgres
+from support.serve_processes import PATIENCE, Deployment, inbound, killed, post, until
 
 from twilio_component.cli import exit_codes
 from twilio_component.durable import crash_points

@@ -36,7 +36,6 @@ _HOMES = {
             "connection_from_variable",
             "create_connection",
             "default_trigger_payload",
-            "emulator_connection",
         ),
         "connections",
     ),

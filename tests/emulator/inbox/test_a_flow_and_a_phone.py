@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from phone_parts import served
+from support.emulated_serve import served
 
 
 def test_one_writes_to_a_flow_and_reads_its_answer(tmp_path: Path, page_of: Callable[..., Any]) -> None:

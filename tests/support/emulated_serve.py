@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from serving_parts import FLOW, free_port, until
+from support.serve_processes import FLOW, free_port, until
 
 
 @contextmanager

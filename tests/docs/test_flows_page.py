@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from flow_runs import FIXTURES
+from support.flow_runs import FIXTURES
 
 from twilio_component.builtins.plugin import register_component
 from twilio_component.flows.expressions.operators import OPERATORS

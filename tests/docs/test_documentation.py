@@ -15,7 +15,7 @@ from twilio_component.cli.main import _parser
 from twilio_component.host import hookspecs, load_component
 from twilio_component.twilio.plugin import manifest_file
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = ["README.md", "docs/plugins.md", "docs/testing.md", "docs/flows.md", "docs/webhooks.md"]
 

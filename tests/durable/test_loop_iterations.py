@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from engines import serving
-from long_lists import QUICK, flow, people, sent, stored, until
+from support.engine import serving
+from support.long_lists import QUICK, flow, people, sent, stored, until
 
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.execution.replayer import Guide, Journey

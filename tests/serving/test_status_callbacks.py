@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from engines import HEAD, serving
+from support.engine import HEAD, serving
 
 from twilio_component.durable.settings import Settings
 from twilio_component.serving.endpoints import Served, endpoints

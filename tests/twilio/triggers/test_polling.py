@@ -7,7 +7,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from pollers import Poller
+from support.pollers import Poller
 
 from twilio_component.twilio.errors import TwilioError
 from twilio_component.twilio.triggers import poll_diff, poll_state, polling

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from engines import COUNT, SEND, serving
+from support.engine import COUNT, SEND, serving
 
 from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.recovery import unstarted_runs
@@ -16,7 +16,7 @@ from twilio_component.durable.recovery.unstarted_runs import Stragglers
 from twilio_component.emulator import Emulator
 
 if TYPE_CHECKING:
-    from engines import Served
+    from support.engine import Served
 
 
 @pytest.fixture

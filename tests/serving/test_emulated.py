@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from phone_parts import served
-from serving_parts import FLOW, SENDER, until
+from support.emulated_serve import served
+from support.serve_processes import FLOW, SENDER, until
 
 from twilio_component.cli.main import main
 from twilio_component.flows.runner.configuration import Configuration

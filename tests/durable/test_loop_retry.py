@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import SEND, serving
-from long_lists import QUICK, flow, people, sent, stored
 from sqlalchemy import Connection, delete, insert, update
+from support.engine import SEND, serving
+from support.long_lists import QUICK, flow, people, sent, stored
 
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.operator.operations import Operations

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from wire import wire
+from support.broken_server import wire
 
 from twilio_component.host.http.aiohttp_transport import AiohttpCarrier
 from twilio_component.host.http.httpx_transport import HttpxCarrier

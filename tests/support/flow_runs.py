@@ -15,7 +15,7 @@ from twilio_component.host import Host
 
 # On a busy machine generating and running an example may take its time; how long is no promise of these tests.
 RELAXED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "flows"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "flows"
 PEOPLE = [{"name": "Ada"}, {"name": "Bob"}, {"name": "Cleo"}]
 
 

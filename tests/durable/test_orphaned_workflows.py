@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbos import _queue
-from engines import SEND, serving
+from support.engine import SEND, serving
 
 from twilio_component.emulator import Emulator
 

@@ -15,7 +15,7 @@ from twilio_component.host.context import Context
 from twilio_component.twilio.signatures.verification import WebhookRefusedError, body_sha256, sign
 from twilio_component.twilio.triggers.webhook import receive
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 EXAMPLE = json.loads((ROOT / "fixtures/payloads/webhook.json").read_text())
 SCHEMA = json.loads((ROOT / "schemas/payload.schema.json").read_text())
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from signed_requests import MultiDict, Pairs, any_text, pairs_of_parameters, signed_and_seen
+from support.signed_requests import MultiDict, Pairs, any_text, pairs_of_parameters, signed_and_seen
 from twilio.request_validator import RequestValidator  # type: ignore[attr-defined, unused-ignore]
 
 from twilio_component.twilio.signatures.verification import WebhookRefusedError, body_sha256, sign, verify

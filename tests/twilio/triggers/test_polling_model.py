@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
-from pollers import Poller
+from support.pollers import Poller
 
 from twilio_component.twilio.errors import TwilioError
 from twilio_component.twilio.triggers import poll_diff, polling

@@ -15,7 +15,7 @@ import aiohttp
 import httpx
 import pytest
 import trustme
-from wire import Wire, answer, wire
+from support.broken_server import Wire, answer, wire
 
 from twilio_component.host.http.aiohttp_transport import AiohttpCarrier
 from twilio_component.host.http.httpx_transport import HttpxCarrier, never_written

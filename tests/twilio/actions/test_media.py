@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from wire import Wire, answer, wire
+from support.broken_server import Wire, answer, wire
 
 from twilio_component.emulator import Emulator
 from twilio_component.host import Host

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import serving
-from long_lists import QUICK, flow, people, sent, stored, until
+from support.engine import serving
+from support.long_lists import QUICK, flow, people, sent, stored, until
 
 from twilio_component.cli.main import main
 from twilio_component.durable.errors import RunStateError

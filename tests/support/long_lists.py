@@ -14,7 +14,7 @@ from sqlalchemy import select
 from twilio_component.durable.settings import Settings
 
 if TYPE_CHECKING:
-    from engines import Served
+    from support.engine import Served
 
     from twilio_component.emulator import Emulator
 

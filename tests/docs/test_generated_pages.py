@@ -14,7 +14,7 @@ from twilio_component.twilio.plugin import manifest_file
 if TYPE_CHECKING:
     import pytest
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_pages_are_up_to_date() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_runs import FIXTURES, integration
+from support.flow_runs import FIXTURES, integration
 
 from twilio_component.cli.flow_output import TerminalView
 from twilio_component.cli.main import main

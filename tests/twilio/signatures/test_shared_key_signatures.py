@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from signed_requests import MultiDict, Pairs, any_text, pairs_of_parameters, signed_and_seen
+from support.signed_requests import MultiDict, Pairs, any_text, pairs_of_parameters, signed_and_seen
 from twilio.request_validator import RequestValidator, get_signature_algorithm
 
 from twilio_component.twilio.signatures.verification import (

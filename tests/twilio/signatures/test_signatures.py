@@ -18,7 +18,7 @@ from twilio_component.twilio.signatures.verification import (
     verify,
 )
 
-CASES = Path(__file__).parent.parent / "fixtures" / "signatures"
+CASES = Path(__file__).parents[3] / "fixtures" / "signatures"
 ACCEPTED = sorted((CASES / "accepted").glob("*.json"))
 REFUSED = sorted((CASES / "refused").glob("*.json"))
 

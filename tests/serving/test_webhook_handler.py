@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 import pytest
-from serving_parts import HEAD
+from support.serve_processes import HEAD
 
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.errors import DurableError
