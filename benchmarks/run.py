@@ -29,7 +29,7 @@ from packaging.utils import canonicalize_name
 from sdk import SMS, asynchronous, synchronous
 
 from twilio_component.host import BlockingHost, Host
-from twilio_component.host.http.messages import Answer
+from twilio_component.host.http.messages import Response
 
 ROOT = Path(__file__).parent.parent
 ROUNDS = 7
@@ -140,8 +140,8 @@ async def host_cost() -> float:
     from loopback import CREATED
 
     class Nothing:
-        async def exchange(self, _request: Any) -> Answer:
-            return Answer(201, {}, CREATED.partition(b"\r\n\r\n")[2])
+        async def exchange(self, _request: Any) -> Response:
+            return Response(201, {}, CREATED.partition(b"\r\n\r\n")[2])
 
         async def aclose(self) -> None:
             return

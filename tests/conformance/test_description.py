@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from twilio_component.emulator.http import Request, json_answer
+from twilio_component.emulator.http import Request, json_response
 from twilio_component.emulator.request_log import RequestRecord
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def small(description_module: Any, tmp_path: Path) -> Any:
 
 
 def record(path: str, value: Any, status: int = 200, method: str = "GET") -> RequestRecord:
-    return RequestRecord(1, 0.0, "things", Request(method, path), json_answer(status, value))
+    return RequestRecord(1, 0.0, "things", Request(method, path), json_response(status, value))
 
 
 def test_an_answer_that_fits_has_no_problems_and_its_departure_is_noted(small: Any) -> None:

@@ -13,11 +13,11 @@ from sqlalchemy import insert, inspect, make_url, text
 from sqlalchemy.exc import IntegrityError
 
 from twilio_component.durable.errors import DurableError, StoreBusyError, StoreUnavailableError
-from twilio_component.durable.recovery.single_process_lock import SoleProcess
+from twilio_component.durable.recovery.single_process_lock import SingleProcessLock
 from twilio_component.durable.store import database as database_module
 from twilio_component.durable.store.database import Database, connect_arguments
 from twilio_component.durable.store.new_runs import NewRun, store_new_runs
-from twilio_component.durable.store.request_batcher import Together
+from twilio_component.durable.store.request_batcher import RequestBatcher
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import kept_states, metadata
 
@@ -81,11 +81,11 @@ def test_a_database_of_an_earlier_version_gets_what_it_lacks_once_whoever_starts
 
 def test_a_second_process_does_not_get_the_same_file(tmp_path: Path) -> None:
     file = tmp_path / "state" / "runs.sqlite"
-    first = SoleProcess(file)
+    first = SingleProcessLock(file)
     with pytest.raises(DurableError, match="another process serves from"):
-        SoleProcess(file)
+        SingleProcessLock(file)
     first.release()
-    SoleProcess(file).release()
+    SingleProcessLock(file).release()
 
 
 def test_an_error_of_the_database_repeats_nothing_that_people_wrote(url: str) -> None:
@@ -112,7 +112,7 @@ def test_what_waits_for_a_process_that_has_frozen_gives_up_and_everything_else_g
     async def scenario() -> None:
         digest = await store.define("f.yaml", "text")
         new = NewRun(id="frozen", definition=digest, integration="I", flow="F", payload={})
-        together = Together(store.accept_all)
+        together = RequestBatcher(store.accept_all)
         with database.engine.connect() as frozen:
             store_new_runs(frozen, 0.0, [new])
             first = asyncio.create_task(together.ask(new))

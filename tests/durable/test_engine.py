@@ -54,7 +54,7 @@ def test_a_run_happens_once_and_leaves_no_words_behind(tmp_path: Path) -> None:
 
 def test_texts_are_kept_where_the_configuration_asks_for_it_and_of_what_is_unknown(tmp_path: Path) -> None:
     emulator = Emulator()
-    settings = Settings(keep_texts=True, timeout=0.5, lag_bound=0.2)
+    settings = Settings(keep_payloads=True, timeout=0.5, lag_bound=0.2)
 
     async def scenario() -> None:
         async with serving(tmp_path, SEND, emulator=emulator, settings=settings) as served:
@@ -179,7 +179,7 @@ def test_a_run_whose_way_has_changed_fails_instead_of_guessing_and_a_file_has_on
             )
             await served.engine.begin(new)
             ended = await served.engine.ended("one", 20)
-            assert (ended["state"], ended["error"]["code"]) == ("failed", "run-changed")
+            assert (ended["state"], ended["error"]["code"]) == ("failed", "run-nondeterministic")
             with pytest.raises(DurableError, match="another process serves"):
                 async with serving(tmp_path, SEND):
                     pass

@@ -227,7 +227,7 @@ def test_a_list_that_breaks_off_is_gone_on_with_where_it_broke_off(
           inputs: {twilioConnection: {type: configVar, value: Twilio}, to: "+15558675310", pageSize: 5}
         errorConfig: {errorHandlerType: retry, maxAttempts: 3, delaySeconds: 0}
         steps:
-          - name: Answer
+          - name: Response
             action: twilio.sendSMS
             inputs:
               twilioConnection: {type: configVar, value: Twilio}
@@ -363,11 +363,11 @@ def test_how_a_round_ended_first_stays_when_another_process_has_run_it_too(tmp_p
             store = FanStore(served.engine.database)
             fan = await store.begin(Fan(place=Place("r", 1), name="l", loop="l", concurrency=2, seen={}))
             await store.take(fan, {"items": ["a"], "next": None})
-            await store.end_rounds([Ended("r.1-0", None, {})], keep_texts=False)
+            await store.end_rounds([Ended("r.1-0", None, {})], keep_payloads=False)
             # The late one finds nothing any more of what the round's calls were answered with, and does some again.
             await served.engine.runs.keep("r.1-0", 0, Kept(place="p", value={}))
-            error = {"step": "", "id": "", "code": "run-changed", "message": "m", "outcomeUnknown": False}
-            await store.end_rounds([Ended("r.1-0", error, {})], keep_texts=False)
+            error = {"step": "", "id": "", "code": "run-nondeterministic", "message": "m", "outcomeUnknown": False}
+            await store.end_rounds([Ended("r.1-0", error, {})], keep_payloads=False)
             (item,) = await stored(served, items)
             assert (item["state"], item["error"], item["item"]) == ("succeeded", None, None)
             assert await stored(served, values) == []

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from twilio_component.durable.crash_points import Checkpoints
+from twilio_component.durable.crash_points import CrashPoints
 from twilio_component.durable.sending.guard import Guard
 from twilio_component.durable.sending.intents import Call, IntentStore
-from twilio_component.durable.sending.rate_limiter import Paces
-from twilio_component.durable.sending.throttle import Holds
+from twilio_component.durable.sending.rate_limiter import RateLimiter
+from twilio_component.durable.sending.throttle import Throttle
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.runs import RunStore
@@ -98,12 +98,12 @@ class Machine:
         self.guard = Guard(
             self.intents,
             settings,
-            Holds(10),
-            Paces(database, settings.rates, most_seconds=1),
+            Throttle(10),
+            RateLimiter(database, settings.rates, most_seconds=1),
             boot=boot,
             is_dead=lambda other: other != boot,
             may_write=lambda: alive,
-            checkpoints=Checkpoints({}),
+            checkpoints=CrashPoints({}),
         )
 
     async def answer(self, deed: Deed, *, run: str = "run", fingerprint: str = "same") -> Any:

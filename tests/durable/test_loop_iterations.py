@@ -12,7 +12,7 @@ from support.engine import serving
 from support.long_lists import QUICK, flow, people, sent, stored, until
 
 from twilio_component.durable.errors import StoreUnavailableError
-from twilio_component.durable.execution.replayer import Guide, Journey
+from twilio_component.durable.execution.replayer import ReplayContext, Replayer
 from twilio_component.durable.operator.loop_views import FanViews
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.store.database import Database
@@ -97,15 +97,15 @@ def test_a_round_that_starts_a_flow_waits_for_a_database_that_is_away(
 def test_a_round_that_cannot_go_on_is_reported_and_the_others_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    emulator, to_the_end = Emulator(), Guide.to_the_end
+    emulator, to_the_end = Emulator(), Replayer.to_the_end
     numbers = people(tmp_path, 5)
 
-    async def broken(guide: Guide, journey: Journey) -> Done:
+    async def broken(guide: Replayer, journey: ReplayContext) -> Done:
         if journey.id == "one.1-2":
             raise KeyError(numbers[2])
         return await to_the_end(guide, journey)
 
-    monkeypatch.setattr(Guide, "to_the_end", broken)
+    monkeypatch.setattr(Replayer, "to_the_end", broken)
 
     async def scenario() -> None:
         async with serving(tmp_path, flow(2), emulator=emulator, settings=QUICK) as served:

@@ -70,7 +70,7 @@ LISTING = """\
           action: twilio.listMessages
           inputs: {twilioConnection: {type: configVar, value: Twilio}, to: "+15558675310", pageSize: 5}
         steps:
-          - name: Answer
+          - name: Response
             action: twilio.sendSMS
             inputs:
               twilioConnection: {type: configVar, value: Twilio}

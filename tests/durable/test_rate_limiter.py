@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from twilio_component.durable.sending.rate_limiter import Paces
+from twilio_component.durable.sending.rate_limiter import RateLimiter
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def test_two_processes_together_keep_to_the_rate_however_long_requests_take(database: Database) -> None:
     async def scenario() -> list[float]:
-        processes = [Paces(database, {"MyBrand": 8}, most_seconds=5) for _ in range(2)]
+        processes = [RateLimiter(database, {"MyBrand": 8}, most_seconds=5) for _ in range(2)]
         arrived: list[float] = []
 
         async def request(number: int) -> None:
@@ -31,7 +31,7 @@ def test_two_processes_together_keep_to_the_rate_however_long_requests_take(data
 
 def test_senders_wait_for_themselves_only_and_without_a_rate_for_nothing(database: Database) -> None:
     async def scenario() -> list[str]:
-        paces, order = Paces(database, {"slow": 0.5, "other": 0.5}, most_seconds=5), []
+        paces, order = RateLimiter(database, {"slow": 0.5, "other": 0.5}, most_seconds=5), []
 
         async def request(sender: str) -> None:
             async with paces.token(sender, sender):
@@ -49,7 +49,7 @@ def test_senders_wait_for_themselves_only_and_without_a_rate_for_nothing(databas
 
 def test_who_asks_while_every_token_is_in_use_gets_one_as_soon_as_it_may_be_used_again(database: Database) -> None:
     async def scenario() -> float:
-        using, asking = (Paces(database, {"one": 5}, most_seconds=30) for _ in range(2))
+        using, asking = (RateLimiter(database, {"one": 5}, most_seconds=30) for _ in range(2))
         in_use, given_back = asyncio.Barrier(6), asyncio.Event()
 
         async def use() -> None:
@@ -72,11 +72,11 @@ def test_who_asks_while_every_token_is_in_use_gets_one_as_soon_as_it_may_be_used
 def test_a_token_that_a_dead_process_had_is_free_again_in_time(database: Database) -> None:
     async def scenario() -> float:
         begun = time.monotonic()
-        async with Paces(database, {"one": 10}, most_seconds=0.2).token("one", "one"):
+        async with RateLimiter(database, {"one": 10}, most_seconds=0.2).token("one", "one"):
             pass
-        dead = Paces(database, {"one": 1}, most_seconds=0.2)
+        dead = RateLimiter(database, {"one": 1}, most_seconds=0.2)
         await dead._take("one", 1, 0.1)
-        async with Paces(database, {"one": 1}, most_seconds=0.2).token("one", "one") as taken_at:
+        async with RateLimiter(database, {"one": 1}, most_seconds=0.2).token("one", "one") as taken_at:
             return taken_at - begun
 
     assert asyncio.run(scenario()) > 0.3

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from twilio_component.durable.errors import StoreBusyError, StoreUnavailableError
-from twilio_component.durable.store.request_batcher import Together
+from twilio_component.durable.store.request_batcher import RequestBatcher
 
 
 class Doubling:
@@ -18,7 +18,7 @@ class Doubling:
     def __init__(self, fails: dict[int, Exception] | None = None) -> None:
         self.batches: list[list[int]] = []
         self.let = asyncio.Event()
-        self.together = Together(self.double)
+        self.together = RequestBatcher(self.double)
         self._fails = fails or {}
 
     async def double(self, numbers: Sequence[int]) -> list[int]:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 
 from twilio_component.durable.execution import run_starter
-from twilio_component.durable.execution.run_starter import Starters
+from twilio_component.durable.execution.run_starter import RunStarter
 
 BURST = [f"run-{number}" for number in range(run_starter._BURST)]
 
@@ -18,7 +18,7 @@ class Started:
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
-        self.starters = Starters(self.start)
+        self.starters = RunStarter(self.start)
 
     async def start(self, runs: Sequence[str]) -> None:
         self.batches.append(list(runs))

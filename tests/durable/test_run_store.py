@@ -97,7 +97,7 @@ async def begun(database: Database, *ids: str) -> RunStore:
 
 
 async def finish(store: RunStore, run: str, states: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> Any:
-    return await store.finish(run, SUCCEEDED, error=None, response=None, keep_texts=False, states=states)
+    return await store.finish(run, SUCCEEDED, error=None, response=None, keep_payloads=False, states=states)
 
 
 def test_a_run_that_was_paused_before_its_end_could_be_stored_keeps_what_it_needs_to_go_on(url: str) -> None:

@@ -11,17 +11,17 @@ from twilio_component.host.errors import InputError
 def test_without_anything_said_nothing_is_sent_again_and_texts_are_not_kept() -> None:
     settings = settings_from({})
     assert settings == Settings()
-    assert (settings.resend, settings.keep_texts, settings.lag_bound, settings.claim) == (False, False, 60.0, 3.0)
+    assert (settings.resend, settings.keep_payloads, settings.lag_bound, settings.claim) == (False, False, 60.0, 3.0)
 
 
 def test_every_key_has_its_effect() -> None:
     sections = {
         "sending": {"resend": True, "lagBound": 5, "timeout": 10, "inFlight": 7},
         "rateLimits": {"MyBrand": 10},
-        "retention": {"days": 2, "keepTexts": True},
+        "retention": {"days": 2, "keepPayloads": True},
     }
     assert settings_from(sections) == Settings(
-        resend=True, lag_bound=5, timeout=10, in_flight=7, keep_days=2, keep_texts=True, rates={"MyBrand": 10.0}
+        resend=True, lag_bound=5, timeout=10, in_flight=7, keep_days=2, keep_payloads=True, rates={"MyBrand": 10.0}
     )
 
 

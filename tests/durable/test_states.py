@@ -12,7 +12,7 @@ import pytest
 from dbos import DBOS
 from support.engine import serving
 
-from twilio_component.durable.errors import MovedStatesError
+from twilio_component.durable.errors import StateConflictError
 from twilio_component.durable.execution.schedules import Scheduled
 from twilio_component.durable.operator.views import Filter, RunViews
 from twilio_component.durable.settings import Settings
@@ -42,7 +42,7 @@ NUMBER = "+15017122661"
 
 
 class Gate:
-    """Holds the answers of polls back until it is opened; without one there is nothing to hold."""
+    """Throttle the answers of polls back until it is opened; without one there is nothing to hold."""
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
@@ -78,7 +78,7 @@ async def message_in(emulator: Emulator) -> str:
     return (await emulator.receive(to=NUMBER, sender="+15558675310", body="Hello")).sid
 
 
-KEEPING = Settings(timeout=0.5, lag_bound=0.2, keep_texts=True)
+KEEPING = Settings(timeout=0.5, lag_bound=0.2, keep_payloads=True)
 
 
 def test_polls_go_on_where_the_last_one_was_also_in_another_process(url: str, tmp_path: Path) -> None:
@@ -184,9 +184,9 @@ def test_a_change_is_made_only_of_what_was_shown_and_with_all_that_belongs_to_it
     assert kept() == {"seen": {"b": 1, "a": [1.5, "é"]}}
     change(kept(), seen={"b": 2})
     for moved in ({}, {"seen": {"b": 1}}):
-        with pytest.raises(MovedStatesError):
+        with pytest.raises(StateConflictError):
             change(moved, other=1, seen=3)
-    with pytest.raises(MovedStatesError):
+    with pytest.raises(StateConflictError):
         change({"seen": {"b": 1}}, seen=None)
     assert kept() == {"seen": {"b": 2}}
     change(kept(), seen=None)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from twilio_component.durable.sending.throttle import Holds, hold_back
+from twilio_component.durable.sending.throttle import Throttle, hold_back
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def test_no_more_requests_than_allowed_are_in_flight() -> None:
     async def scenario() -> int:
-        holds, now, most = Holds(2), 0, 0
+        holds, now, most = Throttle(2), 0, 0
 
         async def request() -> None:
             nonlocal now, most
@@ -32,7 +32,7 @@ def test_no_more_requests_than_allowed_are_in_flight() -> None:
 
 def test_whoever_is_told_to_slow_down_waits_and_others_do_not() -> None:
     async def scenario() -> tuple[float, float]:
-        holds, begun = Holds(5), time.monotonic()
+        holds, begun = Throttle(5), time.monotonic()
         holds.hold("held", 0.1)
         async with holds.turn({"connection": "free"}):
             free = time.monotonic() - begun

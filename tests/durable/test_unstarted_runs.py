@@ -12,7 +12,7 @@ from support.engine import COUNT, SEND, serving
 
 from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.recovery import unstarted_runs
-from twilio_component.durable.recovery.unstarted_runs import Stragglers
+from twilio_component.durable.recovery.unstarted_runs import UnstartedRuns
 from twilio_component.emulator import Emulator
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 def only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine does not look by itself, as it would at its start."""
 
-    async def never(_self: Stragglers) -> None:
+    async def never(_self: UnstartedRuns) -> None:
         return
 
-    monkeypatch.setattr(Stragglers, "keep_looking", never)
+    monkeypatch.setattr(UnstartedRuns, "keep_looking", never)
 
 
 async def state(served: Served, run: str) -> str:

@@ -54,7 +54,7 @@ class Kettle:
     def register_component(self) -> Component:
         shown = Display(label="Kettle")
         inputs = {"type": "object", "properties": {"minutes": {"type": "integer"}}}
-        boil = Action(key="boil", display=shown, perform=self.boil, repeatable=True, waits=True, inputs=inputs)
+        boil = Action(key="boil", display=shown, perform=self.boil, idempotent=True, waits=True, inputs=inputs)
         return Component(key="kettle", display=shown, actions={"boil": boil})
 
     async def boil(self, context: Context, _inputs: dict[str, Any]) -> Any:

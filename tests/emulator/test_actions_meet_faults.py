@@ -14,7 +14,7 @@ from twilio_component.emulator import Emulator
 from twilio_component.host import Host
 from twilio_component.testing import create_connection
 from twilio_component.twilio.errors import (
-    NoAnswerError,
+    NoResponseError,
     NotSentError,
     OutcomeUnknownError,
     PermissionDeniedError,
@@ -135,7 +135,7 @@ CASES = [
         "dropped for good",
         lambda e: e.faults.drop(times=None),
         (OutcomeUnknownError, 1),
-        (NoAnswerError, 4),
+        (NoResponseError, 4),
         (OutcomeUnknownError, 1),
     ),
     Case(

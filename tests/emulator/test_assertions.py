@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from twilio_component.emulator import Emulator, request_log
-from twilio_component.emulator.http import Answer
+from twilio_component.emulator.http import Response
 
 TO = "+15558675310"
 
@@ -64,7 +64,7 @@ def test_requests_are_asserted_on_faults_included(api: Any, emulator: Emulator) 
 
 
 def test_webhooks_are_asserted_on_by_their_parameters(api_of: Any) -> None:
-    emulator = Emulator(webhooks=lambda _: Answer(204))
+    emulator = Emulator(webhooks=lambda _: Response(204))
     api = api_of(emulator)
     api.send(StatusCallback="http://app.test/")
     api.advance(5)

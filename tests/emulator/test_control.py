@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from twilio_component.emulator import Emulator
-from twilio_component.emulator.http import Answer
+from twilio_component.emulator.http import Response
 
 TO, FROM = "+15558675310", "+15017122661"
 CONTROL = "/_emulator"
@@ -34,7 +34,7 @@ def test_messages_are_listed_with_their_history(api: Any) -> None:
 
 
 def test_an_inbound_message_is_played(api_of: Any) -> None:
-    emulator = Emulator(webhooks=lambda _: Answer(204))
+    emulator = Emulator(webhooks=lambda _: Response(204))
     emulator.add_number(FROM, sms_url="http://app.test/sms")
     api = api_of(emulator)
     media = [{"contentType": "image/gif", "content": base64.b64encode(b"GIF").decode()}]
@@ -146,7 +146,7 @@ def test_accounts_numbers_pace_and_a_fresh_start(api: Any, emulator: Emulator) -
 
 
 def test_webhooks_are_signed_with_a_shared_key_until_it_is_taken_away(api_of: Any) -> None:
-    emulator = Emulator(webhooks=lambda _: Answer(204))
+    emulator = Emulator(webhooks=lambda _: Response(204))
     account = emulator.accounts.declare()
     other = emulator.accounts.declare()
     emulator.add_number(FROM, account=account, sms_url="http://app.test/sms")

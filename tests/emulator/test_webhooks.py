@@ -12,8 +12,8 @@ from aiohttp import web
 from twilio.request_validator import RequestValidator
 
 from twilio_component.emulator import Emulator
-from twilio_component.emulator.http import Answer
-from twilio_component.emulator.webhooks.transports import Letter, UndeliverableError
+from twilio_component.emulator.http import Response
+from twilio_component.emulator.webhooks.transports import UndeliverableError, WebhookRequest
 
 AUTH_TOKEN = "emulated-auth-token"
 TO, FROM = "+15558675310", "+15017122661"
@@ -23,13 +23,13 @@ URL = "http://app.test/status?flow=1"
 class Application:
     """An application under test: keeps what it gets and answers what it is told."""
 
-    def __init__(self, *answers: Answer | UndeliverableError) -> None:
-        self.letters: list[Letter] = []
+    def __init__(self, *answers: Response | UndeliverableError) -> None:
+        self.letters: list[WebhookRequest] = []
         self._answers = list(answers)
 
-    def __call__(self, letter: Letter) -> Answer:
+    def __call__(self, letter: WebhookRequest) -> Response:
         self.letters.append(letter)
-        answer = self._answers.pop(0) if self._answers else Answer(204)
+        answer = self._answers.pop(0) if self._answers else Response(204)
         if isinstance(answer, UndeliverableError):
             raise answer
         return answer
@@ -48,8 +48,8 @@ def emulator(application: Application) -> Emulator:
     return Emulator(webhooks=application)
 
 
-def twiml(text: str) -> Answer:
-    return Answer(200, f"<Response>{text}</Response>".encode(), {"Content-Type": "text/xml"})
+def twiml(text: str) -> Response:
+    return Response(200, f"<Response>{text}</Response>".encode(), {"Content-Type": "text/xml"})
 
 
 def test_every_state_of_a_message_is_called_back(api: Any, application: Application) -> None:
@@ -128,14 +128,14 @@ def test_nothing_goes_out_without_a_callback_url(api: Any, application: Applicat
 @pytest.mark.parametrize(
     ("fragment", "answers", "attempts"),
     [
-        ("", [Answer(500)], 1),
+        ("", [Response(500)], 1),
         ("", [UndeliverableError("ct", "refused")], 2),
         ("", [UndeliverableError("rt", "dropped")], 1),
-        ("#rc=3&rp=all", [Answer(500), Answer(404), UndeliverableError("rt", "dropped"), Answer(500)], 4),
-        ("#rc=3&rp=5xx", [Answer(503), Answer(404), Answer(503)], 2),
+        ("#rc=3&rp=all", [Response(500), Response(404), UndeliverableError("rt", "dropped"), Response(500)], 4),
+        ("#rc=3&rp=5xx", [Response(503), Response(404), Response(503)], 2),
         ("#rc=0", [UndeliverableError("ct", "refused")], 1),
         ("#rc=nonsense&rp=rt", [UndeliverableError("rt", "dropped")], 2),
-        ("#rc=99&rp=all", [Answer(500)] * 10, 6),
+        ("#rc=99&rp=all", [Response(500)] * 10, 6),
     ],
 )
 def test_a_webhook_is_repeated_as_its_url_asks_with_the_same_token(
@@ -256,7 +256,7 @@ def test_a_reply_in_twiml_becomes_a_message(api_of: Any) -> None:
 def test_a_redirect_asks_the_next_url_and_plain_text_is_a_reply(api_of: Any) -> None:
     application = Application(
         twiml('<Redirect method="GET">next?a=1&amp;b=2</Redirect>'),
-        Answer(200, b"plain", {"content-type": "text/plain; charset=utf-8"}),
+        Response(200, b"plain", {"content-type": "text/plain; charset=utf-8"}),
     )
     emulator = Emulator(webhooks=application)
     emulator.add_number(FROM, sms_url="http://app.test/in/sms")
@@ -277,12 +277,12 @@ def test_redirects_in_a_circle_end(api_of: Any) -> None:
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
-        (Answer(500), "11200"),
+        (Response(500), "11200"),
         (UndeliverableError("rt", "dropped"), "11200"),
-        (Answer(200, b"<Response><Mess", {"content-type": "text/xml"}), "12100"),
-        (Answer(200, b"<html></html>", {"content-type": "text/html"}), "12100"),
-        (Answer(200, b'<!DOCTYPE x [<!ENTITY a "b">]><Response/>', {"content-type": "text/xml"}), "12100"),
-        (Answer(200, b"{}", {"content-type": "application/json"}), "12300"),
+        (Response(200, b"<Response><Mess", {"content-type": "text/xml"}), "12100"),
+        (Response(200, b"<html></html>", {"content-type": "text/html"}), "12100"),
+        (Response(200, b'<!DOCTYPE x [<!ENTITY a "b">]><Response/>', {"content-type": "text/xml"}), "12100"),
+        (Response(200, b"{}", {"content-type": "application/json"}), "12300"),
         (twiml("<Say>Hello</Say>"), "12200"),
     ],
 )
@@ -298,7 +298,7 @@ def test_the_fallback_is_asked_where_the_first_url_fails(api_of: Any, answer: An
 
 
 def test_a_failure_without_a_fallback_is_only_noted(api_of: Any) -> None:
-    emulator = Emulator(webhooks=Application(Answer(404)))
+    emulator = Emulator(webhooks=Application(Response(404)))
     emulator.add_number(FROM, sms_url="http://app.test/sms")
     api_of(emulator).receive("Hi")
     assert emulator.journal.webhooks[0].warnings == ["11200: HTTP 404"]
@@ -414,7 +414,7 @@ def test_what_an_httpx_transport_raises_counts_as_no_answer(
 
 
 def test_an_asynchronous_function_carries_webhooks(api_of: Any) -> None:
-    async def application(letter: Letter) -> Answer:
+    async def application(letter: WebhookRequest) -> Response:
         await asyncio.sleep(0)
         return twiml(f"<Message>{len(letter.body)}</Message>")
 
@@ -425,9 +425,9 @@ def test_an_asynchronous_function_carries_webhooks(api_of: Any) -> None:
 
 
 def test_an_application_that_never_answers_is_given_up(api_of: Any) -> None:
-    async def application(_: Letter) -> Answer:
+    async def application(_: WebhookRequest) -> Response:
         await asyncio.sleep(60)
-        return Answer(204)
+        return Response(204)
 
     emulator = Emulator(webhooks=application)
     emulator.add_number(FROM, sms_url="http://app.test/sms#rt=100&ct=100")

@@ -11,11 +11,11 @@ import pytest
 from twilio.request_validator import RequestValidator, get_signature_algorithm
 
 from twilio_component.emulator import Emulator
-from twilio_component.emulator.http import Answer
+from twilio_component.emulator.http import Response
 from twilio_component.twilio.signatures.verification import WebhookRefusedError
 
 if TYPE_CHECKING:
-    from twilio_component.emulator.webhooks.transports import Letter
+    from twilio_component.emulator.webhooks.transports import WebhookRequest
     from twilio_component.testing.blocking import BlockingHarness
 
 TO, FROM = "+15558675310", "+15017122661"
@@ -23,13 +23,13 @@ HOOK = "https://hooks.example.com/trigger/flow-1?tenant=it's%20a&b="
 AUTH_TOKEN = "emulated-auth-token"
 
 
-def letters(kind: str) -> list[Letter]:
+def letters(kind: str) -> list[WebhookRequest]:
     """What the emulator sends: an inbound message by POST or by GET, or the status callbacks of a message."""
-    seen: list[Letter] = []
+    seen: list[WebhookRequest] = []
 
-    def application(letter: Letter) -> Answer:
+    def application(letter: WebhookRequest) -> Response:
         seen.append(letter)
-        return Answer(204)
+        return Response(204)
 
     emulator = Emulator(webhooks=application)
     if kind == "status":
@@ -42,13 +42,13 @@ def letters(kind: str) -> list[Letter]:
     return seen
 
 
-def official(letter: Letter) -> bool:
+def official(letter: WebhookRequest) -> bool:
     signature = letter.headers["X-Twilio-Signature"]
     accepted: bool = RequestValidator(AUTH_TOKEN).validate(letter.url, dict(letter.form), signature)
     return accepted
 
 
-def trigger(harness: BlockingHarness, letter: Letter, inputs: dict[str, Any] | None = None) -> Any:
+def trigger(harness: BlockingHarness, letter: WebhookRequest, inputs: dict[str, Any] | None = None) -> Any:
     request = {
         "method": letter.method,
         "headers": letter.all_headers,
@@ -73,11 +73,11 @@ def test_a_signed_webhook_is_accepted_by_both(kind: str, twilio_harness_blocking
 def test_an_account_may_sign_with_a_shared_key_and_with_its_auth_token_again(
     twilio_harness_blocking: BlockingHarness,
 ) -> None:
-    seen: list[Letter] = []
+    seen: list[WebhookRequest] = []
 
-    def application(letter: Letter) -> Answer:
+    def application(letter: WebhookRequest) -> Response:
         seen.append(letter)
-        return Answer(204)
+        return Response(204)
 
     emulator = Emulator(webhooks=application)
     account = emulator.accounts.the_only()
@@ -102,7 +102,7 @@ def test_an_account_may_sign_with_a_shared_key_and_with_its_auth_token_again(
     assert trigger(twilio_harness_blocking, with_token, inputs)
 
 
-def with_signature(letter: Letter, signature: str) -> Letter:
+def with_signature(letter: WebhookRequest, signature: str) -> WebhookRequest:
     return replace(letter, headers={**letter.headers, "X-Twilio-Signature": signature})
 
 
@@ -119,7 +119,7 @@ def with_signature(letter: Letter, signature: str) -> Letter:
     ids=["a parameter more", "a blank filled in", "a parameter less", "another URL", "another signature", "none"],
 )
 def test_a_tampered_webhook_is_accepted_by_neither(
-    tamper: Callable[[Letter], Letter], twilio_harness_blocking: BlockingHarness
+    tamper: Callable[[WebhookRequest], WebhookRequest], twilio_harness_blocking: BlockingHarness
 ) -> None:
     (letter,) = letters("POST")
     tampered = tamper(letter)

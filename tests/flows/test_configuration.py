@@ -9,7 +9,7 @@ from support.flow_runs import run_text
 
 from twilio_component.flows import Configuration, load_integration, read_configuration
 from twilio_component.flows.runner.configuration import _SECTIONS, config_values, environment_name
-from twilio_component.flows.runner.redaction import HIDDEN, HidingLogger, Redactor
+from twilio_component.flows.runner.redaction import HIDDEN, RedactingLogger, Redactor
 from twilio_component.host import Host
 from twilio_component.host.errors import DocumentError, InputError, PerformError, listed
 from twilio_component.testing import RecordingLogger
@@ -176,13 +176,13 @@ def test_secrets_disappear_from_texts_keys_and_json_in_text() -> None:
 
 def test_a_hiding_logger_formats_what_it_passes_on_and_skips_what_is_not_asked_for() -> None:
     recorded = RecordingLogger()
-    logger = HidingLogger(recorded, Redactor(["s3cret"]))
+    logger = RedactingLogger(recorded, Redactor(["s3cret"]))
     logger.info("%s and %d%%", "x s3cret y", 5)
     logger.error("s3cret 100%")
     assert recorded.messages == [f"x {HIDDEN} y and 5%", f"{HIDDEN} 100%"]
     quiet = RecordingLogger()
     quiet.logger.setLevel("ERROR")
-    HidingLogger(quiet, Redactor([])).info("left out")
+    RedactingLogger(quiet, Redactor([])).info("left out")
     assert quiet.messages == []
 
 

@@ -43,7 +43,7 @@ class Offered:
     @hookimpl
     def register_component(self) -> Component:
         actions = {
-            key: Action(key=key, display=Display(label=key), perform=self.perform, repeatable=key == "look")
+            key: Action(key=key, display=Display(label=key), perform=self.perform, idempotent=key == "look")
             for key in ("send", "look")
         }
         return Component(key="offered", display=Display(label="Offered"), actions=actions)

@@ -11,13 +11,13 @@ import pytest
 from support.flow_runs import FIXTURES
 
 from twilio_component.emulator import Emulator
-from twilio_component.emulator.http import Answer
+from twilio_component.emulator.http import Response
 from twilio_component.flows import check_file
 from twilio_component.host import Host
 from twilio_component.testing import BlockingHarness, Harness, signed_payload
 
 if TYPE_CHECKING:
-    from twilio_component.emulator.webhooks.transports import Letter
+    from twilio_component.emulator.webhooks.transports import WebhookRequest
 
 FOLDER = FIXTURES / "integrations"
 NUMBER = "+15017122661"
@@ -64,7 +64,7 @@ def served(name: str, scenario: Scenario, **numbers: str) -> Emulator:
     """Run ``scenario`` with an emulator whose webhooks start the flow and are answered by it."""
 
     async def run() -> Emulator:
-        async def deliver(letter: Letter) -> Answer:
+        async def deliver(letter: WebhookRequest) -> Response:
             payload = {
                 "headers": letter.all_headers,
                 "rawBody": {"data": letter.body},
@@ -74,7 +74,7 @@ def served(name: str, scenario: Scenario, **numbers: str) -> Emulator:
             outcome = await harness.flow(FOLDER / name, payload=payload)
             assert outcome.succeeded, outcome.error
             answer = outcome.response or {"statusCode": 204, "contentType": "text/xml", "body": ""}
-            return Answer(answer["statusCode"], answer["body"].encode(), {"Content-Type": answer["contentType"]})
+            return Response(answer["statusCode"], answer["body"].encode(), {"Content-Type": answer["contentType"]})
 
         emulator = Emulator(webhooks=deliver)
         for number, url in numbers.items():
@@ -141,7 +141,7 @@ def test_what_could_not_be_delivered_is_sent_once_more_from_another_number() -> 
 
 def test_a_digest_has_a_line_for_each_message_and_is_not_sent_when_there_is_none() -> None:
     async def scenario() -> None:
-        emulator = Emulator(webhooks=lambda _letter: Answer(204))
+        emulator = Emulator(webhooks=lambda _letter: Response(204))
         emulator.add_number(NUMBER, sms_url="https://hooks.example.com/reply")
         async with Harness(emulator=emulator) as harness:
             quiet = await harness.flow(FOLDER / "daily-digest.yaml")

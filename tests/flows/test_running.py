@@ -11,7 +11,7 @@ from support.flow_runs import FIXTURES, Recorder, run, run_text
 from twilio_component.flows import EXAMPLE, FlowError, FlowRunner, Kept, load_integration
 from twilio_component.flows.checking.reachability import reached
 from twilio_component.flows.runner import runner
-from twilio_component.flows.runner.trigger_payload import Occasion, complete_payload
+from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload
 from twilio_component.host import Host
 from twilio_component.host.errors import PerformError
 
@@ -207,7 +207,7 @@ def test_an_integration_with_errors_is_not_loaded() -> None:
 
 def test_a_payload_is_completed_with_everything_that_a_trigger_finds() -> None:
     integration = load_integration(FIXTURES / "integrations" / "batches.yaml")
-    occasion = Occasion(execution_id="execution", started_at="2026-01-01T00:00:00.000Z", webhook_base="https://x")
+    occasion = ExecutionInfo(execution_id="execution", started_at="2026-01-01T00:00:00.000Z", webhook_base="https://x")
     payload = complete_payload({"body": {"data": "hello"}}, integration, integration.flows[1], occasion)
     assert payload["webhookUrls"] == {"Split": "https://x/split", "Send batch": "https://x/sendBatch"}
     assert payload["invokeUrl"] == "https://x/sendBatch"

@@ -17,23 +17,23 @@ import pytest
 import trustme
 from support.broken_server import Wire, answer, wire
 
-from twilio_component.host.http.aiohttp_transport import AiohttpCarrier
-from twilio_component.host.http.httpx_transport import HttpxCarrier, never_written
+from twilio_component.host.http.aiohttp_transport import AiohttpTransport
+from twilio_component.host.http.httpx_transport import HttpxTransport, never_written
 from twilio_component.host.http.messages import (
-    Answer,
-    AnswerLostError,
-    AnswerTooLargeError,
-    Carrier,
+    HttpTransport,
     NotWrittenError,
     Request,
+    Response,
+    ResponseLostError,
+    ResponseTooLargeError,
 )
 
 OK = answer("200 OK", b'{"fine": true}')
 
 
 @asynccontextmanager
-async def over_aiohttp() -> AsyncIterator[Carrier]:
-    carrier = AiohttpCarrier()
+async def over_aiohttp() -> AsyncIterator[HttpTransport]:
+    carrier = AiohttpTransport()
     try:
         yield carrier
     finally:
@@ -41,16 +41,16 @@ async def over_aiohttp() -> AsyncIterator[Carrier]:
 
 
 @asynccontextmanager
-async def over_httpx() -> AsyncIterator[Carrier]:
+async def over_httpx() -> AsyncIterator[HttpTransport]:
     async with httpx.AsyncHTTPTransport() as transport:
-        yield HttpxCarrier(transport)
+        yield HttpxTransport(transport)
 
 
 BOTH = pytest.mark.parametrize("carrying", [over_aiohttp, over_httpx])
 Carrying = Callable[[], Any]
 
 
-def run(carrying: Carrying, reaction: Any, use: Callable[[Carrier, Wire], Awaitable[Any]]) -> tuple[Any, Wire]:
+def run(carrying: Carrying, reaction: Any, use: Callable[[HttpTransport, Wire], Awaitable[Any]]) -> tuple[Any, Wire]:
     """What ``use`` returns, and the server after it."""
 
     async def inside() -> tuple[Any, Wire]:
@@ -60,8 +60,8 @@ def run(carrying: Carrying, reaction: Any, use: Callable[[Carrier, Wire], Awaita
     return asyncio.run(inside())
 
 
-def post(*, seconds: float = 5.0) -> Callable[[Carrier, Wire], Awaitable[Answer]]:
-    async def use(carrier: Carrier, server: Wire) -> Answer:
+def post(*, seconds: float = 5.0) -> Callable[[HttpTransport, Wire], Awaitable[Response]]:
+    async def use(carrier: HttpTransport, server: Wire) -> Response:
         return await carrier.exchange(Request("POST", server.url, {}, b"To=x", seconds))
 
     return use
@@ -70,8 +70,8 @@ def post(*, seconds: float = 5.0) -> Callable[[Carrier, Wire], Awaitable[Answer]
 def lost(carrying: Carrying, reaction: Any, *, seconds: float = 5.0) -> tuple[str, Wire]:
     """The words of the error that a POST ends with when its answer is lost, and the server."""
 
-    async def use(carrier: Carrier, server: Wire) -> str:
-        with pytest.raises(AnswerLostError) as caught:
+    async def use(carrier: HttpTransport, server: Wire) -> str:
+        with pytest.raises(ResponseLostError) as caught:
             await post(seconds=seconds)(carrier, server)
         return str(caught.value)
 
@@ -81,8 +81,8 @@ def lost(carrying: Carrying, reaction: Any, *, seconds: float = 5.0) -> tuple[st
 def too_large(carrying: Carrying, reaction: Any) -> tuple[str, int | None]:
     """The words of the error for an answer with more than 1,000 bytes, and the size that it tells."""
 
-    async def use(carrier: Carrier, server: Wire) -> tuple[str, int | None]:
-        with pytest.raises(AnswerTooLargeError) as caught:
+    async def use(carrier: HttpTransport, server: Wire) -> tuple[str, int | None]:
+        with pytest.raises(ResponseTooLargeError) as caught:
             await carrier.exchange(Request("GET", server.url, {}, largest=1000))
         assert caught.value.bound == 1000
         return str(caught.value), caught.value.size
@@ -113,7 +113,7 @@ def free_port() -> int:
 @BOTH
 class TestEitherCarrier:
     def test_a_request_arrives_as_it_was_written_and_its_answer_comes_back(self, carrying: Carrying) -> None:
-        async def use(carrier: Carrier, server: Wire) -> Answer:
+        async def use(carrier: HttpTransport, server: Wire) -> Response:
             url = f"{server.url}/a%2Fb?DateSent%3E=2026-01-01&x=%27"
             return await carrier.exchange(Request("POST", url, {"X-Mine": "1"}, b"To=%2B1"))
 
@@ -127,7 +127,7 @@ class TestEitherCarrier:
         assert given.headers.get("content-TYPE") == "application/json"
 
     def test_a_refused_connection_is_known_to_have_sent_nothing(self, carrying: Carrying) -> None:
-        async def use(carrier: Carrier, _server: Wire) -> None:
+        async def use(carrier: HttpTransport, _server: Wire) -> None:
             with pytest.raises(NotWrittenError) as caught:
                 await carrier.exchange(Request("POST", f"http://127.0.0.1:{free_port()}", {}, b"x"))
             assert caught.value.passing
@@ -135,14 +135,14 @@ class TestEitherCarrier:
         run(carrying, fine, use)
 
     def test_an_unknown_host_is_known_to_have_sent_nothing(self, carrying: Carrying) -> None:
-        async def use(carrier: Carrier, _server: Wire) -> None:
+        async def use(carrier: HttpTransport, _server: Wire) -> None:
             with pytest.raises(NotWrittenError):
                 await carrier.exchange(Request("POST", "http://host.invalid", {}, b"x"))
 
         run(carrying, fine, use)
 
     def test_a_url_that_is_none_sends_nothing_and_never_will(self, carrying: Carrying) -> None:
-        async def use(carrier: Carrier, _server: Wire) -> None:
+        async def use(carrier: HttpTransport, _server: Wire) -> None:
             with pytest.raises(NotWrittenError) as caught:
                 await carrier.exchange(Request("POST", "ftp://127.0.0.1/x", {}, b"x"))
             assert not caught.value.passing
@@ -275,7 +275,7 @@ class TestEitherCarrier:
             writer.write(answer("404 Not Found", b"x" * 1001))
             return True
 
-        async def use(carrier: Carrier, server: Wire) -> Answer:
+        async def use(carrier: HttpTransport, server: Wire) -> Response:
             return await carrier.exchange(Request("GET", server.url, {}, largest=1000))
 
         assert len(run(carrying, explain, use)[0].content) == 1001
@@ -285,13 +285,13 @@ class TestEitherCarrier:
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n")
             return True
 
-        async def use(carrier: Carrier, server: Wire) -> Answer:
+        async def use(carrier: HttpTransport, server: Wire) -> Response:
             return await carrier.exchange(Request("HEAD", server.url, {}, largest=1000))
 
         assert run(carrying, announce, use)[0].content == b""
 
     def test_connections_are_kept_and_used_again(self, carrying: Carrying) -> None:
-        async def use(carrier: Carrier, server: Wire) -> None:
+        async def use(carrier: HttpTransport, server: Wire) -> None:
             for _ in range(5):
                 await post()(carrier, server)
 
@@ -303,7 +303,7 @@ class TestEitherCarrier:
             writer.write(OK)
             return False
 
-        async def use(carrier: Carrier, server: Wire) -> None:
+        async def use(carrier: HttpTransport, server: Wire) -> None:
             await post()(carrier, server)
             await asyncio.sleep(0.05)
             await post()(carrier, server)
@@ -345,14 +345,14 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
     return authority
 
 
-async def over_tls(carrying: Carrying, authority: trustme.CA, name: str) -> Answer:
+async def over_tls(carrying: Carrying, authority: trustme.CA, name: str) -> Response:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(name).configure_cert(context)
     server = await asyncio.start_server(Wire(fine).handle, "127.0.0.1", 0, ssl=context)
     try:
         async with carrying() as carrier:
             port = server.sockets[0].getsockname()[1]
-            given: Answer = await carrier.exchange(Request("POST", f"https://localhost:{port}", {}, b"x"))
+            given: Response = await carrier.exchange(Request("POST", f"https://localhost:{port}", {}, b"x"))
             return given
     finally:
         server.close()
@@ -366,16 +366,16 @@ class TestOverAiohttp:
                 writer.write(OK)
             return n == 1
 
-        async def use(carrier: Carrier, server: Wire) -> None:
+        async def use(carrier: HttpTransport, server: Wire) -> None:
             await carrier.exchange(Request("GET", server.url, {}))
-            with pytest.raises(AnswerLostError):
+            with pytest.raises(ResponseLostError):
                 await carrier.exchange(Request("GET", server.url, {}))
 
         _, server = run(over_aiohttp, drop_the_second, use)
         assert (len(server.requests), server.connections) == (2, 1)
 
     def test_what_was_written_is_kept_account_of(self) -> None:
-        async def use(carrier: Carrier, server: Wire) -> tuple[bool, bool]:
+        async def use(carrier: HttpTransport, server: Wire) -> tuple[bool, bool]:
             arrived = Request("POST", server.url, {}, b"x")
             refused = Request("POST", f"http://127.0.0.1:{free_port()}", {}, b"x")
             await carrier.exchange(arrived)
@@ -458,4 +458,4 @@ class TestOverAnInjectedTransport:
     ],
 )
 def test_an_answers_text_is_read_by_its_charset(kind: str, content: bytes, text: str) -> None:
-    assert Answer(200, {"content-type": kind}, content).text == text
+    assert Response(200, {"content-type": kind}, content).text == text

@@ -50,7 +50,7 @@ def test_a_manifest_becomes_a_component_with_its_references_resolved() -> None:
         "title": "Name",
         "description": ".",
     }
-    assert action.repeatable
+    assert action.idempotent
     assert isinstance(component.triggers["wait"], Trigger)
     assert dict(component.triggers["wait"].options) == {"documentation": "Waits."}
     assert isinstance(component.data_sources["choose"], DataSource)

@@ -14,7 +14,7 @@ import pytest
 
 from twilio_component.host import Action, BlockingHost, Component, Context, Display, Host, Page, hookimpl
 from twilio_component.host.errors import HostStateError, InputError, PluginError, UnknownKeyError
-from twilio_component.host.pagination import whole
+from twilio_component.host.pagination import collect_pages
 
 PAGES = 4
 INPUTS = {"type": "object", "additionalProperties": False, "properties": {"number": {"type": "integer"}}}
@@ -166,7 +166,7 @@ def test_items_are_looked_through_unless_they_are_said_to_be_json(*, ready: bool
 
     async def use(host: Host) -> list[Any]:
         one = await host.list_page("toy", "numbers")
-        everything = await whole(page)(Context(), {})
+        everything = await collect_pages(page)(Context(), {})
         return [one.items, everything.ready]
 
     assert run(use, page=page) == [[b"x"] if ready else [{"type": "Buffer", "data": [120]}], ready]

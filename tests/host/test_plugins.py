@@ -251,7 +251,7 @@ class DryRun:
 
     @hookimpl
     def perform_action(self, action: Action, inputs: dict[str, Any]) -> Awaitable[dict[str, Any]] | None:
-        return None if action.repeatable else self._described(inputs)
+        return None if action.idempotent else self._described(inputs)
 
     async def _described(self, inputs: dict[str, Any]) -> dict[str, Any]:
         return {"data": {"dryRun": inputs}}

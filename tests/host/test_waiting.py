@@ -27,7 +27,7 @@ class Kettle:
             key="boil",
             display=shown,
             perform=self.boil,
-            repeatable=True,
+            idempotent=True,
             waits=self.waits,
             inputs={"type": "object", "properties": {"name": {"type": "string"}}},
         )
@@ -85,7 +85,7 @@ actions:
     display: {label: Boil, description: Boils}
     perform: asyncio:sleep
     waits: true
-    repeatable: REPEATABLE
+    idempotent: REPEATABLE
     example: {}
 """
     manifest.write_text(text.replace("REPEATABLE", "true"))

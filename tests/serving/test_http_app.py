@@ -13,10 +13,10 @@ import pytest
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.host.errors import InputError
 from twilio_component.serving import http_app
-from twilio_component.serving.http_app import WebFace
+from twilio_component.serving.http_app import WebhookApp
 from twilio_component.serving.status_callbacks import CallbackAddress
 from twilio_component.serving.trusted_proxies import TrustedProxies
-from twilio_component.serving.webhook_handler import Arrival, Reception, Reply
+from twilio_component.serving.webhook_handler import IncomingRequest, Reply, WebhookHandler
 
 if TYPE_CHECKING:
     from twilio_component.serving.endpoints import Endpoint
@@ -28,10 +28,10 @@ class FakeReception:
 
     def __init__(self, answer: Reply | Exception) -> None:
         self.answer = answer
-        self.arrivals: list[Arrival] = []
+        self.arrivals: list[IncomingRequest] = []
         self.targets: list[Endpoint | CallbackAddress] = []
 
-    async def receive(self, target: Endpoint | CallbackAddress, arrival: Arrival) -> Reply:
+    async def receive(self, target: Endpoint | CallbackAddress, arrival: IncomingRequest) -> Reply:
         self.targets.append(target)
         self.arrivals.append(arrival)
         if isinstance(self.answer, Exception):
@@ -54,9 +54,9 @@ class Face:
         self.callbacks = FakeReception(answer)
         self.away = away
         self.closed = False
-        face = WebFace(
+        face = WebhookApp(
             endpoints={"/demo/reply": cast("Endpoint", SimpleNamespace(path="/demo/reply"))},
-            reception=cast("Reception", self.reception),
+            reception=cast("WebhookHandler", self.reception),
             callbacks=cast("Callbacks", self.callbacks),
             public_url="https://flows.example.com/",
             proxies=TrustedProxies(trusted),

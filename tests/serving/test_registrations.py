@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from twilio_component.durable.deployment import Deployment
-from twilio_component.durable.errors import MovedStatesError
+from twilio_component.durable.errors import StateConflictError
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.registrations import Registration, RegistrationStore
 from twilio_component.durable.store.runs import RunStore
@@ -26,7 +26,7 @@ from twilio_component.serving.endpoints import Served, endpoints
 from twilio_component.serving.webhook_registration import Registrations
 from twilio_component.testing import emulator_connection
 from twilio_component.twilio.errors import TwilioAPIError
-from twilio_component.twilio.triggers.registration import WebhookElsewhereError
+from twilio_component.twilio.triggers.registration import WebhookConflictError
 
 BASE = "https://flows.test"
 ONE, TWO, THEIRS = "+15017122661", "+15017122662", "https://theirs.example.com/sms?key=topsecret"
@@ -192,7 +192,7 @@ def test_each_flow_with_a_number_is_registered_and_unregistered_and_told_of(stag
 
 def test_a_number_that_leads_elsewhere_ends_a_first_start_and_nothing_stays_registered(stage: Stage) -> None:
     stage.two.settings["sms_url"] = THEIRS
-    with pytest.raises(WebhookElsewhereError, match=r"serve has --replace-webhooks") as caught:
+    with pytest.raises(WebhookConflictError, match=r"serve has --replace-webhooks") as caught:
         stage.register(flow("Ask", ONE), flow("Tell", TWO))
     assert "topsecret" not in "".join([str(caught.value), *stage.said])
     assert (stage.leads_to, stage.stored) == (("", THEIRS), [])
@@ -299,10 +299,10 @@ def test_the_store_lets_only_who_knows_the_last_state_change_it(tmp_path: Path) 
         first = await store.keep(known, {"a": 1})
         assert await store.find("I", "F") == first
         for stale in (known, Registration(integration="I", flow="F", definition=digest, version=7)):
-            with pytest.raises(MovedStatesError, match="another process has registered F"):
+            with pytest.raises(StateConflictError, match="another process has registered F"):
                 await store.keep(stale, {"a": 2})
         second = await store.keep(first, {"a": 2})
-        with pytest.raises(MovedStatesError):
+        with pytest.raises(StateConflictError):
             await store.keep(first, {})
         assert (await store.keep(second, {})).version == 0
         assert await store.all() == []

@@ -14,7 +14,7 @@ from support.engine import HEAD, serving
 
 from twilio_component.durable.settings import Settings
 from twilio_component.serving.endpoints import Served, endpoints
-from twilio_component.serving.webhook_handler import Arrival, Reception
+from twilio_component.serving.webhook_handler import IncomingRequest, WebhookHandler
 from twilio_component.testing import emulator_connection
 from twilio_component.twilio.message_status import PROGRESS
 from twilio_component.twilio.signatures.verification import sign
@@ -31,14 +31,14 @@ URL = "http://flows.test/test/follow"
 STATUSES = ("queued", "sent", "delivered")
 
 
-def callback(message: int, status: str) -> Arrival:
+def callback(message: int, status: str) -> IncomingRequest:
     parameters = {"MessageSid": f"SM{message:032x}", "MessageStatus": status, "AccountSid": "AC" + "1" * 32}
     token = emulator_connection()["fields"]["password"]
     headers: dict[str, str | list[str]] = {
         "content-type": "application/x-www-form-urlencoded",
         "x-twilio-signature": sign(token, URL, parameters.items()),
     }
-    return Arrival("POST", URL, headers, urlencode(parameters).encode())
+    return IncomingRequest("POST", URL, headers, urlencode(parameters).encode())
 
 
 def told(folder: Path) -> list[dict[str, Any]]:
@@ -53,11 +53,11 @@ def test_whatever_comes_at_once_each_is_late_only_behind_a_later_one_of_its_mess
     random.Random(1).shuffle(arrivals)  # noqa: S311 - to be repeated
 
     async def scenario() -> None:
-        async with serving(tmp_path, FOLLOW, settings=Settings(keep_texts=True)) as served:
+        async with serving(tmp_path, FOLLOW, settings=Settings(keep_payloads=True)) as served:
             digest = await served.engine.runs.define("test.yaml", HEAD + FOLLOW)
             one = Served("test.yaml", HEAD + FOLLOW, digest, served.loaded)
             endpoint = endpoints(served.deployment, [one])["/test/follow"]
-            receptions = [Reception(served.deployment, served.engine) for _ in range(2)]  # as of two processes
+            receptions = [WebhookHandler(served.deployment, served.engine) for _ in range(2)]  # as of two processes
             both = [receptions[number % 2].receive(endpoint, arrival) for number, arrival in enumerate(arrivals)]
             again = receptions[0].receive(endpoint, arrivals[0])
             replies = [*await asyncio.gather(*both), await again]

@@ -16,7 +16,7 @@ from twilio_component.durable.errors import DurableError
 from twilio_component.flows import Configuration
 from twilio_component.host import Host
 from twilio_component.serving.endpoints import Served, endpoints
-from twilio_component.serving.webhook_handler import Arrival, Reception, Reply
+from twilio_component.serving.webhook_handler import IncomingRequest, Reply, WebhookHandler
 from twilio_component.testing import emulator_connection
 from twilio_component.twilio.signatures.verification import sign
 
@@ -70,27 +70,27 @@ class FakeEngine:
         self.forgotten.append(run)
 
 
-def received(text: str, engine: FakeEngine, *arrivals: Arrival) -> list[Reply]:
+def received(text: str, engine: FakeEngine, *arrivals: IncomingRequest) -> list[Reply]:
     async def scenario() -> list[Reply]:
         async with Host.discover() as host:
             configuration = Configuration(config_vars={"Twilio": emulator_connection()})
             deployment = Deployment(host, configuration, {}, public_url=BASE)
             served = Served("demo.yaml", text, "digest", deployment.load("demo.yaml", text))
             endpoint = endpoints(deployment, [served])["/demo/reply"]
-            reception = Reception(deployment, cast("Engine", engine))
+            reception = WebhookHandler(deployment, cast("Engine", engine))
             return [await reception.receive(endpoint, arrival) for arrival in arrivals]
 
     return asyncio.run(scenario())
 
 
-def arrival(parameters: dict[str, str], *, query: str = "") -> Arrival:
+def arrival(parameters: dict[str, str], *, query: str = "") -> IncomingRequest:
     url = f"{BASE}/demo/reply{query}"
     token = emulator_connection()["fields"]["password"]
     headers: dict[str, str | list[str]] = {
         "content-type": "application/x-www-form-urlencoded",
         "x-twilio-signature": sign(token, url, parameters.items()),
     }
-    return Arrival("POST", url, headers, urlencode(parameters).encode())
+    return IncomingRequest("POST", url, headers, urlencode(parameters).encode())
 
 
 def test_a_later_status_is_another_event_and_a_repeated_one_the_same() -> None:
@@ -114,7 +114,9 @@ def test_a_later_status_is_another_event_and_a_repeated_one_the_same() -> None:
 def test_a_stranger_is_refused_before_anything_is_stored() -> None:
     engine = FakeEngine()
     genuine = arrival({"MessageSid": "SM1"})
-    assert received(HEAD, engine, Arrival("POST", genuine.url + "?x=1", genuine.headers, genuine.body)) == [Reply(403)]
+    assert received(HEAD, engine, IncomingRequest("POST", genuine.url + "?x=1", genuine.headers, genuine.body)) == [
+        Reply(403)
+    ]
     assert engine.begun == {}
 
 

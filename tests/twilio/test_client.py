@@ -15,13 +15,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.broken_server import wire
 
-from twilio_component.host.http.aiohttp_transport import AiohttpCarrier
-from twilio_component.host.http.httpx_transport import HttpxCarrier
+from twilio_component.host.http.aiohttp_transport import AiohttpTransport
+from twilio_component.host.http.httpx_transport import HttpxTransport
 from twilio_component.twilio.client import TwilioClient, encoded
 from twilio_component.twilio.credentials import Credentials
 from twilio_component.twilio.errors import (
     AuthenticationError,
-    NoAnswerError,
+    NoResponseError,
     NotFoundError,
     NotSentError,
     OutcomeUnknownError,
@@ -35,7 +35,7 @@ from twilio_component.twilio.errors import (
 from twilio_component.twilio.retry import Retry, retry_after
 
 if TYPE_CHECKING:
-    from twilio_component.host.http.messages import Answer, Carrier, Request
+    from twilio_component.host.http.messages import HttpTransport, Request, Response
 
 ACCOUNT = "AC" + "a" * 32
 SECRET = "s3cr3t-s3cr3t"
@@ -52,12 +52,12 @@ class Waits:
         self.seconds.append(seconds)
 
 
-def client(carrier: Carrier, waits: Waits | None = None, **fields: Any) -> TwilioClient:
+def client(carrier: HttpTransport, waits: Waits | None = None, **fields: Any) -> TwilioClient:
     credentials = Credentials(account_sid=ACCOUNT, user=ACCOUNT, secret=SECRET, **fields)
     return TwilioClient(credentials, carrier, retry=Retry(sleep=waits or Waits()))
 
 
-def mocked(*answers: httpx.Response | Exception) -> tuple[Carrier, list[httpx.Request]]:
+def mocked(*answers: httpx.Response | Exception) -> tuple[HttpTransport, list[httpx.Request]]:
     """A carrier that gives these answers in turn, the last one for ever, and the requests it saw."""
     seen: list[httpx.Request] = []
 
@@ -68,7 +68,7 @@ def mocked(*answers: httpx.Response | Exception) -> tuple[Carrier, list[httpx.Re
             raise given
         return given
 
-    return HttpxCarrier(httpx.MockTransport(handle)), seen
+    return HttpxTransport(httpx.MockTransport(handle)), seen
 
 
 def refused(status: int, code: int | None = None, message: str = "no", **headers: str) -> httpx.Response:
@@ -81,11 +81,11 @@ def refused(status: int, code: int | None = None, message: str = "no", **headers
     return httpx.Response(status, json=body, headers=headers)
 
 
-def post(carrier: Carrier, waits: Waits | None = None) -> dict[str, Any]:
+def post(carrier: HttpTransport, waits: Waits | None = None) -> dict[str, Any]:
     return asyncio.run(client(carrier, waits).call("POST", MESSAGES, form=[("To", "+1"), ("Body", "é &=")]))
 
 
-def get(carrier: Carrier, waits: Waits | None = None) -> dict[str, Any]:
+def get(carrier: HttpTransport, waits: Waits | None = None) -> dict[str, Any]:
     return asyncio.run(client(carrier, waits).call("GET", MESSAGES, params=[("DateSent>", "2026-01-01")]))
 
 
@@ -296,7 +296,7 @@ class TestRepeating:
         assert len(seen) == 1
 
         carrier, seen = mocked(failure)
-        with pytest.raises(NoAnswerError):
+        with pytest.raises(NoResponseError):
             get(carrier)
         assert len(seen) == 4
 
@@ -327,7 +327,7 @@ class TestCancelling:
                 await asyncio.sleep(5)
                 return False
 
-            carrier = AiohttpCarrier()
+            carrier = AiohttpTransport()
             async with wire(silence) as server:
                 task = asyncio.create_task(client(carrier, base_url=server.url).call(method, MESSAGES))
                 await arrived.wait()
@@ -352,7 +352,7 @@ class TestCancelling:
 
     def test_a_send_cancelled_before_it_was_written_is_just_cancelled(self) -> None:
         class Connecting:
-            async def exchange(self, request: Request) -> Answer:
+            async def exchange(self, request: Request) -> Response:
                 request.written = False
                 await asyncio.sleep(5)
                 raise AssertionError
@@ -376,7 +376,7 @@ class TestCancelling:
 
         async def run() -> None:
             async with asyncio.timeout(0.05):
-                await client(HttpxCarrier(httpx.MockTransport(silence))).call("POST", MESSAGES)
+                await client(HttpxTransport(httpx.MockTransport(silence))).call("POST", MESSAGES)
 
         with pytest.raises(OutcomeUnknownError):
             asyncio.run(run())

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from twilio_component.builtins.formats import as_text
 from twilio_component.host.errors import PerformError, listed
-from twilio_component.host.http.messages import Answer, AnswerLostError, NotWrittenError, Request
+from twilio_component.host.http.messages import NotWrittenError, Request, Response, ResponseLostError
 from twilio_component.host.serialization import from_buffer
 
 if TYPE_CHECKING:
@@ -112,17 +112,17 @@ def _allowed_host(url: str, context: Context) -> str:
     return host
 
 
-async def _answer(context: Context, request: Request, host: str) -> Answer:
+async def _answer(context: Context, request: Request, host: str) -> Response:
     try:
         return await context.resources.carrier.exchange(request)
     except NotWrittenError as error:
         raise RequestError(f"{host} could not be reached: {error}", retryable=error.passing) from error
-    except AnswerLostError as error:
+    except ResponseLostError as error:
         text = f"{host} gave no answer: {error}"
         raise RequestError(text, retryable=True, may_have_happened=True) from error
 
 
-def _result(answer: Answer, inputs: dict[str, Any], host: str) -> Any:
+def _result(answer: Response, inputs: dict[str, Any], host: str) -> Any:
     if not 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's successes; a redirect is not followed
         server = answer.status >= 500  # noqa: PLR2004 - the server's own errors
         raise RequestError(

@@ -19,7 +19,7 @@ ANSWERED = "answered"
 SETTLED = "settled"
 
 
-class Checkpoints:
+class CrashPoints:
     """Counts how often each place is reached."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:

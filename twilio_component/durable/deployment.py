@@ -19,7 +19,7 @@ from twilio_component.flows.runner.configuration import Configuration, config_va
 from twilio_component.flows.runner.invoker import Invoker
 from twilio_component.flows.runner.mocks import Mocks
 from twilio_component.flows.runner.redaction import Redactor
-from twilio_component.flows.runner.trigger_payload import Occasion, complete_payload
+from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.flow_state import States
@@ -96,7 +96,7 @@ class Deployment:
     ) -> dict[str, Any]:
         """The complete payload of a run's trigger."""
         base = self.webhook_base(loaded.integration)
-        occasion = Occasion(execution_id=execution_id, started_at=started_at, webhook_base=base)
+        occasion = ExecutionInfo(execution_id=execution_id, started_at=started_at, webhook_base=base)
         return complete_payload(given, loaded.integration, flow, occasion)
 
     def callback_url(self, component: str, action: str, run: str, ordinal: int) -> str:

@@ -14,27 +14,27 @@ from typing import TYPE_CHECKING, Any
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID, error
 from sqlalchemy import select
 
-from twilio_component.durable.crash_points import STORED, Checkpoints
-from twilio_component.durable.errors import DurableError, InterruptedRun
-from twilio_component.durable.execution.replayer import Children, Guide
+from twilio_component.durable.crash_points import STORED, CrashPoints
+from twilio_component.durable.errors import DurableError, RunStopped
+from twilio_component.durable.execution.replayer import Children, Replayer
 from twilio_component.durable.execution.run_queue import APPLICATION, QUEUE, VERSION, WORKFLOW, FlowQueue
-from twilio_component.durable.execution.run_starter import Starters
+from twilio_component.durable.execution.run_starter import RunStarter
 from twilio_component.durable.execution.schedules import Schedules
-from twilio_component.durable.execution.workflow_runner import Driver
+from twilio_component.durable.execution.workflow_runner import WorkflowRunner
 from twilio_component.durable.fanout.coordinator import LANES_OF_PROCESS, FanOuts
 from twilio_component.durable.fanout.store import FanStore, Place
-from twilio_component.durable.recovery.orphaned_workflows import Strays
+from twilio_component.durable.recovery.orphaned_workflows import OrphanedWorkflows
 from twilio_component.durable.recovery.retention import Retention
-from twilio_component.durable.recovery.single_process_lock import SoleProcess
-from twilio_component.durable.recovery.unstarted_runs import Stragglers
-from twilio_component.durable.recovery.worker_lease import Membership
+from twilio_component.durable.recovery.single_process_lock import SingleProcessLock
+from twilio_component.durable.recovery.unstarted_runs import UnstartedRuns
+from twilio_component.durable.recovery.worker_lease import WorkerLease
 from twilio_component.durable.sending.guard import Guard
 from twilio_component.durable.sending.intents import IntentStore
-from twilio_component.durable.sending.rate_limiter import Paces
+from twilio_component.durable.sending.rate_limiter import RateLimiter
 from twilio_component.durable.sending.sender_rates import rates_of_senders
-from twilio_component.durable.sending.throttle import Holds
+from twilio_component.durable.sending.throttle import Throttle
 from twilio_component.durable.store.database import Database
-from twilio_component.durable.store.request_batcher import Together
+from twilio_component.durable.store.request_batcher import RequestBatcher
 from twilio_component.durable.store.runs import Also, RunStore
 
 if TYPE_CHECKING:
@@ -67,17 +67,17 @@ class Engine:
         self.runs = RunStore(self.database)
         self._settings = settings
         self._boot = uuid.uuid4().hex
-        self._sole: SoleProcess | None = None
-        self._membership: Membership | None = None
+        self._sole: SingleProcessLock | None = None
+        self._membership: WorkerLease | None = None
         self._draining = asyncio.Event()
         self._working: dict[asyncio.Task[Any], str] = {}
-        self._checkpoints = Checkpoints()
+        self._checkpoints = CrashPoints()
         self.intents = IntentStore(self.database)
         self.guard = Guard(
             self.intents,
             settings,
-            Holds(settings.in_flight),
-            Paces(self.database, rates, most_seconds=2 * settings.claim + settings.timeout),
+            Throttle(settings.in_flight),
+            RateLimiter(self.database, rates, most_seconds=2 * settings.claim + settings.timeout),
             boot=self._boot,
             # With SQLite this process has the database to itself, and others are dead. With Postgres one that seems to
             # be gone may only be out of our sight: the time that its request can take is waited out.
@@ -86,17 +86,17 @@ class Engine:
             checkpoints=self._checkpoints,
         )
         self._deployment = deployment
-        self._driver: Driver | None = None
+        self._driver: WorkflowRunner | None = None
         self.schedules = Schedules(deployment, self.runs, self.begin)
         self.retention = Retention(self.runs, settings.keep_days)
         self._queue = FlowQueue(self.database)
-        self._accepting = Together(self.runs.accept_all)
-        self._showing = Together(self.runs.states_of_all)
-        self._starters = Starters(self._enqueue)
+        self._accepting = RequestBatcher(self.runs.accept_all)
+        self._showing = RequestBatcher(self.runs.states_of_all)
+        self._starters = RunStarter(self._enqueue)
         self._dbos: DBOS | None = None
         self._executor = "serve" if self.database.is_sqlite else self._boot
-        self.strays = Strays(self._executor, lambda: set(self._working.values()), self._give_back)
-        self.stragglers = Stragglers(self.database, self._enqueue)
+        self.strays = OrphanedWorkflows(self._executor, lambda: set(self._working.values()), self._give_back)
+        self.stragglers = UnstartedRuns(self.database, self._enqueue)
         self._chores: list[asyncio.Task[None]] = []
         self._fire: Fire | None = None
         self._run_flow: Callable[[str], Coroutine[Any, Any, str]] | None = None
@@ -108,13 +108,13 @@ class Engine:
         Raises ``StoreUnavailableError`` or ``DurableError``.
         """
         if self.database.is_sqlite:
-            self._sole = SoleProcess(Path(str(self.database.engine.url.database)))
+            self._sole = SingleProcessLock(Path(str(self.database.engine.url.database)))
         await asyncio.to_thread(self.database.create)
         if not self.database.is_sqlite:
-            self._membership = Membership(self.database, self._boot, self._take_over)
+            self._membership = WorkerLease(self.database, self._boot, self._take_over)
             await self._membership.join()
         fans = FanStore(self.database)
-        guide = Guide(
+        guide = Replayer(
             deployment=self._deployment,
             runs=self.runs,
             guard=self.guard,
@@ -122,7 +122,7 @@ class Engine:
             children=Children(self._enqueue, self._run_here),
             go_on=self._go_on,
         )
-        self._driver = Driver(guide, fans, self._settings)
+        self._driver = WorkflowRunner(guide, fans, self._settings)
         self._dbos = DBOS(config=self._config())
         self._run_flow = self._workflow()
         self._run_piece = self._piece_workflow()
@@ -246,7 +246,7 @@ class Engine:
         @DBOS.workflow(name="run_piece", max_recovery_attempts=_MOST_RECOVERIES)
         async def run_piece(run_id: str, ordinal: int, piece: int) -> None:
             async with self._at_work() as driver:
-                with suppress(InterruptedRun):
+                with suppress(RunStopped):
                     await driver.run_piece(Place(run_id, ordinal), piece)
 
         return run_piece
@@ -255,13 +255,13 @@ class Engine:
         async with self._at_work() as driver:
             try:
                 return await driver.run(run_id)
-            except InterruptedRun:
+            except RunStopped:
                 # The operator has said so to DBOS too, or is about to: this must not count as the run's end.
                 await DBOS.cancel_workflow_async(run_id)
                 return "interrupted"
 
     @asynccontextmanager
-    async def _at_work(self) -> AsyncIterator[Driver]:
+    async def _at_work(self) -> AsyncIterator[WorkflowRunner]:
         assert self._driver is not None  # noqa: S101 - workflows begin after `start`
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - this is a coroutine

@@ -35,17 +35,17 @@ class RunStateError(DurableError):
     code = "run-state"
 
 
-class InterruptedRun(BaseException):
+class RunStopped(BaseException):
     """The run has been paused or cancelled: whatever carries out a part of it is to leave it as it is stored."""
 
 
-class ChangedRunError(DurableError):
+class NondeterminismError(DurableError):
     """A run that would go another way than it went before its process died: its config variables have changed."""
 
-    code = "run-changed"
+    code = "run-nondeterministic"
 
 
-class MovedStatesError(DurableError):
+class StateConflictError(DurableError):
     """What a trigger was shown of the states has changed in the meantime; nothing is stored, and it is asked again."""
 
-    code = "states-moved"
+    code = "state-conflict"

@@ -11,7 +11,7 @@
       "+15017122661": 10   # requests per second of a sender or messaging service, in all processes together
     retention:
       days: 30           # how long finished runs are kept
-      keepTexts: false   # whether what a run received and returned is kept when it has succeeded
+      keepPayloads: false   # whether what a run received and returned is kept when it has succeeded
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Settings:
     timeout: float = 15.0
     in_flight: int = 50
     keep_days: float = 30.0
-    keep_texts: bool = False
+    keep_payloads: bool = False
     rates: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -52,7 +52,7 @@ _KEYS: Mapping[tuple[str, str], tuple[str, float, float] | tuple[str]] = {
     ("sending", "timeout"): ("timeout", 0.1, 60),
     ("sending", "inFlight"): ("in_flight", 1, 1000),
     ("retention", "days"): ("keep_days", 0, _MOST_DAYS),
-    ("retention", "keepTexts"): ("keep_texts",),
+    ("retention", "keepPayloads"): ("keep_payloads",),
 }
 
 

@@ -12,7 +12,7 @@ from twilio_component.emulator.change_feed import Feed
 from twilio_component.emulator.clock import Clock
 from twilio_component.emulator.control import api, static
 from twilio_component.emulator.faults import Faults
-from twilio_component.emulator.http import Answer, Request
+from twilio_component.emulator.http import Request, Response
 from twilio_component.emulator.messaging.inbound import receive
 from twilio_component.emulator.messaging.lifecycle import Life
 from twilio_component.emulator.model import addresses
@@ -24,14 +24,14 @@ from twilio_component.emulator.model.phone_number import PhoneNumber
 from twilio_component.emulator.model.sids import new_sid
 from twilio_component.emulator.request_log import DEFAULT_LIMIT, Journal, RequestRecord, WebhookRecord
 from twilio_component.emulator.rules import Subject
-from twilio_component.emulator.state import World
+from twilio_component.emulator.state import EmulatorState
 from twilio_component.emulator.webhooks.sender import Webhooks
 from twilio_component.emulator.webhooks.transports import (
     FunctionPostman,
     HttpPostman,
-    Letter,
-    Postman,
     TransportPostman,
+    WebhookRequest,
+    WebhookTransport,
 )
 from twilio_component.twilio.segments import segment
 
@@ -49,9 +49,9 @@ class Emulator:
 
     Any well-formed Account SID or API key with any secret works until `accounts.declare` is called. ``start``
     freezes the clock there; without it dates are those of the machine. ``webhooks`` is where status callbacks and
-    inbound messages go: a function that gets a `Letter` and returns an `Answer` (or awaits one), an httpx transport
-    (``httpx.ASGITransport(app)``), or, without it, HTTP to this machine and to ``webhook_hosts``. ``journal_limit``
-    bounds how many requests and webhooks are remembered.
+    inbound messages go: a function that gets a `WebhookRequest` and returns a `Response` (or awaits one), an httpx
+    transport (``httpx.ASGITransport(app)``), or, without it, HTTP to this machine and to ``webhook_hosts``.
+    ``journal_limit`` bounds how many requests and webhooks are remembered.
 
     In process, hand `transport` to an `httpx.AsyncClient`; for other programs, `serve` or `serve_in_thread`.
     ``clock`` moves time, ``life`` decides who fails, ``faults`` what goes wrong, ``journal`` has what happened.
@@ -61,7 +61,7 @@ class Emulator:
         self,
         *,
         start: datetime | None = None,
-        webhooks: Callable[[Letter], Answer | Awaitable[Answer]] | httpx.AsyncBaseTransport | None = None,
+        webhooks: Callable[[WebhookRequest], Response | Awaitable[Response]] | httpx.AsyncBaseTransport | None = None,
         webhook_hosts: Iterable[str] = (),
         journal_limit: int = DEFAULT_LIMIT,
     ) -> None:
@@ -76,9 +76,11 @@ class Emulator:
         self.feed = Feed()
         self.life.listeners.append(self.feed.message_changed)
         self.journal.listeners.append(self.feed.recorded)
-        self.world = World(self.clock, self.accounts, self.life, self.journal, self.faults, self.webhooks, self.feed)
+        self.world = EmulatorState(
+            self.clock, self.accounts, self.life, self.journal, self.faults, self.webhooks, self.feed
+        )
 
-    async def handle(self, request: Request) -> Answer:
+    async def handle(self, request: Request) -> Response:
         """Answer one request: of Twilio's API, of the emulator's own under ``/_emulator``, or for its page at ``/``."""
         if static.is_part_of_it(request.path):
             return static.respond(request)
@@ -89,7 +91,7 @@ class Emulator:
         fault = self.faults.strike(_subject(request, operation)) if self.faults.active else None
         happens = fault is None or fault.accepted
         outcome = respond(self.world, request, matched) if happens else None
-        answer = fault.struck(outcome or Answer(0)) if fault else outcome or Answer(0)
+        answer = fault.struck(outcome or Response(0)) if fault else outcome or Response(0)
         answer.headers.setdefault("Twilio-Request-Id", new_sid("RQ"))
         record = RequestRecord(
             number=self.journal.next_number(),
@@ -247,8 +249,9 @@ def _subject(request: Request, operation: str | None) -> Subject:
 
 
 def _postman(
-    webhooks: Callable[[Letter], Answer | Awaitable[Answer]] | httpx.AsyncBaseTransport | None, hosts: Iterable[str]
-) -> Postman:
+    webhooks: Callable[[WebhookRequest], Response | Awaitable[Response]] | httpx.AsyncBaseTransport | None,
+    hosts: Iterable[str],
+) -> WebhookTransport:
     if webhooks is None:
         return HttpPostman(hosts)
     if callable(webhooks):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.emulator.http import Answer, json_answer
+from twilio_component.emulator.http import Response, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,12 +70,12 @@ class Refusal(Exception):  # noqa: N818 - it is an answer of the API, not an err
         self.code = code
         self.headers = headers or {}
 
-    def answer(self) -> Answer:
+    def answer(self) -> Response:
         """The JSON body that Twilio's clients read."""
         return error_answer(self.status, self.code, str(self), self.headers)
 
 
-def error_answer(status: int, code: int, message: str, headers: Mapping[str, str] | None = None) -> Answer:
+def error_answer(status: int, code: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
     """An error in Twilio's shape."""
     more_info = f"https://www.twilio.com/docs/errors/{code}"
-    return json_answer(status, {"code": code, "message": message, "more_info": more_info, "status": status}, headers)
+    return json_response(status, {"code": code, "message": message, "more_info": more_info, "status": status}, headers)

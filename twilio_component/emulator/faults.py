@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Unpack
 
 from twilio_component.emulator.errors import Refusal
-from twilio_component.emulator.http import Answer, Mishap
+from twilio_component.emulator.http import ConnectionFault, Response
 from twilio_component.emulator.rules import MessageConditions, RequestConditions, Rule, Subject
 
 _HTML = b"<!DOCTYPE html><html><head><title>Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
@@ -26,13 +26,13 @@ class Fault:
     name: str
     rule: Rule
     accepted: bool = False
-    answer: Answer | None = None
-    mishap: Mishap | None = None
+    answer: Response | None = None
+    mishap: ConnectionFault | None = None
 
-    def struck(self, answer: Answer) -> Answer:
+    def struck(self, answer: Response) -> Response:
         """What becomes of an answer."""
         chosen = self.answer or answer
-        return Answer(chosen.status, chosen.body, dict(chosen.headers), self.mishap)
+        return Response(chosen.status, chosen.body, dict(chosen.headers), self.mishap)
 
 
 class Faults:
@@ -83,7 +83,7 @@ class Faults:
         **conditions: Unpack[RequestConditions],
     ) -> Fault:
         """Answer with a web page, as a proxy does."""
-        answer = Answer(status, _HTML, {"Content-Type": "text/html; charset=utf-8"})
+        answer = Response(status, _HTML, {"Content-Type": "text/html; charset=utf-8"})
         return self._add("html", times, conditions, accepted=accepted, answer=answer)
 
     def refuse(
@@ -93,15 +93,15 @@ class Faults:
         if self.on_refusal is not None:
             self.on_refusal(seconds)
             return None
-        return self._add("refuse", times, conditions, mishap=Mishap("refused"))
+        return self._add("refuse", times, conditions, mishap=ConnectionFault("refused"))
 
     def drop(self, times: int | None = 1, *, accepted: bool = False, **conditions: Unpack[RequestConditions]) -> Fault:
         """Close the connection without an answer, before or after the request took effect."""
-        return self._add("drop", times, conditions, accepted=accepted, mishap=Mishap("dropped"))
+        return self._add("drop", times, conditions, accepted=accepted, mishap=ConnectionFault("dropped"))
 
     def cut_off(self, times: int | None = 1, *, share: float = 0.5, **conditions: Unpack[RequestConditions]) -> Fault:
         """Close the connection after a ``share`` of the answer's body; the request has taken effect."""
-        return self._add("cut_off", times, conditions, accepted=True, mishap=Mishap("cut", share=share))
+        return self._add("cut_off", times, conditions, accepted=True, mishap=ConnectionFault("cut", share=share))
 
     def slow(
         self, times: int | None = 1, *, seconds: float = 60.0, pieces: int = 1, **conditions: Unpack[RequestConditions]
@@ -111,7 +111,7 @@ class Faults:
         In process nobody waits: the clock is moved, and a read timeout that is shorter than the wait for a piece
         ends the request as it would on the wire.
         """
-        mishap = Mishap("slow", seconds=seconds, pieces=pieces)
+        mishap = ConnectionFault("slow", seconds=seconds, pieces=pieces)
         return self._add("slow", times, conditions, accepted=True, mishap=mishap)
 
     def wrong_certificate(self, times: int | None = 1, **conditions: Unpack[RequestConditions]) -> Fault:
@@ -119,7 +119,7 @@ class Faults:
 
         A server has a URL of its own for that, ``server.wrong_certificate_url``.
         """
-        return self._add("wrong_certificate", times, conditions, mishap=Mishap("certificate"))
+        return self._add("wrong_certificate", times, conditions, mishap=ConnectionFault("certificate"))
 
     def lag_lists(self, seconds: float) -> None:
         """Let lists show a message only ``seconds`` after it was accepted; 0 ends that."""
@@ -168,8 +168,8 @@ class Faults:
         conditions: RequestConditions,
         *,
         accepted: bool = False,
-        answer: Answer | None = None,
-        mishap: Mishap | None = None,
+        answer: Response | None = None,
+        mishap: ConnectionFault | None = None,
     ) -> Fault:
         fault = Fault(next(self._numbers), name, Rule(times=times, **conditions), accepted, answer, mishap)
         self._active.append(fault)

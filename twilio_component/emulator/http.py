@@ -69,7 +69,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Mishap:
+class ConnectionFault:
     """What happens to an answer on its way.
 
     ``refused``: the connection is never made. ``certificate``: its certificate is for another host. ``dropped``: it
@@ -84,7 +84,7 @@ class Mishap:
 
 
 @dataclass(slots=True)
-class Answer:
+class Response:
     """One answer: status, body, headers beyond the ones that the connection itself needs; and its mishap, if any.
 
     A ``stream`` follows the body, piece by piece, and may never end.
@@ -93,7 +93,7 @@ class Answer:
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
-    mishap: Mishap | None = None
+    mishap: ConnectionFault | None = None
     stream: AsyncGenerator[bytes, None] | None = None
 
     @property
@@ -102,7 +102,7 @@ class Answer:
         return json.loads(self.body)
 
 
-def json_answer(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Answer:
+def json_response(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Response:
     """``value`` as Twilio puts JSON on the wire."""
     body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
-    return Answer(status, body, {"Content-Type": "application/json;charset=utf-8", **(headers or {})})
+    return Response(status, body, {"Content-Type": "application/json;charset=utf-8", **(headers or {})})

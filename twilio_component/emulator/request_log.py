@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from twilio_component.emulator.http import Answer, Request
+    from twilio_component.emulator.http import Request, Response
 
 DEFAULT_LIMIT = 10_000
 LARGEST_BYTES = 64 * 1024 * 1024
@@ -28,9 +28,9 @@ class RequestRecord:
     at: float
     operation: str | None
     request: Request
-    answer: Answer
+    answer: Response
     fault: str | None = None
-    outcome: Answer | None = None
+    outcome: Response | None = None
 
     @property
     def is_refused_send(self) -> bool:
@@ -82,7 +82,7 @@ class WebhookRecord:
     parameters: tuple[tuple[str, str], ...]
     headers: Mapping[str, str]
     attempt: int
-    answer: Answer | None
+    answer: Response | None
     error: str | None
     warnings: list[str] = field(default_factory=list)
 
@@ -147,7 +147,7 @@ class Journal:
             listener(record)
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def _answer(answer: Response) -> dict[str, Any]:
     return {
         "status": answer.status,
         "headers": answer.headers,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class World:
+class EmulatorState:
     """The state that requests read and change. ``base_url`` is where applications find the API's media."""
 
     clock: Clock
@@ -35,7 +35,7 @@ class World:
 class Call:
     """One authenticated request on its way to its handler: whose it is, and what its path names."""
 
-    world: World
+    world: EmulatorState
     account: Account
     request: Request
     names: Mapping[str, str]

@@ -99,7 +99,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Junction:
+class BooleanExpression:
     """``[and, condition…]`` or ``[or, condition…]``."""
 
     word: str
@@ -107,7 +107,7 @@ class Junction:
     at: PathParts = ()
 
 
-Condition = Comparison | Junction
+Condition = Comparison | BooleanExpression
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,7 +291,7 @@ def condition_inputs(top: Condition) -> Iterator[Input]:
     waiting = [top]
     while waiting:
         current = waiting.pop()
-        if isinstance(current, Junction):
+        if isinstance(current, BooleanExpression):
             waiting.extend(reversed(current.conditions))
         else:
             for term in current.terms:

@@ -72,7 +72,7 @@ class Operation:
     ``inputs`` is a JSON Schema (2020-12) object with every ``$ref`` resolved; beside the standard keywords a property
     may have ``clean`` (a function's name, ``(value, inputs) -> value``, raising ``ValueError``) and
     ``format: connection``, ``keyvaluelist`` or ``valuelist``. ``result`` is the schema of what perform returns, and
-    ``example`` what it looks like. ``repeatable`` says whether doing it twice does no harm: a host that does not know
+    ``example`` what it looks like. ``idempotent`` says whether doing it twice does no harm: a host that does not know
     whether a call happened may then simply call again. For one that is not, ``reconciliation`` may find out.
     """
 
@@ -84,7 +84,7 @@ class Operation:
     )
     result: JsonSchema = field(default_factory=dict)
     example: Any = None
-    repeatable: bool = False
+    idempotent: bool = False
     reconciliation: Reconciliation | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     kind: ClassVar[str]
@@ -101,7 +101,7 @@ class Action(Operation):
 
     An action that lists may have ``page``, ``async (context, inputs, after) -> Page``: what perform returns as a whole
     then also comes page by page. One that ``waits`` may return ``Again`` instead of its data; since it is asked again,
-    it must be repeatable.
+    it must be idempotent.
     """
 
     page: str | Callable[..., Awaitable[Page]] | None = None

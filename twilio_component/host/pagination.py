@@ -51,7 +51,7 @@ async def ended(*tasks: asyncio.Task[Page]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def whole(fetch_page: Callable[[Context, Mapping[str, Any], str | None], Coroutine[Any, Any, Page]]) -> Perform:
+def collect_pages(fetch_page: Callable[[Context, Mapping[str, Any], str | None], Coroutine[Any, Any, Page]]) -> Perform:
     """The perform function of the list whose page function this is: all items at once."""
 
     async def perform(context: Context, inputs: Mapping[str, Any]) -> Result:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     import httpx
 
-    from twilio_component.host.http.messages import Carrier
+    from twilio_component.host.http.messages import HttpTransport
 
 Sleep = Callable[[float], Awaitable[None]]
 Clock = Callable[[], float]
@@ -39,15 +39,15 @@ class Resources:
         self._kept: dict[Hashable, Any] = {}
 
     @cached_property
-    def carrier(self) -> Carrier:
+    def carrier(self) -> HttpTransport:
         """Made when it is first asked for: either way costs time to import."""
         if self._transport is not None:
-            from twilio_component.host.http.httpx_transport import HttpxCarrier
+            from twilio_component.host.http.httpx_transport import HttpxTransport
 
-            return HttpxCarrier(self._transport)
-        from twilio_component.host.http.aiohttp_transport import AiohttpCarrier
+            return HttpxTransport(self._transport)
+        from twilio_component.host.http.aiohttp_transport import AiohttpTransport
 
-        return AiohttpCarrier()
+        return AiohttpTransport()
 
     def once(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
         """What ``make`` returned when ``key`` was first asked for; the oldest of more than a thousand is forgotten."""

@@ -17,13 +17,13 @@ from starlette.routing import Route
 from twilio_component.durable.deployment import CALLBACKS
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.serving.status_callbacks import CallbackAddress
-from twilio_component.serving.webhook_handler import Arrival
+from twilio_component.serving.webhook_handler import IncomingRequest
 
 if TYPE_CHECKING:
     from twilio_component.serving.endpoints import Endpoint
     from twilio_component.serving.status_callbacks import Callbacks
     from twilio_component.serving.trusted_proxies import TrustedProxies
-    from twilio_component.serving.webhook_handler import Reception, Reply
+    from twilio_component.serving.webhook_handler import Reply, WebhookHandler
 
 MOST_BYTES = 1024 * 1024
 MOST_HEADERS = 100
@@ -40,14 +40,14 @@ class _UnfitError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WebFace:
+class WebhookApp:
     """The application's handlers. ``ready`` raises ``StoreUnavailableError`` while no request could be stored.
 
     Requests are known by the ``public_url``, unless one of the trusted ``proxies`` says another one.
     """
 
     endpoints: Mapping[str, Endpoint]
-    reception: Reception
+    reception: WebhookHandler
     callbacks: Callbacks
     public_url: str
     proxies: TrustedProxies
@@ -74,7 +74,7 @@ class WebFace:
         address = CallbackAddress(**request.path_params)
         return await self._answer(request, lambda arrival: self.callbacks.receive(address, arrival))
 
-    async def _answer(self, request: Request, receive: Callable[[Arrival], Awaitable[Reply]]) -> Response:
+    async def _answer(self, request: Request, receive: Callable[[IncomingRequest], Awaitable[Reply]]) -> Response:
         try:
             public_url = self.proxies.public_url(request) or self.public_url
             reply = await receive(await _arrival(request, public_url))
@@ -107,7 +107,7 @@ class WebFace:
         await self.on_shutdown()
 
 
-async def _arrival(request: Request, public_url: str) -> Arrival:
+async def _arrival(request: Request, public_url: str) -> IncomingRequest:
     """The request; raises ``_UnfitError`` for one that is larger or slower than any webhook."""
     if len(request.headers.raw) > MOST_HEADERS:
         raise _UnfitError(431)
@@ -126,7 +126,7 @@ async def _arrival(request: Request, public_url: str) -> Arrival:
         values = request.headers.getlist(name)
         headers[name] = values[0] if len(values) == 1 else values
     url = public_url.rstrip("/") + path + (f"?{query}" if query else "")
-    return Arrival(method=request.method, url=url, headers=headers, body=body)
+    return IncomingRequest(method=request.method, url=url, headers=headers, body=body)
 
 
 async def _body(request: Request) -> bytes:

@@ -23,10 +23,10 @@ from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host import Host
 from twilio_component.host.errors import DocumentError, Problem
 from twilio_component.serving.endpoints import Served, endpoints
-from twilio_component.serving.http_app import WebFace
+from twilio_component.serving.http_app import WebhookApp
 from twilio_component.serving.status_callbacks import Callbacks
 from twilio_component.serving.trusted_proxies import TrustedProxies
-from twilio_component.serving.webhook_handler import Reception
+from twilio_component.serving.webhook_handler import WebhookHandler
 from twilio_component.serving.webhook_registration import Registrations
 
 if TYPE_CHECKING:
@@ -95,9 +95,9 @@ class Serving:
                 ]
                 await engine.keep_schedules([Scheduled(one.digest, one.loaded) for one in served])
                 found = endpoints(deployment, served)
-                face = WebFace(
+                face = WebhookApp(
                     endpoints=found,
-                    reception=Reception(deployment, engine),
+                    reception=WebhookHandler(deployment, engine),
                     callbacks=Callbacks(deployment, engine),
                     public_url=public_url,
                     proxies=proxies,

@@ -13,7 +13,7 @@ from twilio_component.flows.interpreter.state import STATES
 from twilio_component.flows.runner.runner import find_flow
 from twilio_component.host.errors import PerformError
 from twilio_component.host.serialization import iso_time
-from twilio_component.serving.webhook_handler import Arrival, Reply, given
+from twilio_component.serving.webhook_handler import IncomingRequest, Reply, given
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment, Loaded
@@ -39,7 +39,7 @@ class Callbacks:
         self._deployment = deployment
         self._engine = engine
 
-    async def receive(self, address: CallbackAddress, arrival: Arrival) -> Reply:
+    async def receive(self, address: CallbackAddress, arrival: IncomingRequest) -> Reply:
         """Keep what a genuine callback proves; raises ``StoreUnavailableError``."""
         component = self._deployment.host.components.get(address.component)
         action = component.actions.get(address.action) if component is not None else None

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.durable.errors import MovedStatesError
+from twilio_component.durable.errors import StateConflictError
 from twilio_component.durable.execution.redacted_inputs import outline
 from twilio_component.durable.store.flow_state import Change, scopes_of
 from twilio_component.durable.store.new_runs import NewRun
@@ -32,7 +32,7 @@ _LOGGER = logging.getLogger("twilio_component.serving")
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class IncomingRequest:
     """A request as it came in. Names of headers are in lower case; one that came twice has a list of values."""
 
     method: str
@@ -51,7 +51,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Reception:
+class WebhookHandler:
     """Receives requests for flows. ``refused``, ``accepted`` and ``repeated`` count what became of them."""
 
     def __init__(self, deployment: Deployment, engine: Engine) -> None:
@@ -60,7 +60,7 @@ class Reception:
         self._turns: dict[str, asyncio.Lock] = {}
         self.refused = self.accepted = self.repeated = 0
 
-    async def receive(self, endpoint: Endpoint, arrival: Arrival) -> Reply:
+    async def receive(self, endpoint: Endpoint, arrival: IncomingRequest) -> Reply:
         """Start the flow that the request is for, once for each event; raises ``StoreUnavailableError``."""
         try:
             new, fresh = await self._begun(endpoint, arrival)
@@ -76,18 +76,18 @@ class Reception:
             return await self._result(new.id)
         return _reply((new.trigger or {}).get("response"))
 
-    async def _begun(self, endpoint: Endpoint, arrival: Arrival) -> tuple[NewRun, bool]:
+    async def _begun(self, endpoint: Endpoint, arrival: IncomingRequest) -> tuple[NewRun, bool]:
         """The run that the request is for, which has begun, and whether it had not before; raises ``PerformError``."""
         try:
             return await self._begin(endpoint, arrival)
-        except MovedStatesError:
+        except StateConflictError:
             # Another request has changed what the trigger was shown. Now they take turns, so that each gets its own.
             async with self._turns.setdefault(endpoint.path, asyncio.Lock()):
                 while True:
-                    with suppress(MovedStatesError):
+                    with suppress(StateConflictError):
                         return await self._begin(endpoint, arrival)
 
-    async def _begin(self, endpoint: Endpoint, arrival: Arrival) -> tuple[NewRun, bool]:
+    async def _begin(self, endpoint: Endpoint, arrival: IncomingRequest) -> tuple[NewRun, bool]:
         flow, loaded = endpoint.flow, endpoint.served.loaded
         run_id = f"web-{uuid.uuid4().hex}"
         payload = self._deployment.payload(given(arrival), loaded, flow, run_id, iso_time(dt.datetime.now(dt.UTC)))
@@ -117,7 +117,9 @@ class Reception:
         await self._engine.runs.forget_response(run_id)
         return _reply(ended["response"])
 
-    def _event(self, endpoint: Endpoint, call: Call, envelope: Mapping[str, Any], arrival: Arrival) -> str | None:
+    def _event(
+        self, endpoint: Endpoint, call: Call, envelope: Mapping[str, Any], arrival: IncomingRequest
+    ) -> str | None:
         """What tells this event from others, by what is signed; None for a trigger whose requests are all different."""
         operation = endpoint.served.loaded.invoker.operation(call)
         keys = operation.options.get("eventKeys") if operation is not None else None
@@ -134,7 +136,7 @@ class Reception:
         return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
-def given(arrival: Arrival) -> dict[str, Any]:
+def given(arrival: IncomingRequest) -> dict[str, Any]:
     """The request as the part of a payload that a trigger needs to judge it."""
     content_type = arrival.headers.get("content-type", "")
     request: dict[str, Any] = json_ready(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.deployment import Deployment
-from twilio_component.durable.errors import MovedStatesError
+from twilio_component.durable.errors import StateConflictError
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.registrations import RegistrationStore
 from twilio_component.durable.store.runs import RunStore
@@ -147,7 +147,7 @@ class Registrations:
             try:
                 envelope = await deed(held.context(url))
                 await held.keep(envelope.get("instanceState") or {})
-            except MovedStatesError as error:
+            except StateConflictError as error:
                 _LOGGER.info("%s; looking again", error)
                 continue
             result = envelope["result"]

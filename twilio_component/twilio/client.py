@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlsplit
 
 from twilio_component.host.http.messages import (
-    Answer,
-    AnswerLostError,
-    AnswerTooLargeError,
-    Carrier,
+    HttpTransport,
     NotWrittenError,
     Request,
+    Response,
+    ResponseLostError,
+    ResponseTooLargeError,
 )
 from twilio_component.twilio.credentials import API_VERSION, Credentials
 from twilio_component.twilio.errors import (
     CERTAIN_STATUSES,
-    NoAnswerError,
+    NoResponseError,
     NotSentError,
     OutcomeUnknownError,
     RequestRefusedError,
@@ -58,7 +58,7 @@ class TwilioClient:
     """
 
     def __init__(
-        self, credentials: Credentials, carrier: Carrier, *, retry: Retry | None = None, debug: bool = False
+        self, credentials: Credentials, carrier: HttpTransport, *, retry: Retry | None = None, debug: bool = False
     ) -> None:
         self.credentials = credentials
         self.account_path = f"/{API_VERSION}/Accounts/{credentials.account_sid}"
@@ -81,13 +81,13 @@ class TwilioClient:
         *,
         form: Pairs | None = None,
         params: Pairs | None = None,
-        repeatable: bool | None = None,
+        idempotent: bool | None = None,
         product: str = "api",
         each: Each | None = None,
     ) -> dict[str, Any]:
         """One call of Twilio's API: its JSON, or ``{}`` for an empty answer.
 
-        ``path`` is relative to the host, which ``product`` names. ``repeatable`` says whether doing it twice does no
+        ``path`` is relative to the host, which ``product`` names. ``idempotent`` says whether doing it twice does no
         harm; a GET does none. ``each`` may replace every object of the JSON as soon as that is read. Raises
         ``TwilioError`` of the kind that fits.
         """
@@ -97,7 +97,7 @@ class TwilioClient:
             request = Request(method, url, self.headers)
         else:
             request = Request(method, url, self._form_headers, encoded(form).encode("ascii"))
-        answer = await self.send(request, repeatable=method == "GET" if repeatable is None else repeatable)
+        answer = await self.send(request, idempotent=method == "GET" if idempotent is None else idempotent)
         return _resource(answer, request, each) if answer.content else {}
 
     async def pages(
@@ -132,7 +132,7 @@ class TwilioClient:
             )
         return path
 
-    async def send(self, request: Request, *, repeatable: bool, redirects: bool = False) -> Answer:
+    async def send(self, request: Request, *, idempotent: bool, redirects: bool = False) -> Response:
         """Send a request, repeat it as far as the rule allows, and return its successful answer.
 
         With ``redirects`` a redirection counts as one; it is the caller's to follow.
@@ -141,10 +141,10 @@ class TwilioClient:
         while True:
             attempt += 1
             try:
-                answer = await self.attempt(request, repeatable=repeatable)
+                answer = await self.attempt(request, idempotent=idempotent)
                 if redirects and answer.status in REDIRECTS and "location" in answer.headers:
                     return answer
-                return checked(answer, request, repeatable=repeatable)
+                return checked(answer, request, idempotent=idempotent)
             except TwilioError as error:
                 wait = self.retry.wait(attempt, getattr(error, "retry_after", None)) if _soon(error) else None
                 if wait is None:
@@ -152,10 +152,10 @@ class TwilioClient:
                 _LOGGER.info("%s, attempt %d; trying again in %.1f s", error.code, attempt, wait)
                 await self.retry.sleep(wait)
 
-    async def attempt(self, request: Request, *, repeatable: bool) -> Answer:
+    async def attempt(self, request: Request, *, idempotent: bool) -> Response:
         """Send a request once and return its answer, whatever its status.
 
-        Raises ``NotSentError``; else ``NoAnswerError`` or ``TooLargeError`` when it is ``repeatable`` and
+        Raises ``NotSentError``; else ``NoResponseError`` or ``TooLargeError`` when it is ``idempotent`` and
         ``OutcomeUnknownError`` when not.
         """
         try:
@@ -165,26 +165,26 @@ class TwilioClient:
             failure = NotSentError(f"{_called(request)} could not reach {host}: {_words(error)}; nothing was sent")
             failure.retryable = error.passing
             raise failure from error
-        except AnswerTooLargeError as error:
+        except ResponseTooLargeError as error:
             text = f"{_called(request)}: {error}"
-            raise (TooLargeError if repeatable else OutcomeUnknownError)(text) from error
-        except AnswerLostError as error:
+            raise (TooLargeError if idempotent else OutcomeUnknownError)(text) from error
+        except ResponseLostError as error:
             text = f"{_called(request)}: the answer was lost ({_words(error)})"
-            raise (NoAnswerError if repeatable else OutcomeUnknownError)(text) from error
+            raise (NoResponseError if idempotent else OutcomeUnknownError)(text) from error
         except asyncio.CancelledError as error:
-            if repeatable or not request.written:
+            if idempotent or not request.written:
                 raise
             # The caller who gave up may never see the exception: a log line makes sure that somebody does.
             _LOGGER.warning("a %s was cancelled after it was written; its outcome is unknown", request.method)
             raise OutcomeUnknownError(f"The {request.method} was cancelled while it was under way") from error
 
-    async def _exchanged(self, request: Request) -> Answer:
+    async def _exchanged(self, request: Request) -> Response:
         if self._log is None:
             return await self._carrier.exchange(request)
         self._log.request(request)
         try:
             answer = await self._carrier.exchange(request)
-        except (NotWrittenError, AnswerLostError) as error:
+        except (NotWrittenError, ResponseLostError) as error:
             self._log.failure(error)
             raise
         self._log.answer(answer)
@@ -215,11 +215,11 @@ def _quoted(text: str) -> str:
     return text.translate(_QUOTING) if text.isascii() else quote_plus(text)
 
 
-def checked(answer: Answer, request: Request, *, repeatable: bool) -> Answer:
+def checked(answer: Response, request: Request, *, idempotent: bool) -> Response:
     """The answer if it is a success; otherwise the error that it stands for, with its data and headers."""
     if 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP
         return answer
-    error = _error_of(answer, request, repeatable=repeatable)
+    error = _error_of(answer, request, idempotent=idempotent)
     error.data = answer.json() or answer.text
     error.headers = {name.lower(): value for name, value in answer.headers.items()}
     raise error
@@ -230,7 +230,7 @@ def _soon(error: TwilioError) -> bool:
     return error.retryable and (error.status is None or error.status == 429 or error.status >= 500)  # noqa: PLR2004 - HTTP
 
 
-def _error_of(answer: Answer, request: Request, *, repeatable: bool) -> TwilioError:
+def _error_of(answer: Response, request: Request, *, idempotent: bool) -> TwilioError:
     status = answer.status
     if status < 400:  # noqa: PLR2004 - HTTP
         return UnexpectedAnswerError(
@@ -240,7 +240,7 @@ def _error_of(answer: Answer, request: Request, *, repeatable: bool) -> TwilioEr
         )
     body = answer.json()
     # A 5xx or a 408 may come from anywhere between here and the message: it proves nothing.
-    if not repeatable and (status >= 500 or status == 408):  # noqa: PLR2004 - HTTP
+    if not idempotent and (status >= 500 or status == 408):  # noqa: PLR2004 - HTTP
         told = api_error(status, body) if isinstance(body, dict) else None
         return OutcomeUnknownError(f"{_called(request)} was answered with HTTP {status}", status=status, answer=told)
     wait = retry_after(answer.headers.get("retry-after"))
@@ -256,7 +256,7 @@ def _error_of(answer: Answer, request: Request, *, repeatable: bool) -> TwilioEr
     )
 
 
-def _resource(answer: Answer, request: Request, each: Each | None) -> dict[str, Any]:
+def _resource(answer: Response, request: Request, each: Each | None) -> dict[str, Any]:
     body = answer.json(each)
     if isinstance(body, dict):
         return body
@@ -275,6 +275,6 @@ def _words(error: Exception) -> str:
     return mask_numbers(str(error)) or type(error).__name__
 
 
-def _described(answer: Answer) -> str:
+def _described(answer: Response) -> str:
     kind = answer.headers.get("content-type", "").partition(";")[0].strip() or "of no stated type"
     return f"{len(answer.content)} bytes of {kind}" if answer.content else "empty"

@@ -10,10 +10,10 @@
         │   ├── NotFoundError           404: there is no such resource
         │   └── RateLimitedError        429: too many requests; nothing was processed
         ├── NotSentError                the request never left: no connection could be made
-        ├── NoAnswerError               a request that changes nothing got no complete answer
+        ├── NoResponseError               a request that changes nothing got no complete answer
         ├── TooLargeError               an answer with more bytes than are read
         ├── UnexpectedAnswerError       an answer that is not Twilio's: not JSON, a redirect
-        ├── StillUnderWayError          the time to wait for a message's final status is over
+        ├── DeliveryPendingError          the time to wait for a message's final status is over
         ├── RequestRefusedError         the component refuses to send what was asked for
         └── OutcomeUnknownError         Twilio MAY have processed the request: the message may have been sent
 
@@ -129,7 +129,7 @@ class NotSentError(TwilioError):
     retryable = True
 
 
-class NoAnswerError(TwilioError):
+class NoResponseError(TwilioError):
     """A request that changes nothing got no complete answer: a timeout, a dropped connection, a cut-off body."""
 
     code = "twilio-no-answer"
@@ -153,7 +153,7 @@ class UnexpectedAnswerError(TwilioError):
         super().__init__(message)
 
 
-class StillUnderWayError(TwilioError):
+class DeliveryPendingError(TwilioError):
     """The time to wait is over, and the message has no final status yet."""
 
     code = "twilio-still-under-way"

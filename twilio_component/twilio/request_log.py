@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
 if TYPE_CHECKING:
-    from twilio_component.host.http.messages import Answer, Request
+    from twilio_component.host.http.messages import Request, Response
 
 _LOGGER = logging.getLogger("twilio_component.twilio.client")
 _LONGEST = 10_000
@@ -37,7 +37,7 @@ class DebugLog:
         url = request.url if "Authorization" in request.headers else f"{path}{mark and '?…'}"
         self._log("→ %s %s %s", request.method, url, body)
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: Response) -> None:
         """Status, type and body; of a file only how large it is."""
         kind = answer.headers.get("content-type", "")
         text = answer.text if _is_text(kind) else f"({len(answer.content)} bytes)"

@@ -12,7 +12,7 @@ import pytest
 
 from twilio_component.emulator import Emulator
 from twilio_component.emulator.control import curl, views
-from twilio_component.emulator.http import Answer, Request
+from twilio_component.emulator.http import Request, Response
 from twilio_component.emulator.request_log import RequestRecord
 
 TO, FROM = "+15558675310", "+15017122661"
@@ -24,7 +24,7 @@ def behind(api: Any, sid: str) -> Any:
 
 
 def test_the_request_and_the_webhooks_behind_a_message_are_shown(api_of: Any) -> None:
-    api = api_of(Emulator(webhooks=lambda _: Answer(204)))
+    api = api_of(Emulator(webhooks=lambda _: Response(204)))
     sid = api.send(StatusCallback="http://app.test/status")["sid"]
     api.advance(5)
     shown = behind(api, sid)
@@ -115,7 +115,7 @@ def record(body: bytes = b"", *, authorization: str | None = None, **request: An
     if "content_type" in request:
         headers["content-type"] = request.pop("content_type")
     made = Request(**{"method": "POST", "path": "/x.json", "headers": headers, "body": body, **request})
-    return RequestRecord(1, 0.0, None, made, Answer(200))
+    return RequestRecord(1, 0.0, None, made, Response(200))
 
 
 def basic(user: str, secret: str) -> str:
@@ -166,7 +166,7 @@ def test_a_request_that_is_copied_does_the_same_again_whatever_it_says() -> None
 def test_a_webhook_that_is_copied_carries_the_same_signature() -> None:
     application = Emulator()
     with application.serve_in_thread() as server:
-        emulator = Emulator(webhooks=lambda _: Answer(204))
+        emulator = Emulator(webhooks=lambda _: Response(204))
         emulator.add_number(FROM, sms_url=f"{server.url}/hook?x=1")
         httpx.get(server.url)
         import asyncio
@@ -180,7 +180,7 @@ def test_a_webhook_that_is_copied_carries_the_same_signature() -> None:
 
 
 def test_a_webhook_by_get_has_its_parameters_in_the_url(api_of: Any) -> None:
-    emulator = Emulator(webhooks=lambda _: Answer(204))
+    emulator = Emulator(webhooks=lambda _: Response(204))
     emulator.add_number(FROM, sms_url="http://app.test/hook", sms_method="GET")
     sid = api_of(emulator).receive("Hi").sid
     (webhook,) = behind(api_of(emulator), sid)["exchanges"]

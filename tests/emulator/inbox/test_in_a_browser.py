@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from twilio_component.emulator import Emulator
-from twilio_component.emulator.http import Answer
+from twilio_component.emulator.http import Response
 from twilio_component.emulator.model.message import Message
 from twilio_component.host import BlockingHost
 
 if TYPE_CHECKING:
-    from twilio_component.emulator.webhooks.transports import Letter
+    from twilio_component.emulator.webhooks.transports import WebhookRequest
 
 TO, FROM = "+15558675310", "+15017122661"
 ACCOUNT_SID, AUTH_TOKEN = "AC" + "0" * 31 + "1", "emulated-auth-token"
@@ -31,13 +31,13 @@ HOSTILE = {
 }
 
 
-def answering(letter: Letter) -> Answer:
+def answering(letter: WebhookRequest) -> Response:
     """An application that repeats what it is told; it keeps a picture, too."""
     if letter.method == "GET":
-        return Answer(200, PIXEL, {"Content-Type": "image/png"}) if letter.url.endswith("cat.png") else Answer(404)
+        return Response(200, PIXEL, {"Content-Type": "image/png"}) if letter.url.endswith("cat.png") else Response(404)
     body = dict(letter.form)["Body"]
     twiml = f"<Response><Message>You wrote {body}</Message></Response>"
-    return Answer(200, twiml.encode(), {"Content-Type": "text/xml"})
+    return Response(200, twiml.encode(), {"Content-Type": "text/xml"})
 
 
 def crowd(emulator: Emulator, count: int, phone: Callable[[int], str]) -> None:

@@ -10,10 +10,10 @@ import pytest
 
 from twilio_component.emulator import Emulator
 from twilio_component.emulator.control import media as inbox_media
-from twilio_component.emulator.http import Answer
+from twilio_component.emulator.http import Response
 
 if TYPE_CHECKING:
-    from twilio_component.emulator.webhooks.transports import Letter
+    from twilio_component.emulator.webhooks.transports import WebhookRequest
 
 TO, FROM = "+15558675310", "+15017122661"
 
@@ -79,20 +79,20 @@ def test_a_conversation_says_what_to_show_and_how(api: Any) -> None:
 @pytest.mark.parametrize(
     ("answer", "status", "content_type"),
     [
-        (Answer(200, b"GIF", {"content-type": "image/gif"}), 200, "image/gif"),
-        (Answer(200, b"GIF"), 200, "image/png"),
-        (Answer(200, b"<html>", {"Content-Type": "text/html"}), 200, "application/octet-stream"),
-        (Answer(404, b"no"), 502, "application/json;charset=utf-8"),
-        (Answer(200, b"x" * 11), 502, "application/json;charset=utf-8"),
+        (Response(200, b"GIF", {"content-type": "image/gif"}), 200, "image/gif"),
+        (Response(200, b"GIF"), 200, "image/png"),
+        (Response(200, b"<html>", {"Content-Type": "text/html"}), 200, "application/octet-stream"),
+        (Response(404, b"no"), 502, "application/json;charset=utf-8"),
+        (Response(200, b"x" * 11), 502, "application/json;charset=utf-8"),
     ],
 )
 def test_a_file_that_the_application_keeps_is_asked_for_there(
-    api_of: Any, monkeypatch: pytest.MonkeyPatch, answer: Answer, status: int, content_type: str
+    api_of: Any, monkeypatch: pytest.MonkeyPatch, answer: Response, status: int, content_type: str
 ) -> None:
     monkeypatch.setattr(inbox_media, "LARGEST", 10)
-    asked: list[Letter] = []
+    asked: list[WebhookRequest] = []
 
-    def application(letter: Letter) -> Answer:
+    def application(letter: WebhookRequest) -> Response:
         asked.append(letter)
         return answer
 

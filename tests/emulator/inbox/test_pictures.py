@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from twilio_component.emulator import Emulator
-from twilio_component.emulator.http import Answer
+from twilio_component.emulator.http import Response
 
 if TYPE_CHECKING:
-    from twilio_component.emulator.webhooks.transports import Letter
+    from twilio_component.emulator.webhooks.transports import WebhookRequest
 
 PICTURES = Path(__file__).parents[3] / "docs" / "images"
 LARGEST = 200_000
@@ -46,9 +46,9 @@ def seat_map(columns: int = 17, rows: int = 5, size: int = 18) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
 
 
-def box_office(letter: Letter) -> Answer:
+def box_office(letter: WebhookRequest) -> Response:
     """The application: it keeps the drawing, and is content with whatever it is told."""
-    return Answer(200, seat_map(), {"Content-Type": "image/png"}) if letter.method == "GET" else Answer(204)
+    return Response(200, seat_map(), {"Content-Type": "image/png"}) if letter.method == "GET" else Response(204)
 
 
 def play(desk: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from twilio_component.twilio.errors import NotFoundError, StillUnderWayError
+from twilio_component.twilio.errors import DeliveryPendingError, NotFoundError
 
 if TYPE_CHECKING:
     from twilio_component.testing import BlockingHarness
@@ -41,7 +41,7 @@ def test_where_nobody_confirms_sent_may_be_enough(twilio_harness_blocking: Block
     twilio_harness_blocking.emulator.life.never_confirm()
     sid = sent(twilio_harness_blocking)
 
-    with pytest.raises(StillUnderWayError, match="after 30 s the message is still sent") as caught:
+    with pytest.raises(DeliveryPendingError, match="after 30 s the message is still sent") as caught:
         wait(twilio_harness_blocking, sid, timeoutSeconds="30")
     assert caught.value.retryable
     assert wait(twilio_harness_blocking, sid, acceptSent=True)["status"] == "sent"
@@ -52,7 +52,7 @@ def test_it_waits_as_long_as_it_is_told_and_asks_less_and_less_often(twilio_harn
     sid = sent(twilio_harness_blocking)
     before, asked = twilio_harness_blocking.emulator.clock.now(), len(twilio_harness_blocking.emulator.journal.requests)
 
-    with pytest.raises(StillUnderWayError):
+    with pytest.raises(DeliveryPendingError):
         wait(twilio_harness_blocking, sid, timeoutSeconds=600)
 
     assert 600 <= twilio_harness_blocking.emulator.clock.now() - before < 601
@@ -66,7 +66,7 @@ def test_the_time_of_requests_counts(twilio_harness_blocking: BlockingHarness) -
     emulator.faults.slow(times=None, seconds=9, operation="messages.fetch")
     before = emulator.clock.now()
 
-    with pytest.raises(StillUnderWayError):
+    with pytest.raises(DeliveryPendingError):
         wait(twilio_harness_blocking, sid, timeoutSeconds=60)
 
     # The last question is asked when the time is over, and its answer takes its time.

@@ -13,7 +13,7 @@ from twilio_component.host import Host
 from twilio_component.host.errors import InputError
 from twilio_component.testing import BlockingHarness, emulator_connection
 from twilio_component.twilio.errors import (
-    NoAnswerError,
+    NoResponseError,
     NotFoundError,
     OutcomeUnknownError,
     RateLimitedError,
@@ -260,7 +260,7 @@ class TestItsRetries:
         assert (sent.data, len(sent.requests)) == ({}, 2)
 
     def test_the_last_error_is_the_one_reported(self) -> None:
-        assert isinstance(Sent(httpx.ReadError("cut")).call(maxRetries=1).error, NoAnswerError)
+        assert isinstance(Sent(httpx.ReadError("cut")).call(maxRetries=1).error, NoResponseError)
         assert isinstance(Sent(httpx.Response(429, json={})).call().error, RateLimitedError)
 
     def test_a_timeout_bounds_one_attempt(self) -> None:

@@ -108,7 +108,7 @@ def _fuzzed_headers(rng: random.Random) -> dict[str, Any]:
 
 
 def test_8000_requests_of_garbage_are_refused_without_a_crash() -> None:
-    rng = random.Random(20261124)  # noqa: S311  # repeatable, not secret
+    rng = random.Random(20261124)  # noqa: S311  # idempotent, not secret
     for number in range(8000):
         longest = 1_000_000 if number % 1000 == 0 else 60
         with pytest.raises(WebhookRefusedError) as caught:
@@ -128,7 +128,7 @@ def _meaning(body: bytes) -> set[tuple[str, str]]:
 
 
 def test_2500_genuine_requests_are_accepted_and_refused_as_soon_as_a_byte_changes_their_meaning() -> None:
-    rng = random.Random(42)  # noqa: S311  # repeatable, not secret
+    rng = random.Random(42)  # noqa: S311  # idempotent, not secret
     for _ in range(2500):
         text = _garbage_text(rng, 30).encode("utf-8", "replace").decode()
         pairs = [("Body", text), ("From", "+15551234567"), ("Blank", "")]

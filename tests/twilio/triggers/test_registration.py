@@ -10,7 +10,7 @@ import pytest
 from twilio_component.host.errors import InputError, PluginError
 from twilio_component.testing import BlockingHarness, create_connection
 from twilio_component.twilio.errors import NotFoundError
-from twilio_component.twilio.triggers.registration import RegistrationError, WebhookElsewhereError
+from twilio_component.twilio.triggers.registration import RegistrationError, WebhookConflictError
 
 if TYPE_CHECKING:
     from twilio_component.emulator import Emulator
@@ -85,7 +85,7 @@ def test_a_service_that_defers_to_its_numbers_leads_elsewhere_and_defers_again_a
     harness, emulator = twilio_harness_blocking, twilio_harness_blocking.emulator
     service = emulator.add_service("S", [], use_inbound_webhook_on_number=True)
     chosen = {"messagingServiceSid": service.sid}
-    with pytest.raises(WebhookElsewhereError, match=r"leads to the webhooks of its numbers already"):
+    with pytest.raises(WebhookConflictError, match=r"leads to the webhooks of its numbers already"):
         harness.deploy("webhook", chosen, url=OURS)
     before = dict(service.settings)
     harness.deploy("webhook", {**chosen, "replaceWebhook": True}, url=OURS)
@@ -108,7 +108,7 @@ def test_a_number_that_leads_elsewhere_is_refused_until_that_is_confirmed_and_no
     harness, emulator = twilio_harness_blocking, twilio_harness_blocking.emulator
     emulator.add_number(NUMBER, sms_method="GET").settings.update(there)
     before = sms_settings(emulator)
-    with pytest.raises(WebhookElsewhereError) as caught:
+    with pytest.raises(WebhookConflictError) as caught:
         harness.deploy("inboundMessage", CHOSEN, url=OURS)
     text = str(caught.value)
     assert f"leads to {shown} already. Set replaceWebhook to true" in text
@@ -136,7 +136,7 @@ def test_what_somebody_changed_since_is_left_and_told(twilio_harness_blocking: B
     number = emulator.add_number(NUMBER)
     harness.deploy("inboundMessage", CHOSEN, url=OURS)
     number.settings["sms_url"] = THEIRS
-    with pytest.raises(WebhookElsewhereError):
+    with pytest.raises(WebhookConflictError):
         harness.deploy("inboundMessage", CHOSEN, url=OURS)
 
     back = harness.delete("inboundMessage")
@@ -213,7 +213,7 @@ def test_one_that_is_refused_changes_nothing_at_the_others(twilio_harness_blocki
     harness, emulator = twilio_harness_blocking, twilio_harness_blocking.emulator
     number = emulator.add_number(NUMBER)
     service = emulator.add_service("S", [], inbound_request_url=THEIRS)
-    with pytest.raises(WebhookElsewhereError):
+    with pytest.raises(WebhookConflictError):
         harness.deploy("inboundMessage", {**CHOSEN, "messagingServiceSid": service.sid}, url=OURS)
     assert number.settings["sms_url"] == ""
 

@@ -29,7 +29,7 @@ class Crash(BaseException):
 class Life:
     """A process that dies at its ``left``-th step, which is before or after it keeps a state or makes a request."""
 
-    def __init__(self, world: World, left: int | None) -> None:
+    def __init__(self, world: EmulatorState, left: int | None) -> None:
         self.world = world
         self.left = left
 
@@ -76,7 +76,7 @@ class Machine:
         self._host = Host.discover(transport=self.wire)
         self._runner.run(self._host.__aenter__())
 
-    def run(self, world: World, deed: Deed, left: int | None) -> bool:
+    def run(self, world: EmulatorState, deed: Deed, left: int | None) -> bool:
         """Do something in a life of its own; whether it came to its end."""
         self.wire.life = Life(world, left)
 
@@ -101,7 +101,7 @@ def machine() -> Iterator[Machine]:
     one.close()
 
 
-class World:
+class EmulatorState:
     """Twilio, and the disk: what survives."""
 
     def __init__(self, theirs: str) -> None:
@@ -145,14 +145,14 @@ async def unregister(life: Life, host: Host) -> None:
     await life.delete(host, life.world.inputs(0))
 
 
-def prepared(machine: Machine, theirs: str, before: list[Deed]) -> World:
-    world = World(theirs)
+def prepared(machine: Machine, theirs: str, before: list[Deed]) -> EmulatorState:
+    world = EmulatorState(theirs)
     for deed in before:
         assert machine.run(world, deed, None)
     return world
 
 
-def crashes(machine: Machine, theirs: str, before: list[Deed], deed: Deed) -> Iterator[tuple[int, World]]:
+def crashes(machine: Machine, theirs: str, before: list[Deed], deed: Deed) -> Iterator[tuple[int, EmulatorState]]:
     """A world for each step that a deed has, in which it died at that step."""
     for left in itertools.count():
         world = prepared(machine, theirs, before)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbos import DBOS
 
-from twilio_component.durable.errors import ChangedRunError, InterruptedRun, MovedStatesError
+from twilio_component.durable.errors import NondeterminismError, RunStopped, StateConflictError
 from twilio_component.durable.execution.redacted_inputs import outline
 from twilio_component.durable.fanout.store import Place
 from twilio_component.durable.sending.guarded_call import FlowDeed
@@ -49,7 +49,7 @@ Effect = Call | StartFlow | TakePage | FanOut
 
 
 @dataclass
-class Journey:
+class ReplayContext:
     """An execution under way, and what it has been answered with.
 
     ``id`` is the name under which that is kept: the run's, or an item's. ``stopping`` tells a round to stop; None for a
@@ -87,7 +87,7 @@ class Children:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guide:
+class Replayer:
     """Takes executions to their ends. ``go_on`` returns when something may be done."""
 
     deployment: Deployment
@@ -97,7 +97,7 @@ class Guide:
     children: Children
     go_on: Callable[[], Awaitable[None]]
 
-    async def to_the_end(self, journey: Journey) -> Done:
+    async def to_the_end(self, journey: ReplayContext) -> Done:
         """Do what the execution asks for; its end."""
         execution = journey.execution
         while True:
@@ -106,7 +106,7 @@ class Guide:
                 return effect
             await self.go_on()
             if journey.stopping is not None and journey.stopping.is_set():
-                raise InterruptedRun
+                raise RunStopped
             if isinstance(effect, Wait):
                 await self._wait(journey, effect)
                 execution.waited()
@@ -115,19 +115,19 @@ class Guide:
             if "failure" in answer:
                 execution.failed(Failure(**answer["failure"]))
             else:
-                repeatable = isinstance(effect, Call) and journey.loaded.invoker.repeatable(effect)
-                execution.succeeded(answer["envelope"], repeatable=repeatable)
+                idempotent = isinstance(effect, Call) and journey.loaded.invoker.idempotent(effect)
+                execution.succeeded(answer["envelope"], idempotent=idempotent)
                 if isinstance(effect, Call) and effect.is_trigger:
                     journey.states = after(journey.states, answer["envelope"])
 
-    async def _wait(self, journey: Journey, effect: Wait) -> None:
+    async def _wait(self, journey: ReplayContext, effect: Wait) -> None:
         if journey.stopping is None:
             # What is run again after it failed finds the times of its last run, and need not wait for them. But each
             # run has to come by here as often as before: DBOS takes no note of a sleep that takes no time.
             left = effect.seconds if effect.until is None else effect.until - time.time()
             await DBOS.sleep_async(max(left, _MOMENT))
             if await self.runs.is_stopped(journey.run.id):
-                raise InterruptedRun
+                raise RunStopped
             return
         ordinal = await self._ordinal(journey)
         kept = journey.kept.pop(ordinal, None)
@@ -140,9 +140,9 @@ class Guide:
                 await journey.stopping.wait()
         except TimeoutError:
             return
-        raise InterruptedRun
+        raise RunStopped
 
-    async def _answer(self, journey: Journey, effect: Effect) -> Mapping[str, Any]:
+    async def _answer(self, journey: ReplayContext, effect: Effect) -> Mapping[str, Any]:
         ordinal = await self._ordinal(journey)
         if isinstance(effect, StartFlow):
             await self._start(journey, effect, ordinal)
@@ -153,14 +153,14 @@ class Guide:
             await self._step(journey, effect, ordinal)
         kept = journey.kept.pop(ordinal, None) or await self.runs.kept_at(journey.id, ordinal)
         if kept is None:
-            raise ChangedRunError(f"the answer of {effect.id} is gone")
+            raise NondeterminismError(f"the answer of {effect.id} is gone")
         if kept.place != effect.id:
-            raise ChangedRunError(
+            raise NondeterminismError(
                 f"this run went to {kept.place} before and would go to {effect.id} now: have config variables changed?"
             )
         return kept.value
 
-    async def _ordinal(self, journey: Journey) -> int:
+    async def _ordinal(self, journey: ReplayContext) -> int:
         """The number of the next question; the kept answers around it are at hand then."""
         ordinal = journey.asked
         journey.asked += 1
@@ -170,7 +170,7 @@ class Guide:
             journey.kept = await self.runs.kept(journey.id, ordinal, journey.read_until)
         return ordinal
 
-    async def _step(self, journey: Journey, effect: Call | TakePage, ordinal: int) -> None:
+    async def _step(self, journey: ReplayContext, effect: Call | TakePage, ordinal: int) -> None:
         if ordinal in journey.kept:
             return
         if isinstance(effect, TakePage):
@@ -182,7 +182,7 @@ class Guide:
         if effect.is_trigger:
             await self._ask_trigger(journey, effect, ordinal)
             return
-        if operation is None or operation.repeatable:
+        if operation is None or operation.idempotent:
             started = time.time()
             answer = too_late(effect, started - journey.run.created_at) or (
                 await journey.loaded.invoker.invoke(journey.flow, effect, journey.run.payload)
@@ -211,7 +211,7 @@ class Guide:
         if kept is not None:
             journey.kept[ordinal] = kept
 
-    async def _ask_trigger(self, journey: Journey, call: Call, ordinal: int) -> None:
+    async def _ask_trigger(self, journey: ReplayContext, call: Call, ordinal: int) -> None:
         """Keep the trigger's answer, and with it what the trigger remembers; what it is shown is what is kept now."""
         invoker, started = journey.loaded.invoker, time.time()
         told = outline(call.inputs, invoker.operation(call))
@@ -221,25 +221,25 @@ class Guide:
             asked = replace(call, states={**call.states, **shown})
             answer = await invoker.invoke(journey.flow, asked, journey.run.payload)
             also = None if isinstance(answer, Failure) else Change(scopes, shown, answer).to_make
-            with suppress(MovedStatesError):
+            with suppress(StateConflictError):
                 await self._keep(journey, ordinal, Answer(call.id, answer, told, started), also)
                 return
             shown = await self.runs.states(scopes, patiently=True)
 
-    async def _keep(self, journey: Journey, ordinal: int, given: Answer, also: Also | None = None) -> None:
+    async def _keep(self, journey: ReplayContext, ordinal: int, given: Answer, also: Also | None = None) -> None:
         answer = given.answer
         value = {"failure": asdict(answer)} if isinstance(answer, Failure) else {"envelope": answer}
         kept = Kept(place=given.place, value=value, outline=given.outline)
         keeping = await self.runs.keep(journey.id, ordinal, kept, given.started, also)
         if keeping.is_stopped:
-            raise InterruptedRun
+            raise RunStopped
         if keeping.is_new:
             journey.kept[ordinal] = kept
 
-    def _sources(self, journey: Journey) -> Sources:
+    def _sources(self, journey: ReplayContext) -> Sources:
         return Sources(journey.loaded.invoker, journey.loaded.integration, journey.flow, journey.run.payload)
 
-    async def _fan_out(self, journey: Journey, effect: FanOut, ordinal: int) -> None:
+    async def _fan_out(self, journey: ReplayContext, effect: FanOut, ordinal: int) -> None:
         if ordinal not in journey.kept:
             started = time.time()
             answer = await self.fan_outs.run(Place(journey.id, ordinal), effect, self._sources(journey))
@@ -247,7 +247,7 @@ class Guide:
 
     # Flows that a flow starts
 
-    async def _start(self, journey: Journey, effect: StartFlow, ordinal: int) -> None:
+    async def _start(self, journey: ReplayContext, effect: StartFlow, ordinal: int) -> None:
         integration = journey.loaded.integration
         child_id, started = f"{journey.id}.{ordinal}", time.time()
         other = next((flow for flow in integration.flows if flow.name == effect.flow), None)
@@ -285,7 +285,7 @@ class Guide:
         given = Answer(effect.id, answer, _outline_of(effect), started)
         await self._keep(journey, ordinal, given, partial(runs.forget_result, run=child_id))
 
-    async def _refuse(self, journey: Journey, effect: StartFlow, ordinal: int, code: str, message: str) -> None:
+    async def _refuse(self, journey: ReplayContext, effect: StartFlow, ordinal: int, code: str, message: str) -> None:
         failure = Failure(code=code, message=message, permanent=True)
         await self._keep(journey, ordinal, Answer(effect.id, failure, _outline_of(effect)))
 

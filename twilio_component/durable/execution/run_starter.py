@@ -20,7 +20,7 @@ _PAUSE = 0.05
 _LOGGER = logging.getLogger("twilio_component.durable")
 
 
-class Starters:
+class RunStarter:
     """Starts runs, at most a hundred at once, the first to come among the first; ``start`` starts some."""
 
     def __init__(self, start: Callable[[Sequence[str]], Awaitable[object]]) -> None:

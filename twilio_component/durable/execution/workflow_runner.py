@@ -7,9 +7,9 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.durable.errors import InterruptedRun
-from twilio_component.durable.execution.replayer import WINDOW, Journey
-from twilio_component.durable.fanout.chunk_runner import Pieces
+from twilio_component.durable.errors import RunStopped
+from twilio_component.durable.execution.replayer import WINDOW, ReplayContext
+from twilio_component.durable.fanout.chunk_runner import ChunkRunner
 from twilio_component.durable.fanout.store import Ended, Place
 from twilio_component.durable.store import run_status, runs
 from twilio_component.durable.store.flow_state import scopes_of
@@ -21,7 +21,7 @@ from twilio_component.flows.runner.runner import find_flow
 from twilio_component.host.errors import IntegrationError
 
 if TYPE_CHECKING:
-    from twilio_component.durable.execution.replayer import Guide
+    from twilio_component.durable.execution.replayer import Replayer
     from twilio_component.durable.fanout.chunk_runner import RoundRunner
     from twilio_component.durable.fanout.store import Fan, FanStore, Item
     from twilio_component.durable.settings import Settings
@@ -34,28 +34,28 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _LOGGER = logging.getLogger("twilio_component.durable")
 
 
-class Driver:
+class WorkflowRunner:
     """Runs executions; ``guide`` takes each to its end."""
 
-    def __init__(self, guide: Guide, fans: FanStore, settings: Settings) -> None:
+    def __init__(self, guide: Replayer, fans: FanStore, settings: Settings) -> None:
         self._load = guide.deployment.load
         self._guide = guide
         self._runs: RunStore = guide.runs
-        self._pieces = Pieces(fans, keep_texts=settings.keep_texts)
+        self._pieces = ChunkRunner(fans, keep_payloads=settings.keep_payloads)
         self._settings = settings
         self._go_on = guide.go_on
 
     async def run(self, run_id: str) -> str:
         """Run, or go on with, a stored run; how it ended: ``succeeded``, ``failed``, ``unknown`` (or ``purged``).
 
-        Raises ``InterruptedRun`` when it has been cancelled or paused.
+        Raises ``RunStopped`` when it has been cancelled or paused.
         """
         found = await self._runs.open(run_id, WINDOW)
         if found is None:
             return PURGED
         run, kept = found
         if run.state in run_status.STOPPED:
-            raise InterruptedRun
+            raise RunStopped
         if run.state != run_status.RUNNING:
             return run.state
         try:
@@ -88,7 +88,7 @@ class Driver:
         """What runs a round of a loop; one whose definition cannot be used any more fails."""
         run = await self._runs.load(place.run, patiently=True)
         if run is None:
-            raise InterruptedRun
+            raise RunStopped
         loaded = self._load(run.file, run.text)
         flow = find_flow(loaded.integration, run.flow)
 
@@ -96,7 +96,7 @@ class Driver:
             one = Round(fan.seen, fan.loop, item.number, item.item)
             execution = Execution.of_round(flow, loaded.values.by_name, run.payload, one)
             before = {name: dict(values) for name, values in execution.state["states"].items()}
-            journey = Journey(item.id, run, loaded, flow, execution, before, dict(kept), stopping)
+            journey = ReplayContext(item.id, run, loaded, flow, execution, before, dict(kept), stopping)
             try:
                 done = await self._guide.to_the_end(journey)
             except IntegrationError as error:
@@ -116,7 +116,7 @@ class Driver:
     async def _broken(self, run: Run, code: str, message: str) -> str:
         return await self._finish(run, run_status.FAILED, error=told("", "", Failure(code=code, message=message)))
 
-    async def _journey(self, run: Run, kept: dict[int, Kept]) -> Journey:
+    async def _journey(self, run: Run, kept: dict[int, Kept]) -> ReplayContext:
         loaded = self._load(run.file, run.text)
         flow = find_flow(loaded.integration, run.flow)
         begun = kept.pop(runs.STATES, None)
@@ -125,11 +125,11 @@ class Driver:
         else:
             states = dict(begun.value)
         execution = Execution(flow, loaded.values.by_name, initial_state(run.payload, states=states))
-        return Journey(run.id, run, loaded, flow, execution, states, kept, read_until=WINDOW)
+        return ReplayContext(run.id, run, loaded, flow, execution, states, kept, read_until=WINDOW)
 
     # The end
 
-    async def _ended(self, journey: Journey, done: Done) -> str:
+    async def _ended(self, journey: ReplayContext, done: Done) -> str:
         state = run_status.SUCCEEDED if done.error is None else run_status.FAILED
         open_ = _open(done)
         if open_ is not None:
@@ -162,11 +162,11 @@ class Driver:
             error=error,
             response=response,
             result=result,
-            keep_texts=self._settings.keep_texts,
+            keep_payloads=self._settings.keep_payloads,
             states=states or {},
         )
         if ended in run_status.STOPPED:
-            raise InterruptedRun  # in the last moment: when it goes on, it comes to its end again
+            raise RunStopped  # in the last moment: when it goes on, it comes to its end again
         return ended or PURGED
 
 
@@ -175,7 +175,7 @@ def _open(done: Done) -> Mapping[str, Any] | None:
     return next((error for error in (done.error, *done.handled) if error and error["outcomeUnknown"]), None)
 
 
-def _changed(journey: Journey) -> dict[str, dict[str, Any]]:
+def _changed(journey: ReplayContext) -> dict[str, dict[str, Any]]:
     """What the execution keeps for later ones, by scope; None for what it has removed."""
     changes: dict[str, dict[str, Any]] = {}
     for name, scope in scopes_of(journey.loaded.integration, journey.flow).items():

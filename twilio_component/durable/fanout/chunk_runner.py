@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import Context
 from typing import TYPE_CHECKING
 
-from twilio_component.durable.errors import InterruptedRun
+from twilio_component.durable.errors import RunStopped
 from twilio_component.durable.fanout.store import Ended
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ _MOST_UNWRITTEN = 200
 RoundRunner = Callable[["Fan", "Item", Mapping[int, "Kept"]], Awaitable[Ended]]
 
 
-class Pieces:
-    """Carries out pieces; ``keep_texts`` as in the settings."""
+class ChunkRunner:
+    """Carries out pieces; ``keep_payloads`` as in the settings."""
 
-    def __init__(self, store: FanStore, *, keep_texts: bool) -> None:
+    def __init__(self, store: FanStore, *, keep_payloads: bool) -> None:
         self._store = store
-        self._keep_texts = keep_texts
+        self._keep_texts = keep_payloads
 
     async def run(self, place: Place, piece: int, rounds: Callable[[asyncio.Event], Awaitable[RoundRunner]]) -> None:
         """Run the rounds of a piece that have not ended; those that a pause or a cancellation stops stay as they are.
@@ -46,7 +46,7 @@ class Pieces:
                 item = waiting.pop()
                 try:
                     await ended.put(await run(fan, item, kept.pop(item.id, {})))
-                except InterruptedRun:
+                except RunStopped:
                     return
 
         # Rounds are no workflows: what they call must not find itself in this one, whose steps have an order.
@@ -71,6 +71,6 @@ class Pieces:
             batch = [await ended.get()]
             while not ended.empty():
                 batch.append(ended.get_nowait())
-            await self._store.end_rounds(batch, keep_texts=self._keep_texts)
+            await self._store.end_rounds(batch, keep_payloads=self._keep_texts)
             for _ in batch:
                 ended.task_done()

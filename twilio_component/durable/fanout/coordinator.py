@@ -13,7 +13,7 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.durable.errors import InterruptedRun
+from twilio_component.durable.errors import RunStopped
 from twilio_component.durable.fanout.store import Fan, Place
 from twilio_component.durable.store import run_status
 from twilio_component.flows.interpreter.effects import Failure
@@ -45,7 +45,7 @@ class FanOuts:
     async def run(self, place: Place, effect: FanOut, sources: Sources) -> dict[str, Any] | Failure:
         """What the loop is answered with: ``{"data": …}``, or why items could not be had.
 
-        Raises ``InterruptedRun``.
+        Raises ``RunStopped``.
         """
         fan = await self._store.begin(
             Fan(place=place, name=effect.id, loop=effect.loop, concurrency=effect.concurrency, seen=effect.seen)
@@ -102,7 +102,7 @@ class FanOuts:
     async def _stored(self, fan: Fan) -> Fan:
         stored = await self._store.load(fan.place)
         if stored is None:
-            raise InterruptedRun
+            raise RunStopped
         return stored
 
     async def _watch(self, fan: Fan, reading: asyncio.Task[None]) -> None:
@@ -115,7 +115,7 @@ class FanOuts:
             all_read = reading.done()
             status = await self._store.status(fan, list(piece_of_lane.values()))
             if status.run_state != run_status.RUNNING:
-                raise InterruptedRun
+                raise RunStopped
             moved = await self._move(fan, status, piece_of_lane, begun, all_read=all_read)
             pause = _SHORTEST_PAUSE if moved else min(1.5 * pause, _LONGEST_PAUSE)
             if not moved:

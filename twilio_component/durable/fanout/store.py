@@ -208,8 +208,8 @@ class FanStore:
 
         return await self._database.insist(work)
 
-    async def end_rounds(self, ended: Sequence[Ended], *, keep_texts: bool) -> None:
-        """Store how rounds have ended. What they kept is deleted if they succeeded, unless ``keep_texts``.
+    async def end_rounds(self, ended: Sequence[Ended], *, keep_payloads: bool) -> None:
+        """Store how rounds have ended. What they kept is deleted if they succeeded, unless ``keep_payloads``.
 
         Where two processes have run a round, since one was taken for dead, it stays as it was first said to have ended:
         whoever is late may have found its answers deleted.
@@ -229,7 +229,7 @@ class FanStore:
             ]
             open_ = (items.c.id == bindparam("of"), items.c.state == PENDING)
             connection.execute(update(items).where(*open_), changes)
-            if not keep_texts:
+            if not keep_payloads:
                 succeeded = (items.c.id.in_([one.id for one in ended]), items.c.state == SUCCEEDED)
                 connection.execute(delete(values).where(values.c.run.in_(select(items.c.id).where(*succeeded))))
                 connection.execute(update(items).where(*succeeded).values(item=None))

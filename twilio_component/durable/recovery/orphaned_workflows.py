@@ -20,7 +20,7 @@ _GRACE_SECONDS = 20.0  # a busy process may take its time to begin one
 _LOGGER = logging.getLogger("twilio_component.durable")
 
 
-class Strays:
+class OrphanedWorkflows:
     """Gives such workflows back to the queue with ``give_back``, which says whether one still was this process's.
 
     ``at_work`` are the ids of those that it carries out.

@@ -8,8 +8,8 @@ from pathlib import Path
 from twilio_component.durable.errors import DurableError
 
 
-class SoleProcess:
-    """Holds the lock beside the database file from its making to ``release``.
+class SingleProcessLock:
+    """Throttle the lock beside the database file from its making to ``release``.
 
     Raises ``DurableError`` when another process has it. SQLite's own lock works alike on every system.
     """

@@ -29,7 +29,7 @@ class _Stored(NamedTuple):
     created_at: float
 
 
-class Stragglers:
+class UnstartedRuns:
     """Looks for such runs; ``start`` starts some, and does nothing about those that somebody else just has."""
 
     def __init__(self, database: Database, start: Callable[[Sequence[str]], Awaitable[object]]) -> None:

@@ -31,7 +31,7 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 _Found = TypeVar("_Found")
 
 
-class Membership:
+class WorkerLease:
     """This process among others. ``boot`` names it; ``take_over`` goes on with the runs of a dead one."""
 
     def __init__(self, database: Database, boot: str, take_over: Callable[[str], Awaitable[None]]) -> None:

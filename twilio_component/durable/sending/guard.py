@@ -18,7 +18,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twilio_component.durable import crash_points
-from twilio_component.durable.errors import InterruptedRun
+from twilio_component.durable.errors import RunStopped
 from twilio_component.durable.sending import intents
 from twilio_component.durable.sending.intents import Settlement
 from twilio_component.durable.store.journal import Kept
@@ -26,10 +26,10 @@ from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.host.errors import PerformError
 
 if TYPE_CHECKING:
-    from twilio_component.durable.crash_points import Checkpoints
+    from twilio_component.durable.crash_points import CrashPoints
     from twilio_component.durable.sending.intents import Call, Intent, IntentStore
-    from twilio_component.durable.sending.rate_limiter import Paces
-    from twilio_component.durable.sending.throttle import Holds
+    from twilio_component.durable.sending.rate_limiter import RateLimiter
+    from twilio_component.durable.sending.throttle import Throttle
     from twilio_component.durable.settings import Settings
     from twilio_component.host.results import Candidate
 
@@ -83,13 +83,13 @@ class Guard:
         self,
         intents: IntentStore,
         settings: Settings,
-        holds: Holds,
-        paces: Paces,
+        holds: Throttle,
+        paces: RateLimiter,
         *,
         boot: str,
         is_dead: Callable[[str], bool],
         may_write: Callable[[], bool],
-        checkpoints: Checkpoints,
+        checkpoints: CrashPoints,
     ) -> None:
         self._intents = intents
         self._settings = settings
@@ -118,7 +118,7 @@ class Guard:
         """Carry out the call, or wait until it has been: then its answer is kept with its run; what is kept, if known.
 
         A call that is under way in this process is joined, not made again; whoever gives up waiting does not stop it.
-        Raises ``InterruptedRun`` when the run is stopped before the request is written.
+        Raises ``RunStopped`` when the run is stopped before the request is written.
         """
         task = self._under_way.get(call.key)
         if task is None:
@@ -158,7 +158,7 @@ class Guard:
             entry = await self._intents.enter(call, self._boot, deed.paced_by.values())
             if not entry.claimed:
                 if entry.stopped:
-                    raise InterruptedRun
+                    raise RunStopped
                 for key, seconds in entry.held.items():
                     self._holds.hold(key, seconds)
                 return None

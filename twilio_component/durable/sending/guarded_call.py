@@ -54,7 +54,7 @@ class FlowDeed:
     def sender(self) -> str:
         """Who sends, as the request says it: however the flow writes a number, it is one sender."""
         inputs = self.invoker.accepted(self.call)
-        named = self.operation.options.get("pacedBy", ())
+        named = self.operation.options.get("rateLimitedBy", ())
         return as_text(next((inputs[name] for name in named if inputs.get(name)), ""))
 
     @property

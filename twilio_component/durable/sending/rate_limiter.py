@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _SHORTEST_WAIT = 0.01
 
 
-class Paces:
+class RateLimiter:
     """Tokens by rate; ``rates`` are requests per second, by the name of who sends.
 
     ``most_seconds`` is how long a token may be kept: that of a process that died is free again after that.

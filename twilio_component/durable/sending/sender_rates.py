@@ -27,7 +27,7 @@ def rates_of_senders(rates: Mapping[str, float], components: Mapping[str, Compon
         (Form(action.inputs, component.connections), name)
         for component in components.values()
         for action in component.actions.values()
-        for name in action.options.get("pacedBy", ())
+        for name in action.options.get("rateLimitedBy", ())
     ]
     if not rates or not inputs:
         return rates

@@ -20,7 +20,7 @@ from twilio_component.durable.store.upsert import insert_once
 _FIRST, _LONGEST = 0.5, 30.0
 
 
-class Holds:
+class Throttle:
     """The turns of one process; ``in_flight`` requests at the most go out at the same time."""
 
     def __init__(self, in_flight: int) -> None:

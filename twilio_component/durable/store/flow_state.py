@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, update
 
-from twilio_component.durable.errors import MovedStatesError
+from twilio_component.durable.errors import StateConflictError
 from twilio_component.durable.store.schema import kept_states
 from twilio_component.durable.store.upsert import insert_once, written
 from twilio_component.host.state_file import changed
@@ -45,7 +45,7 @@ class Change:
 
     @property
     def to_make(self) -> Also | None:
-        """What makes the change, unless there is none; raises ``MovedStatesError`` when something is not as shown."""
+        """What makes the change, unless there is none; raises ``StateConflictError`` when something is not as shown."""
         return self._make if any(self.envelope.get(name) for name in self.scopes) else None
 
     def _make(self, connection: Connection) -> None:
@@ -53,7 +53,7 @@ class Change:
         for name, scope in sorted(self.scopes.items()):
             for key, value in sorted((self.envelope.get(name) or {}).items()):
                 if not _changed(connection, (scope, key), self.shown[name].get(key), value):
-                    raise MovedStatesError(f"what is kept under {key} is not what it was")
+                    raise StateConflictError(f"what is kept under {key} is not what it was")
 
 
 def after(states: States, envelope: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

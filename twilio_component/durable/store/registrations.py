@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, delete, select, update
 
-from twilio_component.durable.errors import MovedStatesError
+from twilio_component.durable.errors import StateConflictError
 from twilio_component.durable.store.schema import registrations
 from twilio_component.durable.store.upsert import insert_once, written
 
@@ -54,7 +54,7 @@ class RegistrationStore:
     async def keep(self, known: Registration, state: Mapping[str, Any]) -> Registration:
         """Put ``state`` in the place of the one that is known; an empty one is forgotten.
 
-        Raises ``MovedStatesError`` when somebody else has put one there.
+        Raises ``StateConflictError`` when somebody else has put one there.
         """
         changed = replace(known, state=state, version=known.version + 1)
 
@@ -69,7 +69,7 @@ class RegistrationStore:
             return connection.execute(change.where(*as_known, table.version == known.version)).rowcount == 1
 
         if not await self._database.run(work):
-            raise MovedStatesError(f"another process has registered {known.flow} in the meantime")
+            raise StateConflictError(f"another process has registered {known.flow} in the meantime")
         return changed if state else replace(known, state={}, version=0)
 
 

@@ -14,7 +14,7 @@ _Answered = TypeVar("_Answered")
 _MOST = 100
 
 
-class Together(Generic[_Asked, _Answered]):
+class RequestBatcher(Generic[_Asked, _Answered]):
     """Has everything answered that is asked while something is being answered, in the order in which it came.
 
     ``answer`` answers at most a hundred, each with what stands at its place.

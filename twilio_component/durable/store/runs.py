@@ -149,14 +149,14 @@ class RunStore:
         error: Mapping[str, Any] | None,
         response: Mapping[str, Any] | None,
         result: Any = None,
-        keep_texts: bool,
+        keep_payloads: bool,
         states: Mapping[str, Mapping[str, Any]],
     ) -> str | None:
         """End a run, and keep ``states`` (changes by scope and key; None removes a key); the state that it is in then.
 
         That is another one, and nothing is changed, when it had ended or been stopped before; None when it was purged.
-        Of one that succeeded no contents are left unless ``keep_texts`` asks for them: neither its payload nor what its
-        calls returned, only which calls there were, and which of them failed.
+        Of one that succeeded no contents are left unless ``keep_payloads`` asks for them: neither its payload nor what
+        its calls returned, only which calls there were, and which of them failed.
         """
 
         def work(connection: Connection) -> str | None:
@@ -166,12 +166,12 @@ class RunStore:
                 "error": written(error) if error is not None else None,
                 "response": written(response) if response is not None else None,
             }
-            if state == SUCCEEDED and not keep_texts:
+            if state == SUCCEEDED and not keep_payloads:
                 changes["payload"] = None
             unfinished = (runs.c.id == run, runs.c.state == RUNNING)
             if not connection.execute(update(runs).where(*unfinished).values(changes)).rowcount:
                 return connection.execute(select(runs.c.state).where(runs.c.id == run)).scalar_one_or_none()
-            if state == SUCCEEDED and not keep_texts:
+            if state == SUCCEEDED and not keep_payloads:
                 _empty(connection, run)
             if result is not None:
                 kept = Kept(place="result", value={"result": result})

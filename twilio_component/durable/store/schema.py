@@ -81,7 +81,7 @@ what became of it; ``settled``; ``unknown``, when that could not be decided. ``s
 """
 
 fans = Table(
-    "flow_fans",
+    "flow_loops",
     metadata,
     Column("run", String(200), primary_key=True),
     Column("ordinal", Integer, primary_key=True),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.emulator.api.pagination import PageRequest, page_answer, page_of
+from twilio_component.emulator.api.pagination import PageRequest, page_of, page_response
 from twilio_component.emulator.errors import Refusal
-from twilio_component.emulator.http import Answer, json_answer
+from twilio_component.emulator.http import Response, json_response
 from twilio_component.emulator.model.message import API_VERSION, twilio_date
 
 if TYPE_CHECKING:
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 _STATUSES = ("active", "suspended", "closed")
 
 
-def fetch(call: Call) -> Answer:
+def fetch(call: Call) -> Response:
     """The account itself."""
-    return json_answer(200, _representation(call.account))
+    return json_response(200, _representation(call.account))
 
 
-def list_page(call: Call) -> Answer:
+def list_page(call: Call) -> Response:
     """The account that asks, and its sub-accounts."""
     arguments = call.request.arguments
     asked = PageRequest.parse(arguments)
     family = [one for one in call.world.accounts if call.account.sid in (one.sid, one.owner_sid)]
     found = [_representation(one) for one in family if arguments.one("Status") in (None, one.status)]
-    return page_answer(call.request.path, arguments, asked, "accounts", page_of(asked, found))
+    return page_response(call.request.path, arguments, asked, "accounts", page_of(asked, found))
 
 
-def create(call: Call) -> Answer:
+def create(call: Call) -> Response:
     """Create a sub-account."""
     name = call.request.form.one("FriendlyName") or "SubAccount"
-    return json_answer(201, _representation(call.world.accounts.create_sub_account(call.account, name)))
+    return json_response(201, _representation(call.world.accounts.create_sub_account(call.account, name)))
 
 
-def update(call: Call) -> Answer:
+def update(call: Call) -> Response:
     """Rename the account, or suspend, close or reopen it."""
     form = call.request.form
     status = form.one("Status")
@@ -45,7 +45,7 @@ def update(call: Call) -> Answer:
     call.account.status = status or call.account.status
     call.account.friendly_name = form.one("FriendlyName") or call.account.friendly_name
     call.account.updated = call.world.clock.now()
-    return json_answer(200, _representation(call.account))
+    return json_response(200, _representation(call.account))
 
 
 def _representation(account: Account) -> dict[str, Any]:

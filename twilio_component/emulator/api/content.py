@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.emulator.api.pagination import PageRequest, meta_answer, page_of
 from twilio_component.emulator.errors import Refusal
-from twilio_component.emulator.http import Answer, json_answer
+from twilio_component.emulator.http import Response, json_response
 from twilio_component.emulator.model.content_template import ContentTemplate
 
 if TYPE_CHECKING:
     from twilio_component.emulator.state import Call
 
 
-def list_page(call: Call) -> Answer:
+def list_page(call: Call) -> Response:
     """A page of the account's templates, newest first."""
     asked = PageRequest.parse(call.request.arguments)
     found = [one.representation(call.request.base_url) for one in reversed(call.account.templates.values())]
     return meta_answer(call.request, asked, "contents", page_of(asked, found))
 
 
-def create(call: Call) -> Answer:
+def create(call: Call) -> Response:
     """Create a template from a JSON body."""
     wanted = _json_object(call.request.body)
     types = wanted.get("types")
@@ -36,18 +36,18 @@ def create(call: Call) -> Answer:
         str(wanted.get("language") or "en"),
     )
     call.account.templates[template.sid] = template
-    return json_answer(201, template.representation(call.request.base_url))
+    return json_response(201, template.representation(call.request.base_url))
 
 
-def fetch(call: Call) -> Answer:
+def fetch(call: Call) -> Response:
     """One template."""
-    return json_answer(200, _template(call).representation(call.request.base_url))
+    return json_response(200, _template(call).representation(call.request.base_url))
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> Response:
     """Delete a template."""
     del call.account.templates[_template(call).sid]
-    return Answer(204)
+    return Response(204)
 
 
 def _template(call: Call) -> ContentTemplate:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from twilio_component.emulator.errors import Refusal
-from twilio_component.emulator.http import Answer
+from twilio_component.emulator.http import Response
 
 if TYPE_CHECKING:
     from twilio_component.emulator.model.message import Media
@@ -27,14 +27,14 @@ def url(call: Call, media: Media) -> str:
     return f"{api.scheme}://{host}{PATH.format(account=call.account.sid, media=media.sid)}"
 
 
-def fetch(call: Call) -> Answer:
+def fetch(call: Call) -> Response:
     """The file, for anybody who knows where it is."""
     if "authorization" in call.request.headers:
-        return Answer(400, b"<Error><Code>InvalidArgument</Code></Error>", {"Content-Type": "application/xml"})
+        return Response(400, b"<Error><Code>InvalidArgument</Code></Error>", {"Content-Type": "application/xml"})
     found = [one for message in call.account.messages for one in message.media if one.sid == call.names["media"]]
     if not found or found[0].url is not None:
         raise Refusal(20404, path=call.request.path)
-    return Answer(200, found[0].content, {"Content-Type": found[0].content_type, **HARMLESS})
+    return Response(200, found[0].content, {"Content-Type": found[0].content_type, **HARMLESS})
 
 
 def _other_name(host: str | None) -> str:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.emulator.api.media import url as media_url
 from twilio_component.emulator.api.message_filter import MessageFilter
-from twilio_component.emulator.api.pagination import Page, PageRequest, page_answer, page_of, take_page
+from twilio_component.emulator.api.pagination import Page, PageRequest, page_of, page_response, take_page
 from twilio_component.emulator.errors import Refusal
-from twilio_component.emulator.http import Answer, json_answer
+from twilio_component.emulator.http import Response, json_response
 from twilio_component.emulator.messaging.sending import send
 from twilio_component.emulator.model.message import IN_PROGRESS, Media, Message, twilio_date
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from twilio_component.emulator.state import Call
 
 
-def create(call: Call) -> Answer:
+def create(call: Call) -> Response:
     """Send a message."""
-    return json_answer(201, send(call.world, call.account, call.request.form).representation())
+    return json_response(201, send(call.world, call.account, call.request.form).representation())
 
 
-def fetch(call: Call) -> Answer:
+def fetch(call: Call) -> Response:
     """One message."""
-    return json_answer(200, _message(call).representation())
+    return json_response(200, _message(call).representation())
 
 
-def list_page(call: Call) -> Answer:
+def list_page(call: Call) -> Response:
     """A page of the account's messages, newest first."""
     arguments = call.request.arguments
     asked = PageRequest.parse(arguments)
@@ -45,10 +45,10 @@ def list_page(call: Call) -> Answer:
         taken[-1][0] if taken and more else None,
         taken[0][0] if taken and asked.number > 0 else None,
     )
-    return page_answer(call.request.path, arguments, asked, "messages", page)
+    return page_response(call.request.path, arguments, asked, "messages", page)
 
 
-def update(call: Call) -> Answer:
+def update(call: Call) -> Response:
     """Redact (an empty ``Body``) or cancel (``Status=canceled``)."""
     message = _message(call)
     form = call.request.form
@@ -56,49 +56,49 @@ def update(call: Call) -> Answer:
         _cancel(call, message, form.one("Status"))
     elif "Body" in form:
         _redact(call, message, form.one("Body"))
-    return json_answer(200, message.representation())
+    return json_response(200, message.representation())
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> Response:
     """Delete a message for good."""
     message = _message(call)
     if message.status in IN_PROGRESS:
         raise Refusal(20009, verb="delete")
     call.account.messages.remove(message)
     call.world.feed.publish("reset")
-    return Answer(204)
+    return Response(204)
 
 
-def list_media(call: Call) -> Answer:
+def list_media(call: Call) -> Response:
     """A page of a message's media."""
     message = _message(call)
     arguments = call.request.arguments
     asked = PageRequest.parse(arguments)
     media = [message.media_representation(one) for one in message.media]
-    return page_answer(call.request.path, arguments, asked, "media_list", page_of(asked, media))
+    return page_response(call.request.path, arguments, asked, "media_list", page_of(asked, media))
 
 
-def fetch_media(call: Call) -> Answer:
+def fetch_media(call: Call) -> Response:
     """What is known about one file of a message."""
     message, media = _media(call)
-    return json_answer(200, message.media_representation(media))
+    return json_response(200, message.media_representation(media))
 
 
-def media_content(call: Call) -> Answer:
+def media_content(call: Call) -> Response:
     """A redirection to where the file is kept: with its sender, or with Twilio on another host."""
     _, media = _media(call)
-    return Answer(307, headers={"Location": media.url or media_url(call, media)})
+    return Response(307, headers={"Location": media.url or media_url(call, media)})
 
 
-def delete_media(call: Call) -> Answer:
+def delete_media(call: Call) -> Response:
     """Delete one file of a message."""
     message, media = _media(call)
     message.media.remove(media)
     call.world.feed.message_changed(message)
-    return Answer(204)
+    return Response(204)
 
 
-def create_feedback(call: Call) -> Answer:
+def create_feedback(call: Call) -> Response:
     """Note that the recipient did (``confirmed``) or may not have (``unconfirmed``) got the message."""
     message = _message(call)
     outcome = call.request.form.one("Outcome") or "confirmed"
@@ -114,7 +114,7 @@ def create_feedback(call: Call) -> Answer:
         "date_updated": now,
         "uri": f"{message.uri}/Feedback.json",
     }
-    return json_answer(200, feedback)
+    return json_response(200, feedback)
 
 
 def _message(call: Call) -> Message:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from twilio_component.emulator.errors import Refusal
-from twilio_component.emulator.http import Answer, Fields, Request, json_answer
+from twilio_component.emulator.http import Fields, Request, Response, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,7 +72,7 @@ def page_of(asked: PageRequest, items: Sequence[dict[str, Any]]) -> Page:
     return Page(list(items[begin:end]), end if end < len(items) else None, begin if begin > 0 else None)
 
 
-def page_answer(path: str, arguments: Fields, asked: PageRequest, key: str, page: Page) -> Answer:
+def page_response(path: str, arguments: Fields, asked: PageRequest, key: str, page: Page) -> Response:
     """A list page in the shape of the 2010 API; its URIs keep the filters and are relative to the host."""
     start = asked.number * asked.size
 
@@ -80,7 +80,7 @@ def page_answer(path: str, arguments: Fields, asked: PageRequest, key: str, page
         return f"{path}?{urlencode(_query(arguments, asked.size, number, token))}"
 
     older, newer = page.next_older_than, page.previous_newer_than
-    return json_answer(
+    return json_response(
         200,
         {
             "first_page_uri": uri(0),
@@ -96,7 +96,7 @@ def page_answer(path: str, arguments: Fields, asked: PageRequest, key: str, page
     )
 
 
-def meta_answer(request: Request, asked: PageRequest, key: str, page: Page) -> Answer:
+def meta_answer(request: Request, asked: PageRequest, key: str, page: Page) -> Response:
     """A list page in the shape of the newer APIs: URLs are absolute, and stand under ``meta``."""
 
     def url(number: int, token: str | None = None) -> str:
@@ -113,7 +113,7 @@ def meta_answer(request: Request, asked: PageRequest, key: str, page: Page) -> A
         "next_page_url": None if older is None else url(asked.number + 1, _token(_OLDER, older)),
         "key": key,
     }
-    return json_answer(200, {key: page.records, "meta": meta})
+    return json_response(200, {key: page.records, "meta": meta})
 
 
 def _query(arguments: Fields, size: int, number: int, token: str | None) -> list[tuple[str, str]]:

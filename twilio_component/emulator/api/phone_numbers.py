@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from twilio_component.emulator.api.pagination import PageRequest, page_answer, page_of
+from twilio_component.emulator.api.pagination import PageRequest, page_of, page_response
 from twilio_component.emulator.errors import Refusal
-from twilio_component.emulator.http import Answer, json_answer
+from twilio_component.emulator.http import Response, json_response
 from twilio_component.emulator.model import addresses
 from twilio_component.emulator.model.phone_number import PhoneNumber
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _UNAVAILABLE, _INVALID = "+15005550000", "+15005550001"
 
 
-def list_page(call: Call) -> Answer:
+def list_page(call: Call) -> Response:
     """A page of the account's numbers, newest first."""
     arguments = call.request.arguments
     asked = PageRequest.parse(arguments)
@@ -27,10 +27,10 @@ def list_page(call: Call) -> Answer:
         for number in reversed(call.account.numbers.values())
         if name in (None, number.friendly_name) and pattern.search(number.number)
     ]
-    return page_answer(call.request.path, arguments, asked, "incoming_phone_numbers", page_of(asked, found))
+    return page_response(call.request.path, arguments, asked, "incoming_phone_numbers", page_of(asked, found))
 
 
-def create(call: Call) -> Answer:
+def create(call: Call) -> Response:
     """Give the account a number; Twilio's magic numbers refuse as they do with test credentials."""
     text = call.request.form.one("PhoneNumber") or ""
     if text == _UNAVAILABLE:
@@ -41,25 +41,25 @@ def create(call: Call) -> Answer:
     number.change(call.request.form, call.world.clock.now())
     if not call.account.test:
         call.account.numbers[number.sid] = number
-    return json_answer(201, number.representation())
+    return json_response(201, number.representation())
 
 
-def fetch(call: Call) -> Answer:
+def fetch(call: Call) -> Response:
     """One number."""
-    return json_answer(200, _number(call).representation())
+    return json_response(200, _number(call).representation())
 
 
-def update(call: Call) -> Answer:
+def update(call: Call) -> Response:
     """Change a number's settings, such as where its inbound messages go."""
     number = _number(call)
     number.change(call.request.form, call.world.clock.now())
-    return json_answer(200, number.representation())
+    return json_response(200, number.representation())
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> Response:
     """Give a number back."""
     del call.account.numbers[_number(call).sid]
-    return Answer(204)
+    return Response(204)
 
 
 def _number(call: Call) -> PhoneNumber:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from twilio_component.emulator.api import accounts, content, media, messages, messaging_services, phone_numbers
 from twilio_component.emulator.api.unsupported import not_emulated
 from twilio_component.emulator.errors import Refusal
-from twilio_component.emulator.state import Call, World
+from twilio_component.emulator.state import Call, EmulatorState
 
 if TYPE_CHECKING:
-    from twilio_component.emulator.http import Answer, Request
+    from twilio_component.emulator.http import Request, Response
     from twilio_component.emulator.model.accounts import Account
 
 _ACCOUNTS = "/2010-04-01/Accounts"
@@ -30,7 +30,7 @@ class Route:
     method: str
     path: str
     name: str
-    handler: Callable[[Call], Answer]
+    handler: Callable[[Call], Response]
     public: bool = False
 
 
@@ -102,7 +102,7 @@ def match(request: Request) -> Match:
     return Match(None)
 
 
-def respond(world: World, request: Request, matched: Match) -> Answer:
+def respond(world: EmulatorState, request: Request, matched: Match) -> Response:
     """The answer to one request."""
     if matched.route is None:
         if matched.methods:
@@ -115,7 +115,7 @@ def respond(world: World, request: Request, matched: Match) -> Answer:
         return refusal.answer()
 
 
-def _account(world: World, request: Request, route: Route, names: Mapping[str, str]) -> Account:
+def _account(world: EmulatorState, request: Request, route: Route, names: Mapping[str, str]) -> Account:
     if route.public:
         account = next((one for one in world.accounts if one.sid == names["account"]), None)
         if account is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from twilio_component.emulator.http import Answer, json_answer
+from twilio_component.emulator.http import Response, json_response
 
 NOT_EMULATED = (
     "products other than messaging (calls, verify, video, ...): such paths answer 501 with a sentence that says so",
@@ -23,10 +23,10 @@ _RESOURCE = re.compile(r"/2010-04-01/Accounts/[^/]+/([A-Za-z]+)")
 _PRODUCT = re.compile(r"/v[1-9]\d*/([A-Za-z]+)")
 
 
-def not_emulated(path: str) -> Answer | None:
+def not_emulated(path: str) -> Response | None:
     """An honest 501 for what Twilio has and the emulator has not; None for what Twilio has not either."""
     resource = _RESOURCE.match(path) or _PRODUCT.match(path)
     if resource is None:
         return None
     message = f"The emulator does not emulate this: {resource[1]} at {path}"
-    return json_answer(501, {"code": 501, "message": message, "more_info": "docs/emulator.md", "status": 501})
+    return json_response(501, {"code": 501, "message": message, "more_info": "docs/emulator.md", "status": 501})

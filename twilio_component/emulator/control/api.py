@@ -16,7 +16,7 @@ from twilio_component.emulator.control.inbox import NotThereError
 from twilio_component.emulator.control.views import CONDITIONS, fate_view, fault_view, state_view
 from twilio_component.emulator.errors import Refusal
 from twilio_component.emulator.faults import Fault
-from twilio_component.emulator.http import Answer, Request, json_answer
+from twilio_component.emulator.http import Request, Response, json_response
 
 if TYPE_CHECKING:
     from twilio_component.emulator.emulator import Emulator
@@ -49,7 +49,7 @@ _NUMBER_SETTINGS = {
 _ENDINGS = ("delivered", "undelivered", "failed", "sent", "read")
 
 
-async def respond(emulator: Emulator, request: Request) -> Answer:
+async def respond(emulator: Emulator, request: Request) -> Response:
     """The answer to one request under ``/_emulator``."""
     path = request.path.removeprefix(PREFIX).strip("/")
     handlers, names = _find(path)
@@ -69,10 +69,10 @@ async def respond(emulator: Emulator, request: Request) -> Answer:
     return _answer(value)
 
 
-def _answer(value: Any) -> Answer:
-    if isinstance(value, Answer):
+def _answer(value: Any) -> Response:
+    if isinstance(value, Response):
         return value
-    return Answer(204, headers=dict(_HEADERS)) if value is None else json_answer(200, value, _HEADERS)
+    return Response(204, headers=dict(_HEADERS)) if value is None else json_response(200, value, _HEADERS)
 
 
 def _find(path: str) -> tuple[dict[str, Handler] | None, dict[str, str]]:
@@ -292,5 +292,5 @@ def _bytes(text: str) -> bytes:
         raise ValueError(f"content has to be base64: {error}") from error
 
 
-def _error(status: int, message: str) -> Answer:
-    return json_answer(status, {"error": message}, _HEADERS)
+def _error(status: int, message: str) -> Response:
+    return json_response(status, {"error": message}, _HEADERS)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.emulator.change_feed import HEARTBEAT, TooManyWatchersError
 from twilio_component.emulator.control.views import item_view, state_view
-from twilio_component.emulator.http import Answer, json_answer
+from twilio_component.emulator.http import Response, json_response
 
 if TYPE_CHECKING:
     from twilio_component.emulator.change_feed import Change
@@ -19,14 +19,14 @@ _RETRY = 1000
 _HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-async def events_answer(emulator: Emulator, last_event_id: str | None, heartbeat: float = HEARTBEAT) -> Answer:
+async def events_answer(emulator: Emulator, last_event_id: str | None, heartbeat: float = HEARTBEAT) -> Response:
     """A stream that never ends: what follows the event ``last_event_id``, or ``reset`` and what happens from now on."""
     changes = emulator.feed.watch(last_event_id, heartbeat)
     try:
         first = await anext(changes)
     except TooManyWatchersError:
-        return json_answer(503, {"error": "too many programs watch already"}, {"Retry-After": "5"})
-    return Answer(200, f"retry: {_RETRY}\n\n".encode(), dict(_HEADERS), stream=_stream(emulator, first, changes))
+        return json_response(503, {"error": "too many programs watch already"}, {"Retry-After": "5"})
+    return Response(200, f"retry: {_RETRY}\n\n".encode(), dict(_HEADERS), stream=_stream(emulator, first, changes))
 
 
 async def _stream(

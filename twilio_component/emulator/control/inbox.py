@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.emulator.control.conversations import Conversations, Pair, window
 from twilio_component.emulator.control.events import events_answer
-from twilio_component.emulator.control.media import media_answer
+from twilio_component.emulator.control.media import media_response
 from twilio_component.emulator.control.views import conversation_view, exchanges_view, heading, item_view, request_view
 from twilio_component.twilio.error_codes import explanations
 
@@ -75,7 +75,7 @@ async def show_media(emulator: Emulator, wanted: dict[str, Any]) -> Any:
     for message in emulator.messages:
         for media in message.media:
             if media.sid == sid:
-                return await media_answer(media, emulator.webhooks.postman)
+                return await media_response(media, emulator.webhooks.postman)
     raise NotThereError(f"there is no file {sid}")
 
 

@@ -6,12 +6,12 @@ import mimetypes
 from typing import TYPE_CHECKING, Literal
 
 from twilio_component.emulator.api.media import HARMLESS
-from twilio_component.emulator.http import Answer, json_answer
-from twilio_component.emulator.webhooks.transports import Letter, UndeliverableError
+from twilio_component.emulator.http import Response, json_response
+from twilio_component.emulator.webhooks.transports import UndeliverableError, WebhookRequest
 
 if TYPE_CHECKING:
     from twilio_component.emulator.model.message import Media
-    from twilio_component.emulator.webhooks.transports import Postman
+    from twilio_component.emulator.webhooks.transports import WebhookTransport
 
 # What a browser decodes without running anything; SVG and HTML are programs.
 _INLINE: dict[str, Literal["image", "audio", "video"]] = {
@@ -34,23 +34,23 @@ def inline_kind(content_type: str) -> Literal["image", "audio", "video"] | None:
     return _INLINE.get(_bare(content_type))
 
 
-async def media_answer(media: Media, postman: Postman) -> Answer:
+async def media_response(media: Media, postman: WebhookTransport) -> Response:
     """The file. One that the application keeps is asked for there, where webhooks may go too, and nowhere else."""
     if media.url is None:
         return _shown(media, media.content, media.content_type)
     try:
-        found = await postman.deliver(Letter("GET", media.url, (), {}, _CONNECT_SECONDS, _READ_SECONDS))
+        found = await postman.deliver(WebhookRequest("GET", media.url, (), {}, _CONNECT_SECONDS, _READ_SECONDS))
     except UndeliverableError as failure:
-        return json_answer(502, {"error": f"the file is not shown: {failure}"}, _HEADERS)
+        return json_response(502, {"error": f"the file is not shown: {failure}"}, _HEADERS)
     if found.status != 200 or len(found.body) > LARGEST:  # noqa: PLR2004 - HTTP's OK
-        return json_answer(
+        return json_response(
             502, {"error": f"the file is not shown: HTTP {found.status}, {len(found.body)} bytes"}, _HEADERS
         )
     told = next((value for name, value in found.headers.items() if name.lower() == "content-type"), media.content_type)
     return _shown(media, found.body, told)
 
 
-def _shown(media: Media, content: bytes, content_type: str) -> Answer:
+def _shown(media: Media, content: bytes, content_type: str) -> Response:
     bare = _bare(content_type)
     if bare in _INLINE:
         kind, disposition = bare, "inline"
@@ -58,7 +58,7 @@ def _shown(media: Media, content: bytes, content_type: str) -> Answer:
         kind, disposition = "application/octet-stream", "attachment"
     name = f"{media.sid}{mimetypes.guess_extension(bare) or ''}"
     headers = {"Content-Type": kind, "Content-Disposition": f'{disposition}; filename="{name}"', **_HEADERS}
-    return Answer(200, content, headers)
+    return Response(200, content, headers)
 
 
 def _bare(content_type: str) -> str:

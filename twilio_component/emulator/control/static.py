@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twilio_component.emulator.http import Answer, json_answer
+from twilio_component.emulator.http import Response, json_response
 
 if TYPE_CHECKING:
     from twilio_component.emulator.http import Request
@@ -39,15 +39,15 @@ def is_part_of_it(path: str) -> bool:
     return path == "/" or path.startswith(_FOLDER)
 
 
-def respond(request: Request) -> Answer:
+def respond(request: Request) -> Response:
     """The page, or one of its files."""
     if request.method not in ("GET", "HEAD"):
-        return json_answer(405, {"error": "the inbox is read with GET"}, {**HEADERS, "Allow": "GET, HEAD"})
+        return json_response(405, {"error": "the inbox is read with GET"}, {**HEADERS, "Allow": "GET, HEAD"})
     found = _files().get("index.html" if request.path == "/" else request.path.removeprefix(_FOLDER))
     if found is None:
-        return json_answer(404, {"error": "the inbox has no such file"}, HEADERS)
+        return json_response(404, {"error": "the inbox has no such file"}, HEADERS)
     content_type, content = found
-    return Answer(200, content, {"Content-Type": content_type, **HEADERS})
+    return Response(200, content, {"Content-Type": content_type, **HEADERS})
 
 
 @cache

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from twilio_component.emulator.model.messaging_service import MessagingService
     from twilio_component.emulator.model.phone_number import PhoneNumber
     from twilio_component.emulator.request_log import WebhookRecord
-    from twilio_component.emulator.state import World
+    from twilio_component.emulator.state import EmulatorState
     from twilio_component.emulator.webhooks.parameters import Parameters
 
 _MOST_REDIRECTS = 10
@@ -48,7 +48,7 @@ class _Target:
         return cls(settings[url], settings[method] or "POST", fallback_url, fallback_method or "POST")
 
 
-async def receive(world: World, account: Account, message: Message, more: Mapping[str, str]) -> None:
+async def receive(world: EmulatorState, account: Account, message: Message, more: Mapping[str, str]) -> None:
     """Take in a message that reached one of the account's numbers, and see it through to the application's replies."""
     number = account.number_of(addresses.bare(message.to))
     service = account.service_of(number) if number else None
@@ -69,7 +69,7 @@ async def receive(world: World, account: Account, message: Message, more: Mappin
 class _Arrival:
     """A message that has just come in, and all that follows from it."""
 
-    world: World
+    world: EmulatorState
     account: Account
     message: Message
 

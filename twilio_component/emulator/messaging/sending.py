@@ -15,10 +15,10 @@ from twilio_component.twilio.segments import segment
 if TYPE_CHECKING:
     from twilio_component.emulator.http import Fields
     from twilio_component.emulator.model.accounts import Account
-    from twilio_component.emulator.state import World
+    from twilio_component.emulator.state import EmulatorState
 
 
-def send(world: World, account: Account, form: Fields, direction: str = "outbound-api") -> Message:
+def send(world: EmulatorState, account: Account, form: Fields, direction: str = "outbound-api") -> Message:
     """Accept a message, or raise the `Refusal` that Twilio would answer. Test credentials leave no trace."""
     now = world.clock.now()
     outgoing = Outgoing.parse(form, now)
@@ -37,7 +37,7 @@ def send(world: World, account: Account, form: Fields, direction: str = "outboun
     return message
 
 
-def _refuse_foreign_sender(world: World, account: Account, outgoing: Outgoing) -> None:
+def _refuse_foreign_sender(world: EmulatorState, account: Account, outgoing: Outgoing) -> None:
     """An account that has numbers sends from no other number; one that has none sends from any."""
     sender = outgoing.sender or ""
     if not account.numbers or not addresses.is_number(sender) or sender == VALID_SENDER:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from twilio_component.emulator.http import Answer, Mishap, Request
+from twilio_component.emulator.http import ConnectionFault, Request, Response
 
 if TYPE_CHECKING:
     from twilio_component.emulator.emulator import Emulator
@@ -39,7 +39,7 @@ class EmulatorTransport(httpx.AsyncBaseTransport):
             return httpx.Response(answer.status, headers=answer.headers, content=answer.body, request=request)
         return await self._after_mishap(request, answer, answer.mishap)
 
-    async def _after_mishap(self, request: httpx.Request, answer: Answer, mishap: Mishap) -> httpx.Response:
+    async def _after_mishap(self, request: httpx.Request, answer: Response, mishap: ConnectionFault) -> httpx.Response:
         if mishap.kind == "refused":
             cause = ConnectionRefusedError(111, "Connection refused")
             raise httpx.ConnectError("All connection attempts failed", request=request) from cause
@@ -56,7 +56,7 @@ class EmulatorTransport(httpx.AsyncBaseTransport):
         headers = {**answer.headers, "Content-Length": str(len(answer.body))}
         return httpx.Response(answer.status, headers=headers, stream=_CutOff(answer.body, mishap), request=request)
 
-    async def _pass_time(self, request: httpx.Request, mishap: Mishap) -> None:
+    async def _pass_time(self, request: httpx.Request, mishap: ConnectionFault) -> None:
         patience = request.extensions.get("timeout", {}).get("read")
         piece = mishap.seconds / mishap.pieces
         if patience is not None and patience < piece:
@@ -84,7 +84,7 @@ class _Endless(httpx.AsyncByteStream):
 class _CutOff(httpx.AsyncByteStream):
     """A body that ends too early."""
 
-    def __init__(self, body: bytes, mishap: Mishap) -> None:
+    def __init__(self, body: bytes, mishap: ConnectionFault) -> None:
         self._expected = len(body)
         self._part = body[: int(len(body) * mishap.share)]
 

@@ -17,7 +17,7 @@ from anyio.from_thread import start_blocking_portal
 
 from twilio_component.emulator.api.unsupported import NOT_EMULATED
 from twilio_component.emulator.emulator import Emulator
-from twilio_component.emulator.http import Answer, Mishap, Request, json_answer
+from twilio_component.emulator.http import ConnectionFault, Request, Response, json_response
 from twilio_component.emulator.server.host_check import Guard
 from twilio_component.emulator.webhooks.transports import is_loopback
 
@@ -149,7 +149,7 @@ class Server:
         path, _, query = request.raw_path.partition("?")
         objection = self._guard.objection(headers, is_page=path == "/" and request.method == "GET")
         if objection is not None:
-            return _response(json_answer(403, {"code": 403, "message": objection, "more_info": None, "status": 403}))
+            return _response(json_response(403, {"code": 403, "message": objection, "more_info": None, "status": 403}))
         base_url = f"{request.scheme}://{headers['host']}"
         received = Request(request.method, path, query, headers, await request.read(), base_url)
         answer = await self._emulator.handle(received)
@@ -230,12 +230,12 @@ def _greeting(url: str, *, is_local: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _response(answer: Answer) -> web.Response:
+def _response(answer: Response) -> web.Response:
     return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
 
 async def _streamed(
-    request: web.BaseRequest, answer: Answer, stream: AsyncGenerator[bytes, None]
+    request: web.BaseRequest, answer: Response, stream: AsyncGenerator[bytes, None]
 ) -> web.StreamResponse:
     """Send an answer that goes on until its reader leaves, who is waited for where he is slow."""
     response = web.StreamResponse(status=answer.status, headers=answer.headers)
@@ -249,7 +249,7 @@ async def _streamed(
     return response
 
 
-async def _after_mishap(request: web.BaseRequest, answer: Answer, mishap: Mishap) -> web.StreamResponse:
+async def _after_mishap(request: web.BaseRequest, answer: Response, mishap: ConnectionFault) -> web.StreamResponse:
     """Let an answer meet its mishap on the wire; its reader may leave before."""
     response = web.StreamResponse(status=answer.status or 200, headers=answer.headers)
     response.content_length = len(answer.body)

@@ -12,16 +12,16 @@ from twilio_component.emulator.request_log import WebhookRecord
 from twilio_component.emulator.rules import Subject
 from twilio_component.emulator.webhooks.parameters import Parameters, status_parameters
 from twilio_component.emulator.webhooks.retry_policy import WebhookPolicy
-from twilio_component.emulator.webhooks.transports import Letter, UndeliverableError
+from twilio_component.emulator.webhooks.transports import UndeliverableError, WebhookRequest
 
 if TYPE_CHECKING:
     from twilio_component.emulator.clock import Clock
     from twilio_component.emulator.faults import Faults
-    from twilio_component.emulator.http import Answer
+    from twilio_component.emulator.http import Response
     from twilio_component.emulator.model.accounts import Account, Accounts
     from twilio_component.emulator.model.message import Message
     from twilio_component.emulator.request_log import Journal
-    from twilio_component.emulator.webhooks.transports import Postman
+    from twilio_component.emulator.webhooks.transports import WebhookTransport
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,9 @@ class Webhook:
 class Webhooks:
     """Sends webhooks through ``postman`` and keeps account of them."""
 
-    def __init__(self, clock: Clock, accounts: Accounts, journal: Journal, faults: Faults, postman: Postman) -> None:
+    def __init__(
+        self, clock: Clock, accounts: Accounts, journal: Journal, faults: Faults, postman: WebhookTransport
+    ) -> None:
         self._clock = clock
         self._accounts = accounts
         self._journal = journal
@@ -84,7 +86,7 @@ class Webhooks:
             if attempt > policy.retries or not policy.repeats_after(outcome):
                 return record
 
-    def _letter(self, webhook: Webhook, policy: WebhookPolicy) -> Letter:
+    def _letter(self, webhook: Webhook, policy: WebhookPolicy) -> WebhookRequest:
         account = self._accounts.get(webhook.message.account_sid)
         url, form = policy.url, webhook.parameters
         if webhook.method == "GET":
@@ -95,10 +97,10 @@ class Webhooks:
             "I-Twilio-Idempotency-Token": webhook.token,
             **account.signature_headers(url, form),
         }
-        return Letter(webhook.method, url, form, headers, policy.connect_seconds, policy.read_seconds)
+        return WebhookRequest(webhook.method, url, form, headers, policy.connect_seconds, policy.read_seconds)
 
-    async def _attempt(self, webhook: Webhook, letter: Letter, attempt: int) -> tuple[WebhookRecord, int | str]:
-        answer: Answer | None = None
+    async def _attempt(self, webhook: Webhook, letter: WebhookRequest, attempt: int) -> tuple[WebhookRecord, int | str]:
+        answer: Response | None = None
         error: str | None = None
         try:
             async with asyncio.timeout(letter.connect_seconds + letter.read_seconds):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlencode, urlsplit
 
-from twilio_component.emulator.http import FORM, Answer
+from twilio_component.emulator.http import FORM, Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ class UndeliverableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class WebhookRequest:
     """A webhook, ready to go: for GET the parameters stand in ``url`` already, and ``form`` is empty."""
 
     method: str
@@ -47,23 +47,23 @@ class Letter:
         return {**self.headers, **({"Content-Type": FORM} if self.method == "POST" else {})}
 
 
-class Postman(Protocol):
+class WebhookTransport(Protocol):
     """Carries a webhook to its URL. Raises `UndeliverableError`."""
 
-    async def deliver(self, letter: Letter) -> Answer:
+    async def deliver(self, letter: WebhookRequest) -> Response:
         """The application's answer."""
 
 
 class FunctionPostman:
-    """Hands webhooks to a function, which returns an `Answer` or something that becomes one when awaited."""
+    """Hands webhooks to a function, which returns a `Response` or something that becomes one when awaited."""
 
-    def __init__(self, function: Callable[[Letter], Answer | Awaitable[Answer]]) -> None:
+    def __init__(self, function: Callable[[WebhookRequest], Response | Awaitable[Response]]) -> None:
         self._function = function
 
-    async def deliver(self, letter: Letter) -> Answer:
+    async def deliver(self, letter: WebhookRequest) -> Response:
         """The function's answer; what it raises goes through to the test."""
         answer = self._function(letter)
-        return answer if isinstance(answer, Answer) else await answer
+        return answer if isinstance(answer, Response) else await answer
 
 
 class TransportPostman:
@@ -72,7 +72,7 @@ class TransportPostman:
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         self._transport = transport
 
-    async def deliver(self, letter: Letter) -> Answer:
+    async def deliver(self, letter: WebhookRequest) -> Response:
         """The answer that the transport brings."""
         import httpx
 
@@ -92,7 +92,7 @@ class TransportPostman:
             raise UndeliverableError("ct", str(error) or type(error).__name__) from error
         except httpx.TransportError as error:
             raise UndeliverableError("rt", str(error) or type(error).__name__) from error
-        return Answer(response.status_code, content, dict(response.headers))
+        return Response(response.status_code, content, dict(response.headers))
 
 
 class HttpPostman:
@@ -101,7 +101,7 @@ class HttpPostman:
     def __init__(self, allowed_hosts: Iterable[str] = ()) -> None:
         self._allowed = frozenset(host.lower() for host in allowed_hosts)
 
-    async def deliver(self, letter: Letter) -> Answer:
+    async def deliver(self, letter: WebhookRequest) -> Response:
         """The answer from the network; redirects are not followed."""
         import aiohttp
 
@@ -117,7 +117,7 @@ class HttpPostman:
                     letter.method, url, data=body, headers=letter.all_headers, allow_redirects=False
                 ) as response,
             ):
-                return Answer(response.status, await response.read(), dict(response.headers))
+                return Response(response.status, await response.read(), dict(response.headers))
         except (aiohttp.ClientConnectorError, aiohttp.InvalidURL, aiohttp.ConnectionTimeoutError) as error:
             raise UndeliverableError("ct", str(error) or type(error).__name__) from error
         except (aiohttp.ClientError, TimeoutError) as error:

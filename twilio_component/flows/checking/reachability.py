@@ -34,7 +34,7 @@ def effects(flows: Collection[Flow], components: Mapping[str, Component], mocked
     for step in (step for flow in flows for step in all_steps(flow.steps)):
         component = components.get(step.component)
         action = component.actions.get(step.action) if component else None
-        harmless = action is None or action.repeatable or step.operation in control_steps.INTERPRETED
+        harmless = action is None or action.idempotent or step.operation in control_steps.INTERPRETED
         if not harmless and step.operation not in mocked:
             found.append(step.operation)
     return list(dict.fromkeys(found))

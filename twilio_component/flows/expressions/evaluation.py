@@ -10,13 +10,13 @@ from twilio_component.flows.expressions.operators import OPERATORS
 from twilio_component.flows.expressions.references import as_text, render
 from twilio_component.flows.findings import EvaluationError
 from twilio_component.flows.model import (
+    BooleanExpression,
     Complex,
     Condition,
     ConfigVar,
     Fields,
     Input,
     Item,
-    Junction,
     Reference,
     Template,
     Value,
@@ -90,7 +90,7 @@ def _nothing(part: Reference | ConfigVar) -> Any:
 
 def holds(condition: Condition, scope: Scope) -> bool:
     """Whether a condition is true. ``and`` and ``or`` stop at the first condition that decides."""
-    if isinstance(condition, Junction):
+    if isinstance(condition, BooleanExpression):
         decisive = condition.word == "or"
         for part in condition.conditions:
             if holds(part, scope) is decisive:

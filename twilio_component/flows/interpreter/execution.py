@@ -102,8 +102,8 @@ class Execution:
             if effect is not None:
                 return effect
 
-    def succeeded(self, envelope: Mapping[str, Any], *, repeatable: bool = False) -> None:
-        """The call was answered. ``repeatable`` says whether doing it twice would do no harm."""
+    def succeeded(self, envelope: Mapping[str, Any], *, idempotent: bool = False) -> None:
+        """The call was answered. ``idempotent`` says whether doing it twice would do no harm."""
         if envelope.get("failed"):
             reason = envelope.get("error")
             message = reason if isinstance(reason, str) else "the action says that it failed"
@@ -118,7 +118,7 @@ class Execution:
             pause(self.state, self._id(step), envelope["again"], "ask-again", envelope["until"])
             return
         # A trigger tells what it tells once: another run of this execution is still about the same event.
-        if self.flow.retry is not None and (step.is_trigger or not repeatable):
+        if self.flow.retry is not None and (step.is_trigger or not idempotent):
             remember_done(self.state, self._id(step), self._told_apart_by(step), envelope)
         self._accept(step, envelope)
 

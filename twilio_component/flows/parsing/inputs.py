@@ -19,6 +19,7 @@ from twilio_component.flows.expressions.references import (
     parse_template,
 )
 from twilio_component.flows.model import (
+    BooleanExpression,
     Comparison,
     Complex,
     Condition,
@@ -26,7 +27,6 @@ from twilio_component.flows.model import (
     Fields,
     Input,
     Item,
-    Junction,
     Template,
     Value,
 )
@@ -212,7 +212,7 @@ class InputReader:
         if not conditions:
             self._bad_condition(at, f"'{word}' needs at least one condition")
         good = [condition for condition in conditions if condition is not None]
-        return Junction(word, tuple(good), at) if good else None
+        return BooleanExpression(word, tuple(good), at) if good else None
 
     def _bad_condition(self, at: PathParts, message: str) -> None:
         self.findings.add(

@@ -53,10 +53,10 @@ class Invoker:
             return None
         return (component.triggers if call.is_trigger else component.actions).get(call.action)
 
-    def repeatable(self, call: Call) -> bool:
+    def idempotent(self, call: Call) -> bool:
         """Whether doing it twice would do no harm, as the component's manifest says."""
         operation = self.operation(call)
-        return operation is not None and operation.repeatable
+        return operation is not None and operation.idempotent
 
     def accepted(self, call: Call) -> Mapping[str, Any]:
         """The inputs as the action is given them. It is not given what is not valid: that is returned as it is."""
@@ -106,7 +106,7 @@ class Invoker:
     def failure(self, call: Call, error: Exception) -> Failure:
         """What an error of ``attempt`` means to the execution."""
         if isinstance(error, PerformError):
-            unknown = error.may_have_happened and not self.repeatable(call)
+            unknown = error.may_have_happened and not self.idempotent(call)
             return Failure(
                 code=error.code,
                 message=str(error),
@@ -119,7 +119,7 @@ class Invoker:
         # A bug in a component. What it had done by then is not known.
         self.logger.error("%s failed unexpectedly", call.id, exc_info=error)
         message = f"{call.component}.{call.action} failed unexpectedly with {type(error).__name__}"
-        return Failure(code="unexpected-error", message=message, outcome_unknown=not self.repeatable(call))
+        return Failure(code="unexpected-error", message=message, outcome_unknown=not self.idempotent(call))
 
     async def look_for(
         self, flow: Flow, call: Call, payload: Mapping[str, Any], since: dt.datetime

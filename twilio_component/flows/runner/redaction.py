@@ -38,7 +38,7 @@ class Redactor:
         return value
 
 
-class HidingLogger(logging.LoggerAdapter[Any]):
+class RedactingLogger(logging.LoggerAdapter[Any]):
     """A logger that passes records on to another one, secrets hidden."""
 
     def __init__(self, logger: logging.Logger | logging.LoggerAdapter[Any], redactor: Redactor) -> None:

@@ -28,8 +28,8 @@ from twilio_component.flows.runner.configuration import Configuration, config_va
 from twilio_component.flows.runner.invoker import Invoker
 from twilio_component.flows.runner.item_sources import Sources
 from twilio_component.flows.runner.mocks import Mocks
-from twilio_component.flows.runner.redaction import HidingLogger, Redactor
-from twilio_component.flows.runner.trigger_payload import Occasion, complete_payload
+from twilio_component.flows.runner.redaction import RedactingLogger, Redactor
+from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload
 from twilio_component.host.errors import did_you_mean, listed
 from twilio_component.host.serialization import iso_time
 
@@ -142,7 +142,7 @@ class FlowRunner:
             mocks=mocks,
             configuration=self.configuration,
             values=values,
-            logger=HidingLogger(self.logger, self._redactor),
+            logger=RedactingLogger(self.logger, self._redactor),
             clock=self.clock,
         )
         self._started = 0
@@ -166,7 +166,7 @@ class FlowRunner:
         return replace(outcome, started=tuple(started))
 
     async def _run(self, flow: Flow, given: Mapping[str, Any], execution_id: str, depth: int) -> Outcome:
-        occasion = Occasion(execution_id=execution_id, started_at=iso_time(dt.datetime.now(dt.UTC)))
+        occasion = ExecutionInfo(execution_id=execution_id, started_at=iso_time(dt.datetime.now(dt.UTC)))
         payload = complete_payload(given, self.integration, flow, occasion)
         state = initial_state(payload)
         # One object for all executions of this process: a flow sees at once what another one keeps.
@@ -233,7 +233,7 @@ class FlowRunner:
         if isinstance(answer, Failure):
             execution.failed(answer)
         else:
-            execution.succeeded(answer, repeatable=self._invoker.repeatable(call))
+            execution.succeeded(answer, idempotent=self._invoker.idempotent(call))
         self._tell(run.flow, event)
 
     async def _start(self, run: _Run, execution: Execution, effect: StartFlow) -> None:

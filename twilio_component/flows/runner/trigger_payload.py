@@ -17,7 +17,7 @@ WEBHOOK_BASE = "https://flows.example.com"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Occasion:
+class ExecutionInfo:
     """When, as what and where an execution runs; everything about it that is not in the definition."""
 
     execution_id: str
@@ -31,7 +31,7 @@ def webhook_urls(integration: Integration, base: str = WEBHOOK_BASE) -> dict[str
 
 
 def complete_payload(
-    given: Mapping[str, Any], integration: Integration, flow: Flow, occasion: Occasion
+    given: Mapping[str, Any], integration: Integration, flow: Flow, occasion: ExecutionInfo
 ) -> dict[str, Any]:
     """The payload that the trigger gets, JSON-ready. A body without a ``rawBody`` is written out as one."""
     urls = webhook_urls(integration, occasion.webhook_base)

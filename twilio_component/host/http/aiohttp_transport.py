@@ -20,7 +20,7 @@ import certifi
 from yarl import URL
 
 from twilio_component.host.http.bodies import read_body
-from twilio_component.host.http.messages import Answer, AnswerLostError, NotWrittenError, Request
+from twilio_component.host.http.messages import NotWrittenError, Request, Response, ResponseLostError
 
 # Shorter than the idle time after which servers and load balancers close a connection (60 s and more): a request
 # written into a connection that is just being closed is one whose outcome nobody knows.
@@ -38,7 +38,7 @@ _CONNECTING = (
 _UNDER_WAY: ContextVar[Request] = ContextVar("the request under way")
 
 
-class AiohttpCarrier:
+class AiohttpTransport:
     """Belongs to the event loop in which it is first used. ``tls`` replaces the environment's authorities."""
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
@@ -46,7 +46,7 @@ class AiohttpCarrier:
         self._session: aiohttp.ClientSession | None = None
         self._proxies: dict[tuple[str, str], str | None] = {}
 
-    async def exchange(self, request: Request) -> Answer:
+    async def exchange(self, request: Request) -> Response:
         """Send a request and read its answer, whatever its status."""
         session = self._session or self._open()
         request.written = False
@@ -68,8 +68,8 @@ class AiohttpCarrier:
             reason = _reason(error, request)
             if not request.written and isinstance(error, _CONNECTING):
                 raise NotWrittenError(reason, passing=_passing(error)) from error
-            raise AnswerLostError(reason) from error
-        return Answer(answer.status, answer.headers, content)
+            raise ResponseLostError(reason) from error
+        return Response(answer.status, answer.headers, content)
 
     async def aclose(self) -> None:
         """Close every connection."""

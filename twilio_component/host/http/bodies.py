@@ -6,7 +6,7 @@ import zlib
 from collections.abc import AsyncIterable, Mapping
 from typing import TYPE_CHECKING
 
-from twilio_component.host.http.messages import AnswerLostError, AnswerTooLargeError
+from twilio_component.host.http.messages import ResponseLostError, ResponseTooLargeError
 
 if TYPE_CHECKING:
     from twilio_component.host.http.messages import Request
@@ -21,15 +21,16 @@ _NO_HEADER = -zlib.MAX_WBITS
 async def read_body(chunks: AsyncIterable[bytes], status: int, headers: Mapping[str, str], request: Request) -> bytes:
     """The whole body, as it was before it was packed.
 
-    ``chunks`` are the bytes as they came. Raises ``AnswerTooLargeError`` as soon as more than ``request.largest`` are
-    announced or have come (packed or not), and ``AnswerLostError`` for an encoding that is broken or was not asked for.
+    ``chunks`` are the bytes as they came. Raises ``ResponseTooLargeError`` as soon as more than ``request.largest`` are
+    announced or have come (packed or not), and ``ResponseLostError`` for an encoding that is broken or that was not
+    asked for.
     """
     bound = request.largest if 200 <= status < 300 else _LARGEST_ERROR  # noqa: PLR2004 - HTTP
     encoding = headers.get("content-encoding", "").strip().lower()
     announced = headers.get("content-length", "")
     # What a HEAD announces does not come.
     if announced.isdecimal() and int(announced) > bound and request.method != "HEAD":
-        raise AnswerTooLargeError(bound, int(announced))
+        raise ResponseTooLargeError(bound, int(announced))
     packing = _Packed(encoding) if encoding not in ("", "identity") else None
     parts: list[bytes] = []
     left = bound
@@ -37,10 +38,10 @@ async def read_body(chunks: AsyncIterable[bytes], status: int, headers: Mapping[
         part = chunk if packing is None else packing.unpacked(chunk, left + 1)
         left -= len(part)
         if left < 0:
-            raise AnswerTooLargeError(bound)
+            raise ResponseTooLargeError(bound)
         parts.append(part)
     if packing is not None and not packing.complete:
-        raise AnswerLostError("the answer's encoding is broken")
+        raise ResponseLostError("the answer's encoding is broken")
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
@@ -61,7 +62,7 @@ class _Packed:
         if not chunk:
             return chunk
         if self._encoding not in _ENCODINGS:
-            raise AnswerLostError(f"the answer's encoding is none of {', '.join(sorted(_ENCODINGS))}")
+            raise ResponseLostError(f"the answer's encoding is none of {', '.join(sorted(_ENCODINGS))}")
         if self._unpacker is None:
             # Some servers leave out the header that `deflate` should have, whose first byte ends in 8.
             plain = self._encoding == "deflate" and chunk[0] & 0x0F != 8  # noqa: PLR2004 - zlib's method
@@ -69,4 +70,4 @@ class _Packed:
         try:
             return self._unpacker.decompress(chunk, most)
         except zlib.error as error:
-            raise AnswerLostError("the answer's encoding is broken") from error
+            raise ResponseLostError("the answer's encoding is broken") from error

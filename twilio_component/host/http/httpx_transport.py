@@ -8,7 +8,7 @@ from typing import cast
 import httpx
 
 from twilio_component.host.http.bodies import read_body
-from twilio_component.host.http.messages import Answer, AnswerLostError, NotWrittenError, Request
+from twilio_component.host.http.messages import NotWrittenError, Request, Response, ResponseLostError
 
 _NOT_WRITTEN = (
     httpx.ConnectError,
@@ -24,13 +24,13 @@ _AIOHTTP_CONNECTING = frozenset(
 )
 
 
-class HttpxCarrier:
+class HttpxTransport:
     """Whoever made the transport closes it. What it does not say about a request is assumed to have been written."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         self._transport = transport
 
-    async def exchange(self, request: Request) -> Answer:
+    async def exchange(self, request: Request) -> Response:
         """Send a request and read its answer, whatever its status."""
         seconds = request.seconds
         timeout = {"connect": request.connect_seconds, "pool": seconds, "read": seconds, "write": seconds}
@@ -51,13 +51,13 @@ class HttpxCarrier:
                 finally:
                     await response.aclose()
         except TimeoutError as error:
-            raise AnswerLostError(f"no complete answer within {seconds:g} s") from error
+            raise ResponseLostError(f"no complete answer within {seconds:g} s") from error
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
             if never_written(error):
                 raise NotWrittenError(reason, passing=_passing(error)) from error
-            raise AnswerLostError(reason) from error
-        return Answer(response.status_code, response.headers, content)
+            raise ResponseLostError(reason) from error
+        return Response(response.status_code, response.headers, content)
 
     async def aclose(self) -> None:
         """Nothing: the transport is its owner's."""

@@ -1,12 +1,12 @@
 """HTTP as components see it: one request, one answer read to its end, and certainty about what was written.
 
-A `Carrier` does the work. There are two: over aiohttp, which is what a host uses by itself, and over any httpx
+A `HttpTransport` does the work. There are two: over aiohttp, which is what a host uses by itself, and over any httpx
 transport that a caller injects. The one question that decides whether a request may be repeated (may any of it have
 arrived?) has its answer in how an exchange ends:
 
 - `NotWrittenError`: no byte of the request was written;
-- `AnswerLostError`: the request, or part of it, may have arrived, and there is no complete answer (or more of it than
-  anybody wants: `AnswerTooLargeError`);
+- `ResponseLostError`: the request, or part of it, may have arrived, and there is no complete answer (or more of it than
+  anybody wants: `ResponseTooLargeError`);
 - cancelled: ``request.written`` says which of the two it would have been.
 """
 
@@ -43,7 +43,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """An answer with its whole body. ``headers`` may be asked in any case."""
 
     status: int
@@ -76,11 +76,11 @@ class NotWrittenError(Exception):
         self.passing = passing
 
 
-class AnswerLostError(Exception):
+class ResponseLostError(Exception):
     """The request may have arrived; what became of it is unknown."""
 
 
-class AnswerTooLargeError(AnswerLostError):
+class ResponseTooLargeError(ResponseLostError):
     """The answer's body has more bytes than the ``bound``; ``size`` is how many were announced, if they were."""
 
     def __init__(self, bound: int, size: int | None = None) -> None:
@@ -90,10 +90,10 @@ class AnswerTooLargeError(AnswerLostError):
         super().__init__(f"the answer has {found}, and at most {bound:,} are read")
 
 
-class Carrier(Protocol):
+class HttpTransport(Protocol):
     """Carries requests; belongs to one event loop."""
 
-    async def exchange(self, request: Request) -> Answer:
+    async def exchange(self, request: Request) -> Response:
         """Send a request and read its answer, whatever its status; redirects are answers like others."""
 
     async def aclose(self) -> None:

@@ -54,7 +54,7 @@ _OPERATION_FIELDS = _FUNCTION_NAMES | {
     "inputs",
     "result",
     "example",
-    "repeatable",
+    "idempotent",
     "waits",
     "reconciliation",
 }
@@ -267,7 +267,7 @@ def _inputs(part: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _operation(kind: type[Operation], key: str, part: Mapping[str, Any]) -> Operation:
-    optional = {name: part[name] for name in ("result", "example", "repeatable", *_TRAITS[kind]) if name in part}
+    optional = {name: part[name] for name in ("result", "example", "idempotent", *_TRAITS[kind]) if name in part}
     if "inputs" in part:
         optional["inputs"] = _inputs(part)
     if "reconciliation" in part:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.host.results import Again
 from twilio_component.twilio.client import client_for
-from twilio_component.twilio.errors import StillUnderWayError
+from twilio_component.twilio.errors import DeliveryPendingError
 from twilio_component.twilio.message_status import FINAL, PROGRESS
 from twilio_component.twilio.payloads import message
 
@@ -20,7 +20,7 @@ _FIRST_PAUSE, _USUAL_PAUSE, _LONGEST_PAUSE = 1.0, 15.0, 300.0
 async def wait(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any] | Again:
     """The message as soon as its status is final (or ``sent``, where that is enough); until then, to be asked again.
 
-    Whether it was delivered is for the caller to see. Raises ``StillUnderWayError`` when the time is over, which
+    Whether it was delivered is for the caller to see. Raises ``DeliveryPendingError`` when the time is over, which
     includes that of requests, and ``NotFoundError`` for a message that does not exist.
     """
     client, begun = client_for(context, inputs["twilioConnection"]), context.resources.clock()
@@ -31,7 +31,7 @@ async def wait(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any] | 
     waited = context.waited + context.resources.clock() - begun
     left = inputs["timeoutSeconds"] - waited
     if left <= 0:
-        raise StillUnderWayError(
+        raise DeliveryPendingError(
             f"after {inputs['timeoutSeconds']} s the message is still {found['status']}; wait longer, or listen to its "
             "status callback"
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from twilio_component.host.http.messages import Request
-from twilio_component.host.pagination import whole
+from twilio_component.host.pagination import collect_pages
 from twilio_component.host.results import Result
 from twilio_component.twilio import pages
 from twilio_component.twilio.client import REDIRECTS, TwilioClient, client_for
@@ -30,7 +30,7 @@ async def list_page(context: Context, inputs: Mapping[str, Any], after: str | No
     return await pages.list_page(client, path, "media_list", resource, after=after)
 
 
-list_all = whole(list_page)
+list_all = collect_pages(list_page)
 
 
 async def download(context: Context, inputs: Mapping[str, Any]) -> Result:
@@ -48,7 +48,7 @@ async def download(context: Context, inputs: Mapping[str, Any]) -> Result:
     url = client.origin + path
     for _ in range(_MOST_REDIRECTS + 1):
         request = Request("GET", url, headers, largest=inputs["maxBytes"])
-        answer = await client.send(request, repeatable=True, redirects=True)
+        answer = await client.send(request, idempotent=True, redirects=True)
         if answer.status not in REDIRECTS:
             return Result(value=answer.content, extra={"contentType": answer.headers.get("content-type", "")})
         url, headers = _followed(client, url, answer.headers["location"]), plain

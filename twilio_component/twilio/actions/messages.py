@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.pagination import whole
+from twilio_component.host.pagination import collect_pages
 from twilio_component.twilio import pages
 from twilio_component.twilio.client import client_for
 from twilio_component.twilio.pages import LARGEST_PAGE
@@ -80,7 +80,7 @@ async def delete(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
     is ``NotFoundError`` also when the first attempt had succeeded. A message still on its way cannot be deleted.
     """
     client = client_for(context, inputs["twilioConnection"])
-    await client.call("DELETE", f"{client.account_path}/Messages/{inputs['sid']}.json", repeatable=True)
+    await client.call("DELETE", f"{client.account_path}/Messages/{inputs['sid']}.json", idempotent=True)
     return {"sid": inputs["sid"], "deleted": True}
 
 
@@ -101,14 +101,14 @@ async def cancel(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
 async def _update(context: Context, inputs: Mapping[str, Any], change: tuple[str, str]) -> dict[str, Any]:
     client = client_for(context, inputs["twilioConnection"])
     path = f"{client.account_path}/Messages/{inputs['sid']}.json"
-    return message(await client.call("POST", path, form=[change], repeatable=True))
+    return message(await client.call("POST", path, form=[change], idempotent=True))
 
 
 async def send_feedback(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Tell Twilio the outcome of a message: ``{"messageSid", "outcome", …}``."""
     client = client_for(context, inputs["twilioConnection"])
     path = f"{client.account_path}/Messages/{inputs['sid']}/Feedback.json"
-    return resource(await client.call("POST", path, form=[("Outcome", inputs["outcome"])], repeatable=True))
+    return resource(await client.call("POST", path, form=[("Outcome", inputs["outcome"])], idempotent=True))
 
 
 async def estimate(_context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,7 +142,7 @@ async def list_page(context: Context, inputs: Mapping[str, Any], after: str | No
     )
 
 
-list_all = whole(list_page)
+list_all = collect_pages(list_page)
 
 
 def parameters(inputs: Mapping[str, Any], names: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from twilio_component.host.errors import InputError, Problem
-from twilio_component.host.http.messages import SECONDS, Answer, Request
+from twilio_component.host.http.messages import SECONDS, Request, Response
 from twilio_component.host.serialization import from_buffer
 from twilio_component.twilio.client import FORM_TYPE, TwilioClient, checked, client_for, encoded
 from twilio_component.twilio.credentials import API_VERSION
@@ -17,7 +17,7 @@ from twilio_component.twilio.errors import NotSentError, RequestRefusedError, Tw
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
 
-_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _OWN_HEADERS = frozenset({"authorization", "host", "content-length", "transfer-encoding"})
 _FIRST_BACKOFF_MS = 200
 
@@ -45,25 +45,25 @@ async def send(context: Context, inputs: Mapping[str, Any]) -> Any:
             return answer.text
 
 
-async def _repeated(client: TwilioClient, inputs: Mapping[str, Any], request: Request) -> Answer:
-    repeatable = request.method in _REPEATABLE
+async def _repeated(client: TwilioClient, inputs: Mapping[str, Any], request: Request) -> Response:
+    idempotent = request.method in _IDEMPOTENT
     delay = inputs["retryDelayMS"]
     if inputs["useExponentialBackoff"]:
         delay = delay or _FIRST_BACKOFF_MS
     for attempt in range(inputs["maxRetries"] + 1):
         try:
-            return checked(await client.attempt(request, repeatable=repeatable), request, repeatable=repeatable)
+            return checked(await client.attempt(request, idempotent=idempotent), request, idempotent=idempotent)
         except TwilioError as error:
-            if attempt == inputs["maxRetries"] or not (inputs["retryAllErrors"] or _transient(error, repeatable)):
+            if attempt == inputs["maxRetries"] or not (inputs["retryAllErrors"] or _transient(error, idempotent)):
                 raise
         await client.retry.sleep(delay * (2**attempt if inputs["useExponentialBackoff"] else 1) / 1_000)
     raise AssertionError("the last attempt returns or raises")  # pragma: no cover
 
 
-def _transient(error: TwilioError, repeatable: bool) -> bool:  # noqa: FBT001 - two words of one rule
+def _transient(error: TwilioError, idempotent: bool) -> bool:  # noqa: FBT001 - two words of one rule
     if isinstance(error, NotSentError):
         return error.retryable
-    return repeatable and (error.status is None or error.status >= 500)  # noqa: PLR2004 - HTTP
+    return idempotent and (error.status is None or error.status >= 500)  # noqa: PLR2004 - HTTP
 
 
 def _url(client: TwilioClient, inputs: Mapping[str, Any]) -> str:

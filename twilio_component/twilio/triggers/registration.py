@@ -41,7 +41,7 @@ class RegistrationError(PerformError):
     code = "webhook-registration"
 
 
-class WebhookElsewhereError(RegistrationError):
+class WebhookConflictError(RegistrationError):
     """A number or messaging service whose webhook leads elsewhere; replacing that has to be confirmed."""
 
     code = "webhook-elsewhere"
@@ -109,7 +109,7 @@ async def register_inbound(context: Context, inputs: Mapping[str, Any]) -> Resul
     """Let the incoming messages of ``phoneNumber`` and ``messagingServiceSid`` go to the flow's webhook.
 
     The result is a list with one entry a place: kind, sid, outcome (``registered``, ``unchanged``; ``restored``,
-    ``left`` or ``gone`` for one that is no longer chosen) and said, a sentence. Raises ``WebhookElsewhereError``,
+    ``left`` or ``gone`` for one that is no longer chosen) and said, a sentence. Raises ``WebhookConflictError``,
     before anything is changed, for one that leads elsewhere when ``replaceWebhook`` is not true.
     """
     return await _register(context, inputs, (NUMBER, SERVICE))
@@ -164,12 +164,12 @@ async def _place(context: Context, inputs: Mapping[str, Any], kind: Kind) -> Pla
 
 
 def _check(place: Place, current: Settings, wanted: Settings, record: _Record | None) -> None:
-    """Raise ``WebhookElsewhereError`` for a place that leads to somebody else."""
+    """Raise ``WebhookConflictError`` for a place that leads to somebody else."""
     if record is not None and (record.is_ours(current) or record.is_former(current)):
         return  # it was looked at when the record was made
     shown = place.kind.shown(current)
     if shown is not None and place.kind.target(current) != place.kind.target(wanted):
-        raise WebhookElsewhereError(
+        raise WebhookConflictError(
             f"{place.name} leads to {shown} already. Set replaceWebhook to true (serve has --replace-webhooks) to let "
             "it lead to this flow; what is there now is kept, and restored when the flow is removed"
         )

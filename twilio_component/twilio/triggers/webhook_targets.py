@@ -106,7 +106,7 @@ class Place:
     async def write(self, client: TwilioClient, settings: Mapping[str, str]) -> Settings:
         """Set them, which does no harm when it is done twice; the settings as Twilio then has them."""
         answer = await client.call(
-            "POST", self._path(client), form=[*settings.items()], repeatable=True, product=self.kind.product
+            "POST", self._path(client), form=[*settings.items()], idempotent=True, product=self.kind.product
         )
         return self.kind.settings(answer)
 
