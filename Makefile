@@ -41,13 +41,13 @@ types: $(READY)
 docs: $(READY)  ## rewrite the generated tables in docs/
 	$(BIN)/python docs/generate.py --write docs
 
-campaign: $(READY)  ## kill processes and let Twilio fail, for minutes; what was found goes into docs/reliability.md
-	PYTHONPATH=tests $(BIN)/python tests/campaigns/run.py docs/reliability.md
+campaign: $(READY)  ## kill processes and let Twilio fail, for minutes; what was found goes into docs/explanation/reliability.md
+	PYTHONPATH=tests $(BIN)/python tests/campaigns/run.py docs/explanation/reliability.md
 
 pictures: $(READY)  ## take the pictures of the emulator's inbox anew; needs Chromium
 	INBOX_PICTURES=docs/images $(BIN)/python -m pytest -q tests/emulator/inbox/test_pictures.py
 
-bench: $(READY)  ## measure against the official SDK; the results go into docs/performance.md
+bench: $(READY)  ## measure against the official SDK; the results go into docs/explanation/performance.md
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/durable.py

@@ -1,7 +1,7 @@
 """Measures durable runs against the workflow engine's own, side by side in one run: the second half of `make bench`.
 
 Each measurement is made in a process of its own with a database of its own, ours and the engine's in turn. The results
-go to standard output and into `docs/performance.md`.
+go to standard output and into `docs/explanation/performance.md`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Measures this package against the official SDK, side by side in one run: `make bench`.
 
 Rounds alternate, so that a noisy neighbour hits both; what counts is the ratio, and its spread over the rounds. The
-results go to standard output and into `docs/performance.md`, with a chart. Nothing leaves the loopback interface.
+results go to standard output and into `docs/explanation/performance.md`, with a chart. Nothing leaves the loopback
+interface.
 """
 
 from __future__ import annotations
@@ -328,7 +329,7 @@ def publish(lines: list[str], start: str, end: str) -> None:
     """Print what was measured, and put it between two marks of the page."""
     measured = "\n".join(lines)
     print(measured)
-    page = ROOT / "docs/performance.md"
+    page = ROOT / "docs/explanation/performance.md"
     before, begun, rest = page.read_text(encoding="utf-8").partition(start)
     _, ended, after = rest.partition(end)
     assert begun, f"{page} has lost its mark {start}"
@@ -358,7 +359,7 @@ def main() -> None:
     publish(lines, "<!-- measured -->", "<!-- end -->")
     chart(
         [row for row in rows if "bare aiohttp" not in row.name and "ideal" not in row.name],
-        ROOT / "docs/performance.svg",
+        ROOT / "docs/explanation/performance.svg",
     )
 
 

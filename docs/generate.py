@@ -45,9 +45,9 @@ def comparison_page(component: Component) -> str:
 
 # The pages by their names below docs/.
 PAGES: Mapping[str, Callable[[Component], str]] = {
-    "inputs.md": inputs_page,
-    "errors.md": errors_page,
-    "comparison.md": comparison_page,
+    "reference/inputs.md": inputs_page,
+    "reference/errors.md": errors_page,
+    "reference/comparison.md": comparison_page,
 }
 
 
@@ -194,7 +194,7 @@ def _rules(schema: JsonSchema) -> Iterator[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the pages into a folder, or check that they are up to date; 1 when one is not."""
-    parser = argparse.ArgumentParser(prog="python -m twilio_component.reference", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python docs/generate.py", description=__doc__)
     mode = parser.add_mutually_exclusive_group(required=True)
     mode.add_argument("--write", type=Path, metavar="FOLDER")
     mode.add_argument("--check", type=Path, metavar="FOLDER")
@@ -204,6 +204,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name, make in PAGES.items():
         page = make(component)
         if options.write:
+            (options.write / name).parent.mkdir(parents=True, exist_ok=True)
             (options.write / name).write_text(page, encoding="utf-8")
         elif not (options.check / name).exists() or (options.check / name).read_text(encoding="utf-8") != page:
             stale.append(name)

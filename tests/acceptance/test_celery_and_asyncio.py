@@ -14,7 +14,7 @@ import pytest
 from twilio_component.emulator import Emulator
 from twilio_component.testing import emulator_connection
 
-PAGE = Path(__file__).parents[2] / "docs" / "other-engines.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "other-engines.md"
 PROGRAMS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 WORKER = """
 import os, sys

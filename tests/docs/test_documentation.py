@@ -17,7 +17,13 @@ from twilio_component.twilio.plugin import manifest_file
 
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = ["README.md", "docs/plugins.md", "docs/testing.md", "docs/flows.md", "docs/webhooks.md"]
+PAGES = [
+    "README.md",
+    "docs/how-to/plugins.md",
+    "docs/how-to/testing.md",
+    "docs/reference/flow-language.md",
+    "docs/how-to/webhooks.md",
+]
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
@@ -57,7 +63,7 @@ def test_a_pages_tests_pass(page: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-EVERYTHING = "\n".join(page.read_text(encoding="utf-8") for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+EVERYTHING = "\n".join(page.read_text(encoding="utf-8") for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
 def test_every_command_is_documented() -> None:
@@ -84,7 +90,9 @@ def test_every_operation_every_hook_and_every_error_code_is_documented() -> None
     assert [name for name in (*hooks, *keys, *codes) if f"`{name}" not in EVERYTHING] == []
 
 
-@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")], ids=lambda page: page.relative_to(ROOT).as_posix()
+)
 def test_a_pages_links_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         assert (page.parent / link).exists(), link

@@ -17,7 +17,7 @@ from twilio_component.emulator.control.api import _HANDLERS
 from twilio_component.emulator.faults import Faults
 from twilio_component.emulator.messaging.magic_numbers import _RECIPIENTS, _SENDERS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "emulator.md").read_text()
 
 
 def examples(language: str) -> list[str]:

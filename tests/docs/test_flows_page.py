@@ -9,7 +9,7 @@ from twilio_component.builtins.plugin import register_component
 from twilio_component.flows.expressions.operators import OPERATORS
 from twilio_component.flows.findings import CODES
 
-PAGE = (FIXTURES.parents[1] / "docs" / "flows.md").read_text(encoding="utf-8")
+PAGE = (FIXTURES.parents[1] / "docs" / "reference" / "flow-language.md").read_text(encoding="utf-8")
 
 
 def test_the_page_lists_every_code_with_its_severity_and_meaning() -> None:

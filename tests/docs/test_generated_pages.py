@@ -37,6 +37,6 @@ def test_everything_that_the_published_component_takes_is_taken_here() -> None:
 def test_a_page_that_is_not_up_to_date_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--write", str(tmp_path)]) == 0
     assert main(["--check", str(tmp_path)]) == 0
-    (tmp_path / "inputs.md").write_text("old")
+    (tmp_path / "reference/inputs.md").write_text("old")
     assert main(["--check", str(tmp_path)]) == 1
-    assert "inputs.md" in capsys.readouterr().err
+    assert "reference/inputs.md" in capsys.readouterr().err

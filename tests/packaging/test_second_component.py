@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs/writing-a-component.md"
+PAGE = Path(__file__).parents[2] / "docs/tutorials/first-component.md"
 SCRIPT = """
 import asyncio, json
 from twilio_component.host import Host

@@ -29,4 +29,4 @@ def not_emulated(path: str) -> Response | None:
     if resource is None:
         return None
     message = f"The emulator does not emulate this: {resource[1]} at {path}"
-    return json_response(501, {"code": 501, "message": message, "more_info": "docs/emulator.md", "status": 501})
+    return json_response(501, {"code": 501, "message": message, "more_info": "docs/how-to/emulator.md", "status": 501})
