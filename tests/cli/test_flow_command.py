@@ -322,7 +322,7 @@ def test_a_terminal_shows_a_line_for_each_event_and_the_result_at_the_end() -> N
     view.event({**step, "error": {"message": "refused"}})
     view.event({"event": "wait", "id": "nap", "seconds": 1.5, "reason": "sleep"})
     view.event({"event": "start", "step": "Hand over", "starts": "Send batch"})
-    error = {"id": "a", "message": "no", "became": "ignored", "outcomeUnknown": True}
+    error = {"id": "a", "message": "no", "resolution": "ignored", "outcomeUnknown": True}
     common: dict[str, Any] = {"execution_id": "1", "results": {}}
     started = Outcome(flow="B", result=None, response=None, error=error, handled=(), **common)
     response = {"statusCode": 200, "body": "ok"}

@@ -260,7 +260,7 @@ def test_a_message_that_would_be_late_is_dropped(tmp_path: Path) -> None:
         slower = replace(SLOW, rates={"+15017122661": 5})
         async with serving(tmp_path, flow(8, more=more), emulator=emulator, settings=slower) as served:
             result = json.loads((await served.run("one"))["response"]["body"])
-            assert result["byCode"] == {"too-late": 40 - len(emulator.messages)}
+            assert result["byCode"] == {"deadline-exceeded": 40 - len(emulator.messages)}
             assert 1 <= len(emulator.messages) <= 20
 
     asyncio.run(scenario())
@@ -339,7 +339,7 @@ def test_a_callback_about_a_round_finds_its_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("concurrency", [1, 3, 4, 7, 50, 1000])
 def test_the_lanes_together_run_as_many_rounds_as_there_may_be(concurrency: int) -> None:
     lanes = min(4, concurrency)
-    fan = Fan(place=Place("r", 1), name="l", loop="l", concurrency=concurrency, seen={}, lanes=lanes, size=1000)
+    fan = Fan(place=Place("r", 1), name="l", loop="l", concurrency=concurrency, captured={}, lanes=lanes, size=1000)
     assert sum(fan.share(piece) for piece in range(lanes, 2 * lanes)) == concurrency
 
 
@@ -347,7 +347,7 @@ def test_items_that_two_processes_take_are_taken_once(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path, flow(), emulator=Emulator(), settings=QUICK) as served:
             store = FanStore(served.engine.database)
-            fan = await store.begin(Fan(place=Place("r", 1), name="l", loop="l", concurrency=2, seen={}))
+            fan = await store.begin(Fan(place=Place("r", 1), name="l", loop="l", concurrency=2, captured={}))
             page = {"items": [1, 2], "next": {"offset": 9}}
             first, second = await asyncio.gather(store.take(fan, page), store.take(fan, page))
             assert first == second
@@ -361,7 +361,7 @@ def test_how_a_round_ended_first_stays_when_another_process_has_run_it_too(tmp_p
     async def scenario() -> None:
         async with serving(tmp_path, flow(), emulator=Emulator(), settings=QUICK) as served:
             store = FanStore(served.engine.database)
-            fan = await store.begin(Fan(place=Place("r", 1), name="l", loop="l", concurrency=2, seen={}))
+            fan = await store.begin(Fan(place=Place("r", 1), name="l", loop="l", concurrency=2, captured={}))
             await store.take(fan, {"items": ["a"], "next": None})
             await store.end_rounds([Ended("r.1-0", None, {})], keep_payloads=False)
             # The late one finds nothing any more of what the round's calls were answered with, and does some again.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.flow_runs import Recorder, Waits, run, run_text
 
-from twilio_component.flows.parsing.retry_config import delay_before
+from twilio_component.flows.interpreter.backoff import delay_before
 from twilio_component.host import Action, Component, Display, Result, hookimpl
 from twilio_component.host.errors import InputError, PerformError
 
@@ -69,7 +69,7 @@ def test_an_ignored_error_leaves_null_and_is_reported() -> None:
     assert outcome.succeeded
     assert outcome.results["act"] is None
     assert outcome.result == "after"
-    assert [(error["id"], error["became"]) for error in outcome.handled] == [("act", "ignored")]
+    assert [(error["id"], error["resolution"]) for error in outcome.handled] == [("act", "ignored")]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_step_is_tried_again_after_a_fixed_or_a_growing_delay(config: str, wai
     assert outcome.succeeded
     assert len(act.calls) == 4
     assert slept.seconds == waits
-    assert [error["became"] for error in outcome.handled] == ["retried"] * 3
+    assert [error["resolution"] for error in outcome.handled] == ["retried"] * 3
 
 
 def test_the_last_attempt_s_error_fails_the_execution_unless_it_is_to_be_ignored() -> None:
@@ -168,7 +168,7 @@ def test_a_failed_execution_is_run_again_with_the_same_payload() -> None:
     assert outcome.succeeded
     assert act.calls == [{"data": [1]}] * 3
     assert slept.seconds == [60, 120]
-    assert [error["became"] for error in outcome.handled] == ["run again"] * 2
+    assert [error["resolution"] for error in outcome.handled] == ["run again"] * 2
 
 
 def test_an_execution_is_run_again_no_more_often_than_it_says() -> None:

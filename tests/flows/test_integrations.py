@@ -119,7 +119,7 @@ def test_an_alert_goes_to_everybody_and_the_lead_hears_whom_it_did_not_reach() -
         assert outcome.succeeded, outcome.error
         harness.emulator.assert_sent(body="[P1] Database down", times=2)
         harness.emulator.assert_sent(to="+15558675301", body="Not reached, by their place in the list: [1]", times=1)
-        assert [(error["id"], error["became"]) for error in outcome.handled] == [("everybody[1].page", "ignored")]
+        assert [(error["id"], error["resolution"]) for error in outcome.handled] == [("everybody[1].page", "ignored")]
         assert outcome.response is not None
         assert outcome.response["statusCode"] == 202
 

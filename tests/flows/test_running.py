@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from support.flow_runs import FIXTURES, Recorder, run, run_text
 
-from twilio_component.flows import EXAMPLE, FlowError, FlowRunner, Kept, load_integration
-from twilio_component.flows.checking.reachability import reached
+from twilio_component.flows import EXAMPLE, FlowError, FlowRunner, StoredState, load_integration
+from twilio_component.flows.checking.reachability import reachable_flows
 from twilio_component.flows.runner import runner
 from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload
 from twilio_component.host import Host
@@ -104,13 +104,13 @@ flows:
 """,
     )
 
-    async def go() -> tuple[Any, Any, Kept]:
-        kept = Kept()
+    async def go() -> tuple[Any, Any, StoredState]:
+        kept = StoredState()
         async with Host.discover() as host:
             for _ in range(2):
-                runner = FlowRunner(integration=integration, host=host, environment={}, kept=kept)
+                runner = FlowRunner(integration=integration, host=host, environment={}, stored_state=kept)
                 wrote = await runner.run("Write")
-            read = await FlowRunner(integration=integration, host=host, environment={}, kept=kept).run("Read")
+            read = await FlowRunner(integration=integration, host=host, environment={}, stored_state=kept).run("Read")
         return wrote.results, read.results, kept
 
     wrote, read, kept = asyncio.run(go())
@@ -173,9 +173,9 @@ flows:
 """
     integration = load_integration("test.yaml", text=text)
     ping, pong, alone = integration.flows
-    assert reached(integration, alone) == [alone]
+    assert reachable_flows(integration, alone) == [alone]
     # What only running will tell may be any flow.
-    assert reached(integration, ping) == [ping, pong, alone]
+    assert reachable_flows(integration, ping) == [ping, pong, alone]
 
 
 def test_a_mock_that_no_step_uses_is_refused_before_anything_runs() -> None:

@@ -198,7 +198,7 @@ def test_a_step_that_is_too_late_is_not_begun() -> None:
         mocks={"other.slow": slow, "other.use": use},
     )
     assert outcome.error is not None
-    assert (outcome.error["code"], use.calls) == ("too-late", [])
+    assert (outcome.error["code"], use.calls) == ("deadline-exceeded", [])
 
 
 # Files

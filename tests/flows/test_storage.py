@@ -64,7 +64,7 @@ def carried_out(*, stored_each_time: bool) -> tuple[list[Any], Done]:
             execution.succeeded({"payload": effect.payload})
         elif effect.inputs.get("name") == "Cleo" and effect.attempt == 1:
             execution.failed(Failure(code="x", message="not now"))
-        elif effect.action == "count" and effect.run == 1:
+        elif effect.action == "count" and effect.flow_attempt == 1:
             execution.failed(Failure(code="x", message="fails the first time"))
         else:
             execution.succeeded({"data": effect.id, "executionState": {effect.id: 1}})
@@ -95,7 +95,7 @@ def test_an_engine_sees_calls_waits_and_starts_with_stable_ids() -> None:
     ]
     waits = [(effect.seconds, effect.reason) for effect in asked if isinstance(effect, Wait)]
     assert waits == [(1, "sleep"), (5, "retry-step"), (60, "retry-execution"), (1, "sleep")]
-    attempts = [(effect.run, effect.attempt) for effect in asked if isinstance(effect, Call)]
+    attempts = [(effect.flow_attempt, effect.attempt) for effect in asked if isinstance(effect, Call)]
     assert attempts == [(1, 1), (1, 1), (1, 1), (1, 1), (1, 2), (1, 1), (2, 1)]
 
 
@@ -111,10 +111,10 @@ def test_config_variables_are_not_part_of_the_stored_state() -> None:
 
 
 def test_an_execution_begins_with_the_states_that_earlier_ones_kept() -> None:
-    state = initial_state({}, states={"instanceState": {"page": 2}})
+    state = initial_state({}, stored_state={"instanceState": {"page": 2}})
     execution = Execution(FLOW, CONFIG, state)
     effect = execution.next()
     assert isinstance(effect, Call)
-    assert effect.states["instanceState"] == {"page": 2}
+    assert effect.stored_state["instanceState"] == {"page": 2}
     execution.succeeded({"payload": {}, "instanceState": {"page": 3, "other": 1}, "crossFlowState": None})
-    assert execution.state["states"]["instanceState"] == {"page": 3, "other": 1}
+    assert execution.state["storedState"]["instanceState"] == {"page": 3, "other": 1}

@@ -70,7 +70,7 @@ class TerminalView:
     def outcome(self, outcome: Outcome) -> None:
         """The outcome in words, and the result as JSON."""
         for error in outcome.handled:
-            self._line(f"!  {error['id']}: {cell(error['message'])} ({error['became']})")
+            self._line(f"!  {error['id']}: {cell(error['message'])} ({error['resolution']})")
         if outcome.error is None:
             print(f"\n{outcome.flow} succeeded:", file=self._stream)
             print(json.dumps(outcome.result, ensure_ascii=False, indent=2), file=self._stream)

@@ -43,7 +43,7 @@ class Loaded:
 
     def trigger_call(self, flow: Flow, payload: dict[str, Any], states: States | None = None) -> Call:
         """The call that asks the flow's trigger, which is shown the states; raises ``FlowError`` without one."""
-        effect = Execution(flow, self.values.by_name, initial_state(payload, states=states)).next()
+        effect = Execution(flow, self.values.by_name, initial_state(payload, stored_state=states)).next()
         if not isinstance(effect, Call):
             raise FlowError(f"the trigger of {flow.name} cannot be asked: its inputs have no values")
         return effect

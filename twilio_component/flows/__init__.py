@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from twilio_component.flows.parsing.reader import load_integration, read_definition
     from twilio_component.flows.runner.configuration import Configuration, read_configuration
     from twilio_component.flows.runner.mocks import EXAMPLE
-    from twilio_component.flows.runner.runner import FlowRunner, Kept, Outcome
+    from twilio_component.flows.runner.runner import FlowRunner, Outcome, StoredState
 
 _HOMES = {
     **dict.fromkeys(("check_file", "check_integration"), "checking.checker"),
@@ -33,7 +33,7 @@ _HOMES = {
     **dict.fromkeys(("Finding", "FlowError"), "findings"),
     "EXAMPLE": "runner.mocks",
     **dict.fromkeys(("load_integration", "read_definition"), "parsing.reader"),
-    **dict.fromkeys(("FlowRunner", "Kept", "Outcome"), "runner.runner"),
+    **dict.fromkeys(("FlowRunner", "StoredState", "Outcome"), "runner.runner"),
 }
 
 __all__ = [
@@ -48,9 +48,9 @@ __all__ = [
     "FlowError",
     "FlowRunner",
     "Integration",
-    "Kept",
     "Outcome",
     "StartFlow",
+    "StoredState",
     "Wait",
     "check_file",
     "check_integration",

@@ -10,9 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.flows.findings import FlowError
+from twilio_component.host.errors import did_you_mean, listed
+
 if TYPE_CHECKING:
     from twilio_component.host.manifest.documents import PathParts
 
+# Seconds: no attempt waits longer for the next one.
+LONGEST_DELAY = 7 * 24 * 3600.0
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -239,6 +244,26 @@ def camel_case(name: str) -> str:
     """
     words = [word.lower() for word in _WORD.findall(name)]
     return "".join(words[:1] + [word.capitalize() for word in words[1:]])
+
+
+def environment_name(variable: str) -> str:
+    """The environment variable for a config variable: ``FLOW_TWILIO_CONNECTION`` for ``Twilio Connection``."""
+    return "_".join(["FLOW", *re.findall(r"[A-Z0-9]+", variable.upper())])
+
+
+def find_flow(integration: Integration, name: str | None) -> Flow:
+    """The flow of that name, or the only one; raises ``FlowError`` with the names that there are."""
+    names = [flow.name for flow in integration.flows]
+    if name is None:
+        if len(names) == 1:
+            return integration.flows[0]
+        raise FlowError(f"{integration.file} has {len(names)} flows; say which one to run: {listed(names)}")
+    for flow in integration.flows:
+        if flow.name == name:
+            return flow
+    raise FlowError(
+        f"{integration.file} has no flow '{name}'{did_you_mean(name, names) or f' (it has: {listed(names)})'}"
+    )
 
 
 def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.emulator import Emulator
 from twilio_component.emulator.connection import emulator_connection
 from twilio_component.emulator.model.addresses import is_number
+from twilio_component.flows.model import environment_name
 from twilio_component.flows.parsing.reader import read_definition
-from twilio_component.flows.runner.configuration import environment_name
 from twilio_component.host.errors import InputError, Problem
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.interpreter.effects import Call
-from twilio_component.flows.interpreter.state import STATES
-from twilio_component.flows.runner.runner import find_flow
+from twilio_component.flows.interpreter.state import STORED_STATES
+from twilio_component.flows.model import find_flow
 from twilio_component.host.errors import PerformError
 from twilio_component.host.serialization import iso_time
 from twilio_component.serving.webhook_handler import IncomingRequest, Reply, given
@@ -59,10 +59,10 @@ class Callbacks:
                 inputs=inputs,
                 is_trigger=True,
                 payload=payload,
-                states={name: {} for name in STATES},
+                stored_state={name: {} for name in STORED_STATES},
             )
             try:
-                envelope = await loaded.invoker.attempt(flow, call, payload)
+                envelope = await loaded.invoker.perform_once(flow, call, payload)
             except PerformError:
                 continue  # another connection may have signed it
             await self._keep(address, envelope, proof)

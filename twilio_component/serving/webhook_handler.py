@@ -95,7 +95,7 @@ class WebhookHandler:
         shown = await self._engine.states(scopes)
         call = loaded.trigger_call(flow, payload, shown)
         # The trigger judges the request itself, before anything is stored.
-        envelope = await loaded.invoker.attempt(flow, call, payload)
+        envelope = await loaded.invoker.perform_once(flow, call, payload)
         event = self._event(endpoint, call, envelope, arrival)
         new = NewRun(
             id=run_id if event is None else f"web-{event}",

@@ -15,9 +15,9 @@ from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.registrations import RegistrationStore
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.flows.findings import FlowError
+from twilio_component.flows.model import find_flow
+from twilio_component.flows.parsing.fitting import fit_inputs
 from twilio_component.flows.runner.configuration import Configuration
-from twilio_component.flows.runner.invoker import fitted
-from twilio_component.flows.runner.runner import find_flow
 from twilio_component.host import Context, Host
 from twilio_component.host.errors import IntegrationError
 from twilio_component.host.model import Trigger
@@ -163,7 +163,7 @@ class Registrations:
         trigger = loaded.invoker.operation(call)
         if not isinstance(trigger, Trigger) or trigger.deploy_function is None or trigger.delete_function is None:
             return None
-        return _Deployed(digest, loaded, flow, replace(call, inputs=fitted(call.inputs, trigger)), trigger)
+        return _Deployed(digest, loaded, flow, replace(call, inputs=fit_inputs(call.inputs, trigger)), trigger)
 
 
 def _key(one: Registration) -> _Key:

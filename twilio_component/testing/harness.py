@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import httpx
 
     from twilio_component.emulator import Emulator
-    from twilio_component.flows import Kept, Outcome
+    from twilio_component.flows import Outcome, StoredState
     from twilio_component.host import Page
 
 
@@ -57,7 +57,7 @@ class Harness:
             debug=debug,
         )
         self._supply = transport is None
-        self._kept: dict[str, Kept] = {}
+        self._stored_state: dict[str, StoredState] = {}
         self.deployed: dict[str, dict[str, Any]] = {}
 
     async def action(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class Harness:
         connection that is not given is the emulator's. What flows keep between executions is there again in the next
         one of the same file. Raises ``FlowError`` for a file that is not valid; what a step does is in the outcome.
         """
-        from twilio_component.flows import Configuration, FlowRunner, Kept, load_integration
+        from twilio_component.flows import Configuration, FlowRunner, StoredState, load_integration
 
         integration = load_integration(path)
         values = dict(config or {})
@@ -149,7 +149,7 @@ class Harness:
             sleep=self.emulator.clock.advance,
             clock=self.emulator.clock.now,
             logger=self.logger,
-            kept=self._kept.setdefault(str(path), Kept()),
+            stored_state=self._stored_state.setdefault(str(path), StoredState()),
         )
         return await runner.run(flow, payload)
 

@@ -123,8 +123,8 @@ async def _ran(options: argparse.Namespace) -> Outcome | None:
         read_configuration,
         read_definition,
     )
-    from twilio_component.flows.checking.reachability import effects, reached
-    from twilio_component.flows.runner.runner import find_flow
+    from twilio_component.flows.checking.reachability import reachable_flows, side_effects
+    from twilio_component.flows.model import find_flow
     from twilio_component.host import Host
 
     mocks = dict(_mock(text) for text in options.mock)
@@ -144,7 +144,7 @@ async def _ran(options: argparse.Namespace) -> Outcome | None:
             return None
         flow = find_flow(integration, options.flow)
         # The flow and those that it starts; the file's other flows may be as they are.
-        part = replace(integration, flows=tuple(reached(integration, flow)))
+        part = replace(integration, flows=tuple(reachable_flows(integration, flow)))
         errors = _errors(check_integration(replace(definition, integration=part), host.components, mocked=mocks))
         if errors:
             _tell(errors)
@@ -152,7 +152,7 @@ async def _ran(options: argparse.Namespace) -> Outcome | None:
         if emulator is not None:
             configuration = _with_emulator(configuration, integration)
             payload = _signed(payload, flow)
-        elif not options.live and not _agreed(effects(part.flows, host.components, mocks)):
+        elif not options.live and not _agreed(side_effects(part.flows, host.components, mocks)):
             return None
         shown = view(sys.stdout)
         runner = FlowRunner(

@@ -26,8 +26,8 @@ from twilio_component.durable.store import run_status, runs
 from twilio_component.durable.store.flow_state import Change, States, after, scopes_of
 from twilio_component.durable.store.journal import Kept
 from twilio_component.durable.store.new_runs import NewRun
+from twilio_component.flows.interpreter.backoff import deadline_failure
 from twilio_component.flows.interpreter.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
-from twilio_component.flows.parsing.limits import too_late
 from twilio_component.flows.runner.item_sources import Sources
 from twilio_component.host.errors import listed
 from twilio_component.host.serialization import iso_time
@@ -184,7 +184,7 @@ class Replayer:
             return
         if operation is None or operation.idempotent:
             started = time.time()
-            answer = too_late(effect, started - journey.run.created_at) or (
+            answer = deadline_failure(effect, started - journey.run.created_at) or (
                 await journey.loaded.invoker.invoke(journey.flow, effect, journey.run.payload)
             )
             await self._keep(journey, ordinal, Answer(effect.id, answer, outline(effect.inputs, operation), started))
@@ -218,7 +218,7 @@ class Replayer:
         scopes = scopes_of(journey.loaded.integration, journey.flow)
         shown: States = journey.states
         while True:
-            asked = replace(call, states={**call.states, **shown})
+            asked = replace(call, stored_state={**call.stored_state, **shown})
             answer = await invoker.invoke(journey.flow, asked, journey.run.payload)
             also = None if isinstance(answer, Failure) else Change(scopes, shown, answer).to_make
             with suppress(StateConflictError):

@@ -15,9 +15,9 @@ from twilio_component.durable.store import run_status, runs
 from twilio_component.durable.store.flow_state import scopes_of
 from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.flows.interpreter.execution import Execution
-from twilio_component.flows.interpreter.iterations import Round
-from twilio_component.flows.interpreter.state import initial_state, told
-from twilio_component.flows.runner.runner import find_flow
+from twilio_component.flows.interpreter.iterations import Iteration
+from twilio_component.flows.interpreter.state import failure_record, initial_state
+from twilio_component.flows.model import find_flow
 from twilio_component.host.errors import IntegrationError
 
 if TYPE_CHECKING:
@@ -93,28 +93,30 @@ class WorkflowRunner:
         flow = find_flow(loaded.integration, run.flow)
 
         async def run_round(fan: Fan, item: Item, kept: Mapping[int, Kept]) -> Ended:
-            one = Round(fan.seen, fan.loop, item.number, item.item)
-            execution = Execution.of_round(flow, loaded.values.by_name, run.payload, one)
-            before = {name: dict(values) for name, values in execution.state["states"].items()}
+            one = Iteration(fan.captured, fan.loop, item.number, item.item)
+            execution = Execution.of_iteration(flow, loaded.values.by_name, run.payload, one)
+            before = {name: dict(values) for name, values in execution.state["storedState"].items()}
             journey = ReplayContext(item.id, run, loaded, flow, execution, before, dict(kept), stopping)
             try:
                 done = await self._guide.to_the_end(journey)
             except IntegrationError as error:
-                return Ended(item.id, told("", "", Failure(code=error.code, message=str(error))), {})
+                return Ended(item.id, failure_record("", "", Failure(code=error.code, message=str(error))), {})
             except Exception as error:
                 await self._go_on()  # as of a run
                 _LOGGER.exception("%s cannot go on", item.id)
                 # How far it came nobody knows, and the other rounds must not wait for it.
                 words = f"unexpected {type(error).__name__}"
                 failure = Failure(code="unexpected-error", message=words, outcome_unknown=True)
-                return Ended(item.id, told("", "", failure), {})
+                return Ended(item.id, failure_record("", "", failure), {})
             open_ = _open(done)
             return Ended(item.id, loaded.redactor.value(open_ or done.error), _changed(journey))
 
         return run_round
 
     async def _broken(self, run: Run, code: str, message: str) -> str:
-        return await self._finish(run, run_status.FAILED, error=told("", "", Failure(code=code, message=message)))
+        return await self._finish(
+            run, run_status.FAILED, error=failure_record("", "", Failure(code=code, message=message))
+        )
 
     async def _journey(self, run: Run, kept: dict[int, Kept]) -> ReplayContext:
         loaded = self._load(run.file, run.text)
@@ -124,7 +126,7 @@ class WorkflowRunner:
             states = await self._runs.begin_states(run.id, scopes_of(loaded.integration, flow))
         else:
             states = dict(begun.value)
-        execution = Execution(flow, loaded.values.by_name, initial_state(run.payload, states=states))
+        execution = Execution(flow, loaded.values.by_name, initial_state(run.payload, stored_state=states))
         return ReplayContext(run.id, run, loaded, flow, execution, states, kept, read_until=WINDOW)
 
     # The end
@@ -179,7 +181,7 @@ def _changed(journey: ReplayContext) -> dict[str, dict[str, Any]]:
     """What the execution keeps for later ones, by scope; None for what it has removed."""
     changes: dict[str, dict[str, Any]] = {}
     for name, scope in scopes_of(journey.loaded.integration, journey.flow).items():
-        before, after = journey.states[name], journey.execution.state["states"][name]
+        before, after = journey.states[name], journey.execution.state["storedState"][name]
         changed = {key: value for key, value in after.items() if key not in before or before[key] != value}
         changes[scope] = {**changed, **dict.fromkeys(before.keys() - after.keys())}
     return changes

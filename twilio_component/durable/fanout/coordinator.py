@@ -48,7 +48,7 @@ class FanOuts:
         Raises ``RunStopped``.
         """
         fan = await self._store.begin(
-            Fan(place=place, name=effect.id, loop=effect.loop, concurrency=effect.concurrency, seen=effect.seen)
+            Fan(place=place, name=effect.id, loop=effect.loop, concurrency=effect.concurrency, captured=effect.captured)
         )
         failures: list[Failure] = []
         reading = asyncio.create_task(self._read(fan, effect, sources, failures))

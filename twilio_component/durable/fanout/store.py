@@ -14,7 +14,7 @@ from twilio_component.durable.store.run_status import FAILED, RUNNING, SUCCEEDED
 from twilio_component.durable.store.runs import keep_states
 from twilio_component.durable.store.schema import fans, items, runs, values, workers
 from twilio_component.durable.store.upsert import insert_once, written
-from twilio_component.flows.interpreter.iterations import MOST_FAILURES, Tally, code_of
+from twilio_component.flows.interpreter.iterations import MOST_FAILURES, Tally, failure_code
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
@@ -39,7 +39,7 @@ class Fan:
     name: str
     loop: str
     concurrency: int
-    seen: Mapping[str, Any]
+    captured: Mapping[str, Any]
     taken: int = 0
     after: Any = None
     is_whole: bool = False
@@ -101,7 +101,7 @@ class FanStore:
                 "place": fan.name,
                 "loop": fan.loop,
                 "concurrency": fan.concurrency,
-                "seen": written(fan.seen),
+                "captured": written(fan.captured),
                 "taken": 0,
                 "is_whole": False,
                 "generation": 0,
@@ -221,7 +221,7 @@ class FanStore:
                 {
                     "of": one.id,
                     "state": _state(one.error),
-                    "code": None if one.error is None else code_of(one.error)[:100],
+                    "code": None if one.error is None else failure_code(one.error)[:100],
                     "error": None if one.error is None else written(one.error),
                     "finished_at": now,
                 }
@@ -304,7 +304,7 @@ def _fan(row: Row[Any]) -> Fan:
         name=row.place,
         loop=row.loop,
         concurrency=row.concurrency,
-        seen=json.loads(row.seen),
+        captured=json.loads(row.captured),
         taken=row.taken,
         after=json.loads(row.after) if row.after else None,
         is_whole=row.is_whole,

@@ -16,7 +16,7 @@ from twilio_component.durable.store.run_status import UNKNOWN
 from twilio_component.durable.store.schema import fans, intents, items, values
 from twilio_component.durable.store.upsert import written
 from twilio_component.flows.interpreter.effects import Failure
-from twilio_component.flows.interpreter.state import told
+from twilio_component.flows.interpreter.state import failure_record
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -98,7 +98,7 @@ def _copy_round(connection: Connection, row: Row[Any], again: str, *, resend: bo
         resend = resend and started_and_did(connection, row.id, answers) is None
     elif row.is_open or started_and_did(connection, row.id, answers) is not None:
         words = "it was under way when the run failed, and may have happened"
-        error = told("", "", Failure(code="outcome-unknown", message=words, outcome_unknown=True))
+        error = failure_record("", "", Failure(code="outcome-unknown", message=words, outcome_unknown=True))
     if answers:
         connection.execute(insert(values), [{**one, "run": again} for one in answers])
     changes: dict[str, Any] = {}

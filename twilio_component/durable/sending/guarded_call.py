@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.expressions.references import as_text
-from twilio_component.flows.parsing.limits import too_late
+from twilio_component.flows.interpreter.backoff import deadline_failure
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -42,7 +42,7 @@ class FlowDeed:
     @property
     def expired(self) -> Failure | None:
         """Why it is not to be begun any more, if that is so."""
-        return too_late(self.call, time.time() - self.run_began)
+        return deadline_failure(self.call, time.time() - self.run_began)
 
     @cached_property
     def paced_by(self) -> Mapping[str, str]:
@@ -53,7 +53,7 @@ class FlowDeed:
     @cached_property
     def sender(self) -> str:
         """Who sends, as the request says it: however the flow writes a number, it is one sender."""
-        inputs = self.invoker.accepted(self.call)
+        inputs = self.invoker.accept_inputs(self.call)
         named = self.operation.options.get("rateLimitedBy", ())
         return as_text(next((inputs[name] for name in named if inputs.get(name)), ""))
 
@@ -66,7 +66,7 @@ class FlowDeed:
 
     async def attempt(self) -> dict[str, Any]:
         """Do it; the envelope, or what the component raises."""
-        return await self.invoker.attempt(self.flow, self._with_callback(), self.payload)
+        return await self.invoker.perform_once(self.flow, self._with_callback(), self.payload)
 
     def failure(self, error: Exception) -> Failure:
         """What the exception means to the flow."""
@@ -86,7 +86,7 @@ class FlowDeed:
 
     async def look_for(self, since: dt.datetime) -> list[Candidate] | None:
         """What may be its doing; None when nothing can tell."""
-        return await self.invoker.look_for(self.flow, self.call, self.payload, since)
+        return await self.invoker.find_candidates(self.flow, self.call, self.payload, since)
 
     def _with_callback(self) -> Call:
         proof = self.operation.options.get("proof")

@@ -88,7 +88,7 @@ fans = Table(
     Column("place", Text, nullable=False),
     Column("loop", Text, nullable=False),
     Column("concurrency", Integer, nullable=False),
-    Column("seen", Text, nullable=False),
+    Column("captured", Text, nullable=False),
     Column("taken", Integer, nullable=False),
     Column("after", Text),
     Column("is_whole", Boolean, nullable=False),
@@ -100,8 +100,8 @@ fans = Table(
 )
 """One row for each loop of a run whose rounds run side by side.
 
-``seen`` is what the rounds see of the run, JSON. ``taken`` items have been taken, ``after`` says where the next ones
-begin, and ``is_whole`` that there are none. The items are divided into pieces of ``size``, and the pieces among
+``captured`` is what the rounds see of the run, JSON. ``taken`` items have been taken, ``after`` says where the next
+ones begin, and ``is_whole`` that there are none. The items are divided into pieces of ``size``, and the pieces among
 ``lanes``. ``generation`` grows when the run is resumed.
 """
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows import control_steps
 from twilio_component.flows.expressions.evaluation import fixed_value, is_fixed
-from twilio_component.flows.runner.invoker import fitted, is_left_empty
+from twilio_component.flows.parsing.fitting import fit_inputs, is_left_empty
 from twilio_component.host.errors import InputError, did_you_mean, json_path, listed
 from twilio_component.host.inputs.form import Form
 
@@ -68,7 +68,7 @@ class InputChecker:
             "properties": {key: {} if key in later else part for key, part in self.properties.items()},
         }
         try:
-            Form(schema, self.component.connections).accept(fitted(given, self.operation))
+            Form(schema, self.component.connections).accept(fit_inputs(given, self.operation))
         except InputError as error:
             for problem in error.problems:
                 self._report(step, problem.path, problem.message)

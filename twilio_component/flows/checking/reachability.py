@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from twilio_component.host.model import Component
 
 
-def reached(integration: Integration, flow: Flow) -> list[Flow]:
+def reachable_flows(integration: Integration, flow: Flow) -> list[Flow]:
     """The flow and those that it starts, directly or not. A name that only running will tell may be any flow's."""
     found, waiting = [], [flow]
     while waiting:
@@ -28,7 +28,9 @@ def reached(integration: Integration, flow: Flow) -> list[Flow]:
     return found
 
 
-def effects(flows: Collection[Flow], components: Mapping[str, Component], mocked: Collection[str] = ()) -> list[str]:
+def side_effects(
+    flows: Collection[Flow], components: Mapping[str, Component], mocked: Collection[str] = ()
+) -> list[str]:
     """The actions of the flows that do something in the world: those that may not simply be repeated."""
     found = []
     for step in (step for flow in flows for step in all_steps(flow.steps)):

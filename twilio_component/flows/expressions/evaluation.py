@@ -31,7 +31,7 @@ class Scope:
     lookup: Callable[[Reference], Any]
     config: Callable[[ConfigVar], Any]
 
-    def forgiving(self) -> Scope:
+    def lenient(self) -> Scope:
         """The same, but a reference without a value is null: a branch may ask whether something is there."""
 
         def lookup(reference: Reference) -> Any:
@@ -88,12 +88,12 @@ def _nothing(part: Reference | ConfigVar) -> Any:
     raise EvaluationError(f"{part} needs a flow that runs")
 
 
-def holds(condition: Condition, scope: Scope) -> bool:
+def is_true(condition: Condition, scope: Scope) -> bool:
     """Whether a condition is true. ``and`` and ``or`` stop at the first condition that decides."""
     if isinstance(condition, BooleanExpression):
         decisive = condition.word == "or"
         for part in condition.conditions:
-            if holds(part, scope) is decisive:
+            if is_true(part, scope) is decisive:
                 return decisive
         return not decisive
     terms = [evaluate(term, scope) for term in condition.terms]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows import control_steps
-from twilio_component.flows.expressions.evaluation import Scope, evaluate, holds
+from twilio_component.flows.expressions.evaluation import Scope, evaluate, is_true
 from twilio_component.flows.expressions.operators import loosely_equal, parsed
 from twilio_component.flows.findings import EvaluationError
 from twilio_component.host.inputs.messages import shown, type_name
@@ -14,14 +14,16 @@ from twilio_component.host.inputs.messages import shown, type_name
 if TYPE_CHECKING:
     from twilio_component.flows.model import Step
 
-MOST_ROUNDS = 100_000
+MOST_ITERATIONS = 100_000
 
 
 def branch_to_take(step: Step, scope: Scope) -> str:
     """The name of the branch that a branch step takes. A reference without a value counts as null here."""
-    scope = scope.forgiving()
+    scope = scope.lenient()
     if step.operation == control_steps.BRANCH_ON_EXPRESSION:
-        return next((name for name, condition in step.conditions or () if holds(condition, scope)), control_steps.ELSE)
+        return next(
+            (name for name, condition in step.conditions or () if is_true(condition, scope)), control_steps.ELSE
+        )
     value = parsed(_input(step, "inputValue", scope))
     if value is not None:
         for name, wanted in _pairs(_input(step, "branchValueMappings", scope)):
@@ -33,13 +35,13 @@ def branch_to_take(step: Step, scope: Scope) -> str:
 def rounds(step: Step, scope: Scope) -> tuple[int, list[Any] | None]:
     """How many rounds a loop has, and the items it goes over (None for a counted one)."""
     if step.operation == control_steps.LOOP_N_TIMES:
-        return int(number_input(step, "iterationCount", MOST_ROUNDS, scope)), None
+        return int(number_input(step, "iterationCount", MOST_ITERATIONS, scope)), None
     given = _input(step, "items", scope)
     items = parsed(given)
     if not isinstance(items, list):
         raise EvaluationError(f"items must be a list, not {type_name(given)}")
-    if len(items) > MOST_ROUNDS:
-        raise EvaluationError(f"a loop can go over at most {MOST_ROUNDS:,} items, not {len(items):,}")
+    if len(items) > MOST_ITERATIONS:
+        raise EvaluationError(f"a loop can go over at most {MOST_ITERATIONS:,} items, not {len(items):,}")
     return len(items), items
 
 

@@ -14,12 +14,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """Invoke an action, or the trigger on ``payload``. ``run`` and ``attempt`` count from 1.
+    """Invoke an action, or the trigger on ``payload``. ``flow_attempt`` and ``attempt`` count from 1.
 
-    ``states`` are the four states by their names in the field (``executionState`` …), to be read, not changed. The call
-    is not to be begun when the execution is older than ``valid_for`` seconds. An action that wants to be asked again is
-    answered for with ``{"again": seconds, "since": …, "until": …}``: when it was first asked and when it is to be asked
-    again, in seconds of a clock of the runner's. It comes again after a ``Wait``, with that ``since``.
+    ``stored_state`` has the four states by the names that components know them by (``executionState`` …); the caller
+    reads them and changes none. The call must not start when the execution is older than ``valid_for`` seconds. For an
+    action that wants to be called again, report ``{"again": seconds, "since": …, "until": …}``: when it was first
+    called and when it is to be called again, in seconds of the runner's clock. The same call follows a ``Wait``, with
+    that ``since``.
     """
 
     id: str
@@ -30,8 +31,8 @@ class Call:
     is_trigger: bool = False
     payload: Mapping[str, Any] = field(default_factory=dict)
     attempt: int = 1
-    run: int = 1
-    states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    flow_attempt: int = 1
+    stored_state: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     valid_for: float | None = None
     since: float | None = None
 
@@ -45,7 +46,7 @@ class StartFlow:
     flow: str
     payload: Mapping[str, Any]
     attempt: int = 1
-    run: int = 1
+    flow_attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +70,15 @@ class TakePage:
     source: ItemSource
     after: Any = None
     attempt: int = 1
-    run: int = 1
+    flow_attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FanOut:
     """Run a loop's rounds side by side, ``concurrency`` of them, each an execution of its own.
 
-    They are made by ``Execution.of_round``. ``operation`` and ``loop`` are the step's action and key, ``seen`` is what
-    the rounds see of this execution. The answer counts them (``Tally``).
+    ``Execution.of_iteration`` makes them. ``operation`` and ``loop`` are the step's action and key, ``captured`` is the
+    part of this execution that the iterations can read. The result counts them (``Tally``).
     """
 
     id: str
@@ -86,9 +87,9 @@ class FanOut:
     loop: str
     concurrency: int
     source: ItemSource
-    seen: Mapping[str, Any]
+    captured: Mapping[str, Any]
     attempt: int = 1
-    run: int = 1
+    flow_attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

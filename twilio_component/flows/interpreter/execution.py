@@ -14,6 +14,7 @@ from twilio_component.flows import control_steps
 from twilio_component.flows.expressions.evaluation import Scope, evaluate
 from twilio_component.flows.expressions.references import INDEX, RESULTS, as_text, follow
 from twilio_component.flows.findings import EvaluationError
+from twilio_component.flows.interpreter.backoff import delay_before
 from twilio_component.flows.interpreter.decisions import branch_to_take, number_input, rounds
 from twilio_component.flows.interpreter.effects import (
     Call,
@@ -26,21 +27,19 @@ from twilio_component.flows.interpreter.effects import (
     TakePage,
     Wait,
 )
-from twilio_component.flows.interpreter.iterations import Round, loop_frame, seen_by_rounds, without_retry
+from twilio_component.flows.interpreter.iterations import Iteration, captured_state, loop_frame, without_retry
 from twilio_component.flows.interpreter.responses import final_response
 from twilio_component.flows.interpreter.state import (
     begin_again,
     done_before,
+    failure_record,
     initial_state,
     keep,
     note,
     pause,
     remember_done,
-    told,
 )
-from twilio_component.flows.model import ConfigVar, Flow, Reference, Step, all_steps
-from twilio_component.flows.parsing.retry_config import delay_before
-from twilio_component.flows.runner.configuration import environment_name
+from twilio_component.flows.model import ConfigVar, Flow, Reference, Step, all_steps, environment_name
 from twilio_component.host.errors import listed
 
 MOST_STEPS = 1_000_000
@@ -72,11 +71,13 @@ class Execution:
         self._scope = Scope(self._lookup, self._config)
 
     @classmethod
-    def of_round(cls, flow: Flow, config: Mapping[str, Any], payload: Mapping[str, Any], round_: Round) -> Self:
+    def of_iteration(
+        cls, flow: Flow, config: Mapping[str, Any], payload: Mapping[str, Any], iteration: Iteration
+    ) -> Self:
         """The execution that is one round of a loop whose rounds run side by side."""
         execution = cls(without_retry(flow), config, initial_state(payload))
-        block = execution._numbers[id(execution._loops[round_.loop])]
-        execution.state = round_.state(payload, block)
+        block = execution._numbers[id(execution._loops[iteration.loop])]
+        execution.state = iteration.state(payload, block)
         return execution
 
     def next(self) -> Effect:
@@ -172,13 +173,15 @@ class Execution:
         if before is not None:
             self._accept(step, before)
             return None
-        attempt, run = self.state["attempt"], self.state["run"]
+        attempt, flow_attempt = self.state["attempt"], self.state["flowAttempt"]
         if step.operation == control_steps.INVOKE_FLOW:
             name = inputs.get("flowName")
             if not isinstance(name, str) or not name:
                 raise EvaluationError("flowName must be the name of a flow")
             body = {"data": inputs.get("data"), "contentType": inputs.get("contentType") or "application/json"}
-            return StartFlow(id=place, name=step.name, flow=name, payload={"body": body}, attempt=attempt, run=run)
+            return StartFlow(
+                id=place, name=step.name, flow=name, payload={"body": body}, attempt=attempt, flow_attempt=flow_attempt
+            )
         return Call(
             id=place,
             name=step.name,
@@ -188,8 +191,8 @@ class Execution:
             is_trigger=step.is_trigger,
             payload=self.state["payload"] if step.is_trigger else {},
             attempt=attempt,
-            run=run,
-            states=self.state["states"],
+            flow_attempt=flow_attempt,
+            stored_state=self.state["storedState"],
             valid_for=step.valid_for,
             since=self.state["since"],
         )
@@ -263,9 +266,9 @@ class Execution:
             loop=step.key,
             concurrency=step.concurrency or 1,
             source=source,
-            seen=seen_by_rounds(self.state, step),
+            captured=captured_state(self.state, step),
             attempt=self.state["attempt"],
-            run=self.state["run"],
+            flow_attempt=self.state["flowAttempt"],
         )
 
     def _count(self, step: Step, tally: Mapping[str, Any]) -> None:
@@ -290,8 +293,8 @@ class Execution:
             action=listing.action,
             inputs=self._inputs(listing),
             attempt=self.state["attempt"],
-            run=self.state["run"],
-            states=self.state["states"],
+            flow_attempt=self.state["flowAttempt"],
+            stored_state=self.state["storedState"],
         )
         return ItemSource(listing=call)
 
@@ -306,7 +309,7 @@ class Execution:
             source=self._source(step),
             after=frame["next"],
             attempt=self.state["attempt"],
-            run=self.state["run"],
+            flow_attempt=self.state["flowAttempt"],
         )
 
     def _turn_page(self, page: Mapping[str, Any]) -> None:
@@ -415,16 +418,16 @@ class Execution:
     def _abort(self, name: str, place: str, failure: Failure) -> None:
         """Give this run up; `retryConfig` may begin another one, unless that might do something twice."""
         retry = self.flow.retry
-        if retry is not None and self.state["run"] < retry.max_attempts and not self.state["unknown"]:
+        if retry is not None and self.state["flowAttempt"] < retry.max_attempts and not self.state["unknown"]:
             note(self.state, name, place, failure, "run again")
             begin_again(self.state)
-            seconds = delay_before(self.state["run"], retry.delay, growing=retry.growing)
-            pause(self.state, f"run-{self.state['run']}", seconds, "retry-execution")
+            seconds = delay_before(self.state["flowAttempt"], retry.delay, growing=retry.growing)
+            pause(self.state, f"run-{self.state['flowAttempt']}", seconds, "retry-execution")
         else:
             self._give_up(name, place, failure)
 
     def _give_up(self, name: str, place: str, failure: Failure) -> None:
-        self.state["error"] = told(name, place, failure)
+        self.state["error"] = failure_record(name, place, failure)
         self.state["frames"].clear()
 
     def _done(self) -> Done:

@@ -18,7 +18,7 @@ MOST_FAILURES = 100
 """How many failures a loop tells one by one; it counts them all."""
 
 
-def seen_by_rounds(state: Mapping[str, Any], loop: Step) -> dict[str, Any]:
+def captured_state(state: Mapping[str, Any], loop: Step) -> dict[str, Any]:
     """What the rounds of a loop can see of the execution in this state; JSON, and no more than they refer to."""
     wanted = {
         part.step
@@ -29,8 +29,8 @@ def seen_by_rounds(state: Mapping[str, Any], loop: Step) -> dict[str, Any]:
     return {
         "results": {key: value for key, value in state["results"].items() if key in wanted},
         "frames": [_present(frame) for frame in state["frames"] if "loop" in frame],
-        "states": {name: dict(kept) for name, kept in state["states"].items()},
-        "run": state["run"],
+        "storedState": {name: dict(kept) for name, kept in state["storedState"].items()},
+        "flowAttempt": state["flowAttempt"],
     }
 
 
@@ -42,25 +42,25 @@ def _present(frame: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class Iteration:
     """The ``number``-th round (from 0) of the loop with the key ``loop``, with its item.
 
-    ``seen`` is that of the loop's ``FanOut``.
+    ``captured`` is that of the loop's ``FanOut``.
     """
 
-    seen: Mapping[str, Any]
+    captured: Mapping[str, Any]
     loop: str
     number: int
     item: Any
 
     def state(self, payload: Mapping[str, Any], block: int) -> dict[str, Any]:
         """The state of an execution that is to run this round; ``block`` is the number of the loop's steps."""
-        state = initial_state(payload, states=self.seen["states"])
-        state["results"] = dict(self.seen["results"])
-        state["run"] = self.seen["run"]
+        state = initial_state(payload, stored_state=self.captured["storedState"])
+        state["results"] = dict(self.captured["results"])
+        state["flowAttempt"] = self.captured["flowAttempt"]
         frame = loop_frame(block, self.loop, [self.item], self.number + 1)
         frame.update(base=self.number, round=self.number, alone=True)
-        state["frames"] = [*(dict(around) for around in self.seen["frames"]), frame]
+        state["frames"] = [*(dict(around) for around in self.captured["frames"]), frame]
         return state
 
 
@@ -74,7 +74,7 @@ def loop_frame(block: int, loop: str, items: list[Any] | None, count: int) -> di
     return {"block": block, "at": 0, "loop": loop, "items": items, "base": 0, "count": count, "round": 0, "rounds": []}
 
 
-def part_done(failure: Failure, rounds: int) -> Failure:
+def partial_failure(failure: Failure, rounds: int) -> Failure:
     """Why a loop failed of which some rounds have been carried out: it must not simply begin again."""
     if not rounds:
         return failure
@@ -87,7 +87,7 @@ def without_retry(flow: Flow) -> Flow:
     return replace(flow, retry=None)
 
 
-def code_of(error: Mapping[str, Any]) -> str:
+def failure_code(error: Mapping[str, Any]) -> str:
     """The code by which an error is counted: the service's own, where it has one."""
     return str(error.get("reason") or error["code"])
 
@@ -111,7 +111,7 @@ class Tally:
             self.unknown += 1
         else:
             self.failed += 1
-        self.by_code[code_of(error)] += 1
+        self.by_code[failure_code(error)] += 1
         if len(self.failures) < MOST_FAILURES:
             self.failures.append({"index": number, **error})
 

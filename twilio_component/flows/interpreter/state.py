@@ -17,19 +17,19 @@ from twilio_component.flows.expressions.references import as_text
 if TYPE_CHECKING:
     from twilio_component.flows.interpreter.effects import Failure
 
-STATES = ("executionState", "instanceState", "crossFlowState", "integrationState")
+STORED_STATES = ("executionState", "instanceState", "crossFlowState", "integrationState")
 MOST_HANDLED = 1_000
 
 
 def initial_state(
-    payload: Mapping[str, Any], *, states: Mapping[str, Mapping[str, Any]] | None = None
+    payload: Mapping[str, Any], *, stored_state: Mapping[str, Mapping[str, Any]] | None = None
 ) -> dict[str, Any]:
-    """The state of an execution that is about to begin. ``states`` are what earlier executions kept, by name."""
+    """The state of an execution that is about to begin. ``stored_state`` is what earlier executions kept, by name."""
     return {
         "version": 1,
         "payload": payload,
-        "states": {name: dict((states or {}).get(name, {})) for name in STATES},
-        "run": 1,
+        "storedState": {name: dict((stored_state or {}).get(name, {})) for name in STORED_STATES},
+        "flowAttempt": 1,
         "kept": {},
         "handled": [],
         "unknown": False,
@@ -55,8 +55,8 @@ def _beginning() -> dict[str, Any]:
 def begin_again(state: dict[str, Any]) -> None:
     """Begin another run of the same execution: what it kept for itself is gone, what it kept for others stays."""
     state.update(_beginning())
-    state["states"]["executionState"] = {}
-    state["run"] += 1
+    state["storedState"]["executionState"] = {}
+    state["flowAttempt"] += 1
 
 
 def pause(state: dict[str, Any], place: str, seconds: float, reason: str, until: float | None = None) -> None:
@@ -70,21 +70,21 @@ def keep(state: dict[str, Any], envelope: Mapping[str, Any]) -> None:
 
     A state is changed key by key, since a component does not know what others keep there. Null removes a key.
     """
-    for name in STATES:
+    for name in STORED_STATES:
         for key, value in (envelope.get(name) or {}).items():
             if value is None:
-                state["states"][name].pop(key, None)
+                state["storedState"][name].pop(key, None)
             else:
-                state["states"][name][key] = value
+                state["storedState"][name][key] = value
 
 
-def note(state: dict[str, Any], name: str, place: str, failure: Failure, became: str) -> None:
+def note(state: dict[str, Any], name: str, place: str, failure: Failure, resolution: str) -> None:
     """Remember a failure that errorConfig or retryConfig took care of, and what became of it."""
     if len(state["handled"]) < MOST_HANDLED:
-        state["handled"].append({**told(name, place, failure), "became": became})
+        state["handled"].append({**failure_record(name, place, failure), "resolution": resolution})
 
 
-def told(name: str, place: str, failure: Failure) -> dict[str, Any]:
+def failure_record(name: str, place: str, failure: Failure) -> dict[str, Any]:
     """A failure as an outcome tells it: the step's name and id, and why (``reason`` only where there is one)."""
     return {
         "step": name,

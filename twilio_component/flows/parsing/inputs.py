@@ -30,7 +30,7 @@ from twilio_component.flows.model import (
     Template,
     Value,
 )
-from twilio_component.flows.parsing.shape import Shape
+from twilio_component.flows.parsing.field_reader import FieldReader
 from twilio_component.host.errors import did_you_mean, listed
 from twilio_component.host.inputs.messages import type_name
 
@@ -55,7 +55,7 @@ class InputReader:
 
     def __init__(self, findings: Findings, connections: Collection[str]) -> None:
         self.findings = findings
-        self.shape = Shape(findings)
+        self.fields = FieldReader(findings)
         self.connections = connections
 
     def read(self, raw: Any, at: PathParts) -> Input:
@@ -75,7 +75,7 @@ class InputReader:
 
     def _typed(self, raw: Mapping[str, Any], at: PathParts) -> Input:
         kind, value, place = raw["type"], raw["value"], (*at, "value")
-        self.shape.keys(raw, at, TYPED_KEYS, ())
+        self.fields.keys(raw, at, TYPED_KEYS, ())
         if kind == "value":
             return Value(value, place)
         if kind == "complex":

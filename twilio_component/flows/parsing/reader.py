@@ -24,11 +24,11 @@ from twilio_component.flows.model import (
     all_steps,
     camel_case,
 )
+from twilio_component.flows.parsing.field_reader import FieldReader
 from twilio_component.flows.parsing.inputs import InputReader
 from twilio_component.flows.parsing.known_keys import CONFIG_VARIABLE, FLOW, INTEGRATION, SOURCE, STEP
 from twilio_component.flows.parsing.limits import read_concurrency, read_valid_for
 from twilio_component.flows.parsing.retry_config import read_error_config, read_retry_config
-from twilio_component.flows.parsing.shape import Shape
 from twilio_component.host.errors import DocumentError
 from twilio_component.host.inputs.messages import type_name
 from twilio_component.host.manifest.documents import Document, parse_document, read_document
@@ -85,7 +85,7 @@ class _Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.findings = Findings(document)
-        self.shape = Shape(self.findings)
+        self.fields = FieldReader(self.findings)
         self.inputs = InputReader(self.findings, ())
 
     def integration(self) -> Integration | None:
@@ -93,19 +93,19 @@ class _Reader:
         if not isinstance(data, Mapping):
             self.findings.add("wrong-type", (), f"an integration must be an object, not {type_name(data)}")
             return None
-        self.shape.keys(data, (), INTEGRATION, ("name", "flows"))
+        self.fields.keys(data, (), INTEGRATION, ("name", "flows"))
         self.version(data)
         variables = self.config_variables(data.get("requiredConfigVars"))
         self.inputs = InputReader(self.findings, {key for key, found in variables.items() if found.is_connection})
         variables = {key: self.with_inputs(found) for key, found in variables.items()}
         flows: list[Flow] = []
-        for at, raw in self.shape.objects(data.get("flows"), ("flows",)):
+        for at, raw in self.fields.objects(data.get("flows"), ("flows",)):
             flow = self.flow(raw, at)
             if flow is not None:
                 if any(flow.name == other.name for other in flows):
                     self.findings.add("duplicate-name", (*at, "name"), f"there is another flow named '{flow.name}'")
                 flows.append(flow)
-        name = self.shape.text(data, "name", ())
+        name = self.fields.text(data, "name", ())
         return Integration(name=name, flows=tuple(flows), config_variables=variables, file=self.document.file)
 
     def version(self, data: Mapping[str, Any]) -> None:
@@ -120,12 +120,12 @@ class _Reader:
 
     def config_variables(self, raw: Any) -> dict[str, ConfigVariable]:
         variables: dict[str, ConfigVariable] = {}
-        for at, item in self.shape.objects(raw, ("requiredConfigVars",), optional=True):
-            self.shape.keys(item, at, CONFIG_VARIABLE, ("key",))
-            key = self.shape.text(item, "key", at)
+        for at, item in self.fields.objects(raw, ("requiredConfigVars",), optional=True):
+            self.fields.keys(item, at, CONFIG_VARIABLE, ("key",))
+            key = self.fields.text(item, "key", at)
             if key in variables:
                 self.findings.add("duplicate-name", (*at, "key"), f"there is another config variable '{key}'")
-            component, connection = self.shape.operation(item.get("connection"), (*at, "connection"), optional=True)
+            component, connection = self.fields.operation(item.get("connection"), (*at, "connection"), optional=True)
             variables[key] = ConfigVariable(
                 key=key,
                 data_type=str(item.get("dataType", "connection" if connection else "string")),
@@ -148,7 +148,7 @@ class _Reader:
         return value
 
     def flow(self, raw: Mapping[str, Any], at: PathParts) -> Flow | None:
-        self.shape.keys(raw, at, FLOW, ("name", "steps"))
+        self.fields.keys(raw, at, FLOW, ("name", "steps"))
         steps = self.steps(raw.get("steps"), (*at, "steps"))
         if not steps:
             if raw.get("steps") == []:
@@ -163,9 +163,9 @@ class _Reader:
             )
         self.check_names(steps)
         return Flow(
-            name=self.shape.text(raw, "name", at),
+            name=self.fields.text(raw, "name", at),
             steps=steps,
-            is_synchronous=bool(self.shape.flag(raw, "isSynchronous", at)),
+            is_synchronous=bool(self.fields.flag(raw, "isSynchronous", at)),
             retry=read_retry_config(self.findings, raw.get("retryConfig"), (*at, "retryConfig")),
             at=at,
         )
@@ -187,19 +187,19 @@ class _Reader:
 
     def steps(self, raw: Any, at: PathParts) -> tuple[Step, ...]:
         found = []
-        for place, item in self.shape.objects(raw, at):
+        for place, item in self.fields.objects(raw, at):
             step = self.step(item, place)
             if step is not None:
                 found.append(step)
         return tuple(found)
 
     def step(self, raw: Mapping[str, Any], at: PathParts) -> Step | None:
-        self.shape.keys(raw, at, STEP, ("name", "action"))
-        component, action = self.shape.operation(raw.get("action"), (*at, "action"))
+        self.fields.keys(raw, at, STEP, ("name", "action"))
+        component, action = self.fields.operation(raw.get("action"), (*at, "action"))
         if not component or "name" not in raw:
             return None
         operation = f"{component}.{action}"
-        name = self.shape.text(raw, "name", at)
+        name = self.fields.text(raw, "name", at)
         inputs, conditions = raw.get("inputs"), None
         if operation == control_steps.BRANCH_ON_EXPRESSION and isinstance(inputs, Mapping) and "conditions" in inputs:
             conditions = self.inputs.conditions(inputs["conditions"], (*at, "inputs", "conditions"))
@@ -209,7 +209,7 @@ class _Reader:
             key=camel_case(name) or name,
             component=component,
             action=action,
-            is_trigger=bool(self.shape.flag(raw, "isTrigger", at)),
+            is_trigger=bool(self.fields.flag(raw, "isTrigger", at)),
             inputs=self.step_inputs(inputs, (*at, "inputs")),
             conditions=conditions,
             schedule=self.schedule(raw.get("schedule"), (*at, "schedule")),
@@ -242,10 +242,10 @@ class _Reader:
             hint = "Write {file: recipients.csv}, or {action: twilio.listMessages, inputs: {…}}."
             self.findings.add("invalid-loop", place, "itemsFrom must have a file or an action", hint)
             return None
-        self.shape.keys(given, place, SOURCE, ())
+        self.fields.keys(given, place, SOURCE, ())
         if "file" in given:
             return Source(file=self.inputs.read(given["file"], (*place, "file")), at=place)
-        component, action = self.shape.operation(given["action"], (*place, "action"))
+        component, action = self.fields.operation(given["action"], (*place, "action"))
         inputs = self.step_inputs(given.get("inputs"), (*place, "inputs"))
         listing = Step(
             name=name, key=camel_case(name) or name, component=component, action=action, inputs=inputs, at=place
@@ -260,12 +260,12 @@ class _Reader:
                 )
             return None
         if not isinstance(raw["branches"], list):
-            self.shape.objects(raw["branches"], (*at, "branches"))  # says that it is no list
+            self.fields.objects(raw["branches"], (*at, "branches"))  # says that it is no list
             return None
         branches: list[Branch] = []
-        for place, item in self.shape.objects(raw["branches"], (*at, "branches")):
-            self.shape.keys(item, place, ("name", "steps"), ("name",))
-            name = self.shape.text(item, "name", place)
+        for place, item in self.fields.objects(raw["branches"], (*at, "branches")):
+            self.fields.keys(item, place, ("name", "steps"), ("name",))
+            name = self.fields.text(item, "name", place)
             if any(name == other.name for other in branches):
                 self.findings.add("duplicate-name", (*place, "name"), f"there is another branch named '{name}'")
             steps = self.steps(item.get("steps", []), (*place, "steps"))

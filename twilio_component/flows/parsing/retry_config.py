@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.model import ErrorConfig, RetryConfig
+from twilio_component.flows.model import LONGEST_DELAY, ErrorConfig, RetryConfig
+from twilio_component.flows.parsing.field_reader import FieldReader
 from twilio_component.flows.parsing.known_keys import ERROR_CONFIG, RETRY_CONFIG
-from twilio_component.flows.parsing.shape import Shape
 from twilio_component.host.errors import did_you_mean, listed
 from twilio_component.host.inputs.messages import type_name
 
@@ -18,15 +18,6 @@ if TYPE_CHECKING:
 HANDLERS = ("fail", "ignore", "retry")
 MOST_STEP_ATTEMPTS = 100
 MOST_RUNS = 10
-_LONGEST_DELAY = 7 * 24 * 3600.0
-
-
-def delay_before(attempt: int, delay: float, *, growing: bool) -> float:
-    """How many seconds to wait before the given attempt, of which the second is the first to wait.
-
-    A growing delay doubles each time; none is longer than a week.
-    """
-    return min(delay * 2.0 ** (min(attempt, 64) - 2), _LONGEST_DELAY) if growing else min(delay, _LONGEST_DELAY)
 
 
 def read_error_config(findings: Findings, raw: Any, at: PathParts) -> ErrorConfig:
@@ -40,7 +31,7 @@ def read_error_config(findings: Findings, raw: Any, at: PathParts) -> ErrorConfi
     return ErrorConfig(
         handler=str(handler),
         max_attempts=part.attempts(MOST_STEP_ATTEMPTS),
-        delay=part.number("delaySeconds", _LONGEST_DELAY),
+        delay=part.number("delaySeconds", LONGEST_DELAY),
         growing=part.flag("usesExponentialBackoff"),
         ignore_final=part.flag("ignoreFinalError"),
     )
@@ -53,7 +44,7 @@ def read_retry_config(findings: Findings, raw: Any, at: PathParts) -> RetryConfi
     part = _Part(findings, raw, at, RETRY_CONFIG)
     return RetryConfig(
         max_attempts=part.attempts(MOST_RUNS),
-        delay=60 * part.number("delayMinutes", _LONGEST_DELAY / 60),
+        delay=60 * part.number("delayMinutes", LONGEST_DELAY / 60),
         growing=part.flag("usesExponentialBackoff"),
     )
 
@@ -67,7 +58,7 @@ class _Part:
         self.given: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
         if raw is not None and not isinstance(raw, Mapping):
             findings.add("wrong-type", at, f"{at[-1]} must be an object, not {type_name(raw)}")
-        Shape(findings).keys(self.given, at, known, ())
+        FieldReader(findings).keys(self.given, at, known, ())
 
     def attempts(self, most: int) -> int:
         """How often at most; exports say 0 where there is nothing to repeat, which is once."""

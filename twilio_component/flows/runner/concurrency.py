@@ -8,15 +8,15 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.interpreter.effects import Failure
-from twilio_component.flows.interpreter.iterations import Round, Tally, part_done
+from twilio_component.flows.interpreter.iterations import Iteration, Tally, partial_failure
 
 if TYPE_CHECKING:
     from twilio_component.flows.interpreter.effects import Done, FanOut
     from twilio_component.flows.runner.item_sources import Page, Sources
 
 
-async def run_rounds(
-    effect: FanOut, sources: Sources, run: Callable[[Round], Awaitable[Done]]
+async def run_iterations(
+    effect: FanOut, sources: Sources, run: Callable[[Iteration], Awaitable[Done]]
 ) -> dict[str, Any] | Failure:
     """Run all rounds, ``effect.concurrency`` at a time; what the loop is answered with.
 
@@ -25,20 +25,20 @@ async def run_rounds(
     """
     tally = Tally()
     async with aclosing(sources.ahead(effect.source)) as pages:
-        rounds = _Rounds(pages, effect)
+        rounds = _Iterations(pages, effect)
 
         async def lane() -> None:
-            while (round_ := await rounds.next()) is not None:
-                tally.add(round_.number, (await run(round_)).error)
+            while (iteration := await rounds.next()) is not None:
+                tally.add(iteration.number, (await run(iteration)).error)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(effect.concurrency):
                 group.create_task(lane())
     data = tally.as_data()
-    return {"data": data} if rounds.failure is None else part_done(rounds.failure, data["count"])
+    return {"data": data} if rounds.failure is None else partial_failure(rounds.failure, data["count"])
 
 
-class _Rounds:
+class _Iterations:
     """The rounds in their order, each given once."""
 
     def __init__(self, pages: AsyncIterator[Page | Failure], effect: FanOut) -> None:
@@ -50,7 +50,7 @@ class _Rounds:
         self._number = 0
         self._turn = asyncio.Lock()
 
-    async def next(self) -> Round | None:
+    async def next(self) -> Iteration | None:
         """The next round; None after the last, and after a page that could not be had."""
         async with self._turn:
             while self._at == len(self._items):
@@ -62,7 +62,7 @@ class _Rounds:
                     return None
                 self._items, self._at = page["items"], 0
             item = self._items[self._at]
-            round_ = Round(self._effect.seen, self._effect.loop, self._number, item)
+            iteration = Iteration(self._effect.captured, self._effect.loop, self._number, item)
             self._at += 1
             self._number += 1
-            return round_
+            return iteration

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.expressions.evaluation import Scope, evaluate
 from twilio_component.flows.findings import EvaluationError
+from twilio_component.flows.model import environment_name
 from twilio_component.host.connections import connection_from_environment
 from twilio_component.host.errors import InputError, Problem, did_you_mean, listed
 from twilio_component.host.inputs.messages import type_name
@@ -61,11 +62,6 @@ class Values:
 
     by_name: Mapping[str, Any]
     secrets: frozenset[str] = frozenset()
-
-
-def environment_name(variable: str) -> str:
-    """The environment variable for a config variable: ``FLOW_TWILIO_CONNECTION`` for ``Twilio Connection``."""
-    return "_".join(["FLOW", *re.findall(r"[A-Z0-9]+", variable.upper())])
 
 
 def read_configuration(path: Path | str) -> Configuration:

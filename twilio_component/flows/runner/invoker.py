@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.flows.nesting import DEEPEST, deeper_than
+from twilio_component.flows.parsing.fitting import fit_inputs
 from twilio_component.host.context import Context
 from twilio_component.host.errors import InputError, IntegrationError, PerformError
 
@@ -58,24 +59,24 @@ class Invoker:
         operation = self.operation(call)
         return operation is not None and operation.idempotent
 
-    def accepted(self, call: Call) -> Mapping[str, Any]:
+    def accept_inputs(self, call: Call) -> Mapping[str, Any]:
         """The inputs as the action is given them. It is not given what is not valid: that is returned as it is."""
         operation = self.operation(call)
         if operation is None:
             return call.inputs
         try:
-            return self.host.accept_inputs(call.component, call.action, fitted(call.inputs, operation))
+            return self.host.accept_inputs(call.component, call.action, fit_inputs(call.inputs, operation))
         except InputError:
             return call.inputs
 
     async def invoke(self, flow: Flow, call: Call, payload: Mapping[str, Any]) -> dict[str, Any] | Failure:
         """The envelope that the call is answered with, or why it failed."""
         try:
-            return await self.attempt(flow, call, payload)
+            return await self.perform_once(flow, call, payload)
         except Exception as error:  # noqa: BLE001 - a flow decides what follows, also from a component's bug
             return self.failure(call, error)
 
-    async def attempt(self, flow: Flow, call: Call, payload: Mapping[str, Any]) -> dict[str, Any]:
+    async def perform_once(self, flow: Flow, call: Call, payload: Mapping[str, Any]) -> dict[str, Any]:
         """The envelope that the call is answered with; raises what the component raises."""
         operation, begun = self.operation(call), self.clock()
         if f"{call.component}.{call.action}" in self.mocks:
@@ -98,13 +99,13 @@ class Invoker:
         if f"{call.component}.{call.action}" in self.mocks:
             envelope = await self.mocks.envelope(call, operation)
             return {"items": envelope["data"], "next": None}
-        inputs = fitted(call.inputs, operation) if operation else call.inputs
+        inputs = fit_inputs(call.inputs, operation) if operation else call.inputs
         context = self._context(flow, call, payload)
         page = await self.host.list_page(call.component, call.action, inputs, after=after, context=context)
         return {"items": page.items, "next": page.next}
 
     def failure(self, call: Call, error: Exception) -> Failure:
-        """What an error of ``attempt`` means to the execution."""
+        """What an error of ``perform_once`` means to the execution."""
         if isinstance(error, PerformError):
             unknown = error.may_have_happened and not self.idempotent(call)
             return Failure(
@@ -121,21 +122,21 @@ class Invoker:
         message = f"{call.component}.{call.action} failed unexpectedly with {type(error).__name__}"
         return Failure(code="unexpected-error", message=message, outcome_unknown=not self.idempotent(call))
 
-    async def look_for(
+    async def find_candidates(
         self, flow: Flow, call: Call, payload: Mapping[str, Any], since: dt.datetime
     ) -> list[Candidate] | None:
         """What may be the doing of such a call since then; None when nothing can tell."""
         operation = self.operation(call)
         if operation is None or operation.reconciliation is None:
             return None
-        inputs = fitted(call.inputs, operation)
+        inputs = fit_inputs(call.inputs, operation)
         context = self._context(flow, call, payload)
         return await self.host.look_for(call.component, call.action, inputs, since, context=context)
 
     async def _through_host(
         self, flow: Flow, call: Call, operation: Operation | None, payload: Mapping[str, Any]
     ) -> dict[str, Any]:
-        inputs = fitted(call.inputs, operation) if operation else call.inputs
+        inputs = fit_inputs(call.inputs, operation) if operation else call.inputs
         context = self._context(flow, call, payload)
         if call.is_trigger:
             return await self.host.invoke_trigger(call.component, call.action, call.payload, inputs, context=context)
@@ -145,10 +146,10 @@ class Invoker:
         # A component changes a state by returning what changes, not behind the execution's back.
         return Context(
             logger=self.logger,
-            instance_state=MappingProxyType(call.states["instanceState"]),
-            cross_flow_state=MappingProxyType(call.states["crossFlowState"]),
-            execution_state=MappingProxyType(call.states["executionState"]),
-            integration_state=MappingProxyType(call.states["integrationState"]),
+            instance_state=MappingProxyType(call.stored_state["instanceState"]),
+            cross_flow_state=MappingProxyType(call.stored_state["crossFlowState"]),
+            execution_state=MappingProxyType(call.stored_state["executionState"]),
+            integration_state=MappingProxyType(call.stored_state["integrationState"]),
             config_vars=self.values.by_name,
             step_id=call.id,
             execution_id=payload["executionId"],
@@ -165,29 +166,3 @@ class Invoker:
             waited=0.0 if call.since is None else max(0.0, self.clock() - call.since),
             asks_again=True,
         )
-
-
-def fitted(inputs: Mapping[str, Any], operation: Operation) -> dict[str, Any]:
-    """The inputs in the form that the operation's schema has in mind.
-
-    Exports carry every input of the version they came from: one that is not known here and left empty is dropped. A
-    key-value list becomes an object where the schema wants one.
-    """
-    properties = operation.inputs["properties"]
-    fitting: dict[str, Any] = {}
-    for name, value in inputs.items():
-        if name in properties or not is_left_empty(value):
-            wants_object = properties.get(name, {}).get("type") == "object"
-            fitting[name] = _as_object(value) if wants_object and isinstance(value, list) else value
-    return fitting
-
-
-def is_left_empty(value: Any) -> bool:
-    """Whether a form's field was left empty: nothing, no text, an empty list or object."""
-    return value is None or value in ("", [], {})
-
-
-def _as_object(pairs: list[Any]) -> Any:
-    if all(isinstance(pair, Mapping) and pair.keys() == {"key", "value"} for pair in pairs):
-        return {pair["key"]: pair["value"] for pair in pairs}
-    return pairs

@@ -17,24 +17,24 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.findings import FlowError
+from twilio_component.flows.interpreter.backoff import deadline_failure
 from twilio_component.flows.interpreter.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
 from twilio_component.flows.interpreter.execution import Execution
 from twilio_component.flows.interpreter.state import initial_state
-from twilio_component.flows.model import Flow, Integration, all_operations
+from twilio_component.flows.model import Flow, Integration, all_operations, find_flow
 from twilio_component.flows.nesting import DEEPEST, deeper_than
-from twilio_component.flows.parsing.limits import too_late
-from twilio_component.flows.runner.concurrency import run_rounds
+from twilio_component.flows.runner.concurrency import run_iterations
 from twilio_component.flows.runner.configuration import Configuration, config_values
 from twilio_component.flows.runner.invoker import Invoker
 from twilio_component.flows.runner.item_sources import Sources
 from twilio_component.flows.runner.mocks import Mocks
 from twilio_component.flows.runner.redaction import RedactingLogger, Redactor
 from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload
-from twilio_component.host.errors import did_you_mean, listed
+from twilio_component.host.errors import listed
 from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
-    from twilio_component.flows.interpreter.iterations import Round
+    from twilio_component.flows.interpreter.iterations import Iteration
     from twilio_component.host import Host
 
 _MOST_STARTED = 10_000
@@ -88,7 +88,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredState:
     """What flows keep between executions: ``instance`` by the flow's name, the others for all flows."""
 
     instance: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -115,8 +115,8 @@ class FlowRunner:
     ``mocks`` answer instead of actions, by ``component.action`` (see ``Mocks``). ``sleep`` lets seconds of
     the ``clock`` pass.
     ``listener`` is told as each step begins and ends, and of waits and starts; with ``trace`` also the steps' inputs.
-    ``kept`` is what executions find and leave behind; runners may share it. Raises ``InputError`` for a configuration
-    that does not fit, ``FlowError`` for a mock that no step uses.
+    ``stored_state`` is what executions find and leave behind; runners may share it. Raises ``InputError`` for a
+    configuration that does not fit, ``FlowError`` for a mock that no step uses.
     """
 
     integration: Integration
@@ -128,7 +128,7 @@ class FlowRunner:
     clock: Callable[[], float] = time.monotonic
     listener: Callable[[Event], None] | None = None
     trace: bool = False
-    kept: Kept = field(default_factory=Kept)
+    stored_state: StoredState = field(default_factory=StoredState)
     logger: logging.Logger | logging.LoggerAdapter[Any] = _LOGGER
 
     def __post_init__(self) -> None:
@@ -170,10 +170,10 @@ class FlowRunner:
         payload = complete_payload(given, self.integration, flow, occasion)
         state = initial_state(payload)
         # One object for all executions of this process: a flow sees at once what another one keeps.
-        state["states"].update(
-            instanceState=self.kept.instance.setdefault(flow.name, {}),
-            crossFlowState=self.kept.cross_flow,
-            integrationState=self.kept.integration,
+        state["storedState"].update(
+            instanceState=self.stored_state.instance.setdefault(flow.name, {}),
+            crossFlowState=self.stored_state.cross_flow,
+            integrationState=self.stored_state.integration,
         )
         run = _Run(flow, execution_id, payload, depth, self.clock())
         done = await self._to_the_end(run, execution := Execution(flow, self._values.by_name, state))
@@ -200,14 +200,14 @@ class FlowRunner:
         """Give a loop its next items, or run its rounds side by side."""
         sources = Sources(self._invoker, self.integration, run.flow, run.payload)
 
-        async def one(round_: Round) -> Done:
-            of_round = Execution.of_round(run.flow, self._values.by_name, run.payload, round_)
-            of_round.state["states"].update(execution.state["states"], executionState={})
-            return await self._to_the_end(run, of_round)
+        async def one(iteration: Iteration) -> Done:
+            of_iteration = Execution.of_iteration(run.flow, self._values.by_name, run.payload, iteration)
+            of_iteration.state["storedState"].update(execution.state["storedState"], executionState={})
+            return await self._to_the_end(run, of_iteration)
 
         if isinstance(effect, FanOut):
             begun = time.perf_counter()
-            answer = await run_rounds(effect, sources, one)
+            answer = await run_iterations(effect, sources, one)
             step = {"id": effect.id, "step": effect.name, "action": effect.operation, "attempt": effect.attempt}
             self._tell(run.flow, {"event": "step", **step, **_ended(begun, answer)})
         else:
@@ -223,7 +223,9 @@ class FlowRunner:
         if call.since is None:
             self._tell(run.flow, {"event": "begin", **step})
         begun = time.perf_counter()
-        answer = too_late(call, self.clock() - run.begun) or await self._invoker.invoke(run.flow, call, run.payload)
+        answer = deadline_failure(call, self.clock() - run.begun) or await self._invoker.invoke(
+            run.flow, call, run.payload
+        )
         if not isinstance(answer, Failure) and "again" in answer and not call.is_trigger:
             execution.succeeded(answer)
             return
@@ -285,18 +287,3 @@ def _ended(begun: float, answer: Mapping[str, Any] | Failure, *, is_trigger: boo
         error = {"code": answer.code, "message": answer.message, "outcomeUnknown": answer.outcome_unknown}
         return {**ended, "error": error}
     return {**ended, "result": answer.get("payload" if is_trigger else "data")}
-
-
-def find_flow(integration: Integration, name: str | None) -> Flow:
-    """The flow of that name, or the only one; raises ``FlowError`` with the names that there are."""
-    names = [flow.name for flow in integration.flows]
-    if name is None:
-        if len(names) == 1:
-            return integration.flows[0]
-        raise FlowError(f"{integration.file} has {len(names)} flows; say which one to run: {listed(names)}")
-    for flow in integration.flows:
-        if flow.name == name:
-            return flow
-    raise FlowError(
-        f"{integration.file} has no flow '{name}'{did_you_mean(name, names) or f' (it has: {listed(names)})'}"
-    )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from twilio_component.host.manifest.documents import PathParts
 
 
-class Shape:
+class FieldReader:
     """Takes values out of a document's objects; what is not as it should be goes to ``findings``."""
 
     def __init__(self, findings: Findings) -> None:

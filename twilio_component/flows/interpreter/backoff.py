@@ -1,0 +1,30 @@
+"""How long an execution waits before it tries again, and when a call comes too late to be made at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twilio_component.flows.interpreter.effects import Failure
+from twilio_component.flows.model import LONGEST_DELAY
+
+if TYPE_CHECKING:
+    from twilio_component.flows.interpreter.effects import Call
+
+
+def delay_before(attempt: int, delay: float, *, growing: bool) -> float:
+    """How many seconds to wait before the given attempt, of which the second is the first to wait.
+
+    A growing delay doubles each time; none is longer than a week.
+    """
+    return min(delay * 2.0 ** (min(attempt, 64) - 2), LONGEST_DELAY) if growing else min(delay, LONGEST_DELAY)
+
+
+def deadline_failure(call: Call, age: float) -> Failure | None:
+    """Why a call of an execution that is so many seconds old is not to be begun any more, if that is so.
+
+    One that is only asked again has begun before.
+    """
+    if call.valid_for is None or call.since is not None or age <= call.valid_for:
+        return None
+    message = f"it was not begun within {call.valid_for:g} s of its execution (validFor), so it is not done any more"
+    return Failure(code="deadline-exceeded", message=message, permanent=True)
