@@ -81,29 +81,29 @@ def refused(status: int, code: int | None = None, message: str = "no", **headers
     return httpx.Response(status, json=body, headers=headers)
 
 
-def post(carrier: HttpTransport, waits: Waits | None = None) -> dict[str, Any]:
-    return asyncio.run(client(carrier, waits).call("POST", MESSAGES, form=[("To", "+1"), ("Body", "é &=")]))
+async def post(carrier: HttpTransport, waits: Waits | None = None) -> dict[str, Any]:
+    return await client(carrier, waits).call("POST", MESSAGES, form=[("To", "+1"), ("Body", "é &=")])
 
 
-def get(carrier: HttpTransport, waits: Waits | None = None) -> dict[str, Any]:
-    return asyncio.run(client(carrier, waits).call("GET", MESSAGES, params=[("DateSent>", "2026-01-01")]))
+async def get(carrier: HttpTransport, waits: Waits | None = None) -> dict[str, Any]:
+    return await client(carrier, waits).call("GET", MESSAGES, params=[("DateSent>", "2026-01-01")])
 
 
 class TestOneRequest:
-    def test_a_form_is_posted_with_the_connections_credentials(self) -> None:
+    async def test_a_form_is_posted_with_the_connections_credentials(self) -> None:
         carrier, seen = mocked(httpx.Response(201, json={"sid": "SM1"}))
 
-        assert post(carrier) == {"sid": "SM1"}
+        assert await post(carrier) == {"sid": "SM1"}
         assert str(seen[0].url) == f"https://api.twilio.com{MESSAGES}"
         assert seen[0].content == b"To=%2B1&Body=%C3%A9+%26%3D"
         assert seen[0].headers["content-type"] == "application/x-www-form-urlencoded"
         assert httpx.BasicAuth(ACCOUNT, SECRET)._auth_header == seen[0].headers["authorization"]
         assert seen[0].headers["user-agent"].startswith("twilio-component/")
 
-    def test_a_comparison_is_part_of_the_parameters_name(self) -> None:
+    async def test_a_comparison_is_part_of_the_parameters_name(self) -> None:
         carrier, seen = mocked(httpx.Response(200, json={}))
 
-        get(carrier)
+        await get(carrier)
 
         assert seen[0].url.query == b"DateSent%3E=2026-01-01"
 
@@ -117,15 +117,15 @@ class TestOneRequest:
             ({"region": "ie1", "base_url": "http://127.0.0.1:8010"}, "http://127.0.0.1:8010"),
         ],
     )
-    def test_region_edge_and_base_url_choose_the_host(self, fields: dict[str, str], origin: str) -> None:
+    async def test_region_edge_and_base_url_choose_the_host(self, fields: dict[str, str], origin: str) -> None:
         carrier, seen = mocked(httpx.Response(200, json={}))
 
-        asyncio.run(client(carrier, None, **fields).call("GET", "/x.json"))
+        await client(carrier, None, **fields).call("GET", "/x.json")
 
         assert str(seen[0].url) == f"{origin}/x.json"
 
-    def test_an_empty_answer_is_an_empty_object(self) -> None:
-        assert get(mocked(httpx.Response(204))[0]) == {}
+    async def test_an_empty_answer_is_an_empty_object(self) -> None:
+        assert await get(mocked(httpx.Response(204))[0]) == {}
 
     def test_credentials_show_no_secret(self) -> None:
         shown = repr(Credentials(account_sid=ACCOUNT, user=ACCOUNT, secret=SECRET, auth_token="t0ken"))
@@ -144,11 +144,11 @@ class TestErrors:
             (429, RateLimitedError, "twilio-rate-limited"),
         ],
     )
-    def test_each_status_has_its_error_with_code_message_and_link(
+    async def test_each_status_has_its_error_with_code_message_and_link(
         self, status: int, kind: type[TwilioAPIError], code: str
     ) -> None:
         with pytest.raises(kind) as caught:
-            post(mocked(refused(status, 20_000 + status, "Something is wrong"))[0])
+            await post(mocked(refused(status, 20_000 + status, "Something is wrong"))[0])
 
         text = str(caught.value)
         assert caught.value.code == code
@@ -158,20 +158,20 @@ class TestErrors:
         assert f"https://www.twilio.com/docs/errors/{20_000 + status}" in text
         assert caught.value.data["code"] == 20_000 + status
 
-    def test_an_answer_that_is_too_large_is_not_asked_for_again_and_leaves_a_posts_outcome_open(self) -> None:
+    async def test_an_answer_that_is_too_large_is_not_asked_for_again_and_leaves_a_posts_outcome_open(self) -> None:
         announced = {"Content-Length": str(1 << 40)}
         carrier, seen = mocked(httpx.Response(200, headers=announced), httpx.Response(201, headers=announced))
 
         with pytest.raises(TooLargeError, match=r"GET Messages\.json: the answer has 1,099,511,627,776 bytes"):
-            get(carrier)
+            await get(carrier)
         with pytest.raises(OutcomeUnknownError, match="at most 67,108,864 are read"):
-            post(carrier)
+            await post(carrier)
         assert len(seen) == 2
 
-    def test_what_twilios_words_repeat_is_masked_in_the_text_and_kept_in_the_data(self) -> None:
+    async def test_what_twilios_words_repeat_is_masked_in_the_text_and_kept_in_the_data(self) -> None:
         words = "The 'To' number +15557654321 is not valid. Body: \"See you at nine, Ada\" 'MessagingServiceSid'"
         with pytest.raises(TwilioAPIError) as caught:
-            post(mocked(refused(400, 21211, words))[0])
+            await post(mocked(refused(400, 21211, words))[0])
 
         text = str(caught.value)
         assert "The 'To' number …21 is not valid." in text
@@ -179,105 +179,105 @@ class TestErrors:
         assert "Ada" not in text
         assert caught.value.twilio_message == words
 
-    def test_a_full_queue_slows_the_sender_and_too_many_requests_the_connection(self) -> None:
+    async def test_a_full_queue_slows_the_sender_and_too_many_requests_the_connection(self) -> None:
         transport, seen = mocked(refused(400, 21611))
         with pytest.raises(TwilioAPIError) as full:
-            post(transport)
+            await post(transport)
         with pytest.raises(RateLimitedError) as many:
-            post(mocked(refused(429, 20429))[0])
+            await post(mocked(refused(429, 20429))[0])
 
         assert (full.value.slow_down, full.value.retryable, len(seen)) == ("sender", True, 1)
         assert (many.value.slow_down, many.value.retryable) == ("connection", True)
 
     @pytest.mark.parametrize("method", [post, get])
-    def test_a_redirect_is_not_followed(self, method: Callable[..., Any]) -> None:
+    async def test_a_redirect_is_not_followed(self, method: Callable[..., Any]) -> None:
         carrier, seen = mocked(httpx.Response(302, headers={"location": "https://evil.example"}))
 
         with pytest.raises(UnexpectedAnswerError, match="redirect"):
-            method(carrier)
+            await method(carrier)
         assert len(seen) == 1
 
-    def test_html_for_a_refusal_is_no_answer_of_twilios(self) -> None:
+    async def test_html_for_a_refusal_is_no_answer_of_twilios(self) -> None:
         page = httpx.Response(400, html="<h1>Bad</h1>")
         with pytest.raises(UnexpectedAnswerError, match="12 bytes of text/html") as caught:
-            post(mocked(page)[0])
+            await post(mocked(page)[0])
         assert caught.value.status == 400
         assert not caught.value.may_have_happened
 
-    def test_html_behind_a_401_still_means_wrong_credentials(self) -> None:
+    async def test_html_behind_a_401_still_means_wrong_credentials(self) -> None:
         with pytest.raises(AuthenticationError, match="no explanation"):
-            post(mocked(httpx.Response(401, html="<h1>?</h1>"))[0])
+            await post(mocked(httpx.Response(401, html="<h1>?</h1>"))[0])
 
-    def test_html_behind_a_success_leaves_a_send_unknown_and_a_fetch_unanswered(self) -> None:
+    async def test_html_behind_a_success_leaves_a_send_unknown_and_a_fetch_unanswered(self) -> None:
         with pytest.raises(OutcomeUnknownError, match="not Twilio's JSON"):
-            post(mocked(httpx.Response(200, html="<h1>Login</h1>"))[0])
+            await post(mocked(httpx.Response(200, html="<h1>Login</h1>"))[0])
         with pytest.raises(UnexpectedAnswerError, match="not Twilio's JSON"):
-            get(mocked(httpx.Response(200, html="<h1>Login</h1>"))[0])
+            await get(mocked(httpx.Response(200, html="<h1>Login</h1>"))[0])
 
-    def test_json_nested_beyond_reason_is_no_crash(self) -> None:
+    async def test_json_nested_beyond_reason_is_no_crash(self) -> None:
         with pytest.raises(UnexpectedAnswerError):
-            get(mocked(httpx.Response(200, content=b"[" * 200_000))[0])
+            await get(mocked(httpx.Response(200, content=b"[" * 200_000))[0])
 
 
 class TestRepeating:
-    def test_429_is_waited_out_as_twilio_asks(self) -> None:
+    async def test_429_is_waited_out_as_twilio_asks(self) -> None:
         waits = Waits()
         carrier, seen = mocked(refused(429, 20429, **{"Retry-After": "7"}), httpx.Response(201, json={"sid": "SM1"}))
 
-        assert post(carrier, waits) == {"sid": "SM1"}
+        assert await post(carrier, waits) == {"sid": "SM1"}
         assert (len(seen), waits.seconds) == (2, [7.0])
 
-    def test_429_without_a_time_is_repeated_with_growing_random_waits_up_to_a_bound(self) -> None:
+    async def test_429_without_a_time_is_repeated_with_growing_random_waits_up_to_a_bound(self) -> None:
         waits = Waits()
         carrier, seen = mocked(refused(429, 20429))
 
         with pytest.raises(RateLimitedError):
-            post(carrier, waits)
+            await post(carrier, waits)
         assert len(seen) == 4
         assert [low <= wait <= 2 * low for low, wait in zip((0.25, 0.5, 1.0), waits.seconds, strict=True)] == [True] * 3
 
-    def test_a_retry_after_beyond_patience_is_the_callers_to_wait_out(self) -> None:
+    async def test_a_retry_after_beyond_patience_is_the_callers_to_wait_out(self) -> None:
         waits = Waits()
         carrier, seen = mocked(refused(429, 20429, **{"Retry-After": "3600"}))
 
         with pytest.raises(RateLimitedError) as caught:
-            post(carrier, waits)
+            await post(carrier, waits)
         assert (len(seen), waits.seconds, caught.value.retry_after) == (1, [], 3600.0)
 
     @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
-    def test_a_send_that_may_have_been_processed_is_never_repeated(self, status: int) -> None:
+    async def test_a_send_that_may_have_been_processed_is_never_repeated(self, status: int) -> None:
         carrier, seen = mocked(refused(status, 20500))
 
         with pytest.raises(OutcomeUnknownError, match=f"HTTP {status}.*may have been sent") as caught:
-            post(carrier)
+            await post(carrier)
         assert len(seen) == 1
         assert caught.value.may_have_happened
         assert not caught.value.retryable
 
     @pytest.mark.parametrize("status", [500, 503])
-    def test_a_fetch_is_repeated_after_a_server_error(self, status: int) -> None:
+    async def test_a_fetch_is_repeated_after_a_server_error(self, status: int) -> None:
         carrier, seen = mocked(refused(status, 20500), httpx.Response(200, json={"sid": "SM1"}))
 
-        assert get(carrier) == {"sid": "SM1"}
+        assert await get(carrier) == {"sid": "SM1"}
         assert len(seen) == 2
 
-    def test_a_refusal_is_not_repeated(self) -> None:
+    async def test_a_refusal_is_not_repeated(self) -> None:
         carrier, seen = mocked(refused(400, 21211))
         with pytest.raises(TwilioAPIError):
-            get(carrier)
+            await get(carrier)
         assert len(seen) == 1
 
-    def test_a_connection_that_was_never_made_is_tried_again_also_for_a_send(self) -> None:
+    async def test_a_connection_that_was_never_made_is_tried_again_also_for_a_send(self) -> None:
         carrier, seen = mocked(httpx.ConnectError("refused"), httpx.Response(201, json={"sid": "SM1"}))
 
-        assert post(carrier) == {"sid": "SM1"}
+        assert await post(carrier) == {"sid": "SM1"}
         assert len(seen) == 2
 
-    def test_a_wrong_certificate_is_not_tried_again(self) -> None:
+    async def test_a_wrong_certificate_is_not_tried_again(self) -> None:
         carrier, seen = mocked(httpx.ConnectError("the certificate is not valid: hostname mismatch"))
 
         with pytest.raises(NotSentError, match=r"api\.twilio\.com.*hostname mismatch.*nothing was sent"):
-            post(carrier)
+            await post(carrier)
         assert len(seen) == 1
 
     @pytest.mark.parametrize(
@@ -289,15 +289,15 @@ class TestRepeating:
             httpx.WriteError("broken"),
         ],
     )
-    def test_a_lost_answer_leaves_a_send_unknown_and_a_fetch_repeated(self, failure: Exception) -> None:
+    async def test_a_lost_answer_leaves_a_send_unknown_and_a_fetch_repeated(self, failure: Exception) -> None:
         carrier, seen = mocked(failure)
         with pytest.raises(OutcomeUnknownError, match="the answer was lost"):
-            post(carrier)
+            await post(carrier)
         assert len(seen) == 1
 
         carrier, seen = mocked(failure)
         with pytest.raises(NoResponseError):
-            get(carrier)
+            await get(carrier)
         assert len(seen) == 4
 
     @pytest.mark.parametrize(
@@ -308,49 +308,46 @@ class TestRepeating:
         assert retry_after(value) == seconds
 
 
-def test_no_text_and_no_number_is_in_an_error() -> None:
+async def test_no_text_and_no_number_is_in_an_error() -> None:
     carrier, _ = mocked(httpx.ReadError("cut off after To=+15558675310"))
     with pytest.raises(OutcomeUnknownError) as caught:
-        asyncio.run(client(carrier).call("POST", MESSAGES, form=[("To", "+15558675310"), ("Body", "hello")]))
+        await client(carrier).call("POST", MESSAGES, form=[("To", "+15558675310"), ("Body", "hello")])
     assert "hello" not in str(caught.value)
     assert "5558675310" not in str(caught.value)
 
 
 class TestCancelling:
     @staticmethod
-    def cancelled(method: str, caplog: pytest.LogCaptureFixture) -> BaseException:
-        async def run() -> BaseException:
-            arrived = asyncio.Event()
+    async def cancelled(method: str, caplog: pytest.LogCaptureFixture) -> BaseException:
+        arrived = asyncio.Event()
 
-            async def silence(_writer: Any, _n: int) -> bool:
-                arrived.set()
-                await asyncio.sleep(5)
-                return False
+        async def silence(_writer: Any, _n: int) -> bool:
+            arrived.set()
+            await asyncio.sleep(5)
+            return False
 
-            carrier = AiohttpTransport()
+        carrier = AiohttpTransport()
+        with caplog.at_level(logging.WARNING):
             async with wire(silence) as server:
                 task = asyncio.create_task(client(carrier, base_url=server.url).call(method, MESSAGES))
                 await arrived.wait()
                 task.cancel()
                 outcome: Any = (await asyncio.gather(task, return_exceptions=True))[0]
                 await carrier.aclose()
-            assert isinstance(outcome, BaseException)
-            return outcome
+        assert isinstance(outcome, BaseException)
+        return outcome
 
-        with caplog.at_level(logging.WARNING):
-            return asyncio.run(run())
-
-    def test_a_send_cancelled_under_way_is_unknown_and_leaves_a_line_in_the_log(
+    async def test_a_send_cancelled_under_way_is_unknown_and_leaves_a_line_in_the_log(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        assert isinstance(self.cancelled("POST", caplog), OutcomeUnknownError)
+        assert isinstance(await self.cancelled("POST", caplog), OutcomeUnknownError)
         assert "outcome is unknown" in caplog.text
 
-    def test_a_fetch_cancelled_under_way_is_just_cancelled(self, caplog: pytest.LogCaptureFixture) -> None:
-        assert isinstance(self.cancelled("GET", caplog), asyncio.CancelledError)
+    async def test_a_fetch_cancelled_under_way_is_just_cancelled(self, caplog: pytest.LogCaptureFixture) -> None:
+        assert isinstance(await self.cancelled("GET", caplog), asyncio.CancelledError)
         assert [record for record in caplog.records if record.name.startswith("twilio_component")] == []
 
-    def test_a_send_cancelled_before_it_was_written_is_just_cancelled(self) -> None:
+    async def test_a_send_cancelled_before_it_was_written_is_just_cancelled(self) -> None:
         class Connecting:
             async def exchange(self, request: Request) -> Response:
                 request.written = False
@@ -360,68 +357,62 @@ class TestCancelling:
             async def aclose(self) -> None:
                 raise AssertionError
 
-        async def run() -> None:
-            task = asyncio.create_task(client(Connecting()).call("POST", MESSAGES))
-            await asyncio.sleep(0)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
+        task = asyncio.create_task(client(Connecting()).call("POST", MESSAGES))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
-        asyncio.run(run())
-
-    def test_a_deadline_of_the_callers_cannot_hide_an_unknown_outcome(self) -> None:
+    async def test_a_deadline_of_the_callers_cannot_hide_an_unknown_outcome(self) -> None:
         async def silence(_request: httpx.Request) -> httpx.Response:
             await asyncio.sleep(5)
             raise AssertionError
 
-        async def run() -> None:
+        async def send_within_a_deadline() -> None:
             async with asyncio.timeout(0.05):
                 await client(HttpxTransport(httpx.MockTransport(silence))).call("POST", MESSAGES)
 
         with pytest.raises(OutcomeUnknownError):
-            asyncio.run(run())
+            await send_within_a_deadline()
 
 
 class TestPages:
     @staticmethod
-    def pages(*answers: Any) -> tuple[list[Any], list[httpx.Request]]:
+    async def pages(*answers: Any) -> tuple[list[Any], list[httpx.Request]]:
         carrier, seen = mocked(*(httpx.Response(200, content=json.dumps(item).encode()) for item in answers))
+        found = [page async for page in client(carrier).pages(MESSAGES, "messages", [("PageSize", "2")])]
+        return found, seen
 
-        async def run() -> list[Any]:
-            return [page async for page in client(carrier).pages(MESSAGES, "messages", [("PageSize", "2")])]
-
-        return asyncio.run(run()), seen
-
-    def test_the_next_page_is_the_one_that_twilio_names(self) -> None:
+    async def test_the_next_page_is_the_one_that_twilio_names(self) -> None:
         following = f"{MESSAGES}?PageSize=2&Page=1&PageToken=PA%2Bx"
-        found, seen = self.pages(
+        found, seen = await self.pages(
             {"messages": [1, 2], "next_page_uri": following}, {"messages": [3], "next_page_uri": None}
         )
 
         assert found == [[1, 2], [3]]
         assert str(seen[1].url) == f"https://api.twilio.com{following}"
 
-    def test_a_later_apis_link_is_followed_on_its_own_host(self) -> None:
+    async def test_a_later_apis_link_is_followed_on_its_own_host(self) -> None:
         link = "https://messaging.twilio.com/v1/Services?PageSize=2&Page=1&PageToken=x"
         transport, seen = mocked(
             httpx.Response(200, json={"services": [1], "meta": {"next_page_url": link}}),
             httpx.Response(200, json={"services": [2], "meta": {"next_page_url": None}}),
         )
 
-        async def run() -> list[Any]:
-            return [page async for page in client(transport).pages("/v1/Services", "services", (), product="messaging")]
+        pages = client(transport).pages("/v1/Services", "services", (), product="messaging")
+        found: list[Any] = [page async for page in pages]
 
-        assert asyncio.run(run()) == [[1], [2]]
+        assert found == [[1], [2]]
         assert [str(request.url) for request in seen] == ["https://messaging.twilio.com/v1/Services", link]
 
     @pytest.mark.parametrize("following", ["https://evil.example/x", "//evil.example/x", "x", 7])
-    def test_a_next_page_elsewhere_is_not_followed(self, following: Any) -> None:
+    async def test_a_next_page_elsewhere_is_not_followed(self, following: Any) -> None:
         with pytest.raises(RequestRefusedError):
-            self.pages({"messages": [], "next_page_uri": following})
+            await self.pages({"messages": [], "next_page_uri": following})
 
-    def test_a_page_without_its_list_is_no_answer_of_twilios(self) -> None:
+    async def test_a_page_without_its_list_is_no_answer_of_twilios(self) -> None:
         with pytest.raises(UnexpectedAnswerError, match="no 'messages'"):
-            self.pages({"calls": []})
+            await self.pages({"calls": []})
 
 
 @given(st.lists(st.tuples(st.text(), st.text())))

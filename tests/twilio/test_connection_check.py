@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,12 +24,9 @@ async def _no_time(_seconds: float) -> None:
     return
 
 
-def check(transport: httpx.AsyncBaseTransport, connection: dict[str, Any]) -> list[Finding]:
-    async def run() -> list[Finding]:
-        async with Host.discover(transport=transport, sleep=_no_time) as host:
-            return await check_connection(host, connection)
-
-    return asyncio.run(run())
+async def check(transport: httpx.AsyncBaseTransport, connection: dict[str, Any]) -> list[Finding]:
+    async with Host.discover(transport=transport, sleep=_no_time) as host:
+        return await check_connection(host, connection)
 
 
 def emulated(**account: Any) -> Emulator:
@@ -52,38 +48,38 @@ def refused(status: int, code: int) -> httpx.Response:
 
 
 @pytest.mark.parametrize("connection", [BASIC, {"fields": BASIC["fields"]}])
-def test_a_connection_that_works_is_fine(connection: dict[str, Any]) -> None:
-    findings = check(emulated().transport, connection)
+async def test_a_connection_that_works_is_fine(connection: dict[str, Any]) -> None:
+    findings = await check(emulated().transport, connection)
     assert [finding.level for finding in findings] == ["fine", "fine"]
     assert "active" in findings[1].text
 
 
-def test_wrong_credentials_are_named_as_a_pair() -> None:
+async def test_wrong_credentials_are_named_as_a_pair() -> None:
     wrong = create_connection("basic", {**BASIC["fields"], "password": "wrong"})
-    (finding,) = check(emulated().transport, wrong)
+    (finding,) = await check(emulated().transport, wrong)
     assert finding.level == "error"
     assert "Account SID and Auth Token" in finding.text
     assert "20003" in finding.text
     assert "wrong" not in finding.text.replace("credentials are wrong", "")
-    (finding,) = check(emulated().transport, API_KEY)
+    (finding,) = await check(emulated().transport, API_KEY)
     assert "API Key SID and API Key Secret" in finding.text
 
 
-def test_swapped_fields_are_found_before_anything_is_asked() -> None:
+async def test_swapped_fields_are_found_before_anything_is_asked() -> None:
     swapped = create_connection("apiKeySecret", {"accountSid": KEY, "apiKey": SID, "apiSecret": "secret"})
-    texts = [finding.text for finding in check(emulated().transport, swapped)]
+    texts = [finding.text for finding in await check(emulated().transport, swapped)]
     assert any("starts with SK, so it is an API Key SID" in text for text in texts)
     assert any("starts with AC, so it is an Account SID" in text for text in texts)
 
 
-def test_test_credentials_work_within_limits() -> None:
-    (finding,) = check(emulated(test=True).transport, BASIC)
+async def test_test_credentials_work_within_limits() -> None:
+    (finding,) = await check(emulated(test=True).transport, BASIC)
     assert finding.level == "warning"
     assert "test credentials" in finding.text
 
 
-def test_an_api_key_that_cannot_read_the_account_is_usual() -> None:
-    findings = check(answering(LIST, refused(401, 20003)), API_KEY)
+async def test_an_api_key_that_cannot_read_the_account_is_usual() -> None:
+    findings = await check(answering(LIST, refused(401, 20003)), API_KEY)
     assert [finding.level for finding in findings] == ["fine", "fine"]
     assert "cannot be read with this key" in findings[1].text
 
@@ -96,21 +92,21 @@ def test_an_api_key_that_cannot_read_the_account_is_usual() -> None:
         ({"status": "active", "type": "Trial"}, "warning", "trial account"),
     ],
 )
-def test_the_accounts_state_is_told(account: dict[str, str], level: str, words: str) -> None:
-    finding = check(answering(LIST, httpx.Response(200, json=account)), BASIC)[-1]
+async def test_the_accounts_state_is_told(account: dict[str, str], level: str, words: str) -> None:
+    finding = (await check(answering(LIST, httpx.Response(200, json=account)), BASIC))[-1]
     assert (finding.level, words in finding.text) == (level, True)
 
 
-def test_a_suspended_account_is_told_also_when_it_refuses_everything() -> None:
+async def test_a_suspended_account_is_told_also_when_it_refuses_everything() -> None:
     emulator = emulated()
     emulator.accounts.get(SID).status = "suspended"
-    (finding,) = check(emulator.transport, BASIC)
+    (finding,) = await check(emulator.transport, BASIC)
     assert finding.level == "error"
     assert "The account is not active" in finding.text
 
 
-def test_an_account_that_is_no_object_is_somebody_elses_answer() -> None:
-    assert "in Twilio's place" in check(answering(LIST, httpx.Response(200, json=["hello"])), BASIC)[-1].text
+async def test_an_account_that_is_no_object_is_somebody_elses_answer() -> None:
+    assert "in Twilio's place" in (await check(answering(LIST, httpx.Response(200, json=["hello"])), BASIC))[-1].text
 
 
 @pytest.mark.parametrize(
@@ -125,8 +121,8 @@ def test_an_account_that_is_no_object_is_somebody_elses_answer() -> None:
         (httpx.Response(503, html="busy"), "HTTP 503", True),
     ],
 )
-def test_other_answers_are_explained(answer: httpx.Response, words: str, retryable: bool) -> None:  # noqa: FBT001 - a table
-    (finding,) = check(answering(answer), BASIC)
+async def test_other_answers_are_explained(answer: httpx.Response, words: str, retryable: bool) -> None:  # noqa: FBT001 - a table
+    (finding,) = await check(answering(answer), BASIC)
     assert finding.level == "error"
     assert words in finding.text
     assert finding.retryable is retryable
@@ -145,17 +141,17 @@ def test_other_answers_are_explained(answer: httpx.Response, words: str, retryab
         (lambda: httpx.ReadTimeout("slow"), "Try again", True),
     ],
 )
-def test_the_way_to_twilio_is_told(failure: Callable[[], Exception], words: str, retryable: bool) -> None:  # noqa: FBT001 - a table
+async def test_the_way_to_twilio_is_told(failure: Callable[[], Exception], words: str, retryable: bool) -> None:  # noqa: FBT001 - a table
     def fail(_request: httpx.Request) -> httpx.Response:
         raise failure()
 
-    (finding,) = check(httpx.MockTransport(fail), BASIC)
+    (finding,) = await check(httpx.MockTransport(fail), BASIC)
     assert words in finding.text
     assert finding.retryable is retryable
 
 
-def test_an_account_that_cannot_be_asked_for_is_told_too() -> None:
-    assert "HTTP 503" in check(answering(LIST, refused(503, 20503)), BASIC)[-1].text
+async def test_an_account_that_cannot_be_asked_for_is_told_too() -> None:
+    assert "HTTP 503" in (await check(answering(LIST, refused(503, 20503)), BASIC))[-1].text
 
 
 class TestTheCommand:

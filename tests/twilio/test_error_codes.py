@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import httpx
@@ -32,16 +31,12 @@ def test_the_data_fits_its_schema_and_is_sorted() -> None:
 
 
 @pytest.mark.parametrize("entry", ALL, ids=lambda entry: str(entry.code))
-def test_an_error_with_this_code_says_what_it_means_what_to_do_and_where_to_read_on(entry: Explanation) -> None:
+async def test_an_error_with_this_code_says_what_it_means_what_to_do_and_where_to_read_on(entry: Explanation) -> None:
     status = _STATUSES.get(entry.code, 400)
-
-    async def run() -> None:
-        answer = httpx.Response(status, json={"code": entry.code, "message": "Twilio's words", "status": status})
-        async with Host.discover(transport=httpx.MockTransport(lambda _request: answer), sleep=_no_time) as host:
+    answer = httpx.Response(status, json={"code": entry.code, "message": "Twilio's words", "status": status})
+    async with Host.discover(transport=httpx.MockTransport(lambda _request: answer), sleep=_no_time) as host:
+        with pytest.raises((TwilioAPIError, OutcomeUnknownError)) as caught:
             await host.invoke_action("twilio", "sendSMS", SMS)
-
-    with pytest.raises((TwilioAPIError, OutcomeUnknownError)) as caught:
-        asyncio.run(run())
     text = str(caught.value)
     for part in (str(entry.code), "Twilio's words", f"HTTP {status}", entry.link, entry.meaning, entry.remedy):
         assert part in text

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.broken_server import Wire, answer, wire
+from support.broken_server import answer, wire
 
 from twilio_component.emulator import Emulator
 from twilio_component.host import Host
@@ -29,15 +29,11 @@ async def received(emulator: Emulator, content: bytes = GIF) -> dict[str, str]:
     return {"messageSid": message.sid, "mediaSid": message.media[0].sid}
 
 
-def downloaded(answers: Callable[[httpx.Request], httpx.Response], **inputs: Any) -> dict[str, Any]:
+async def downloaded(answers: Callable[[httpx.Request], httpx.Response], **inputs: Any) -> dict[str, Any]:
     """What the action gives when Twilio and others answer so."""
-
-    async def run() -> dict[str, Any]:
-        async with Host.discover(transport=httpx.MockTransport(answers), debug=True) as host:
-            full = {"twilioConnection": emulator_connection(), **SIDS, **inputs}
-            return await host.invoke_action("twilio", "downloadMedia", full)
-
-    return asyncio.run(run())
+    async with Host.discover(transport=httpx.MockTransport(answers), debug=True) as host:
+        full = {"twilioConnection": emulator_connection(), **SIDS, **inputs}
+        return await host.invoke_action("twilio", "downloadMedia", full)
 
 
 def redirecting(location: str) -> Callable[[httpx.Request], httpx.Response]:
@@ -50,30 +46,25 @@ def redirecting(location: str) -> Callable[[httpx.Request], httpx.Response]:
     return handle
 
 
-def test_a_files_bytes_and_type_come_as_documented() -> None:
-    async def run() -> dict[str, Any]:
-        async with Harness() as harness:
-            return await harness.action("downloadMedia", await received(harness.emulator, GIF[:6]))
+async def test_a_files_bytes_and_type_come_as_documented() -> None:
+    async with Harness() as harness:
+        file = await harness.action("downloadMedia", await received(harness.emulator, GIF[:6]))
 
-    assert asyncio.run(run()) == json.loads(shipped_file("fixtures/payloads/downloadMedia.json").read_text())
+    assert file == json.loads(shipped_file("fixtures/payloads/downloadMedia.json").read_text())
 
 
 @pytest.mark.parametrize("over_aiohttp", [True, False])
-def test_credentials_stay_with_the_api_over_either_carrier(*, over_aiohttp: bool) -> None:
-    async def run() -> tuple[dict[str, Any], Emulator]:
-        emulator = Emulator()
-        async with emulator.serve() as server:
-            connection = emulator_connection()
-            connection["fields"]["baseUrl"] = server.url
-            sids = await received(emulator)
-            async with (
-                httpx.AsyncHTTPTransport() as transport,
-                Host.discover(transport=None if over_aiohttp else transport) as host,
-            ):
-                given = await host.invoke_action("twilio", "downloadMedia", {"twilioConnection": connection, **sids})
-        return given, emulator
-
-    given, emulator = asyncio.run(run())
+async def test_credentials_stay_with_the_api_over_either_carrier(*, over_aiohttp: bool) -> None:
+    emulator = Emulator()
+    async with emulator.serve() as server:
+        connection = emulator_connection()
+        connection["fields"]["baseUrl"] = server.url
+        sids = await received(emulator)
+        async with (
+            httpx.AsyncHTTPTransport() as transport,
+            Host.discover(transport=None if over_aiohttp else transport) as host,
+        ):
+            given = await host.invoke_action("twilio", "downloadMedia", {"twilioConnection": connection, **sids})
     assert (bytes(given["data"]["data"]), given["contentType"]) == (GIF, "image/gif")
     asked, kept = emulator.journal.requests
     assert ("authorization" in asked.request.headers, "authorization" in kept.request.headers) == (True, False)
@@ -87,7 +78,7 @@ def test_a_file_as_large_as_allowed_comes_and_one_byte_more_does_not(twilio_harn
         twilio_harness_blocking.action("downloadMedia", {**sids, "maxBytes": len(GIF) - 1})
 
 
-def test_an_endless_file_is_left_at_the_bound() -> None:
+async def test_an_endless_file_is_left_at_the_bound() -> None:
     written = 0
 
     async def endless(writer: asyncio.StreamWriter, n: int) -> bool:
@@ -101,21 +92,17 @@ def test_an_endless_file_is_left_at_the_bound() -> None:
             written += 65_536
             await writer.drain()
 
-    async def run() -> Wire:
-        async with wire(endless) as server, Host.discover() as host:
-            connection = emulator_connection()
-            connection["fields"]["baseUrl"] = server.url
-            inputs = {"twilioConnection": connection, **SIDS, "maxBytes": 100_000}
-            with pytest.raises(TooLargeError, match=r"GET file: the answer has more than 100,000 bytes"):
-                await host.invoke_action("twilio", "downloadMedia", inputs)
-        return server
-
-    server = asyncio.run(run())
+    async with wire(endless) as server, Host.discover() as host:
+        connection = emulator_connection()
+        connection["fields"]["baseUrl"] = server.url
+        inputs = {"twilioConnection": connection, **SIDS, "maxBytes": 100_000}
+        with pytest.raises(TooLargeError, match=r"GET file: the answer has more than 100,000 bytes"):
+            await host.invoke_action("twilio", "downloadMedia", inputs)
     # What sockets and their buffers took on the way is lost; the rest was never read. And nobody asked again.
     assert (written < 16_000_000, len(server.requests)) == (True, 2)
 
 
-def test_a_redirection_is_followed_from_store_to_store() -> None:
+async def test_a_redirection_is_followed_from_store_to_store() -> None:
     places = iter([STORE, "/deeper", "https://s3.example/file"])
 
     def handle(_request: httpx.Request) -> httpx.Response:
@@ -124,10 +111,10 @@ def test_a_redirection_is_followed_from_store_to_store() -> None:
             return httpx.Response(200, content=GIF)
         return httpx.Response(302, headers={"Location": place}, content=b"moved" * 100)
 
-    assert bytes(downloaded(handle, maxBytes=8)["data"]["data"]) == GIF
+    assert bytes((await downloaded(handle, maxBytes=8))["data"]["data"]) == GIF
 
 
-def test_redirections_without_end_are_given_up() -> None:
+async def test_redirections_without_end_are_given_up() -> None:
     seen = []
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -135,7 +122,7 @@ def test_redirections_without_end_are_given_up() -> None:
         return httpx.Response(307, headers={"Location": STORE})
 
     with pytest.raises(UnexpectedAnswerError, match="not found after 3 redirections"):
-        downloaded(handle)
+        await downloaded(handle)
     assert len(seen) == 4
 
 
@@ -153,14 +140,14 @@ def test_redirections_without_end_are_given_up() -> None:
         "https://media.example/\\\\x",
     ],
 )
-def test_a_redirection_that_leads_anywhere_but_to_a_host_over_https_is_refused(location: str) -> None:
+async def test_a_redirection_that_leads_anywhere_but_to_a_host_over_https_is_refused(location: str) -> None:
     with pytest.raises(RequestRefusedError, match="does not lead to a host over HTTPS"):
-        downloaded(redirecting(location))
+        await downloaded(redirecting(location))
 
 
-def test_a_redirection_without_a_place_is_no_answer() -> None:
+async def test_a_redirection_without_a_place_is_no_answer() -> None:
     with pytest.raises(UnexpectedAnswerError, match="a redirect"):
-        downloaded(lambda _: httpx.Response(307))
+        await downloaded(lambda _: httpx.Response(307))
 
 
 def test_a_store_that_fails_for_a_moment_is_asked_again(twilio_harness_blocking: BlockingHarness) -> None:
@@ -175,9 +162,9 @@ def test_a_file_that_does_not_exist_is_not_found(twilio_harness_blocking: Blocki
         twilio_harness_blocking.action("downloadMedia", SIDS)
 
 
-def test_the_debug_log_shows_neither_a_signed_url_nor_the_file(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_debug_log_shows_neither_a_signed_url_nor_the_file(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "twilio_component.twilio.client"):
-        downloaded(redirecting(STORE))
+        await downloaded(redirecting(STORE))
     assert "GET https://media.twiliocdn.com/AC/file?…" in caplog.text
     assert "s3cr3t" not in caplog.text
     assert "image/gif (8 bytes)" in caplog.text

@@ -44,7 +44,7 @@ def assert_shaped_like(payload: Mapping[str, Any], example: Mapping[str, Any]) -
         assert type(value) in kinds, key
 
 
-def form_of(inputs: Mapping[str, Any], connection: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
+async def form_of(inputs: Mapping[str, Any], connection: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
     """The form that sendSMS posts for these inputs."""
     seen: list[httpx.Request] = []
 
@@ -52,12 +52,9 @@ def form_of(inputs: Mapping[str, Any], connection: Mapping[str, Any] | None = No
         seen.append(request)
         return httpx.Response(201, json={"sid": "SM" + "0" * 32})
 
-    async def run() -> None:
-        async with Host.discover(transport=httpx.MockTransport(handle)) as host:
-            full = {"twilioConnection": connection or emulator_connection(), **inputs}
-            await host.invoke_action("twilio", "sendSMS", full)
-
-    asyncio.run(run())
+    async with Host.discover(transport=httpx.MockTransport(handle)) as host:
+        full = {"twilioConnection": connection or emulator_connection(), **inputs}
+        await host.invoke_action("twilio", "sendSMS", full)
     return parse_qsl(seen[0].content.decode(), keep_blank_values=True)
 
 
@@ -98,16 +95,13 @@ class TestPayloads:
         assert data["dateCreated"] == "2010-04-01T00:00:00.000Z"
         assert (data["numMedia"], data["numSegments"], data["errorCode"]) == ("0", "1", None)
 
-    def test_keys_that_twilio_adds_tomorrow_come_after_the_known_ones(self) -> None:
+    async def test_keys_that_twilio_adds_tomorrow_come_after_the_known_ones(self) -> None:
         def handle(_request: httpx.Request) -> httpx.Response:
             return httpx.Response(200, json={"sid": "SM1", "brand_new_key": {"inner_key": 1}})
 
-        async def run() -> dict[str, Any]:
-            async with Host.discover(transport=httpx.MockTransport(handle)) as host:
-                inputs = {"twilioConnection": emulator_connection(), "sid": "SM" + "0" * 32}
-                return await host.invoke_action("twilio", "getSMS", inputs)
-
-        data = asyncio.run(run())["data"]
+        async with Host.discover(transport=httpx.MockTransport(handle)) as host:
+            inputs = {"twilioConnection": emulator_connection(), "sid": "SM" + "0" * 32}
+            data = (await host.invoke_action("twilio", "getSMS", inputs))["data"]
         assert [*data] == [*documented("getSMS")["data"], "brandNewKey"]
         assert data["brandNewKey"] == {"inner_key": 1}
 
@@ -128,7 +122,7 @@ class TestSending:
             data = harness.action("sendSMS", {**BASIC, "twilioConnection": connection})["data"]
         assert data["accountSid"] == sub
 
-    def test_every_input_reaches_twilio_under_its_name(self) -> None:
+    async def test_every_input_reaches_twilio_under_its_name(self) -> None:
         inputs = {
             "to": "+15558675310",
             "from": "12345",
@@ -154,7 +148,7 @@ class TestSending:
             "fallbackFrom": "+15017122661",
         }
 
-        assert form_of(inputs) == [
+        assert await form_of(inputs) == [
             ("To", "+15558675310"),
             ("From", "12345"),
             ("MessagingServiceSid", SERVICE),
@@ -184,13 +178,13 @@ class TestSending:
     @pytest.mark.parametrize(
         "given", [["https://a.example/1", "https://a.example/2"], '["https://a.example/1", "https://a.example/2"]']
     )
-    def test_media_are_repeated_parameters(self, given: Any) -> None:
-        form = form_of({**BASIC, "mediaUrl": given})
+    async def test_media_are_repeated_parameters(self, given: Any) -> None:
+        form = await form_of({**BASIC, "mediaUrl": given})
         assert [value for name, value in form if name == "MediaUrl"] == ["https://a.example/1", "https://a.example/2"]
 
-    def test_a_message_keeps_its_spaces_and_line_breaks(self) -> None:
+    async def test_a_message_keeps_its_spaces_and_line_breaks(self) -> None:
         text = "  Hi\n\n· 👋 & = + %  "
-        assert ("Body", text) in form_of({**BASIC, "message": text})
+        assert ("Body", text) in await form_of({**BASIC, "message": text})
 
     def test_twilios_refusal_is_an_error_and_sends_nothing(self, twilio_harness_blocking: BlockingHarness) -> None:
         with pytest.raises(TwilioAPIError) as caught:
@@ -425,21 +419,16 @@ class TestListing:
         text = refusal(twilio_harness_blocking, "listMessages", dateSent="2026-01-01", dateSentAfter="2026-01-01")
         assert "cannot have both dateSent and dateSentAfter" in text
 
-    def test_dates_go_out_as_twilio_compares_them(self) -> None:
+    async def test_dates_go_out_as_twilio_compares_them(self) -> None:
         seen: list[httpx.Request] = []
 
         def handle(request: httpx.Request) -> httpx.Response:
             seen.append(request)
             return httpx.Response(200, json={"messages": [], "next_page_uri": None})
 
-        async def run() -> None:
-            async with Host.discover(transport=httpx.MockTransport(handle)) as host:
-                filters = {"dateSentAfter": "2026-01-01", "dateSentBefore": "2026-01-02T01:00:00+01:00"}
-                await host.invoke_action(
-                    "twilio", "listMessages", {"twilioConnection": emulator_connection(), **filters}
-                )
-
-        asyncio.run(run())
+        async with Host.discover(transport=httpx.MockTransport(handle)) as host:
+            filters = {"dateSentAfter": "2026-01-01", "dateSentBefore": "2026-01-02T01:00:00+01:00"}
+            await host.invoke_action("twilio", "listMessages", {"twilioConnection": emulator_connection(), **filters})
         assert parse_qsl(seen[0].url.query.decode()) == [
             ("DateSent>", "2026-01-01"),
             ("DateSent<", "2026-01-02T00:00:00Z"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,21 +45,17 @@ class Sent:
     async def wait(self, seconds: float) -> None:
         self.waits.append(seconds)
 
-    def call(self, *, base_url: str | None = None, **inputs: Any) -> Sent:
+    async def call(self, *, base_url: str | None = None, **inputs: Any) -> Sent:
         connection = emulator_connection()
         if base_url:
             connection["fields"]["baseUrl"] = base_url
-
-        async def run() -> None:
-            transport = httpx.MockTransport(self.handle)
-            async with Host.discover(transport=transport, sleep=self.wait) as host:
-                full: Mapping[str, Any] = {"twilioConnection": connection, "method": "GET", "url": PATH, **inputs}
-                try:
-                    self.data = (await host.invoke_action("twilio", "rawRequest", full))["data"]
-                except (TwilioError, InputError) as error:
-                    self.error = error
-
-        asyncio.run(run())
+        transport = httpx.MockTransport(self.handle)
+        async with Host.discover(transport=transport, sleep=self.wait) as host:
+            full: Mapping[str, Any] = {"twilioConnection": connection, "method": "GET", "url": PATH, **inputs}
+            try:
+                self.data = (await host.invoke_action("twilio", "rawRequest", full))["data"]
+            except (TwilioError, InputError) as error:
+                self.error = error
         return self
 
     @property
@@ -79,8 +74,8 @@ class TestWhereItGoes:
             f"https://api.twilio.com:443/2010-04-01{PATH}#fragment",
         ],
     )
-    def test_a_path_or_a_url_of_the_same_api(self, url: str) -> None:
-        sent = Sent().call(url=url)
+    async def test_a_path_or_a_url_of_the_same_api(self, url: str) -> None:
+        sent = await Sent().call(url=url)
         assert sent.requests[0].url.host == "api.twilio.com"
         assert sent.requests[0].url.path == f"/2010-04-01{PATH}"
 
@@ -97,36 +92,35 @@ class TestWhereItGoes:
             "ftp://api.twilio.com/x",
         ],
     )
-    def test_credentials_never_leave_for_another_host(self, url: str) -> None:
-        sent = Sent().call(url=url)
+    async def test_credentials_never_leave_for_another_host(self, url: str) -> None:
+        sent = await Sent().call(url=url)
         assert isinstance(sent.error, RequestRefusedError)
         assert "$.inputs.url" in str(sent.error)
         assert sent.requests == []
 
     @pytest.mark.parametrize("url", ["/a b", "/a\\b", "/a\nb", "https:\\\\evil.example"])
-    def test_what_parsers_may_read_differently_is_refused(self, url: str) -> None:
-        sent = Sent().call(url=url)
+    async def test_what_parsers_may_read_differently_is_refused(self, url: str) -> None:
+        sent = await Sent().call(url=url)
         assert isinstance(sent.error, InputError)
         assert sent.requests == []
 
-    def test_the_base_url_is_the_api(self) -> None:
-        assert (
-            Sent().call(base_url="http://127.0.0.1:8010/proxy").url == f"http://127.0.0.1:8010/proxy/2010-04-01{PATH}"
-        )
+    async def test_the_base_url_is_the_api(self) -> None:
+        sent = await Sent().call(base_url="http://127.0.0.1:8010/proxy")
+        assert sent.url == f"http://127.0.0.1:8010/proxy/2010-04-01{PATH}"
 
-    def test_query_parameters_are_added_to_those_in_the_url(self) -> None:
+    async def test_query_parameters_are_added_to_those_in_the_url(self) -> None:
         parameters = [{"key": "DateSent>", "value": "2026-01-01"}, {"key": "a", "value": "ü"}]
-        sent = Sent().call(url=f"{PATH}?PageSize=2", queryParams=parameters)
+        sent = await Sent().call(url=f"{PATH}?PageSize=2", queryParams=parameters)
         assert sent.requests[0].url.query == b"PageSize=2&DateSent%3E=2026-01-01&a=%C3%BC"
 
 
 class TestWhatItCarries:
-    def test_form_data_as_pairs_or_as_an_object(self) -> None:
+    async def test_form_data_as_pairs_or_as_an_object(self) -> None:
         pairs = [{"key": "To", "value": "+1"}, {"key": "MediaUrl", "value": "a"}, {"key": "MediaUrl", "value": "b"}]
-        sent = Sent().call(method="POST", formData=pairs)
+        sent = await Sent().call(method="POST", formData=pairs)
         assert sent.requests[0].content == b"To=%2B1&MediaUrl=a&MediaUrl=b"
         assert sent.requests[0].headers["content-type"] == "application/x-www-form-urlencoded"
-        assert Sent().call(method="POST", formData={"To": "+1"}).requests[0].content == b"To=%2B1"
+        assert (await Sent().call(method="POST", formData={"To": "+1"})).requests[0].content == b"To=%2B1"
 
     @pytest.mark.parametrize(
         ("data", "content", "kind"),
@@ -137,18 +131,18 @@ class TestWhatItCarries:
             ("{not json", b"{not json", "application/x-www-form-urlencoded"),
         ],
     )
-    def test_data_is_sent_as_what_it_is(self, data: Any, content: bytes, kind: str) -> None:
-        sent = Sent().call(method="POST", data=data)
+    async def test_data_is_sent_as_what_it_is(self, data: Any, content: bytes, kind: str) -> None:
+        sent = await Sent().call(method="POST", data=data)
         assert (sent.requests[0].content, sent.requests[0].headers["content-type"]) == (content, kind)
 
-    def test_a_content_type_of_the_callers_wins(self) -> None:
-        sent = Sent().call(method="PUT", data="<x/>", headers={"Content-Type": "text/xml", "X-Mine": "1"})
+    async def test_a_content_type_of_the_callers_wins(self) -> None:
+        sent = await Sent().call(method="PUT", data="<x/>", headers={"Content-Type": "text/xml", "X-Mine": "1"})
         assert sent.requests[0].headers["content-type"] == "text/xml"
         assert sent.requests[0].headers["x-mine"] == "1"
 
     @pytest.mark.parametrize("value", ["hello", b"hello", {"type": "Buffer", "data": [104, 101, 108, 108, 111]}])
-    def test_files_are_uploaded_with_their_names(self, value: Any) -> None:
-        sent = Sent().call(
+    async def test_files_are_uploaded_with_their_names(self, value: Any) -> None:
+        sent = await Sent().call(
             method="POST",
             formData={"Title": "T"},
             fileData=[{"key": "file", "value": value}],
@@ -160,20 +154,22 @@ class TestWhatItCarries:
         assert b'name="file"; filename="hello.txt"' in request.content
         assert b"\r\n\r\nhello\r\n" in request.content
 
-    def test_a_file_may_say_its_type(self) -> None:
-        sent = Sent().call(method="POST", fileData=[{"key": "f", "value": {"data": "<x/>", "contentType": "text/xml"}}])
+    async def test_a_file_may_say_its_type(self) -> None:
+        sent = await Sent().call(
+            method="POST", fileData=[{"key": "f", "value": {"data": "<x/>", "contentType": "text/xml"}}]
+        )
         assert b"Content-Type: text/xml" in sent.requests[0].content
 
     @pytest.mark.parametrize(
         "value", [{"data": [1]}, {"type": "Buffer", "data": [300]}, {"type": "Buffer", "data": ["x"]}]
     )
-    def test_a_file_that_is_no_buffer_is_named(self, value: Any) -> None:
-        sent = Sent().call(method="POST", fileData=[{"key": "f", "value": value}])
+    async def test_a_file_that_is_no_buffer_is_named(self, value: Any) -> None:
+        sent = await Sent().call(method="POST", fileData=[{"key": "f", "value": value}])
         assert "$.inputs.fileData[0].value" in str(sent.error)
 
     @pytest.mark.parametrize("other", [{"formData": {"a": "b"}}, {"fileData": [{"key": "f", "value": "x"}]}])
-    def test_data_excludes_form_and_files(self, other: dict[str, Any]) -> None:
-        sent = Sent().call(method="POST", data="x", **other)
+    async def test_data_excludes_form_and_files(self, other: dict[str, Any]) -> None:
+        sent = await Sent().call(method="POST", data="x", **other)
         assert "Cannot specify both Data and File/Form Data." in str(sent.error)
 
     @pytest.mark.parametrize(
@@ -185,8 +181,8 @@ class TestWhatItCarries:
             ("X A", "a", "only letters"),
         ],
     )
-    def test_headers_that_would_betray_or_break_are_refused(self, name: str, value: str, said: str) -> None:
-        sent = Sent().call(headers=[{"key": name, "value": value}])
+    async def test_headers_that_would_betray_or_break_are_refused(self, name: str, value: str, said: str) -> None:
+        sent = await Sent().call(headers=[{"key": name, "value": value}])
         assert said in str(sent.error)
         assert "$.inputs.headers[0]" in str(sent.error)
         assert sent.requests == []
@@ -202,17 +198,17 @@ class TestWhatComesBack:
             ("arraybuffer", {"type": "Buffer", "data": [*'{"a":"ü"}'.encode()]}),
         ],
     )
-    def test_the_body_by_response_type(self, kind: str, data: Any) -> None:
+    async def test_the_body_by_response_type(self, kind: str, data: Any) -> None:
         answer = httpx.Response(200, content='{"a":"ü"}'.encode(), headers={"content-type": "application/json"})
-        assert Sent(answer).call(responseType=kind).data == data
+        assert (await Sent(answer).call(responseType=kind)).data == data
 
-    def test_what_is_no_json_is_text_and_nothing_is_null(self) -> None:
-        assert Sent(httpx.Response(200, text="hello")).call().data == "hello"
-        assert Sent(httpx.Response(204)).call(method="DELETE").data is None
+    async def test_what_is_no_json_is_text_and_nothing_is_null(self) -> None:
+        assert (await Sent(httpx.Response(200, text="hello")).call()).data == "hello"
+        assert (await Sent(httpx.Response(204)).call(method="DELETE")).data is None
 
-    def test_an_error_carries_status_data_and_headers(self) -> None:
+    async def test_an_error_carries_status_data_and_headers(self) -> None:
         body = {"code": 20404, "message": "not found", "status": 404}
-        error = Sent(httpx.Response(404, json=body, headers={"Twilio-Request-Id": "RQ1"})).call().error
+        error = (await Sent(httpx.Response(404, json=body, headers={"Twilio-Request-Id": "RQ1"})).call()).error
         assert isinstance(error, NotFoundError)
         assert (error.status, error.data, error.headers["twilio-request-id"]) == (404, body, "RQ1")
 
@@ -226,44 +222,46 @@ class TestWhatComesBack:
 
 
 class TestItsRetries:
-    def test_none_without_maxretries(self) -> None:
-        assert len(Sent(httpx.Response(503)).call().requests) == 1
+    async def test_none_without_maxretries(self) -> None:
+        assert len((await Sent(httpx.Response(503)).call()).requests) == 1
 
-    def test_a_fixed_delay_between_them(self) -> None:
-        sent = Sent(httpx.Response(503)).call(maxRetries=3, retryDelayMS="250")
+    async def test_a_fixed_delay_between_them(self) -> None:
+        sent = await Sent(httpx.Response(503)).call(maxRetries=3, retryDelayMS="250")
         assert (len(sent.requests), sent.waits) == (4, [0.25, 0.25, 0.25])
         assert isinstance(sent.error, TwilioAPIError)
 
     @pytest.mark.parametrize(("delay", "waits"), [(0, [0.2, 0.4, 0.8]), (1000, [1.0, 2.0, 4.0])])
-    def test_backoff_doubles_from_the_delay_or_from_200_ms(self, delay: int, waits: list[float]) -> None:
-        sent = Sent(httpx.Response(503)).call(maxRetries=3, retryDelayMS=delay, useExponentialBackoff="true")
+    async def test_backoff_doubles_from_the_delay_or_from_200_ms(self, delay: int, waits: list[float]) -> None:
+        sent = await Sent(httpx.Response(503)).call(maxRetries=3, retryDelayMS=delay, useExponentialBackoff="true")
         assert sent.waits == waits
 
-    def test_a_success_ends_them(self) -> None:
-        sent = Sent(httpx.Response(503), httpx.ReadTimeout("slow"), httpx.Response(200, json=1)).call(maxRetries=5)
+    async def test_a_success_ends_them(self) -> None:
+        sent = await Sent(httpx.Response(503), httpx.ReadTimeout("slow"), httpx.Response(200, json=1)).call(
+            maxRetries=5
+        )
         assert (sent.data, len(sent.requests)) == (1, 3)
 
     @pytest.mark.parametrize("status", [400, 404, 429])
-    def test_a_refusal_is_repeated_only_when_all_errors_are(self, status: int) -> None:
-        assert len(Sent(httpx.Response(status, json={})).call(maxRetries=2).requests) == 1
-        assert len(Sent(httpx.Response(status, json={})).call(maxRetries=2, retryAllErrors=True).requests) == 3
+    async def test_a_refusal_is_repeated_only_when_all_errors_are(self, status: int) -> None:
+        assert len((await Sent(httpx.Response(status, json={})).call(maxRetries=2)).requests) == 1
+        assert len((await Sent(httpx.Response(status, json={})).call(maxRetries=2, retryAllErrors=True)).requests) == 3
 
     @pytest.mark.parametrize("answer", [httpx.Response(500), httpx.ReadTimeout("slow"), httpx.ReadError("cut")])
-    def test_a_post_that_may_have_been_processed_is_repeated_only_when_all_errors_are(self, answer: Any) -> None:
-        sent = Sent(answer).call(method="POST", maxRetries=2)
+    async def test_a_post_that_may_have_been_processed_is_repeated_only_when_all_errors_are(self, answer: Any) -> None:
+        sent = await Sent(answer).call(method="POST", maxRetries=2)
         assert len(sent.requests) == 1
         assert isinstance(sent.error, OutcomeUnknownError)
-        assert len(Sent(answer).call(method="POST", maxRetries=2, retryAllErrors=True).requests) == 3
+        assert len((await Sent(answer).call(method="POST", maxRetries=2, retryAllErrors=True)).requests) == 3
 
-    def test_a_post_that_was_never_sent_is_repeated(self) -> None:
-        sent = Sent(httpx.ConnectError("refused"), httpx.Response(201, json={})).call(method="POST", maxRetries=1)
+    async def test_a_post_that_was_never_sent_is_repeated(self) -> None:
+        sent = await Sent(httpx.ConnectError("refused"), httpx.Response(201, json={})).call(method="POST", maxRetries=1)
         assert (sent.data, len(sent.requests)) == ({}, 2)
 
-    def test_the_last_error_is_the_one_reported(self) -> None:
-        assert isinstance(Sent(httpx.ReadError("cut")).call(maxRetries=1).error, NoResponseError)
-        assert isinstance(Sent(httpx.Response(429, json={})).call().error, RateLimitedError)
+    async def test_the_last_error_is_the_one_reported(self) -> None:
+        assert isinstance((await Sent(httpx.ReadError("cut")).call(maxRetries=1)).error, NoResponseError)
+        assert isinstance((await Sent(httpx.Response(429, json={})).call()).error, RateLimitedError)
 
-    def test_a_timeout_bounds_one_attempt(self) -> None:
-        sent = Sent().call(timeout="2000")
+    async def test_a_timeout_bounds_one_attempt(self) -> None:
+        sent = await Sent().call(timeout="2000")
         assert sent.requests[0].extensions["timeout"]["read"] == 2.0
-        assert Sent().call(timeout=0).requests[0].extensions["timeout"]["read"] == 30.0
+        assert (await Sent().call(timeout=0)).requests[0].extensions["timeout"]["read"] == 30.0

@@ -141,31 +141,25 @@ class TestStatus:
             ]
             assert (told["errorCode"], told["errorMeaning"]) == (shown, None)
 
-    def run(self, statuses: list[tuple[str, str]]) -> tuple[list[bool], dict[str, Any]]:
+    async def run(self, statuses: list[tuple[str, str]]) -> tuple[list[bool], dict[str, Any]]:
         """Which of the callbacks, in the order of their arrival, are stale; and the state that is kept."""
+        state: dict[str, Any] = {}
+        stale = []
+        async with Harness() as harness:
+            for sid, status in statuses:
+                payload = signed_payload({**STATUS, "MessageSid": sid, "MessageStatus": status})
+                inputs = {"authToken": "emulated-auth-token"}
+                context = Context(instance_state=state)
+                result = await harness.host.invoke_trigger("twilio", "statusCallback", payload, inputs, context=context)
+                state = {**state, **json.loads(json.dumps(result["instanceState"]))}
+                stale.append(result["payload"]["status"]["stale"])
+        return stale, state
 
-        async def scenario() -> tuple[list[bool], dict[str, Any]]:
-            state: dict[str, Any] = {}
-            stale = []
-            async with Harness() as harness:
-                for sid, status in statuses:
-                    payload = signed_payload({**STATUS, "MessageSid": sid, "MessageStatus": status})
-                    inputs = {"authToken": "emulated-auth-token"}
-                    context = Context(instance_state=state)
-                    result = await harness.host.invoke_trigger(
-                        "twilio", "statusCallback", payload, inputs, context=context
-                    )
-                    state = {**state, **json.loads(json.dumps(result["instanceState"]))}
-                    stale.append(result["payload"]["status"]["stale"])
-            return stale, state
-
-        return asyncio.run(scenario())
-
-    def test_a_late_status_is_marked_stale_for_its_message_alone(self) -> None:
+    async def test_a_late_status_is_marked_stale_for_its_message_alone(self) -> None:
         arrivals = [("SM1", "queued"), ("SM1", "delivered"), ("SM1", "sent"), ("SM2", "sent"), ("SM1", "read")]
-        assert self.run(arrivals)[0] == [False, False, True, False, False]
+        assert (await self.run(arrivals))[0] == [False, False, True, False, False]
 
-    def test_a_status_that_is_not_known_is_not_called_stale_and_hides_nothing(self) -> None:
+    async def test_a_status_that_is_not_known_is_not_called_stale_and_hides_nothing(self) -> None:
         arrivals = [
             ("SM1", "delivered"),
             ("SM1", "brand-new"),
@@ -173,10 +167,10 @@ class TestStatus:
             ("SM2", "brand-new"),
             ("SM2", "queued"),
         ]
-        assert self.run(arrivals)[0] == [False, False, True, False, False]
+        assert (await self.run(arrivals))[0] == [False, False, True, False, False]
 
-    def test_what_is_remembered_is_bounded(self) -> None:
-        _, state = self.run([(f"SM{number}", "delivered") for number in range(1_005)])
+    async def test_what_is_remembered_is_bounded(self) -> None:
+        _, state = await self.run([(f"SM{number}", "delivered") for number in range(1_005)])
         assert len(state["statusCallback"]) == 1_000
         assert "SM0" not in state["statusCallback"]
 
