@@ -141,7 +141,7 @@ async def host_cost() -> float:
     from loopback import CREATED
 
     class Nothing:
-        async def exchange(self, _request: Any) -> Response:
+        async def send(self, _request: Any) -> Response:
             return Response(201, {}, CREATED.partition(b"\r\n\r\n")[2])
 
         async def aclose(self) -> None:
@@ -149,7 +149,7 @@ async def host_cost() -> float:
 
     inputs = {**ours_inputs(None), "to": SMS["to"], "from": SMS["from_"], "message": SMS["body"]}
     async with Host.discover() as host:
-        vars(host._resources)["carrier"] = Nothing()
+        vars(host._resources)["transport"] = Nothing()
         rates = [await rate(lambda: host.invoke_action("twilio", "sendSMS", inputs), 3_000, 1) for _ in range(ROUNDS)]
     return 1e6 / statistics.median(rates)
 

@@ -119,9 +119,7 @@ def error_kinds() -> list[type[IntegrationError]]:
 
 
 def _again(kind: type[IntegrationError]) -> str:
-    if not issubclass(kind, PerformError):
-        return "no"
-    if kind.may_have_happened:
+    if issubclass(kind, PerformError) and kind.may_have_happened:
         return "**only after looking**"
     return "later" if kind.retryable else "no"
 

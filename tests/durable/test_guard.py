@@ -39,7 +39,7 @@ class RefusedError(PerformError):
 
 
 class TooManyError(PerformError):
-    slow_down = "sender"
+    throttled = "sender"
     retry_after = 0.01
 
 
@@ -156,7 +156,7 @@ def test_too_many_requests_lose_nothing(database: Database) -> None:
 
 def test_who_is_told_to_slow_down_in_one_process_is_held_back_in_all(url: str) -> None:
     class SlowlyError(PerformError):
-        slow_down = "sender"
+        throttled = "sender"
         retry_after = 0.5
 
     made: dict[str, list[float]] = {"told": [], "same": [], "other": []}

@@ -13,7 +13,7 @@ from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.settings import Settings
 from twilio_component.emulator import Emulator
-from twilio_component.host import Action, Again, Component, Context, Display, hookimpl
+from twilio_component.host import Action, Component, Context, Display, PollAgain, hookimpl
 
 if TYPE_CHECKING:
     from support.engine import Served
@@ -59,7 +59,7 @@ class Kettle:
 
     async def boil(self, context: Context, _inputs: dict[str, Any]) -> Any:
         self.waited.append(context.waited)
-        return "hot" if context.waited > 0.3 else Again(0.2)
+        return "hot" if context.waited > 0.3 else PollAgain(0.2)
 
 
 async def steps_as(served: Served, run: str, wanted: str) -> None:

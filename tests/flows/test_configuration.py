@@ -12,7 +12,7 @@ from twilio_component.flows.model import environment_name
 from twilio_component.flows.runner.configuration import _SECTIONS, config_values
 from twilio_component.flows.runner.redaction import HIDDEN, RedactingLogger, Redactor
 from twilio_component.host import Host
-from twilio_component.host.errors import DocumentError, InputError, PerformError, listed
+from twilio_component.host.errors import DocumentError, InputError, PerformError, join_names
 from twilio_component.testing import RecordingLogger
 
 COMPONENTS = Host.discover().components
@@ -147,7 +147,7 @@ def test_a_configuration_file_gives_variables_and_hosts(tmp_path: Path) -> None:
 
 def test_everything_that_is_wrong_with_a_configuration_file_is_said_with_its_place(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
-    known = listed(_SECTIONS)
+    known = join_names(_SECTIONS)
     file.write_text("configVar: {}\nhttpHosts: api.example.com\nother: 1\nconfigVars: []\n")
     with pytest.raises(InputError) as caught:
         read_configuration(file)

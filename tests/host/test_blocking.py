@@ -152,7 +152,7 @@ def test_calls_while_another_thread_closes_end_one_way_or_the_other(toy: MakePlu
 @pytest.mark.filterwarnings("ignore:This process.*fork:DeprecationWarning")  # forking with threads is what is tested
 def test_a_child_process_gets_a_loop_and_a_transport_of_its_own(toy: MakePlugin) -> None:
     async def perform(context: Context, _inputs: dict[str, Any]) -> list[int]:
-        resource = context.resources.once("resource", object)
+        resource = context.resources.get_or_create("resource", object)
         return [os.getpid(), id(asyncio.get_running_loop()), id(resource)]
 
     with BlockingHost(lambda: Host([toy(perform=perform)])) as host:

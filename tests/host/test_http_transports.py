@@ -33,11 +33,11 @@ OK = answer("200 OK", b'{"fine": true}')
 
 @asynccontextmanager
 async def over_aiohttp() -> AsyncIterator[HttpTransport]:
-    carrier = AiohttpTransport()
+    transport = AiohttpTransport()
     try:
-        yield carrier
+        yield transport
     finally:
-        await carrier.aclose()
+        await transport.aclose()
 
 
 @asynccontextmanager
@@ -54,15 +54,15 @@ def run(carrying: Carrying, reaction: Any, use: Callable[[HttpTransport, Wire], 
     """What ``use`` returns, and the server after it."""
 
     async def inside() -> tuple[Any, Wire]:
-        async with wire(reaction) as server, carrying() as carrier:
-            return await use(carrier, server), server
+        async with wire(reaction) as server, carrying() as transport:
+            return await use(transport, server), server
 
     return asyncio.run(inside())
 
 
 def post(*, seconds: float = 5.0) -> Callable[[HttpTransport, Wire], Awaitable[Response]]:
-    async def use(carrier: HttpTransport, server: Wire) -> Response:
-        return await carrier.exchange(Request("POST", server.url, {}, b"To=x", seconds))
+    async def use(transport: HttpTransport, server: Wire) -> Response:
+        return await transport.send(Request("POST", server.url, {}, b"To=x", seconds))
 
     return use
 
@@ -70,9 +70,9 @@ def post(*, seconds: float = 5.0) -> Callable[[HttpTransport, Wire], Awaitable[R
 def lost(carrying: Carrying, reaction: Any, *, seconds: float = 5.0) -> tuple[str, Wire]:
     """The words of the error that a POST ends with when its answer is lost, and the server."""
 
-    async def use(carrier: HttpTransport, server: Wire) -> str:
+    async def use(transport: HttpTransport, server: Wire) -> str:
         with pytest.raises(ResponseLostError) as caught:
-            await post(seconds=seconds)(carrier, server)
+            await post(seconds=seconds)(transport, server)
         return str(caught.value)
 
     return run(carrying, reaction, use)
@@ -81,9 +81,9 @@ def lost(carrying: Carrying, reaction: Any, *, seconds: float = 5.0) -> tuple[st
 def too_large(carrying: Carrying, reaction: Any) -> tuple[str, int | None]:
     """The words of the error for an answer with more than 1,000 bytes, and the size that it tells."""
 
-    async def use(carrier: HttpTransport, server: Wire) -> tuple[str, int | None]:
+    async def use(transport: HttpTransport, server: Wire) -> tuple[str, int | None]:
         with pytest.raises(ResponseTooLargeError) as caught:
-            await carrier.exchange(Request("GET", server.url, {}, largest=1000))
+            await transport.send(Request("GET", server.url, {}, largest=1000))
         assert caught.value.bound == 1000
         return str(caught.value), caught.value.size
 
@@ -113,9 +113,9 @@ def free_port() -> int:
 @BOTH
 class TestEitherCarrier:
     def test_a_request_arrives_as_it_was_written_and_its_answer_comes_back(self, carrying: Carrying) -> None:
-        async def use(carrier: HttpTransport, server: Wire) -> Response:
+        async def use(transport: HttpTransport, server: Wire) -> Response:
             url = f"{server.url}/a%2Fb?DateSent%3E=2026-01-01&x=%27"
-            return await carrier.exchange(Request("POST", url, {"X-Mine": "1"}, b"To=%2B1"))
+            return await transport.send(Request("POST", url, {"X-Mine": "1"}, b"To=%2B1"))
 
         given, server = run(carrying, fine, use)
         head, _, body = server.requests[0].partition(b"\r\n\r\n")
@@ -127,25 +127,25 @@ class TestEitherCarrier:
         assert given.headers.get("content-TYPE") == "application/json"
 
     def test_a_refused_connection_is_known_to_have_sent_nothing(self, carrying: Carrying) -> None:
-        async def use(carrier: HttpTransport, _server: Wire) -> None:
+        async def use(transport: HttpTransport, _server: Wire) -> None:
             with pytest.raises(NotWrittenError) as caught:
-                await carrier.exchange(Request("POST", f"http://127.0.0.1:{free_port()}", {}, b"x"))
-            assert caught.value.passing
+                await transport.send(Request("POST", f"http://127.0.0.1:{free_port()}", {}, b"x"))
+            assert caught.value.transient
 
         run(carrying, fine, use)
 
     def test_an_unknown_host_is_known_to_have_sent_nothing(self, carrying: Carrying) -> None:
-        async def use(carrier: HttpTransport, _server: Wire) -> None:
+        async def use(transport: HttpTransport, _server: Wire) -> None:
             with pytest.raises(NotWrittenError):
-                await carrier.exchange(Request("POST", "http://host.invalid", {}, b"x"))
+                await transport.send(Request("POST", "http://host.invalid", {}, b"x"))
 
         run(carrying, fine, use)
 
     def test_a_url_that_is_none_sends_nothing_and_never_will(self, carrying: Carrying) -> None:
-        async def use(carrier: HttpTransport, _server: Wire) -> None:
+        async def use(transport: HttpTransport, _server: Wire) -> None:
             with pytest.raises(NotWrittenError) as caught:
-                await carrier.exchange(Request("POST", "ftp://127.0.0.1/x", {}, b"x"))
-            assert not caught.value.passing
+                await transport.send(Request("POST", "ftp://127.0.0.1/x", {}, b"x"))
+            assert not caught.value.transient
 
         run(carrying, fine, use)
 
@@ -275,8 +275,8 @@ class TestEitherCarrier:
             writer.write(answer("404 Not Found", b"x" * 1001))
             return True
 
-        async def use(carrier: HttpTransport, server: Wire) -> Response:
-            return await carrier.exchange(Request("GET", server.url, {}, largest=1000))
+        async def use(transport: HttpTransport, server: Wire) -> Response:
+            return await transport.send(Request("GET", server.url, {}, largest=1000))
 
         assert len(run(carrying, explain, use)[0].content) == 1001
 
@@ -285,15 +285,15 @@ class TestEitherCarrier:
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n")
             return True
 
-        async def use(carrier: HttpTransport, server: Wire) -> Response:
-            return await carrier.exchange(Request("HEAD", server.url, {}, largest=1000))
+        async def use(transport: HttpTransport, server: Wire) -> Response:
+            return await transport.send(Request("HEAD", server.url, {}, largest=1000))
 
         assert run(carrying, announce, use)[0].content == b""
 
     def test_connections_are_kept_and_used_again(self, carrying: Carrying) -> None:
-        async def use(carrier: HttpTransport, server: Wire) -> None:
+        async def use(transport: HttpTransport, server: Wire) -> None:
             for _ in range(5):
-                await post()(carrier, server)
+                await post()(transport, server)
 
         _, server = run(carrying, fine, use)
         assert (len(server.requests), server.connections) == (5, 1)
@@ -303,10 +303,10 @@ class TestEitherCarrier:
             writer.write(OK)
             return False
 
-        async def use(carrier: HttpTransport, server: Wire) -> None:
-            await post()(carrier, server)
+        async def use(transport: HttpTransport, server: Wire) -> None:
+            await post()(transport, server)
             await asyncio.sleep(0.05)
-            await post()(carrier, server)
+            await post()(transport, server)
 
         _, server = run(carrying, once, use)
         assert (len(server.requests), server.connections) == (2, 2)
@@ -327,7 +327,7 @@ class TestEitherCarrier:
     ) -> None:
         with pytest.raises(NotWrittenError, match="certificate") as caught:
             asyncio.run(over_tls(carrying, authority, "elsewhere.example"))
-        assert not caught.value.passing
+        assert not caught.value.transient
 
     @pytest.mark.usefixtures("authority")
     def test_a_certificate_of_another_authority_sends_nothing(self, carrying: Carrying) -> None:
@@ -350,9 +350,9 @@ async def over_tls(carrying: Carrying, authority: trustme.CA, name: str) -> Resp
     authority.issue_cert(name).configure_cert(context)
     server = await asyncio.start_server(Wire(fine).handle, "127.0.0.1", 0, ssl=context)
     try:
-        async with carrying() as carrier:
+        async with carrying() as transport:
             port = server.sockets[0].getsockname()[1]
-            given: Response = await carrier.exchange(Request("POST", f"https://localhost:{port}", {}, b"x"))
+            given: Response = await transport.send(Request("POST", f"https://localhost:{port}", {}, b"x"))
             return given
     finally:
         server.close()
@@ -366,21 +366,21 @@ class TestOverAiohttp:
                 writer.write(OK)
             return n == 1
 
-        async def use(carrier: HttpTransport, server: Wire) -> None:
-            await carrier.exchange(Request("GET", server.url, {}))
+        async def use(transport: HttpTransport, server: Wire) -> None:
+            await transport.send(Request("GET", server.url, {}))
             with pytest.raises(ResponseLostError):
-                await carrier.exchange(Request("GET", server.url, {}))
+                await transport.send(Request("GET", server.url, {}))
 
         _, server = run(over_aiohttp, drop_the_second, use)
         assert (len(server.requests), server.connections) == (2, 1)
 
     def test_what_was_written_is_kept_account_of(self) -> None:
-        async def use(carrier: HttpTransport, server: Wire) -> tuple[bool, bool]:
+        async def use(transport: HttpTransport, server: Wire) -> tuple[bool, bool]:
             arrived = Request("POST", server.url, {}, b"x")
             refused = Request("POST", f"http://127.0.0.1:{free_port()}", {}, b"x")
-            await carrier.exchange(arrived)
+            await transport.send(arrived)
             with pytest.raises(NotWrittenError):
-                await carrier.exchange(refused)
+                await transport.send(refused)
             return arrived.written, refused.written
 
         assert run(over_aiohttp, fine, use)[0] == (True, False)
@@ -396,10 +396,10 @@ class TestOverAiohttp:
                 for one in waiting:
                     one.settimeout(0)
                     one.connect_ex(place)
-                async with over_aiohttp() as carrier:
+                async with over_aiohttp() as transport:
                     request = Request("POST", f"http://127.0.0.1:{place[1]}", {}, b"x", 5.0, connect_seconds=0.2)
                     with pytest.raises(NotWrittenError, match=r"no connection within 0\.2 s"):
-                        await carrier.exchange(request)
+                        await transport.send(request)
                 for one in waiting:
                     one.close()
 
@@ -410,9 +410,9 @@ class TestOverAiohttp:
             async with wire(fine) as proxy, wire(fine) as direct:
                 monkeypatch.setenv("HTTP_PROXY", proxy.url)
                 monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-                async with over_aiohttp() as carrier:
-                    await carrier.exchange(Request("GET", "http://api.twilio.test/x", {}))
-                    await carrier.exchange(Request("GET", direct.url, {}))
+                async with over_aiohttp() as transport:
+                    await transport.send(Request("GET", "http://api.twilio.test/x", {}))
+                    await transport.send(Request("GET", direct.url, {}))
             return proxy, direct
 
         proxy, direct = asyncio.run(inside())
@@ -422,9 +422,9 @@ class TestOverAiohttp:
     def test_a_proxy_that_cannot_be_reached_was_sent_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async def inside() -> None:
             monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{free_port()}")
-            async with over_aiohttp() as carrier:
+            async with over_aiohttp() as transport:
                 with pytest.raises(NotWrittenError):
-                    await carrier.exchange(Request("POST", "https://api.twilio.test", {}, b"x"))
+                    await transport.send(Request("POST", "https://api.twilio.test", {}, b"x"))
 
         asyncio.run(inside())
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from twilio_component.host.inputs.fast_path import certainly_valid
-from twilio_component.host.inputs.form import Form
+from twilio_component.host.inputs.form import InputForm
 from twilio_component.host.manifest.loader import load_component
 from twilio_component.twilio.plugin import manifest_file
 
 COMPONENT = load_component(manifest_file())
-FORMS = {key: Form(action.inputs, COMPONENT.connections) for key, action in COMPONENT.actions.items()}
+FORMS = {key: InputForm(action.inputs, COMPONENT.connections) for key, action in COMPONENT.actions.items()}
 TEXTS = st.one_of(
     st.text(max_size=5),
     st.sampled_from(
@@ -32,7 +32,7 @@ VALUES = st.recursive(
 
 
 @given(st.data())
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_it_calls_valid_is_valid_for_every_action(data: st.DataObject) -> None:
     form = FORMS[data.draw(st.sampled_from([*FORMS]))]
     values = data.draw(st.dictionaries(st.sampled_from([*form.properties, "unknown"]), VALUES, max_size=6))
@@ -85,9 +85,9 @@ def test_a_keyword_that_it_does_not_know_is_left_to_the_validator(schema: Any) -
     ],
 )
 def test_ordinary_inputs_never_wake_the_validator(action: str, inputs: dict[str, Any]) -> None:
-    form = Form(COMPONENT.actions[action].inputs, COMPONENT.connections)
+    form = InputForm(COMPONENT.actions[action].inputs, COMPONENT.connections)
     fields = {"username": "AC" + "0" * 32, "password": "x"}
 
-    form.accept({**inputs, "twilioConnection": {"key": "basic", "fields": fields}})
+    form.validate({**inputs, "twilioConnection": {"key": "basic", "fields": fields}})
 
     assert "validator" not in vars(form)

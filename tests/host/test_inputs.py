@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from twilio_component.host import Component, Connection, Display, load_component
 from twilio_component.host.errors import InputError, Problem
-from twilio_component.host.inputs.form import Form, convert
+from twilio_component.host.inputs.form import InputForm, convert
 from twilio_component.twilio.plugin import manifest_file
 
 if TYPE_CHECKING:
@@ -24,23 +24,23 @@ BASIC = {"key": "basic", "fields": {"username": ACCOUNT, "password": "secret"}}
 TWILIO = load_component(manifest_file())
 
 
-def form(_required: tuple[str, ...] = (), **properties: Any) -> Form:
-    return Form({"type": "object", "required": _required, "additionalProperties": False, "properties": properties})
+def form(_required: tuple[str, ...] = (), **properties: Any) -> InputForm:
+    return InputForm({"type": "object", "required": _required, "additionalProperties": False, "properties": properties})
 
 
-def twilio(action: str) -> Form:
-    return Form(TWILIO.actions[action].inputs, TWILIO.connections)
+def twilio(action: str) -> InputForm:
+    return InputForm(TWILIO.actions[action].inputs, TWILIO.connections)
 
 
-def refused(checked: Form, inputs: Any) -> list[str]:
+def refused(checked: InputForm, inputs: Any) -> list[str]:
     with pytest.raises(InputError) as caught:
-        checked.accept(inputs)
+        checked.validate(inputs)
     return [str(problem) for problem in caught.value.problems]
 
 
-def outcome(checked: Form, inputs: Any) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+def outcome(checked: InputForm, inputs: Any) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     try:
-        return checked.accept(inputs), ()
+        return checked.validate(inputs), ()
     except InputError as error:
         return {}, error.problems
 
@@ -118,22 +118,22 @@ def test_a_value_of_doubtful_meaning_stays_as_it_is(schema: Any, given: Any) -> 
 
 def test_an_empty_text_and_null_are_as_if_the_input_were_not_given() -> None:
     checked = form(("a",), a={"type": "string"}, b={"type": "integer", "default": 3}, c={"type": "string"})
-    assert checked.accept({"a": "x", "b": "", "c": None}) == {"a": "x", "b": 3}
+    assert checked.validate({"a": "x", "b": "", "c": None}) == {"a": "x", "b": 3}
     assert refused(checked, {"a": ""}) == ["$.inputs.a: is required"]
     assert refused(checked, None) == ["$.inputs.a: is required"]
 
 
 def test_a_default_is_the_calls_own() -> None:
     checked = form(a={"type": "array", "default": [1]})
-    checked.accept({})["a"].append(2)
-    assert checked.accept({}) == {"a": [1]}
+    checked.validate({})["a"].append(2)
+    assert checked.validate({}) == {"a": [1]}
 
 
 def test_the_callers_inputs_are_left_alone() -> None:
     given = {"items": ["a", "b"], "pairs": {"x": 1}}
     checked = form(items={"type": "array", "items": {"type": "string"}}, pairs={"type": "object"})
     checked.item_cleaners = {"items": shout}
-    assert checked.accept(given) == {"items": ["A", "B"], "pairs": {"x": 1}}
+    assert checked.validate(given) == {"items": ["A", "B"], "pairs": {"x": 1}}
     assert given == {"items": ["a", "b"], "pairs": {"x": 1}}
 
 
@@ -191,10 +191,10 @@ def test_a_clean_function_sees_the_other_inputs_and_its_refusal_stands_alone() -
     checked.cleaners = {"a": shout}
     assert refused(checked, {"a": "no"}) == ["$.inputs.a: must be anything but a refusal"]
     assert refused(checked, {"a": "yes"}) == ["$.inputs.a: must have at most 1 characters, not 3"]
-    assert checked.accept({"a": "", "mark": "!"}) == {"mark": "!"}
+    assert checked.validate({"a": "", "mark": "!"}) == {"mark": "!"}
     checked = form(a={"type": "string"}, mark={"type": "string"})
     checked.cleaners = {"a": shout}
-    assert checked.accept({"a": "hey", "mark": "!"}) == {"a": "HEY!", "mark": "!"}
+    assert checked.validate({"a": "hey", "mark": "!"}) == {"a": "HEY!", "mark": "!"}
     assert refused(checked, {"a": ["hey"]}) == ["$.inputs.a: must be text, not a list"]
 
 
@@ -224,7 +224,7 @@ def test_a_value_nested_beyond_pythons_depth_is_no_crash() -> None:
     deep: Any = "x"
     for _ in range(100_000):
         deep = [deep]
-    assert form(a={}).accept({"a": deep})["a"] is deep
+    assert form(a={}).validate({"a": deep})["a"] is deep
 
 
 @pytest.mark.parametrize(
@@ -274,12 +274,12 @@ def test_no_error_repeats_a_number_a_secret_or_a_text(action: str, inputs: dict[
 def test_a_connection_may_be_json_text_and_need_not_name_its_kind() -> None:
     checked = twilio("getSMS")
     for connection in (BASIC, json.dumps(BASIC), {"fields": BASIC["fields"]}, {**BASIC, "name": "My Twilio", "id": 7}):
-        assert checked.accept({"twilioConnection": connection, "sid": "SM" + "c" * 32})["twilioConnection"] == BASIC
+        assert checked.validate({"twilioConnection": connection, "sid": "SM" + "c" * 32})["twilioConnection"] == BASIC
 
 
 def test_the_other_kind_is_recognised_by_its_fields_too() -> None:
     fields = {"accountSid": f" {ACCOUNT} ", "apiKey": KEY, "apiSecret": "s", "region": ""}
-    accepted = twilio("listMessages").accept({"twilioConnection": {"fields": fields}})["twilioConnection"]
+    accepted = twilio("listMessages").validate({"twilioConnection": {"fields": fields}})["twilioConnection"]
     assert accepted == {"key": "apiKeySecret", "fields": {"accountSid": ACCOUNT, "apiKey": KEY, "apiSecret": "s"}}
 
 
@@ -337,7 +337,7 @@ def test_swapped_sids_are_named_as_such() -> None:
 def test_what_a_plugin_does_to_an_accepted_connection_does_not_last() -> None:
     checked = twilio("listMessages")
     for _ in range(3):
-        accepted = checked.accept({"twilioConnection": BASIC})["twilioConnection"]
+        accepted = checked.validate({"twilioConnection": BASIC})["twilioConnection"]
         assert accepted == BASIC
         accepted["fields"].clear()
 
@@ -345,7 +345,7 @@ def test_what_a_plugin_does_to_an_accepted_connection_does_not_last() -> None:
 def test_a_connection_that_was_refused_is_refused_again_and_true_is_not_one() -> None:
     checked = twilio("listMessages")
     one: dict[str, Any] = {"key": "basic", "fields": {"username": ACCOUNT, "password": 1}}
-    assert checked.accept({"twilioConnection": one})["twilioConnection"]["fields"]["password"] == "1"
+    assert checked.validate({"twilioConnection": one})["twilioConnection"]["fields"]["password"] == "1"
     for _ in range(2):
         wrong = {"key": "basic", "fields": {"username": ACCOUNT, "password": True}}
         assert refused(checked, {"twilioConnection": wrong}) == [
@@ -357,7 +357,7 @@ def test_more_connections_than_are_remembered_are_all_accepted() -> None:
     checked = twilio("listMessages")
     for number in range(1_100):
         connection = {"key": "basic", "fields": {"username": ACCOUNT, "password": f"secret {number}"}}
-        assert checked.accept({"twilioConnection": connection})["twilioConnection"] == connection
+        assert checked.validate({"twilioConnection": connection})["twilioConnection"] == connection
 
 
 # Anything at all
@@ -382,7 +382,7 @@ def operations() -> list[tuple[Component, Operation]]:
 
 @pytest.mark.parametrize(("component", "operation"), operations(), ids=lambda value: value.key)
 def test_any_value_of_any_input_is_accepted_or_refused_in_words(component: Component, operation: Operation) -> None:
-    checked = Form(operation.inputs, component.connections)
+    checked = InputForm(operation.inputs, component.connections)
     names = sorted(operation.inputs["properties"])
 
     @settings(max_examples=120, deadline=None)
@@ -394,7 +394,7 @@ def test_any_value_of_any_input_is_accepted_or_refused_in_words(component: Compo
             assert all(problem.path.startswith("$.inputs") and problem.message for problem in problems)
         else:
             assert not list(checked.validator.iter_errors(accepted))
-            assert checked.accept(accepted) == accepted
+            assert checked.validate(accepted) == accepted
 
     holds()
 
@@ -412,8 +412,8 @@ def test_every_example_of_an_input_is_accepted_and_stays_what_it_became(key: str
     for example in EXAMPLES[key][name]:
         if isinstance(example, str) and "XXXXXXXX" in example:
             example = example.replace("X", "a").replace("Ha", "HX")  # noqa: PLW2901 - the documented placeholder
-        accepted = checked.accept({name: example})
-        assert checked.accept(accepted) == accepted
+        accepted = checked.validate({name: example})
+        assert checked.validate(accepted) == accepted
 
 
 def test_a_component_written_in_python_has_forms_too() -> None:
@@ -423,4 +423,4 @@ def test_a_component_written_in_python_has_forms_too() -> None:
         inputs={"type": "object", "properties": {"token": {"type": "string"}}, "additionalProperties": False},
     )
     schema = {"type": "object", "properties": {"c": {"format": "connection"}}, "additionalProperties": False}
-    assert Form(schema, {"k": kind}).accept({"c": {"fields": {}}}) == {"c": {"key": "k", "fields": {}}}
+    assert InputForm(schema, {"k": kind}).validate({"c": {"fields": {}}}) == {"c": {"key": "k", "fields": {}}}

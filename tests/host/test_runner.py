@@ -183,10 +183,10 @@ def test_how_a_component_waits_is_the_callers_choice(toy: MakePlugin) -> None:
 
 def test_a_resource_is_made_once_and_the_oldest_of_too_many_is_forgotten() -> None:
     resources = Resources()
-    made = [resources.once(number, lambda number=number: [number]) for number in range(1_001)]  # type: ignore[misc]  # a loop's lambda
-    assert resources.once(1_000, list) is made[1_000]
-    assert resources.once(1, list) is made[1]
-    assert resources.once(0, lambda: ["again"]) == ["again"]
+    made = [resources.get_or_create(number, lambda number=number: [number]) for number in range(1_001)]  # type: ignore[misc]  # a loop's lambda
+    assert resources.get_or_create(1_000, list) is made[1_000]
+    assert resources.get_or_create(1, list) is made[1]
+    assert resources.get_or_create(0, lambda: ["again"]) == ["again"]
 
 
 def test_an_injected_transport_is_left_open_and_an_own_one_is_closed() -> None:
@@ -202,10 +202,10 @@ def test_an_injected_transport_is_left_open_and_an_own_one_is_closed() -> None:
             pass
         assert not injected.closed
         resources = Resources()
-        assert resources.carrier is resources.carrier
+        assert resources.transport is resources.transport
         await resources.aclose()
         before = Resources(injected)
-        assert before.carrier is not resources.carrier
+        assert before.transport is not resources.transport
         await before.aclose()
         assert not injected.closed
 

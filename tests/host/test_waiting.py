@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from twilio_component.host import Action, Again, Component, Context, Display, Host, check_manifest, hookimpl
+from twilio_component.host import Action, Component, Context, Display, Host, PollAgain, check_manifest, hookimpl
 from twilio_component.host.errors import PluginError
 
 
@@ -37,7 +37,7 @@ class Kettle:
         self.waited.append(context.waited)
         self.now += 2
         name = inputs.pop("name")
-        return name if context.waited >= 20 else Again(8)
+        return name if context.waited >= 20 else PollAgain(8)
 
     async def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -72,7 +72,7 @@ def test_an_action_that_does_not_say_so_cannot_wait() -> None:
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 8 * 24 * 3600])
 def test_what_would_never_pause_or_never_end_is_no_pause(seconds: float) -> None:
     with pytest.raises(ValueError, match="asked again in more than 0"):
-        Again(seconds)
+        PollAgain(seconds)
 
 
 def test_what_must_not_be_repeated_cannot_wait(tmp_path: Path) -> None:

@@ -52,13 +52,13 @@ class Waits:
         self.seconds.append(seconds)
 
 
-def client(carrier: HttpTransport, waits: Waits | None = None, **fields: Any) -> TwilioClient:
+def client(transport: HttpTransport, waits: Waits | None = None, **fields: Any) -> TwilioClient:
     credentials = Credentials(account_sid=ACCOUNT, user=ACCOUNT, secret=SECRET, **fields)
-    return TwilioClient(credentials, carrier, retry=Retry(sleep=waits or Waits()))
+    return TwilioClient(credentials, transport, retry=Retry(sleep=waits or Waits()))
 
 
 def mocked(*answers: httpx.Response | Exception) -> tuple[HttpTransport, list[httpx.Request]]:
-    """A carrier that gives these answers in turn, the last one for ever, and the requests it saw."""
+    """A transport that gives these answers in turn, the last one for ever, and the requests it saw."""
     seen: list[httpx.Request] = []
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -81,19 +81,19 @@ def refused(status: int, code: int | None = None, message: str = "no", **headers
     return httpx.Response(status, json=body, headers=headers)
 
 
-async def post(carrier: HttpTransport, waits: Waits | None = None) -> dict[str, Any]:
-    return await client(carrier, waits).call("POST", MESSAGES, form=[("To", "+1"), ("Body", "é &=")])
+async def post(transport: HttpTransport, waits: Waits | None = None) -> dict[str, Any]:
+    return await client(transport, waits).call("POST", MESSAGES, form=[("To", "+1"), ("Body", "é &=")])
 
 
-async def get(carrier: HttpTransport, waits: Waits | None = None) -> dict[str, Any]:
-    return await client(carrier, waits).call("GET", MESSAGES, params=[("DateSent>", "2026-01-01")])
+async def get(transport: HttpTransport, waits: Waits | None = None) -> dict[str, Any]:
+    return await client(transport, waits).call("GET", MESSAGES, params=[("DateSent>", "2026-01-01")])
 
 
 class TestOneRequest:
     async def test_a_form_is_posted_with_the_connections_credentials(self) -> None:
-        carrier, seen = mocked(httpx.Response(201, json={"sid": "SM1"}))
+        transport, seen = mocked(httpx.Response(201, json={"sid": "SM1"}))
 
-        assert await post(carrier) == {"sid": "SM1"}
+        assert await post(transport) == {"sid": "SM1"}
         assert str(seen[0].url) == f"https://api.twilio.com{MESSAGES}"
         assert seen[0].content == b"To=%2B1&Body=%C3%A9+%26%3D"
         assert seen[0].headers["content-type"] == "application/x-www-form-urlencoded"
@@ -101,9 +101,9 @@ class TestOneRequest:
         assert seen[0].headers["user-agent"].startswith("twilio-component/")
 
     async def test_a_comparison_is_part_of_the_parameters_name(self) -> None:
-        carrier, seen = mocked(httpx.Response(200, json={}))
+        transport, seen = mocked(httpx.Response(200, json={}))
 
-        await get(carrier)
+        await get(transport)
 
         assert seen[0].url.query == b"DateSent%3E=2026-01-01"
 
@@ -118,9 +118,9 @@ class TestOneRequest:
         ],
     )
     async def test_region_edge_and_base_url_choose_the_host(self, fields: dict[str, str], origin: str) -> None:
-        carrier, seen = mocked(httpx.Response(200, json={}))
+        transport, seen = mocked(httpx.Response(200, json={}))
 
-        await client(carrier, None, **fields).call("GET", "/x.json")
+        await client(transport, None, **fields).call("GET", "/x.json")
 
         assert str(seen[0].url) == f"{origin}/x.json"
 
@@ -160,12 +160,12 @@ class TestErrors:
 
     async def test_an_answer_that_is_too_large_is_not_asked_for_again_and_leaves_a_posts_outcome_open(self) -> None:
         announced = {"Content-Length": str(1 << 40)}
-        carrier, seen = mocked(httpx.Response(200, headers=announced), httpx.Response(201, headers=announced))
+        transport, seen = mocked(httpx.Response(200, headers=announced), httpx.Response(201, headers=announced))
 
         with pytest.raises(TooLargeError, match=r"GET Messages\.json: the answer has 1,099,511,627,776 bytes"):
-            await get(carrier)
+            await get(transport)
         with pytest.raises(OutcomeUnknownError, match="at most 67,108,864 are read"):
-            await post(carrier)
+            await post(transport)
         assert len(seen) == 2
 
     async def test_what_twilios_words_repeat_is_masked_in_the_text_and_kept_in_the_data(self) -> None:
@@ -186,15 +186,15 @@ class TestErrors:
         with pytest.raises(RateLimitedError) as many:
             await post(mocked(refused(429, 20429))[0])
 
-        assert (full.value.slow_down, full.value.retryable, len(seen)) == ("sender", True, 1)
-        assert (many.value.slow_down, many.value.retryable) == ("connection", True)
+        assert (full.value.throttled, full.value.retryable, len(seen)) == ("sender", True, 1)
+        assert (many.value.throttled, many.value.retryable) == ("connection", True)
 
     @pytest.mark.parametrize("method", [post, get])
     async def test_a_redirect_is_not_followed(self, method: Callable[..., Any]) -> None:
-        carrier, seen = mocked(httpx.Response(302, headers={"location": "https://evil.example"}))
+        transport, seen = mocked(httpx.Response(302, headers={"location": "https://evil.example"}))
 
         with pytest.raises(UnexpectedAnswerError, match="redirect"):
-            await method(carrier)
+            await method(transport)
         assert len(seen) == 1
 
     async def test_html_for_a_refusal_is_no_answer_of_twilios(self) -> None:
@@ -222,62 +222,62 @@ class TestErrors:
 class TestRepeating:
     async def test_429_is_waited_out_as_twilio_asks(self) -> None:
         waits = Waits()
-        carrier, seen = mocked(refused(429, 20429, **{"Retry-After": "7"}), httpx.Response(201, json={"sid": "SM1"}))
+        transport, seen = mocked(refused(429, 20429, **{"Retry-After": "7"}), httpx.Response(201, json={"sid": "SM1"}))
 
-        assert await post(carrier, waits) == {"sid": "SM1"}
+        assert await post(transport, waits) == {"sid": "SM1"}
         assert (len(seen), waits.seconds) == (2, [7.0])
 
     async def test_429_without_a_time_is_repeated_with_growing_random_waits_up_to_a_bound(self) -> None:
         waits = Waits()
-        carrier, seen = mocked(refused(429, 20429))
+        transport, seen = mocked(refused(429, 20429))
 
         with pytest.raises(RateLimitedError):
-            await post(carrier, waits)
+            await post(transport, waits)
         assert len(seen) == 4
         assert [low <= wait <= 2 * low for low, wait in zip((0.25, 0.5, 1.0), waits.seconds, strict=True)] == [True] * 3
 
     async def test_a_retry_after_beyond_patience_is_the_callers_to_wait_out(self) -> None:
         waits = Waits()
-        carrier, seen = mocked(refused(429, 20429, **{"Retry-After": "3600"}))
+        transport, seen = mocked(refused(429, 20429, **{"Retry-After": "3600"}))
 
         with pytest.raises(RateLimitedError) as caught:
-            await post(carrier, waits)
+            await post(transport, waits)
         assert (len(seen), waits.seconds, caught.value.retry_after) == (1, [], 3600.0)
 
     @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
     async def test_a_send_that_may_have_been_processed_is_never_repeated(self, status: int) -> None:
-        carrier, seen = mocked(refused(status, 20500))
+        transport, seen = mocked(refused(status, 20500))
 
         with pytest.raises(OutcomeUnknownError, match=f"HTTP {status}.*may have been sent") as caught:
-            await post(carrier)
+            await post(transport)
         assert len(seen) == 1
         assert caught.value.may_have_happened
         assert not caught.value.retryable
 
     @pytest.mark.parametrize("status", [500, 503])
     async def test_a_fetch_is_repeated_after_a_server_error(self, status: int) -> None:
-        carrier, seen = mocked(refused(status, 20500), httpx.Response(200, json={"sid": "SM1"}))
+        transport, seen = mocked(refused(status, 20500), httpx.Response(200, json={"sid": "SM1"}))
 
-        assert await get(carrier) == {"sid": "SM1"}
+        assert await get(transport) == {"sid": "SM1"}
         assert len(seen) == 2
 
     async def test_a_refusal_is_not_repeated(self) -> None:
-        carrier, seen = mocked(refused(400, 21211))
+        transport, seen = mocked(refused(400, 21211))
         with pytest.raises(TwilioAPIError):
-            await get(carrier)
+            await get(transport)
         assert len(seen) == 1
 
     async def test_a_connection_that_was_never_made_is_tried_again_also_for_a_send(self) -> None:
-        carrier, seen = mocked(httpx.ConnectError("refused"), httpx.Response(201, json={"sid": "SM1"}))
+        transport, seen = mocked(httpx.ConnectError("refused"), httpx.Response(201, json={"sid": "SM1"}))
 
-        assert await post(carrier) == {"sid": "SM1"}
+        assert await post(transport) == {"sid": "SM1"}
         assert len(seen) == 2
 
     async def test_a_wrong_certificate_is_not_tried_again(self) -> None:
-        carrier, seen = mocked(httpx.ConnectError("the certificate is not valid: hostname mismatch"))
+        transport, seen = mocked(httpx.ConnectError("the certificate is not valid: hostname mismatch"))
 
         with pytest.raises(NotSentError, match=r"api\.twilio\.com.*hostname mismatch.*nothing was sent"):
-            await post(carrier)
+            await post(transport)
         assert len(seen) == 1
 
     @pytest.mark.parametrize(
@@ -290,14 +290,14 @@ class TestRepeating:
         ],
     )
     async def test_a_lost_answer_leaves_a_send_unknown_and_a_fetch_repeated(self, failure: Exception) -> None:
-        carrier, seen = mocked(failure)
+        transport, seen = mocked(failure)
         with pytest.raises(OutcomeUnknownError, match="the answer was lost"):
-            await post(carrier)
+            await post(transport)
         assert len(seen) == 1
 
-        carrier, seen = mocked(failure)
+        transport, seen = mocked(failure)
         with pytest.raises(NoResponseError):
-            await get(carrier)
+            await get(transport)
         assert len(seen) == 4
 
     @pytest.mark.parametrize(
@@ -309,9 +309,9 @@ class TestRepeating:
 
 
 async def test_no_text_and_no_number_is_in_an_error() -> None:
-    carrier, _ = mocked(httpx.ReadError("cut off after To=+15558675310"))
+    transport, _ = mocked(httpx.ReadError("cut off after To=+15558675310"))
     with pytest.raises(OutcomeUnknownError) as caught:
-        await client(carrier).call("POST", MESSAGES, form=[("To", "+15558675310"), ("Body", "hello")])
+        await client(transport).call("POST", MESSAGES, form=[("To", "+15558675310"), ("Body", "hello")])
     assert "hello" not in str(caught.value)
     assert "5558675310" not in str(caught.value)
 
@@ -326,14 +326,14 @@ class TestCancelling:
             await asyncio.sleep(5)
             return False
 
-        carrier = AiohttpTransport()
+        transport = AiohttpTransport()
         with caplog.at_level(logging.WARNING):
             async with wire(silence) as server:
-                task = asyncio.create_task(client(carrier, base_url=server.url).call(method, MESSAGES))
+                task = asyncio.create_task(client(transport, base_url=server.url).call(method, MESSAGES))
                 await arrived.wait()
                 task.cancel()
                 outcome: Any = (await asyncio.gather(task, return_exceptions=True))[0]
-                await carrier.aclose()
+                await transport.aclose()
         assert isinstance(outcome, BaseException)
         return outcome
 
@@ -349,7 +349,7 @@ class TestCancelling:
 
     async def test_a_send_cancelled_before_it_was_written_is_just_cancelled(self) -> None:
         class Connecting:
-            async def exchange(self, request: Request) -> Response:
+            async def send(self, request: Request) -> Response:
                 request.written = False
                 await asyncio.sleep(5)
                 raise AssertionError
@@ -379,8 +379,8 @@ class TestCancelling:
 class TestPages:
     @staticmethod
     async def pages(*answers: Any) -> tuple[list[Any], list[httpx.Request]]:
-        carrier, seen = mocked(*(httpx.Response(200, content=json.dumps(item).encode()) for item in answers))
-        found = [page async for page in client(carrier).pages(MESSAGES, "messages", [("PageSize", "2")])]
+        transport, seen = mocked(*(httpx.Response(200, content=json.dumps(item).encode()) for item in answers))
+        found = [page async for page in client(transport).pages(MESSAGES, "messages", [("PageSize", "2")])]
         return found, seen
 
     async def test_the_next_page_is_the_one_that_twilio_names(self) -> None:

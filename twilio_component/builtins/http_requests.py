@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from twilio_component.builtins.formats import as_text
-from twilio_component.host.errors import PerformError, listed
+from twilio_component.host.errors import PerformError, join_names
 from twilio_component.host.http.messages import NotWrittenError, Request, Response, ResponseLostError
 from twilio_component.host.serialization import from_buffer
 
@@ -107,16 +107,16 @@ def _allowed_host(url: str, context: Context) -> str:
     if parts.scheme not in ("http", "https") or "@" in parts.netloc or "\\" in url:
         raise PerformError("the URL must start with https:// (or http://) and have no user name or backslash")
     if host not in {name.lower() for name in allowed}:
-        names = f"it allows {listed(allowed)}" if allowed else "it allows none"
+        names = f"it allows {join_names(allowed)}" if allowed else "it allows none"
         raise PerformError(f"the configuration's httpHosts do not allow requests to '{host}' ({names})")
     return host
 
 
 async def _answer(context: Context, request: Request, host: str) -> Response:
     try:
-        return await context.resources.carrier.exchange(request)
+        return await context.resources.transport.send(request)
     except NotWrittenError as error:
-        raise RequestError(f"{host} could not be reached: {error}", retryable=error.passing) from error
+        raise RequestError(f"{host} could not be reached: {error}", retryable=error.transient) from error
     except ResponseLostError as error:
         text = f"{host} gave no answer: {error}"
         raise RequestError(text, retryable=True, may_have_happened=True) from error

@@ -20,7 +20,7 @@ async def validate(_context: Context, inputs: dict[str, Any]) -> dict[str, bool]
     from jsonschema import Draft7Validator, Draft202012Validator, SchemaError  # it costs 100 ms to import
     from jsonschema.validators import validator_for
 
-    from twilio_component.host.inputs.messages import sentences
+    from twilio_component.host.inputs.messages import error_messages
 
     schema, value = inputs["jsonSchema"], inputs["jsonInput"]
     _refuse_what_may_hang(schema)
@@ -31,7 +31,7 @@ async def validate(_context: Context, inputs: dict[str, Any]) -> dict[str, bool]
         raise PerformError(f"jsonSchema is no JSON Schema: {error.message}") from error
     if isinstance(value, str):
         value = parse_json(value)
-    problems = [f"{json_path(path)} {text}" for path, text in sentences(kind(schema).iter_errors(value))]
+    problems = [f"{json_path(path)} {text}" for path, text in error_messages(kind(schema).iter_errors(value))]
     if problems:
         more = f" and {len(problems) - _MOST_SHOWN} more" if len(problems) > _MOST_SHOWN else ""
         raise PerformError(f"the value does not fit the schema: {'; '.join(problems[:_MOST_SHOWN])}{more}")

@@ -15,6 +15,7 @@ class StoreUnavailableError(DurableError):
     """The database does not answer. What was asked for has not happened, as far as this process knows; try later."""
 
     code = "store-unavailable"
+    retryable = True
 
 
 class StoreBusyError(StoreUnavailableError):

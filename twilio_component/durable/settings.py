@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from twilio_component.host.errors import InputError, Problem, did_you_mean, listed
+from twilio_component.host.errors import InputError, Problem, did_you_mean, join_names
 
 SECTIONS = ("sending", "retention")
 _FASTEST = 1_000
@@ -65,7 +65,7 @@ def settings_from(sections: Mapping[str, Mapping[str, Any]]) -> Settings:
             known = _KEYS.get((section, key))
             if known is None:
                 names = [name for of, name in _KEYS if of == section]
-                hint = did_you_mean(key, names) or f" (known: {listed(names)})"
+                hint = did_you_mean(key, names) or f" (known: {join_names(names)})"
                 problems.append(Problem(f"{section}.{key}", f"is not known{hint}"))
             elif wrong := _wrong(value, known):
                 problems.append(Problem(f"{section}.{key}", f"must be {wrong}"))

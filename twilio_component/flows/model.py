@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.findings import FlowError
-from twilio_component.host.errors import did_you_mean, listed
+from twilio_component.host.errors import did_you_mean, join_names
 
 if TYPE_CHECKING:
     from twilio_component.host.manifest.documents import PathParts
@@ -257,12 +257,12 @@ def find_flow(integration: Integration, name: str | None) -> Flow:
     if name is None:
         if len(names) == 1:
             return integration.flows[0]
-        raise FlowError(f"{integration.file} has {len(names)} flows; say which one to run: {listed(names)}")
+        raise FlowError(f"{integration.file} has {len(names)} flows; say which one to run: {join_names(names)}")
     for flow in integration.flows:
         if flow.name == name:
             return flow
     raise FlowError(
-        f"{integration.file} has no flow '{name}'{did_you_mean(name, names) or f' (it has: {listed(names)})'}"
+        f"{integration.file} has no flow '{name}'{did_you_mean(name, names) or f' (it has: {join_names(names)})'}"
     )
 
 

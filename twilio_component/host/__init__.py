@@ -1,7 +1,7 @@
 """The host: finds components and runs them. Knows no Twilio.
 
 ``Host`` and ``BlockingHost`` invoke; ``Component``, ``Action``, ``Trigger``, ``DataSource``, ``Connection``,
-``Display``, ``Page``, ``Again`` and ``Result`` describe; ``load_component`` reads a manifest; ``hookimpl`` marks a
+``Display``, ``Page``, ``PollAgain`` and ``Result`` describe; ``load_component`` reads a manifest; ``hookimpl`` marks a
 plugin's hooks; ``Context`` is what a perform function is told.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from twilio_component.host.host import Host
     from twilio_component.host.manifest.loader import check_manifest, load_component
     from twilio_component.host.model import Action, Component, Connection, DataSource, Display, Trigger
-    from twilio_component.host.results import Again, Page, Result
+    from twilio_component.host.results import Page, PollAgain, Result
 
 _HOMES = {
     "BlockingHost": "blocking",
@@ -27,13 +27,12 @@ _HOMES = {
     "hookimpl": "hookspecs",
     "check_manifest": "manifest.loader",
     "load_component": "manifest.loader",
-    **dict.fromkeys(("Again", "Page", "Result"), "results"),
+    **dict.fromkeys(("PollAgain", "Page", "Result"), "results"),
     **dict.fromkeys(("Action", "Component", "Connection", "DataSource", "Display", "Trigger"), "model"),
 }
 
 __all__ = [
     "Action",
-    "Again",
     "BlockingHost",
     "Component",
     "Connection",
@@ -42,6 +41,7 @@ __all__ = [
     "Display",
     "Host",
     "Page",
+    "PollAgain",
     "Result",
     "Trigger",
     "check_manifest",

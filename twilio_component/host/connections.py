@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.errors import InputError, Problem, listed
+from twilio_component.host.errors import InputError, Problem, join_names
 from twilio_component.host.manifest.documents import read_document
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def connection_from_environment(component: Component, environment: Mapping[str, 
         if fields.keys() >= set(kind.inputs.get("required", ())):
             return {"key": kind.key, "fields": fields}
     problems = [
-        Problem("", f"for a connection of kind {kind.key}: {listed(_missing(kind, environment))} not set")
+        Problem("", f"for a connection of kind {kind.key}: {join_names(_missing(kind, environment))} not set")
         for kind in component.connections.values()
     ]
     raise InputError(f"The environment has no complete {component.key} connection", problems)

@@ -29,9 +29,14 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 class IntegrationError(Exception):
-    """The root of the tree. ``code`` is a stable name for scripts and documentation; the text is for people."""
+    """The root of the tree.
+
+    ``code`` is a stable name for scripts and documentation; the text is for people. ``retryable`` says whether the same
+    call may succeed later without a change.
+    """
 
     code = "integration-error"
+    retryable = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +112,18 @@ class HostStateError(IntegrationError):
 class PerformError(IntegrationError):
     """A component's own work failed. Components derive their errors from this class.
 
-    ``retryable`` says whether the same call may succeed later without a change, and ``may_have_happened`` whether the
-    effect (a message sent, say) may have taken place all the same: then only a person or a reconciliation can decide.
-    ``slow_down`` says that the call was refused, unprocessed, because there are too many of them: of the connection, or
-    of the sender; ``retry_after`` is how many seconds to wait, where that is known. ``permanent`` says that doing it
-    again is wrong, even where somebody asks for it. ``reason`` is what the service that refused it calls the reason.
+    ``may_have_happened`` says whether the effect (a message sent, say) may have taken place all the same: then only an
+    operator or a reconciliation can decide. ``throttled`` says that the call was refused, unprocessed, because the
+    connection or the sender exceeded its rate; ``retry_after`` is how many seconds to wait, where that is known.
+    ``permanent`` says that a retry is wrong even where a caller asks for one. ``reason`` is the service's own code or
+    word for the refusal.
     """
 
     code = "perform-failed"
-    retryable = False
     may_have_happened = False
     permanent = False
     reason: str | None = None
-    slow_down: Literal["connection", "sender"] | None = None
+    throttled: Literal["connection", "sender"] | None = None
     retry_after: float | None = None
 
 
@@ -145,7 +149,7 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     return f"; did you mean '{by_folded[close[0]]}'?" if close else ""
 
 
-def listed(names: Iterable[Any], *, word: str = "and", limit: int = 20) -> str:
+def join_names(names: Iterable[Any], *, word: str = "and", limit: int = 20) -> str:
     """Names for a sentence: ``a, b and c`` (or another ``word``), at most ``limit`` of them."""
     shown = [str(name) for name in names]
     if len(shown) > limit:

@@ -22,12 +22,12 @@ from twilio_component.host.errors import (
     PluginError,
     UnknownKeyError,
     did_you_mean,
-    listed,
+    join_names,
 )
-from twilio_component.host.inputs.form import Form
+from twilio_component.host.inputs.form import InputForm
 from twilio_component.host.invocation import HostPlugin
 from twilio_component.host.model import Action, Component, DataSource, Operation, Trigger
-from twilio_component.host.pagination import Tasks, ended, read_ahead
+from twilio_component.host.pagination import Tasks, cancel_and_wait, prefetch
 from twilio_component.host.plugin_manager import Plugins
 from twilio_component.host.resources import Clock, Resources, Sleep
 from twilio_component.host.results import Candidate, Page, PageRequest
@@ -45,7 +45,7 @@ _Op = TypeVar("_Op", bound=Operation)
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class PluginFailure:
     """A plugin that could not be used; the others run without it."""
 
     plugin: str
@@ -73,12 +73,12 @@ class Host:
         clock: Clock = time.monotonic,
         debug: bool = False,
     ) -> None:
-        self.failures: list[Failure] = []
+        self.failures: list[PluginFailure] = []
         self._plugins = Plugins(HostPlugin())
         self._resources = Resources(transport, sleep, clock)
         self._context = Context(resources=self._resources, debug=debug)
         # Components are never removed, so what was found once stays found.
-        self._found: dict[tuple[str, str, str], tuple[Component, Any, Form]] = {}
+        self._found: dict[tuple[str, str, str], tuple[Component, Any, InputForm]] = {}
         self._reading: Tasks = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = os.getpid()
@@ -127,7 +127,7 @@ class Host:
         found, operation, form = self._find(component, action, Action)
         hook = self._plugins.hook.perform_action
         return await self._performed(
-            hook(component=found, action=operation, context=self._completed(context), inputs=form.accept(inputs))
+            hook(component=found, action=operation, context=self._completed(context), inputs=form.validate(inputs))
         )
 
     async def invoke_trigger(
@@ -142,7 +142,7 @@ class Host:
         """Run a trigger on a payload and return ``{"payload": …}``, perhaps with ``response`` and states."""
         found, operation, form = self._find(component, trigger, Trigger)
         hook = self._plugins.hook.perform_trigger
-        values = form.accept(inputs)
+        values = form.validate(inputs)
         return await self._performed(
             hook(
                 component=found,
@@ -165,7 +165,7 @@ class Host:
         found, operation, form = self._find(component, data_source, DataSource)
         hook = self._plugins.hook.perform_data_source
         return await self._performed(
-            hook(component=found, data_source=operation, context=self._completed(context), inputs=form.accept(inputs))
+            hook(component=found, data_source=operation, context=self._completed(context), inputs=form.validate(inputs))
         )
 
     async def deploy_trigger(
@@ -186,7 +186,7 @@ class Host:
         if operation.deploy_function is None:
             raise PluginError(f"{component}.{trigger} does nothing when it is deployed")
         hook = self._plugins.hook.perform_instance_deploy
-        values = form.accept(inputs)
+        values = form.validate(inputs)
         return await self._performed(
             hook(component=found, trigger=operation, context=self._completed(context), inputs=values)
         )
@@ -204,7 +204,7 @@ class Host:
         if operation.delete_function is None:
             raise PluginError(f"{component}.{trigger} does nothing when it is removed")
         hook = self._plugins.hook.perform_instance_delete
-        values = form.accept(inputs)
+        values = form.validate(inputs)
         return await self._performed(
             hook(component=found, trigger=operation, context=self._completed(context), inputs=values)
         )
@@ -240,7 +240,7 @@ class Host:
         ``break`` the event loop cancels that fetching by and by; ``contextlib.aclosing`` does it at once, and waits.
         Arguments and errors are those of ``list_page``; wrong ones raise here, before the first page.
         """
-        return read_ahead(self._pages_of(component, action, inputs, context), after, self._reading)
+        return prefetch(self._pages_of(component, action, inputs, context), after, self._reading)
 
     def _pages_of(
         self, component: str, action: str, inputs: Mapping[str, Any] | None, context: Context | None
@@ -248,7 +248,7 @@ class Host:
         found, operation, form = self._find(component, action, Action)
         if operation.page_function is None:
             raise PluginError(f"{component}.{action} has no pages: its manifest entry names no 'page' function")
-        values, completed = form.accept(inputs), self._completed(context)
+        values, completed = form.validate(inputs), self._completed(context)
 
         async def fetch(after: str | None) -> Page:
             self._check_state()
@@ -264,9 +264,9 @@ class Host:
 
         return fetch
 
-    def accept_inputs(self, component: str, action: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    def validate_inputs(self, component: str, action: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """The inputs as the action would be given them: converted, cleaned and completed; raises ``InputError``."""
-        return self._find(component, action, Action)[2].accept(inputs)
+        return self._find(component, action, Action)[2].validate(inputs)
 
     async def look_for(
         self, component: str, action: str, inputs: Mapping[str, Any], since: dt.datetime, *, context: Context
@@ -278,7 +278,7 @@ class Host:
         _, operation, form = self._find(component, action, Action)
         if operation.reconciliation is None:
             raise PluginError(f"nothing says how to find out whether {component}.{action} happened")
-        return await operation.reconciliation.function(self._completed(context), form.accept(inputs), since)
+        return await operation.reconciliation.function(self._completed(context), form.validate(inputs), since)
 
     async def __aenter__(self) -> Self:
         """Bind the host to this event loop."""
@@ -293,7 +293,7 @@ class Host:
     ) -> None:
         """Close what the host opened."""
         self._closed = True
-        await ended(*self._reading)
+        await cancel_and_wait(*self._reading)
         await self._resources.aclose()
 
     def find_action(self, component: str, action: str) -> Action:
@@ -308,21 +308,21 @@ class Host:
         except DuplicateComponentError:
             raise
         except PluginError as error:
-            self.failures.append(Failure(entry.name, distribution, error))
+            self.failures.append(PluginFailure(entry.name, distribution, error))
             _LOGGER.error("%s", error)  # noqa: TRY400 - the text says it all; a traceback is for bugs
 
-    def _find(self, component: str, key: str, kind: type[_Op]) -> tuple[Component, _Op, Form]:
+    def _find(self, component: str, key: str, kind: type[_Op]) -> tuple[Component, _Op, InputForm]:
         self._check_state()
         place = (component, kind.kind, key)
         if place not in self._found:
             self._found[place] = self._looked_up(component, key, kind)
         return self._found[place]
 
-    def _looked_up(self, component: str, key: str, kind: type[_Op]) -> tuple[Component, _Op, Form]:
+    def _looked_up(self, component: str, key: str, kind: type[_Op]) -> tuple[Component, _Op, InputForm]:
         found = self.components.get(component)
         if found is None:
             failed = "".join(f"; {item.error}" for item in self.failures)
-            hint = did_you_mean(component, self.components) or f" (found: {listed(self.components)})"
+            hint = did_you_mean(component, self.components) or f" (found: {join_names(self.components)})"
             raise UnknownKeyError(f"there is no component '{component}'{hint}{failed}")
         offered: Mapping[str, Any] = {
             Action: found.actions,
@@ -331,9 +331,9 @@ class Host:
         }[kind]
         operation: _Op | None = offered.get(key)
         if operation is None:
-            hint = did_you_mean(key, offered) or f" (it has: {listed(offered)})"
+            hint = did_you_mean(key, offered) or f" (it has: {join_names(offered)})"
             raise UnknownKeyError(f"{component} has no {kind.kind} '{key}'{hint}")
-        return found, operation, Form(operation.inputs, found.connections)
+        return found, operation, InputForm(operation.inputs, found.connections)
 
     def _completed(self, context: Context | None) -> Context:
         if context is None:

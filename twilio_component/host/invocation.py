@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.host.errors import PluginError
 from twilio_component.host.hookspecs import hookimpl
-from twilio_component.host.results import Again, Page, Result
+from twilio_component.host.results import Page, PollAgain, Result
 from twilio_component.host.serialization import json_ready
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class _Call(Awaitable[dict[str, Any]]):
             raise PluginError(f"{self._called}: {error}") from error
 
     def _result(self, answer: Any) -> Result:
-        if isinstance(answer, Again):
+        if isinstance(answer, PollAgain):
             raise PluginError(f"{self._called} wants to be asked again; its manifest entry must say 'waits: true'")
         return answer if isinstance(answer, Result) else Result(value=answer)
 
@@ -111,7 +111,7 @@ class _WaitingCall(_Call):
     async def _run(self) -> dict[str, Any]:
         context, resources = self._context, self._context.resources
         begun = resources.clock() - context.waited
-        while isinstance(answer := await self._answer(context, dict(self._inputs)), Again):
+        while isinstance(answer := await self._answer(context, dict(self._inputs)), PollAgain):
             if context.asks_again:
                 return {"again": answer.seconds}
             await resources.sleep(answer.seconds)

@@ -99,9 +99,9 @@ class Operation:
 class Action(Operation):
     """Inputs in, ``{"data": …}`` out: ``async perform(context, inputs) -> data``.
 
-    An action that lists may have ``page``, ``async (context, inputs, after) -> Page``: what perform returns as a whole
-    then also comes page by page. One that ``waits`` may return ``Again`` instead of its data; since it is asked again,
-    it must be idempotent.
+    An action that lists may have ``page``, ``async (context, inputs, after) -> Page``: the list that perform returns as
+    a whole can then also be read page by page. An action that ``waits`` may return ``PollAgain`` instead of its data;
+    since it is then called again, it must be idempotent.
     """
 
     page: str | Callable[..., Awaitable[Page]] | None = None

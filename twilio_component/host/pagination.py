@@ -21,7 +21,7 @@ Fetch = Callable[[str | None], Coroutine[Any, Any, Page]]
 Tasks = set[asyncio.Task[Page]]
 
 
-async def read_ahead(fetch: Fetch, after: str | None = None, tasks: Tasks | None = None) -> AsyncGenerator[Page, None]:
+async def prefetch(fetch: Fetch, after: str | None = None, tasks: Tasks | None = None) -> AsyncGenerator[Page, None]:
     """The pages from ``after`` on, the next one fetched while its predecessor is used; no more than that one.
 
     An error of ``fetch`` arises where its page would have come. When the caller stops early the fetching is cancelled.
@@ -39,11 +39,11 @@ async def read_ahead(fetch: Fetch, after: str | None = None, tasks: Tasks | None
             page = await _fetched(task)
         finally:
             tasks.discard(task)
-            await ended(task)
+            await cancel_and_wait(task)
     yield page
 
 
-async def ended(*tasks: asyncio.Task[Page]) -> None:
+async def cancel_and_wait(*tasks: asyncio.Task[Page]) -> None:
     """Cancel tasks and wait until they have come to their end, whichever that is."""
     for task in tasks:
         task.cancel()
@@ -57,7 +57,7 @@ def collect_pages(fetch_page: Callable[[Context, Mapping[str, Any], str | None],
     async def perform(context: Context, inputs: Mapping[str, Any]) -> Result:
         found: list[Any] = []
         ready = True
-        async for page in read_ahead(lambda after: fetch_page(context, inputs, after)):
+        async for page in prefetch(lambda after: fetch_page(context, inputs, after)):
             found += page.items
             ready = ready and page.ready
         return Result(value=found, ready=ready)

@@ -15,9 +15,9 @@ from twilio_component.host.errors import (
     IntegrationError,
     PluginError,
     did_you_mean,
-    listed,
+    join_names,
 )
-from twilio_component.host.inputs.form import Form
+from twilio_component.host.inputs.form import InputForm
 from twilio_component.host.model import Action, Component, Trigger
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Plugins:
 
     def _check_hooks(self, plugin: object, source: str) -> None:
         specified = set(vars(self.hook))
-        hooks = f"(hooks: {listed(sorted(specified))})"
+        hooks = f"(hooks: {join_names(sorted(specified))})"
         implementations = self._implementations(plugin)
         if not implementations:
             raise PluginError(f"the plugin {source} implements no hook {hooks}")
@@ -136,7 +136,7 @@ def _unusable(component: Component) -> Iterator[str]:
                 operation.page_function  # noqa: B018 - likewise
             if isinstance(operation, Trigger):
                 operation.deploy_function, operation.delete_function  # noqa: B018 - likewise
-            Form(operation.inputs, component.connections)
+            InputForm(operation.inputs, component.connections)
         except PluginError as error:
             failed.append(f"{component.key}.{operation.key}: {error}")
     if failed and component.file:

@@ -1,4 +1,4 @@
-"""What stays open between invocations: the carrier of HTTP and the clients that components build upon it."""
+"""What stays open between invocations: the HTTP transport and the clients that components build on it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ _MOST_KEPT = 1_000
 class Resources:
     """Belongs to one host, and with it to one process and one event loop.
 
-    ``carrier`` carries every HTTP request: over the httpx transport that the host's caller injected, or else over
-    aiohttp. ``sleep`` is how components wait (seconds), and ``clock`` what they measure time by: a test may let it fly.
+    ``transport`` sends every HTTP request: over the httpx transport that the host's caller injected, or else over
+    aiohttp. ``sleep`` is how components wait (seconds), and ``clock`` is what they measure time by: a test may let it
+    fly.
     """
 
     def __init__(
@@ -35,22 +36,22 @@ class Resources:
     ) -> None:
         self.sleep = sleep
         self.clock = clock
-        self._transport = transport
+        self._injected = transport
         self._kept: dict[Hashable, Any] = {}
 
     @cached_property
-    def carrier(self) -> HttpTransport:
-        """Made when it is first asked for: either way costs time to import."""
-        if self._transport is not None:
+    def transport(self) -> HttpTransport:
+        """The transport, made when it is first used: both libraries cost time to import."""
+        if self._injected is not None:
             from twilio_component.host.http.httpx_transport import HttpxTransport
 
-            return HttpxTransport(self._transport)
+            return HttpxTransport(self._injected)
         from twilio_component.host.http.aiohttp_transport import AiohttpTransport
 
         return AiohttpTransport()
 
-    def once(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
-        """What ``make`` returned when ``key`` was first asked for; the oldest of more than a thousand is forgotten."""
+    def get_or_create(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
+        """Return what ``make`` returned for ``key`` the first time; the oldest of more than a thousand is dropped."""
         made: _Made | None = self._kept.get(key)
         if made is None:
             if len(self._kept) >= _MOST_KEPT:
@@ -61,5 +62,5 @@ class Resources:
     async def aclose(self) -> None:
         """Close what this host opened itself."""
         self._kept.clear()
-        if "carrier" in vars(self):
-            await self.carrier.aclose()
+        if "transport" in vars(self):
+            await self.transport.aclose()

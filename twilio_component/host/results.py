@@ -58,7 +58,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class PollAgain:
     """What an action returns that cannot answer yet: ask again, with the same inputs, in ``seconds`` (at most a week).
 
     The action's manifest entry says that it may (``waits``). Whoever carries it out waits meanwhile, a durable engine

@@ -53,12 +53,12 @@ _LOGGER = logging.getLogger("twilio_component.twilio.client")
 class TwilioClient:
     """Requests on behalf of one connection.
 
-    ``carrier`` carries them; ``retry`` says how those are repeated that may be; ``debug`` logs them with their answers.
-    Whoever made the carrier closes it.
+    ``transport`` sends them; ``retry`` repeats those that may be; ``debug`` logs them and their responses.
+    The caller owns the transport and closes it.
     """
 
     def __init__(
-        self, credentials: Credentials, carrier: HttpTransport, *, retry: Retry | None = None, debug: bool = False
+        self, credentials: Credentials, transport: HttpTransport, *, retry: Retry | None = None, debug: bool = False
     ) -> None:
         self.credentials = credentials
         self.account_path = f"/{API_VERSION}/Accounts/{credentials.account_sid}"
@@ -70,7 +70,7 @@ class TwilioClient:
             "User-Agent": f"twilio-component/{version('twilio-component')}",
         }
         self._form_headers = {**self.headers, "Content-Type": FORM_TYPE}
-        self._carrier = carrier
+        self._transport = transport
         self._log = DebugLog([credentials.secret, credentials.auth_token, credentials.basic]) if debug else None
         self.origin = credentials.origin()
 
@@ -163,7 +163,7 @@ class TwilioClient:
         except NotWrittenError as error:
             host = urlsplit(request.url).hostname
             failure = NotSentError(f"{_called(request)} could not reach {host}: {_words(error)}; nothing was sent")
-            failure.retryable = error.passing
+            failure.retryable = error.transient
             raise failure from error
         except ResponseTooLargeError as error:
             text = f"{_called(request)}: {error}"
@@ -180,10 +180,10 @@ class TwilioClient:
 
     async def _exchanged(self, request: Request) -> Response:
         if self._log is None:
-            return await self._carrier.exchange(request)
+            return await self._transport.send(request)
         self._log.request(request)
         try:
-            answer = await self._carrier.exchange(request)
+            answer = await self._transport.send(request)
         except (NotWrittenError, ResponseLostError) as error:
             self._log.failure(error)
             raise
@@ -194,11 +194,11 @@ class TwilioClient:
 def client_for(context: Context, connection: Mapping[str, Any]) -> TwilioClient:
     """The client of a connection: one a host, kept as long as the host is open."""
     resources = context.resources
-    return resources.once(
+    return resources.get_or_create(
         ("twilio client", context.debug, connection["key"], *connection["fields"].items()),
         lambda: TwilioClient(
             Credentials.from_connection(connection),
-            resources.carrier,
+            resources.transport,
             retry=Retry(sleep=resources.sleep),
             debug=context.debug,
         ),

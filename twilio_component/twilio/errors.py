@@ -81,9 +81,9 @@ class TwilioAPIError(TwilioError):
         passing = self.explanation is not None and self.explanation.retryable
         self.retryable = status == 429 or status >= 500 or passing  # noqa: PLR2004 - HTTP
         if status == 429:  # noqa: PLR2004 - HTTP
-            self.slow_down = "connection"
+            self.throttled = "connection"
         elif twilio_code == SENDER_QUEUE_FULL:
-            self.slow_down = "sender"
+            self.throttled = "sender"
         super().__init__(self.text())
 
     @property
@@ -120,6 +120,7 @@ class RateLimitedError(TwilioAPIError):
     """429: too many requests. Nothing was processed; ``retry_after`` is what Twilio asked for, in seconds."""
 
     code = "twilio-rate-limited"
+    retryable = True
 
 
 class NotSentError(TwilioError):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.errors import UnknownKeyError, did_you_mean, listed
+from twilio_component.host.errors import UnknownKeyError, did_you_mean, join_names
 
 if TYPE_CHECKING:
     from twilio_component.host.model import Component, JsonSchema, Operation
@@ -38,10 +38,10 @@ def input_type(schema: JsonSchema) -> str:
     kinds = schema.get("type", "any")
     names = {"string": "text", "integer": "whole number", "boolean": "true or false"}
     if "enum" in schema:
-        return listed(schema["enum"], word="or")
+        return join_names(schema["enum"], word="or")
     if kinds == "array":
         return f"list of {input_type(schema.get('items', {}))}"
-    return listed((names.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)), word="or")
+    return join_names((names.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)), word="or")
 
 
 def _operations(component: Component) -> dict[str, Mapping[str, Operation]]:
@@ -55,7 +55,7 @@ def _operations(component: Component) -> dict[str, Mapping[str, Operation]]:
 def _find(component: Component, key: str) -> Operation:
     known = {name: operation for offered in _operations(component).values() for name, operation in offered.items()}
     if key not in known:
-        hint = did_you_mean(key, known) or f" (it has: {listed(known)})"
+        hint = did_you_mean(key, known) or f" (it has: {join_names(known)})"
         raise UnknownKeyError(f"{component.key} has no action, trigger or data source '{key}'{hint}")
     return known[key]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
-from twilio_component.host.errors import InputError, Problem, listed
+from twilio_component.host.errors import InputError, Problem, join_names
 
 if TYPE_CHECKING:
     from twilio_component.flows import Configuration, Finding, Outcome
@@ -188,7 +188,7 @@ def _agreed(sending: list[str]) -> bool:
     """Whether the flow may really do what it does: a person at a terminal is asked, a script has to say --live."""
     if not sending:
         return True
-    what = f"This flow really does {listed(sending)}"
+    what = f"This flow really does {join_names(sending)}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         print(f"{what}; give --live to do so, --emulator to try it, or --mock {sending[0]}.", file=sys.stderr)
         return False

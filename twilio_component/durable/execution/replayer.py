@@ -29,7 +29,7 @@ from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.flows.interpreter.backoff import deadline_failure
 from twilio_component.flows.interpreter.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
 from twilio_component.flows.runner.item_sources import Sources
-from twilio_component.host.errors import listed
+from twilio_component.host.errors import join_names
 from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ class Replayer:
         child_id, started = f"{journey.id}.{ordinal}", time.time()
         other = next((flow for flow in integration.flows if flow.name == effect.flow), None)
         if other is None:
-            names = listed(flow.name for flow in integration.flows)
+            names = join_names(flow.name for flow in integration.flows)
             await self._refuse(journey, effect, ordinal, "unknown-flow", f"there is no such flow ({names})")
             return
         if journey.id.count(".") >= _DEEPEST:

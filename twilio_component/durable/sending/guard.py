@@ -186,8 +186,8 @@ class Guard:
         return settlement.kept if await self._intents.settle(call, settlement) else None
 
     async def _failed(self, call: Call, deed: Deed, error: Exception, begun: float) -> Kept | None:
-        if isinstance(error, PerformError) and error.slow_down is not None:
-            key = deed.paced_by[error.slow_down]
+        if isinstance(error, PerformError) and error.throttled is not None:
+            key = deed.paced_by[error.throttled]
             self._holds.hold(key, await self._intents.hold_back(call, self._boot, key, error.retry_after))
             return None
         failure = deed.failure(error)

@@ -53,7 +53,7 @@ class FlowDeed:
     @cached_property
     def sender(self) -> str:
         """Who sends, as the request says it: however the flow writes a number, it is one sender."""
-        inputs = self.invoker.accept_inputs(self.call)
+        inputs = self.invoker.validate_inputs(self.call)
         named = self.operation.options.get("rateLimitedBy", ())
         return as_text(next((inputs[name] for name in named if inputs.get(name)), ""))
 

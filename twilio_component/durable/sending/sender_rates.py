@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from twilio_component.flows.expressions.references import as_text
 from twilio_component.host.errors import InputError, Problem
-from twilio_component.host.inputs.form import Form
-from twilio_component.host.inputs.messages import shown
+from twilio_component.host.inputs.form import InputForm
+from twilio_component.host.inputs.messages import display
 
 if TYPE_CHECKING:
     from twilio_component.host.model import Component
@@ -24,7 +24,7 @@ def rates_of_senders(rates: Mapping[str, float], components: Mapping[str, Compon
     Where no component says what paces its actions, nothing can be said of senders, and the rates stay as they are.
     """
     inputs = [
-        (Form(action.inputs, component.connections), name)
+        (InputForm(action.inputs, component.connections), name)
         for component in components.values()
         for action in component.actions.values()
         for name in action.options.get("rateLimitedBy", ())
@@ -36,22 +36,22 @@ def rates_of_senders(rates: Mapping[str, float], components: Mapping[str, Compon
     for key, rate in rates.items():
         senders, reasons = _accepted(key, inputs)
         if not senders:
-            problems.append(Problem("rateLimits", f"{shown(key)} can be no sender: {'; or: '.join(reasons)}"))
+            problems.append(Problem("rateLimits", f"{display(key)} can be no sender: {'; or: '.join(reasons)}"))
         elif senders & found.keys():
-            problems.append(Problem("rateLimits", f"{shown(key)} names a sender that another key names too"))
+            problems.append(Problem("rateLimits", f"{display(key)} names a sender that another key names too"))
         found.update(dict.fromkeys(senders, rate))
     if problems:
         raise InputError("The configuration is not valid", problems)
     return found
 
 
-def _accepted(key: str, inputs: list[tuple[Form, str]]) -> tuple[set[str], list[str]]:
+def _accepted(key: str, inputs: list[tuple[InputForm, str]]) -> tuple[set[str], list[str]]:
     """What the inputs that name a sender make of the key, or why they refuse it."""
     senders: set[str] = set()
     reasons: list[str] = []
     for form, name in inputs:
         try:
-            senders.add(as_text(form.accept_alone(name, key)))
+            senders.add(as_text(form.validate_alone(name, key)))
         except InputError as error:
             reasons += [problem.message for problem in error.problems if problem.message not in reasons]
     return senders, reasons

@@ -29,7 +29,7 @@ from twilio_component.flows.model import (
 )
 from twilio_component.flows.parsing.cron import check_cron, check_time_zone
 from twilio_component.flows.parsing.reader import Definition, read_definition
-from twilio_component.host.errors import did_you_mean, listed
+from twilio_component.host.errors import did_you_mean, join_names
 
 if TYPE_CHECKING:
     from twilio_component.host.model import Component
@@ -99,7 +99,7 @@ class _Checker:
         offered: Mapping[str, Any] = component.triggers if step.is_trigger else component.actions
         kind = "trigger" if step.is_trigger else "action"
         if step.action not in offered:
-            hint = did_you_mean(step.action, offered) or f"; it has {listed(offered)}"
+            hint = did_you_mean(step.action, offered) or f"; it has {join_names(offered)}"
             self.findings.add(
                 "unknown-action",
                 at,
@@ -155,7 +155,9 @@ class _Checker:
         action = component.actions.get(listing.action) if component is not None else None
         if component is not None and action is not None and action.page is None:
             able = [key for key, offered in component.actions.items() if offered.page is not None]
-            message = f"{listing.operation} does not list page by page (of {component.key}: {listed(able, word='or')})"
+            message = (
+                f"{listing.operation} does not list page by page (of {component.key}: {join_names(able, word='or')})"
+            )
             self.findings.add("invalid-loop", (*listing.at, "action"), message)
 
     def branches(self, step: Step) -> None:
@@ -176,7 +178,7 @@ class _Checker:
         for name, at in led_to.items():
             if name not in names:
                 hint = did_you_mean(name, names)
-                message = f"there is no branch '{name}'{hint} (branches: {listed(names)})"
+                message = f"there is no branch '{name}'{hint} (branches: {join_names(names)})"
                 self.findings.add("unknown-branch", at, message)
         for branch in step.branches:
             if branch.name != control_steps.ELSE and branch.name not in led_to:
@@ -237,5 +239,5 @@ class _Checker:
                 fixed = step.operation == control_steps.INVOKE_FLOW and isinstance(target, Value) and target.value
                 if fixed and target.value not in names:  # type: ignore[union-attr]  # `fixed` says that it is a Value
                     hint = did_you_mean(str(target.value), names)  # type: ignore[union-attr]  # likewise
-                    message = f"the integration has no flow of this name{hint} (flows: {listed(names)})"
+                    message = f"the integration has no flow of this name{hint} (flows: {join_names(names)})"
                     self.findings.add("unknown-flow", target.at, message)  # type: ignore[union-attr]  # likewise

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.flows import control_steps
 from twilio_component.flows.expressions.evaluation import fixed_value, is_fixed
 from twilio_component.flows.parsing.fitting import fit_inputs, is_left_empty
-from twilio_component.host.errors import InputError, did_you_mean, json_path, listed
-from twilio_component.host.inputs.form import Form
+from twilio_component.host.errors import InputError, did_you_mean, join_names, json_path
+from twilio_component.host.inputs.form import InputForm
 
 if TYPE_CHECKING:
     from twilio_component.flows.findings import Findings
@@ -55,7 +55,7 @@ class InputChecker:
 
     def _unknown(self, name: str, key: str, value: Input, at: PathParts) -> None:
         hint = did_you_mean(key, self.properties)
-        known = f"Its inputs are {listed(self.properties, limit=40)}."
+        known = f"Its inputs are {join_names(self.properties, limit=40)}."
         if not hint and is_fixed(value) and is_left_empty(fixed_value(value)):
             message = f"{name} has no input '{key}'; it is empty and ignored"
             self.findings.add("unused-input", at, message, known, key=True)
@@ -68,7 +68,7 @@ class InputChecker:
             "properties": {key: {} if key in later else part for key, part in self.properties.items()},
         }
         try:
-            Form(schema, self.component.connections).accept(fit_inputs(given, self.operation))
+            InputForm(schema, self.component.connections).validate(fit_inputs(given, self.operation))
         except InputError as error:
             for problem in error.problems:
                 self._report(step, problem.path, problem.message)
@@ -88,7 +88,7 @@ class InputChecker:
 
     def _about(self, key: str | None) -> str:
         if key is None:
-            return f"Its inputs are {listed(self.properties, limit=40)}."
+            return f"Its inputs are {join_names(self.properties, limit=40)}."
         part = self.properties[key]
         if part.get("format") == "connection":
             return f"Give the name of a connection of {self.component.key} that requiredConfigVars declares."

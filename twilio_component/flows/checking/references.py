@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from twilio_component.flows import control_steps
 from twilio_component.flows.expressions.references import RESULTS
 from twilio_component.flows.model import Flow, Reference, Step, all_steps, step_inputs
-from twilio_component.host.errors import did_you_mean, listed
+from twilio_component.host.errors import did_you_mean, join_names
 
 if TYPE_CHECKING:
     from twilio_component.flows.findings import Findings
@@ -45,7 +45,7 @@ class ReferenceChecker:
         name = reference.step
         if name not in self.every:
             hint = did_you_mean(name, self.every)
-            steps = f"References can name {listed(dict.fromkeys(visible), limit=30)} here."
+            steps = f"References can name {join_names(dict.fromkeys(visible), limit=30)} here."
             self.findings.add("unknown-step-reference", reference.at, f"there is no step '{name}'{hint}", steps)
         elif reference.part != RESULTS:
             self._item(reference, loops)
@@ -55,7 +55,9 @@ class ReferenceChecker:
     def _item(self, reference: Reference, loops: tuple[str, ...]) -> None:
         if reference.step in loops:
             return
-        around = f"The loops around this step are {listed(loops)}." if loops else "There is no loop around this step."
+        around = (
+            f"The loops around this step are {join_names(loops)}." if loops else "There is no loop around this step."
+        )
         operation = self.every[reference.step].operation
         what = "is a loop, but not around this step" if operation in control_steps.LOOPS else "is no loop"
         message = f"'{reference.step}' {what}, so it has no {reference.part} here"

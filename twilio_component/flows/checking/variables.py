@@ -16,7 +16,7 @@ from twilio_component.flows.model import (
     inner_inputs,
     step_inputs,
 )
-from twilio_component.host.errors import did_you_mean, listed
+from twilio_component.host.errors import did_you_mean, join_names
 
 if TYPE_CHECKING:
     from twilio_component.flows.findings import Findings
@@ -36,7 +36,7 @@ def check_variables(findings: Findings, integration: Integration, components: Ma
                 "undeclared-config-variable",
                 part.at,
                 f"the config variable '{part.name}' is not declared{did_you_mean(part.name, declared)}",
-                f"Declare it in requiredConfigVars, which has {listed(declared, limit=30)}.",
+                f"Declare it in requiredConfigVars, which has {join_names(declared, limit=30)}.",
             )
     used = {part.name for part in uses} | set(_in_javascript(integration))
     for key, variable in declared.items():
@@ -46,7 +46,7 @@ def check_variables(findings: Findings, integration: Integration, components: Ma
         component = components.get(variable.component)
         if variable.connection and component is not None and variable.connection not in component.connections:
             kinds = component.connections
-            hint = did_you_mean(variable.connection, kinds) or f" (it has: {listed(kinds)})"
+            hint = did_you_mean(variable.connection, kinds) or f" (it has: {join_names(kinds)})"
             message = f"{variable.component} has no connection '{variable.connection}'{hint}"
             findings.add("unknown-action", (*variable.at, "connection"), message)
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.findings import EvaluationError
 from twilio_component.flows.model import ConfigVar, Reference, Template
-from twilio_component.host.errors import listed
-from twilio_component.host.inputs.messages import shown, type_name
+from twilio_component.host.errors import join_names
+from twilio_component.host.inputs.messages import display, type_name
 
 if TYPE_CHECKING:
     from twilio_component.host.manifest.documents import PathParts
@@ -46,7 +46,7 @@ def parse_reference(text: str, at: PathParts = ()) -> Reference:
         keys.append(next(group for group in match.groups() if group is not None))
         position = match.end()
     if not keys or keys[0] not in _PARTS:
-        raise ValueError(f"after the step's name comes {listed(_PARTS, word='or')}")
+        raise ValueError(f"after the step's name comes {join_names(_PARTS, word='or')}")
     return Reference(start.group(), keys[0], tuple(keys[1:]), at)
 
 
@@ -116,8 +116,8 @@ def _missing(reference: Reference, count: int, value: Any) -> EvaluationError:
 def _described(value: Any) -> str:
     if isinstance(value, Mapping) and value:
         # Keys may be data too (numbers by name, say); only those that look like names are shown.
-        names = [str(key) for key in value if shown(str(key)).startswith("'")]
-        return f"an object with {listed(names, limit=10)}" if names else "an object with other keys"
+        names = [str(key) for key in value if display(str(key)).startswith("'")]
+        return f"an object with {join_names(names, limit=10)}" if names else "an object with other keys"
     if isinstance(value, list):
         return f"a list of {len(value)}"
     return f"empty {type_name(value).removeprefix('an ')}" if value in ("", {}) else type_name(value)

@@ -9,7 +9,7 @@ from twilio_component.flows import control_steps
 from twilio_component.flows.expressions.evaluation import Scope, evaluate, is_true
 from twilio_component.flows.expressions.operators import loosely_equal, parsed
 from twilio_component.flows.findings import EvaluationError
-from twilio_component.host.inputs.messages import shown, type_name
+from twilio_component.host.inputs.messages import display, type_name
 
 if TYPE_CHECKING:
     from twilio_component.flows.model import Step
@@ -50,7 +50,7 @@ def number_input(step: Step, name: str, most: int, scope: Scope) -> float:
     given = _input(step, name, scope)
     number = parsed(given)
     if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number <= most:
-        raise EvaluationError(f"{name} must be a number from 0 to {most:,}, not {shown(given)}")
+        raise EvaluationError(f"{name} must be a number from 0 to {most:,}, not {display(given)}")
     return number
 
 

@@ -40,7 +40,7 @@ from twilio_component.flows.interpreter.state import (
     remember_done,
 )
 from twilio_component.flows.model import ConfigVar, Flow, Reference, Step, all_steps, environment_name
-from twilio_component.host.errors import listed
+from twilio_component.host.errors import join_names
 
 MOST_STEPS = 1_000_000
 LONGEST_SLEEP = 7 * 24 * 3600
@@ -223,7 +223,7 @@ class Execution:
             return
         branch = envelope.get("branch")
         if step.branches is not None and step.is_trigger and not isinstance(branch, str):
-            names = listed(branch.name for branch in step.branches)
+            names = join_names(branch.name for branch in step.branches)
             message = f"the trigger's result names no branch to take (the step has: {names})"
             self._fail(step, Failure(code=EvaluationError.code, message=message, permanent=True))
             return
@@ -368,7 +368,7 @@ class Execution:
             if branch.name == name:
                 self.state["frames"].append({"block": self._numbers[id(branch)], "at": 0})
                 return
-        names = listed(branch.name for branch in step.branches or ())
+        names = join_names(branch.name for branch in step.branches or ())
         message = f"{step.name} has no branch '{name}' (it has: {names})"
         self._abort(step.name, step.key, Failure(code=EvaluationError.code, message=message, permanent=True))
 

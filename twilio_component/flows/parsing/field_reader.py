@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.parsing.known_keys import COMPONENT, OPERATION
-from twilio_component.host.errors import did_you_mean, listed
+from twilio_component.host.errors import did_you_mean, join_names
 from twilio_component.host.inputs.messages import type_name
 
 if TYPE_CHECKING:
@@ -52,7 +52,11 @@ class FieldReader:
                 hint = did_you_mean(key, known)
                 code = "misspelt-key" if hint else "unknown-key"
                 self.findings.add(
-                    code, (*at, key), f"'{key}' is not known here{hint}", f"Known: {listed(known, limit=40)}.", key=True
+                    code,
+                    (*at, key),
+                    f"'{key}' is not known here{hint}",
+                    f"Known: {join_names(known, limit=40)}.",
+                    key=True,
                 )
         for key in required:
             if key not in raw:

@@ -31,7 +31,7 @@ from twilio_component.flows.model import (
     Value,
 )
 from twilio_component.flows.parsing.field_reader import FieldReader
-from twilio_component.host.errors import did_you_mean, listed
+from twilio_component.host.errors import did_you_mean, join_names
 from twilio_component.host.inputs.messages import type_name
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class InputReader:
                 "unknown-input-type",
                 (*at, "type"),
                 f"'{str(kind)[:40]}' is no type of input{did_you_mean(str(kind), TYPES)}",
-                f"Types are {listed(TYPES)}. An object with keys of these names is written as a complex value.",
+                f"Types are {join_names(TYPES)}. An object with keys of these names is written as a complex value.",
             )
         return Value(None, place)
 
@@ -220,5 +220,5 @@ class InputReader:
             at,
             f"the condition {message}" if message.startswith("must") else message,
             "Conditions look like [and, [equal, left, right], [exists, term]]. "
-            f"Operators: {listed(OPERATORS, limit=30)}.",
+            f"Operators: {join_names(OPERATORS, limit=30)}.",
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.flows.model import LONGEST_DELAY, ErrorConfig, RetryConfig
 from twilio_component.flows.parsing.field_reader import FieldReader
 from twilio_component.flows.parsing.known_keys import ERROR_CONFIG, RETRY_CONFIG
-from twilio_component.host.errors import did_you_mean, listed
+from twilio_component.host.errors import did_you_mean, join_names
 from twilio_component.host.inputs.messages import type_name
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def read_error_config(findings: Findings, raw: Any, at: PathParts) -> ErrorConfi
     handler = part.given.get("errorHandlerType", "fail")
     if handler not in HANDLERS:
         hint = did_you_mean(str(handler), HANDLERS)
-        part.complain("errorHandlerType", f"must be {listed(HANDLERS, word='or')}{hint}")
+        part.complain("errorHandlerType", f"must be {join_names(HANDLERS, word='or')}{hint}")
         handler = "fail"
     return ErrorConfig(
         handler=str(handler),

@@ -24,7 +24,7 @@ from twilio_component.flows.expressions.evaluation import Scope, evaluate
 from twilio_component.flows.findings import EvaluationError
 from twilio_component.flows.model import environment_name
 from twilio_component.host.connections import connection_from_environment
-from twilio_component.host.errors import InputError, Problem, did_you_mean, listed
+from twilio_component.host.errors import InputError, Problem, did_you_mean, join_names
 from twilio_component.host.inputs.messages import type_name
 from twilio_component.host.manifest.documents import Document, read_document
 
@@ -82,11 +82,11 @@ def read_configuration(path: Path | str) -> Configuration:
 
 def _problems(document: Document, data: Any) -> list[Problem]:
     if not isinstance(data, Mapping):
-        return [document.problem((), f"must be an object with {listed(_SECTIONS)}, not {type_name(data)}")]
+        return [document.problem((), f"must be an object with {join_names(_SECTIONS)}, not {type_name(data)}")]
     problems = []
     for key, value in data.items():
         if key not in _SECTIONS:
-            text = f"is not known{did_you_mean(key, _SECTIONS)} (known: {listed(_SECTIONS)})"
+            text = f"is not known{did_you_mean(key, _SECTIONS)} (known: {join_names(_SECTIONS)})"
             problems.append(document.problem((key,), text, key=True))
             continue
         kind, wanted = _KINDS.get(key, (Mapping, "an object of values by name"))

@@ -59,13 +59,13 @@ class Invoker:
         operation = self.operation(call)
         return operation is not None and operation.idempotent
 
-    def accept_inputs(self, call: Call) -> Mapping[str, Any]:
+    def validate_inputs(self, call: Call) -> Mapping[str, Any]:
         """The inputs as the action is given them. It is not given what is not valid: that is returned as it is."""
         operation = self.operation(call)
         if operation is None:
             return call.inputs
         try:
-            return self.host.accept_inputs(call.component, call.action, fit_inputs(call.inputs, operation))
+            return self.host.validate_inputs(call.component, call.action, fit_inputs(call.inputs, operation))
         except InputError:
             return call.inputs
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from twilio_component.host.errors import IntegrationError, listed
+from twilio_component.host.errors import IntegrationError, join_names
 
 CSV, JSON_LINES = (".csv",), (".jsonl", ".ndjson")
 PAGE = 1_000
@@ -38,7 +38,7 @@ def item_file(name: str, folder: Path) -> Path:
             "itemsFolder names another folder)"
         )
     if path.suffix.lower() not in (*CSV, *JSON_LINES):
-        raise ItemsError(f"{name} must be a {listed((*CSV, *JSON_LINES), word='or')} file")
+        raise ItemsError(f"{name} must be a {join_names((*CSV, *JSON_LINES), word='or')} file")
     return folder / path
 
 

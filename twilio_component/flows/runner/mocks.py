@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from twilio_component.flows.findings import FlowError
-from twilio_component.host.errors import did_you_mean, listed
+from twilio_component.host.errors import did_you_mean, join_names
 from twilio_component.host.results import Result
 from twilio_component.host.serialization import json_ready
 
@@ -45,7 +45,7 @@ class Mocks:
         known = sorted(set(operations))
         for name in self._answers:
             if name not in known:
-                hint = did_you_mean(name, known) or f" (there are: {listed(known, limit=40)})"
+                hint = did_you_mean(name, known) or f" (there are: {join_names(known, limit=40)})"
                 raise FlowError(f"the mock '{name}' stands for no step of this integration{hint}")
 
     async def envelope(self, call: Call, operation: Operation | None) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from twilio_component.flows.runner.item_sources import Sources
 from twilio_component.flows.runner.mocks import Mocks
 from twilio_component.flows.runner.redaction import RedactingLogger, Redactor
 from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload
-from twilio_component.host.errors import listed
+from twilio_component.host.errors import join_names
 from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ class FlowRunner:
         event = {"event": "start", "id": effect.id, "step": effect.name, "starts": effect.flow, "executionId": place}
         self._tell(run.flow, event)
         if other is None:
-            names = listed(found.name for found in self.integration.flows)
+            names = join_names(found.name for found in self.integration.flows)
             execution.failed(Failure(code="unknown-flow", message=f"there is no such flow ({names})", permanent=True))
         elif self._started >= _MOST_STARTED or run.depth >= _DEEPEST:
             message = f"flows start flows without end (more than {_MOST_STARTED:,}, or {_DEEPEST} inside each other)"

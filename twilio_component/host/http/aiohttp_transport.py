@@ -46,7 +46,7 @@ class AiohttpTransport:
         self._session: aiohttp.ClientSession | None = None
         self._proxies: dict[tuple[str, str], str | None] = {}
 
-    async def exchange(self, request: Request) -> Response:
+    async def send(self, request: Request) -> Response:
         """Send a request and read its answer, whatever its status."""
         session = self._session or self._open()
         request.written = False
@@ -67,7 +67,7 @@ class AiohttpTransport:
         except _FAILURES as error:
             reason = _reason(error, request)
             if not request.written and isinstance(error, _CONNECTING):
-                raise NotWrittenError(reason, passing=_passing(error)) from error
+                raise NotWrittenError(reason, transient=_is_transient(error)) from error
             raise ResponseLostError(reason) from error
         return Response(answer.status, answer.headers, content)
 
@@ -120,7 +120,7 @@ def _parsed(url: str) -> URL:
     return URL(url, encoded=True)
 
 
-def _passing(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     """Whether a later attempt may fare better: a wrong certificate or URL is as wrong in a second."""
     return not isinstance(
         error, (aiohttp.ClientConnectorCertificateError, aiohttp.NonHttpUrlClientError, aiohttp.InvalidURL)

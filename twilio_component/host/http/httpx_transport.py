@@ -30,7 +30,7 @@ class HttpxTransport:
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         self._transport = transport
 
-    async def exchange(self, request: Request) -> Response:
+    async def send(self, request: Request) -> Response:
         """Send a request and read its answer, whatever its status."""
         seconds = request.seconds
         timeout = {"connect": request.connect_seconds, "pool": seconds, "read": seconds, "write": seconds}
@@ -55,7 +55,7 @@ class HttpxTransport:
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
             if never_written(error):
-                raise NotWrittenError(reason, passing=_passing(error)) from error
+                raise NotWrittenError(reason, transient=_is_transient(error)) from error
             raise ResponseLostError(reason) from error
         return Response(response.status_code, response.headers, content)
 
@@ -76,6 +76,6 @@ def never_written(error: httpx.TransportError) -> bool:
     return any(kind.__name__ in _AIOHTTP_CONNECTING for kind in type(cause).__mro__)
 
 
-def _passing(error: httpx.TransportError) -> bool:
+def _is_transient(error: httpx.TransportError) -> bool:
     wrong = isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError))
     return not wrong and "certificate" not in str(error).lower()

@@ -69,11 +69,11 @@ class Response:
 
 
 class NotWrittenError(Exception):
-    """No byte of the request was written. ``passing`` says whether a later attempt may fare better."""
+    """No byte of the request was written. ``transient`` says whether a later attempt may fare better."""
 
-    def __init__(self, reason: str, *, passing: bool = True) -> None:
+    def __init__(self, reason: str, *, transient: bool = True) -> None:
         super().__init__(reason)
-        self.passing = passing
+        self.transient = transient
 
 
 class ResponseLostError(Exception):
@@ -93,7 +93,7 @@ class ResponseTooLargeError(ResponseLostError):
 class HttpTransport(Protocol):
     """Carries requests; belongs to one event loop."""
 
-    async def exchange(self, request: Request) -> Response:
+    async def send(self, request: Request) -> Response:
         """Send a request and read its answer, whatever its status; redirects are answers like others."""
 
     async def aclose(self) -> None:

@@ -14,9 +14,9 @@ from copy import deepcopy
 from functools import cached_property
 from typing import Any
 
-from twilio_component.host.errors import InputError, Problem, did_you_mean, json_path, listed
+from twilio_component.host.errors import InputError, Problem, did_you_mean, join_names, json_path
 from twilio_component.host.inputs.fast_path import certainly_valid
-from twilio_component.host.inputs.messages import sentences, shown, type_name
+from twilio_component.host.inputs.messages import display, error_messages, type_name
 from twilio_component.host.model import Connection, JsonSchema, resolve
 from twilio_component.host.serialization import json_ready
 
@@ -32,7 +32,7 @@ _LARGEST_NUMBER = 10**400  # Python refuses to write integers of more than 4,300
 _MOST_CONNECTIONS = 1_000
 
 
-class Form:
+class InputForm:
     """The inputs of one operation, or the fields of one kind of connection. Compiled once, used often.
 
     ``place`` is where problems are said to be, e.g. ``("inputs",)``; ``connections`` are the kinds that an input with
@@ -69,7 +69,7 @@ class Form:
 
         return Draft202012Validator(self.schema)
 
-    def accept(self, inputs: Any) -> dict[str, Any]:
+    def validate(self, inputs: Any) -> dict[str, Any]:
         """The inputs, converted, completed and valid; raises ``InputError`` with everything that is wrong."""
         problems: Problems = []
         values = self.collect({} if inputs is None else inputs, problems)
@@ -77,7 +77,7 @@ class Form:
             raise InputError("The inputs are not valid", [Problem(json_path(path), text) for path, text in problems])
         return values
 
-    def accept_alone(self, name: str, value: Any) -> Any:
+    def validate_alone(self, name: str, value: Any) -> Any:
         """One input as ``accept`` would hand it on if it stood beside nothing but defaults; raises ``InputError``."""
         from jsonschema import Draft202012Validator  # it costs 100 ms to import
 
@@ -86,7 +86,7 @@ class Form:
         self._clean(values, problems)
         if not problems:
             errors = Draft202012Validator(self.properties[name]).iter_errors(values.get(name))
-            problems = [((*self.place, name, *path), message) for path, message in sentences(errors)]
+            problems = [((*self.place, name, *path), message) for path, message in error_messages(errors)]
         if problems:
             raise InputError("The input is not valid", [Problem(json_path(path), text) for path, text in problems])
         return values[name]
@@ -100,12 +100,12 @@ class Form:
         values = self._converted(inputs, own)
         for name, form in self.connections.items():
             if name in values:
-                values[name] = form.accept(values[name], own)
+                values[name] = form.validate(values[name], own)
         self._clean(values, own)
         if not own and self.certainly_valid(values):
             return values
         wrong = {path[: len(self.place) + 1] for path, _ in own}
-        for path, message in sentences(self.validator.iter_errors(values)):
+        for path, message in error_messages(self.validator.iter_errors(values)):
             full = (*self.place, *path)
             # What a conversion or a clean function said about an input is better than what its schema says.
             if full[: len(self.place) + 1] not in wrong:
@@ -117,7 +117,7 @@ class Form:
         values: dict[str, Any] = {}
         for name, value in inputs.items():
             if name not in self.properties:
-                known = f"{did_you_mean(str(name), self.properties)} (known: {listed(self.properties, limit=40)})"
+                known = f"{did_you_mean(str(name), self.properties)} (known: {join_names(self.properties, limit=40)})"
                 problems.append(((*self.place, str(name)), f"is not known{known}"))
             elif name in self.connections and type(value) is dict:
                 values[name] = value
@@ -151,7 +151,7 @@ class Form:
 
     def _about_required(self, path: Path, message: str) -> str:
         if len(path) == 1 and path[0] in self.connections and message == "is required":
-            return f"is required: a connection of kind {listed(self.connections[str(path[0])].kinds, word='or')}"
+            return f"is required: a connection of kind {join_names(self.connections[str(path[0])].kinds, word='or')}"
         return message
 
 
@@ -164,10 +164,10 @@ class ConnectionForm:
     def __init__(self, kinds: Mapping[str, Connection], place: Path = ("connection",)) -> None:
         self.kinds = kinds
         self.place = place
-        self.forms = {key: Form(kind.inputs, place=(*place, "fields")) for key, kind in kinds.items()}
+        self.forms = {key: InputForm(kind.inputs, place=(*place, "fields")) for key, kind in kinds.items()}
         self._accepted: dict[tuple[Any, ...] | None, dict[str, Any]] = {}
 
-    def accept(self, value: Any, problems: Problems) -> Any:
+    def validate(self, value: Any, problems: Problems) -> Any:
         """The connection with its fields converted and valid; what is wrong is added to ``problems``."""
         if not isinstance(value, Mapping):
             wanted = 'must be a connection, {"key": …, "fields": {…}}'
@@ -181,8 +181,10 @@ class ConnectionForm:
         if isinstance(key, str) and key in self.forms:
             return {"key": key, "fields": self._accepted_fields(key, fields, problems)}
         hint = did_you_mean(key, self.forms) if isinstance(key, str) else ""
-        what = f"{shown(key)} is no kind of connection here" if key else "is required, since the fields fit no one kind"
-        problems.append(((*self.place, "key"), f"{what}{hint} (known: {listed(self.forms)})"))
+        what = (
+            f"{display(key)} is no kind of connection here" if key else "is required, since the fields fit no one kind"
+        )
+        problems.append(((*self.place, "key"), f"{what}{hint} (known: {join_names(self.forms)})"))
         return value
 
     def _accepted_fields(self, key: str, fields: Mapping[str, Any], problems: Problems) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from twilio_component.host.errors import did_you_mean, listed
+from twilio_component.host.errors import did_you_mean, join_names
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -35,7 +35,7 @@ def type_name(value: Any) -> str:
     return _TYPES.get(kinds.get(type(value), "null" if value is None else ""), type(value).__name__)
 
 
-def shown(value: Any) -> str:
+def display(value: Any) -> str:
     """A value as a message may quote it: short, and only where it is a word, a number or a boolean.
 
     Text with digits in a row or with spaces may be a phone number, a key or a message, and is described instead.
@@ -50,12 +50,12 @@ def shown(value: Any) -> str:
     return type_name(value)
 
 
-def sentences(errors: Iterable[ValidationError]) -> list[tuple[PathParts, str]]:
+def error_messages(errors: Iterable[ValidationError]) -> list[tuple[PathParts, str]]:
     """The places and messages that validation errors stand for, each once; secrets and contents are left out."""
-    return [*dict.fromkeys(found for error in errors for found in _sentence(error))]
+    return [*dict.fromkeys(found for error in errors for found in _messages(error))]
 
 
-def _sentence(error: ValidationError) -> Iterator[tuple[PathParts, str]]:
+def _messages(error: ValidationError) -> Iterator[tuple[PathParts, str]]:
     path: PathParts = tuple(error.absolute_path)
     schema: Any = error.schema if isinstance(error.schema, dict) else {}
     keyword, allowed, value = str(error.validator), cast("Any", error.validator_value), cast("Any", error.instance)
@@ -81,14 +81,14 @@ def _unknown(schema: Any, _allowed: Any, value: Any) -> Iterator[tuple[str, str]
     known = schema.get("properties", {})
     for name in value:
         if name not in known:
-            yield name, f"is not known here{did_you_mean(name, known)} (known: {listed(known)})"
+            yield name, f"is not known here{did_you_mean(name, known)} (known: {join_names(known)})"
 
 
 def _alone(_schema: Any, companions: Any, value: Any) -> Iterator[tuple[str, str]]:
     for name, needed in companions.items():
         missing = [other for other in needed if name in value and other not in value]
         if missing:
-            yield name, f"can only be used together with {listed(missing)}"
+            yield name, f"can only be used together with {join_names(missing)}"
 
 
 # Keywords for which the schema's author may have better words, in the key `message` beside them.
@@ -99,13 +99,13 @@ _ABOUT_KEYS = {"required": _missing, "additionalProperties": _unknown, "dependen
 def _none_of(allowed: Any, value: Any) -> str:
     needed = [name for option in allowed if isinstance(option, dict) for name in option.get("required", [])]
     if needed and isinstance(value, dict):
-        return f"needs {listed(needed, word='or')}"
+        return f"needs {join_names(needed, word='or')}"
     return f"fits none of the {len(allowed)} forms that are allowed here"
 
 
 def _wrong_type(allowed: Any, value: Any) -> str:
     wanted = allowed if isinstance(allowed, list) else [allowed]
-    return f"must be {listed((_TYPES[name] for name in wanted), word='or')}, not {type_name(value)}"
+    return f"must be {join_names((_TYPES[name] for name in wanted), word='or')}, not {type_name(value)}"
 
 
 def _too_short(allowed: Any, value: Any) -> str:
@@ -114,14 +114,14 @@ def _too_short(allowed: Any, value: Any) -> str:
 
 _REASONS: dict[str, Callable[[Any, Any], str]] = {
     "type": _wrong_type,
-    "enum": lambda allowed, value: f"must be {listed(allowed, word='or')}, not {shown(value)}",
-    "const": lambda allowed, _value: f"must be {shown(allowed)}",
+    "enum": lambda allowed, value: f"must be {join_names(allowed, word='or')}, not {display(value)}",
+    "const": lambda allowed, _value: f"must be {display(allowed)}",
     "minLength": _too_short,
     "maxLength": lambda allowed, value: f"must have at most {allowed:,} characters, not {len(value):,}",
     "minItems": lambda allowed, value: f"must have at least {allowed} items, not {len(value)}",
     "maxItems": lambda allowed, value: f"must have at most {allowed} items, not {len(value)}",
-    "minimum": lambda allowed, value: f"must be at least {allowed}, not {shown(value)}",
-    "maximum": lambda allowed, value: f"must be at most {allowed}, not {shown(value)}",
+    "minimum": lambda allowed, value: f"must be at least {allowed}, not {display(value)}",
+    "maximum": lambda allowed, value: f"must be at most {allowed}, not {display(value)}",
     "uniqueItems": lambda _allowed, _value: "must not have the same item twice",
     "format": lambda allowed, _value: f"must have the format {allowed}",
     "pattern": lambda allowed, _value: f"must match the pattern {allowed}",

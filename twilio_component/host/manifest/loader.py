@@ -166,12 +166,12 @@ class _Manifest:
                     yield from self.found_by(Draft202012Validator(schema), schema["default"], place)
 
     def found_by(self, validator: Draft202012Validator, data: Any, place: PathParts) -> Iterator[Problem]:
-        from twilio_component.host.inputs.messages import sentences
+        from twilio_component.host.inputs.messages import error_messages
 
         for error in validator.iter_errors(data):
             # Of the forms that it might have had, the one that it comes nearest to.
             closest = max(error.context or [error], key=lambda part: (len(part.path), part.validator != "type"))
-            for parts, message in sentences([closest]):
+            for parts, message in error_messages([closest]):
                 # A key that should not be there is where the key stands; everything else where its value stands.
                 yield self.document.problem((*place, *parts), message, key=closest.validator in _ABOUT_THE_KEY)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.results import Again
+from twilio_component.host.results import PollAgain
 from twilio_component.twilio.client import client_for
 from twilio_component.twilio.errors import DeliveryPendingError
 from twilio_component.twilio.message_status import FINAL, PROGRESS
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _FIRST_PAUSE, _USUAL_PAUSE, _LONGEST_PAUSE = 1.0, 15.0, 300.0
 
 
-async def wait(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any] | Again:
+async def wait(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any] | PollAgain:
     """The message as soon as its status is final (or ``sent``, where that is enough); until then, to be asked again.
 
     Whether it was delivered is for the caller to see. Raises ``DeliveryPendingError`` when the time is over, which
@@ -35,7 +35,7 @@ async def wait(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any] | 
             f"after {inputs['timeoutSeconds']} s the message is still {found['status']}; wait longer, or listen to its "
             "status callback"
         )
-    return Again(min(_pause(waited), left))
+    return PollAgain(min(_pause(waited), left))
 
 
 def _pause(waited: float) -> float:
