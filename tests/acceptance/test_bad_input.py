@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import httpx
@@ -316,36 +315,34 @@ CONNECTIONS: list[tuple[Any, str]] = [
 ]
 
 
-def refusal(operation: str, inputs: dict[str, Any]) -> str:
-    async def run() -> None:
-        def unreachable(_request: httpx.Request) -> httpx.Response:
-            raise AssertionError("nothing may be sent")
+async def refusal(operation: str, inputs: dict[str, Any]) -> str:
+    def unreachable(_request: httpx.Request) -> httpx.Response:
+        raise AssertionError("nothing may be sent")
 
-        async with Host.discover(transport=httpx.MockTransport(unreachable)) as host:
-            if operation in ("webhook", "inboundMessage", "statusCallback", "pollChangesTrigger"):
-                await host.invoke_trigger("twilio", operation, {}, inputs)
-            elif operation.startswith("select"):
-                await host.invoke_data_source("twilio", operation, inputs)
-            else:
-                await host.invoke_action("twilio", operation, inputs)
-
-    with pytest.raises(IntegrationError) as caught:
-        asyncio.run(run())
+    async with Host.discover(transport=httpx.MockTransport(unreachable)) as host:
+        if operation in ("webhook", "inboundMessage", "statusCallback", "pollChangesTrigger"):
+            invocation = host.invoke_trigger("twilio", operation, {}, inputs)
+        elif operation.startswith("select"):
+            invocation = host.invoke_data_source("twilio", operation, inputs)
+        else:
+            invocation = host.invoke_action("twilio", operation, inputs)
+        with pytest.raises(IntegrationError) as caught:
+            await invocation
     return str(caught.value)
 
 
 @pytest.mark.parametrize(("operation", "name", "value", "others", "said"), TABLE)
-def test_what_is_wrong_is_named_with_what_is_allowed(
+async def test_what_is_wrong_is_named_with_what_is_allowed(
     operation: str, name: str, value: Any, others: dict[str, Any], said: str
 ) -> None:
     connection = {} if operation == "estimateMessage" else {"twilioConnection": emulator_connection()}
     given = {**connection, **GOOD[operation], name: value, **others}
-    assert said in refusal(operation, given)
+    assert said in await refusal(operation, given)
 
 
 @pytest.mark.parametrize(("connection", "said"), CONNECTIONS)
-def test_a_connection_that_cannot_work_is_named_field_by_field(connection: Any, said: str) -> None:
-    assert said in refusal("listMessages", {"twilioConnection": connection})
+async def test_a_connection_that_cannot_work_is_named_field_by_field(connection: Any, said: str) -> None:
+    assert said in await refusal("listMessages", {"twilioConnection": connection})
 
 
 def test_the_table_has_every_input_of_every_operation() -> None:

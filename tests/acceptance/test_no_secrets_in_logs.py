@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +71,7 @@ async def _no_time(_seconds: float) -> None:
     return
 
 
-def run(*, debug: bool) -> list[str]:
+async def run(*, debug: bool) -> list[str]:
     """Every call with both connections over several transports; the texts of the errors."""
     errors: list[str] = []
 
@@ -96,22 +95,22 @@ def run(*, debug: bool) -> list[str]:
     emulator = Emulator()
     emulator.accounts.declare(SID, SECRETS[0], api_keys={KEY: SECRETS[1]})
     for transport in (emulator.transport, httpx.MockTransport(repeating), httpx.MockTransport(losing)):
-        asyncio.run(call(transport))
+        await call(transport)
     return errors
 
 
-def test_no_error_and_no_log_record_shows_a_secret_a_text_or_a_number(caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_error_and_no_log_record_shows_a_secret_a_text_or_a_number(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        shown = "\n".join([*run(debug=False), caplog.text])
+        shown = "\n".join([*await run(debug=False), caplog.text])
 
     assert len(shown) > 10_000
     for private in (*SECRETS, *TEXTS, *NUMBERS):
         assert private not in shown
 
 
-def test_debug_mode_shows_requests_and_answers_and_still_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+async def test_debug_mode_shows_requests_and_answers_and_still_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, logger="twilio_component"):
-        run(debug=True)
+        await run(debug=True)
 
     shown = caplog.text
     assert f"→ POST https://api.twilio.com/2010-04-01/Accounts/{SID}/Messages.json To=%2B16502530173" in shown

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -60,30 +59,27 @@ def test_the_exported_form_does_the_same_as_the_short_one() -> None:
         harness.emulator.assert_sent(to="+15558675310", sender=NUMBER, body="Hi Ada, see you at North", times=1)
 
 
-def served(name: str, scenario: Scenario, **numbers: str) -> Emulator:
+async def served(name: str, scenario: Scenario, **numbers: str) -> Emulator:
     """Run ``scenario`` with an emulator whose webhooks start the flow and are answered by it."""
 
-    async def run() -> Emulator:
-        async def deliver(letter: WebhookRequest) -> Response:
-            payload = {
-                "headers": letter.all_headers,
-                "rawBody": {"data": letter.body},
-                "invokeUrl": letter.url,
-                "method": letter.method,
-            }
-            outcome = await harness.flow(FOLDER / name, payload=payload)
-            assert outcome.succeeded, outcome.error
-            answer = outcome.response or {"statusCode": 204, "contentType": "text/xml", "body": ""}
-            return Response(answer["statusCode"], answer["body"].encode(), {"Content-Type": answer["contentType"]})
+    async def deliver(letter: WebhookRequest) -> Response:
+        payload = {
+            "headers": letter.all_headers,
+            "rawBody": {"data": letter.body},
+            "invokeUrl": letter.url,
+            "method": letter.method,
+        }
+        outcome = await harness.flow(FOLDER / name, payload=payload)
+        assert outcome.succeeded, outcome.error
+        answer = outcome.response or {"statusCode": 204, "contentType": "text/xml", "body": ""}
+        return Response(answer["statusCode"], answer["body"].encode(), {"Content-Type": answer["contentType"]})
 
-        emulator = Emulator(webhooks=deliver)
-        for number, url in numbers.items():
-            emulator.add_number(f"+{number.lstrip('n')}", sms_url=url)
-        async with Harness(emulator=emulator) as harness:
-            await scenario(emulator, harness)
-        return emulator
-
-    return asyncio.run(run())
+    emulator = Emulator(webhooks=deliver)
+    for number, url in numbers.items():
+        emulator.add_number(f"+{number.lstrip('n')}", sms_url=url)
+    async with Harness(emulator=emulator) as harness:
+        await scenario(emulator, harness)
+    return emulator
 
 
 @pytest.mark.parametrize(
@@ -94,11 +90,13 @@ def served(name: str, scenario: Scenario, **numbers: str) -> Emulator:
         ("Is Dr. Who in?", "+15558675309", "+15558675310 wrote: Is Dr. Who in?"),
     ],
 )
-def test_a_reply_is_answered_by_keyword_with_twiml_that_twilio_carries_out(text: str, to: str, answer: str) -> None:
+async def test_a_reply_is_answered_by_keyword_with_twiml_that_twilio_carries_out(
+    text: str, to: str, answer: str
+) -> None:
     async def scenario(emulator: Emulator, _harness: Harness) -> None:
         await emulator.receive(to=NUMBER, sender="+15558675310", body=text)
 
-    emulator = served("two-way-reply.yaml", scenario, n15017122661="https://hooks.example.com/reply")
+    emulator = await served("two-way-reply.yaml", scenario, n15017122661="https://hooks.example.com/reply")
     emulator.assert_sent(to=to, body=answer, times=1)
     assert len(emulator.messages) == 2
 
@@ -124,7 +122,7 @@ def test_an_alert_goes_to_everybody_and_the_lead_hears_whom_it_did_not_reach() -
         assert outcome.response["statusCode"] == 202
 
 
-def test_what_could_not_be_delivered_is_sent_once_more_from_another_number() -> None:
+async def test_what_could_not_be_delivered_is_sent_once_more_from_another_number() -> None:
     async def scenario(emulator: Emulator, harness: Harness) -> None:
         emulator.faults.double_callbacks(times=None)
         emulator.life.undeliver(30003, sender=NUMBER, times=1)
@@ -134,27 +132,24 @@ def test_what_could_not_be_delivered_is_sent_once_more_from_another_number() -> 
             await harness.action("sendSMS", inputs)
         await emulator.clock.advance(10)
 
-    emulator = served("delivery-follow-up.yaml", scenario)
+    emulator = await served("delivery-follow-up.yaml", scenario)
     emulator.assert_sent(to="+15558675310", sender="+15017122662", body="Hello", times=1)
     assert len(emulator.messages) == 3
 
 
-def test_a_digest_has_a_line_for_each_message_and_is_not_sent_when_there_is_none() -> None:
-    async def scenario() -> None:
-        emulator = Emulator(webhooks=lambda _letter: Response(204))
-        emulator.add_number(NUMBER, sms_url="https://hooks.example.com/reply")
-        async with Harness(emulator=emulator) as harness:
-            quiet = await harness.flow(FOLDER / "daily-digest.yaml")
-            assert quiet.succeeded, quiet.error
-            assert emulator.messages == []
-            for sender, text in (("+15558675310", "Hello"), ("+15558675311", "Is it you?")):
-                await emulator.receive(to=NUMBER, sender=sender, body=text)
-                await emulator.clock.advance(1)
-            outcome = await harness.flow(FOLDER / "daily-digest.yaml")
-            assert outcome.succeeded, outcome.error
-        emulator.assert_sent(to="+15558675302", body="+15558675311: Is it you?\n+15558675310: Hello", times=1)
-
-    asyncio.run(scenario())
+async def test_a_digest_has_a_line_for_each_message_and_is_not_sent_when_there_is_none() -> None:
+    emulator = Emulator(webhooks=lambda _letter: Response(204))
+    emulator.add_number(NUMBER, sms_url="https://hooks.example.com/reply")
+    async with Harness(emulator=emulator) as harness:
+        quiet = await harness.flow(FOLDER / "daily-digest.yaml")
+        assert quiet.succeeded, quiet.error
+        assert emulator.messages == []
+        for sender, text in (("+15558675310", "Hello"), ("+15558675311", "Is it you?")):
+            await emulator.receive(to=NUMBER, sender=sender, body=text)
+            await emulator.clock.advance(1)
+        outcome = await harness.flow(FOLDER / "daily-digest.yaml")
+        assert outcome.succeeded, outcome.error
+    emulator.assert_sent(to="+15558675302", body="+15558675311: Is it you?\n+15558675310: Hello", times=1)
 
 
 def test_a_busy_twilio_is_asked_again_and_a_number_that_cannot_be_reached_takes_another_way() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -57,17 +56,15 @@ def context(kept: list[Any] | None = None) -> Context:
     return Context(instance_state={"after": 1}, keep_instance_state=keep, webhook_urls=urls)
 
 
-def test_a_trigger_is_deployed_and_removed_with_clean_inputs_and_the_states_that_it_keeps() -> None:
+async def test_a_trigger_is_deployed_and_removed_with_clean_inputs_and_the_states_that_it_keeps() -> None:
     kept: list[Any] = []
+    async with Host([Toy(on_instance_deploy=deploy, on_instance_delete=delete)]) as host:
+        envelopes = [
+            await host.deploy_trigger("toy", "wait", {"n": "4"}, context=context(kept)),
+            await host.delete_trigger("toy", "wait", context=context(kept)),
+        ]
 
-    async def scenario() -> list[Any]:
-        async with Host([Toy(on_instance_deploy=deploy, on_instance_delete=delete)]) as host:
-            return [
-                await host.deploy_trigger("toy", "wait", {"n": "4"}, context=context(kept)),
-                await host.delete_trigger("toy", "wait", context=context(kept)),
-            ]
-
-    assert asyncio.run(scenario()) == [
+    assert envelopes == [
         {"result": "https://flows.example.com/flow", "instanceState": {"before": None, "after": 4}},
         {"result": {"after": 1}},
     ]
@@ -81,7 +78,7 @@ def test_a_host_that_keeps_states_only_at_the_end_can_deploy_too() -> None:
         assert host.delete_trigger("toy", "wait", context=plain) == {"result": {}}
 
 
-def test_a_plugin_stands_in_for_a_deployment_and_around_a_removal() -> None:
+async def test_a_plugin_stands_in_for_a_deployment_and_around_a_removal() -> None:
     class Watching:
         @hookimpl
         def perform_instance_deploy(self, trigger: Trigger, inputs: dict[str, Any]) -> Any:
@@ -99,14 +96,13 @@ def test_a_plugin_stands_in_for_a_deployment_and_around_a_removal() -> None:
 
             return around()
 
-    async def scenario() -> list[Any]:
-        async with Host([Toy(on_instance_deploy=deploy, on_instance_delete=delete), Watching()]) as host:
-            return [
-                await host.deploy_trigger("toy", "wait", {"n": 4}, context=context()),
-                await host.delete_trigger("toy", "wait", context=context()),
-            ]
+    async with Host([Toy(on_instance_deploy=deploy, on_instance_delete=delete), Watching()]) as host:
+        envelopes = [
+            await host.deploy_trigger("toy", "wait", {"n": 4}, context=context()),
+            await host.delete_trigger("toy", "wait", context=context()),
+        ]
 
-    assert asyncio.run(scenario()) == [
+    assert envelopes == [
         {"result": "wait 4 is not deployed"},
         {"result": {"after": 1}, "seen": True},
     ]

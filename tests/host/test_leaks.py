@@ -24,26 +24,23 @@ def held() -> tuple[int, int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not show what is open")
-def test_a_thousand_invocations_leave_neither_objects_nor_sockets() -> None:
+async def test_a_thousand_invocations_leave_neither_objects_nor_sockets() -> None:
     async def accept(writer: Any, _n: int) -> bool:
         writer.write(ACCEPTED)
         return True
 
-    async def inside() -> tuple[tuple[int, int], tuple[int, int], int]:
-        async with wire(accept) as server, Host.discover() as host:
-            connection = emulator_connection()
-            connection["fields"]["baseUrl"] = server.url
-            sms = {"twilioConnection": connection, "to": "+15558675310", "from": "+15017122661", "message": "Hi"}
+    async with wire(accept) as server, Host.discover() as host:
+        connection = emulator_connection()
+        connection["fields"]["baseUrl"] = server.url
+        sms = {"twilioConnection": connection, "to": "+15558675310", "from": "+15017122661", "message": "Hi"}
 
-            async def sends(number: int) -> tuple[int, int]:
-                for _ in range(number // 10):
-                    await asyncio.gather(*(host.invoke_action("twilio", "sendSMS", sms) for _ in range(10)))
-                # The server's own memory of what it read is none of the host's.
-                server.requests.clear()
-                return held()
+        async def sends(number: int) -> tuple[int, int]:
+            for _ in range(number // 10):
+                await asyncio.gather(*(host.invoke_action("twilio", "sendSMS", sms) for _ in range(10)))
+            # The server's own memory of what it read is none of the host's.
+            server.requests.clear()
+            return held()
 
-            return await sends(100), await sends(1000), server.connections
-
-    before, after, connections = asyncio.run(inside())
+        before, after, connections = await sends(100), await sends(1000), server.connections
     assert after[0] - before[0] < 100
     assert (after[1] - before[1], connections) == (0, 10)

@@ -68,14 +68,12 @@ def plugin(numbers: Any, page: Any = None) -> object:
     return Offering(Component(key="toy", display=shown, actions=actions))
 
 
-def run(use: Callable[[Host], Any], numbers: Numbers | None = None, *others: object, page: Any = None) -> Any:
-    async def inside() -> Any:
-        async with Host([plugin(numbers or Numbers(), page), *others]) as host:
-            found = await use(host)
-            assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-            return found
-
-    return asyncio.run(inside())
+async def run(use: Callable[[Host], Any], numbers: Numbers | None = None, *others: object, page: Any = None) -> Any:
+    tasks_before = asyncio.all_tasks()
+    async with Host([plugin(numbers or Numbers(), page), *others]) as host:
+        found = await use(host)
+        assert not asyncio.all_tasks() - tasks_before
+        return found
 
 
 async def settle() -> None:
@@ -83,11 +81,11 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def test_pages_come_in_order_with_the_cursor_of_the_next_one() -> None:
+async def test_pages_come_in_order_with_the_cursor_of_the_next_one() -> None:
     async def use(host: Host) -> list[Page]:
         return [page async for page in host.list_pages("toy", "numbers", {"number": "10"})]
 
-    assert run(use) == [
+    assert await run(use) == [
         Page([10, 11], "1"),
         Page([12, 13], "2"),
         Page([14, 15], "3"),
@@ -95,23 +93,23 @@ def test_pages_come_in_order_with_the_cursor_of_the_next_one() -> None:
     ]
 
 
-def test_a_cursor_goes_on_where_another_host_left_off() -> None:
+async def test_a_cursor_goes_on_where_another_host_left_off() -> None:
     async def first(host: Host) -> Page:
         return await host.list_page("toy", "numbers")
 
     async def rest(host: Host) -> list[int]:
         return [number async for page in host.list_pages("toy", "numbers", after=begin.next) for number in page.items]
 
-    begin = run(first)
+    begin = await run(first)
     assert begin == Page([0, 1], "1")
-    assert run(rest) == [2, 3, 4, 5, 6, 7]
+    assert await run(rest) == [2, 3, 4, 5, 6, 7]
 
 
-def test_the_action_still_gives_the_whole_list() -> None:
-    assert run(lambda host: host.invoke_action("toy", "numbers")) == {"data": [*range(2 * PAGES)]}
+async def test_the_action_still_gives_the_whole_list() -> None:
+    assert await run(lambda host: host.invoke_action("toy", "numbers")) == {"data": [*range(2 * PAGES)]}
 
 
-def test_exactly_one_page_is_fetched_ahead_while_this_one_is_used() -> None:
+async def test_exactly_one_page_is_fetched_ahead_while_this_one_is_used() -> None:
     numbers = Numbers()
 
     async def use(host: Host) -> list[int]:
@@ -121,24 +119,24 @@ def test_exactly_one_page_is_fetched_ahead_while_this_one_is_used() -> None:
             seen.append(len(numbers.asked))
         return seen
 
-    assert run(use, numbers) == [2, 3, 4, 4]
+    assert await run(use, numbers) == [2, 3, 4, 4]
     assert numbers.asked == [None, "1", "2", "3"]
 
 
-def test_the_next_page_is_asked_for_before_a_caller_who_never_waits_is_busy() -> None:
+async def test_the_next_page_is_asked_for_before_a_caller_who_never_waits_is_busy() -> None:
     numbers = Numbers()
 
     async def use(host: Host) -> list[int]:
         return [len(numbers.asked) async for _ in host.list_pages("toy", "numbers")]
 
-    assert run(use, numbers) == [2, 3, 4, 4]
+    assert await run(use, numbers) == [2, 3, 4, 4]
 
 
 class Items(list[int]):
     """Items that can be seen to be gone."""
 
 
-def test_no_more_than_two_pages_are_alive_at_a_time() -> None:
+async def test_no_more_than_two_pages_are_alive_at_a_time() -> None:
     alive: list[weakref.ref[Items]] = []
 
     async def page(_context: Context, _inputs: dict[str, Any], after: str | None) -> Page:
@@ -155,12 +153,12 @@ def test_no_more_than_two_pages_are_alive_at_a_time() -> None:
             del one
         return most
 
-    assert run(use, page=page) == 2
+    assert await run(use, page=page) == 2
     assert len(alive) == 50
 
 
 @pytest.mark.parametrize("ready", [True, False])
-def test_items_are_looked_through_unless_they_are_said_to_be_json(*, ready: bool) -> None:
+async def test_items_are_looked_through_unless_they_are_said_to_be_json(*, ready: bool) -> None:
     async def page(_context: Context, _inputs: Mapping[str, Any], _after: str | None) -> Page:
         return Page([b"x"], ready=ready)
 
@@ -169,10 +167,10 @@ def test_items_are_looked_through_unless_they_are_said_to_be_json(*, ready: bool
         everything = await collect_pages(page)(Context(), {})
         return [one.items, everything.ready]
 
-    assert run(use, page=page) == [[b"x"] if ready else [{"type": "Buffer", "data": [120]}], ready]
+    assert await run(use, page=page) == [[b"x"] if ready else [{"type": "Buffer", "data": [120]}], ready]
 
 
-def test_an_error_arises_in_the_place_of_its_page() -> None:
+async def test_an_error_arises_in_the_place_of_its_page() -> None:
     async def use(host: Host) -> list[Any]:
         seen: list[Any] = []
         try:
@@ -183,10 +181,10 @@ def test_an_error_arises_in_the_place_of_its_page() -> None:
             seen.append(str(error))
         return seen
 
-    assert run(use, Numbers(failing=2)) == [[0, 1], [2, 3], "no page 2"]
+    assert await run(use, Numbers(failing=2)) == [[0, 1], [2, 3], "no page 2"]
 
 
-def test_a_caller_who_stops_early_does_not_see_the_error_of_a_page_that_nobody_wanted() -> None:
+async def test_a_caller_who_stops_early_does_not_see_the_error_of_a_page_that_nobody_wanted() -> None:
     complaints: list[Any] = []
 
     async def use(host: Host) -> None:
@@ -197,11 +195,11 @@ def test_a_caller_who_stops_early_does_not_see_the_error_of_a_page_that_nobody_w
                 break
         gc.collect()
 
-    run(use, Numbers(failing=1))
+    await run(use, Numbers(failing=1))
     assert complaints == []
 
 
-def test_stopping_early_cancels_what_is_fetched_ahead_and_waits_for_it() -> None:
+async def test_stopping_early_cancels_what_is_fetched_ahead_and_waits_for_it() -> None:
     numbers = Numbers()
 
     async def use(host: Host) -> None:
@@ -212,10 +210,10 @@ def test_stopping_early_cancels_what_is_fetched_ahead_and_waits_for_it() -> None
                 break
         assert numbers.cancelled == ["1"]
 
-    run(use, numbers)
+    await run(use, numbers)
 
 
-def test_a_plain_break_is_cleaned_up_by_the_loop() -> None:
+async def test_a_plain_break_is_cleaned_up_by_the_loop() -> None:
     numbers = Numbers()
 
     async def use(host: Host) -> None:
@@ -225,11 +223,11 @@ def test_a_plain_break_is_cleaned_up_by_the_loop() -> None:
             break
         await settle()
 
-    run(use, numbers)
+    await run(use, numbers)
     assert numbers.cancelled == ["1"]
 
 
-def test_cancelling_the_caller_cancels_the_page_that_it_waits_for() -> None:
+async def test_cancelling_the_caller_cancels_the_page_that_it_waits_for() -> None:
     numbers = Numbers()
 
     async def use(host: Host) -> None:
@@ -244,29 +242,25 @@ def test_cancelling_the_caller_cancels_the_page_that_it_waits_for() -> None:
         async for _ in host.list_pages("toy", "numbers"):
             pass
 
-    run(use, numbers)
+    await run(use, numbers)
     assert numbers.cancelled == ["1"]
 
 
-def test_a_host_that_closes_ends_what_is_fetched_and_tells_whoever_still_reads() -> None:
+async def test_a_host_that_closes_ends_what_is_fetched_and_tells_whoever_still_reads() -> None:
     numbers = Numbers()
-
-    async def inside() -> None:
-        numbers.held["1"] = asyncio.Event()
-        async with Host([plugin(numbers)]) as host:
-            pages = host.list_pages("toy", "numbers")
-            await anext(pages)
-            await settle()
-        assert numbers.cancelled == ["1"]
-        with pytest.raises(HostStateError, match="closed while a list was being read"):
-            await anext(pages)
-        with pytest.raises(HostStateError, match="this host is closed"):
-            host.list_pages("toy", "numbers")
-
-    asyncio.run(inside())
+    numbers.held["1"] = asyncio.Event()
+    async with Host([plugin(numbers)]) as host:
+        pages = host.list_pages("toy", "numbers")
+        await anext(pages)
+        await settle()
+    assert numbers.cancelled == ["1"]
+    with pytest.raises(HostStateError, match="closed while a list was being read"):
+        await anext(pages)
+    with pytest.raises(HostStateError, match="this host is closed"):
+        host.list_pages("toy", "numbers")
 
 
-def test_what_is_wrong_is_said_before_the_first_page() -> None:
+async def test_what_is_wrong_is_said_before_the_first_page() -> None:
     async def use(host: Host) -> None:
         with pytest.raises(InputError, match=r"\$\.inputs\.number"):
             host.list_pages("toy", "numbers", {"number": "x"})
@@ -275,7 +269,7 @@ def test_what_is_wrong_is_said_before_the_first_page() -> None:
         with pytest.raises(PluginError, match=r"toy\.plain has no pages"):
             await host.list_page("toy", "plain")
 
-    run(use)
+    await run(use)
 
 
 @pytest.mark.parametrize(
@@ -287,7 +281,7 @@ def test_what_is_wrong_is_said_before_the_first_page() -> None:
         (Page([1], 5), "must be a list in 'data' and a cursor in 'next'"),  # type: ignore[arg-type]
     ],
 )
-def test_a_page_function_that_gives_no_usable_page_is_told_so(answer: Any, words: str) -> None:
+async def test_a_page_function_that_gives_no_usable_page_is_told_so(answer: Any, words: str) -> None:
     async def page(_context: Context, _inputs: dict[str, Any], _after: str | None) -> Any:
         return answer
 
@@ -295,7 +289,7 @@ def test_a_page_function_that_gives_no_usable_page_is_told_so(answer: Any, words
         with pytest.raises(PluginError, match=words):
             await host.list_page("toy", "numbers", after="1")
 
-    run(use, page=page)
+    await run(use, page=page)
 
 
 def test_a_page_function_that_does_not_resolve_keeps_the_component_out() -> None:
@@ -321,13 +315,13 @@ class Doubling:
         return {**result, "data": [2 * item for item in result["data"]]}
 
 
-def test_a_plugin_sees_every_page_as_a_call_of_its_own() -> None:
+async def test_a_plugin_sees_every_page_as_a_call_of_its_own() -> None:
     doubling = Doubling()
 
     async def use(host: Host) -> list[list[int]]:
         return [page.items async for page in host.list_pages("toy", "numbers")]
 
-    assert run(use, Numbers(), doubling) == [[0, 2], [4, 6], [8, 10], [12, 14]]
+    assert await run(use, Numbers(), doubling) == [[0, 2], [4, 6], [8, 10], [12, 14]]
     assert doubling.seen == [None, "1", "2", "3"]
 
 
@@ -342,11 +336,11 @@ class Pretending:
         return answer()
 
 
-def test_an_answer_without_a_cursor_is_the_only_page() -> None:
+async def test_an_answer_without_a_cursor_is_the_only_page() -> None:
     async def use(host: Host) -> list[Page]:
         return [page async for page in host.list_pages("toy", "numbers")]
 
-    assert run(use, Numbers(), Pretending()) == [Page([7], None)]
+    assert await run(use, Numbers(), Pretending()) == [Page([7], None)]
 
 
 class TestBlocking:
@@ -404,9 +398,9 @@ async def numbered(pages: AsyncGenerator[Page, None]) -> list[int]:
     return [number async for page in pages for number in page.items]
 
 
-def test_two_listings_do_not_get_in_each_others_way() -> None:
+async def test_two_listings_do_not_get_in_each_others_way() -> None:
     async def use(host: Host) -> list[list[int]]:
         listings = [host.list_pages("toy", "numbers", {"number": start}) for start in (0, 100)]
         return await asyncio.gather(*map(numbered, listings))
 
-    assert run(use) == [[*range(8)], [*range(100, 108)]]
+    assert await run(use) == [[*range(8)], [*range(100, 108)]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -197,17 +196,14 @@ def test_a_plugin_that_fails_to_load_names_its_distribution_and_leaves_the_other
     assert caplog.messages == [reason]
 
 
-def test_a_plugin_with_mistakes_is_a_failure_and_a_missing_component_tells_of_it(
+async def test_a_plugin_with_mistakes_is_a_failure_and_a_missing_component_tells_of_it(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def scenario() -> None:
-        async with discovered(monkeypatch, entry("bad", lambda: ModuleType("empty"), None)) as host:
+    async with discovered(monkeypatch, entry("bad", lambda: ModuleType("empty"), None)) as host:
+        with pytest.raises(
+            UnknownKeyError, match=r"no component 'bad' \(found: none\); the plugin 'bad' of an unknown dis"
+        ):
             await host.invoke_action("bad", "act")
-
-    with pytest.raises(
-        UnknownKeyError, match=r"no component 'bad' \(found: none\); the plugin 'bad' of an unknown dis"
-    ):
-        asyncio.run(scenario())
     assert "implements no hook" in caplog.text
 
 
@@ -257,44 +253,41 @@ class DryRun:
         return {"data": {"dryRun": inputs}}
 
 
-def invoked(*plugins: object, inputs: dict[str, Any] | None = None) -> dict[str, Any]:
-    async def scenario() -> dict[str, Any]:
-        async with Host(plugins) as host:
-            return await host.invoke_action("toy", "echo", inputs)
-
-    return asyncio.run(scenario())
+async def invoked(*plugins: object, inputs: dict[str, Any] | None = None) -> dict[str, Any]:
+    async with Host(plugins) as host:
+        return await host.invoke_action("toy", "echo", inputs)
 
 
-def test_a_wrapper_sees_results_and_errors_at_the_await(toy: MakePlugin) -> None:
+async def test_a_wrapper_sees_results_and_errors_at_the_await(toy: MakePlugin) -> None:
     async def fail(_context: Any, _inputs: Any) -> None:
         raise LookupError("nothing there")
 
     tracing = Tracing()
-    assert invoked(toy(), tracing, inputs={"number": "5"}) == {"data": {"number": 5}}
+    assert await invoked(toy(), tracing, inputs={"number": "5"}) == {"data": {"number": 5}}
     with pytest.raises(LookupError):
-        invoked(toy(perform=fail), tracing)
+        await invoked(toy(perform=fail), tracing)
     assert tracing.notes == ["echo: done", "echo: LookupError"]
 
 
-def test_a_plugin_that_answers_first_replaces_the_call_and_is_wrapped_too(toy: MakePlugin) -> None:
+async def test_a_plugin_that_answers_first_replaces_the_call_and_is_wrapped_too(toy: MakePlugin) -> None:
     tracing = Tracing()
-    assert invoked(toy(), DryRun(), tracing, inputs={"number": "5"}) == {"data": {"dryRun": {"number": 5}}}
+    assert await invoked(toy(), DryRun(), tracing, inputs={"number": "5"}) == {"data": {"dryRun": {"number": 5}}}
     assert tracing.notes == ["echo: done"]
 
 
-def test_a_plugin_that_declines_leaves_the_call_to_the_component(toy: MakePlugin) -> None:
-    assert invoked(toy(), plugin(perform_action=decline)) == {"data": {}}
+async def test_a_plugin_that_declines_leaves_the_call_to_the_component(toy: MakePlugin) -> None:
+    assert await invoked(toy(), plugin(perform_action=decline)) == {"data": {}}
 
 
-def test_a_later_plugin_is_asked_before_an_earlier_one(toy: MakePlugin) -> None:
+async def test_a_later_plugin_is_asked_before_an_earlier_one(toy: MakePlugin) -> None:
     async def answer(name: str) -> dict[str, Any]:
         return {"data": name}
 
     early, late = (plugin(perform_action=plain(answer, name)) for name in ("early", "late"))
-    assert invoked(toy(), early, late) == {"data": "late"}
+    assert await invoked(toy(), early, late) == {"data": "late"}
 
 
-def test_a_wrapper_may_drop_the_call_without_a_warning(toy: MakePlugin) -> None:
+async def test_a_wrapper_may_drop_the_call_without_a_warning(toy: MakePlugin) -> None:
     async def instead() -> dict[str, Any]:
         return {"data": "instead"}
 
@@ -304,24 +297,24 @@ def test_a_wrapper_may_drop_the_call_without_a_warning(toy: MakePlugin) -> None:
 
     module = ModuleType("a_plugin")
     vars(module)["perform_action"] = hookimpl(wrapper=True)(perform_action)
-    assert invoked(toy(), module) == {"data": "instead"}
+    assert await invoked(toy(), module) == {"data": "instead"}
 
 
 @pytest.mark.parametrize("answer", [{"data": 1}, 5, [1]])
-def test_a_hook_that_returns_a_result_instead_of_an_awaitable_is_told_so(toy: MakePlugin, answer: Any) -> None:
+async def test_a_hook_that_returns_a_result_instead_of_an_awaitable_is_told_so(toy: MakePlugin, answer: Any) -> None:
     with pytest.raises(PluginError, match=f"a perform hook returned {type(answer).__name__}; it must return an await"):
-        invoked(toy(), plugin(perform_action=lambda: answer))
+        await invoked(toy(), plugin(perform_action=lambda: answer))
 
 
-def test_a_hook_whose_awaitable_gives_no_envelope_is_told_so(toy: MakePlugin) -> None:
+async def test_a_hook_whose_awaitable_gives_no_envelope_is_told_so(toy: MakePlugin) -> None:
     async def wrong() -> Any:
         return "done"
 
     with pytest.raises(PluginError, match="a perform hook's awaitable gave str; it must give a dict"):
-        invoked(toy(), plugin(perform_action=plain(wrong)))
+        await invoked(toy(), plugin(perform_action=plain(wrong)))
 
 
-def test_triggers_and_data_sources_can_be_replaced_like_actions(toy: MakePlugin) -> None:
+async def test_triggers_and_data_sources_can_be_replaced_like_actions(toy: MakePlugin) -> None:
     async def answer(name: str) -> dict[str, Any]:
         return {name: "replaced"}
 
@@ -329,9 +322,8 @@ def test_triggers_and_data_sources_can_be_replaced_like_actions(toy: MakePlugin)
         perform_trigger=lambda trigger, payload: answer(f"{trigger.key} {payload['n']}"),
         perform_data_source=lambda data_source: answer(data_source.key),
     )
+    async with Host([toy(), module]) as host:
+        received = await host.invoke_trigger("toy", "receive", {"n": 1})
+        offered = await host.invoke_data_source("toy", "offer")
 
-    async def scenario() -> tuple[Any, Any]:
-        async with Host([toy(), module]) as host:
-            return await host.invoke_trigger("toy", "receive", {"n": 1}), await host.invoke_data_source("toy", "offer")
-
-    assert asyncio.run(scenario()) == ({"receive 1": "replaced"}, {"offer": "replaced"})
+    assert (received, offered) == ({"receive 1": "replaced"}, {"offer": "replaced"})

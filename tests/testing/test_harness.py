@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -29,13 +28,12 @@ SMS = {"to": "+15558675310", "from": "+15017122661", "message": "Hi"}
 SHOWN = Display(label="Shown")
 
 
-def test_the_async_harness_sends_to_its_own_emulator(twilio_harness: Harness) -> None:
-    async def run() -> list[Any]:
-        async with twilio_harness as harness:
-            await harness.action("sendSMS", SMS)
-            return [message.body for message in harness.emulator.messages]
+async def test_the_async_harness_sends_to_its_own_emulator(twilio_harness: Harness) -> None:
+    async with twilio_harness as harness:
+        await harness.action("sendSMS", SMS)
+        bodies = [message.body for message in harness.emulator.messages]
 
-    assert asyncio.run(run()) == ["Hi"]
+    assert bodies == ["Hi"]
 
 
 def test_waiting_between_attempts_moves_the_emulators_clock_and_takes_no_time(
@@ -56,21 +54,18 @@ def test_a_connection_of_the_tests_own_is_not_replaced(twilio_harness_blocking: 
     assert sent["data"]["accountSid"] == sid
 
 
-def test_a_transport_of_the_tests_own_replaces_the_emulator_and_needs_a_connection(
+async def test_a_transport_of_the_tests_own_replaces_the_emulator_and_needs_a_connection(
     twilio_connection: dict[str, Any],
 ) -> None:
-    async def run() -> None:
-        transport = httpx.MockTransport(
-            lambda _request: httpx.Response(429, json={"code": 20429}, headers={"Retry-After": "99"})
-        )
-        async with Harness(transport=transport) as harness:
-            with pytest.raises(RateLimitedError):
-                await harness.action("sendSMS", {**SMS, "twilioConnection": twilio_connection})
-
-    asyncio.run(run())
+    transport = httpx.MockTransport(
+        lambda _request: httpx.Response(429, json={"code": 20429}, headers={"Retry-After": "99"})
+    )
+    async with Harness(transport=transport) as harness:
+        with pytest.raises(RateLimitedError):
+            await harness.action("sendSMS", {**SMS, "twilioConnection": twilio_connection})
 
 
-def test_an_operation_of_no_component_is_invoked_alone() -> None:
+async def test_an_operation_of_no_component_is_invoked_alone() -> None:
     async def double(context: Context, inputs: dict[str, Any]) -> int:
         context.logger.info("doubling %s", inputs["n"])
         number: int = inputs["n"]
@@ -84,19 +79,17 @@ def test_an_operation_of_no_component_is_invoked_alone() -> None:
 
     inputs = {"type": "object", "additionalProperties": False, "properties": {"n": {"type": "integer"}}}
     logger = RecordingLogger()
+    envelopes = [
+        await invoke(
+            Action(key="double", display=SHOWN, perform=double, inputs=inputs),
+            {"n": "4"},
+            context=Context(logger=logger),
+        ),
+        await invoke_trigger(Trigger(key="take", display=SHOWN, perform=take), {"body": {"data": 1}}),
+        await invoke_data_source(DataSource(key="offer", display=SHOWN, perform=offer)),
+    ]
 
-    async def run() -> list[Any]:
-        return [
-            await invoke(
-                Action(key="double", display=SHOWN, perform=double, inputs=inputs),
-                {"n": "4"},
-                context=Context(logger=logger),
-            ),
-            await invoke_trigger(Trigger(key="take", display=SHOWN, perform=take), {"body": {"data": 1}}),
-            await invoke_data_source(DataSource(key="offer", display=SHOWN, perform=offer)),
-        ]
-
-    assert asyncio.run(run()) == [{"data": 8}, {"payload": 1}, {"result": ["a"]}]
+    assert envelopes == [{"data": 8}, {"payload": 1}, {"result": ["a"]}]
     assert logger.messages == ["doubling 4"]
 
 
