@@ -5,7 +5,6 @@ Ours are always run; those in the folder that the environment variable FLOW_EXAM
 
 from __future__ import annotations
 
-import asyncio
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -119,7 +118,7 @@ def test_every_finding_is_a_true_one(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_each_flow_runs_to_its_end_on_every_branch(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_flow_runs_to_its_end_on_every_branch(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     integration = load_integration(path)
     config = {
         key: "owner/name"
@@ -138,18 +137,14 @@ def test_each_flow_runs_to_its_end_on_every_branch(path: Path, monkeypatch: pyte
         mocks = answers.mocks()
         if flow.trigger.component not in REAL:
             mocks[flow.trigger.operation] = {"payload": payload, "branch": trigger} if trigger else payload
-        runner_options: dict[str, Any] = {"environment": {}, "sleep": Waits(), "mocks": mocks}
-
-        async def go(flow: Flow = flow, payload: Any = payload, options: dict[str, Any] = runner_options) -> Any:
-            async with Host.discover() as host:
-                configuration = Configuration(config_vars=config)
-                # A flow that is started is there, but does nothing: it has its own turn.
-                others = [replace(other, steps=other.steps[:1]) for other in integration.flows if other is not flow]
-                own = replace(integration, flows=(flow, *others))
-                runner = FlowRunner(integration=own, host=host, configuration=configuration, **options)
-                return await runner.run(flow.name, payload)
-
-        outcome = asyncio.run(go())
+        options: dict[str, Any] = {"environment": {}, "sleep": Waits(), "mocks": mocks}
+        async with Host.discover() as host:
+            configuration = Configuration(config_vars=config)
+            # A flow that is started is there, but does nothing: it has its own turn.
+            others = [replace(other, steps=other.steps[:1]) for other in integration.flows if other is not flow]
+            own = replace(integration, flows=(flow, *others))
+            runner = FlowRunner(integration=own, host=host, configuration=configuration, **options)
+            outcome = await runner.run(flow.name, payload)
         assert outcome.error is None, (flow.name, way, trigger, outcome.error)
 
 

@@ -84,7 +84,7 @@ flows:
         assert last["code"] == "endless-flows"
 
 
-def test_flows_keep_values_for_themselves_and_for_each_other() -> None:
+async def test_flows_keep_values_for_themselves_and_for_each_other() -> None:
     integration = load_integration(
         "test.yaml",
         text="""
@@ -103,17 +103,13 @@ flows:
       - {name: Shared, action: persist-data.getCrossFlowValue, inputs: {keyInput: shared}}
 """,
     )
-
-    async def go() -> tuple[Any, Any, StoredState]:
-        kept = StoredState()
-        async with Host.discover() as host:
-            for _ in range(2):
-                runner = FlowRunner(integration=integration, host=host, environment={}, stored_state=kept)
-                wrote = await runner.run("Write")
-            read = await FlowRunner(integration=integration, host=host, environment={}, stored_state=kept).run("Read")
-        return wrote.results, read.results, kept
-
-    wrote, read, kept = asyncio.run(go())
+    kept = StoredState()
+    async with Host.discover() as host:
+        for _ in range(2):
+            runner = FlowRunner(integration=integration, host=host, environment={}, stored_state=kept)
+            wrote = (await runner.run("Write")).results
+        runner = FlowRunner(integration=integration, host=host, environment={}, stored_state=kept)
+        read = (await runner.run("Read")).results
     assert [wrote[key]["value"] for key in ("own", "shared", "once")] == [2, 2, 1]
     assert (read["own"], read["shared"]) == ("nothing", 2)
     assert kept.instance == {"Write": {"own": 2}, "Read": {}}

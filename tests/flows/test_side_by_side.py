@@ -204,7 +204,7 @@ def test_a_step_that_is_too_late_is_not_begun() -> None:
 # Files
 
 
-def run_beside(folder: Path, file: str, **options: Any) -> Outcome:
+async def run_beside(folder: Path, file: str, **options: Any) -> Outcome:
     """A loop over a file in the folder."""
     text = integration(
         f"""
@@ -216,23 +216,19 @@ def run_beside(folder: Path, file: str, **options: Any) -> Outcome:
             - {{name: Use, action: other.use, inputs: {{item: "{{{{$each.currentItem}}}}"}}}}
         """
     )
-
-    async def scenario() -> Outcome:
-        async with Host.discover() as host:
-            loaded = load_integration(folder / "flow.yaml", text=text)
-            runner = FlowRunner(integration=loaded, host=host, environment={}, sleep=Waits(), **options)
-            return await runner.run()
-
-    return asyncio.run(scenario())
+    async with Host.discover() as host:
+        loaded = load_integration(folder / "flow.yaml", text=text)
+        runner = FlowRunner(integration=loaded, host=host, environment={}, sleep=Waits(), **options)
+        return await runner.run()
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_a_csv_file_brings_an_object_of_texts_a_row(tmp_path: Path, delimiter: str) -> None:
+async def test_a_csv_file_brings_an_object_of_texts_a_row(tmp_path: Path, delimiter: str) -> None:
     rows = [["phone", "name"], ["+15558675310", '"Ada\nLovelace"'], [], ["0123", "Bob"]]
     text = "\ufeff" + "\r\n".join(delimiter.join(row) for row in rows)
     (tmp_path / "people.csv").write_bytes(text.encode())
     use = Recorder()
-    outcome = run_beside(tmp_path, "people.csv", mocks={"other.use": use})
+    outcome = await run_beside(tmp_path, "people.csv", mocks={"other.use": use})
     assert outcome.result["count"] == 2
     assert [call["item"] for call in use.calls] == [
         {"phone": "+15558675310", "name": "Ada\nLovelace"},
@@ -240,10 +236,10 @@ def test_a_csv_file_brings_an_object_of_texts_a_row(tmp_path: Path, delimiter: s
     ]
 
 
-def test_json_lines_bring_a_value_a_line(tmp_path: Path) -> None:
+async def test_json_lines_bring_a_value_a_line(tmp_path: Path) -> None:
     (tmp_path / "items.jsonl").write_text('{"a": 1}\n\n"text"\n[2]\n', encoding="utf-8")
     use = Recorder()
-    run_beside(tmp_path, "items.jsonl", mocks={"other.use": use})
+    await run_beside(tmp_path, "items.jsonl", mocks={"other.use": use})
     assert [call["item"] for call in use.calls] == [{"a": 1}, "text", [2]]
 
 
@@ -277,10 +273,10 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("text", BROKEN)
-def test_a_broken_file_says_in_which_line_and_nothing_is_begun(tmp_path: Path, text: str) -> None:
+async def test_a_broken_file_says_in_which_line_and_nothing_is_begun(tmp_path: Path, text: str) -> None:
     (tmp_path / "items.csv").write_bytes(text.encode(errors="surrogateescape"))
     use = Recorder()
-    outcome = run_beside(tmp_path, "items.csv", mocks={"other.use": use})
+    outcome = await run_beside(tmp_path, "items.csv", mocks={"other.use": use})
     assert outcome.error is not None
     assert outcome.error["code"] == "items-unreadable"
     assert outcome.error["message"] == str(tmp_path / BROKEN[text])
@@ -327,11 +323,11 @@ def test_only_files_of_items_in_the_folder_can_be_read(tmp_path: Path, name: str
         check_whole(item_file(name, folder))
 
 
-def test_the_configuration_may_name_another_folder(tmp_path: Path) -> None:
+async def test_the_configuration_may_name_another_folder(tmp_path: Path) -> None:
     lists = tmp_path / "lists"
     lists.mkdir()
     (lists / "people.csv").write_text("a\n1\n", encoding="utf-8")
-    outcome = run_beside(
+    outcome = await run_beside(
         tmp_path / "flows",
         "people.csv",
         mocks={"other.use": None},
@@ -344,7 +340,7 @@ def test_the_configuration_may_name_another_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("concurrency", ["", "concurrency: 5"])
-def test_a_loop_takes_what_an_action_lists_page_by_page(concurrency: str) -> None:
+async def test_a_loop_takes_what_an_action_lists_page_by_page(concurrency: str) -> None:
     emulator = Emulator()
     text = integration(
         f"""
@@ -358,30 +354,26 @@ def test_a_loop_takes_what_an_action_lists_page_by_page(concurrency: str) -> Non
         variables=["Twilio"],
     )
     use = Recorder()
-
-    async def scenario() -> Outcome:
-        async with Host.discover(transport=emulator.transport) as host:
-            connection = emulator_connection()
-            inputs = {"twilioConnection": connection, "to": "+15558675310", "from": "+15017122661", "message": "m"}
-            for _ in range(35):
-                await host.invoke_action("twilio", "sendSMS", inputs)
-            runner = FlowRunner(
-                integration=load_integration("test.yaml", text=text),
-                host=host,
-                configuration=Configuration(config_vars={"Twilio": connection}),
-                environment={},
-                mocks={"other.use": use},
-            )
-            return await runner.run()
-
-    outcome = asyncio.run(scenario())
+    async with Host.discover(transport=emulator.transport) as host:
+        connection = emulator_connection()
+        inputs = {"twilioConnection": connection, "to": "+15558675310", "from": "+15017122661", "message": "m"}
+        for _ in range(35):
+            await host.invoke_action("twilio", "sendSMS", inputs)
+        runner = FlowRunner(
+            integration=load_integration("test.yaml", text=text),
+            host=host,
+            configuration=Configuration(config_vars={"Twilio": connection}),
+            environment={},
+            mocks={"other.use": use},
+        )
+        outcome = await runner.run()
     assert outcome.error is None
     assert outcome.result["count"] == 35
     assert {call["sid"] for call in use.calls} == {message.sid for message in emulator.messages}
     assert len(use.calls) == 35
 
 
-def test_a_page_that_fails_is_tried_again_where_it_was() -> None:
+async def test_a_page_that_fails_is_tried_again_where_it_was() -> None:
     text = integration(
         """
         - name: Each
@@ -400,14 +392,10 @@ def test_a_page_that_fails_is_tried_again_where_it_was() -> None:
         return [1, 2]
 
     use = Recorder()
-
-    async def scenario() -> Outcome:
-        async with Host.discover() as host:
-            mocks = {"other.list": listing, "other.use": use}
-            loaded = load_integration("t.yaml", text=text)
-            return await FlowRunner(integration=loaded, host=host, environment={}, mocks=mocks, sleep=Waits()).run()
-
-    outcome = asyncio.run(scenario())
+    async with Host.discover() as host:
+        mocks = {"other.list": listing, "other.use": use}
+        loaded = load_integration("t.yaml", text=text)
+        outcome = await FlowRunner(integration=loaded, host=host, environment={}, mocks=mocks, sleep=Waits()).run()
     assert (outcome.result, [call["item"] for call in use.calls]) == ({"count": 2}, [1, 2])
 
 

@@ -50,14 +50,12 @@ BOTH = pytest.mark.parametrize("carrying", [over_aiohttp, over_httpx])
 Carrying = Callable[[], Any]
 
 
-def run(carrying: Carrying, reaction: Any, use: Callable[[HttpTransport, Wire], Awaitable[Any]]) -> tuple[Any, Wire]:
+async def run(
+    carrying: Carrying, reaction: Any, use: Callable[[HttpTransport, Wire], Awaitable[Any]]
+) -> tuple[Any, Wire]:
     """What ``use`` returns, and the server after it."""
-
-    async def inside() -> tuple[Any, Wire]:
-        async with wire(reaction) as server, carrying() as transport:
-            return await use(transport, server), server
-
-    return asyncio.run(inside())
+    async with wire(reaction) as server, carrying() as transport:
+        return await use(transport, server), server
 
 
 def post(*, seconds: float = 5.0) -> Callable[[HttpTransport, Wire], Awaitable[Response]]:
@@ -67,7 +65,7 @@ def post(*, seconds: float = 5.0) -> Callable[[HttpTransport, Wire], Awaitable[R
     return use
 
 
-def lost(carrying: Carrying, reaction: Any, *, seconds: float = 5.0) -> tuple[str, Wire]:
+async def lost(carrying: Carrying, reaction: Any, *, seconds: float = 5.0) -> tuple[str, Wire]:
     """The words of the error that a POST ends with when its answer is lost, and the server."""
 
     async def use(transport: HttpTransport, server: Wire) -> str:
@@ -75,10 +73,10 @@ def lost(carrying: Carrying, reaction: Any, *, seconds: float = 5.0) -> tuple[st
             await post(seconds=seconds)(transport, server)
         return str(caught.value)
 
-    return run(carrying, reaction, use)
+    return await run(carrying, reaction, use)
 
 
-def too_large(carrying: Carrying, reaction: Any) -> tuple[str, int | None]:
+async def too_large(carrying: Carrying, reaction: Any) -> tuple[str, int | None]:
     """The words of the error for an answer with more than 1,000 bytes, and the size that it tells."""
 
     async def use(transport: HttpTransport, server: Wire) -> tuple[str, int | None]:
@@ -87,7 +85,7 @@ def too_large(carrying: Carrying, reaction: Any) -> tuple[str, int | None]:
         assert caught.value.bound == 1000
         return str(caught.value), caught.value.size
 
-    found: tuple[str, int | None] = run(carrying, reaction, use)[0]
+    found: tuple[str, int | None] = (await run(carrying, reaction, use))[0]
     return found
 
 
@@ -112,12 +110,12 @@ def free_port() -> int:
 
 @BOTH
 class TestEitherCarrier:
-    def test_a_request_arrives_as_it_was_written_and_its_answer_comes_back(self, carrying: Carrying) -> None:
+    async def test_a_request_arrives_as_it_was_written_and_its_answer_comes_back(self, carrying: Carrying) -> None:
         async def use(transport: HttpTransport, server: Wire) -> Response:
             url = f"{server.url}/a%2Fb?DateSent%3E=2026-01-01&x=%27"
             return await transport.send(Request("POST", url, {"X-Mine": "1"}, b"To=%2B1"))
 
-        given, server = run(carrying, fine, use)
+        given, server = await run(carrying, fine, use)
         head, _, body = server.requests[0].partition(b"\r\n\r\n")
 
         assert head.startswith(b"POST /a%2Fb?DateSent%3E=2026-01-01&x=%27 HTTP/1.1\r\n")
@@ -126,55 +124,57 @@ class TestEitherCarrier:
         assert (given.status, given.json(), given.text) == (200, {"fine": True}, '{"fine": true}')
         assert given.headers.get("content-TYPE") == "application/json"
 
-    def test_a_refused_connection_is_known_to_have_sent_nothing(self, carrying: Carrying) -> None:
+    async def test_a_refused_connection_is_known_to_have_sent_nothing(self, carrying: Carrying) -> None:
         async def use(transport: HttpTransport, _server: Wire) -> None:
             with pytest.raises(NotWrittenError) as caught:
                 await transport.send(Request("POST", f"http://127.0.0.1:{free_port()}", {}, b"x"))
             assert caught.value.transient
 
-        run(carrying, fine, use)
+        await run(carrying, fine, use)
 
-    def test_an_unknown_host_is_known_to_have_sent_nothing(self, carrying: Carrying) -> None:
+    async def test_an_unknown_host_is_known_to_have_sent_nothing(self, carrying: Carrying) -> None:
         async def use(transport: HttpTransport, _server: Wire) -> None:
             with pytest.raises(NotWrittenError):
                 await transport.send(Request("POST", "http://host.invalid", {}, b"x"))
 
-        run(carrying, fine, use)
+        await run(carrying, fine, use)
 
-    def test_a_url_that_is_none_sends_nothing_and_never_will(self, carrying: Carrying) -> None:
+    async def test_a_url_that_is_none_sends_nothing_and_never_will(self, carrying: Carrying) -> None:
         async def use(transport: HttpTransport, _server: Wire) -> None:
             with pytest.raises(NotWrittenError) as caught:
                 await transport.send(Request("POST", "ftp://127.0.0.1/x", {}, b"x"))
             assert not caught.value.transient
 
-        run(carrying, fine, use)
+        await run(carrying, fine, use)
 
-    def test_a_connection_dropped_after_the_request_was_read_may_have_been_processed(self, carrying: Carrying) -> None:
+    async def test_a_connection_dropped_after_the_request_was_read_may_have_been_processed(
+        self, carrying: Carrying
+    ) -> None:
         async def drop(_writer: Any, _n: int) -> bool:
             return False
 
-        _, server = lost(carrying, drop)
+        _, server = await lost(carrying, drop)
         assert len(server.requests) == 1
 
-    def test_an_answer_cut_off_in_its_body_is_lost(self, carrying: Carrying) -> None:
+    async def test_an_answer_cut_off_in_its_body_is_lost(self, carrying: Carrying) -> None:
         async def cut(writer: Any, _n: int) -> bool:
             writer.write(OK[:-4])
             await writer.drain()
             return False
 
-        _, server = lost(carrying, cut)
+        _, server = await lost(carrying, cut)
         assert len(server.requests) == 1
 
-    def test_an_answer_that_does_not_come_in_time_is_lost(self, carrying: Carrying) -> None:
+    async def test_an_answer_that_does_not_come_in_time_is_lost(self, carrying: Carrying) -> None:
         async def silence(_writer: Any, _n: int) -> bool:
             await asyncio.sleep(1)
             return False
 
-        words, server = lost(carrying, silence, seconds=0.1)
+        words, server = await lost(carrying, silence, seconds=0.1)
         assert words == "no complete answer within 0.1 s"
         assert len(server.requests) == 1
 
-    def test_slow_bytes_end_at_the_deadline_of_the_whole(self, carrying: Carrying) -> None:
+    async def test_slow_bytes_end_at_the_deadline_of_the_whole(self, carrying: Carrying) -> None:
         async def drip(writer: Any, _n: int) -> bool:
             writer.write(OK[:-10])
             for byte in OK[-10:]:
@@ -183,25 +183,25 @@ class TestEitherCarrier:
                 await asyncio.sleep(0.1)
             return False
 
-        words, _ = lost(carrying, drip, seconds=0.3)
+        words, _ = await lost(carrying, drip, seconds=0.3)
         assert words == "no complete answer within 0.3 s"
 
-    def test_an_answer_that_is_no_http_is_lost(self, carrying: Carrying) -> None:
+    async def test_an_answer_that_is_no_http_is_lost(self, carrying: Carrying) -> None:
         async def nonsense(writer: Any, _n: int) -> bool:
             writer.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
             return False
 
-        lost(carrying, nonsense)
+        await lost(carrying, nonsense)
 
-    def test_a_broken_encoding_is_a_lost_answer(self, carrying: Carrying) -> None:
+    async def test_a_broken_encoding_is_a_lost_answer(self, carrying: Carrying) -> None:
         async def broken(writer: Any, _n: int) -> bool:
             writer.write(answer("201 Created", b"no gzip", "Content-Encoding: gzip"))
             return True
 
-        lost(carrying, broken)
+        await lost(carrying, broken)
 
     @pytest.mark.parametrize("encoding", ["gzip", "deflate", "deflate without a header"])
-    def test_a_packed_body_is_unpacked(self, carrying: Carrying, encoding: str) -> None:
+    async def test_a_packed_body_is_unpacked(self, carrying: Carrying, encoding: str) -> None:
         body = packed(b"fine" * 1000, encoding)
 
         async def pack(writer: Any, _n: int) -> bool:
@@ -211,44 +211,44 @@ class TestEitherCarrier:
             writer.write(body[5:])
             return True
 
-        given, _ = run(carrying, pack, post())
+        given, _ = await run(carrying, pack, post())
         assert given.content == b"fine" * 1000
 
     @pytest.mark.parametrize("body", [packed(b"fine", "gzip")[:-4], packed(b"fine", "gzip") + b"more"])
-    def test_a_packed_body_without_its_end_or_with_more_behind_it_is_lost(
+    async def test_a_packed_body_without_its_end_or_with_more_behind_it_is_lost(
         self, carrying: Carrying, body: bytes
     ) -> None:
         async def cut(writer: Any, _n: int) -> bool:
             writer.write(answer("200 OK", body, "Content-Encoding: gzip"))
             return True
 
-        assert lost(carrying, cut)[0] == "the answer's encoding is broken"
+        assert (await lost(carrying, cut))[0] == "the answer's encoding is broken"
 
-    def test_an_encoding_that_nobody_asked_for_is_a_lost_answer(self, carrying: Carrying) -> None:
+    async def test_an_encoding_that_nobody_asked_for_is_a_lost_answer(self, carrying: Carrying) -> None:
         async def strange(writer: Any, _n: int) -> bool:
             writer.write(answer("200 OK", b"?", "Content-Encoding: zstd"))
             return True
 
-        assert "encoding is none of deflate, gzip" in lost(carrying, strange)[0]
+        assert "encoding is none of deflate, gzip" in (await lost(carrying, strange))[0]
 
-    def test_an_answer_without_a_body_may_name_an_encoding(self, carrying: Carrying) -> None:
+    async def test_an_answer_without_a_body_may_name_an_encoding(self, carrying: Carrying) -> None:
         async def empty(writer: Any, _n: int) -> bool:
             writer.write(answer("200 OK", b"", "Content-Encoding: gzip"))
             return True
 
-        assert run(carrying, empty, post())[0].content == b""
+        assert (await run(carrying, empty, post()))[0].content == b""
 
-    def test_a_body_that_is_announced_too_large_is_not_read(self, carrying: Carrying) -> None:
+    async def test_a_body_that_is_announced_too_large_is_not_read(self, carrying: Carrying) -> None:
         async def announce(writer: Any, _n: int) -> bool:
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n")
             await writer.drain()
             await asyncio.sleep(1)
             return False
 
-        words, size = too_large(carrying, announce)
+        words, size = await too_large(carrying, announce)
         assert (words, size) == ("the answer has 1,001 bytes, and at most 1,000 are read", 1001)
 
-    def test_a_body_that_grows_too_large_is_left(self, carrying: Carrying) -> None:
+    async def test_a_body_that_grows_too_large_is_left(self, carrying: Carrying) -> None:
         async def grow(writer: Any, _n: int) -> bool:
             writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
             for _ in range(3):
@@ -257,10 +257,10 @@ class TestEitherCarrier:
             await asyncio.sleep(1)
             return False
 
-        words, size = too_large(carrying, grow)
+        words, size = await too_large(carrying, grow)
         assert (words, size) == ("the answer has more than 1,000 bytes, and at most 1,000 are read", None)
 
-    def test_a_small_body_that_unpacks_to_a_huge_one_is_left(self, carrying: Carrying) -> None:
+    async def test_a_small_body_that_unpacks_to_a_huge_one_is_left(self, carrying: Carrying) -> None:
         bomb = packed(bytes(900_000), "gzip")
         assert len(bomb) < 1000
 
@@ -268,9 +268,9 @@ class TestEitherCarrier:
             writer.write(answer("200 OK", bomb, "Content-Encoding: gzip"))
             return True
 
-        assert too_large(carrying, explode)[0].startswith("the answer has more than 1,000 bytes")
+        assert (await too_large(carrying, explode))[0].startswith("the answer has more than 1,000 bytes")
 
-    def test_an_error_may_have_more_words_than_the_file_that_was_asked_for(self, carrying: Carrying) -> None:
+    async def test_an_error_may_have_more_words_than_the_file_that_was_asked_for(self, carrying: Carrying) -> None:
         async def explain(writer: Any, _n: int) -> bool:
             writer.write(answer("404 Not Found", b"x" * 1001))
             return True
@@ -278,9 +278,9 @@ class TestEitherCarrier:
         async def use(transport: HttpTransport, server: Wire) -> Response:
             return await transport.send(Request("GET", server.url, {}, largest=1000))
 
-        assert len(run(carrying, explain, use)[0].content) == 1001
+        assert len((await run(carrying, explain, use))[0].content) == 1001
 
-    def test_what_a_head_announces_is_not_expected_to_come(self, carrying: Carrying) -> None:
+    async def test_what_a_head_announces_is_not_expected_to_come(self, carrying: Carrying) -> None:
         async def announce(writer: Any, _n: int) -> bool:
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n")
             return True
@@ -288,17 +288,17 @@ class TestEitherCarrier:
         async def use(transport: HttpTransport, server: Wire) -> Response:
             return await transport.send(Request("HEAD", server.url, {}, largest=1000))
 
-        assert run(carrying, announce, use)[0].content == b""
+        assert (await run(carrying, announce, use))[0].content == b""
 
-    def test_connections_are_kept_and_used_again(self, carrying: Carrying) -> None:
+    async def test_connections_are_kept_and_used_again(self, carrying: Carrying) -> None:
         async def use(transport: HttpTransport, server: Wire) -> None:
             for _ in range(5):
                 await post()(transport, server)
 
-        _, server = run(carrying, fine, use)
+        _, server = await run(carrying, fine, use)
         assert (len(server.requests), server.connections) == (5, 1)
 
-    def test_a_connection_that_the_server_closed_while_idle_is_not_used_again(self, carrying: Carrying) -> None:
+    async def test_a_connection_that_the_server_closed_while_idle_is_not_used_again(self, carrying: Carrying) -> None:
         async def once(writer: Any, _n: int) -> bool:
             writer.write(OK)
             return False
@@ -308,31 +308,33 @@ class TestEitherCarrier:
             await asyncio.sleep(0.05)
             await post()(transport, server)
 
-        _, server = run(carrying, once, use)
+        _, server = await run(carrying, once, use)
         assert (len(server.requests), server.connections) == (2, 2)
 
-    def test_a_redirect_is_an_answer_like_others(self, carrying: Carrying) -> None:
+    async def test_a_redirect_is_an_answer_like_others(self, carrying: Carrying) -> None:
         async def redirect(writer: Any, _n: int) -> bool:
             writer.write(answer("307 Temporary Redirect", b"", "Location: http://127.0.0.1:1/"))
             return True
 
-        given, server = run(carrying, redirect, post())
+        given, server = await run(carrying, redirect, post())
         assert (given.status, len(server.requests)) == (307, 1)
 
-    def test_the_environments_certificate_authority_is_trusted(self, carrying: Carrying, authority: trustme.CA) -> None:
-        assert asyncio.run(over_tls(carrying, authority, "localhost")).status == 200
+    async def test_the_environments_certificate_authority_is_trusted(
+        self, carrying: Carrying, authority: trustme.CA
+    ) -> None:
+        assert (await over_tls(carrying, authority, "localhost")).status == 200
 
-    def test_a_certificate_for_another_host_sends_nothing_and_says_so(
+    async def test_a_certificate_for_another_host_sends_nothing_and_says_so(
         self, carrying: Carrying, authority: trustme.CA
     ) -> None:
         with pytest.raises(NotWrittenError, match="certificate") as caught:
-            asyncio.run(over_tls(carrying, authority, "elsewhere.example"))
+            await over_tls(carrying, authority, "elsewhere.example")
         assert not caught.value.transient
 
     @pytest.mark.usefixtures("authority")
-    def test_a_certificate_of_another_authority_sends_nothing(self, carrying: Carrying) -> None:
+    async def test_a_certificate_of_another_authority_sends_nothing(self, carrying: Carrying) -> None:
         with pytest.raises(NotWrittenError, match="certificate"):
-            asyncio.run(over_tls(carrying, trustme.CA(), "localhost"))
+            await over_tls(carrying, trustme.CA(), "localhost")
 
 
 @pytest.fixture
@@ -360,7 +362,7 @@ async def over_tls(carrying: Carrying, authority: trustme.CA, name: str) -> Resp
 
 
 class TestOverAiohttp:
-    def test_a_get_whose_connection_was_dropped_is_not_repeated_behind_the_callers_back(self) -> None:
+    async def test_a_get_whose_connection_was_dropped_is_not_repeated_behind_the_callers_back(self) -> None:
         async def drop_the_second(writer: Any, n: int) -> bool:
             if n == 1:
                 writer.write(OK)
@@ -371,10 +373,10 @@ class TestOverAiohttp:
             with pytest.raises(ResponseLostError):
                 await transport.send(Request("GET", server.url, {}))
 
-        _, server = run(over_aiohttp, drop_the_second, use)
+        _, server = await run(over_aiohttp, drop_the_second, use)
         assert (len(server.requests), server.connections) == (2, 1)
 
-    def test_what_was_written_is_kept_account_of(self) -> None:
+    async def test_what_was_written_is_kept_account_of(self) -> None:
         async def use(transport: HttpTransport, server: Wire) -> tuple[bool, bool]:
             arrived = Request("POST", server.url, {}, b"x")
             refused = Request("POST", f"http://127.0.0.1:{free_port()}", {}, b"x")
@@ -383,50 +385,42 @@ class TestOverAiohttp:
                 await transport.send(refused)
             return arrived.written, refused.written
 
-        assert run(over_aiohttp, fine, use)[0] == (True, False)
+        assert (await run(over_aiohttp, fine, use))[0] == (True, False)
 
-    def test_a_server_that_accepts_no_connection_in_time_was_sent_nothing(self) -> None:
-        async def inside() -> None:
-            with socket.socket() as full:
-                full.bind(("127.0.0.1", 0))
-                full.listen(0)
-                place = full.getsockname()
-                # The backlog of a listener that nobody serves is soon full; then connecting takes for ever.
-                waiting = [socket.socket() for _ in range(4)]
-                for one in waiting:
-                    one.settimeout(0)
-                    one.connect_ex(place)
-                async with over_aiohttp() as transport:
-                    request = Request("POST", f"http://127.0.0.1:{place[1]}", {}, b"x", 5.0, connect_seconds=0.2)
-                    with pytest.raises(NotWrittenError, match=r"no connection within 0\.2 s"):
-                        await transport.send(request)
-                for one in waiting:
-                    one.close()
+    async def test_a_server_that_accepts_no_connection_in_time_was_sent_nothing(self) -> None:
+        with socket.socket() as full:
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            place = full.getsockname()
+            # The backlog of a listener that nobody serves is soon full; then connecting takes for ever.
+            waiting = [socket.socket() for _ in range(4)]
+            for one in waiting:
+                one.settimeout(0)
+                one.connect_ex(place)
+            async with over_aiohttp() as transport:
+                request = Request("POST", f"http://127.0.0.1:{place[1]}", {}, b"x", 5.0, connect_seconds=0.2)
+                with pytest.raises(NotWrittenError, match=r"no connection within 0\.2 s"):
+                    await transport.send(request)
+            for one in waiting:
+                one.close()
 
-        asyncio.run(inside())
-
-    def test_the_environments_proxy_is_used_and_its_exceptions_are_kept(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def inside() -> tuple[Wire, Wire]:
-            async with wire(fine) as proxy, wire(fine) as direct:
-                monkeypatch.setenv("HTTP_PROXY", proxy.url)
-                monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-                async with over_aiohttp() as transport:
-                    await transport.send(Request("GET", "http://api.twilio.test/x", {}))
-                    await transport.send(Request("GET", direct.url, {}))
-            return proxy, direct
-
-        proxy, direct = asyncio.run(inside())
+    async def test_the_environments_proxy_is_used_and_its_exceptions_are_kept(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with wire(fine) as proxy, wire(fine) as direct:
+            monkeypatch.setenv("HTTP_PROXY", proxy.url)
+            monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+            async with over_aiohttp() as transport:
+                await transport.send(Request("GET", "http://api.twilio.test/x", {}))
+                await transport.send(Request("GET", direct.url, {}))
         assert proxy.requests[0].startswith(b"GET http://api.twilio.test/x HTTP/1.1")
         assert len(direct.requests) == 1
 
-    def test_a_proxy_that_cannot_be_reached_was_sent_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def inside() -> None:
-            monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{free_port()}")
-            async with over_aiohttp() as transport:
-                with pytest.raises(NotWrittenError):
-                    await transport.send(Request("POST", "https://api.twilio.test", {}, b"x"))
-
-        asyncio.run(inside())
+    async def test_a_proxy_that_cannot_be_reached_was_sent_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{free_port()}")
+        async with over_aiohttp() as transport:
+            with pytest.raises(NotWrittenError):
+                await transport.send(Request("POST", "https://api.twilio.test", {}, b"x"))
 
 
 class TestOverAnInjectedTransport:

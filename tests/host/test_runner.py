@@ -20,12 +20,11 @@ from twilio_component.host.resources import Resources
 MakePlugin = Callable[..., object]
 
 
-def invoked(plugin: object, inputs: Any = None, *, context: Context | None = None, **options: Any) -> dict[str, Any]:
-    async def scenario() -> dict[str, Any]:
-        async with Host([plugin], **options) as host:
-            return await host.invoke_action("toy", "echo", inputs, context=context)
-
-    return asyncio.run(scenario())
+async def invoked(
+    plugin: object, inputs: Any = None, *, context: Context | None = None, **options: Any
+) -> dict[str, Any]:
+    async with Host([plugin], **options) as host:
+        return await host.invoke_action("toy", "echo", inputs, context=context)
 
 
 def returning(value: Any) -> Any:
@@ -35,23 +34,22 @@ def returning(value: Any) -> Any:
     return perform
 
 
-def test_each_kind_of_operation_has_its_envelope(toy: MakePlugin) -> None:
-    async def scenario() -> list[dict[str, Any]]:
-        async with Host([toy()]) as host:
-            return [
-                await host.invoke_action("toy", "echo", {"number": "5"}),
-                await host.invoke_trigger("toy", "receive", {"body": {}}, {"text": 5}),
-                await host.invoke_data_source("toy", "offer"),
-            ]
+async def test_each_kind_of_operation_has_its_envelope(toy: MakePlugin) -> None:
+    async with Host([toy()]) as host:
+        envelopes = [
+            await host.invoke_action("toy", "echo", {"number": "5"}),
+            await host.invoke_trigger("toy", "receive", {"body": {}}, {"text": 5}),
+            await host.invoke_data_source("toy", "offer"),
+        ]
 
-    assert asyncio.run(scenario()) == [
+    assert envelopes == [
         {"data": {"number": 5}},
         {"payload": {"got": {"body": {}}, "with": {"text": "5"}}},
         {"result": [{"label": "One", "key": "1"}]},
     ]
 
 
-def test_a_result_carries_states_response_branch_and_more(toy: MakePlugin) -> None:
+async def test_a_result_carries_states_response_branch_and_more(toy: MakePlugin) -> None:
     result = Result(
         value=None,
         instance_state={"at": dt.datetime(2026, 1, 2, 3, 4, 5, 678_900, dt.UTC)},
@@ -62,7 +60,7 @@ def test_a_result_carries_states_response_branch_and_more(toy: MakePlugin) -> No
         branch="New",
         extra={"polledNoChanges": True},
     )
-    assert invoked(toy(perform=returning(result))) == {
+    assert await invoked(toy(perform=returning(result))) == {
         "data": None,
         "instanceState": {"at": "2026-01-02T03:04:05.678Z"},
         "crossFlowState": {"a": 1},
@@ -72,12 +70,12 @@ def test_a_result_carries_states_response_branch_and_more(toy: MakePlugin) -> No
         "branch": "New",
         "polledNoChanges": True,
     }
-    assert invoked(toy(perform=returning(Result(value=1)))) == {"data": 1}
+    assert await invoked(toy(perform=returning(Result(value=1)))) == {"data": 1}
 
 
-def test_results_are_plain_and_json_ready(toy: MakePlugin) -> None:
+async def test_results_are_plain_and_json_ready(toy: MakePlugin) -> None:
     value = {1: (b"Ex", bytearray(b"Ex"), {"x"}), "at": dt.datetime(2026, 1, 1), "in": [[[None, 1.5]]]}  # noqa: DTZ001 - taken as UTC
-    assert invoked(toy(perform=returning(value))) == {
+    assert await invoked(toy(perform=returning(value))) == {
         "data": {
             "1": [{"type": "Buffer", "data": [69, 120]}, {"type": "Buffer", "data": [69, 120]}, ["x"]],
             "at": "2026-01-01T00:00:00.000Z",
@@ -86,35 +84,35 @@ def test_results_are_plain_and_json_ready(toy: MakePlugin) -> None:
     }
 
 
-def test_a_result_that_json_cannot_hold_names_the_operation(toy: MakePlugin) -> None:
+async def test_a_result_that_json_cannot_hold_names_the_operation(toy: MakePlugin) -> None:
     with pytest.raises(
         PluginError, match=r"perform function of the action 'echo': a result may hold only .* not object"
     ):
-        invoked(toy(perform=returning({"x": object()})))
+        await invoked(toy(perform=returning({"x": object()})))
 
 
-def test_a_perform_function_that_is_not_async_is_told_so(toy: MakePlugin) -> None:
+async def test_a_perform_function_that_is_not_async_is_told_so(toy: MakePlugin) -> None:
     def perform(_context: Context, _inputs: dict[str, Any]) -> dict[str, Any]:
         return {}
 
     with pytest.raises(PluginError, match="of the action 'echo' returned dict; it must be an 'async def'"):
-        invoked(toy(perform=perform))
+        await invoked(toy(perform=perform))
 
 
-def test_what_a_component_raises_comes_out_unchanged(toy: MakePlugin) -> None:
+async def test_what_a_component_raises_comes_out_unchanged(toy: MakePlugin) -> None:
     error = LookupError("nothing there")
 
     async def perform(_context: Context, _inputs: dict[str, Any]) -> None:
         raise error
 
     with pytest.raises(LookupError) as caught:
-        invoked(toy(perform=perform))
+        await invoked(toy(perform=perform))
     assert caught.value is error
 
 
-def test_wrong_inputs_never_reach_the_component(toy: MakePlugin) -> None:
+async def test_wrong_inputs_never_reach_the_component(toy: MakePlugin) -> None:
     with pytest.raises(InputError, match=r"\$\.inputs\.numbr: is not known; did you mean 'number'"):
-        invoked(toy(perform=None), {"numbr": 1})
+        await invoked(toy(perform=None), {"numbr": 1})
 
 
 @pytest.mark.parametrize(
@@ -128,26 +126,25 @@ def test_wrong_inputs_never_reach_the_component(toy: MakePlugin) -> None:
         ("invoke_data_source", ("toy", "x"), r"toy has no data source 'x' \(it has: offer\)"),
     ],
 )
-def test_an_unknown_key_is_told_with_the_nearest_one(toy: MakePlugin, method: str, arguments: Any, text: str) -> None:
-    async def scenario() -> None:
-        async with Host([toy()]) as host:
+async def test_an_unknown_key_is_told_with_the_nearest_one(
+    toy: MakePlugin, method: str, arguments: Any, text: str
+) -> None:
+    async with Host([toy()]) as host:
+        with pytest.raises(UnknownKeyError, match=text):
             await getattr(host, method)(*arguments)
-
-    with pytest.raises(UnknownKeyError, match=text):
-        asyncio.run(scenario())
 
 
 # Contexts
 
 
-def test_a_context_passes_through_with_the_hosts_resources(toy: MakePlugin) -> None:
+async def test_a_context_passes_through_with_the_hosts_resources(toy: MakePlugin) -> None:
     seen: list[Context] = []
 
     async def perform(context: Context, _inputs: dict[str, Any]) -> None:
         seen.append(context)
 
     given = Context(step_id="step", execution_id="e", instance_state={"a": 1}, logger=logging.getLogger("mine"))
-    invoked(toy(perform=perform), context=given)
+    await invoked(toy(perform=perform), context=given)
     (context,) = seen
     assert (context.step_id, context.execution_id, context.instance_state) == ("step", "e", {"a": 1})
     assert context.logger.name == "mine"
@@ -156,16 +153,16 @@ def test_a_context_passes_through_with_the_hosts_resources(toy: MakePlugin) -> N
 
 
 @pytest.mark.parametrize("said_by", [[], ["host"], ["context"], ["host", "context"]])
-def test_debug_is_on_when_the_host_or_the_context_says_so(toy: MakePlugin, said_by: list[str]) -> None:
+async def test_debug_is_on_when_the_host_or_the_context_says_so(toy: MakePlugin, said_by: list[str]) -> None:
     async def perform(told: Context, _inputs: dict[str, Any]) -> bool:
         return told.debug
 
     given = Context(debug="context" in said_by)
-    assert invoked(toy(perform=perform), context=given, debug="host" in said_by) == {"data": bool(said_by)}
-    assert invoked(toy(perform=perform), debug="host" in said_by) == {"data": "host" in said_by}
+    assert await invoked(toy(perform=perform), context=given, debug="host" in said_by) == {"data": bool(said_by)}
+    assert await invoked(toy(perform=perform), debug="host" in said_by) == {"data": "host" in said_by}
 
 
-def test_how_a_component_waits_is_the_callers_choice(toy: MakePlugin) -> None:
+async def test_how_a_component_waits_is_the_callers_choice(toy: MakePlugin) -> None:
     waited: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -174,7 +171,7 @@ def test_how_a_component_waits_is_the_callers_choice(toy: MakePlugin) -> None:
     async def perform(context: Context, _inputs: dict[str, Any]) -> None:
         await context.resources.sleep(60)
 
-    invoked(toy(perform=perform), sleep=sleep)
+    await invoked(toy(perform=perform), sleep=sleep)
     assert waited == [60]
 
 
@@ -189,51 +186,42 @@ def test_a_resource_is_made_once_and_the_oldest_of_too_many_is_forgotten() -> No
     assert resources.get_or_create(0, lambda: ["again"]) == ["again"]
 
 
-def test_an_injected_transport_is_left_open_and_an_own_one_is_closed() -> None:
+async def test_an_injected_transport_is_left_open_and_an_own_one_is_closed() -> None:
     class Closing(httpx.MockTransport):
         closed = False
 
         async def aclose(self) -> None:
             self.closed = True
 
-    async def scenario() -> None:
-        injected = Closing(lambda _request: httpx.Response(200))
-        async with Host(transport=injected):
-            pass
-        assert not injected.closed
-        resources = Resources()
-        assert resources.transport is resources.transport
-        await resources.aclose()
-        before = Resources(injected)
-        assert before.transport is not resources.transport
-        await before.aclose()
-        assert not injected.closed
-
-    asyncio.run(scenario())
+    injected = Closing(lambda _request: httpx.Response(200))
+    async with Host(transport=injected):
+        pass
+    assert not injected.closed
+    resources = Resources()
+    assert resources.transport is resources.transport
+    await resources.aclose()
+    before = Resources(injected)
+    assert before.transport is not resources.transport
+    await before.aclose()
+    assert not injected.closed
 
 
 # States
 
 
-def test_a_host_that_is_not_open_says_how_to_open_it(toy: MakePlugin) -> None:
-    async def scenario() -> None:
+async def test_a_host_that_is_not_open_says_how_to_open_it(toy: MakePlugin) -> None:
+    with pytest.raises(HostStateError, match="this host is not open; use it inside 'async with'"):
         await Host([toy()]).invoke_action("toy", "echo")
 
-    with pytest.raises(HostStateError, match="this host is not open; use it inside 'async with'"):
-        asyncio.run(scenario())
 
-
-def test_a_closed_host_is_neither_used_nor_opened_again(toy: MakePlugin) -> None:
-    async def scenario() -> None:
-        host = Host([toy()])
-        async with host:
-            pass
-        with pytest.raises(HostStateError, match="this host is closed"):
-            await host.invoke_action("toy", "echo")
-        with pytest.raises(HostStateError, match="this host was opened before; make a new one"):
-            await host.__aenter__()
-
-    asyncio.run(scenario())
+async def test_a_closed_host_is_neither_used_nor_opened_again(toy: MakePlugin) -> None:
+    host = Host([toy()])
+    async with host:
+        pass
+    with pytest.raises(HostStateError, match="this host is closed"):
+        await host.invoke_action("toy", "echo")
+    with pytest.raises(HostStateError, match="this host was opened before; make a new one"):
+        await host.__aenter__()
 
 
 def test_a_host_belongs_to_the_loop_that_opened_it(toy: MakePlugin) -> None:
@@ -245,17 +233,14 @@ def test_a_host_belongs_to_the_loop_that_opened_it(toy: MakePlugin) -> None:
         assert first.run(host.invoke_action("toy", "echo")) == {"data": {}}
 
 
-def test_a_host_belongs_to_the_process_that_opened_it(toy: MakePlugin, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scenario() -> None:
-        async with Host([toy()]) as host:
-            monkeypatch.setattr(os, "getpid", lambda: -1)
-            with pytest.raises(HostStateError, match="connections never cross a fork: open one here"):
-                await host.invoke_action("toy", "echo")
-
-    asyncio.run(scenario())
+async def test_a_host_belongs_to_the_process_that_opened_it(toy: MakePlugin, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Host([toy()]) as host:
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        with pytest.raises(HostStateError, match="connections never cross a fork: open one here"):
+            await host.invoke_action("toy", "echo")
 
 
-def test_a_hundred_calls_run_at_once_and_each_gets_its_own_answer(toy: MakePlugin) -> None:
+async def test_a_hundred_calls_run_at_once_and_each_gets_its_own_answer(toy: MakePlugin) -> None:
     arrived: list[int] = []
     all_here = asyncio.Event()
 
@@ -266,15 +251,14 @@ def test_a_hundred_calls_run_at_once_and_each_gets_its_own_answer(toy: MakePlugi
         await all_here.wait()
         return inputs["number"]  # type: ignore[no-any-return]
 
-    async def scenario() -> list[dict[str, Any]]:
-        async with Host([toy(perform=perform)]) as host:
-            calls = [host.invoke_action("toy", "echo", {"number": str(number)}) for number in range(100)]
-            return await asyncio.wait_for(asyncio.gather(*calls), 10)
+    async with Host([toy(perform=perform)]) as host:
+        calls = [host.invoke_action("toy", "echo", {"number": str(number)}) for number in range(100)]
+        envelopes = await asyncio.wait_for(asyncio.gather(*calls), 10)
 
-    assert asyncio.run(scenario()) == [{"data": number} for number in range(100)]
+    assert envelopes == [{"data": number} for number in range(100)]
 
 
-def test_a_cancelled_call_is_cancelled_in_the_component(toy: MakePlugin) -> None:
+async def test_a_cancelled_call_is_cancelled_in_the_component(toy: MakePlugin) -> None:
     ended: list[str] = []
 
     async def perform(_context: Context, _inputs: dict[str, Any]) -> None:
@@ -283,15 +267,12 @@ def test_a_cancelled_call_is_cancelled_in_the_component(toy: MakePlugin) -> None
         finally:
             ended.append("yes")
 
-    async def scenario() -> None:
-        async with Host([toy(perform=perform)]) as host:
-            task = asyncio.create_task(host.invoke_action("toy", "echo"))
-            await asyncio.sleep(0)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-
-    asyncio.run(scenario())
+    async with Host([toy(perform=perform)]) as host:
+        task = asyncio.create_task(host.invoke_action("toy", "echo"))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
     assert ended == ["yes"]
 
 

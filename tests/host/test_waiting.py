@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -42,31 +41,28 @@ class Kettle:
     async def sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    def asked(self, context: Context | None = None) -> dict[str, Any]:
-        async def inside() -> dict[str, Any]:
-            async with Host([self], sleep=self.sleep, clock=lambda: self.now) as host:
-                return await host.invoke_action("kettle", "boil", {"name": "tea"}, context=context)
-
-        return asyncio.run(inside())
+    async def asked(self, context: Context | None = None) -> dict[str, Any]:
+        async with Host([self], sleep=self.sleep, clock=lambda: self.now) as host:
+            return await host.invoke_action("kettle", "boil", {"name": "tea"}, context=context)
 
 
-def test_the_host_asks_again_and_counts_the_time_that_asking_takes() -> None:
+async def test_the_host_asks_again_and_counts_the_time_that_asking_takes() -> None:
     kettle = Kettle()
-    assert kettle.asked() == {"data": "tea"}
+    assert await kettle.asked() == {"data": "tea"}
     assert kettle.waited == [0, 10, 20]
 
 
-def test_who_waits_by_itself_is_told_when_to_ask_again_and_says_how_long_it_has() -> None:
+async def test_who_waits_by_itself_is_told_when_to_ask_again_and_says_how_long_it_has() -> None:
     kettle = Kettle()
-    assert kettle.asked(Context(asks_again=True)) == {"again": 8}
-    assert kettle.asked(Context(asks_again=True, waited=20)) == {"data": "tea"}
-    assert kettle.asked(Context(waited=15)) == {"data": "tea"}
+    assert await kettle.asked(Context(asks_again=True)) == {"again": 8}
+    assert await kettle.asked(Context(asks_again=True, waited=20)) == {"data": "tea"}
+    assert await kettle.asked(Context(waited=15)) == {"data": "tea"}
     assert kettle.waited == [0, 20, 15, 25]
 
 
-def test_an_action_that_does_not_say_so_cannot_wait() -> None:
+async def test_an_action_that_does_not_say_so_cannot_wait() -> None:
     with pytest.raises(PluginError, match="must say 'waits: true'"):
-        Kettle(waits=False).asked()
+        await Kettle(waits=False).asked()
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 8 * 24 * 3600])
