@@ -11,14 +11,15 @@ from pathlib import Path
 
 from support.serve_processes import free_port
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "serving.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = ("tutorials/first-served-flow.md", "how-to/scale-out.md", "how-to/operate-runs.md")
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FOLLOW = "set -e -o pipefail; set -m; trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n"
 
 
 def test_the_page_about_serving_does_what_it_says(tmp_path: Path, new_database: Callable[[], str]) -> None:
     twilio, served, shared = free_port(), free_port(), free_port()
-    text = PAGE.read_text(encoding="utf-8").replace("8010", str(twilio))
+    text = "\n".join((DOCS / page).read_text(encoding="utf-8") for page in PAGES).replace("8010", str(twilio))
     blocks = _BLOCK.findall(text.replace("8000", str(served)).replace("8001", str(shared)))
     flow, configuration = (block for kind, block in blocks if kind == "yaml")
     (tmp_path / "reply.yaml").write_text(flow, encoding="utf-8")

@@ -1,0 +1,76 @@
+"""Tables of what a component's operations take, from its manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.cli.commands.describe import input_type
+
+if TYPE_CHECKING:
+    from twilio_component.host.model import Component, JsonSchema, Operation
+
+
+def sections(component: Component, level: str) -> Iterator[str]:
+    """A section for each kind of operation that the component has, and one for each operation in it."""
+    kinds: tuple[tuple[str, Mapping[str, Operation]], ...] = (
+        ("Triggers", component.triggers),
+        ("Actions", component.actions),
+        ("Data sources", component.data_sources),
+    )
+    for title, operations in kinds:
+        if operations:
+            yield from ("", f"{level} {title}")
+        for operation in operations.values():
+            yield from operation_section(operation, f"{level}#")
+
+
+def operation_section(operation: Operation, level: str) -> Iterator[str]:
+    """An operation's description, its inputs and the rules between them."""
+    yield from ("", f"{level} `{operation.key}`", "", f"{operation.display.description.rstrip('.')}.")
+    if operation.inputs["properties"]:
+        yield ""
+        yield from table(operation.inputs, "input")
+    yield from (f"\n{rule}" for rule in _rules(operation.inputs))
+
+
+def table(schema: JsonSchema, word: str) -> Iterator[str]:
+    """The properties of a schema, a row each; ``word`` heads the first column."""
+    yield f"| {word} | type | | description |"
+    yield "|---|---|---|---|"
+    for name, part in schema["properties"].items():
+        notes = []
+        if name in schema.get("required", ()):
+            notes.append("required")
+        if "default" in part:
+            notes.append(f"default `{json.dumps(part['default'])}`")
+        if part.get("writeOnly"):
+            notes.append("secret")
+        if "environment" in part:
+            notes.append(f"`{part['environment']}`")
+        yield f"| `{name}` | {input_type(part)} | {', '.join(notes)} | {_describe(part)} |"
+
+
+def _describe(part: Mapping[str, Any]) -> str:
+    limits = {
+        "minimum": "At least {}.",
+        "maximum": "At most {}.",
+        "maxLength": "At most {:,} characters.",
+        "maxItems": "At most {} items.",
+    }
+    sentences = [part.get("description", "").rstrip(".") + "."] if part.get("description") else []
+    sentences += [text.format(part[keyword]) for keyword, text in limits.items() if keyword in part]
+    example = part["examples"][0] if part.get("examples") else None
+    if example is not None:
+        sentences.append(f"Example: `{example if isinstance(example, str) else json.dumps(example)}`")
+    return " ".join(sentences).replace("|", "\\|")
+
+
+def _rules(schema: JsonSchema) -> Iterator[str]:
+    """What the inputs must or must not be together."""
+    for rule in schema.get("allOf", ()):
+        if "message" in rule:
+            yield f"- {rule['message']}"
+    for name, needed in schema.get("dependentRequired", {}).items():
+        yield f"- `{name}` can only be used together with {', '.join(f'`{other}`' for other in needed)}"

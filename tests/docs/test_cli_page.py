@@ -1,0 +1,25 @@
+"""The reference of the command line has every command and every option."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from twilio_component.cli.main import _parser
+
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+
+
+def commands(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """The parser and all that are below it."""
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return [parser, *(below for group in groups for command in group.choices.values() for below in commands(command))]
+
+
+def test_every_option_of_every_command_is_in_its_section() -> None:
+    for command in commands(_parser("")):
+        options = [
+            name for action in command._actions for name in action.option_strings if name not in ("-h", "--help")
+        ]
+        section = PAGE.partition(f"\n## {command.prog.removeprefix('twilio-component ')}\n")[2].partition("\n## ")[0]
+        assert [name for name in options if f"`{name}`" not in section and f"`{name} " not in section] == []
