@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -185,20 +184,16 @@ def test_feedback_is_noted(sdk: Client) -> None:
 # The SDK's own use of aiohttp.
 @pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:The 'auth' parameter is deprecated:DeprecationWarning")
-def test_the_asynchronous_sdk_sends_fetches_lists_and_deletes(
+async def test_the_asynchronous_sdk_sends_fetches_lists_and_deletes(
     emulator: Emulator, server: ServerInThread, async_client_type: Any
 ) -> None:
-    async def use() -> tuple[list[str], list[str], bool]:
-        async with async_client_type() as http_client:
-            client = Client(ACCOUNT_SID, "token", http_client=http_client)
-            sent = [(await client.messages.create_async(to=TO, from_=FROM, body=str(n))).sid for n in range(5)]
-            listed = [one.sid for one in await client.messages.list_async(page_size=2)]
-            server.call(emulator.clock.advance, 5)
-            deleted = await client.messages(sent[0]).delete_async()
-            assert (await client.messages(sent[1]).fetch_async()).status == "delivered"
-            return sent, listed, deleted
-
-    sent, listed, deleted = asyncio.run(use())
+    async with async_client_type() as http_client:
+        client = Client(ACCOUNT_SID, "token", http_client=http_client)
+        sent = [(await client.messages.create_async(to=TO, from_=FROM, body=str(n))).sid for n in range(5)]
+        listed = [one.sid for one in await client.messages.list_async(page_size=2)]
+        server.call(emulator.clock.advance, 5)
+        deleted = await client.messages(sent[0]).delete_async()
+        assert (await client.messages(sent[1]).fetch_async()).status == "delivered"
     assert listed == sent[::-1]
     assert deleted
     assert len(emulator.messages) == 4

@@ -270,56 +270,44 @@ def test_a_raw_post_that_is_asked_to_retry_all_errors_may_send_twice() -> None:
     assert (came.result["status"], came.requests, came.messages) == ("queued", 2, 2)
 
 
-def test_a_server_that_refuses_connections_is_found_again_by_a_retry() -> None:
+async def test_a_server_that_refuses_connections_is_found_again_by_a_retry() -> None:
     async def no_wait(_: float) -> None:
         pass
 
-    async def scenario() -> int:
-        emulator = Emulator()
-        async with emulator.serve() as server, Host.discover(sleep=no_wait) as host:
-            fields = {"username": ACCOUNT_SID, "password": "token", "baseUrl": server.url}
-            given = {**TEXT, "twilioConnection": create_connection("basic", fields)}
-            emulator.faults.refuse(seconds=0.05)
-            with pytest.raises(NotSentError):
-                await host.invoke_action("twilio", "sendSMS", given)
-            await asyncio.sleep(0.1)
+    emulator = Emulator()
+    async with emulator.serve() as server, Host.discover(sleep=no_wait) as host:
+        fields = {"username": ACCOUNT_SID, "password": "token", "baseUrl": server.url}
+        given = {**TEXT, "twilioConnection": create_connection("basic", fields)}
+        emulator.faults.refuse(seconds=0.05)
+        with pytest.raises(NotSentError):
             await host.invoke_action("twilio", "sendSMS", given)
-            return len(emulator.messages)
+        await asyncio.sleep(0.1)
+        await host.invoke_action("twilio", "sendSMS", given)
+    assert len(emulator.messages) == 1
 
-    assert asyncio.run(scenario()) == 1
 
-
-def test_a_list_that_lags_does_not_show_what_was_just_sent() -> None:
-    async def scenario() -> tuple[list[Any], list[Any]]:
-        emulator = Emulator()
-        connection = create_connection("basic", {"username": ACCOUNT_SID, "password": "token"})
-        async with Host.discover(transport=emulator.transport) as host:
-            emulator.faults.lag_lists(30)
-            await host.invoke_action("twilio", "sendSMS", {**TEXT, "twilioConnection": connection})
-            early = await host.invoke_action("twilio", "listMessages", {"twilioConnection": connection})
-            await emulator.clock.advance(31)
-            late = await host.invoke_action("twilio", "listMessages", {"twilioConnection": connection})
-        return early["data"], late["data"]
-
-    early, late = asyncio.run(scenario())
+async def test_a_list_that_lags_does_not_show_what_was_just_sent() -> None:
+    emulator = Emulator()
+    connection = create_connection("basic", {"username": ACCOUNT_SID, "password": "token"})
+    async with Host.discover(transport=emulator.transport) as host:
+        emulator.faults.lag_lists(30)
+        await host.invoke_action("twilio", "sendSMS", {**TEXT, "twilioConnection": connection})
+        early = (await host.invoke_action("twilio", "listMessages", {"twilioConnection": connection}))["data"]
+        await emulator.clock.advance(31)
+        late = (await host.invoke_action("twilio", "listMessages", {"twilioConnection": connection}))["data"]
     assert (len(early), len(late)) == (0, 1)
 
 
 @pytest.mark.parametrize(("shift", "bodies"), [(0, "43210"), (1, "43322110"), (-1, "4310")])
-def test_pages_that_shift_show_in_the_list_as_they_would_with_twilio(shift: int, bodies: str) -> None:
-    async def scenario() -> str:
-        emulator = Emulator()
-        connection = create_connection("basic", {"username": ACCOUNT_SID, "password": "token"})
-        async with Host.discover(transport=emulator.transport) as host:
-            for n in range(5):
-                await host.invoke_action(
-                    "twilio", "sendSMS", {**TEXT, "message": str(n), "twilioConnection": connection}
-                )
-            emulator.faults.shift_pages(shift)
-            listed = await host.invoke_action("twilio", "listMessages", {"pageSize": 2, "twilioConnection": connection})
-        return "".join(message["body"] for message in listed["data"])
-
-    assert asyncio.run(scenario()) == bodies
+async def test_pages_that_shift_show_in_the_list_as_they_would_with_twilio(shift: int, bodies: str) -> None:
+    emulator = Emulator()
+    connection = create_connection("basic", {"username": ACCOUNT_SID, "password": "token"})
+    async with Host.discover(transport=emulator.transport) as host:
+        for n in range(5):
+            await host.invoke_action("twilio", "sendSMS", {**TEXT, "message": str(n), "twilioConnection": connection})
+        emulator.faults.shift_pages(shift)
+        listed = await host.invoke_action("twilio", "listMessages", {"pageSize": 2, "twilioConnection": connection})
+    assert "".join(message["body"] for message in listed["data"]) == bodies
 
 
 def test_a_web_page_in_place_of_a_list_is_not_taken_for_one() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import time
 from collections.abc import Iterator
@@ -240,16 +239,13 @@ def test_whoever_asks_over_http_for_connections_to_be_refused_still_gets_an_answ
             client.get(PATH)
 
 
-def test_the_server_itself_can_be_told_to_refuse() -> None:
-    async def scenario() -> None:
-        emulator = Emulator()
-        async with emulator.serve() as server, httpx.AsyncClient() as client:
-            emulator.faults.refuse(seconds=60)
-            with pytest.raises(httpx.ConnectError):
-                await client.get(server.url)
-        assert emulator.faults.on_refusal is None
-
-    asyncio.run(scenario())
+async def test_the_server_itself_can_be_told_to_refuse() -> None:
+    emulator = Emulator()
+    async with emulator.serve() as server, httpx.AsyncClient() as client:
+        emulator.faults.refuse(seconds=60)
+        with pytest.raises(httpx.ConnectError):
+            await client.get(server.url)
+    assert emulator.faults.on_refusal is None
 
 
 def test_on_a_socket_a_certificate_is_for_another_host_even_where_it_is_trusted() -> None:

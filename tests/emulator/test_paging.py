@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from typing import Any
 
@@ -19,9 +18,9 @@ HEADERS = {"authorization": "Basic " + base64.b64encode(f"{ACCOUNT_SID}:token".e
 RECIPIENTS = ("+15550000001", "+15550000002")
 
 
-def page_at(emulator: Emulator, uri: str) -> Any:
+async def page_at(emulator: Emulator, uri: str) -> Any:
     path, _, query = uri.partition("?")
-    return asyncio.run(emulator.handle(Request("GET", path, query, HEADERS))).json
+    return (await emulator.handle(Request("GET", path, query, HEADERS))).json
 
 
 def filled(recipients: list[int], deleted: set[int]) -> tuple[Emulator, list[Message]]:
@@ -45,20 +44,20 @@ def filled(recipients: list[int], deleted: set[int]) -> tuple[Emulator, list[Mes
     size=st.integers(1, 12),
     filtered=st.booleans(),
 )
-def test_pages_forth_and_back_show_every_message_once_newest_first(
+async def test_pages_forth_and_back_show_every_message_once_newest_first(
     recipients: list[int], deleted: set[int], size: int, *, filtered: bool
 ) -> None:
     emulator, kept = filled(recipients, deleted)
     wanted = [one.sid for one in reversed(kept) if not filtered or one.to == RECIPIENTS[0]]
     query = f"PageSize={size}" + ("&To=%2B15550000001" if filtered else "")
-    pages = [page_at(emulator, f"{PATH}?{query}")]
+    pages = [await page_at(emulator, f"{PATH}?{query}")]
     while pages[-1]["next_page_uri"]:
-        pages.append(page_at(emulator, pages[-1]["next_page_uri"]))
+        pages.append(await page_at(emulator, pages[-1]["next_page_uri"]))
     shown = [[message["sid"] for message in page["messages"]] for page in pages]
     assert [sid for page in shown for sid in page] == wanted
     assert all(len(page) == size for page in shown[:-1])
     for number in range(len(pages) - 1, 0, -1):
-        before = page_at(emulator, pages[number]["previous_page_uri"])
+        before = await page_at(emulator, pages[number]["previous_page_uri"])
         assert [message["sid"] for message in before["messages"]] == shown[number - 1]
         assert before["page"] == number - 1
     assert pages[0]["previous_page_uri"] is None

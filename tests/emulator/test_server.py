@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -49,13 +48,10 @@ def test_the_server_listens_on_loopback_and_on_a_free_port_by_default() -> None:
         assert one.url != other.url
 
 
-def test_a_taken_port_is_an_error_at_once() -> None:
-    async def scenario() -> None:
-        async with Emulator().serve() as server:
-            with pytest.raises(OSError, match="address already in use"):
-                await Emulator().serve(port=int(server.url.rpartition(":")[2])).__aenter__()
-
-    asyncio.run(scenario())
+async def test_a_taken_port_is_an_error_at_once() -> None:
+    async with Emulator().serve() as server:
+        with pytest.raises(OSError, match="address already in use"):
+            await Emulator().serve(port=int(server.url.rpartition(":")[2])).__aenter__()
 
 
 def test_an_ipv6_address_stands_in_brackets() -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx
 
@@ -22,45 +20,36 @@ def client_of(emulator: Emulator) -> httpx.AsyncClient:
     )
 
 
-def test_an_httpx_client_sends_and_lists_without_a_socket() -> None:
-    async def scenario() -> tuple[httpx.Response, Any]:
-        async with client_of(Emulator(start=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))) as client:
-            sent = await client.post(PATH, data={"To": "+15558675310", "From": "+15017122661", "Body": "Grüße ♥"})
-            return sent, (await client.get(PATH, params={"To": "+15558675310"})).json()
-
-    sent, listed = asyncio.run(scenario())
+async def test_an_httpx_client_sends_and_lists_without_a_socket() -> None:
+    async with client_of(Emulator(start=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))) as client:
+        sent = await client.post(PATH, data={"To": "+15558675310", "From": "+15017122661", "Body": "Grüße ♥"})
+        listed = (await client.get(PATH, params={"To": "+15558675310"})).json()
     assert sent.status_code == 201
     assert sent.headers["content-type"] == "application/json;charset=utf-8"
     assert sent.json()["date_created"] == "Fri, 02 Jan 2026 03:04:05 +0000"
     assert listed["messages"] == [sent.json()]
 
 
-def test_dates_sent_less_than_stand_on_the_wire_as_a_name_that_ends_with_the_sign() -> None:
-    async def scenario() -> list[int]:
-        emulator = Emulator(start=datetime(2026, 1, 2, tzinfo=UTC))
-        async with client_of(emulator) as client:
-            await client.post(PATH, data={"To": "+15558675310", "From": "+15017122661", "Body": "x"})
-            await emulator.clock.advance(5)
-            queries = (
-                "DateSent%3C=2026-01-02",
-                "DateSent<=2026-01-01",
-                "DateSent%3E=2026-01-02",
-                "DateSent>=2026-01-03",
-            )
-            answers = [await client.get(f"{PATH}?{query}") for query in queries]
-            return [len(answer.json()["messages"]) for answer in answers]
-
-    assert asyncio.run(scenario()) == [1, 0, 1, 0]
+async def test_dates_sent_less_than_stand_on_the_wire_as_a_name_that_ends_with_the_sign() -> None:
+    emulator = Emulator(start=datetime(2026, 1, 2, tzinfo=UTC))
+    async with client_of(emulator) as client:
+        await client.post(PATH, data={"To": "+15558675310", "From": "+15017122661", "Body": "x"})
+        await emulator.clock.advance(5)
+        queries = (
+            "DateSent%3C=2026-01-02",
+            "DateSent<=2026-01-01",
+            "DateSent%3E=2026-01-02",
+            "DateSent>=2026-01-03",
+        )
+        answers = [await client.get(f"{PATH}?{query}") for query in queries]
+    assert [len(answer.json()["messages"]) for answer in answers] == [1, 0, 1, 0]
 
 
-def test_a_page_has_the_documented_keys_and_relative_uris_that_keep_the_filters() -> None:
-    async def scenario() -> Any:
-        async with client_of(Emulator()) as client:
-            for n in range(3):
-                await client.post(PATH, data={"To": "+15558675310", "From": "+15017122661", "Body": str(n)})
-            return (await client.get(PATH, params={"To": "+15558675310", "PageSize": "2"})).json()
-
-    page = asyncio.run(scenario())
+async def test_a_page_has_the_documented_keys_and_relative_uris_that_keep_the_filters() -> None:
+    async with client_of(Emulator()) as client:
+        for n in range(3):
+            await client.post(PATH, data={"To": "+15558675310", "From": "+15017122661", "Body": str(n)})
+        page = (await client.get(PATH, params={"To": "+15558675310", "PageSize": "2"})).json()
     query = "?To=%2B15558675310&PageSize=2&Page="
     assert page["first_page_uri"] == f"{PATH}{query}0"
     assert page["next_page_uri"].startswith(f"{PATH}{query}1&PageToken=PASM")
@@ -68,31 +57,25 @@ def test_a_page_has_the_documented_keys_and_relative_uris_that_keep_the_filters(
     assert page["previous_page_uri"] is None
 
 
-def test_the_content_of_media_redirects_to_where_the_sender_keeps_it() -> None:
-    async def scenario() -> httpx.Response:
-        async with client_of(Emulator()) as client:
-            sent = await client.post(
-                PATH,
-                data={"To": "+15558675310", "From": "+15017122661", "MediaUrl": "https://example.com/a.png"},
-            )
-            media = (await client.get(sent.json()["subresource_uris"]["media"])).json()["media_list"]
-            return await client.get(media[0]["uri"].removesuffix(".json"))
-
-    answer = asyncio.run(scenario())
+async def test_the_content_of_media_redirects_to_where_the_sender_keeps_it() -> None:
+    async with client_of(Emulator()) as client:
+        sent = await client.post(
+            PATH,
+            data={"To": "+15558675310", "From": "+15017122661", "MediaUrl": "https://example.com/a.png"},
+        )
+        media = (await client.get(sent.json()["subresource_uris"]["media"])).json()["media_list"]
+        answer = await client.get(media[0]["uri"].removesuffix(".json"))
     assert (answer.status_code, answer.headers["location"]) == (307, "https://example.com/a.png")
 
 
-def test_retention_options_show_in_what_the_api_answers() -> None:
-    async def scenario() -> tuple[Any, Any]:
-        emulator = Emulator()
-        async with client_of(emulator) as client:
-            form = {"To": "+15558675310", "From": "+15017122661", "Body": "secret"}
-            form |= {"AddressRetention": "obfuscate", "ContentRetention": "discard"}
-            sent = (await client.post(PATH, data=form)).json()
-            await emulator.clock.advance(5)
-            return sent, (await client.get(sent["uri"])).json()
-
-    sent, delivered = asyncio.run(scenario())
+async def test_retention_options_show_in_what_the_api_answers() -> None:
+    emulator = Emulator()
+    async with client_of(emulator) as client:
+        form = {"To": "+15558675310", "From": "+15017122661", "Body": "secret"}
+        form |= {"AddressRetention": "obfuscate", "ContentRetention": "discard"}
+        sent = (await client.post(PATH, data=form)).json()
+        await emulator.clock.advance(5)
+        delivered = (await client.get(sent["uri"])).json()
     assert (sent["to"], sent["body"]) == ("+1555867XXXX", "secret")
     assert delivered["body"] == ""
 

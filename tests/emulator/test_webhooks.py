@@ -435,33 +435,28 @@ def test_an_application_that_never_answers_is_given_up(api_of: Any) -> None:
     assert emulator.journal.webhooks[0].error == "no answer within 0.1 s"
 
 
-def test_by_default_webhooks_go_out_over_http_to_this_machine() -> None:
-    async def scenario() -> tuple[str, dict[str, str], list[str]]:
-        seen: list[Any] = []
+async def test_by_default_webhooks_go_out_over_http_to_this_machine() -> None:
+    seen: list[Any] = []
 
-        async def application(request: web.BaseRequest) -> web.StreamResponse:
-            form = await request.post()
-            seen.append((request.raw_path, dict(request.headers), {name: str(value) for name, value in form.items()}))
-            return web.Response(text="<Response><Message>Hello</Message></Response>", content_type="text/xml")
+    async def application(request: web.BaseRequest) -> web.StreamResponse:
+        form = await request.post()
+        seen.append((request.raw_path, dict(request.headers), {name: str(value) for name, value in form.items()}))
+        return web.Response(text="<Response><Message>Hello</Message></Response>", content_type="text/xml")
 
-        runner = web.ServerRunner(web.Server(application))
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        port = runner.addresses[0][1]
-        emulator = Emulator()
-        url = f"http://127.0.0.1:{port}/sms?q=it's%20odd"
-        emulator.add_number(FROM, sms_url=url)
-        await emulator.receive(to=FROM, sender=TO, body="Grüße + ♥")
-        await runner.cleanup()
-        path, headers, form = seen[0]
-        valid = RequestValidator(AUTH_TOKEN).validate(url, form, headers["X-Twilio-Signature"])
-        assert valid
-        return path, form, [message.body for message in emulator.messages]
-
-    path, form, bodies = asyncio.run(scenario())
+    runner = web.ServerRunner(web.Server(application))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    emulator = Emulator()
+    url = f"http://127.0.0.1:{port}/sms?q=it's%20odd"
+    emulator.add_number(FROM, sms_url=url)
+    await emulator.receive(to=FROM, sender=TO, body="Grüße + ♥")
+    await runner.cleanup()
+    path, headers, form = seen[0]
+    assert RequestValidator(AUTH_TOKEN).validate(url, form, headers["X-Twilio-Signature"])
     assert path == "/sms?q=it's%20odd"
     assert form["Body"] == "Grüße + ♥"
-    assert bodies[-1] == "Hello"
+    assert emulator.messages[-1].body == "Hello"
 
 
 @pytest.mark.parametrize(
@@ -484,19 +479,15 @@ def test_webhooks_go_to_other_machines_only_when_they_were_allowed(
     assert error in (emulator.journal.webhooks[0].error or "")
 
 
-def test_a_connection_that_breaks_is_told_apart_from_one_that_was_never_made() -> None:
-    async def scenario() -> Emulator:
-        async def slam(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.close()
+async def test_a_connection_that_breaks_is_told_apart_from_one_that_was_never_made() -> None:
+    async def slam(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
 
-        listener = await asyncio.start_server(slam, "127.0.0.1", 0)
-        emulator = Emulator()
-        port = listener.sockets[0].getsockname()[1]
-        emulator.add_number(FROM, sms_url=f"http://127.0.0.1:{port}/")
-        await emulator.receive(to=FROM, sender=TO, body="Hi")
-        listener.close()
-        return emulator
-
-    emulator = asyncio.run(scenario())
+    listener = await asyncio.start_server(slam, "127.0.0.1", 0)
+    emulator = Emulator()
+    port = listener.sockets[0].getsockname()[1]
+    emulator.add_number(FROM, sms_url=f"http://127.0.0.1:{port}/")
+    await emulator.receive(to=FROM, sender=TO, body="Hi")
+    listener.close()
     assert [record.attempt for record in emulator.journal.webhooks] == [1]
     assert "disconnected" in (emulator.journal.webhooks[0].error or "")

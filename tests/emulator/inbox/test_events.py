@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -100,52 +99,43 @@ def test_webhooks_refusals_and_conditions_are_told_too() -> None:
         assert told.next("reset")[1]["messages"] == 0
 
 
-def test_a_burst_about_one_message_is_told_once() -> None:
+async def test_a_burst_about_one_message_is_told_once() -> None:
     emulator = Emulator()
     account = emulator.accounts.the_only()
+    message = await emulator.receive(to=FROM, sender=TO, body="Hi", account=account)
+    for _ in range(5):
+        emulator.feed.message_changed(message)
+    answer = await events.events_answer(emulator, emulator.feed.position(0))
+    assert answer.stream is not None
+    first = await anext(answer.stream)
+    await answer.stream.aclose()
 
-    async def scenario() -> bytes:
-        message = await emulator.receive(to=FROM, sender=TO, body="Hi", account=account)
-        for _ in range(5):
-            emulator.feed.message_changed(message)
-        answer = await events.events_answer(emulator, emulator.feed.position(0))
-        assert answer.stream is not None
-        first = await anext(answer.stream)
-        await answer.stream.aclose()
-        return first
-
-    assert asyncio.run(scenario()).count(b"event: message") == 1
+    assert first.count(b"event: message") == 1
 
 
-def test_a_quiet_stream_shows_signs_of_life() -> None:
+async def test_a_quiet_stream_shows_signs_of_life() -> None:
     emulator = Emulator()
+    answer = await events.events_answer(emulator, emulator.feed.position(0), heartbeat=0.01)
+    assert answer.stream is not None
+    found = [await anext(answer.stream) for _ in range(2)]
+    await answer.stream.aclose()
 
-    async def scenario() -> list[bytes]:
-        answer = await events.events_answer(emulator, emulator.feed.position(0), heartbeat=0.01)
-        assert answer.stream is not None
-        found = [await anext(answer.stream) for _ in range(2)]
-        await answer.stream.aclose()
-        return found
-
-    assert asyncio.run(scenario()) == [b": still here\n\n"] * 2
+    assert found == [b": still here\n\n"] * 2
 
 
-def test_in_process_the_stream_can_be_read_too() -> None:
+async def test_in_process_the_stream_can_be_read_too() -> None:
     emulator = Emulator()
+    async with (
+        httpx.AsyncClient(transport=emulator.transport, base_url="http://emulator.test") as client,
+        client.stream("GET", "/_emulator/events") as response,
+    ):
+        text = ""
+        async for piece in response.aiter_text():
+            text += piece
+            if "event: reset" in text:
+                break
 
-    async def scenario() -> str:
-        async with (
-            httpx.AsyncClient(transport=emulator.transport, base_url="http://emulator.test") as client,
-            client.stream("GET", "/_emulator/events") as response,
-        ):
-            text = ""
-            async for piece in response.aiter_text():
-                text += piece
-                if "event: reset" in text:
-                    break
-            return text
-
-    assert asyncio.run(scenario()).startswith("retry: 1000\n\nid: ")
+    assert text.startswith("retry: 1000\n\nid: ")
     assert emulator.feed._watchers == []
 
 
