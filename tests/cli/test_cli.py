@@ -8,15 +8,17 @@ import os
 import socket
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from twilio_component.cli import exit_codes
-from twilio_component.cli.main import _PARSERS, _parser, main
+from twilio_component.cli.main import COMMANDS, command_parser, main
+from twilio_component.durable.errors import DurableError, StoreBusyError, StoreUnavailableError
 from twilio_component.emulator.server import server
-from twilio_component.host.errors import InputError
+from twilio_component.host.errors import HostStateError, InputError, PluginError
 from twilio_component.twilio.errors import NotSentError, OutcomeUnknownError, RateLimitedError, TwilioAPIError
 
 SMS = ["--input", "to=+15558675310", "--input", "from=+15017122661", "--input", "message=Hi=there"]
@@ -208,6 +210,11 @@ class TestExitCodes:
             (OutcomeUnknownError("x"), exit_codes.OUTCOME_UNKNOWN),
             (RateLimitedError(429, 20429, "x", None), exit_codes.TRY_LATER),
             (NotSentError("x"), exit_codes.TRY_LATER),
+            (StoreUnavailableError("x"), exit_codes.TRY_LATER),
+            (StoreBusyError("x"), exit_codes.TRY_LATER),
+            (HostStateError("x"), exit_codes.FAILED),
+            (PluginError("x"), exit_codes.FAILED),
+            (DurableError("x"), exit_codes.BAD_INPUT),
         ],
     )
     def test_they_say_whether_it_happened_and_whether_to_try_again(self, error: Any, code: int) -> None:
@@ -219,7 +226,7 @@ class TestExitCodes:
         def broken(_options: Any) -> int:
             raise RuntimeError("the number +15558675310")
 
-        monkeypatch.setattr("twilio_component.cli.main._invoke", broken)
+        monkeypatch.setattr("twilio_component.cli.commands.invoke.run", broken)
         assert main(["invoke", "getSMS"]) == exit_codes.BUG
         said = capsys.readouterr().err
         assert "unexpected RuntimeError" in said
@@ -231,7 +238,7 @@ class TestExitCodes:
         def interrupted(_options: Any) -> int:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("twilio_component.cli.main._invoke", interrupted)
+        monkeypatch.setattr("twilio_component.cli.commands.invoke.run", interrupted)
         assert main(["invoke", "getSMS"]) == exit_codes.INTERRUPTED
 
     def test_a_reader_that_has_seen_enough_is_no_error(self) -> None:
@@ -250,6 +257,22 @@ class TestExitCodes:
 
     def test_no_command_is_a_usage_error(self) -> None:
         assert program().returncode == 2
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    done = program("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"twilio-component {version('twilio-component')}\n", "")
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "http", "1.5", "٣", ""])
+@pytest.mark.parametrize("command", [["emulator"], ["serve", "flow.yaml"]])
+def test_a_port_that_does_not_exist_is_bad_input(
+    command: list[str], port: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--port", port])
+    assert ended.value.code == exit_codes.BAD_INPUT
+    assert "must be a port number from 0 to 65535" in capsys.readouterr().err
 
 
 def test_help_teaches() -> None:
@@ -282,13 +305,12 @@ class TestEmulator:
             taken.listen()
             port = taken.getsockname()[1]
             assert main(["emulator", "--port", str(port)]) == exit_codes.BAD_INPUT
-        assert f"--port: {port} cannot be listened on" in capsys.readouterr().err
+        assert f"--port: cannot listen on port {port}: address already in use" in capsys.readouterr().err
 
 
 def test_every_command_has_a_parser_of_its_own_that_is_found_by_its_name() -> None:
-    for names in _PARSERS:
-        for name in names:
-            (choices,) = (action.choices for action in _parser(name)._actions if action.choices)
-            assert set(choices) == set(names)
-    (everything,) = (action.choices for action in _parser("")._actions if action.choices)
-    assert set(everything) == {name for names in _PARSERS for name in names}
+    for name in COMMANDS:
+        (choices,) = (action.choices for action in command_parser(name)._actions if action.choices)
+        assert set(choices) == {name}
+    (everything,) = (action.choices for action in command_parser("")._actions if action.choices)
+    assert set(everything) == set(COMMANDS)

@@ -135,7 +135,7 @@ def test_run_sends_nothing_real_unless_it_is_told_to(capsys: pytest.CaptureFixtu
     assert main(["flow", "run", REMINDERS, "--payload", PAYLOAD]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("This flow really does twilio.sendSMS; give --live to do so")
+    assert err.startswith("This flow really does twilio.sendSMS; add --live to run it")
 
 
 @pytest.mark.parametrize(("answer", "code"), [("y\n", 1), ("n\n", 2), ("", 2)])
@@ -310,7 +310,7 @@ def test_new_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["flow", "new", str(file)]) == 2
     assert main(["flow", "new", str(tmp_path / "no" / "folder.yaml")]) == 2
     assert file.read_text() == "mine"
-    assert "there is such a file already" in capsys.readouterr().err
+    assert "the file exists already" in capsys.readouterr().err
 
 
 def test_a_terminal_shows_a_line_for_each_event_and_the_result_at_the_end() -> None:
@@ -346,11 +346,11 @@ def test_a_terminal_shows_a_line_for_each_event_and_the_result_at_the_end() -> N
         "[",
         "  1",
         "]",
-        "It answers with 200: ok",
-        "Something may or may not have happened: look before you run it again.",
+        "HTTP response: 200: ok",
+        "Something may or may not have happened: check before you run it again.",
         "",
         "B failed at a: no",
-        "Something may or may not have happened: look before you run it again.",
+        "Something may or may not have happened: check before you run it again.",
     ]
 
 

@@ -6,7 +6,7 @@ import io
 import json
 from typing import Any
 
-from twilio_component.cli.run_output import in_words, progress
+from twilio_component.cli.run_output import loop_summary, progress
 
 LOOP: dict[str, Any] = {
     "loop": "everyone",
@@ -39,19 +39,19 @@ def run(state: str, steps: list[dict[str, Any]], loops: list[dict[str, Any]], **
     return {"id": "r", "state": state, "finished": None, "error": None, "steps": steps, "loops": loops, **more}
 
 
-def test_a_loop_is_told_in_words() -> None:
-    assert in_words(LOOP) == (
+def test_a_loop_is_told_loop_summary() -> None:
+    assert loop_summary(LOOP) == (
         "everyone: 1,200 of 5,000, 1,190 succeeded, 21610: 8, unknown: 2, 9.8/s, until 12:30:05 UTC"
     )
-    assert in_words({**DONE, "isWhole": False}).startswith("everyone: 5,000 of 5,000+, 4,990 succeeded")
+    assert loop_summary({**DONE, "isWhole": False}).startswith("everyone: 5,000 of 5,000+, 4,990 succeeded")
 
 
 def test_a_person_at_a_terminal_sees_steps_that_have_ended_and_the_loop_that_is_under_way() -> None:
     terminal = Terminal()
     shown = progress(terminal)
-    shown.looked(run("running", [STEP], [LOOP]))
-    shown.looked(run("paused", [STEP, {"step": "report", "state": "entered"}], [DONE]))
-    shown.ended(run("failed", [STEP, FAILED], [DONE], error={"code": "21211", "message": "no number"}))
+    shown.update(run("running", [STEP], [LOOP]))
+    shown.update(run("paused", [STEP, {"step": "report", "state": "entered"}], [DONE]))
+    shown.end(run("failed", [STEP, FAILED], [DONE], error={"code": "21211", "message": "no number"}))
     text = terminal.getvalue()
     lines = text.replace("\r\x1b[K", "\n").split("\n")
     assert [line for line in lines if line] == [
@@ -69,8 +69,8 @@ def test_a_script_gets_a_line_for_each_step_and_for_each_move_of_a_loop() -> Non
     stream = io.StringIO()
     shown = progress(stream)
     for _ in range(3):
-        shown.looked(run("running", [STEP], [LOOP]))
-    shown.ended(run("succeeded", [STEP], [DONE]))
+        shown.update(run("running", [STEP], [LOOP]))
+    shown.end(run("succeeded", [STEP], [DONE]))
     assert [json.loads(line) for line in stream.getvalue().splitlines()] == [
         STEP,
         LOOP,

@@ -1,4 +1,4 @@
-"""``trigger deploy`` and ``trigger delete``, against an emulator over a socket."""
+"""``trigger register`` and ``trigger unregister``, against an emulator over a socket."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def test_a_number_is_set_and_set_back_by_two_processes_that_share_a_file(
     emulator: Emulator, arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     number = emulator.add_number(NUMBER, sms_url="https://theirs.example.com/?key=topsecret")
-    assert main(["trigger", "deploy", *arguments, "--url", URL]) == 1
+    assert main(["trigger", "register", *arguments, "--url", URL]) == 1
     refused = capsys.readouterr().err
     assert "https://theirs.example.com/?key=… already" in refused
     assert "topsecret" not in refused
 
-    assert main(["trigger", "deploy", *arguments, "--url", URL, "--input", "replaceWebhook=true"]) == 0
+    assert main(["trigger", "register", *arguments, "--url", URL, "--input", "replaceWebhook=true"]) == 0
     assert "leads to this flow now" in capsys.readouterr().out
     assert number.settings["sms_url"] == URL
-    assert main(["trigger", "delete", *arguments]) == 0
+    assert main(["trigger", "unregister", *arguments]) == 0
     assert "leads to https://theirs.example.com/?key=… again, as before" in capsys.readouterr().out
     assert number.settings["sms_url"] == "https://theirs.example.com/?key=topsecret"
     assert (tmp_path / "state.json").read_text() == "{}"
 
 
 def test_a_trigger_that_does_nothing_then_is_an_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["trigger", "deploy", "pollChangesTrigger", *arguments[1:], "--url", URL]) != 0
+    assert main(["trigger", "register", "pollChangesTrigger", *arguments[1:], "--url", URL]) != 0
     assert "does nothing when it is deployed" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import pytest
 from pagewriters.errors import error_kinds
 from support.pages import PAGES, ROOT, text_of
 
-from twilio_component.cli.main import _parser
+from twilio_component.cli.main import command_parser
 from twilio_component.host import hookspecs, load_component
 from twilio_component.twilio.plugin import manifest_file
 
@@ -17,7 +17,7 @@ EVERYTHING = "\n".join(text_of(page) for page in PAGES)
 
 
 def test_every_command_is_documented() -> None:
-    parsers = next(action for action in _parser("")._actions if isinstance(action, argparse._SubParsersAction))
+    parsers = next(action for action in command_parser("")._actions if isinstance(action, argparse._SubParsersAction))
     missing = [
         name
         for name in parsers.choices

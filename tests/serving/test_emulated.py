@@ -16,8 +16,8 @@ from support.serve_processes import FLOW, SENDER, until
 from twilio_component.cli.main import main
 from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host.errors import InputError
-from twilio_component.serving.emulated import Phone
-from twilio_component.serving.server import Serving
+from twilio_component.serving.emulated import EmulatedServer
+from twilio_component.serving.server import Server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,8 +89,8 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        phone = Phone(serving=Serving(files=[], database=f"sqlite:///{tmp_path}/x"), port=port)
-        with pytest.raises(InputError, match=f"{port} cannot be listened on: .*in use"):
+        phone = EmulatedServer(server=Server(files=[], database=f"sqlite:///{tmp_path}/x"), port=port)
+        with pytest.raises(InputError, match=f"cannot listen on port {port}: address already in use"):
             asyncio.run(phone.run())
 
 
@@ -98,20 +98,22 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
 def test_webhooks_go_to_this_machine_whatever_the_flows_listen_on(
     monkeypatch: pytest.MonkeyPatch, host: str, reached: str
 ) -> None:
-    seen: list[Serving] = []
+    seen: list[Server] = []
 
-    async def run(self: Serving) -> None:
+    async def run(self: Server) -> None:
         seen.append(self)
 
-    monkeypatch.setattr(Serving, "run", run)
+    monkeypatch.setattr(Server, "run", run)
     kept = Configuration(config_vars={"Other": 1}, http_hosts=("api.example.com",))
-    asyncio.run(Phone(serving=Serving(files=[], database="", host=host, port=8123, configuration=kept), port=0).run())
+    asyncio.run(
+        EmulatedServer(server=Server(files=[], database="", host=host, port=8123, configuration=kept), port=0).run()
+    )
     assert seen[0].public_url == f"http://{reached}:8123"
     assert seen[0].configuration == kept
 
 
 def test_a_file_that_cannot_be_read_is_complained_about_by_who_serves_it(tmp_path: Path) -> None:
     (tmp_path / "flow.yaml").write_text("[", encoding="utf-8")
-    serving = Serving(files=[tmp_path / "flow.yaml"], database=f"sqlite:///{tmp_path}/runs.sqlite")
+    serving = Server(files=[tmp_path / "flow.yaml"], database=f"sqlite:///{tmp_path}/runs.sqlite")
     with pytest.raises(Exception, match=r"flow\.yaml"):
-        asyncio.run(Phone(serving=serving, port=0).run())
+        asyncio.run(EmulatedServer(server=serving, port=0).run())

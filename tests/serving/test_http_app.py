@@ -16,54 +16,54 @@ from twilio_component.serving import http_app
 from twilio_component.serving.http_app import WebhookApp
 from twilio_component.serving.status_callbacks import CallbackAddress
 from twilio_component.serving.trusted_proxies import TrustedProxies
-from twilio_component.serving.webhook_handler import IncomingRequest, Reply, WebhookHandler
+from twilio_component.serving.webhook_handler import HttpResponse, IncomingRequest, WebhookHandler
 
 if TYPE_CHECKING:
     from twilio_component.serving.endpoints import Endpoint
     from twilio_component.serving.status_callbacks import Callbacks
 
 
-class FakeReception:
+class FakeHandler:
     """Remembers what arrives, and answers as told."""
 
-    def __init__(self, answer: Reply | Exception) -> None:
+    def __init__(self, answer: HttpResponse | Exception) -> None:
         self.answer = answer
         self.arrivals: list[IncomingRequest] = []
         self.targets: list[Endpoint | CallbackAddress] = []
 
-    async def receive(self, target: Endpoint | CallbackAddress, arrival: IncomingRequest) -> Reply:
+    async def receive(self, target: Endpoint | CallbackAddress, request: IncomingRequest) -> HttpResponse:
         self.targets.append(target)
-        self.arrivals.append(arrival)
+        self.arrivals.append(request)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
 
-class Face:
-    """A face with one path, asked in process."""
+class App:
+    """An app with one path, asked in process."""
 
     def __init__(
         self,
-        answer: Reply | Exception = Reply(),  # noqa: B008 - frozen
+        answer: HttpResponse | Exception = HttpResponse(),  # noqa: B008 - frozen
         *,
         away: bool = False,
         trusted: tuple[str, ...] = (),
         peer: tuple[str, int] | None = ("127.0.0.1", 1234),
     ) -> None:
-        self.reception = FakeReception(answer)
-        self.callbacks = FakeReception(answer)
+        self.handler = FakeHandler(answer)
+        self.callbacks = FakeHandler(answer)
         self.away = away
         self.closed = False
-        face = WebhookApp(
+        app = WebhookApp(
             endpoints={"/demo/reply": cast("Endpoint", SimpleNamespace(path="/demo/reply"))},
-            reception=cast("WebhookHandler", self.reception),
+            handler=cast("WebhookHandler", self.handler),
             callbacks=cast("Callbacks", self.callbacks),
             public_url="https://flows.example.com/",
             proxies=TrustedProxies(trusted),
             ready=self._ready,
             on_shutdown=self._shut_down,
         )
-        self.application = face.application()
+        self.application = app.application()
         self.peer = peer
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -86,13 +86,13 @@ class Face:
 
 
 def test_a_request_is_known_by_the_public_url_whatever_it_says_of_its_host() -> None:
-    face = Face(Reply(200, "<Response/>", "text/xml", {"X-Kept": "yes"}))
+    app = App(HttpResponse(200, "<Response/>", "text/xml", {"X-Kept": "yes"}))
     headers = [("X-Twice", "one"), ("X-Twice", "two"), ("X-Forwarded-Host", "evil.test")]
-    answer = face.request("POST", "/demo/reply?a=%7E", content=b"Body=Hi", headers=headers)
+    answer = app.request("POST", "/demo/reply?a=%7E", content=b"Body=Hi", headers=headers)
     assert (answer.status_code, answer.text, answer.headers["X-Kept"]) == (200, "<Response/>", "yes")
-    (arrival,) = face.reception.arrivals
-    assert arrival.url == "https://flows.example.com/demo/reply?a=%7E"
-    assert (arrival.method, arrival.body, arrival.headers["x-twice"]) == ("POST", b"Body=Hi", ["one", "two"])
+    (request,) = app.handler.arrivals
+    assert request.url == "https://flows.example.com/demo/reply?a=%7E"
+    assert (request.method, request.body, request.headers["x-twice"]) == ("POST", b"Body=Hi", ["one", "two"])
 
 
 FORWARDED = [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "a.example.com:8443")]
@@ -109,27 +109,27 @@ FORWARDED = [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "a.example.com
     ],
 )
 def test_a_trusted_proxy_says_where_a_request_came_in(trusted: str, peer: str) -> None:
-    face = Face(trusted=("192.0.2.1", trusted), peer=(peer, 1))
-    assert face.request("POST", "/demo/reply?a=%7E", headers=FORWARDED).status_code == 204
-    assert face.reception.arrivals[0].url == "https://a.example.com:8443/demo/reply?a=%7E"
+    app = App(trusted=("192.0.2.1", trusted), peer=(peer, 1))
+    assert app.request("POST", "/demo/reply?a=%7E", headers=FORWARDED).status_code == 204
+    assert app.handler.arrivals[0].url == "https://a.example.com:8443/demo/reply?a=%7E"
 
 
 @pytest.mark.parametrize("peer", [("10.1.2.4", 1), ("::1", 1), ("somewhere", 1), ("", 0), None])
 def test_nobody_else_is_believed(peer: tuple[str, int] | None) -> None:
-    face = Face(trusted=("10.1.2.3",), peer=peer)
-    face.request("POST", "/demo/reply", headers=FORWARDED)
-    assert face.reception.arrivals[0].url == "https://flows.example.com/demo/reply"
+    app = App(trusted=("10.1.2.3",), peer=peer)
+    app.request("POST", "/demo/reply", headers=FORWARDED)
+    assert app.handler.arrivals[0].url == "https://flows.example.com/demo/reply"
 
 
 def test_of_several_hops_the_nearest_is_believed() -> None:
-    face = Face(trusted=("127.0.0.1",))
+    app = App(trusted=("127.0.0.1",))
     headers = [
         ("X-Forwarded-Proto", "http, https"),
         ("X-Forwarded-Host", "evil.test"),
         ("X-Forwarded-Host", "far.test , [2001:db8::1]"),
     ]
-    face.request("POST", "/demo/reply", headers=headers)
-    assert face.reception.arrivals[0].url == "https://[2001:db8::1]/demo/reply"
+    app.request("POST", "/demo/reply", headers=headers)
+    assert app.handler.arrivals[0].url == "https://[2001:db8::1]/demo/reply"
 
 
 @pytest.mark.parametrize(
@@ -149,9 +149,9 @@ def test_of_several_hops_the_nearest_is_believed() -> None:
     ],
 )
 def test_a_trusted_proxy_that_says_half_of_it_or_nonsense_is_not_believed(headers: list[tuple[str, str]]) -> None:
-    face = Face(trusted=("127.0.0.1",))
-    face.request("POST", "/demo/reply", headers=headers)
-    assert face.reception.arrivals[0].url == "https://flows.example.com/demo/reply"
+    app = App(trusted=("127.0.0.1",))
+    app.request("POST", "/demo/reply", headers=headers)
+    assert app.handler.arrivals[0].url == "https://flows.example.com/demo/reply"
 
 
 def test_what_is_no_address_is_refused() -> None:
@@ -160,12 +160,12 @@ def test_what_is_no_address_is_refused() -> None:
 
 
 def test_a_reply_without_words_has_no_body() -> None:
-    answer = Face().request("GET", "/demo/reply")
+    answer = App().request("GET", "/demo/reply")
     assert (answer.status_code, answer.content) == (204, b"")
 
 
 def test_what_cannot_be_stored_is_refused_so_that_twilio_tries_again() -> None:
-    answer = Face(StoreUnavailableError("away")).request("POST", "/demo/reply")
+    answer = App(StoreUnavailableError("away")).request("POST", "/demo/reply")
     assert (answer.status_code, answer.headers["Retry-After"], answer.text) == (503, "5", "")
 
 
@@ -174,27 +174,27 @@ def test_requests_larger_or_slower_than_any_webhook_are_refused(monkeypatch: pyt
         await asyncio.sleep(5)
         yield b"late"
 
-    face = Face()
-    many = {f"X-{number}": "1" for number in range(http_app.MOST_HEADERS)}
-    assert face.request("POST", "/demo/reply", headers=many).status_code == 431
-    assert face.request("POST", "/demo/reply", content=b"x" * (http_app.MOST_BYTES + 1)).status_code == 413
+    app = App()
+    many = {f"X-{number}": "1" for number in range(http_app.MAX_HEADERS)}
+    assert app.request("POST", "/demo/reply", headers=many).status_code == 431
+    assert app.request("POST", "/demo/reply", content=b"x" * (http_app.MAX_BODY_BYTES + 1)).status_code == 413
     monkeypatch.setattr(http_app, "BODY_SECONDS", 0.02)
-    assert face.request("POST", "/demo/reply", content=slowly()).status_code == 408
-    assert face.request("PUT", "/demo/reply").status_code == 405
-    assert face.request("POST", "/other").status_code == 404
-    assert face.reception.arrivals == []
+    assert app.request("POST", "/demo/reply", content=slowly()).status_code == 408
+    assert app.request("PUT", "/demo/reply").status_code == 405
+    assert app.request("POST", "/other").status_code == 404
+    assert app.handler.arrivals == []
 
 
 def test_health_is_up_and_readiness_asks_the_database() -> None:
-    assert Face().request("GET", "/healthz").json() == {"status": "up"}
-    assert Face().request("GET", "/readyz").json() == {"status": "ready"}
-    away = Face(away=True).request("GET", "/readyz")
+    assert App().request("GET", "/healthz").json() == {"status": "up"}
+    assert App().request("GET", "/readyz").json() == {"status": "ready"}
+    away = App(away=True).request("GET", "/readyz")
     assert (away.status_code, away.json()["status"]) == (503, "not ready")
 
 
 def test_a_callback_says_which_call_it_is_about() -> None:
-    face = Face()
-    assert face.request("POST", "/callbacks/twilio/sendSMS/web-1~2/7", content=b"a=b").status_code == 204
-    assert face.callbacks.targets == [CallbackAddress("twilio", "sendSMS", "web-1~2", 7)]
-    assert face.request("GET", "/callbacks/twilio/sendSMS/web-1/7").status_code == 404
-    assert face.request("POST", "/callbacks/twilio/sendSMS/web-1/x").status_code == 404
+    app = App()
+    assert app.request("POST", "/callbacks/twilio/sendSMS/web-1~2/7", content=b"a=b").status_code == 204
+    assert app.callbacks.targets == [CallbackAddress("twilio", "sendSMS", "web-1~2", 7)]
+    assert app.request("GET", "/callbacks/twilio/sendSMS/web-1/7").status_code == 404
+    assert app.request("POST", "/callbacks/twilio/sendSMS/web-1/x").status_code == 404

@@ -177,7 +177,7 @@ def test_each_flow_with_a_number_is_registered_and_unregistered_and_told_of(stag
     assert stage.said == [
         f"Ask: the phone number …61 ({stage.one.sid}) leads to this flow now",
         f"Tell: the phone number …62 ({stage.two.sid}) leads to this flow now",
-        "Quiet: its trigger names no number or messaging service to be set",
+        "Quiet: its trigger names no number or messaging service to point at it",
     ]
     assert stage.stored == ["Ask", "Tell"]
 

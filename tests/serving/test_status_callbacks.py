@@ -57,12 +57,12 @@ def test_whatever_comes_at_once_each_is_late_only_behind_a_later_one_of_its_mess
             digest = await served.engine.runs.define("test.yaml", HEAD + FOLLOW)
             one = Served("test.yaml", HEAD + FOLLOW, digest, served.loaded)
             endpoint = endpoints(served.deployment, [one])["/test/follow"]
-            receptions = [WebhookHandler(served.deployment, served.engine) for _ in range(2)]  # as of two processes
-            both = [receptions[number % 2].receive(endpoint, arrival) for number, arrival in enumerate(arrivals)]
-            again = receptions[0].receive(endpoint, arrivals[0])
+            handlers = [WebhookHandler(served.deployment, served.engine) for _ in range(2)]  # as of two processes
+            both = [handlers[number % 2].receive(endpoint, request) for number, request in enumerate(arrivals)]
+            again = handlers[0].receive(endpoint, arrivals[0])
             replies = [*await asyncio.gather(*both), await again]
             assert {reply.status for reply in replies} == {200}
-            assert sum(reception.repeated for reception in receptions) == 1
+            assert sum(handler.repeated for handler in handlers) == 1
 
     asyncio.run(scenario())
     furthest: dict[str, int] = {}

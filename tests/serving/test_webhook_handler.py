@@ -16,7 +16,7 @@ from twilio_component.durable.errors import DurableError
 from twilio_component.flows import Configuration
 from twilio_component.host import Host
 from twilio_component.serving.endpoints import Served, endpoints
-from twilio_component.serving.webhook_handler import IncomingRequest, Reply, WebhookHandler
+from twilio_component.serving.webhook_handler import HttpResponse, IncomingRequest, WebhookHandler
 from twilio_component.testing import emulator_connection
 from twilio_component.twilio.signatures.verification import sign
 
@@ -70,20 +70,20 @@ class FakeEngine:
         self.forgotten.append(run)
 
 
-def received(text: str, engine: FakeEngine, *arrivals: IncomingRequest) -> list[Reply]:
-    async def scenario() -> list[Reply]:
+def received(text: str, engine: FakeEngine, *arrivals: IncomingRequest) -> list[HttpResponse]:
+    async def scenario() -> list[HttpResponse]:
         async with Host.discover() as host:
             configuration = Configuration(config_vars={"Twilio": emulator_connection()})
             deployment = Deployment(host, configuration, {}, public_url=BASE)
             served = Served("demo.yaml", text, "digest", deployment.load("demo.yaml", text))
             endpoint = endpoints(deployment, [served])["/demo/reply"]
-            reception = WebhookHandler(deployment, cast("Engine", engine))
-            return [await reception.receive(endpoint, arrival) for arrival in arrivals]
+            handler = WebhookHandler(deployment, cast("Engine", engine))
+            return [await handler.receive(endpoint, request) for request in arrivals]
 
     return asyncio.run(scenario())
 
 
-def arrival(parameters: dict[str, str], *, query: str = "") -> IncomingRequest:
+def request(parameters: dict[str, str], *, query: str = "") -> IncomingRequest:
     url = f"{BASE}/demo/reply{query}"
     token = emulator_connection()["fields"]["password"]
     headers: dict[str, str | list[str]] = {
@@ -105,17 +105,17 @@ def test_a_later_status_is_another_event_and_a_repeated_one_the_same() -> None:
         {"Other": "1"},
         {"Other": "2"},
     ]
-    replies = received(HEAD, engine, *(arrival(event) for event in events))
-    assert replies == [Reply()] * 7
+    replies = received(HEAD, engine, *(request(event) for event in events))
+    assert replies == [HttpResponse()] * 7
     assert len(engine.begun) == 5
     assert all(new.trigger is not None for new in engine.begun.values())
 
 
 def test_a_stranger_is_refused_before_anything_is_stored() -> None:
     engine = FakeEngine()
-    genuine = arrival({"MessageSid": "SM1"})
+    genuine = request({"MessageSid": "SM1"})
     assert received(HEAD, engine, IncomingRequest("POST", genuine.url + "?x=1", genuine.headers, genuine.body)) == [
-        Reply(403)
+        HttpResponse(403)
     ]
     assert engine.begun == {}
 
@@ -126,27 +126,27 @@ def generic(*, synchronous: bool = False, inputs: str = "") -> str:
 
 def test_requests_of_a_trigger_without_event_keys_are_all_different() -> None:
     engine = FakeEngine()
-    received(generic(), engine, arrival({"a": "b"}), arrival({"a": "b"}))
+    received(generic(), engine, request({"a": "b"}), request({"a": "b"}))
     assert len(engine.begun) == 2
 
 
 def test_a_synchronous_flow_answers_with_its_response_which_is_then_forgotten() -> None:
     response = {"statusCode": 201, "contentType": "text/plain", "headers": {"X": 1}, "body": {"a": 1}}
     engine = FakeEngine({"response": response})
-    (reply,) = received(generic(synchronous=True), engine, arrival({}))
+    (reply,) = received(generic(synchronous=True), engine, request({}))
     assert engine.at_once
-    assert reply == Reply(201, '{"a": 1}', "text/plain", {"X": "1"})
+    assert reply == HttpResponse(201, '{"a": 1}', "text/plain", {"X": "1"})
     assert engine.forgotten == list(engine.begun)
 
 
 @pytest.mark.parametrize("outcome", [None, {"response": None}])
 def test_a_synchronous_flow_that_takes_too_long_or_says_nothing_gets_an_empty_answer(outcome: Any) -> None:
-    assert received(generic(synchronous=True), FakeEngine(outcome), arrival({})) == [Reply()]
+    assert received(generic(synchronous=True), FakeEngine(outcome), request({})) == [HttpResponse()]
 
 
 def test_a_trigger_may_answer_at_once() -> None:
     inputs = "body: {type: value, value: thanks}, statusCode: {type: value, value: 202}"
-    (reply,) = received(generic(inputs=inputs), FakeEngine(), arrival({}))
+    (reply,) = received(generic(inputs=inputs), FakeEngine(), request({}))
     assert (reply.status, reply.body, reply.content_type) == (202, "thanks", "text/plain")
 
 
@@ -167,7 +167,7 @@ def test_a_flow_that_polls_needs_a_schedule() -> None:
                 host, Configuration(config_vars={"Twilio": emulator_connection()}), {}, public_url=BASE
             )
             loaded = deployment.load("demo.yaml", HEAD.replace("twilio.webhook", "twilio.pollChangesTrigger"))
-            with pytest.raises(DurableError, match=r"the flow 'Reply' of demo\.yaml polls, and has no schedule"):
+            with pytest.raises(DurableError, match=r"the flow 'Reply' of demo\.yaml polls, but has no schedule"):
                 endpoints(deployment, [Served("demo.yaml", "", "", loaded)])
 
     asyncio.run(scenario())

@@ -77,4 +77,4 @@ class TestTheCommand:
 
     def test_an_unknown_code_is_bad_input(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["errors", "99999"]) == 2
-        assert "no '99999'" in capsys.readouterr().err
+        assert "Unknown error code 99999; see https://www.twilio.com/docs/errors/99999" in capsys.readouterr().err

@@ -1,22 +1,22 @@
-"""What the command line's exit codes say to a script."""
+"""The exit codes of the command line, for scripts."""
 
 from __future__ import annotations
 
-from twilio_component.host.errors import IntegrationError, PerformError
+from twilio_component.host.errors import HostStateError, IntegrationError, PerformError, PluginError
 
 DONE = 0
-FAILED = 1  # Twilio refused, or the work failed for good
+FAILED = 1  # Twilio refused the request, or the work failed permanently
 BAD_INPUT = 2  # nothing was attempted
-OUTCOME_UNKNOWN = 3  # it may have happened: look before you repeat it
-TRY_LATER = 4  # it did not happen, and may succeed later without a change
+OUTCOME_UNKNOWN = 3  # it may have happened: check before you repeat it
+TRY_LATER = 4  # it was not processed, and may succeed later without a change
 BUG = 70
 INTERRUPTED = 130
 
 
 def exit_code(error: IntegrationError) -> int:
-    """The exit code for an error of the tree."""
-    if not isinstance(error, PerformError):
-        return BAD_INPUT
-    if error.may_have_happened:
+    """Return the exit code for an error of the tree."""
+    if isinstance(error, PerformError) and error.may_have_happened:
         return OUTCOME_UNKNOWN
-    return TRY_LATER if error.retryable else FAILED
+    if error.retryable:
+        return TRY_LATER
+    return FAILED if isinstance(error, (PerformError, PluginError, HostStateError)) else BAD_INPUT

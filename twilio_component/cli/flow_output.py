@@ -1,4 +1,4 @@
-"""A running flow, as it is shown: line by line for a person at a terminal, as JSON lines for a script."""
+"""The output of a running flow: a line a step on a terminal, JSON lines for a script."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 
 class View(Protocol):
-    """Is told of each event as it comes, and of the outcome at the end."""
+    """Receives each event when it happens, and the outcome at the end."""
 
     def event(self, event: dict[str, Any]) -> None:
-        """A step, a wait or a start."""
+        """Show a step, a wait or a start."""
 
     def outcome(self, outcome: Outcome) -> None:
-        """The end."""
+        """Show the outcome."""
 
 
-def view(stream: IO[str]) -> View:
-    """The view that suits ``stream``."""
+def view_for(stream: IO[str]) -> View:
+    """Return the view that suits ``stream``."""
     return TerminalView(stream) if stream.isatty() else JsonLines(stream)
 
 
@@ -33,7 +33,7 @@ class JsonLines:
         self._stream = stream
 
     def event(self, event: dict[str, Any]) -> None:
-        """The event, at once; that a step begins is left out, since it tells nothing that its end does not."""
+        """Print the event immediately; that a step begins is left out, since its end says the same and more."""
         if event["event"] != "begin":
             self._print(event)
 
@@ -41,18 +41,18 @@ class JsonLines:
         print(json.dumps(event, ensure_ascii=False), file=self._stream, flush=True)
 
     def outcome(self, outcome: Outcome) -> None:
-        """The outcome."""
+        """Print the outcome."""
         self._print({"event": "outcome", **outcome.as_json()})
 
 
 class TerminalView:
-    """One line a step, while it runs and when it is done: what came of it, its id, its action, its time, its result."""
+    """One line a step, while it runs and when it has ended: its mark, id, action, duration and result."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
     def event(self, event: dict[str, Any]) -> None:
-        """The event on a line, with the inputs on another if they are to be shown."""
+        """Show the event on a line, with its inputs on another if it has them."""
         if event["event"] == "begin":
             self._line(f"…  {event['id']}  {event['action']}", end="")
         elif event["event"] == "wait":
@@ -68,7 +68,7 @@ class TerminalView:
                 self._line(f"     {cell(event['inputs'])}")
 
     def outcome(self, outcome: Outcome) -> None:
-        """The outcome in words, and the result as JSON."""
+        """Show the outcome in words, and the result as JSON."""
         for error in outcome.handled:
             self._line(f"!  {error['id']}: {cell(error['message'])} ({error['resolution']})")
         if outcome.error is None:
@@ -77,9 +77,9 @@ class TerminalView:
         else:
             print(f"\n{outcome.flow} failed at {outcome.error['id']}: {outcome.error['message']}", file=self._stream)
         if outcome.response is not None:
-            print(f"It answers with {outcome.response['statusCode']}: {outcome.response['body']}", file=self._stream)
+            print(f"HTTP response: {outcome.response['statusCode']}: {outcome.response['body']}", file=self._stream)
         if outcome.outcome_unknown:
-            print("Something may or may not have happened: look before you run it again.", file=self._stream)
+            print("Something may or may not have happened: check before you run it again.", file=self._stream)
         for started in outcome.started:
             self.outcome(started)
 

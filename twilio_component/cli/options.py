@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from twilio_component.host.model import Component
 
+_LAST_PORT = 65535
 CONNECTION_HELP = """\
 The connection is a YAML or JSON file with key and fields, e.g.
   key: apiKeySecret
@@ -20,6 +21,15 @@ The connection is a YAML or JSON file with key and fields, e.g.
 Without --connection it is taken from the environment: TWILIO_ACCOUNT_SID with TWILIO_API_KEY and TWILIO_API_SECRET, or
 with TWILIO_AUTH_TOKEN; TWILIO_REGION and TWILIO_EDGE if needed; or all at once from PRISMATIC_CONNECTION_VALUE (JSON).
 """
+
+
+def port_number(text: str) -> int:
+    """Return the number of a TCP port, for ``argparse``; 0 takes a free one. Raises ``ArgumentTypeError``."""
+    import argparse
+
+    if not (text.isascii() and text.isdigit() and int(text) <= _LAST_PORT):
+        raise argparse.ArgumentTypeError(f"must be a port number from 0 to {_LAST_PORT}")
+    return int(text)
 
 
 def add_inputs(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +41,7 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
 
 
 def inputs_of(options: argparse.Namespace) -> dict[str, Any]:
-    """The inputs by key; raises ``InputError`` or ``DocumentError``."""
+    """Return the inputs by key; raises ``InputError`` or ``DocumentError``."""
     inputs: dict[str, Any] = {}
     if options.inputs:
         from twilio_component.host.manifest.documents import parse_document, read_document
@@ -52,7 +62,7 @@ def inputs_of(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def connection_of(options: argparse.Namespace, component: Component) -> dict[str, Any]:
-    """The connection of ``--connection``, or else of the environment; raises ``InputError`` or ``DocumentError``."""
+    """Return the connection of ``--connection``, or of the environment; raises ``InputError`` or ``DocumentError``."""
     from twilio_component.host.connections import connection_from_environment, connection_from_file
 
     if options.connection:

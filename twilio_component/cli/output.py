@@ -1,4 +1,4 @@
-"""What a person reads on a terminal: results, tables, and lines that are written over."""
+"""Output for a terminal: results, tables, and status lines that are overwritten."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-# What of a message fits on a line.
+# The properties of a message that fit on a line.
 _COLUMNS = ("dateCreated", "status", "from", "to", "sid", "body")
 
 
-def printed(result: Mapping[str, Any], *, as_json: bool) -> str:
-    """An operation's result: JSON for scripts, else a table of its data."""
+def format_result(result: Mapping[str, Any], *, as_json: bool) -> str:
+    """Return an operation's result as JSON for scripts, or else as a table of its data."""
     data = result.get("data", result)
     if as_json or not isinstance(data, (dict, list)) or not data:
         return json.dumps(result, ensure_ascii=False, indent=2)
@@ -26,7 +26,7 @@ def printed(result: Mapping[str, Any], *, as_json: bool) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows under a heading, the last column cut at the terminal's width."""
+    """Return the rows below a heading; each line is cut at the terminal's width."""
     widths = [max(len(row[index]) for row in [columns, *rows]) for index in range(len(columns))]
     room = shutil.get_terminal_size().columns
     lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in [columns, *rows])
@@ -34,12 +34,11 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def cell(value: Any) -> str:
-    """One value on one line, harmless to a terminal: message texts come from strangers."""
+    """Return one value on one line, harmless to a terminal: message texts come from strangers."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return "".join(character if character.isprintable() else "·" for character in text)
 
 
 def write_line(stream: IO[str], text: str, end: str = "\n") -> None:
-    """Write a line in the place of the one before, if that had no end; what does not fit the terminal is left out."""
-    # What is under way stands on a line that its end writes over.
+    """Write a line, over the one before if that had no ``end``; it is cut at the terminal's width."""
     print(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}", end=end, file=stream, flush=True)

@@ -1,4 +1,4 @@
-"""Where webhooks arrive: one path for each flow that a request can start."""
+"""The paths of webhooks: one for each flow that a request can start."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment, Loaded
     from twilio_component.flows.model import Flow
 
-# Twilio tries again after a 503 only where the URL says so; the fragment is for Twilio and is never sent.
+# Twilio retries after a 503 only where the URL says so; the fragment is for Twilio and is never sent.
 RETRIES = "#rc=5&rp=all"
 
 
@@ -49,9 +49,9 @@ class Endpoint:
 
 
 def endpoints(deployment: Deployment, served: Iterable[Served]) -> Mapping[str, Endpoint]:
-    """The endpoints by their paths.
+    """Return the endpoints by their paths.
 
-    Raises ``DurableError`` when two flows would have the same, and for one that nothing would ever start.
+    Raises ``DurableError`` when two flows have the same path, and for a flow that nothing would ever start.
     """
     found: dict[str, Endpoint] = {}
     for one in served:
@@ -59,10 +59,10 @@ def endpoints(deployment: Deployment, served: Iterable[Served]) -> Mapping[str, 
         urls = webhook_urls(integration, deployment.webhook_base(integration))
         for flow in integration.flows:
             if flow.trigger.schedule is not None or flow.trigger.operation == control_steps.SCHEDULE:
-                continue  # the clock starts it, and nobody else
+                continue  # only the clock starts it
             if _polls(deployment, flow):
                 raise DurableError(
-                    f"the flow '{flow.name}' of {one.file} polls, and has no schedule: add one beside its trigger's "
+                    f"the flow '{flow.name}' of {one.file} polls, but has no schedule: add one beside its trigger's "
                     'action, such as schedule: "*/5 * * * *"'
                 )
             endpoint = Endpoint(one, flow, urls[flow.name])
@@ -76,7 +76,7 @@ def endpoints(deployment: Deployment, served: Iterable[Served]) -> Mapping[str, 
 
 
 def _polls(deployment: Deployment, flow: Flow) -> bool:
-    """Whether the flow's trigger looks for what is new by itself, and cares for no request."""
+    """Return whether the flow's trigger polls, and so is started by no request."""
     component = deployment.host.components.get(flow.trigger.component)
     trigger = component.triggers.get(flow.trigger.action) if component is not None else None
     return trigger is not None and bool(trigger.options.get("polls"))

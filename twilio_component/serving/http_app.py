@@ -1,4 +1,4 @@
-"""The HTTP face, for Starlette: bounds on what strangers may send, health, and the way to `reception`."""
+"""The HTTP application, for Starlette: routes, limits on what strangers may send, and health."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
     from twilio_component.serving.endpoints import Endpoint
     from twilio_component.serving.status_callbacks import Callbacks
     from twilio_component.serving.trusted_proxies import TrustedProxies
-    from twilio_component.serving.webhook_handler import Reply, WebhookHandler
+    from twilio_component.serving.webhook_handler import HttpResponse, WebhookHandler
 
-MOST_BYTES = 1024 * 1024
-MOST_HEADERS = 100
+MAX_BODY_BYTES = 1024 * 1024
+MAX_HEADERS = 100
 BODY_SECONDS = 10.0
 _LOGGER = logging.getLogger("twilio_component.serving")
+_Receive = Callable[[IncomingRequest], Awaitable["HttpResponse"]]
 
 
-class _UnfitError(Exception):
-    """A request that is no webhook; ``status`` is the HTTP status that says why."""
+class RequestRejected(Exception):  # noqa: N818 - it is a response, not a fault of this program
+    """The request is not a webhook; ``status`` is the HTTP status that says why."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -41,13 +42,13 @@ class _UnfitError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookApp:
-    """The application's handlers. ``ready`` raises ``StoreUnavailableError`` while no request could be stored.
+    """The routes of the application. ``ready`` raises ``StoreUnavailableError`` while no request could be stored.
 
-    Requests are known by the ``public_url``, unless one of the trusted ``proxies`` says another one.
+    The URL of a request begins with ``public_url``, unless one of the trusted ``proxies`` names another one.
     """
 
     endpoints: Mapping[str, Endpoint]
-    reception: WebhookHandler
+    handler: WebhookHandler
     callbacks: Callbacks
     public_url: str
     proxies: TrustedProxies
@@ -57,9 +58,13 @@ class WebhookApp:
     def application(self) -> Starlette:
         """The ASGI application."""
         routes = [
-            Route("/healthz", self._health),
-            Route("/readyz", self._readiness),
-            Route(f"{CALLBACKS}/{{component}}/{{action}}/{{run}}/{{ordinal:int}}", self._called_back, methods=["POST"]),
+            Route("/healthz", self._get_health),
+            Route("/readyz", self._get_readiness),
+            Route(
+                f"{CALLBACKS}/{{component}}/{{action}}/{{run}}/{{ordinal:int}}",
+                self._receive_callback,
+                methods=["POST"],
+            ),
             Route("/{path:path}", self._receive, methods=["GET", "POST"]),
         ]
         return Starlette(routes=routes, lifespan=self._lifespan)
@@ -68,33 +73,35 @@ class WebhookApp:
         endpoint = self.endpoints.get(request.url.path)
         if endpoint is None:
             return Response(status_code=404)
-        return await self._answer(request, lambda arrival: self.reception.receive(endpoint, arrival))
+        return await self._respond(request, lambda incoming: self.handler.receive(endpoint, incoming))
 
-    async def _called_back(self, request: Request) -> Response:
+    async def _receive_callback(self, request: Request) -> Response:
         address = CallbackAddress(**request.path_params)
-        return await self._answer(request, lambda arrival: self.callbacks.receive(address, arrival))
+        return await self._respond(request, lambda incoming: self.callbacks.receive(address, incoming))
 
-    async def _answer(self, request: Request, receive: Callable[[IncomingRequest], Awaitable[Reply]]) -> Response:
+    async def _respond(
+        self, request: Request, receive: Callable[[IncomingRequest], Awaitable[HttpResponse]]
+    ) -> Response:
         try:
             public_url = self.proxies.public_url(request) or self.public_url
-            reply = await receive(await _arrival(request, public_url))
-        except _UnfitError as error:
+            response = await receive(await _incoming_request(request, public_url))
+        except RequestRejected as error:
             return Response(status_code=error.status)
         except StoreUnavailableError as error:
-            # Twilio tries again, or asks the fallback URL: nothing was stored, nothing is lost.
+            # Twilio retries, or requests the fallback URL: nothing was stored, nothing is lost.
             _LOGGER.error("a request was refused: %s", error)  # noqa: TRY400 - the text says it all
             return Response(status_code=503, headers={"Retry-After": "5"})
         return Response(
-            reply.body or None,
-            status_code=reply.status,
-            headers=dict(reply.headers),
-            media_type=reply.content_type or None,
+            response.body or None,
+            status_code=response.status,
+            headers=dict(response.headers),
+            media_type=response.content_type or None,
         )
 
-    async def _health(self, _request: Request) -> Response:
+    async def _get_health(self, _request: Request) -> Response:
         return JSONResponse({"status": "up"})
 
-    async def _readiness(self, _request: Request) -> Response:
+    async def _get_readiness(self, _request: Request) -> Response:
         try:
             await self.ready()
         except StoreUnavailableError as error:
@@ -107,18 +114,18 @@ class WebhookApp:
         await self.on_shutdown()
 
 
-async def _arrival(request: Request, public_url: str) -> IncomingRequest:
-    """The request; raises ``_UnfitError`` for one that is larger or slower than any webhook."""
-    if len(request.headers.raw) > MOST_HEADERS:
-        raise _UnfitError(431)
+async def _incoming_request(request: Request, public_url: str) -> IncomingRequest:
+    """Return the request; raises ``RequestRejected`` for one that is larger or slower than any webhook."""
+    if len(request.headers.raw) > MAX_HEADERS:
+        raise RequestRejected(431)
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            body = await _body(request)
+            body = await _read_body(request)
     except TimeoutError as error:
-        raise _UnfitError(408) from error
+        raise RequestRejected(408) from error
     except ClientDisconnect as error:
-        raise _UnfitError(400) from error
-    # The URL that Twilio was given, as far as we know it: what a request says of its own host is a stranger's word.
+        raise RequestRejected(400) from error
+    # The URL that Twilio was given, as far as we know it: the Host header is whatever a stranger has written.
     path = request.scope["raw_path"].decode("ascii", "replace")
     query = request.scope["query_string"].decode("ascii", "replace")
     headers: dict[str, str | list[str]] = {}
@@ -129,10 +136,10 @@ async def _arrival(request: Request, public_url: str) -> IncomingRequest:
     return IncomingRequest(method=request.method, url=url, headers=headers, body=body)
 
 
-async def _body(request: Request) -> bytes:
+async def _read_body(request: Request) -> bytes:
     body = bytearray()
     async for piece in request.stream():
         body += piece
-        if len(body) > MOST_BYTES:
-            raise _UnfitError(413)
+        if len(body) > MAX_BODY_BYTES:
+            raise RequestRejected(413)
     return bytes(body)

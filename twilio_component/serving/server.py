@@ -1,4 +1,4 @@
-"""One serving process: a host, an engine and a web server on one event loop."""
+"""A serving process: a host, an engine and a web server on one event loop."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ _GRACE_SECONDS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Serving:
-    """What to serve, and how.
+class Server:
+    """Serves flow ``files`` until it is stopped.
 
-    Without a ``public_url`` or ``trusted_proxies``, which say it of each request, Twilio's webhooks can only come from
-    this machine.
+    Without a ``public_url`` or ``trusted_proxies``, which name the URL of each request, only webhooks from this machine
+    are verified.
 
-    With ``register`` the numbers and messaging services that triggers name are told where they are served; with
-    ``replace_webhooks`` also those that lead elsewhere.
+    ``register`` points the numbers and messaging services that triggers name at their flows; ``replace_webhooks``
+    replaces existing webhooks too.
 
-    ``transport`` carries the requests of components, as in ``Host``. ``say`` is told what a person must know, and
-    ``opened`` where webhooks arrive, before they do.
+    ``transport`` carries the requests of components, see ``Host``. ``report`` receives lines for an operator, and
+    ``on_ready`` the endpoints by their paths, before the first request.
     """
 
     files: Sequence[Path]
@@ -65,13 +65,13 @@ class Serving:
     replace_webhooks: bool = False
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     transport: httpx.AsyncBaseTransport | None = None
-    say: Callable[[str], None] = print
-    opened: Callable[[Mapping[str, Endpoint]], None] = lambda _endpoints: None
+    report: Callable[[str], None] = print
+    on_ready: Callable[[Mapping[str, Endpoint]], None] = lambda _endpoints: None
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM. Raises ``IntegrationError`` for what cannot be served."""
         if self.register and not self.public_url:
-            raise DurableError("to register webhooks, say where Twilio reaches the flows: --public-url https://…")
+            raise DurableError("--register needs to know where Twilio reaches the flows: add --public-url https://…")
         settings = settings_from(self.configuration.durability)
         proxies = TrustedProxies(self.trusted_proxies)
         public_url = self.public_url or f"http://{self.host}:{self.port}"
@@ -95,29 +95,29 @@ class Serving:
                 ]
                 await engine.keep_schedules([Scheduled(one.digest, one.loaded) for one in served])
                 found = endpoints(deployment, served)
-                face = WebhookApp(
+                app = WebhookApp(
                     endpoints=found,
-                    reception=WebhookHandler(deployment, engine),
+                    handler=WebhookHandler(deployment, engine),
                     callbacks=Callbacks(deployment, engine),
                     public_url=public_url,
                     proxies=proxies,
                     ready=engine.check,
                     on_shutdown=engine.close,
                 )
-                self.say(f"state: {self.database}")
+                self.report(f"state: {self.database}")
                 for endpoint in found.values():
-                    self.say(f"webhook of {endpoint.flow.name}: {endpoint.url_for_twilio}")
-                self.opened(found)
+                    self.report(f"webhook of {endpoint.flow.name}: {endpoint.url_for_twilio}")
+                self.on_ready(found)
                 if self.register:
                     store = RegistrationStore(engine.database)
-                    registrations = Registrations(deployment, store, engine.runs, self.say)
+                    registrations = Registrations(deployment, store, engine.runs, self.report)
                     await registrations.register(found.values(), replace_webhooks=self.replace_webhooks)
-                await self._listen(uvicorn.Config(face.application(), host=self.host, port=self.port, **_BOUNDS))
+                await self._listen(uvicorn.Config(app.application(), host=self.host, port=self.port, **_BOUNDS))
             finally:
                 await engine.close()
 
     async def _listen(self, config: uvicorn.Config) -> None:
-        # The server hands a signal on when it has shut down; then there is nothing left to do for it.
+        # uvicorn raises a captured signal again when it has shut down; then it must not end the process.
         before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             await uvicorn.Server(config).serve()
@@ -145,7 +145,7 @@ def _read(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise DocumentError("The flow definition cannot be read", [Problem("", str(reason), str(file))]) from error
+        raise DocumentError("The flow definition could not be read", [Problem("", str(reason), str(file))]) from error
 
 
 def _check(file: Path, text: str, host: Host) -> None:

@@ -1,4 +1,4 @@
-"""Signed callbacks about what a call did: proof, where its answer was lost."""
+"""Signed status callbacks: they confirm a send whose response was lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from twilio_component.flows.interpreter.state import STORED_STATES
 from twilio_component.flows.model import find_flow
 from twilio_component.host.errors import PerformError
 from twilio_component.host.serialization import iso_time
-from twilio_component.serving.webhook_handler import IncomingRequest, Reply, given
+from twilio_component.serving.webhook_handler import HttpResponse, IncomingRequest, payload_of
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment, Loaded
@@ -24,7 +24,7 @@ _LOGGER = logging.getLogger("twilio_component.serving")
 
 @dataclass(frozen=True, slots=True)
 class CallbackAddress:
-    """Which call a callback is about: the ``ordinal``-th of a run, an action of a component."""
+    """The call that a callback is about: the ``ordinal``-th of a run, and the action of a component."""
 
     component: str
     action: str
@@ -39,17 +39,17 @@ class Callbacks:
         self._deployment = deployment
         self._engine = engine
 
-    async def receive(self, address: CallbackAddress, arrival: IncomingRequest) -> Reply:
-        """Keep what a genuine callback proves; raises ``StoreUnavailableError``."""
+    async def receive(self, address: CallbackAddress, request: IncomingRequest) -> HttpResponse:
+        """Record what a genuine callback confirms; raises ``StoreUnavailableError``."""
         component = self._deployment.host.components.get(address.component)
         action = component.actions.get(address.action) if component is not None else None
         proof = action.options.get("proof") if action is not None else None
         run = await self._engine.runs.load(address.run) if proof is not None else None
         if proof is None or run is None:
-            return Reply(404)
+            return HttpResponse(404)
         loaded = self._deployment.load(run.file, run.text)
         flow = find_flow(loaded.integration, run.flow)
-        payload = self._deployment.payload(given(arrival), loaded, flow, run.id, iso_time(dt.datetime.now(dt.UTC)))
+        payload = self._deployment.payload(payload_of(request), loaded, flow, run.id, iso_time(dt.datetime.now(dt.UTC)))
         for inputs in _connections(loaded, address.component, proof["connectionInput"]):
             call = Call(
                 id="callback",
@@ -65,14 +65,14 @@ class Callbacks:
                 envelope = await loaded.invoker.perform_once(flow, call, payload)
             except PerformError:
                 continue  # another connection may have signed it
-            await self._keep(address, envelope, proof)
-            return Reply()
+            await self._confirm(address, envelope, proof)
+            return HttpResponse()
         _LOGGER.warning(
             "a callback about %s.%s was refused: no connection has signed it", address.component, address.action
         )
-        return Reply(403)
+        return HttpResponse(403)
 
-    async def _keep(self, address: CallbackAddress, envelope: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
+    async def _confirm(self, address: CallbackAddress, envelope: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
         body = (envelope.get("payload") or {}).get("body") or {}
         data = body.get("data")
         effect = data.get(proof["identifiedBy"]) if isinstance(data, Mapping) else None

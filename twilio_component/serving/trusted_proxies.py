@@ -1,4 +1,4 @@
-"""Proxies that are believed when they say under which URL a request came to them."""
+"""Proxies that are trusted to name the URL under which a request reached them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HOST = re.compile(
 class TrustedProxies:
     """Proxies by their addresses and networks, such as ``10.0.0.7``, ``10.0.0.0/8`` and ``::1``.
 
-    Raises ``InputError`` for what is neither.
+    Raises ``InputError`` for text that is neither.
     """
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:
@@ -57,9 +57,9 @@ def _network(text: str) -> Network:
         return ipaddress.ip_network(text.strip(), strict=False)
     except ValueError as error:
         wanted = "must be an address or a network, such as 10.0.0.7, 10.0.0.0/8 or ::1"
-        raise InputError("The proxy cannot be trusted", [Problem("--trusted-proxy", wanted)]) from error
+        raise InputError("The proxy is not valid", [Problem("--trusted-proxy", wanted)]) from error
 
 
 def _last(request: Request, name: str) -> str:
-    """What the nearest hop says: each proxy writes behind what the one before it wrote, which may be a stranger's."""
+    """Return the value of the nearest hop: each proxy appends to what it received, maybe from a stranger."""
     return ",".join(request.headers.getlist(name)).rpartition(",")[2].strip()

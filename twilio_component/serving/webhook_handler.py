@@ -1,4 +1,4 @@
-"""What becomes of a request: refused, or verified, stored, answered, and then started."""
+"""Handles a webhook request: verify it, store the run, respond, and start the run."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from twilio_component.flows.interpreter.effects import Call
     from twilio_component.serving.endpoints import Endpoint
 
-# Twilio waits 15 s; the answer needs some of that to arrive.
-ANSWER_SECONDS = 12.0
+# Twilio waits 15 s; the response needs some of that to arrive.
+RESPONSE_SECONDS = 12.0
 _LOGGER = logging.getLogger("twilio_component.serving")
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingRequest:
-    """A request as it came in. Names of headers are in lower case; one that came twice has a list of values."""
+    """A request as it was received. Header names are in lower case; a repeated header has a list of values."""
 
     method: str
     url: str
@@ -42,8 +42,8 @@ class IncomingRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """The HTTP answer. Without a body of its own it is 204, which Twilio takes for 'nothing to say'."""
+class HttpResponse:
+    """An HTTP response. Without a body it is a 204, after which Twilio does nothing."""
 
     status: int = 204
     body: str = ""
@@ -52,51 +52,51 @@ class Reply:
 
 
 class WebhookHandler:
-    """Receives requests for flows. ``refused``, ``accepted`` and ``repeated`` count what became of them."""
+    """Receives requests for flows. ``refused``, ``accepted`` and ``repeated`` count their outcomes."""
 
     def __init__(self, deployment: Deployment, engine: Engine) -> None:
         self._deployment = deployment
         self._engine = engine
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
         self.refused = self.accepted = self.repeated = 0
 
-    async def receive(self, endpoint: Endpoint, arrival: IncomingRequest) -> Reply:
-        """Start the flow that the request is for, once for each event; raises ``StoreUnavailableError``."""
+    async def receive(self, endpoint: Endpoint, request: IncomingRequest) -> HttpResponse:
+        """Start the flow of the endpoint, once for each event; raises ``StoreUnavailableError``."""
         try:
-            new, fresh = await self._begun(endpoint, arrival)
+            new, is_new = await self._start_once(endpoint, request)
         except PerformError as error:
             self.refused += 1
             _LOGGER.warning("%s refused a request (%d refused so far): %s", endpoint.path, self.refused, error)
-            return Reply(403)
-        if fresh:
+            return HttpResponse(403)
+        if is_new:
             self.accepted += 1
         else:
             self.repeated += 1
         if endpoint.flow.is_synchronous:
-            return await self._result(new.id)
-        return _reply((new.trigger or {}).get("response"))
+            return await self._wait_for_response(new.id)
+        return _http_response((new.trigger or {}).get("response"))
 
-    async def _begun(self, endpoint: Endpoint, arrival: IncomingRequest) -> tuple[NewRun, bool]:
-        """The run that the request is for, which has begun, and whether it had not before; raises ``PerformError``."""
+    async def _start_once(self, endpoint: Endpoint, request: IncomingRequest) -> tuple[NewRun, bool]:
+        """Return the run of the request, which is started, and whether it is new; raises ``PerformError``."""
         try:
-            return await self._begin(endpoint, arrival)
+            return await self._start(endpoint, request)
         except StateConflictError:
-            # Another request has changed what the trigger was shown. Now they take turns, so that each gets its own.
-            async with self._turns.setdefault(endpoint.path, asyncio.Lock()):
+            # Another request has changed the state that the trigger has read. From here on they take turns.
+            async with self._locks.setdefault(endpoint.path, asyncio.Lock()):
                 while True:
                     with suppress(StateConflictError):
-                        return await self._begin(endpoint, arrival)
+                        return await self._start(endpoint, request)
 
-    async def _begin(self, endpoint: Endpoint, arrival: IncomingRequest) -> tuple[NewRun, bool]:
+    async def _start(self, endpoint: Endpoint, request: IncomingRequest) -> tuple[NewRun, bool]:
         flow, loaded = endpoint.flow, endpoint.served.loaded
         run_id = f"web-{uuid.uuid4().hex}"
-        payload = self._deployment.payload(given(arrival), loaded, flow, run_id, iso_time(dt.datetime.now(dt.UTC)))
+        payload = self._deployment.payload(payload_of(request), loaded, flow, run_id, iso_time(dt.datetime.now(dt.UTC)))
         scopes = scopes_of(loaded.integration, flow)
         shown = await self._engine.states(scopes)
         call = loaded.trigger_call(flow, payload, shown)
-        # The trigger judges the request itself, before anything is stored.
+        # The trigger verifies the request itself, before anything is stored.
         envelope = await loaded.invoker.perform_once(flow, call, payload)
-        event = self._event(endpoint, call, envelope, arrival)
+        event = self._event(endpoint, call, envelope, request)
         new = NewRun(
             id=run_id if event is None else f"web-{event}",
             definition=endpoint.served.digest,
@@ -110,17 +110,17 @@ class WebhookHandler:
         also = Change(scopes, shown, envelope).to_make
         return new, await self._engine.begin(new, also, at_once=flow.is_synchronous)
 
-    async def _result(self, run_id: str) -> Reply:
-        ended = await self._engine.ended(run_id, ANSWER_SECONDS)
+    async def _wait_for_response(self, run_id: str) -> HttpResponse:
+        ended = await self._engine.ended(run_id, RESPONSE_SECONDS)
         if ended is None or ended["response"] is None:
-            return Reply()
+            return HttpResponse()
         await self._engine.runs.forget_response(run_id)
-        return _reply(ended["response"])
+        return _http_response(ended["response"])
 
     def _event(
-        self, endpoint: Endpoint, call: Call, envelope: Mapping[str, Any], arrival: IncomingRequest
+        self, endpoint: Endpoint, call: Call, envelope: Mapping[str, Any], request: IncomingRequest
     ) -> str | None:
-        """What tells this event from others, by what is signed; None for a trigger whose requests are all different."""
+        """Return the digest that identifies the event by what is signed; None where every request is an event."""
         operation = endpoint.served.loaded.invoker.operation(call)
         keys = operation.options.get("eventKeys") if operation is not None else None
         if keys is None:
@@ -131,30 +131,30 @@ class WebhookHandler:
         if data.get(keys[0]):
             told: Any = [data.get(key) for key in keys]
         else:
-            told = [arrival.method, arrival.url, hashlib.sha256(arrival.body).hexdigest()]
+            told = [request.method, request.url, hashlib.sha256(request.body).hexdigest()]
         text = json.dumps([endpoint.served.loaded.integration.name, endpoint.flow.name, told])
         return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
-def given(arrival: IncomingRequest) -> dict[str, Any]:
-    """The request as the part of a payload that a trigger needs to judge it."""
-    content_type = arrival.headers.get("content-type", "")
-    request: dict[str, Any] = json_ready(
+def payload_of(request: IncomingRequest) -> dict[str, Any]:
+    """Return the request as the part of a trigger payload that comes from HTTP."""
+    content_type = request.headers.get("content-type", "")
+    payload: dict[str, Any] = json_ready(
         {
-            "headers": arrival.headers,
-            "method": arrival.method,
-            "invokeUrl": arrival.url,
-            "rawBody": {"data": arrival.body, "contentType": content_type},
+            "headers": request.headers,
+            "method": request.method,
+            "invokeUrl": request.url,
+            "rawBody": {"data": request.body, "contentType": content_type},
         }
     )
-    return request
+    return payload
 
 
-def _reply(response: Mapping[str, Any] | None) -> Reply:
+def _http_response(response: Mapping[str, Any] | None) -> HttpResponse:
     if response is None:
-        return Reply()
+        return HttpResponse()
     body = response.get("body")
-    return Reply(
+    return HttpResponse(
         status=int(response.get("statusCode") or 200),
         body=body if isinstance(body, str) else json.dumps(body) if body is not None else "",
         content_type=str(response.get("contentType") or ""),

@@ -1,4 +1,4 @@
-"""Flows whose triggers are deployed: numbers are told where their webhooks go, and told back."""
+"""Points numbers and messaging services at the flows whose triggers name them, and restores what was there."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ _LOGGER = logging.getLogger("twilio_component.execution")
 
 
 @dataclass(frozen=True, slots=True)
-class _Deployed:
-    """A flow, the definition it is in, and the call of its trigger."""
+class _Trigger:
+    """A flow whose trigger can be deployed, with its definition and the call of its trigger."""
 
     digest: str
     loaded: Loaded
@@ -51,27 +51,27 @@ class _Deployed:
 
 
 class Registrations:
-    """Deploys and removes the triggers of flows. ``say`` is told what was done, and what could not be."""
+    """Deploys and removes the triggers of flows. ``report`` receives what was done, and what could not be."""
 
     def __init__(
-        self, deployment: Deployment, store: RegistrationStore, runs: RunStore, say: Callable[[str], None]
+        self, deployment: Deployment, store: RegistrationStore, runs: RunStore, report: Callable[[str], None]
     ) -> None:
         self._deployment = deployment
         self._store = store
         self._runs = runs
-        self._say = say
+        self._report = report
 
     async def register(self, endpoints: Iterable[Endpoint], *, replace_webhooks: bool = False) -> None:
-        """Deploy the triggers of these flows, and remove those that their files had before and have no more.
+        """Deploy the triggers of these flows, and remove those that are no longer in their files.
 
-        Raises what a trigger raises that was never deployed before; then those that were deployed here are removed
-        again. One that was deployed before is only told of: what is served must not depend on it.
+        Raises the error of a trigger that was never deployed before; then those that were deployed here are removed
+        again. The error of one that was deployed before is only reported: serving must not depend on it.
         """
         served = [*endpoints]
-        deployed: dict[_Key, tuple[Endpoint, _Deployed]] = {
+        deployed: dict[_Key, tuple[Endpoint, _Trigger]] = {
             (one.served.loaded.integration.name, one.flow.name): (one, found)
             for one in served
-            if (found := self._deployed(one.served.digest, one.served.loaded, one.flow)) is not None
+            if (found := self._trigger_of(one.served.digest, one.served.loaded, one.flow)) is not None
         }
         await self._remove_stale({one.served.file for one in served}, deployed.keys())
         known = {(one.integration, one.flow) for one in await self._store.all()}
@@ -79,7 +79,7 @@ class Registrations:
             try:
                 await self._deploy(endpoint, found, replace_webhooks=replace_webhooks)
             except IntegrationError as error:
-                self._say(f"{found.flow.name} is not registered: {error}")
+                self._report(f"{found.flow.name} is not registered: {error}")
                 if key not in known:
                     await self._remove_each(
                         one for one in await self._store.all() if _key(one) in deployed.keys() - known
@@ -90,7 +90,7 @@ class Registrations:
         """Remove every deployed trigger, or that of one flow; raises the last error of those that failed."""
         wanted = [one for one in await self._store.all() if flow in (None, one.flow)]
         if not wanted:
-            self._say("nothing is registered" if flow is None else f"nothing is registered for {flow}")
+            self._report("nothing is registered" if flow is None else f"nothing is registered for {flow}")
         failed = await self._remove_each(wanted)
         if failed is not None:
             raise failed
@@ -102,78 +102,80 @@ class Registrations:
                 await self._remove_each([one])
 
     async def _remove_each(self, wanted: Iterable[Registration]) -> IntegrationError | None:
-        """Remove all that can be; the last error of those that could not."""
+        """Remove as many as possible and return the last error."""
         failed: IntegrationError | None = None
         for one in wanted:
             try:
                 await self._remove(one)
             except IntegrationError as error:
-                self._say(f"{one.flow} is still registered: {error}")
+                self._report(f"{one.flow} is still registered: {error}")
                 failed = error
         return failed
 
-    async def _deploy(self, endpoint: Endpoint, found: _Deployed, *, replace_webhooks: bool) -> None:
+    async def _deploy(self, endpoint: Endpoint, found: _Trigger, *, replace_webhooks: bool) -> None:
         inputs = found.call.inputs
         if replace_webhooks and _CONFIRMATION in found.trigger.inputs["properties"]:
             inputs = {**inputs, _CONFIRMATION: True}
         host, url = self._deployment.host, endpoint.url_for_twilio
 
-        async def deed(context: Context) -> dict[str, Any]:
+        async def perform(context: Context) -> dict[str, Any]:
             return await host.deploy_trigger(found.call.component, found.trigger.key, inputs, context=context)
 
-        result = await self._carried_out(found, url, deed)
+        result = await self._perform(found, url, perform)
         if not result:
-            self._say(f"{found.flow.name}: its trigger names no number or messaging service to be set")
+            self._report(f"{found.flow.name}: its trigger names no number or messaging service to point at it")
 
     async def _remove(self, one: Registration) -> None:
         file, text = await self._runs.definition(one.definition)
         loaded = self._deployment.load(file, text)
-        found = self._deployed(one.definition, loaded, find_flow(loaded.integration, one.flow))
+        found = self._trigger_of(one.definition, loaded, find_flow(loaded.integration, one.flow))
         if found is None:
-            raise FlowError(f"the trigger of {one.flow} is not installed any more, or does nothing on removal")
+            raise FlowError(f"the trigger of {one.flow} is not installed any more, or has nothing to remove")
         host = self._deployment.host
 
-        async def deed(context: Context) -> dict[str, Any]:
+        async def perform(context: Context) -> dict[str, Any]:
             return await host.delete_trigger(
                 found.call.component, found.trigger.key, found.call.inputs, context=context
             )
 
-        await self._carried_out(found, "", deed)
+        await self._perform(found, "", perform)
 
-    async def _carried_out(self, found: _Deployed, url: str, deed: Callable[[Context], Any]) -> Any:
-        """Do it, anew when another process changes the registration meanwhile; the result, which is also said."""
+    async def _perform(self, found: _Trigger, url: str, perform: Callable[[Context], Any]) -> Any:
+        """Perform it, again when another process changes the registration meanwhile; report and return the result."""
         while True:
-            held = _Held(self._store, await self._store.find(found.loaded.integration.name, found.flow.name), found)
+            registration = _Registration(
+                self._store, await self._store.find(found.loaded.integration.name, found.flow.name), found
+            )
             try:
-                envelope = await deed(held.context(url))
-                await held.keep(envelope.get("instanceState") or {})
+                envelope = await perform(registration.context(url))
+                await registration.keep(envelope.get("instanceState") or {})
             except StateConflictError as error:
                 _LOGGER.info("%s; looking again", error)
                 continue
             result = envelope["result"]
             for entry in result if isinstance(result, list) else []:
                 if isinstance(entry, Mapping) and "said" in entry:
-                    self._say(f"{found.flow.name}: {entry['said']}")
+                    self._report(f"{found.flow.name}: {entry['said']}")
             return result
 
-    def _deployed(self, digest: str, loaded: Loaded, flow: Flow) -> _Deployed | None:
-        """The flow with its trigger's call; None for a trigger that is not deployed."""
+    def _trigger_of(self, digest: str, loaded: Loaded, flow: Flow) -> _Trigger | None:
+        """Return the flow's trigger; None for one that does nothing on deployment."""
         now = iso_time(dt.datetime.now(dt.UTC))
         call = loaded.trigger_call(flow, self._deployment.payload({}, loaded, flow, "deployment", now))
         trigger = loaded.invoker.operation(call)
         if not isinstance(trigger, Trigger) or trigger.deploy_function is None or trigger.delete_function is None:
             return None
-        return _Deployed(digest, loaded, flow, replace(call, inputs=fit_inputs(call.inputs, trigger)), trigger)
+        return _Trigger(digest, loaded, flow, replace(call, inputs=fit_inputs(call.inputs, trigger)), trigger)
 
 
 def _key(one: Registration) -> _Key:
     return one.integration, one.flow
 
 
-class _Held:
-    """A registration, as this process knows it and changes it."""
+class _Registration:
+    """A stored registration, as this process knows and changes it."""
 
-    def __init__(self, store: RegistrationStore, stored: Registration, found: _Deployed) -> None:
+    def __init__(self, store: RegistrationStore, stored: Registration, found: _Trigger) -> None:
         self._store = store
         self._stored = stored
         self._found = found
@@ -207,7 +209,7 @@ async def unregister(
     configuration: Configuration | None = None,
     environment: Mapping[str, str] | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
-    say: Callable[[str], None] = print,
+    report: Callable[[str], None] = print,
 ) -> None:
     """Restore the webhooks that the database knows to be registered: all of them, or those of one ``flow``.
 
@@ -221,6 +223,6 @@ async def unregister(
             values = dict(os.environ) if environment is None else environment
             deployment = Deployment(host, configuration or Configuration(), values, public_url="")
             store, runs = RegistrationStore(database), RunStore(database)
-            await Registrations(deployment, store, runs, say).unregister(flow)
+            await Registrations(deployment, store, runs, report).unregister(flow)
     finally:
         database.close()

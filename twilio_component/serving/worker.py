@@ -1,4 +1,4 @@
-"""One working process: it carries out runs that serving processes have stored in a Postgres database."""
+"""A worker process: it executes runs that serving processes have stored in a Postgres database."""
 
 from __future__ import annotations
 
@@ -21,22 +21,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Working:
-    """A process that runs flows and receives nothing, upon a database that serving processes share with it."""
+class Worker:
+    """Executes runs of a database that it shares with serving processes; it receives no requests."""
 
     database: str
     configuration: Configuration = field(default_factory=Configuration)
     public_url: str = ""
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     transport: httpx.AsyncBaseTransport | None = None
-    say: Callable[[str], None] = print
+    report: Callable[[str], None] = print
 
     async def run(self) -> None:
         """Work until SIGINT or SIGTERM. Raises ``IntegrationError``."""
         if self.database.startswith("sqlite"):
-            raise DurableError(
-                "a SQLite database has one process, and that is the one that serves; workers share a Postgres database"
-            )
+            raise DurableError("a worker needs a Postgres database: only the serving process can use a SQLite database")
         settings = settings_from(self.configuration.durability)
         async with Host.discover(transport=self.transport) as host:
             deployment = Deployment(
@@ -47,13 +45,13 @@ class Working:
                 has_callbacks=bool(self.public_url),
             )
             engine = Engine(deployment, self.database, settings)
-            asked_to_stop = asyncio.Event()
+            stopping = asyncio.Event()
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: loop.call_soon_threadsafe(asked_to_stop.set))
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
             try:
                 await engine.start()
-                self.say("working")
-                await asked_to_stop.wait()
+                self.report("working")
+                await stopping.wait()
             finally:
                 await engine.close()

@@ -1,30 +1,48 @@
-"""The main job, shown: an SMS sent, fetched, listed and asked for raw, against the embedded emulator."""
+"""``twilio-component demo``: send, fetch and list a message, then make a raw request, against the emulator."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from twilio_component.emulator import Emulator
-from twilio_component.emulator.connection import emulator_connection
-from twilio_component.host import Host
+from twilio_component.cli import exit_codes
+
+if TYPE_CHECKING:
+    import argparse
 
 
-async def demonstrate() -> None:
-    """Run the four actions and print what each was given and what it returned."""
+def add_parser(commands: Any) -> None:
+    """Add the command to the command line."""
+    words = "send, fetch and list a message, then make a raw request, against the embedded emulator"
+    commands.add_parser("demo", help=words, description=f"{words.capitalize()}.").set_defaults(run=run)
+
+
+def run(_options: argparse.Namespace) -> int:
+    """Invoke the four actions and print their inputs and results."""
+    import asyncio
+
+    asyncio.run(_demonstrate())
+    return exit_codes.DONE
+
+
+async def _demonstrate() -> None:
+    from twilio_component.emulator import Emulator
+    from twilio_component.emulator.connection import emulator_connection
+    from twilio_component.host import Host
+
     connection = emulator_connection()
     async with Host.discover(transport=Emulator().transport) as host:
 
-        async def run(action: str, **inputs: Any) -> Any:
+        async def invoke(action: str, **inputs: Any) -> Any:
             print(f"\n▸ {action} {json.dumps(inputs, ensure_ascii=False)}")
             result = await host.invoke_action("twilio", action, {"twilioConnection": connection, **inputs})
             print(json.dumps(result, indent=2, ensure_ascii=False))
             return result["data"]
 
         print("The four actions of the component 'twilio', against an emulated Twilio: nothing leaves this machine.")
-        sent = await run(
+        sent = await invoke(
             "sendSMS", to="(605) 555-1212", message="Hello from twilio-component", **{"from": "+15017122661"}
         )
-        await run("getSMS", sid=sent["sid"])
-        await run("listMessages", limit=10)
-        await run("rawRequest", method="GET", url=sent["uri"])
+        await invoke("getSMS", sid=sent["sid"])
+        await invoke("listMessages", limit=10)
+        await invoke("rawRequest", method="GET", url=sent["uri"])

@@ -1,4 +1,4 @@
-"""What the component offers, in words and as JSON."""
+"""``twilio-component describe``: what the component offers, in words and as JSON."""
 
 from __future__ import annotations
 
@@ -7,17 +7,40 @@ from collections.abc import Iterator, Mapping
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.cli import exit_codes
 from twilio_component.host.errors import UnknownKeyError, did_you_mean, join_names
 
 if TYPE_CHECKING:
+    import argparse
+
     from twilio_component.host.model import Component, JsonSchema, Operation
 
 _WIDTH = 100
 _SECTIONS = {"action": "actions", "trigger": "triggers", "data source": "dataSources"}
 
 
-def described(component: Component, operation: str | None = None) -> str:
-    """The manifest as JSON, references resolved; or one operation of it."""
+def add_parser(commands: Any) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser("describe", help="what the component offers", description="What the component offers.")
+    parser.add_argument(
+        "operation", nargs="?", metavar="KEY", help="one action, trigger or data source, with its inputs"
+    )
+    parser.add_argument("--json", action="store_true", help="the complete manifest, input schemas included")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the component, or one of its operations."""
+    from twilio_component.host.manifest.loader import load_component
+    from twilio_component.twilio.plugin import manifest_file
+
+    component = load_component(manifest_file())
+    print(as_json(component, options.operation) if options.json else as_text(component, options.operation))
+    return exit_codes.DONE
+
+
+def as_json(component: Component, operation: str | None = None) -> str:
+    """Return the manifest as JSON, references resolved; or one operation of it. Raises ``UnknownKeyError``."""
     data: Any = component.manifest
     if operation is not None:
         found = _find(component, operation)
@@ -25,14 +48,14 @@ def described(component: Component, operation: str | None = None) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False)
 
 
-def of_component(component: Component, operation: str | None = None) -> str:
-    """The component, or one operation with its inputs, for a person."""
-    lines = _about(component) if operation is None else _about_operation(_find(component, operation))
+def as_text(component: Component, operation: str | None = None) -> str:
+    """Return the component, or one operation with its inputs, in words. Raises ``UnknownKeyError``."""
+    lines = _component_lines(component) if operation is None else _operation_lines(_find(component, operation))
     return "\n".join(lines)
 
 
 def input_type(schema: JsonSchema) -> str:
-    """An input's type in words: ``connection``, ``list of text``, ``text, one of enable, disable`` …."""
+    """Return an input's type in words: ``connection``, ``list of text``, ``enable or disable`` …."""
     if schema.get("format") in ("connection", "keyvaluelist"):
         return {"connection": "connection", "keyvaluelist": "key and value pairs"}[schema["format"]]
     kinds = schema.get("type", "any")
@@ -60,7 +83,7 @@ def _find(component: Component, key: str) -> Operation:
     return known[key]
 
 
-def _about(component: Component) -> Iterator[str]:
+def _component_lines(component: Component) -> Iterator[str]:
     yield f"{component.display.label}: {component.display.description} (component key: {component.key})"
     yield from ("", *wrap(component.documentation, _WIDTH))
     yield from ("", "Connections")
@@ -74,7 +97,7 @@ def _about(component: Component) -> Iterator[str]:
     yield from ("", "`describe KEY` shows the inputs of one of them.")
 
 
-def _about_operation(operation: Operation) -> Iterator[str]:
+def _operation_lines(operation: Operation) -> Iterator[str]:
     yield f"{operation.display.label}: {operation.display.description} ({operation.kind} key: {operation.key})"
     yield from ("", "Inputs")
     required = operation.inputs.get("required", ())

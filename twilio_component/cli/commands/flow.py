@@ -14,18 +14,18 @@ from twilio_component.cli import exit_codes
 from twilio_component.host.errors import InputError, Problem, join_names
 
 if TYPE_CHECKING:
-    from twilio_component.flows import Configuration, Finding, Outcome
-    from twilio_component.flows.model import Flow, Integration
+    from twilio_component.flows import Finding, Outcome
+    from twilio_component.flows.model import Flow
 
 _RUN_EPILOG = """\
-The payload is laid over that of a trigger, e.g. {"body": {"data": {"phone": "+15558675310"}}}. A configuration file has
+The payload is merged over a default one, e.g. {"body": {"data": {"phone": "+15558675310"}}}. A configuration file has
   configVars: {Sender: "+15017122661", Twilio Connection: {key: apiKeySecret, fields: {accountSid: AC…, …}}}
   httpHosts: [api.example.com]
-and the environment wins over it: FLOW_SENDER is the config variable Sender, FLOW_TWILIO_CONNECTION a connection as
+and the environment takes precedence: FLOW_SENDER is the config variable Sender, FLOW_TWILIO_CONNECTION a connection as
 JSON. Without either, a connection's fields come from the component's own variables (TWILIO_ACCOUNT_SID …).
 
-A mock answers instead of an action: --mock slack.postMessage='{"ok": true}'. Without a value it gives the action's
-example, or null; that of a trigger may be {"payload": …, "branch": …}. With --emulator waiting takes no time.
+A mock replaces an action: --mock slack.postMessage='{"ok": true}'. Without a value it returns the action's example, or
+null; that of a trigger may be {"payload": …, "branch": …}. With --emulator waiting takes no time.
 """
 
 
@@ -46,16 +46,16 @@ def add_parser(commands: Any) -> None:
     )
     run.add_argument("file", metavar="FILE")
     run.add_argument("--flow", metavar="NAME", help="which flow, if there are several")
-    run.add_argument("--payload", metavar="FILE|JSON", help="what the trigger receives; - reads standard input")
+    run.add_argument("--payload", metavar="FILE|JSON", help="the trigger's payload; - reads standard input")
     run.add_argument("--config", metavar="FILE", help="values of config variables; see below")
     where = run.add_mutually_exclusive_group()
     where.add_argument("--emulator", action="store_true", help="send to the embedded emulator instead of Twilio")
     where.add_argument("--live", action="store_true", help="really send, without asking")
     run.add_argument("--mock", action="append", default=[], metavar="COMPONENT.ACTION[=JSON]", help="repeatable")
     run.add_argument("--trace", action="store_true", help="show the inputs of each step too, secrets hidden")
-    run.add_argument("--debug", action="store_true", help="log requests and answers, secrets hidden")
+    run.add_argument("--debug", action="store_true", help="log requests and responses, secrets hidden")
     run.set_defaults(run=_run)
-    new = subcommands.add_parser("new", help="write a flow to start from", description="Write a flow that runs.")
+    new = subcommands.add_parser("new", help="write a starter flow", description="Write a starter flow that runs.")
     new.add_argument("file", metavar="FILE")
     new.set_defaults(run=_new)
 
@@ -93,16 +93,16 @@ def _new(options: argparse.Namespace) -> int:
         with path.open("x", encoding="utf-8") as file:
             file.write(starter.read_text(encoding="utf-8").replace("FILE", shlex.quote(options.file)))
     except OSError as error:
-        reason = "there is such a file already" if isinstance(error, FileExistsError) else error.strerror
-        raise InputError("The flow cannot be written", [Problem("", str(reason), options.file)]) from error
-    print(f"{path} is written; its first lines say how to check and run it.", file=sys.stderr)
+        reason = "the file exists already" if isinstance(error, FileExistsError) else error.strerror
+        raise InputError("The flow could not be written", [Problem("", str(reason), options.file)]) from error
+    print(f"Wrote {path}; its first lines say how to check and run it.", file=sys.stderr)
     return exit_codes.DONE
 
 
 def _run(options: argparse.Namespace) -> int:
     import asyncio
 
-    outcome = asyncio.run(_ran(options))
+    outcome = asyncio.run(_run_flow(options))
     if outcome is None:
         return exit_codes.BAD_INPUT
     if outcome.outcome_unknown:
@@ -110,12 +110,12 @@ def _run(options: argparse.Namespace) -> int:
     return exit_codes.DONE if outcome.succeeded else exit_codes.FAILED
 
 
-async def _ran(options: argparse.Namespace) -> Outcome | None:
-    """The outcome; None when the flow was not begun, for a reason that has been told."""
+async def _run_flow(options: argparse.Namespace) -> Outcome | None:
+    """Return the outcome; None when the flow was not started, for a reason that has been printed."""
     import asyncio
     import time
 
-    from twilio_component.cli.flow_output import view
+    from twilio_component.cli.flow_output import view_for
     from twilio_component.flows import (
         Configuration,
         FlowRunner,
@@ -134,27 +134,28 @@ async def _ran(options: argparse.Namespace) -> Outcome | None:
     emulator = None
     if options.emulator:
         from twilio_component.emulator import Emulator
+        from twilio_component.serving.emulator_connections import twilio_connections, with_emulator
 
         emulator = Emulator()
     _log_to_standard_error(debug=options.debug)
     async with Host.discover(transport=emulator.transport if emulator else None, debug=options.debug) as host:
         integration = definition.integration
         if integration is None:
-            _tell(definition.findings)
+            _print_findings(definition.findings)
             return None
         flow = find_flow(integration, options.flow)
         # The flow and those that it starts; the file's other flows may be as they are.
         part = replace(integration, flows=tuple(reachable_flows(integration, flow)))
         errors = _errors(check_integration(replace(definition, integration=part), host.components, mocked=mocks))
         if errors:
-            _tell(errors)
+            _print_findings(errors)
             return None
         if emulator is not None:
-            configuration = _with_emulator(configuration, integration)
-            payload = _signed(payload, flow)
-        elif not options.live and not _agreed(side_effects(part.flows, host.components, mocks)):
+            configuration = with_emulator(configuration, twilio_connections(integration))
+            payload = _sign(payload, flow)
+        elif not options.live and not _confirm(side_effects(part.flows, host.components, mocks)):
             return None
-        shown = view(sys.stdout)
+        view = view_for(sys.stdout)
         runner = FlowRunner(
             integration=integration,
             host=host,
@@ -162,11 +163,11 @@ async def _ran(options: argparse.Namespace) -> Outcome | None:
             mocks=mocks,
             sleep=emulator.clock.advance if emulator else asyncio.sleep,
             clock=emulator.clock.now if emulator else time.monotonic,
-            listener=shown.event,
+            listener=view.event,
             trace=options.trace,
         )
         outcome = await runner.run(flow.name, payload)
-        shown.outcome(outcome)
+        view.outcome(outcome)
         return outcome
 
 
@@ -178,38 +179,26 @@ def _log_to_standard_error(*, debug: bool) -> None:
     logging.getLogger("twilio_component.execution").setLevel(logging.DEBUG if debug else logging.INFO)
 
 
-def _tell(findings: list[Finding]) -> None:
+def _print_findings(findings: list[Finding]) -> None:
     for finding in findings:
         print(finding, file=sys.stderr)
     print(_summary(findings, 1), file=sys.stderr)
 
 
-def _agreed(sending: list[str]) -> bool:
-    """Whether the flow may really do what it does: a person at a terminal is asked, a script has to say --live."""
+def _confirm(sending: list[str]) -> bool:
+    """Return whether the flow may really run: a person at a terminal is asked, a script has to give --live."""
     if not sending:
         return True
     what = f"This flow really does {join_names(sending)}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        print(f"{what}; give --live to do so, --emulator to try it, or --mock {sending[0]}.", file=sys.stderr)
+        print(f"{what}; add --live to run it, --emulator to try it, or --mock {sending[0]}.", file=sys.stderr)
         return False
     print(f"{what}. Run it? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _with_emulator(configuration: Configuration, integration: Integration) -> Configuration:
-    from twilio_component.emulator.connection import emulator_connection
-
-    # Real credentials stay at home.
-    ours = {
-        key: emulator_connection()
-        for key, variable in integration.config_variables.items()
-        if variable.is_connection and variable.component == "twilio"
-    }
-    return replace(configuration, config_vars={**configuration.config_vars, **ours})
-
-
-def _signed(payload: dict[str, Any], flow: Flow) -> dict[str, Any]:
-    """The payload, as Twilio would send it: its body's data as a signed form, unless it has headers of its own."""
+def _sign(payload: dict[str, Any], flow: Flow) -> dict[str, Any]:
+    """Return the payload as Twilio sends it: its body's data as a signed form, unless it has headers of its own."""
     from twilio_component.testing import signed_payload
 
     if flow.trigger.operation != "twilio.webhook" or "headers" in payload:

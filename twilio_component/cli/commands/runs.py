@@ -1,4 +1,4 @@
-"""``twilio-component runs``: look at runs, stop them, go on with them, decide what the engine could not."""
+"""``twilio-component runs``: inspect runs, stop and resume them, and decide what the engine could not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
-from twilio_component.cli.serve_extra import DEFAULT_DATABASE, default_database, needing_the_extra
+from twilio_component.cli.serve_extra import DEFAULT_DATABASE, default_database, import_the_extra
 from twilio_component.host.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
 STATES = ("running", "paused", "succeeded", "failed", "unknown", "cancelled", "resolved", "retried")
-_ROUND_STATES = ("pending", "succeeded", "failed", "unknown")
+_ITEM_STATES = ("pending", "succeeded", "failed", "unknown")
 _COLUMNS = ("id", "flow", "state", "created", "finished", "error")
 
 
 def add_parser(commands: Any) -> None:
     """Add ``runs`` and what it can do to the command line."""
-    runs = commands.add_parser("runs", help="look at served runs, and operate them", description="Operate served runs.")
+    runs = commands.add_parser(
+        "runs", help="inspect and operate served runs", description="Inspect and operate served runs."
+    )
     verbs = runs.add_subparsers(title="commands", required=True, metavar="COMMAND")
     listing = _verb(verbs, "list", "the newest runs", _list)
     listing.add_argument("--flow", metavar="NAME")
@@ -36,24 +38,24 @@ def add_parser(commands: Any) -> None:
     listing.add_argument("--limit", type=int, default=50, help="default: %(default)s")
     listing.add_argument("--json", action="store_true", help="print JSON on a terminal too")
     _run_verb(verbs, "show", "one run with its steps, as JSON", _show)
-    _run_verb(verbs, "follow", "how a run goes on, until it has ended", _follow)
-    items = _run_verb(verbs, "items", "the items of a run's loops and how they ended, a line of JSON each", _items)
-    items.add_argument("--state", choices=_ROUND_STATES)
+    _run_verb(verbs, "follow", "print the progress of a run until it has ended", _follow)
+    items = _run_verb(verbs, "items", "the items of a run's loops and how they ended, one JSON object a line", _items)
+    items.add_argument("--state", choices=_ITEM_STATES)
     items.add_argument("--code", metavar="CODE", help="those that failed with this code, e.g. 21610 or outcome-unknown")
-    items.add_argument("--with-items", action="store_true", help="show the items too: people's numbers and words")
-    _run_verb(verbs, "pause", "stop a run before its next step, to go on later", _pause)
+    items.add_argument("--with-items", action="store_true", help="print the items too: phone numbers and message texts")
+    _run_verb(verbs, "pause", "stop a run before its next step, to be resumed later", _pause)
     _run_verb(verbs, "cancel", "stop a run before its next step", _cancel)
-    _run_verb(verbs, "resume", "go on with a paused or cancelled run", _resume)
-    _run_verb(verbs, "resolve", "take note that an unknown outcome has been looked into", _resolve)
+    _run_verb(verbs, "resume", "resume a paused or cancelled run", _resume)
+    _run_verb(verbs, "resolve", "mark an unknown outcome as resolved", _resolve)
     retry = _run_verb(verbs, "retry", "run a failed run again from the step that failed", _retry)
-    retry.add_argument("--resend", action="store_true", help="an unknown outcome has not happened: do it now")
-    purge = _verb(verbs, "purge", "forget finished runs", _purge)
-    purge.add_argument("--days", type=float, default=30, help="those that ended longer ago; default: %(default)s")
+    retry.add_argument("--resend", action="store_true", help="the unknown outcome did not happen: send it again")
+    purge = _verb(verbs, "purge", "delete finished runs", _purge)
+    purge.add_argument("--days", type=float, default=30, help="those that ended more days ago; default: %(default)s")
 
 
 def _verb(verbs: Any, name: str, words: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
-    parser.add_argument("--database", metavar="URL", help=f"where runs are kept; default: {DEFAULT_DATABASE}")
+    parser.add_argument("--database", metavar="URL", help=f"where runs are stored; default: {DEFAULT_DATABASE}")
     parser.set_defaults(run=run)
     return parser
 
@@ -65,14 +67,14 @@ def _run_verb(verbs: Any, name: str, words: str, run: Callable[[argparse.Namespa
 
 
 def _list(options: argparse.Namespace) -> int:
-    async def listed(views: RunViews, _: FanViews) -> None:
+    async def print_list(views: RunViews, _: FanViews) -> None:
         from twilio_component.cli.output import cell, table
         from twilio_component.durable.operator.views import Filter
 
         wanted = Filter(
             flow=options.flow,
             state=options.state,
-            since=_moment(options.since),
+            since=_timestamp(options.since),
             effect=options.sid,
             limit=options.limit,
         )
@@ -80,103 +82,103 @@ def _list(options: argparse.Namespace) -> int:
         if options.json or not sys.stdout.isatty():
             _print(runs)
             return
-        rows = [[cell(_told(run, name)) for name in _COLUMNS] for run in runs]
+        rows = [[cell(_column(run, name)) for name in _COLUMNS] for run in runs]
         print(table(_COLUMNS, rows) if rows else "no runs")
 
-    return _viewing(options, listed)
+    return _view(options, print_list)
 
 
 def _show(options: argparse.Namespace) -> int:
-    async def shown(views: RunViews, loops: FanViews) -> None:
+    async def print_run(views: RunViews, loops: FanViews) -> None:
         _print({**await views.shown(options.id), "loops": await loops.loops(options.id)})
 
-    return _viewing(options, shown)
+    return _view(options, print_run)
 
 
 def _follow(options: argparse.Namespace) -> int:
     import asyncio
 
-    async def followed(views: RunViews, loops: FanViews) -> None:
+    async def print_progress(views: RunViews, loops: FanViews) -> None:
         from twilio_component.cli.run_output import progress
 
-        shown = progress(sys.stdout)
+        output = progress(sys.stdout)
         while True:
             run = {**await views.shown(options.id), "loops": await loops.loops(options.id)}
             if run["state"] not in ("running", "paused"):
-                shown.ended(run)
+                output.end(run)
                 return
-            shown.looked(run)
+            output.update(run)
             await asyncio.sleep(0.5)
 
-    return _viewing(options, followed)
+    return _view(options, print_progress)
 
 
 def _items(options: argparse.Namespace) -> int:
-    async def told(views: RunViews, loops: FanViews) -> None:
+    async def print_items(views: RunViews, loops: FanViews) -> None:
         await views.shown(options.id)  # says so when there is no such run
         rounds = loops.rounds(options.id, state=options.state, code=options.code, with_items=options.with_items)
         async for one in rounds:
             print(json.dumps(one, ensure_ascii=False))
 
-    return _viewing(options, told)
+    return _view(options, print_items)
 
 
 def _pause(options: argparse.Namespace) -> int:
-    return _operating(options, lambda operations: operations.pause(options.id))
+    return _operate(options, lambda operations: operations.pause(options.id))
 
 
 def _cancel(options: argparse.Namespace) -> int:
-    return _operating(options, lambda operations: operations.cancel(options.id))
+    return _operate(options, lambda operations: operations.cancel(options.id))
 
 
 def _resume(options: argparse.Namespace) -> int:
-    return _operating(options, lambda operations: operations.resume(options.id))
+    return _operate(options, lambda operations: operations.resume(options.id))
 
 
 def _resolve(options: argparse.Namespace) -> int:
-    return _operating(options, lambda operations: operations.resolve(options.id))
+    return _operate(options, lambda operations: operations.resolve(options.id))
 
 
 def _retry(options: argparse.Namespace) -> int:
-    async def retried(operations: Operations) -> None:
+    async def retry(operations: Operations) -> None:
         _print({"id": await operations.retry(options.id, resend=options.resend)})
 
-    return _operating(options, retried)
+    return _operate(options, retry)
 
 
 def _purge(options: argparse.Namespace) -> int:
-    async def purged(operations: Operations) -> None:
+    async def purge(operations: Operations) -> None:
         _print({"purged": await operations.purge(options.days)})
 
-    return _operating(options, purged)
+    return _operate(options, purge)
 
 
-def _viewing(options: argparse.Namespace, work: Callable[[RunViews, FanViews], Awaitable[None]]) -> int:
-    async def viewing(database: Database) -> None:
+def _view(options: argparse.Namespace, work: Callable[[RunViews, FanViews], Awaitable[None]]) -> int:
+    async def view(database: Database) -> None:
         from twilio_component.durable.operator.loop_views import FanViews
         from twilio_component.durable.operator.views import RunViews
 
         await work(RunViews(database), FanViews(database))
 
-    return _with_database(options, viewing)
+    return _with_database(options, view)
 
 
-def _operating(options: argparse.Namespace, work: Callable[[Operations], Awaitable[None]]) -> int:
-    async def operating(database: Database) -> None:
+def _operate(options: argparse.Namespace, work: Callable[[Operations], Awaitable[None]]) -> int:
+    async def operate(database: Database) -> None:
         from twilio_component.durable.operator.operations import Operations
 
         await work(Operations(database))
 
-    return _with_database(options, operating)
+    return _with_database(options, operate)
 
 
 def _with_database(options: argparse.Namespace, work: Callable[[Database], Awaitable[None]]) -> int:
     import asyncio
 
-    with needing_the_extra():
+    with import_the_extra():
         from twilio_component.durable.store.database import Database
 
-    async def opened() -> None:
+    async def open_and_work() -> None:
         database = Database(options.database or default_database())
         try:
             await asyncio.to_thread(database.open_existing)
@@ -184,11 +186,11 @@ def _with_database(options: argparse.Namespace, work: Callable[[Database], Await
         finally:
             database.close()
 
-    asyncio.run(opened())
+    asyncio.run(open_and_work())
     return exit_codes.DONE
 
 
-def _moment(text: str | None) -> float | None:
+def _timestamp(text: str | None) -> float | None:
     import datetime as dt
 
     if text is None:
@@ -197,11 +199,11 @@ def _moment(text: str | None) -> float | None:
         moment = dt.datetime.fromisoformat(text)
     except ValueError as error:
         problem = Problem("--since", "must be a time such as 2026-01-31T12:00:00Z")
-        raise InputError("The time cannot be read", [problem]) from error
+        raise InputError("The time is not valid", [problem]) from error
     return moment.replace(tzinfo=moment.tzinfo or dt.UTC).timestamp()
 
 
-def _told(run: dict[str, Any], name: str) -> Any:
+def _column(run: dict[str, Any], name: str) -> Any:
     value = run[name]
     if value is None:
         return ""

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twilio_component.cli import exit_codes
 from twilio_component.host.errors import InputError, Problem
 from twilio_component.twilio.signatures.shared_keys import parse
 
-if TYPE_CHECKING:
-    import argparse
-
 _EPILOG = """\
 The Auth Token comes from TWILIO_AUTH_TOKEN and webhook shared keys from TWILIO_SHARED_KEYS (id=secret, one a line), or
-both from the connection file; a secret on the command line would be seen by everybody on the machine.
+both from the connection file; every user of the machine could read a secret on the command line.
 
 example:
   twilio-component signature explain --url 'https://example.com/sms?flow=1' --headers headers.txt --body body.bin
@@ -26,7 +24,7 @@ headers.txt has one header a line (Name: value); the body is the raw one, byte f
 """
 
 
-def add_parser(commands: Any, formatter: Any) -> None:
+def add_parser(commands: Any) -> None:
     """Add the command to the command line."""
     group = commands.add_parser("signature", help="why a webhook's signature is or is not accepted")
     parser = group.add_subparsers(required=True, metavar="COMMAND").add_parser(
@@ -34,7 +32,7 @@ def add_parser(commands: Any, formatter: Any) -> None:
         help="check a request pasted from a log",
         description="Check a webhook request pasted from a log, and say why it is accepted or refused.",
         epilog=_EPILOG,
-        formatter_class=formatter,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--url", required=True, help="the URL as Twilio has it, query string included")
     parser.add_argument("--method", default="POST", help="default: %(default)s")
@@ -56,16 +54,16 @@ def run(options: argparse.Namespace) -> int:
     except WebhookRefusedError as error:
         sys.stderr.write(f"{error.explanation}\n")
         return exit_codes.FAILED
-    sys.stdout.write("Accepted: Twilio signed this request with a key that was given.\n")
+    sys.stdout.write("Accepted: Twilio signed this request with one of the keys.\n")
     return exit_codes.DONE
 
 
 def _headers(options: argparse.Namespace) -> list[tuple[str, str]]:
     lines = [*options.header, *(_read(options.headers).decode("latin-1").splitlines() if options.headers else [])]
-    return [*_parsed(lines)]
+    return [*_parse_headers(lines)]
 
 
-def _parsed(lines: list[str]) -> Iterator[tuple[str, str]]:
+def _parse_headers(lines: list[str]) -> Iterator[tuple[str, str]]:
     for line in lines:
         name, colon, value = line.partition(":")
         if colon and name.strip():

@@ -1,8 +1,10 @@
-"""``twilio-component trigger deploy`` and ``trigger delete``: tell a number where its webhooks go, and tell it back."""
+"""``twilio-component trigger register | unregister``: point a number at a webhook, and restore the old one."""
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,65 +12,69 @@ from twilio_component.cli import exit_codes
 from twilio_component.cli.options import CONNECTION_HELP, add_inputs, connection_of, inputs_of
 
 if TYPE_CHECKING:
-    import argparse
+    from twilio_component.host import Host
 
 _FLOW = "the flow"
 _EPILOG = f"""\
 example:
-  twilio-component trigger deploy inboundMessage --url https://example.com/sms --state registration.json \\
+  twilio-component trigger register inboundMessage --url https://example.com/sms --state registration.json \\
     --input phoneNumber=+15017122661
-  twilio-component trigger delete inboundMessage --state registration.json
+  twilio-component trigger unregister inboundMessage --state registration.json
 
 {CONNECTION_HELP}"""
 
 
-def add_parser(commands: Any, formatter: Any) -> None:
+def add_parser(commands: Any) -> None:
     """Add the commands to the command line."""
-    group = commands.add_parser("trigger", help="set the webhook of a number or messaging service, and set it back")
-    deeds = group.add_subparsers(required=True, metavar="COMMAND")
-    deploy = deeds.add_parser(
-        "deploy",
-        help="what a trigger does when its flow is deployed",
-        description="Do what a trigger does when its flow is deployed. Repeating it does no harm.",
-        epilog=_EPILOG,
-        formatter_class=formatter,
+    group = commands.add_parser(
+        "trigger", help="point a number or messaging service at your webhook, and restore the old one"
     )
-    deploy.add_argument("--url", required=True, help="where Twilio reaches the flow")
-    deploy.set_defaults(run=_deploy)
-    delete = deeds.add_parser(
-        "delete",
-        help="undo it",
-        description="Undo what deploying the trigger did. What somebody has changed since is left as it is.",
+    actions = group.add_subparsers(required=True, metavar="COMMAND")
+    register = actions.add_parser(
+        "register",
+        help="point the number or service that the trigger names at --url",
+        description="Point the number or messaging service that the trigger names at --url. Repeating it is harmless.",
         epilog=_EPILOG,
-        formatter_class=formatter,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    delete.set_defaults(run=_delete, url="")
-    for parser in (deploy, delete):
+    register.add_argument("--url", required=True, help="where Twilio reaches the flow")
+    register.set_defaults(run=_register)
+    unregister = actions.add_parser(
+        "unregister",
+        help="restore the webhook that was there before",
+        description="Restore the webhook that was there before; one that has been changed since is left alone.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    unregister.set_defaults(run=_unregister, url="")
+    for parser in (register, unregister):
         parser.add_argument("trigger", metavar="TRIGGER", help="the trigger's key, e.g. inboundMessage")
         parser.add_argument(
-            "--state", required=True, metavar="FILE", type=Path, help="where to keep what is to be undone"
+            "--state", required=True, metavar="FILE", type=Path, help="the file that records what to restore"
         )
         parser.add_argument("--connection", metavar="FILE", help="the connection; see below")
         add_inputs(parser)
 
 
-def _deploy(options: argparse.Namespace) -> int:
-    return _done(options, "deploy_trigger")
+def _register(options: argparse.Namespace) -> int:
+    return _run(options, lambda host: host.deploy_trigger)
 
 
-def _delete(options: argparse.Namespace) -> int:
-    return _done(options, "delete_trigger")
+def _unregister(options: argparse.Namespace) -> int:
+    return _run(options, lambda host: host.delete_trigger)
 
 
-def _done(options: argparse.Namespace, deed: str) -> int:
+def _run(options: argparse.Namespace, method: Callable[[Host], Callable[..., Awaitable[dict[str, Any]]]]) -> int:
     import asyncio
 
-    for entry in asyncio.run(_result(options, deed)):
+    for entry in asyncio.run(_report(options, method)):
         sys.stdout.write(f"{entry['said']}\n")
     return exit_codes.DONE
 
 
-async def _result(options: argparse.Namespace, deed: str) -> list[dict[str, str]]:
+async def _report(
+    options: argparse.Namespace, method: Callable[[Host], Callable[..., Awaitable[dict[str, Any]]]]
+) -> list[dict[str, str]]:
     from twilio_component.host import Context, Host
     from twilio_component.host.state_file import StateFile
 
@@ -82,7 +88,7 @@ async def _result(options: argparse.Namespace, deed: str) -> list[dict[str, str]
     inputs = inputs_of(options)
     async with Host.discover() as host:
         inputs.setdefault("twilioConnection", connection_of(options, host.components["twilio"]))
-        envelope = await getattr(host, deed)("twilio", options.trigger, inputs, context=context)
+        envelope = await method(host)("twilio", options.trigger, inputs, context=context)
     await file.keep(envelope.get("instanceState") or {})
-    result: list[dict[str, str]] = envelope["result"]
-    return result
+    report: list[dict[str, str]] = envelope["result"]
+    return report

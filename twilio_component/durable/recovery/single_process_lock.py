@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from twilio_component.durable.errors import DurableError
+from twilio_component.durable.errors import StoreBusyError
 
 
 class SingleProcessLock:
     """Throttle the lock beside the database file from its making to ``release``.
 
-    Raises ``DurableError`` when another process has it. SQLite's own lock works alike on every system.
+    Raises ``StoreBusyError`` when another process has it. SQLite's own lock works alike on every system.
     """
 
     def __init__(self, database_file: Path) -> None:
@@ -22,7 +22,7 @@ class SingleProcessLock:
             self._connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
             self._connection.close()
-            raise DurableError(
+            raise StoreBusyError(
                 f"another process serves from {database_file}: stop it, name another --database, or use Postgres, "
                 "which many processes can share"
             ) from error

@@ -1,0 +1,66 @@
+"""``twilio-component invoke``: run an action and print its result."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from twilio_component.cli import exit_codes
+from twilio_component.cli.options import CONNECTION_HELP, add_inputs, connection_of, inputs_of
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "invoke",
+        help="run an action",
+        description="Run an action and print its result.",
+        epilog=CONNECTION_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("action", metavar="ACTION", help="the action's key, e.g. sendSMS")
+    add_inputs(parser)
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--connection", metavar="FILE", help="the connection; see below")
+    source.add_argument("--emulator", action="store_true", help="use the embedded emulator instead of Twilio")
+    parser.add_argument("--json", action="store_true", help="print JSON on a terminal too")
+    parser.add_argument("--debug", action="store_true", help="log requests and responses, secrets hidden")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the action and print its result: JSON, or a table on a terminal."""
+    import asyncio
+
+    from twilio_component.cli.output import format_result
+
+    result = asyncio.run(_invoke(options))
+    print(format_result(result, as_json=options.json or not sys.stdout.isatty()))
+    return exit_codes.DONE
+
+
+async def _invoke(options: argparse.Namespace) -> dict[str, Any]:
+    from twilio_component.host import Host
+
+    inputs = inputs_of(options)
+    transport = None
+    if options.emulator:
+        from twilio_component.emulator import Emulator
+
+        transport = Emulator().transport
+    if options.debug:
+        import logging
+
+        logging.basicConfig(stream=sys.stderr)
+        logging.getLogger("twilio_component").setLevel(logging.DEBUG)
+    async with Host.discover(transport=transport, debug=options.debug) as host:
+        host.find_action("twilio", options.action)
+        if "twilioConnection" not in inputs:
+            if options.emulator:
+                from twilio_component.emulator.connection import emulator_connection
+
+                inputs["twilioConnection"] = emulator_connection()
+            else:
+                inputs["twilioConnection"] = connection_of(options, host.components["twilio"])
+        return await host.invoke_action("twilio", options.action, inputs)

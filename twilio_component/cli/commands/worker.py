@@ -1,0 +1,42 @@
+"""``twilio-component worker``: run a worker against a shared Postgres database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.cli import exit_codes
+from twilio_component.cli.serve_extra import add_config, add_public_url, configuration_of, import_the_extra, report
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "worker",
+        help="run a worker against a shared Postgres database",
+        description="Execute runs that serving processes have stored. Flow files travel with the runs.",
+    )
+    parser.add_argument(
+        "--database", metavar="URL", required=True, help="postgresql://…, the database of the serving process"
+    )
+    add_config(parser)
+    add_public_url(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Work until SIGINT or SIGTERM."""
+    import asyncio
+
+    with import_the_extra():
+        from twilio_component.serving.worker import Worker
+    worker = Worker(
+        database=options.database,
+        configuration=configuration_of(options),
+        public_url=options.public_url,
+        report=report,
+    )
+    asyncio.run(worker.run())
+    return exit_codes.DONE
