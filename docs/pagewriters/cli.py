@@ -6,11 +6,12 @@ import argparse
 from collections.abc import Iterator
 
 from pagewriters import NOTE
-from twilio_component.cli.main import _parser
+from twilio_component.cli.main import command_parser
 
 _INTRODUCTION = """\
 Results go to standard output: JSON in a pipe, and a table on a terminal where one helps. Everything else goes to
-standard error. `twilio-component COMMAND --help` shows the same text as this page.
+standard error. `twilio-component COMMAND --help` shows the same text as this page, and the option
+`--version` of the program prints its version.
 
 | exit code | meaning |
 |---|---|
@@ -30,7 +31,7 @@ def page() -> str:
 
 def _lines() -> Iterator[str]:
     yield from ("# Command line", "", NOTE.format(source="the argument parser"), "", _INTRODUCTION)
-    for parser in _leaves(_parser("")):
+    for parser in _leaves(command_parser("")):
         yield from _section(parser)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from twilio_component.cli.main import _parser
+from twilio_component.cli.main import command_parser
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
 
@@ -17,9 +17,14 @@ def commands(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
 
 
 def test_every_option_of_every_command_is_in_its_section() -> None:
-    for command in commands(_parser("")):
+    for command in commands(command_parser("")):
         options = [
             name for action in command._actions for name in action.option_strings if name not in ("-h", "--help")
         ]
-        section = PAGE.partition(f"\n## {command.prog.removeprefix('twilio-component ')}\n")[2].partition("\n## ")[0]
+        introduction, *_ = PAGE.partition("\n## ")
+        section = (
+            introduction
+            if command.prog == "twilio-component"
+            else PAGE.partition(f"\n## {command.prog.removeprefix('twilio-component ')}\n")[2].partition("\n## ")[0]
+        )
         assert [name for name in options if f"`{name}`" not in section and f"`{name} " not in section] == []
