@@ -35,7 +35,7 @@ FLOW = (
               message: "Hi {{$everyone.currentItem.name}}"
 """
 )
-_PLACES = (crash_points.INTENT, crash_points.ENTERED, crash_points.ANSWERED, crash_points.SETTLED)
+_PLACES = (crash_points.INTENT, crash_points.CLAIMED, crash_points.RESPONDED, crash_points.SETTLED)
 
 
 def killed_lists(folder: Path, *, recipients: int, least: int, lag: float, shared: bool, seed: int = 1) -> Figures:

@@ -27,9 +27,9 @@ ACCEPTED = "accepted by Twilio, the answer not read"
 PLACES = {
     crash_points.BEFORE_INTENT: "before the intent",
     crash_points.INTENT: "after the intent",
-    crash_points.ENTERED: "after the claim, before the request",
+    crash_points.CLAIMED: "after the claim, before the request",
     ACCEPTED: ACCEPTED,
-    crash_points.ANSWERED: "after the answer",
+    crash_points.RESPONDED: "after the answer",
     crash_points.SETTLED: "after the answer was stored",
 }
 _BATCH = 8

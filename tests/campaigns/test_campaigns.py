@@ -50,7 +50,7 @@ def test_processes_that_share_a_database_lose_nothing_and_double_nothing(tmp_pat
 def test_a_run_of_a_killed_process_is_ended_by_another_wherever_it_was_killed(tmp_path: Path) -> None:
     found = takeovers(tmp_path, timeout=3, lag_bound=1)
     ended = {one.place: one.state for one in found}
-    assert ended.pop(crash_points.ENTERED) == "unknown"  # nothing was sent, and nothing proves it
+    assert ended.pop(crash_points.CLAIMED) == "unknown"  # nothing was sent, and nothing proves it
     assert set(ended.values()) == {"succeeded"}
     assert "| after the answer | succeeded |" in of_takeovers(found)
 

@@ -162,7 +162,7 @@ def _slow(emulator: Emulator) -> Fault:
 def _awaits_an_answer(emulator: Emulator, deployment: Deployment, living: str) -> bool:
     """Whether Twilio has accepted a message whose answer another process than the living one waits for."""
     entered = deployment.ask(
-        "SELECT i.entered_by, v.value FROM flow_intents i JOIN flow_values v ON v.run = i.run AND v.ordinal = 0 "
+        "SELECT i.entered_by, v.value FROM flow_intents i JOIN flow_journal v ON v.run = i.run AND v.ordinal = 0 "
         "WHERE i.state = 'entered'"
     )
     waited_for = [trigger for boot, trigger in entered if boot != living]

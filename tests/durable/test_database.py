@@ -19,7 +19,7 @@ from twilio_component.durable.store.database import Database, connect_arguments
 from twilio_component.durable.store.new_runs import NewRun, store_new_runs
 from twilio_component.durable.store.request_batcher import RequestBatcher
 from twilio_component.durable.store.runs import RunStore
-from twilio_component.durable.store.schema import kept_states, metadata
+from twilio_component.durable.store.schema import metadata, stored_state
 
 
 def test_a_database_that_is_away_is_an_error_without_the_statement(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_work_that_must_not_be_lost_waits_for_the_database(tmp_path: Path) -> No
 
     async def scenario() -> int:
         insisting = asyncio.create_task(
-            database.insist(lambda connection: connection.execute(text("SELECT 7")).scalar_one())
+            database.run_until_available(lambda connection: connection.execute(text("SELECT 7")).scalar_one())
         )
         await asyncio.sleep(0.05)
         folder.mkdir()
@@ -49,7 +49,7 @@ def test_a_mistake_in_the_work_is_no_outage(database: Database) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(database.insist(mistaken))
+        asyncio.run(database.run_until_available(mistaken))
 
 
 def test_other_databases_are_refused() -> None:
@@ -58,14 +58,14 @@ def test_other_databases_are_refused() -> None:
 
 
 def test_a_database_of_an_earlier_version_gets_what_it_lacks_once_whoever_starts(url: str) -> None:
-    lacking = [("flow_values", "started_at"), ("flow_runs", "response"), ("flow_runs", "parent")]
+    lacking = [("flow_journal", "started_at"), ("flow_runs", "response"), ("flow_runs", "parent")]
     databases = [Database(url) for _ in range(4)]
     databases[0].create()
     with databases[0].engine.begin() as connection:
         for table, column in lacking:
             connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
-        connection.execute(text("DROP TABLE flow_paces"))
-        connection.execute(text("INSERT INTO flow_states VALUES ('s', 'n', '1')"))
+        connection.execute(text("DROP TABLE flow_rate_tokens"))
+        connection.execute(text("INSERT INTO flow_stored_state VALUES ('s', 'n', '1')"))
 
     with ThreadPoolExecutor(len(databases)) as pool:
         list(pool.map(Database.create, databases))
@@ -74,7 +74,7 @@ def test_a_database_of_an_earlier_version_gets_what_it_lacks_once_whoever_starts
     for name, made in metadata.tables.items():
         assert {column["name"] for column in looking.get_columns(name)} == set(made.columns.keys())
     with databases[0].engine.begin() as connection:
-        assert connection.execute(text("SELECT value FROM flow_states")).scalar_one() == "1"
+        assert connection.execute(text("SELECT value FROM flow_stored_state")).scalar_one() == "1"
     for database in databases:
         database.close()
 
@@ -94,7 +94,7 @@ def test_an_error_of_the_database_repeats_nothing_that_people_wrote(url: str) ->
         database.create()
         row = {"scope": "s", "name": "n", "value": "+15558675310"}
         with pytest.raises(IntegrityError) as raised:
-            await database.run(lambda connection: connection.execute(insert(kept_states), [row, row]))
+            await database.run(lambda connection: connection.execute(insert(stored_state), [row, row]))
         assert "15558675310" not in str(raised.value)
         database.close()
 
@@ -115,14 +115,16 @@ def test_what_waits_for_a_process_that_has_frozen_gives_up_and_everything_else_g
         together = RequestBatcher(store.accept_all)
         with database.engine.connect() as frozen:
             store_new_runs(frozen, 0.0, [new])
-            first = asyncio.create_task(together.ask(new))
+            first = asyncio.create_task(together.submit(new))
             await asyncio.sleep(0.02)
             others = [replace(new, id=f"other-{number}") for number in range(3)]
-            asked = await asyncio.gather(first, *(together.ask(one) for one in [*others, new]), return_exceptions=True)
+            asked = await asyncio.gather(
+                first, *(together.submit(one) for one in [*others, new]), return_exceptions=True
+            )
             assert [type(one) for one in asked] == [StoreBusyError, bool, bool, bool, StoreBusyError]
             assert str(asked[0]) == "something else is under way in the database (LockNotAvailable)"
             frozen.commit()
-        assert not await together.ask(new)
+        assert not await together.submit(new)
 
     asyncio.run(scenario())
     database.close()

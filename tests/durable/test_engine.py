@@ -97,7 +97,7 @@ def test_flows_start_flows_and_wait_for_those_that_are_synchronous(tmp_path: Pat
 
     asyncio.run(scenario())
     with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
-        results = connection.execute("SELECT run FROM flow_values WHERE place = 'result'").fetchall()
+        results = connection.execute("SELECT run FROM flow_journal WHERE step_id = 'result'").fetchall()
     assert results == []  # what one run has told another is not kept a second time
 
 
@@ -175,7 +175,7 @@ def test_a_run_whose_way_has_changed_fails_instead_of_guessing_and_a_file_has_on
                 flow="Main",
                 payload={},
                 trigger={"payload": {}},
-                trigger_place="another-trigger",
+                trigger_step="another-trigger",
             )
             await served.engine.begin(new)
             ended = await served.engine.ended("one", 20)

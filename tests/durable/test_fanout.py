@@ -16,14 +16,14 @@ from support.long_lists import QUICK, flow, people, sent, stored, until
 
 from twilio_component.cli.main import main
 from twilio_component.durable.errors import RunStateError
-from twilio_component.durable.fanout.coordinator import piece_id
-from twilio_component.durable.fanout.store import Ended, Fan, FanStore, Place
-from twilio_component.durable.operator.loop_views import FanViews
+from twilio_component.durable.fanout.coordinator import chunk_id
+from twilio_component.durable.fanout.store import EndedIteration, LoopKey, LoopStore, ParallelLoop
+from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
-from twilio_component.durable.operator.views import Filter, RunViews
+from twilio_component.durable.operator.views import RunFilter, RunViews
 from twilio_component.durable.settings import Settings
-from twilio_component.durable.store.journal import Kept
-from twilio_component.durable.store.schema import fans, intents, items, values
+from twilio_component.durable.store.journal import JournalEntry
+from twilio_component.durable.store.schema import intents, items, journal, loops
 from twilio_component.emulator import Emulator
 
 OPTED_OUT, INVALID = "+15005550004", "+15005550001"
@@ -56,7 +56,7 @@ def test_each_item_is_sent_once_and_the_loop_says_how_its_rounds_ended(tmp_path:
             rows = {row["number"]: row for row in await stored(served, items)}
             assert rows[0]["item"] is None
             assert json.loads(rows[3]["item"]) == {"name": "P3", "phone": numbers[3]}
-            assert {row["run"] for row in await stored(served, values)} == {"one", "one.1-3", "one.1-7", "one.1-8"}
+            assert {row["run"] for row in await stored(served, journal)} == {"one", "one.1-3", "one.1-7", "one.1-8"}
 
     asyncio.run(scenario())
     assert sent(emulator) == Counter(set(numbers) - {OPTED_OUT, INVALID})
@@ -69,17 +69,17 @@ def test_recipients_are_recorded_one_by_one_with_the_code_and_the_sid(tmp_path: 
     async def scenario() -> None:
         async with serving(tmp_path, flow(), emulator=emulator, settings=QUICK) as served:
             await served.run("one")
-            views = FanViews(served.engine.database)
-            async with aclosing(views.rounds("one", code="21610", with_items=True)) as rounds:
+            views = LoopViews(served.engine.database)
+            async with aclosing(views.iterations("one", code="21610", with_items=True)) as rounds:
                 (opted_out,) = [one async for one in rounds]
             assert (opted_out["index"], opted_out["state"], opted_out["effects"]) == (5, "failed", [])
             assert opted_out["item"] == {"name": "P5", "phone": numbers[5]}
-            everyone = [one async for one in views.rounds("one")]
+            everyone = [one async for one in views.iterations("one")]
             assert [one["index"] for one in everyone] == list(range(12))
             assert "item" not in everyone[0]
             (sid,) = everyone[0]["effects"]
             assert sid in {message.sid for message in emulator.messages}
-            found = await RunViews(served.engine.database).listed(Filter(effect=sid))
+            found = await RunViews(served.engine.database).listed(RunFilter(resource_id=sid))
             assert [run["id"] for run in found] == ["one"]
 
     asyncio.run(scenario())
@@ -110,7 +110,7 @@ def test_a_loop_stops_between_two_requests_and_goes_on_where_it_was(tmp_path: Pa
 
     async def scenario() -> None:
         async with serving(tmp_path, flow(8), emulator=emulator, settings=SLOW) as served:
-            operations, views = Operations(served.engine.database), FanViews(served.engine.database)
+            operations, views = Operations(served.engine.database), LoopViews(served.engine.database)
             await served.begin("one")
             await until(lambda: len(emulator.messages) > 5)
             await getattr(operations, stop)("one")
@@ -137,7 +137,7 @@ def test_progress_tells_what_is_left_and_when_the_end_is_to_be_expected(tmp_path
         async with serving(tmp_path, flow(8), emulator=emulator, settings=SLOW) as served:
             await served.begin("one")
             await until(lambda: len(emulator.messages) > 15)
-            (loop,) = await FanViews(served.engine.database).loops("one")
+            (loop,) = await LoopViews(served.engine.database).loops("one")
             assert loop["loop"] == "everyone"
             assert 0 < loop["left"] < 60
             assert loop["succeeded"] + loop["left"] == 60
@@ -317,7 +317,7 @@ def test_a_purged_run_leaves_nothing_of_its_loops(tmp_path: Path) -> None:
             operations = Operations(served.engine.database)
             await asyncio.sleep(0.05)
             assert await operations.purge(0) == 1
-            for table in (items, fans, values, intents):
+            for table in (items, loops, journal, intents):
                 assert await stored(served, table) == []
 
     asyncio.run(scenario())
@@ -338,18 +338,28 @@ def test_a_callback_about_a_round_finds_its_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("concurrency", [1, 3, 4, 7, 50, 1000])
 def test_the_lanes_together_run_as_many_rounds_as_there_may_be(concurrency: int) -> None:
-    lanes = min(4, concurrency)
-    fan = Fan(place=Place("r", 1), name="l", loop="l", concurrency=concurrency, captured={}, lanes=lanes, size=1000)
-    assert sum(fan.share(piece) for piece in range(lanes, 2 * lanes)) == concurrency
+    partitions = min(4, concurrency)
+    loop = ParallelLoop(
+        key=LoopKey("r", 1),
+        step_id="l",
+        loop_step="l",
+        concurrency=concurrency,
+        captured={},
+        partitions=partitions,
+        size=1000,
+    )
+    assert sum(loop.concurrency_of(chunk) for chunk in range(partitions, 2 * partitions)) == concurrency
 
 
 def test_items_that_two_processes_take_are_taken_once(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path, flow(), emulator=Emulator(), settings=QUICK) as served:
-            store = FanStore(served.engine.database)
-            fan = await store.begin(Fan(place=Place("r", 1), name="l", loop="l", concurrency=2, captured={}))
+            store = LoopStore(served.engine.database)
+            loop = await store.begin(
+                ParallelLoop(key=LoopKey("r", 1), step_id="l", loop_step="l", concurrency=2, captured={})
+            )
             page = {"items": [1, 2], "next": {"offset": 9}}
-            first, second = await asyncio.gather(store.take(fan, page), store.take(fan, page))
+            first, second = await asyncio.gather(store.take(loop, page), store.take(loop, page))
             assert first == second
             assert (first.taken, first.after) == (2, {"offset": 9})
             assert [row["number"] for row in await stored(served, items)] == [0, 1]
@@ -360,23 +370,25 @@ def test_items_that_two_processes_take_are_taken_once(tmp_path: Path) -> None:
 def test_how_a_round_ended_first_stays_when_another_process_has_run_it_too(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path, flow(), emulator=Emulator(), settings=QUICK) as served:
-            store = FanStore(served.engine.database)
-            fan = await store.begin(Fan(place=Place("r", 1), name="l", loop="l", concurrency=2, captured={}))
-            await store.take(fan, {"items": ["a"], "next": None})
-            await store.end_rounds([Ended("r.1-0", None, {})], keep_payloads=False)
+            store = LoopStore(served.engine.database)
+            loop = await store.begin(
+                ParallelLoop(key=LoopKey("r", 1), step_id="l", loop_step="l", concurrency=2, captured={})
+            )
+            await store.take(loop, {"items": ["a"], "next": None})
+            await store.end_iterations([EndedIteration("r.1-0", None, {})], keep_payloads=False)
             # The late one finds nothing any more of what the round's calls were answered with, and does some again.
-            await served.engine.runs.keep("r.1-0", 0, Kept(place="p", value={}))
+            await served.engine.runs.keep("r.1-0", 0, JournalEntry(step_id="p", value={}))
             error = {"step": "", "id": "", "code": "run-nondeterministic", "message": "m", "outcomeUnknown": False}
-            await store.end_rounds([Ended("r.1-0", error, {})], keep_payloads=False)
+            await store.end_iterations([EndedIteration("r.1-0", error, {})], keep_payloads=False)
             (item,) = await stored(served, items)
             assert (item["state"], item["error"], item["item"]) == ("succeeded", None, None)
-            assert await stored(served, values) == []
+            assert await stored(served, journal) == []
 
     asyncio.run(scenario())
 
 
 def test_a_piece_has_an_id_of_its_own_after_each_pause() -> None:
-    assert piece_id(Place("r", 3), 2, 0) != piece_id(Place("r", 3), 2, 1)
+    assert chunk_id(LoopKey("r", 3), 2, 0) != chunk_id(LoopKey("r", 3), 2, 1)
 
 
 def test_the_command_line_shows_a_loop_and_its_items(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,7 +49,7 @@ class Deed:
 
     attempts: list[Exception | str | None]
     seen: list[Candidate] | None = field(default_factory=list)
-    paced_by: Mapping[str, str] = field(default_factory=lambda: {"connection": "c", "sender": "s"})
+    limit_keys: Mapping[str, str] = field(default_factory=lambda: {"connection": "c", "sender": "s"})
     sender: str = "s"
     expired: Failure | None = None
     meanwhile: Callable[[], Awaitable[Any]] | None = None
@@ -59,7 +59,7 @@ class Deed:
     looked: asyncio.Event = field(default_factory=asyncio.Event)
     cannot_look: list[Exception] = field(default_factory=list)
 
-    async def attempt(self) -> dict[str, Any]:
+    async def perform_once(self) -> dict[str, Any]:
         self.made += 1
         self.begun.set()
         outcome = self.attempts.pop(0)
@@ -72,14 +72,14 @@ class Deed:
     def failure(self, error: Exception) -> Failure:
         return Failure(code="x", message="y", outcome_unknown=getattr(error, "may_have_happened", True))
 
-    def proved(self, effect: str) -> dict[str, Any]:
+    def envelope_for(self, effect: str) -> dict[str, Any]:
         return {"data": {"sid": effect}}
 
-    def identified(self, envelope: Mapping[str, Any]) -> str | None:
+    def resource_id(self, envelope: Mapping[str, Any]) -> str | None:
         sid: str | None = envelope["data"]["sid"]
         return sid
 
-    async def look_for(self, _since: dt.datetime) -> list[Candidate] | None:
+    async def find_candidates(self, _since: dt.datetime) -> list[Candidate] | None:
         self.looks += 1
         self.looked.set()
         if self.cannot_look:
@@ -91,7 +91,7 @@ class Machine:
     """A process with a guard, over a store that survives it."""
 
     def __init__(
-        self, database: Database, settings: Settings = QUICK, *, boot: str = "one", alive: bool = True
+        self, database: Database, settings: Settings = QUICK, *, worker_id: str = "one", alive: bool = True
     ) -> None:
         self.runs = RunStore(database)
         self.intents = IntentStore(database)
@@ -100,26 +100,26 @@ class Machine:
             settings,
             Throttle(10),
             RateLimiter(database, settings.rates, most_seconds=1),
-            boot=boot,
-            is_dead=lambda other: other != boot,
+            worker_id=worker_id,
+            is_dead=lambda other: other != worker_id,
             may_write=lambda: alive,
-            checkpoints=CrashPoints({}),
+            crash_points=CrashPoints({}),
         )
 
     async def answer(self, deed: Deed, *, run: str = "run", fingerprint: str = "same") -> Any:
-        call = Call(run=run, ordinal=1, place="send", fingerprint=fingerprint)
+        call = Call(run=run, ordinal=1, step_id="send", fingerprint=fingerprint)
         await self.guard.perform(call, deed)
-        kept = await self.runs.kept_at(run, 1)
+        kept = await self.runs.entry_at(run, 1)
         assert kept is not None
         return kept.value.get("failure", {}).get("code") or kept.value["envelope"]["data"]["sid"]
 
 
 async def left_in_doubt(database: Database, run: str = "run", fingerprint: str = "same") -> None:
     """What a process leaves that dies after it has entered a call."""
-    call = Call(run=run, ordinal=1, place="send", fingerprint=fingerprint)
+    call = Call(run=run, ordinal=1, step_id="send", fingerprint=fingerprint)
     intents = IntentStore(database)
     await intents.plan(call)
-    assert (await intents.enter(call, "dead")).claimed
+    assert (await intents.claim(call, "dead")).claimed
 
 
 def message(sid: str, *, equal: bool = True) -> Candidate:
@@ -130,7 +130,7 @@ def test_an_answer_is_kept_and_the_call_is_not_made_again(database: Database) ->
     async def scenario() -> None:
         deed = Deed(["SM1", "SM2"])
         assert await Machine(database).answer(deed) == "SM1"
-        assert await Machine(database, boot="two").answer(deed) == "SM1"
+        assert await Machine(database, worker_id="two").answer(deed) == "SM1"
         assert deed.made == 1
 
     asyncio.run(scenario())
@@ -165,12 +165,12 @@ def test_who_is_told_to_slow_down_in_one_process_is_held_back_in_all(url: str) -
         async def noted() -> None:
             made[name].append(time.monotonic())
 
-        return Deed(attempts, paced_by={"connection": "c", "sender": sender}, meanwhile=noted)
+        return Deed(attempts, limit_keys={"connection": "c", "sender": sender}, meanwhile=noted)
 
     async def scenario(databases: list[Database]) -> None:
-        one, two = (Machine(database, boot=name) for name, database in zip("12", databases, strict=True))
+        one, two = (Machine(database, worker_id=name) for name, database in zip("12", databases, strict=True))
         told = asyncio.create_task(one.answer(deed("told", [SlowlyError("slower"), "SM1"]), run="told"))
-        call = Call(run="told", ordinal=1, place="", fingerprint="")
+        call = Call(run="told", ordinal=1, step_id="", fingerprint="")
         while not made["told"] or (await one.intents.plan(call)).state != "planned":  # noqa: ASYNC110 - a row
             await asyncio.sleep(0.01)
         same = two.answer(deed("same", ["SM2"]), run="same")
@@ -289,7 +289,7 @@ def test_who_comes_second_joins_the_call_that_is_under_way(database: Database) -
         impatient.cancel()
         assert await machine.answer(deed) == "SM1"
         assert deed.made == 1
-        await machine.guard.drained()
+        await machine.guard.drain()
 
     asyncio.run(scenario())
 
@@ -302,7 +302,7 @@ def test_a_process_that_must_not_write_any_more_leaves_it_to_another(database: D
         await stopping.guard.abandon()
         await asyncio.gather(answering, return_exceptions=True)
         assert deed.made == 0
-        assert await Machine(database, boot="two").answer(deed) == "SM1"
+        assert await Machine(database, worker_id="two").answer(deed) == "SM1"
 
     asyncio.run(scenario())
 
@@ -326,11 +326,13 @@ def test_a_signed_callback_proves_what_was_done(database: Database, seen: list[C
         deed = Deed([LostError("lost")], seen=seen)
         answering = asyncio.create_task(machine.answer(deed))
         await deed.looked.wait()
-        await machine.intents.prove("run:1", "SM1")
-        await machine.intents.prove("run:1", "SM9")
+        await machine.intents.confirm("run:1", "SM1")
+        await machine.intents.confirm("run:1", "SM9")
         assert await answering == "SM1"
         await left_in_doubt(database, "other")
-        await machine.intents.prove("other:1", "SM1")
-        assert (await machine.intents.plan(Call(run="other", ordinal=1, place="", fingerprint=""))).effect is None
+        await machine.intents.confirm("other:1", "SM1")
+        assert (
+            await machine.intents.plan(Call(run="other", ordinal=1, step_id="", fingerprint=""))
+        ).resource_id is None
 
     asyncio.run(scenario())

@@ -13,7 +13,7 @@ from support.long_lists import QUICK, flow, people, sent, stored, until
 
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.execution.replayer import ReplayContext, Replayer
-from twilio_component.durable.operator.loop_views import FanViews
+from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.schema import items
@@ -111,8 +111,8 @@ def test_a_round_that_cannot_go_on_is_reported_and_the_others_go_on(
         async with serving(tmp_path, flow(2), emulator=emulator, settings=QUICK) as served:
             ended = await served.run("one")
             assert ended["state"] == "unknown"
-            views = FanViews(served.engine.database)
-            (one,) = [one async for one in views.rounds("one", state="unknown")]
+            views = LoopViews(served.engine.database)
+            (one,) = [one async for one in views.iterations("one", state="unknown")]
             assert (one["index"], one["code"]) == (2, "unexpected-error")
 
     asyncio.run(scenario())

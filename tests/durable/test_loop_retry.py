@@ -17,7 +17,7 @@ from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.sending.intents import Call
-from twilio_component.durable.store.schema import fans, intents, items, runs, values
+from twilio_component.durable.store.schema import intents, items, journal, loops, runs
 from twilio_component.emulator import Emulator
 from twilio_component.flows.interpreter.effects import Failure, ItemSource
 from twilio_component.flows.runner.item_sources import Page, Sources
@@ -175,7 +175,7 @@ def test_what_rounds_did_is_no_step_of_the_run(tmp_path: Path) -> None:
             await served.run("one")
             shown = await RunViews(served.engine.database).shown("one")
             assert [step["step"] for step in shown["steps"]] == ["trigger", "everyone"]
-            assert {row["run"] for row in await stored(served, values)} == {"one"}
+            assert {row["run"] for row in await stored(served, journal)} == {"one"}
             assert json.loads((await served.engine.ended("one", 1))["response"]["body"])["succeeded"] == 3
 
     asyncio.run(scenario())
@@ -188,16 +188,16 @@ def test_what_was_under_way_when_a_run_failed_is_not_done_again_without_being_as
     emulator, numbers = Emulator(), people(tmp_path, 4)
 
     def break_off(connection: Connection) -> None:
-        done = {"run": "one.1-2", "ordinal": 0, "place": "everyone[2].send", "finished_at": 1.0}
-        connection.execute(insert(values).values(**done, value='{"envelope":{"data":{}}}'))
-        connection.execute(delete(values).where(values.c.run == "one.1-1"))
-        connection.execute(delete(values).where(values.c.run == "one", values.c.ordinal == 1))
-        connection.execute(update(intents).where(intents.c.item == "one.1-1").values(state="entered"))
+        done = {"run": "one.1-2", "ordinal": 0, "step_id": "everyone[2].send", "finished_at": 1.0}
+        connection.execute(insert(journal).values(**done, value='{"envelope":{"data":{}}}'))
+        connection.execute(delete(journal).where(journal.c.run == "one.1-1"))
+        connection.execute(delete(journal).where(journal.c.run == "one", journal.c.ordinal == 1))
+        connection.execute(update(intents).where(intents.c.item == "one.1-1").values(state="claimed"))
         for number in (1, 2):
             item = json.dumps({"name": f"P{number}", "phone": numbers[number]})
             pending = update(items).where(items.c.number == number)
             connection.execute(pending.values(state="pending", item=item, code=None, error=None))
-        connection.execute(update(fans).values(finished_at=None))
+        connection.execute(update(loops).values(finished_at=None))
         connection.execute(update(runs).values(state="failed"))
 
     async def scenario() -> None:
@@ -222,8 +222,8 @@ def test_a_call_that_was_under_way_when_its_run_failed_is_not_done_again_without
     emulator = Emulator()
 
     def break_off(connection: Connection) -> None:
-        connection.execute(delete(values).where(values.c.ordinal == 1))
-        connection.execute(update(intents).values(state="entered"))
+        connection.execute(delete(journal).where(journal.c.ordinal == 1))
+        connection.execute(update(intents).values(state="claimed"))
         connection.execute(update(runs).values(state="failed"))
 
     async def scenario() -> None:
@@ -244,9 +244,9 @@ def test_a_call_that_waited_for_its_turn_is_not_made_when_its_run_does_not_go_on
         async with serving(tmp_path, SEND, settings=QUICK) as served:
             await served.run("one")
             await served.engine.database.run(lambda connection: connection.execute(update(runs).values(state=state)))
-            call = Call(run="one.1-7", ordinal=0, place="p", fingerprint="f", owner="one")
+            call = Call(run="one.1-7", ordinal=0, step_id="p", fingerprint="f", owner="one")
             await served.engine.intents.plan(call)
-            entry = await served.engine.intents.enter(call, "boot")
+            entry = await served.engine.intents.claim(call, "worker_id")
             assert (entry.claimed, entry.stopped) == (False, True)
 
     asyncio.run(scenario())

@@ -16,7 +16,7 @@ from twilio_component.cli.exit_codes import exit_code
 from twilio_component.cli.main import main
 from twilio_component.durable.errors import DurableError, RunStateError, UnknownRunError
 from twilio_component.durable.operator.operations import Operations
-from twilio_component.durable.operator.views import Filter, RunViews
+from twilio_component.durable.operator.views import RunFilter, RunViews
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.schema import runs
 from twilio_component.emulator import Emulator
@@ -76,7 +76,7 @@ def test_runs_are_listed_shown_and_run_again_and_nothing_is_sent_twice(tmp_path:
             emulator.faults.lag_lists(60)
             assert (await served.run("seen"))["state"] == "unknown"
             await operations.resolve("seen")
-            states = {run["id"]: run["state"] for run in await views.listed(Filter())}
+            states = {run["id"]: run["state"] for run in await views.listed(RunFilter())}
             assert states == {
                 "refused": "retried",
                 "refused~2": "succeeded",
@@ -85,8 +85,8 @@ def test_runs_are_listed_shown_and_run_again_and_nothing_is_sent_twice(tmp_path:
                 "seen": "resolved",
             }
             sid = sent["steps"][1]["effect"]
-            assert [run["id"] for run in await views.listed(Filter(effect=sid))] == ["refused~2"]
-            assert await views.listed(Filter(flow="Other")) == []
+            assert [run["id"] for run in await views.listed(RunFilter(resource_id=sid))] == ["refused~2"]
+            assert await views.listed(RunFilter(flow="Other")) == []
             shown = await views.shown("seen")
             assert shown["steps"][-1]["error"]["code"] == "outcome-unknown"
             assert TO not in json.dumps(shown)

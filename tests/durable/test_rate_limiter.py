@@ -31,10 +31,10 @@ def test_two_processes_together_keep_to_the_rate_however_long_requests_take(data
 
 def test_senders_wait_for_themselves_only_and_without_a_rate_for_nothing(database: Database) -> None:
     async def scenario() -> list[str]:
-        paces, order = RateLimiter(database, {"slow": 0.5, "other": 0.5}, most_seconds=5), []
+        rate_tokens, order = RateLimiter(database, {"slow": 0.5, "other": 0.5}, most_seconds=5), []
 
         async def request(sender: str) -> None:
-            async with paces.token(sender, sender):
+            async with rate_tokens.token(sender, sender):
                 order.append(sender)
 
         slow = [asyncio.create_task(request("slow")) for _ in range(2)]

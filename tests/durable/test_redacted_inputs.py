@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from twilio_component.durable.execution.redacted_inputs import outline
+from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.host import Host
 from twilio_component.host.model import Action, Display
 
@@ -45,7 +45,7 @@ from twilio_component.host.model import Action, Display
     ],
 )
 def test_an_outline_repeats_neither_words_nor_addresses(value: Any, told: Any) -> None:
-    assert outline({"input": value}) == {"input": told}
+    assert redact_inputs({"input": value}) == {"input": told}
 
 
 def test_connections_are_named_and_secrets_are_not_even_measured() -> None:
@@ -53,7 +53,7 @@ def test_connections_are_named_and_secrets_are_not_even_measured() -> None:
     inputs = {"twilioConnection": connection, "riskCheck": "enable", "message": "enable", "attempt": 2}
     action = Host.discover().components["twilio"].actions["sendSMS"]
     told = {"twilioConnection": "<connection>", "riskCheck": "enable", "message": "text of 6 characters", "attempt": 2}
-    assert outline(inputs, action) == told
+    assert redact_inputs(inputs, action) == told
 
 
 def test_what_a_schema_says_of_nested_parts_counts() -> None:
@@ -64,7 +64,7 @@ def test_what_a_schema_says_of_nested_parts_counts() -> None:
     schema = {"type": "object", "properties": {"parts": {"type": "array", "items": part}}}
     action = Action(key="a", display=Display(label="A"), perform="m:f", inputs=schema)
     inputs = {"parts": [{"mode": "fast", "token": "x"}], "unknown": "fast"}
-    assert outline(inputs, action) == {
+    assert redact_inputs(inputs, action) == {
         "parts": [{"mode": "fast", "token": "<secret>"}],
         "unknown": "text of 4 characters",
     }

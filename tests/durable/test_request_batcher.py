@@ -33,7 +33,7 @@ class Doubling:
         """What became of each, when the first was being answered before the others were asked."""
         asking = []
         for number in numbers:
-            asking.append(asyncio.create_task(self.together.ask(number)))
+            asking.append(asyncio.create_task(self.together.submit(number)))
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         self.let.set()
@@ -45,7 +45,7 @@ def test_what_is_asked_meanwhile_is_answered_together_and_each_gets_its_own_answ
         doubling = Doubling()
         assert await doubling.asked(range(5)) == [0, 2, 4, 6, 8]
         assert doubling.batches == [[0], [1, 2, 3, 4]]
-        assert await doubling.together.ask(7) == 14
+        assert await doubling.together.submit(7) == 14
 
     asyncio.run(scenario())
 
@@ -93,7 +93,7 @@ def test_one_that_something_else_keeps_from_being_answered_keeps_no_other() -> N
         busy = StoreBusyError("busy")
         doubling = Doubling({2: busy})
         assert await doubling.asked(range(4)) == [0, 2, busy, 6]
-        await doubling.together.settled()
+        await doubling.together.drain()
         assert doubling.together._task is None
 
     asyncio.run(scenario())
@@ -103,7 +103,10 @@ def test_one_that_something_else_keeps_from_being_answered_keeps_no_other() -> N
 def test_one_who_has_left_is_not_answered_and_the_others_are(fails: dict[int, Exception]) -> None:
     async def scenario() -> None:
         doubling = Doubling(fails)
-        first, leaving = asyncio.create_task(doubling.together.ask(0)), asyncio.create_task(doubling.together.ask(1))
+        first, leaving = (
+            asyncio.create_task(doubling.together.submit(0)),
+            asyncio.create_task(doubling.together.submit(1)),
+        )
         await asyncio.sleep(0)
         leaving.cancel()
         assert await doubling.asked([2, 3]) == [4, 6]

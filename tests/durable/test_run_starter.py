@@ -32,9 +32,9 @@ def run(scenario: Callable[[Started], Awaitable[None]]) -> Started:
     started = Started()
 
     async def run_it() -> None:
-        starting = asyncio.create_task(started.starters.keep_starting())
+        starting = asyncio.create_task(started.starters.run())
         await asyncio.wait_for(scenario(started), 30)
-        await started.starters.drained()
+        await started.starters.drain()
         starting.cancel()
 
     asyncio.run(run_it())
@@ -44,7 +44,7 @@ def run(scenario: Callable[[Started], Awaitable[None]]) -> Started:
 def test_a_run_by_itself_is_started_before_anything_else_happens() -> None:
     async def scenario(started: Started) -> None:
         for name in ("first", "second"):
-            await started.starters.soon(name)
+            await started.starters.submit(name)
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         assert started.batches == [["first"], ["second"]]
@@ -63,7 +63,7 @@ def test_those_of_a_burst_are_started_together_and_wait_for_no_longer_than_a_mom
 
     async def scenario(started: Started) -> None:
         for name in BURST:
-            await started.starters.soon(name)
+            await started.starters.submit(name)
         await started.until(len(BURST))
 
     assert run(scenario).batches == [BURST]
@@ -75,8 +75,8 @@ def test_one_that_somebody_waits_for_ends_the_wait(monkeypatch: pytest.MonkeyPat
 
     async def scenario(started: Started) -> None:
         for name in BURST:
-            await started.starters.soon(name)
-        await started.starters.soon("awaited", at_once=True)
+            await started.starters.submit(name)
+        await started.starters.submit("awaited", immediately=True)
         await started.until(len(BURST) + 1)
         assert started.starters._is_bursting()
 
@@ -89,10 +89,10 @@ def test_what_cannot_be_started_is_told_and_those_after_it_are_started(caplog: p
             raise RuntimeError("no")
 
         working, started.starters._start = started.starters._start, failing
-        await started.starters.soon("first")
-        await started.starters.drained()
+        await started.starters.submit("first")
+        await started.starters.drain()
         started.starters._start = working
-        await started.starters.soon("second")
+        await started.starters.submit("second")
         await started.until(1)
 
     assert run(scenario).batches == [["second"]]

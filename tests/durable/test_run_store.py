@@ -13,7 +13,7 @@ from sqlalchemy import update
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.run_status import PAUSED, SUCCEEDED
-from twilio_component.durable.store.runs import STATES, RunStore, keep_state
+from twilio_component.durable.store.runs import INITIAL_STATE, RunStore, store_value
 from twilio_component.durable.store.schema import runs
 
 
@@ -32,7 +32,7 @@ def test_a_run_is_stored_once_together_with_what_its_trigger_answered(url: str) 
                 flow="F",
                 payload={},
                 trigger={"payload": {"said": said}},
-                trigger_place="trigger",
+                trigger_step="trigger",
             )
             for said in ("first", "again")
         )
@@ -52,7 +52,7 @@ def test_of_many_that_are_stored_together_each_is_told_whether_it_is_new(url: st
 
     async def scenario() -> None:
         digest = await store.define("f.yaml", "text")
-        new = NewRun(id="b", definition=digest, integration="I", flow="F", payload={}, trigger_place="trigger")
+        new = NewRun(id="b", definition=digest, integration="I", flow="F", payload={}, trigger_step="trigger")
         said = {letter: {"payload": {"said": letter}} for letter in "abc"}
         assert await store.accept(replace(new, id="a", trigger=said["a"]))
         first, same, other = (replace(new, trigger=said[letter]) for letter in "abc")
@@ -74,10 +74,10 @@ def test_many_who_ask_for_states_get_their_own(url: str) -> None:
 
     async def scenario() -> None:
         with database.engine.begin() as connection:
-            keep_state(connection, "one", "count", [1])
-            keep_state(connection, "two", "count", [2])
+            store_value(connection, "one", "count", [1])
+            store_value(connection, "two", "count", [2])
         wanted = [{"x": "one"}, {"x": "one", "y": "two"}, {"x": "three"}]
-        first, second, third = await store.states_of_all(wanted)
+        first, second, third = await store.stored_states(wanted)
         assert (first, third) == ({"x": {"count": [1]}}, {"x": {}})
         assert second == {"x": {"count": [1]}, "y": {"count": [2]}}
         first["x"]["count"].append(3)
@@ -92,7 +92,7 @@ async def begun(database: Database, *ids: str) -> RunStore:
     digest = await store.define("f.yaml", "text")
     for run in ids:
         new = NewRun(id=run, definition=digest, integration="I", flow="F", payload={"body": {}})
-        await store.accept(replace(new, trigger={"payload": {"a": 1}}, trigger_place="trigger"))
+        await store.accept(replace(new, trigger={"payload": {"a": 1}}, trigger_step="trigger"))
     return store
 
 
@@ -105,10 +105,10 @@ def test_a_run_that_was_paused_before_its_end_could_be_stored_keeps_what_it_need
         database = Database(url)
         database.create()
         store = await begun(database, "one")
-        before = await store.kept("one", STATES, 10)
+        before = await store.kept("one", INITIAL_STATE, 10)
         await database.run(lambda connection: connection.execute(update(runs).values(state=PAUSED)))
         assert await finish(store, "one") == PAUSED
-        assert await store.kept("one", STATES, 10) == before
+        assert await store.kept("one", INITIAL_STATE, 10) == before
         assert await finish(store, "purged") is None
         database.close()
 
@@ -121,7 +121,7 @@ def test_two_runs_that_keep_something_new_under_one_name_both_end(new_database: 
         database.create()
         store = await begun(database, "one", "two")
         first = database.engine.connect()
-        keep_state(first, "scope", "name", 1)
+        store_value(first, "scope", "name", 1)
         second = asyncio.create_task(finish(store, "two", {"scope": {"name": 2}}))
         await asyncio.sleep(0.3)
         assert not second.done()

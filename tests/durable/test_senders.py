@@ -62,7 +62,7 @@ def test_a_flow_and_a_configuration_may_write_a_sender_differently(tmp_path: Pat
 
     asyncio.run(scenario())
     with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
-        tokens = connection.execute("SELECT key, count(*) FROM flow_paces GROUP BY key").fetchall()
+        tokens = connection.execute("SELECT key, count(*) FROM flow_rate_tokens GROUP BY key").fetchall()
     ((key, count),) = tokens
     assert (key.partition(":")[2], count) == ("+15017122661", 2)
 

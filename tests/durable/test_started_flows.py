@@ -13,7 +13,7 @@ from support.engine import TO, serving
 from support.long_lists import QUICK, people, sent, until
 
 from twilio_component.durable.errors import RunStateError
-from twilio_component.durable.operator.loop_views import FanViews
+from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.emulator import Emulator
 
@@ -95,7 +95,7 @@ def test_a_round_whose_started_flow_sent_something_is_not_done_again(tmp_path: P
             assert (await served.run("one"))["state"] == "unknown"
             again = await operations.retry("one", resend=True)
             assert (await served.engine.ended(again, 20))["state"] == "unknown"
-            (loop,) = await FanViews(served.engine.database).loops(again)
+            (loop,) = await LoopViews(served.engine.database).loops(again)
             assert (loop["unknown"], loop["left"]) == (1, 0)
 
     asyncio.run(scenario())

@@ -14,7 +14,7 @@ from support.engine import serving
 
 from twilio_component.durable.errors import StateConflictError
 from twilio_component.durable.execution.schedules import Scheduled
-from twilio_component.durable.operator.views import Filter, RunViews
+from twilio_component.durable.operator.views import RunFilter, RunViews
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.flow_state import Change, after
@@ -61,7 +61,7 @@ class Gate:
         await self.open.wait()
         return envelope
 
-    async def holds(self, count: int) -> None:
+    async def throttles(self, count: int) -> None:
         while self.waiting < count:  # noqa: ASYNC110 - a gate has no event for it
             await asyncio.sleep(0.01)
 
@@ -114,7 +114,7 @@ def test_of_polls_that_overlap_each_message_is_told_by_one(url: str, tmp_path: P
             gate.open.clear()
             for run in ("one", "two"):
                 await served.begin(run)
-            await gate.holds(3)
+            await gate.throttles(3)
             gate.open.set()
             assert sorted([*await told(served, "one"), *await told(served, "two")]) == sorted(new)
 
@@ -123,7 +123,7 @@ def test_of_polls_that_overlap_each_message_is_told_by_one(url: str, tmp_path: P
 
 def test_a_clock_does_not_poll_while_a_poll_is_under_way(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def runs(served: Served) -> int:
-        return len(await RunViews(served.engine.database).listed(Filter()))
+        return len(await RunViews(served.engine.database).listed(RunFilter()))
 
     async def scenario() -> None:
         gate = Gate()
@@ -131,14 +131,14 @@ def test_a_clock_does_not_poll_while_a_poll_is_under_way(tmp_path: Path, caplog:
             digest = await served.engine.runs.define("test.yaml", served.text)
             await served.engine.keep_schedules([Scheduled(digest, served.loaded)])
             await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
-            await gate.holds(1)
+            await gate.throttles(1)
             with caplog.at_level(logging.WARNING):
                 await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
                 while "Main is still polling; this time is left out" not in caplog.text:  # noqa: ASYNC110 - a log
                     await asyncio.sleep(0.01)
             assert await runs(served) == 1
             gate.open.set()
-            (run,) = await RunViews(served.engine.database).listed(Filter())
+            (run,) = await RunViews(served.engine.database).listed(RunFilter())
             await told(served, run["id"])
             await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
             while await runs(served) == 1:  # noqa: ASYNC110 - rows

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from twilio_component.durable.sending.throttle import Throttle, hold_back
+from twilio_component.durable.sending.throttle import Throttle, throttle
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 def test_no_more_requests_than_allowed_are_in_flight() -> None:
     async def scenario() -> int:
-        holds, now, most = Throttle(2), 0, 0
+        throttles, now, most = Throttle(2), 0, 0
 
         async def request() -> None:
             nonlocal now, most
-            async with holds.turn({"sender": "s"}):
+            async with throttles.turn({"sender": "s"}):
                 now += 1
                 most = max(most, now)
                 await asyncio.sleep(0.01)
@@ -32,11 +32,11 @@ def test_no_more_requests_than_allowed_are_in_flight() -> None:
 
 def test_whoever_is_told_to_slow_down_waits_and_others_do_not() -> None:
     async def scenario() -> tuple[float, float]:
-        holds, begun = Throttle(5), time.monotonic()
-        holds.hold("held", 0.1)
-        async with holds.turn({"connection": "free"}):
+        throttles, begun = Throttle(5), time.monotonic()
+        throttles.hold("held", 0.1)
+        async with throttles.turn({"connection": "free"}):
             free = time.monotonic() - begun
-        async with holds.turn({"connection": "held"}):
+        async with throttles.turn({"connection": "held"}):
             return free, time.monotonic() - begun
 
     free, held = asyncio.run(scenario())
@@ -48,7 +48,7 @@ def test_a_pause_grows_when_it_was_too_short_and_not_because_many_were_told_at_o
 
     def told(now: float, seconds: float | None = None) -> None:
         with database.engine.begin() as connection:
-            pauses.append(round(hold_back(connection, "sender", seconds, now), 3))
+            pauses.append(round(throttle(connection, "sender", seconds, now), 3))
 
     told(100.0)
     told(100.1)  # it was under way when the first was told

@@ -70,7 +70,7 @@ def test_a_public_url_is_said_once_or_by_proxies_that_are_addresses(capsys: pyte
     assert "not allowed with argument --public-url" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("place", [crash_points.ENTERED, crash_points.ANSWERED])
+@pytest.mark.parametrize("place", [crash_points.CLAIMED, crash_points.RESPONDED])
 def test_a_process_that_is_killed_in_a_send_sends_once_all_the_same(
     emulator: Emulator, twilio: str, tmp_path: Path, place: str
 ) -> None:

@@ -44,7 +44,7 @@ def callback(message: int, status: str) -> IncomingRequest:
 def told(folder: Path) -> list[dict[str, Any]]:
     """What the trigger told, in the order in which its answers were stored."""
     with sqlite3.connect(folder / "runs.sqlite") as connection:
-        rows = connection.execute("SELECT value FROM flow_values WHERE ordinal = 0 ORDER BY rowid").fetchall()
+        rows = connection.execute("SELECT value FROM flow_journal WHERE ordinal = 0 ORDER BY rowid").fetchall()
     return [json.loads(value)["envelope"]["payload"]["status"] for (value,) in rows]
 
 

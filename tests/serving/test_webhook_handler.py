@@ -56,8 +56,8 @@ class FakeEngine:
         self.forgotten: list[str] = []
         self.runs = SimpleNamespace(forget_response=self._forget)
 
-    async def begin(self, new: NewRun, _also: Any, *, at_once: bool) -> bool:
-        self.at_once = at_once
+    async def begin(self, new: NewRun, _also: Any, *, immediately: bool) -> bool:
+        self.immediately = immediately
         return self.begun.setdefault(new.id, new) is new
 
     async def ended(self, _run: str, _seconds: float) -> Any:
@@ -134,7 +134,7 @@ def test_a_synchronous_flow_answers_with_its_response_which_is_then_forgotten() 
     response = {"statusCode": 201, "contentType": "text/plain", "headers": {"X": 1}, "body": {"a": 1}}
     engine = FakeEngine({"response": response})
     (reply,) = received(generic(synchronous=True), engine, request({}))
-    assert engine.at_once
+    assert engine.immediately
     assert reply == HttpResponse(201, '{"a": 1}', "text/plain", {"X": "1"})
     assert engine.forgotten == list(engine.begun)
 
@@ -144,7 +144,7 @@ def test_a_synchronous_flow_that_takes_too_long_or_says_nothing_gets_an_empty_an
     assert received(generic(synchronous=True), FakeEngine(outcome), request({})) == [HttpResponse()]
 
 
-def test_a_trigger_may_answer_at_once() -> None:
+def test_a_trigger_may_answer_immediately() -> None:
     inputs = "body: {type: value, value: thanks}, statusCode: {type: value, value: 202}"
     (reply,) = received(generic(inputs=inputs), FakeEngine(), request({}))
     assert (reply.status, reply.body, reply.content_type) == (202, "thanks", "text/plain")

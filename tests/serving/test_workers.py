@@ -36,7 +36,7 @@ def test_a_worker_goes_on_with_what_a_killed_process_left(
     emulator: Emulator, twilio: str, tmp_path: Path, new_database: Callable[[], str]
 ) -> None:
     deployment = Deployment(tmp_path, twilio, database=new_database(), resend="true")
-    process = deployment.start({crash_points.VARIABLE: f"{crash_points.ANSWERED}:1"})
+    process = deployment.start({crash_points.VARIABLE: f"{crash_points.RESPONDED}:1"})
     deployment.wait_until_ready(process)
     assert post(deployment.webhook(), inbound(1)).status_code == 204
     assert killed(process)

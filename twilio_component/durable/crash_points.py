@@ -14,8 +14,8 @@ VARIABLE = "TWILIO_COMPONENT_KILL"
 STORED = "stored"
 BEFORE_INTENT = "before-intent"
 INTENT = "intent"
-ENTERED = "entered"
-ANSWERED = "answered"
+CLAIMED = "claimed"
+RESPONDED = "responded"
 SETTLED = "settled"
 
 
@@ -26,7 +26,7 @@ class CrashPoints:
         self._name, _, count = environment.get(VARIABLE, "").partition(":")
         self._left = int(count or 1)
 
-    def reached(self, name: str) -> None:
+    def hit(self, name: str) -> None:
         """Die here, if it is this process's lot."""
         if name == self._name:
             self._left -= 1

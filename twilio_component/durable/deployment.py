@@ -22,7 +22,7 @@ from twilio_component.flows.runner.redaction import Redactor
 from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload
 
 if TYPE_CHECKING:
-    from twilio_component.durable.store.flow_state import States
+    from twilio_component.durable.store.flow_state import StoredState
     from twilio_component.flows.model import Flow, Integration
     from twilio_component.flows.runner.configuration import Values
     from twilio_component.host import Host
@@ -41,7 +41,7 @@ class Loaded:
     invoker: Invoker
     redactor: Redactor
 
-    def trigger_call(self, flow: Flow, payload: dict[str, Any], states: States | None = None) -> Call:
+    def trigger_call(self, flow: Flow, payload: dict[str, Any], states: StoredState | None = None) -> Call:
         """The call that asks the flow's trigger, which is shown the states; raises ``FlowError`` without one."""
         effect = Execution(flow, self.values.by_name, initial_state(payload, stored_state=states)).next()
         if not isinstance(effect, Call):

@@ -21,8 +21,8 @@ from twilio_component.durable.execution.run_queue import APPLICATION, QUEUE, VER
 from twilio_component.durable.execution.run_starter import RunStarter
 from twilio_component.durable.execution.schedules import Schedules
 from twilio_component.durable.execution.workflow_runner import WorkflowRunner
-from twilio_component.durable.fanout.coordinator import LANES_OF_PROCESS, FanOuts
-from twilio_component.durable.fanout.store import FanStore, Place
+from twilio_component.durable.fanout.coordinator import PARTITIONS_PER_PROCESS, LoopCoordinator
+from twilio_component.durable.fanout.store import LoopKey, LoopStore
 from twilio_component.durable.recovery.orphaned_workflows import OrphanedWorkflows
 from twilio_component.durable.recovery.retention import Retention
 from twilio_component.durable.recovery.single_process_lock import SingleProcessLock
@@ -41,17 +41,17 @@ if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment
     from twilio_component.durable.execution.schedules import Fire, Scheduled
     from twilio_component.durable.settings import Settings
-    from twilio_component.durable.store.flow_state import States
+    from twilio_component.durable.store.flow_state import StoredState
     from twilio_component.durable.store.new_runs import NewRun
 
-# Of their own: runs that wait for their pieces must not keep them from being carried out.
-_PIECES = "pieces"
+# Of their own: runs that wait for their chunks must not keep them from being carried out.
+_CHUNKS = "chunks"
 _POLLING_SECONDS = 0.1
 _DRAIN_SECONDS = 5.0
 # A run that sleeps for days is recovered at each restart; one that kills its process each time must end some day.
 _MOST_RECOVERIES = 1_000
 _MOST_RUNS = 1_000  # side by side; most of them wait for something
-_MOST_PIECES = 100  # of all loops; of each one there are but two
+_MAX_CHUNKS = 100  # of all loops; of each one there are but two
 _LOGGER = logging.getLogger("twilio_component.durable")
 
 
@@ -78,12 +78,12 @@ class Engine:
             settings,
             Throttle(settings.in_flight),
             RateLimiter(self.database, rates, most_seconds=2 * settings.claim + settings.timeout),
-            boot=self._boot,
+            worker_id=self._boot,
             # With SQLite this process has the database to itself, and others are dead. With Postgres one that seems to
             # be gone may only be out of our sight: the time that its request can take is waited out.
-            is_dead=lambda boot: self.database.is_sqlite and boot != self._boot,
+            is_dead=lambda worker_id: self.database.is_sqlite and worker_id != self._boot,
             may_write=self._may_write,
-            checkpoints=self._checkpoints,
+            crash_points=self._checkpoints,
         )
         self._deployment = deployment
         self._driver: WorkflowRunner | None = None
@@ -91,16 +91,16 @@ class Engine:
         self.retention = Retention(self.runs, settings.keep_days)
         self._queue = FlowQueue(self.database)
         self._accepting = RequestBatcher(self.runs.accept_all)
-        self._showing = RequestBatcher(self.runs.states_of_all)
+        self._showing = RequestBatcher(self.runs.stored_states)
         self._starters = RunStarter(self._enqueue)
         self._dbos: DBOS | None = None
         self._executor = "serve" if self.database.is_sqlite else self._boot
-        self.strays = OrphanedWorkflows(self._executor, lambda: set(self._working.values()), self._give_back)
+        self.strays = OrphanedWorkflows(self._executor, lambda: set(self._working.values()), self._requeue)
         self.stragglers = UnstartedRuns(self.database, self._enqueue)
         self._chores: list[asyncio.Task[None]] = []
         self._fire: Fire | None = None
         self._run_flow: Callable[[str], Coroutine[Any, Any, str]] | None = None
-        self._run_piece: Callable[[str, int, int], Coroutine[Any, Any, None]] | None = None
+        self._run_chunk: Callable[[str, int, int], Coroutine[Any, Any, None]] | None = None
 
     async def start(self) -> None:
         """Open the database, go on with what was interrupted, and take new runs.
@@ -111,21 +111,21 @@ class Engine:
             self._sole = SingleProcessLock(Path(str(self.database.engine.url.database)))
         await asyncio.to_thread(self.database.create)
         if not self.database.is_sqlite:
-            self._membership = WorkerLease(self.database, self._boot, self._take_over)
+            self._membership = WorkerLease(self.database, self._boot, self._recover)
             await self._membership.join()
-        fans = FanStore(self.database)
+        loops = LoopStore(self.database)
         guide = Replayer(
             deployment=self._deployment,
             runs=self.runs,
             guard=self.guard,
-            fan_outs=FanOuts(fans, self._enqueue_piece, self._go_on),
+            loops=LoopCoordinator(loops, self._enqueue_chunk, self._raise_if_draining),
             children=Children(self._enqueue, self._run_here),
-            go_on=self._go_on,
+            raise_if_draining=self._raise_if_draining,
         )
-        self._driver = WorkflowRunner(guide, fans, self._settings)
+        self._driver = WorkflowRunner(guide, loops, self._settings)
         self._dbos = DBOS(config=self._config())
         self._run_flow = self._workflow()
-        self._run_piece = self._piece_workflow()
+        self._run_chunk = self._chunk_workflow()
         self._fire = self.schedules.workflow()
         DBOS.launch()
         await DBOS.register_queue_async(
@@ -135,9 +135,9 @@ class Engine:
             on_conflict="always_update",
         )
         await DBOS.register_queue_async(
-            _PIECES,
-            worker_concurrency=_MOST_PIECES,
-            partition_worker_concurrency=LANES_OF_PROCESS,
+            _CHUNKS,
+            worker_concurrency=_MAX_CHUNKS,
+            partition_worker_concurrency=PARTITIONS_PER_PROCESS,
             polling_interval_sec=_POLLING_SECONDS,
             on_conflict="always_update",
         )
@@ -145,7 +145,7 @@ class Engine:
             asyncio.create_task(self.retention.keep_purging()),
             asyncio.create_task(self.stragglers.keep_looking()),
             asyncio.create_task(self.strays.keep_looking()),
-            asyncio.create_task(self._starters.keep_starting()),
+            asyncio.create_task(self._starters.run()),
         ]
 
     async def keep_schedules(self, definitions: Iterable[Scheduled]) -> None:
@@ -153,23 +153,23 @@ class Engine:
         assert self._fire is not None  # noqa: S101 - the engine has started
         await self.schedules.keep(definitions, self._fire)
 
-    async def begin(self, new: NewRun, also: Also | None = None, *, at_once: bool = False) -> bool:
+    async def begin(self, new: NewRun, also: Also | None = None, *, immediately: bool = False) -> bool:
         """Store a run and have it started; False when it was there before. Raises ``StoreUnavailableError``.
 
         When this returns it survives the death of this process, and is started soon. ``also`` is as in
-        ``RunStore.accept``. One that somebody waits for is to be started ``at_once``, and not after what comes at the
+        ``RunStore.accept``. One that somebody waits for is to be started ``immediately``, and not after what comes at the
         same time is stored.
         """
         # With something to be done besides, it stands or falls by itself.
-        fresh = await (self._accepting.ask(new) if also is None else self.runs.accept(new, also))
-        self._checkpoints.reached(STORED)
+        fresh = await (self._accepting.submit(new) if also is None else self.runs.accept(new, also))
+        self._checkpoints.hit(STORED)
         # Also one that is there: the process that stored it may have died before it started it.
-        await self._starters.soon(new.id, at_once=at_once)
+        await self._starters.submit(new.id, immediately=immediately)
         return fresh
 
-    async def states(self, scopes: Mapping[str, str]) -> States:
+    async def states(self, scopes: Mapping[str, str]) -> StoredState:
         """What flows keep in these scopes, as ``RunStore.states``; raises ``StoreUnavailableError``."""
-        return await self._showing.ask(scopes)
+        return await self._showing.submit(scopes)
 
     async def ended(self, run: str, seconds: float) -> Any:
         """How the run ended (as ``RunStore.ended``), or None when it has not within ``seconds``."""
@@ -189,7 +189,7 @@ class Engine:
         self._draining.set()
         if self._driver is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.guard.drained(), self._settings.timeout + self._settings.claim)
+                await asyncio.wait_for(self.guard.drain(), self._settings.timeout + self._settings.claim)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._settled(), _DRAIN_SECONDS)
             for chore in self._chores:
@@ -209,9 +209,9 @@ class Engine:
 
     async def _settled(self) -> None:
         """Wait until what has been asked for is stored, and what is stored is started."""
-        await self._showing.settled()
-        await self._accepting.settled()
-        await self._starters.drained()
+        await self._showing.drain()
+        await self._accepting.drain()
+        await self._starters.drain()
 
     async def _leave_runs(self) -> None:
         for task in list(self._working):
@@ -222,14 +222,14 @@ class Engine:
     def _may_write(self) -> bool:
         return not self._draining.is_set() and (self._membership is None or self._membership.held)
 
-    async def _take_over(self, boot: str) -> None:
+    async def _recover(self, worker_id: str) -> None:
         if self._driver is None or self._draining.is_set():
             raise DurableError("this process is starting or stopping; it takes nothing over")
         # Not public, but what DBOS itself does for its own runs at launch: those that somebody has claimed anew, and
         # nobody else's, stay as they are.
-        await asyncio.to_thread(DBOS._recover_pending_workflows, [boot])  # noqa: SLF001 - see above
+        await asyncio.to_thread(DBOS._recover_pending_workflows, [worker_id])  # noqa: SLF001 - see above
 
-    async def _give_back(self, workflow: str) -> bool:
+    async def _requeue(self, workflow: str) -> bool:
         assert self._dbos is not None  # noqa: S101 - the engine has started
         # Not public either: what `_recover_pending_workflows` does with each, and this is for one.
         back = self._dbos._sys_db.reenqueue_for_recovery  # noqa: SLF001 - see above
@@ -242,14 +242,14 @@ class Engine:
 
         return run_flow
 
-    def _piece_workflow(self) -> Callable[[str, int, int], Coroutine[Any, Any, None]]:
-        @DBOS.workflow(name="run_piece", max_recovery_attempts=_MOST_RECOVERIES)
-        async def run_piece(run_id: str, ordinal: int, piece: int) -> None:
+    def _chunk_workflow(self) -> Callable[[str, int, int], Coroutine[Any, Any, None]]:
+        @DBOS.workflow(name="run_chunk", max_recovery_attempts=_MOST_RECOVERIES)
+        async def run_chunk(run_id: str, ordinal: int, chunk: int) -> None:
             async with self._at_work() as driver:
                 with suppress(RunStopped):
-                    await driver.run_piece(Place(run_id, ordinal), piece)
+                    await driver.run_chunk(LoopKey(run_id, ordinal), chunk)
 
-        return run_piece
+        return run_chunk
 
     async def _drive(self, run_id: str) -> str:
         async with self._at_work() as driver:
@@ -267,28 +267,28 @@ class Engine:
         assert task is not None  # noqa: S101 - this is a coroutine
         self._working[task] = DBOS.workflow_id or ""
         try:
-            await self._go_on()
+            await self._raise_if_draining()
             yield self._driver
         finally:
             del self._working[task]
 
-    async def _go_on(self) -> None:
+    async def _raise_if_draining(self) -> None:
         if self._draining.is_set():
             # The run stays as it is, to be gone on with by the next process.
             await asyncio.Event().wait()
 
     async def _enqueue(self, ids: Sequence[str]) -> None:
-        await self.database.insist(lambda connection: self._queue.put(connection, ids))
+        await self.database.run_until_available(lambda connection: self._queue.put(connection, ids))
 
-    async def _enqueue_piece(self, piece_id: str, place: Place, piece: int) -> None:
+    async def _enqueue_chunk(self, chunk_id: str, key: LoopKey, chunk: int) -> None:
         async def enqueue() -> None:
-            assert self._run_piece is not None  # noqa: S101 - as above
-            loop = SetEnqueueOptions(queue_partition_key=f"{place.run}.{place.ordinal}")
-            once = SetWorkflowID(piece_id, workflow_id_reuse_policy="reject")
+            assert self._run_chunk is not None  # noqa: S101 - as above
+            loop = SetEnqueueOptions(queue_partition_key=f"{key.run}.{key.ordinal}")
+            once = SetWorkflowID(chunk_id, workflow_id_reuse_policy="reject")
             with once, loop, suppress(error.DBOSWorkflowIDInUseError):
-                await DBOS.enqueue_workflow_async(_PIECES, self._run_piece, place.run, place.ordinal, piece)
+                await DBOS.enqueue_workflow_async(_CHUNKS, self._run_chunk, key.run, key.ordinal, chunk)
 
-        # Not as a step of the run that waits for it: in which order pieces begin is not the same each time.
+        # Not as a step of the run that waits for it: in which order chunks begin is not the same each time.
         await asyncio.create_task(enqueue(), context=Context())
 
     async def _run_here(self, run_id: str) -> None:
@@ -306,5 +306,5 @@ class Engine:
             "executor_id": self._executor,
             "application_version": VERSION,
             "log_level": "WARNING",
-            "serializer": DBOSPortableJSONSerializer(),  # the default one would unpickle what the database holds
+            "serializer": DBOSPortableJSONSerializer(),  # the default one would unpickle what the database throttles
         }

@@ -77,7 +77,7 @@ class Callbacks:
         data = body.get("data")
         effect = data.get(proof["identifiedBy"]) if isinstance(data, Mapping) else None
         if isinstance(effect, str) and effect:
-            await self._engine.intents.prove(f"{address.run}:{address.ordinal}", effect)
+            await self._engine.intents.confirm(f"{address.run}:{address.ordinal}", effect)
 
 
 def _connections(loaded: Loaded, component: str, name: str) -> Iterator[dict[str, Any]]:

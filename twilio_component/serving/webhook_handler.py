@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.errors import StateConflictError
-from twilio_component.durable.execution.redacted_inputs import outline
+from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.store.flow_state import Change, scopes_of
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.host.errors import PerformError
@@ -104,11 +104,11 @@ class WebhookHandler:
             flow=flow.name,
             payload=payload,
             trigger=envelope,
-            trigger_place=call.id,
-            trigger_outline=outline(call.inputs, loaded.invoker.operation(call)),
+            trigger_step=call.id,
+            trigger_inputs=redact_inputs(call.inputs, loaded.invoker.operation(call)),
         )
         also = Change(scopes, shown, envelope).to_make
-        return new, await self._engine.begin(new, also, at_once=flow.is_synchronous)
+        return new, await self._engine.begin(new, also, immediately=flow.is_synchronous)
 
     async def _wait_for_response(self, run_id: str) -> HttpResponse:
         ended = await self._engine.ended(run_id, RESPONSE_SECONDS)

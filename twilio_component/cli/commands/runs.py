@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable
 
-    from twilio_component.durable.operator.loop_views import FanViews
+    from twilio_component.durable.operator.loop_views import LoopViews
     from twilio_component.durable.operator.operations import Operations
     from twilio_component.durable.operator.views import RunViews
     from twilio_component.durable.store.database import Database
@@ -67,15 +67,15 @@ def _run_verb(verbs: Any, name: str, words: str, run: Callable[[argparse.Namespa
 
 
 def _list(options: argparse.Namespace) -> int:
-    async def print_list(views: RunViews, _: FanViews) -> None:
+    async def print_list(views: RunViews, _: LoopViews) -> None:
         from twilio_component.cli.output import cell, table
-        from twilio_component.durable.operator.views import Filter
+        from twilio_component.durable.operator.views import RunFilter
 
-        wanted = Filter(
+        wanted = RunFilter(
             flow=options.flow,
             state=options.state,
             since=_timestamp(options.since),
-            effect=options.sid,
+            resource_id=options.sid,
             limit=options.limit,
         )
         runs = await views.listed(wanted)
@@ -89,7 +89,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    async def print_run(views: RunViews, loops: FanViews) -> None:
+    async def print_run(views: RunViews, loops: LoopViews) -> None:
         _print({**await views.shown(options.id), "loops": await loops.loops(options.id)})
 
     return _view(options, print_run)
@@ -98,7 +98,7 @@ def _show(options: argparse.Namespace) -> int:
 def _follow(options: argparse.Namespace) -> int:
     import asyncio
 
-    async def print_progress(views: RunViews, loops: FanViews) -> None:
+    async def print_progress(views: RunViews, loops: LoopViews) -> None:
         from twilio_component.cli.run_output import progress
 
         output = progress(sys.stdout)
@@ -114,9 +114,9 @@ def _follow(options: argparse.Namespace) -> int:
 
 
 def _items(options: argparse.Namespace) -> int:
-    async def print_items(views: RunViews, loops: FanViews) -> None:
+    async def print_items(views: RunViews, loops: LoopViews) -> None:
         await views.shown(options.id)  # says so when there is no such run
-        rounds = loops.rounds(options.id, state=options.state, code=options.code, with_items=options.with_items)
+        rounds = loops.iterations(options.id, state=options.state, code=options.code, with_items=options.with_items)
         async for one in rounds:
             print(json.dumps(one, ensure_ascii=False))
 
@@ -153,12 +153,12 @@ def _purge(options: argparse.Namespace) -> int:
     return _operate(options, purge)
 
 
-def _view(options: argparse.Namespace, work: Callable[[RunViews, FanViews], Awaitable[None]]) -> int:
+def _view(options: argparse.Namespace, work: Callable[[RunViews, LoopViews], Awaitable[None]]) -> int:
     async def view(database: Database) -> None:
-        from twilio_component.durable.operator.loop_views import FanViews
+        from twilio_component.durable.operator.loop_views import LoopViews
         from twilio_component.durable.operator.views import RunViews
 
-        await work(RunViews(database), FanViews(database))
+        await work(RunViews(database), LoopViews(database))
 
     return _with_database(options, view)
 

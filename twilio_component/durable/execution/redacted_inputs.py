@@ -23,7 +23,7 @@ _LEAST_UNQUOTED = 10**7  # from here on a number may be a phone number without i
 _MAILED = re.compile(r"(?:[a-z]+:)?[^@\s]+@[^@\s]+")
 
 
-def outline(inputs: Mapping[str, Any], operation: Operation | None = None) -> dict[str, Any]:
+def redact_inputs(inputs: Mapping[str, Any], operation: Operation | None = None) -> dict[str, Any]:
     """The outline of a step's inputs.
 
     Numbers, booleans, ids and words that the schema lists stay; connections and secrets are ``<connection>`` and

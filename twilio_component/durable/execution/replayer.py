@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 from dbos import DBOS
 
 from twilio_component.durable.errors import NondeterminismError, RunStopped, StateConflictError
-from twilio_component.durable.execution.redacted_inputs import outline
-from twilio_component.durable.fanout.store import Place
-from twilio_component.durable.sending.guarded_call import FlowDeed
-from twilio_component.durable.sending.intents import Call as GuardedCall
+from twilio_component.durable.execution.redacted_inputs import redact_inputs
+from twilio_component.durable.fanout.store import LoopKey
+from twilio_component.durable.sending.guarded_call import GuardedFlowCall
+from twilio_component.durable.sending.intents import Call as CallIdentity
 from twilio_component.durable.store import run_status, runs
-from twilio_component.durable.store.flow_state import Change, States, after, scopes_of
-from twilio_component.durable.store.journal import Kept
+from twilio_component.durable.store.flow_state import Change, StoredState, after, scopes_of
+from twilio_component.durable.store.journal import JournalEntry
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.flows.interpreter.backoff import deadline_failure
 from twilio_component.flows.interpreter.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
@@ -34,7 +34,7 @@ from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment, Loaded
-    from twilio_component.durable.fanout.coordinator import FanOuts
+    from twilio_component.durable.fanout.coordinator import LoopCoordinator
     from twilio_component.durable.sending.guard import Guard
     from twilio_component.durable.store.runs import Also, Run, RunStore
     from twilio_component.flows.interpreter.execution import Execution
@@ -62,7 +62,7 @@ class ReplayContext:
     flow: Flow
     execution: Execution
     states: Mapping[str, Mapping[str, Any]]
-    kept: dict[int, Kept]
+    kept: dict[int, JournalEntry]
     stopping: asyncio.Event | None = None
     asked: int = 0
     read_until: int = 0
@@ -72,9 +72,9 @@ class ReplayContext:
 class Answer:
     """What is to be kept of a question at a place: how it was answered, what was asked, and when that began."""
 
-    place: str
+    step_id: str
     answer: Mapping[str, Any] | Failure
-    outline: Mapping[str, Any] | None = None
+    redacted_inputs: Mapping[str, Any] | None = None
     started: float | None = None
 
 
@@ -93,9 +93,9 @@ class Replayer:
     deployment: Deployment
     runs: RunStore
     guard: Guard
-    fan_outs: FanOuts
+    loops: LoopCoordinator
     children: Children
-    go_on: Callable[[], Awaitable[None]]
+    raise_if_draining: Callable[[], Awaitable[None]]
 
     async def to_the_end(self, journey: ReplayContext) -> Done:
         """Do what the execution asks for; its end."""
@@ -104,7 +104,7 @@ class Replayer:
             effect = execution.next()
             if isinstance(effect, Done):
                 return effect
-            await self.go_on()
+            await self.raise_if_draining()
             if journey.stopping is not None and journey.stopping.is_set():
                 raise RunStopped
             if isinstance(effect, Wait):
@@ -133,7 +133,7 @@ class Replayer:
         kept = journey.kept.pop(ordinal, None)
         if kept is None:
             until = time.time() + effect.seconds if effect.until is None else effect.until
-            kept = Kept(place=effect.id, value={"until": until})
+            kept = JournalEntry(step_id=effect.id, value={"until": until})
             await self.runs.keep(journey.id, ordinal, kept)
         try:
             async with asyncio.timeout(max(0.0, kept.value["until"] - time.time())):
@@ -151,12 +151,12 @@ class Replayer:
         else:
             # No step of DBOS's: what the call is answered with is kept in one transaction of ours, and kept once.
             await self._step(journey, effect, ordinal)
-        kept = journey.kept.pop(ordinal, None) or await self.runs.kept_at(journey.id, ordinal)
+        kept = journey.kept.pop(ordinal, None) or await self.runs.entry_at(journey.id, ordinal)
         if kept is None:
             raise NondeterminismError(f"the answer of {effect.id} is gone")
-        if kept.place != effect.id:
+        if kept.step_id != effect.id:
             raise NondeterminismError(
-                f"this run went to {kept.place} before and would go to {effect.id} now: have config variables changed?"
+                f"this run went to {kept.step_id} before and would go to {effect.id} now: have config variables changed?"
             )
         return kept.value
 
@@ -187,10 +187,12 @@ class Replayer:
             answer = deadline_failure(effect, started - journey.run.created_at) or (
                 await journey.loaded.invoker.invoke(journey.flow, effect, journey.run.payload)
             )
-            await self._keep(journey, ordinal, Answer(effect.id, answer, outline(effect.inputs, operation), started))
+            await self._keep(
+                journey, ordinal, Answer(effect.id, answer, redact_inputs(effect.inputs, operation), started)
+            )
             return
         callback = self.deployment.callback_url(effect.component, effect.action, journey.id, ordinal)
-        deed = FlowDeed(
+        deed = GuardedFlowCall(
             journey.loaded.invoker,
             journey.flow,
             effect,
@@ -199,13 +201,13 @@ class Replayer:
             callback,
             journey.run.created_at,
         )
-        guarded = GuardedCall(
+        guarded = CallIdentity(
             run=journey.id,
             ordinal=ordinal,
-            place=effect.id,
+            step_id=effect.id,
             fingerprint=deed.fingerprint,
             owner=journey.run.id,
-            outline=outline(effect.inputs, operation),
+            redacted_inputs=redact_inputs(effect.inputs, operation),
         )
         kept = await self.guard.perform(guarded, deed)
         if kept is not None:
@@ -214,9 +216,9 @@ class Replayer:
     async def _ask_trigger(self, journey: ReplayContext, call: Call, ordinal: int) -> None:
         """Keep the trigger's answer, and with it what the trigger remembers; what it is shown is what is kept now."""
         invoker, started = journey.loaded.invoker, time.time()
-        told = outline(call.inputs, invoker.operation(call))
+        told = redact_inputs(call.inputs, invoker.operation(call))
         scopes = scopes_of(journey.loaded.integration, journey.flow)
-        shown: States = journey.states
+        shown: StoredState = journey.states
         while True:
             asked = replace(call, stored_state={**call.stored_state, **shown})
             answer = await invoker.invoke(journey.flow, asked, journey.run.payload)
@@ -224,12 +226,12 @@ class Replayer:
             with suppress(StateConflictError):
                 await self._keep(journey, ordinal, Answer(call.id, answer, told, started), also)
                 return
-            shown = await self.runs.states(scopes, patiently=True)
+            shown = await self.runs.states(scopes, wait_for_database=True)
 
     async def _keep(self, journey: ReplayContext, ordinal: int, given: Answer, also: Also | None = None) -> None:
         answer = given.answer
         value = {"failure": asdict(answer)} if isinstance(answer, Failure) else {"envelope": answer}
-        kept = Kept(place=given.place, value=value, outline=given.outline)
+        kept = JournalEntry(step_id=given.step_id, value=value, redacted_inputs=given.redacted_inputs)
         keeping = await self.runs.keep(journey.id, ordinal, kept, given.started, also)
         if keeping.is_stopped:
             raise RunStopped
@@ -242,7 +244,7 @@ class Replayer:
     async def _fan_out(self, journey: ReplayContext, effect: FanOut, ordinal: int) -> None:
         if ordinal not in journey.kept:
             started = time.time()
-            answer = await self.fan_outs.run(Place(journey.id, ordinal), effect, self._sources(journey))
+            answer = await self.loops.run(LoopKey(journey.id, ordinal), effect, self._sources(journey))
             await self._keep(journey, ordinal, Answer(effect.id, answer, None, started))
 
     # Flows that a flow starts
@@ -266,7 +268,7 @@ class Replayer:
         payload = self.deployment.payload(
             effect.payload, journey.loaded, other, child_id, iso_time(dt.datetime.now(dt.UTC))
         )
-        digest = await self.runs.define(journey.run.file, journey.run.text, patiently=True)
+        digest = await self.runs.define(journey.run.file, journey.run.text, wait_for_database=True)
         child = NewRun(
             id=child_id,
             definition=digest,
@@ -275,10 +277,10 @@ class Replayer:
             payload=payload,
             parent=journey.run.id,
         )
-        await self.runs.accept(child, patiently=True)
+        await self.runs.accept(child, wait_for_database=True)
         if other.is_synchronous:
             await self.children.run(child_id)
-            answer = _answer_of(child_id, await self.runs.ended(child_id, patiently=True))
+            answer = _answer_of(child_id, await self.runs.ended(child_id, wait_for_database=True))
         else:
             await self.children.enqueue([child_id])
             answer = {"data": {"executionId": child_id}}
@@ -291,7 +293,7 @@ class Replayer:
 
 
 def _outline_of(effect: StartFlow) -> dict[str, Any]:
-    return {"flowName": effect.flow, **outline({"data": effect.payload["body"]["data"]})}
+    return {"flowName": effect.flow, **redact_inputs({"data": effect.payload["body"]["data"]})}
 
 
 def _answer_of(child_id: str, ended: Mapping[str, Any] | None) -> dict[str, Any] | Failure:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 APPLICATION, WORKFLOW, QUEUE = "twilio-component", "run_flow", "flows"
 # Grows when a stored run could not go on with newer code: then old runs wait for a process of their version.
-VERSION = "3"
+VERSION = "4"
 
 
 class FlowQueue:

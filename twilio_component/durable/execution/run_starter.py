@@ -29,14 +29,14 @@ class RunStarter:
         self._hurried: set[str] = set()
         self._latest: deque[float] = deque(maxlen=_BURST)
 
-    async def soon(self, run: str, *, at_once: bool = False) -> None:
-        """Have the run started, ``at_once`` also in a burst; waits only when very many are to be."""
+    async def submit(self, run: str, *, immediately: bool = False) -> None:
+        """Have the run started, ``immediately`` also in a burst; waits only when very many are to be."""
         self._latest.append(_now())
         await self._waiting.put((run, _now()))
-        if at_once:
+        if immediately:
             self._hurried.add(run)
 
-    async def keep_starting(self) -> None:
+    async def run(self) -> None:
         """Start what comes, until cancelled."""
         while True:
             run, came_at = await self._waiting.get()
@@ -54,7 +54,7 @@ class RunStarter:
                 for _ in runs:
                     self._waiting.task_done()
 
-    async def drained(self) -> None:
+    async def drain(self) -> None:
         """Wait until everything that has come has been started."""
         await self._waiting.join()
 

@@ -1,4 +1,4 @@
-"""Carries out what is stored: runs, and pieces of their loops, as workflows that may begin again at any time."""
+"""Carries out what is stored: runs, and chunks of their loops, as workflows that may begin again at any time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.durable.errors import RunStopped
 from twilio_component.durable.execution.replayer import WINDOW, ReplayContext
 from twilio_component.durable.fanout.chunk_runner import ChunkRunner
-from twilio_component.durable.fanout.store import Ended, Place
+from twilio_component.durable.fanout.store import EndedIteration, LoopKey
 from twilio_component.durable.store import run_status, runs
 from twilio_component.durable.store.flow_state import scopes_of
 from twilio_component.flows.interpreter.effects import Failure
@@ -22,10 +22,10 @@ from twilio_component.host.errors import IntegrationError
 
 if TYPE_CHECKING:
     from twilio_component.durable.execution.replayer import Replayer
-    from twilio_component.durable.fanout.chunk_runner import RoundRunner
-    from twilio_component.durable.fanout.store import Fan, FanStore, Item
+    from twilio_component.durable.fanout.chunk_runner import IterationRunner
+    from twilio_component.durable.fanout.store import Item, LoopStore, ParallelLoop
     from twilio_component.durable.settings import Settings
-    from twilio_component.durable.store.journal import Kept
+    from twilio_component.durable.store.journal import JournalEntry
     from twilio_component.durable.store.runs import Run, RunStore
     from twilio_component.flows.interpreter.effects import Done
 
@@ -37,13 +37,13 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 class WorkflowRunner:
     """Runs executions; ``guide`` takes each to its end."""
 
-    def __init__(self, guide: Replayer, fans: FanStore, settings: Settings) -> None:
+    def __init__(self, guide: Replayer, loops: LoopStore, settings: Settings) -> None:
         self._load = guide.deployment.load
         self._guide = guide
         self._runs: RunStore = guide.runs
-        self._pieces = ChunkRunner(fans, keep_payloads=settings.keep_payloads)
+        self._chunks = ChunkRunner(loops, keep_payloads=settings.keep_payloads)
         self._settings = settings
-        self._go_on = guide.go_on
+        self._raise_if_draining = guide.raise_if_draining
 
     async def run(self, run_id: str) -> str:
         """Run, or go on with, a stored run; how it ended: ``succeeded``, ``failed``, ``unknown`` (or ``purged``).
@@ -65,65 +65,67 @@ class WorkflowRunner:
             # The definition, its configuration, or the way back: none of it is the doing of a step.
             return await self._broken(run, error.code, str(error))
         except Exception as error:
-            await self._go_on()  # in a process that is stopping anything may fail; its runs are the next one's
+            await (
+                self._raise_if_draining()
+            )  # in a process that is stopping anything may fail; its runs are the next one's
             _LOGGER.exception("%s cannot go on", run.id)
             return await self._broken(run, "unexpected-error", f"unexpected {type(error).__name__}")
 
-    async def run_piece(self, place: Place, piece: int) -> None:
-        """Run the rounds of a piece of a loop that have not ended."""
+    async def run_chunk(self, key: LoopKey, chunk: int) -> None:
+        """Run the rounds of a chunk of a loop that have not ended."""
         pause = _FIRST_PAUSE
         while True:
             try:
-                await self._pieces.run(place, piece, lambda stopping: self._rounds(place, stopping))
+                await self._chunks.run(key, chunk, lambda stopping: self._rounds(key, stopping))
             except Exception:
                 # Others wait for these rounds, so they must end some day.
-                await self._go_on()
-                _LOGGER.exception("a piece of %s cannot go on; trying again in %.0f s", place.run, pause)
+                await self._raise_if_draining()
+                _LOGGER.exception("a chunk of %s cannot go on; trying again in %.0f s", key.run, pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
                 return
 
-    async def _rounds(self, place: Place, stopping: asyncio.Event) -> RoundRunner:
+    async def _rounds(self, key: LoopKey, stopping: asyncio.Event) -> IterationRunner:
         """What runs a round of a loop; one whose definition cannot be used any more fails."""
-        run = await self._runs.load(place.run, patiently=True)
+        run = await self._runs.load(key.run, wait_for_database=True)
         if run is None:
             raise RunStopped
         loaded = self._load(run.file, run.text)
         flow = find_flow(loaded.integration, run.flow)
 
-        async def run_round(fan: Fan, item: Item, kept: Mapping[int, Kept]) -> Ended:
-            one = Iteration(fan.captured, fan.loop, item.number, item.item)
+        async def run_iteration(loop: ParallelLoop, item: Item, kept: Mapping[int, JournalEntry]) -> EndedIteration:
+            one = Iteration(loop.captured, loop.loop_step, item.number, item.item)
             execution = Execution.of_iteration(flow, loaded.values.by_name, run.payload, one)
             before = {name: dict(values) for name, values in execution.state["storedState"].items()}
             journey = ReplayContext(item.id, run, loaded, flow, execution, before, dict(kept), stopping)
             try:
                 done = await self._guide.to_the_end(journey)
             except IntegrationError as error:
-                return Ended(item.id, failure_record("", "", Failure(code=error.code, message=str(error))), {})
+                return EndedIteration(item.id, failure_record("", "", Failure(code=error.code, message=str(error))), {})
             except Exception as error:
-                await self._go_on()  # as of a run
+                await self._raise_if_draining()  # as of a run
                 _LOGGER.exception("%s cannot go on", item.id)
                 # How far it came nobody knows, and the other rounds must not wait for it.
                 words = f"unexpected {type(error).__name__}"
                 failure = Failure(code="unexpected-error", message=words, outcome_unknown=True)
-                return Ended(item.id, failure_record("", "", failure), {})
+                return EndedIteration(item.id, failure_record("", "", failure), {})
             open_ = _open(done)
-            return Ended(item.id, loaded.redactor.value(open_ or done.error), _changed(journey))
+            return EndedIteration(item.id, loaded.redactor.value(open_ or done.error), _changed(journey))
 
-        return run_round
+        return run_iteration
 
     async def _broken(self, run: Run, code: str, message: str) -> str:
         return await self._finish(
             run, run_status.FAILED, error=failure_record("", "", Failure(code=code, message=message))
         )
 
-    async def _journey(self, run: Run, kept: dict[int, Kept]) -> ReplayContext:
+    async def _journey(self, run: Run, kept: dict[int, JournalEntry]) -> ReplayContext:
         loaded = self._load(run.file, run.text)
         flow = find_flow(loaded.integration, run.flow)
-        begun = kept.pop(runs.STATES, None)
+        begun = kept.pop(runs.INITIAL_STATE, None)
         if begun is None:
-            states = await self._runs.begin_states(run.id, scopes_of(loaded.integration, flow))
+            states = await self._runs.begin_with_state(run.id, scopes_of(loaded.integration, flow))
         else:
             states = dict(begun.value)
         execution = Execution(flow, loaded.values.by_name, initial_state(run.payload, stored_state=states))

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
-from twilio_component.durable.store.journal import Kept, kept_in
+from twilio_component.durable.store.journal import JournalEntry, entry_from
 from twilio_component.durable.store.run_status import FAILED, RUNNING, SUCCEEDED, UNKNOWN
-from twilio_component.durable.store.runs import keep_states
-from twilio_component.durable.store.schema import fans, items, runs, values, workers
+from twilio_component.durable.store.runs import store_changes
+from twilio_component.durable.store.schema import items, journal, loops, runs, workers
 from twilio_component.durable.store.upsert import insert_once, written
 from twilio_component.flows.interpreter.iterations import MOST_FAILURES, Tally, failure_code
 
@@ -24,7 +24,7 @@ PENDING = "pending"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LoopKey:
     """Which loop: the one that was first begun as the ``ordinal``-th call of a run."""
 
     run: str
@@ -32,25 +32,25 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fan:
-    """A loop as it is stored (see ``schema.fans``)."""
+class ParallelLoop:
+    """A loop as it is stored (see ``schema.loops``)."""
 
-    place: Place
-    name: str
-    loop: str
+    key: LoopKey
+    step_id: str
+    loop_step: str
     concurrency: int
     captured: Mapping[str, Any]
     taken: int = 0
     after: Any = None
     is_whole: bool = False
-    lanes: int | None = None
+    partitions: int | None = None
     size: int | None = None
 
-    def share(self, piece: int) -> int:
-        """How many rounds of that piece may run side by side, so that all together are ``concurrency``."""
-        assert self.lanes is not None  # noqa: S101 - pieces begin when the items have been divided
-        more = self.concurrency % self.lanes
-        return self.concurrency // self.lanes + (piece % self.lanes < more)
+    def concurrency_of(self, chunk: int) -> int:
+        """How many rounds of that chunk may run side by side, so that all together are ``concurrency``."""
+        assert self.partitions is not None  # noqa: S101 - chunks begin when the items have been divided
+        more = self.concurrency % self.partitions
+        return self.concurrency // self.partitions + (chunk % self.partitions < more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedIteration:
     """How a round has ended; ``states`` are changes of what flows keep, by scope and key."""
 
     id: str
@@ -73,7 +73,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the one who watches a loop needs to know; ``pending`` counts rounds by piece, where there are any."""
+    """What the one who watches a loop needs to know; ``pending`` counts rounds by chunk, where there are any."""
 
     run_state: str
     taken: int
@@ -81,134 +81,138 @@ class Status:
     pending: Mapping[int, int]
 
 
-class FanStore:
+class LoopStore:
     """Reads and writes loops in a database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(self, fan: Fan) -> Fan:
+    async def begin(self, loop: ParallelLoop) -> ParallelLoop:
         """Store a loop that is to begin; as it is stored, if this run has begun it before, as whichever call."""
-        begun_before = (fans.c.run == fan.place.run, fans.c.place == fan.name)
+        begun_before = (loops.c.run == loop.key.run, loops.c.step_id == loop.step_id)
 
-        def work(connection: Connection) -> Fan:
-            found = connection.execute(select(fans).where(*begun_before)).one_or_none()
+        def work(connection: Connection) -> ParallelLoop:
+            found = connection.execute(select(loops).where(*begun_before)).one_or_none()
             if found is not None:
-                return _fan(found)
+                return _loop_from(found)
             row = {
-                "run": fan.place.run,
-                "ordinal": fan.place.ordinal,
-                "place": fan.name,
-                "loop": fan.loop,
-                "concurrency": fan.concurrency,
-                "captured": written(fan.captured),
+                "run": loop.key.run,
+                "ordinal": loop.key.ordinal,
+                "step_id": loop.step_id,
+                "loop_step": loop.loop_step,
+                "concurrency": loop.concurrency,
+                "captured": written(loop.captured),
                 "taken": 0,
                 "is_whole": False,
                 "generation": 0,
                 "created_at": self._database.now(connection),
             }
-            insert_once(connection, fans, row)
-            return _fan(connection.execute(select(fans).where(*_of(fan.place))).one())
+            insert_once(connection, loops, row)
+            return _loop_from(connection.execute(select(loops).where(*_of(loop.key))).one())
 
-        return await self._database.insist(work)
+        return await self._database.run_until_available(work)
 
-    async def renew(self, place: Place) -> None:
-        """Let pieces that have been carried out be carried out again: there will be more in them."""
-        await self._database.insist(
+    async def renew(self, key: LoopKey) -> None:
+        """Let chunks that have been carried out be carried out again: there will be more in them."""
+        await self._database.run_until_available(
             lambda connection: connection.execute(
-                update(fans).where(*_of(place)).values(generation=fans.c.generation + 1)
+                update(loops).where(*_of(key)).values(generation=loops.c.generation + 1)
             )
         )
 
-    async def load(self, place: Place) -> Fan | None:
+    async def load(self, key: LoopKey) -> ParallelLoop | None:
         """The loop, or None when it has been purged."""
 
-        def work(connection: Connection) -> Fan | None:
-            row = connection.execute(select(fans).where(*_of(place))).one_or_none()
-            return None if row is None else _fan(row)
+        def work(connection: Connection) -> ParallelLoop | None:
+            row = connection.execute(select(loops).where(*_of(key))).one_or_none()
+            return None if row is None else _loop_from(row)
 
-        return await self._database.insist(work)
+        return await self._database.run_until_available(work)
 
-    async def take(self, fan: Fan, page: Mapping[str, Any]) -> Fan:
+    async def take(self, loop: ParallelLoop, page: Mapping[str, Any]) -> ParallelLoop:
         """Store the next items; the loop as it is then. What another process has stored in between stays."""
         found = page["items"]
-        after = {"is_whole": page["next"] is None, "after": written(page["next"]), "taken": fan.taken + len(found)}
+        after = {"is_whole": page["next"] is None, "after": written(page["next"]), "taken": loop.taken + len(found)}
         rows = [
             {
-                "id": f"{fan.place.run}.{fan.place.ordinal}-{number}",
-                "run": fan.place.run,
-                "ordinal": fan.place.ordinal,
+                "id": f"{loop.key.run}.{loop.key.ordinal}-{number}",
+                "run": loop.key.run,
+                "ordinal": loop.key.ordinal,
                 "number": number,
                 "state": PENDING,
                 "item": written(item),
             }
-            for number, item in enumerate(found, start=fan.taken)
+            for number, item in enumerate(found, start=loop.taken)
         ]
 
-        def work(connection: Connection) -> Fan:
-            mine = update(fans).where(*_of(fan.place), fans.c.taken == fan.taken, fans.c.is_whole.is_(False))
+        def work(connection: Connection) -> ParallelLoop:
+            mine = update(loops).where(*_of(loop.key), loops.c.taken == loop.taken, loops.c.is_whole.is_(False))
             if connection.execute(mine.values(after)).rowcount and rows:
                 connection.execute(insert(items), rows)
-            return _fan(connection.execute(select(fans).where(*_of(fan.place))).one())
+            return _loop_from(connection.execute(select(loops).where(*_of(loop.key))).one())
 
-        return await self._database.insist(work)
+        return await self._database.run_until_available(work)
 
     async def processes(self) -> int:
         """How many processes carry out runs of this database, one at least."""
         counting = select(func.count()).select_from(workers)
-        return max(1, await self._database.insist(lambda connection: connection.execute(counting).scalar_one()))
+        return max(
+            1, await self._database.run_until_available(lambda connection: connection.execute(counting).scalar_one())
+        )
 
-    async def divide(self, fan: Fan, lanes: int, size: int) -> Fan:
-        """Divide the items into pieces of a size, and the pieces among lanes; what has been divided stays so."""
+    async def assign_partitions(self, loop: ParallelLoop, partitions: int, size: int) -> ParallelLoop:
+        """Divide the items into chunks of a size, and the chunks among partitions; what has been divided stays so."""
 
-        def work(connection: Connection) -> Fan:
-            undivided = (*_of(fan.place), fans.c.lanes.is_(None))
-            connection.execute(update(fans).where(*undivided).values(lanes=lanes, size=size))
-            return _fan(connection.execute(select(fans).where(*_of(fan.place))).one())
+        def work(connection: Connection) -> ParallelLoop:
+            undivided = (*_of(loop.key), loops.c.partitions.is_(None))
+            connection.execute(update(loops).where(*undivided).values(partitions=partitions, size=size))
+            return _loop_from(connection.execute(select(loops).where(*_of(loop.key))).one())
 
-        return await self._database.insist(work)
+        return await self._database.run_until_available(work)
 
-    async def status(self, fan: Fan, pieces: Sequence[int]) -> Status:
-        """How the loop is doing; of the pending rounds only those of these pieces are counted."""
+    async def status(self, loop: ParallelLoop, chunks: Sequence[int]) -> Status:
+        """How the loop is doing; of the pending rounds only those of these chunks are counted."""
 
         def work(connection: Connection) -> Status:
             stored = connection.execute(
-                select(fans.c.taken, fans.c.generation, runs.c.state)
-                .join(runs, runs.c.id == fans.c.run)
-                .where(*_of(fan.place))
+                select(loops.c.taken, loops.c.generation, runs.c.state)
+                .join(runs, runs.c.id == loops.c.run)
+                .where(*_of(loop.key))
             ).one()
             pending: dict[int, int] = {}
-            if fan.size is not None and pieces:
-                piece = items.c.number // fan.size
-                within = items.c.number.between(min(pieces) * fan.size, (max(pieces) + 1) * fan.size - 1)
+            if loop.size is not None and chunks:
+                chunk = items.c.number // loop.size
+                within = items.c.number.between(min(chunks) * loop.size, (max(chunks) + 1) * loop.size - 1)
                 counting = (
-                    select(piece, func.count()).where(*_items_of(fan.place), within, items.c.state == PENDING)
-                ).group_by(piece)
+                    select(chunk, func.count()).where(*_items_of(loop.key), within, items.c.state == PENDING)
+                ).group_by(chunk)
                 pending = {int(number): count for number, count in connection.execute(counting)}
             return Status(stored.state, stored.taken, stored.generation, pending)
 
-        return await self._database.insist(work)
+        return await self._database.run_until_available(work)
 
-    async def pending(self, fan: Fan, piece: int) -> tuple[list[Item], dict[str, dict[int, Kept]]]:
-        """The items of a piece whose rounds have not ended, and what calls of those rounds were answered with."""
-        assert fan.size is not None  # noqa: S101 - the items have been divided
-        of_piece = (
-            *_items_of(fan.place),
-            items.c.number.between(piece * fan.size, (piece + 1) * fan.size - 1),
+    async def pending(self, loop: ParallelLoop, chunk: int) -> tuple[list[Item], dict[str, dict[int, JournalEntry]]]:
+        """The items of a chunk whose rounds have not ended, and what calls of those rounds were answered with."""
+        assert loop.size is not None  # noqa: S101 - the items have been divided
+        of_chunk = (
+            *_items_of(loop.key),
+            items.c.number.between(chunk * loop.size, (chunk + 1) * loop.size - 1),
             items.c.state == PENDING,
         )
 
-        def work(connection: Connection) -> tuple[list[Item], dict[str, dict[int, Kept]]]:
-            rows = connection.execute(select(items).where(*of_piece).order_by(items.c.number))
+        def work(connection: Connection) -> tuple[list[Item], dict[str, dict[int, JournalEntry]]]:
+            rows = connection.execute(select(items).where(*of_chunk).order_by(items.c.number))
             found = [Item(row.id, row.number, json.loads(row.item)) for row in rows]
-            kept: dict[str, dict[int, Kept]] = {}
-            for row in connection.execute(select(values).where(values.c.run.in_(select(items.c.id).where(*of_piece)))):
-                kept.setdefault(row.run, {})[row.ordinal] = kept_in(row)
+            kept: dict[str, dict[int, JournalEntry]] = {}
+            for row in connection.execute(
+                select(journal).where(journal.c.run.in_(select(items.c.id).where(*of_chunk)))
+            ):
+                kept.setdefault(row.run, {})[row.ordinal] = entry_from(row)
             return found, kept
 
-        return await self._database.insist(work)
+        return await self._database.run_until_available(work)
 
-    async def end_rounds(self, ended: Sequence[Ended], *, keep_payloads: bool) -> None:
+    async def end_iterations(self, ended: Sequence[EndedIteration], *, keep_payloads: bool) -> None:
         """Store how rounds have ended. What they kept is deleted if they succeeded, unless ``keep_payloads``.
 
         Where two processes have run a round, since one was taken for dead, it stays as it was first said to have ended:
@@ -231,43 +235,45 @@ class FanStore:
             connection.execute(update(items).where(*open_), changes)
             if not keep_payloads:
                 succeeded = (items.c.id.in_([one.id for one in ended]), items.c.state == SUCCEEDED)
-                connection.execute(delete(values).where(values.c.run.in_(select(items.c.id).where(*succeeded))))
+                connection.execute(delete(journal).where(journal.c.run.in_(select(items.c.id).where(*succeeded))))
                 connection.execute(update(items).where(*succeeded).values(item=None))
             for one in ended:
-                keep_states(connection, one.states)
+                store_changes(connection, one.states)
 
-        await self._database.insist(work)
+        await self._database.run_until_available(work)
 
-    async def tally(self, fan: Fan) -> dict[str, Any]:
+    async def tally(self, loop: ParallelLoop) -> dict[str, Any]:
         """What the loop is answered with, and that it has ended."""
 
         def work(connection: Connection) -> dict[str, Any]:
             tally = Tally()
-            for state, code, count in connection.execute(_counts(fan.place)):
+            for state, code, count in connection.execute(_counts(loop.key)):
                 tally.succeeded += count if state == SUCCEEDED else 0
                 tally.failed += count if state == FAILED else 0
                 tally.unknown += count if state == UNKNOWN else 0
                 if state != SUCCEEDED:
                     tally.by_code[code] += count
-            wrong = (*_items_of(fan.place), items.c.state.in_((FAILED, UNKNOWN)))
+            wrong = (*_items_of(loop.key), items.c.state.in_((FAILED, UNKNOWN)))
             for row in connection.execute(select(items).where(*wrong).order_by(items.c.number).limit(MOST_FAILURES)):
                 tally.failures.append({"index": row.number, **json.loads(row.error)})
-            ended = update(fans).where(*_of(fan.place), fans.c.finished_at.is_(None))
+            ended = update(loops).where(*_of(loop.key), loops.c.finished_at.is_(None))
             connection.execute(ended.values(finished_at=self._database.now(connection)))
             return tally.as_data()
 
-        return await self._database.insist(work)
+        return await self._database.run_until_available(work)
 
     async def is_running(self, run: str) -> bool:
         """Whether the run is to go on; not one that has been purged."""
         state = select(runs.c.state).where(runs.c.id == run)
-        return await self._database.insist(lambda connection: connection.execute(state).scalar_one_or_none() == RUNNING)
+        return await self._database.run_until_available(
+            lambda connection: connection.execute(state).scalar_one_or_none() == RUNNING
+        )
 
 
-def counted(connection: Connection, place: Place) -> dict[str, Any]:
+def counted(connection: Connection, key: LoopKey) -> dict[str, Any]:
     """``{"succeeded", "failed": {code: rounds}, "unknown", "pending"}`` of a loop."""
     found: dict[str, Any] = {"succeeded": 0, "failed": {}, "unknown": 0, "pending": 0}
-    for state, code, count in connection.execute(_counts(place)):
+    for state, code, count in connection.execute(_counts(key)):
         if state == FAILED:
             found["failed"][code] = count
         else:
@@ -275,21 +281,21 @@ def counted(connection: Connection, place: Place) -> dict[str, Any]:
     return found
 
 
-def _counts(place: Place) -> Any:
+def _counts(key: LoopKey) -> Any:
     return (
         select(items.c.state, items.c.code, func.count())
-        .where(*_items_of(place))
+        .where(*_items_of(key))
         .group_by(items.c.state, items.c.code)
         .order_by(items.c.state, items.c.code)
     )
 
 
-def _of(place: Place) -> tuple[Any, Any]:
-    return fans.c.run == place.run, fans.c.ordinal == place.ordinal
+def _of(key: LoopKey) -> tuple[Any, Any]:
+    return loops.c.run == key.run, loops.c.ordinal == key.ordinal
 
 
-def _items_of(place: Place) -> tuple[Any, Any]:
-    return items.c.run == place.run, items.c.ordinal == place.ordinal
+def _items_of(key: LoopKey) -> tuple[Any, Any]:
+    return items.c.run == key.run, items.c.ordinal == key.ordinal
 
 
 def _state(error: Mapping[str, Any] | None) -> str:
@@ -298,16 +304,16 @@ def _state(error: Mapping[str, Any] | None) -> str:
     return UNKNOWN if error["outcomeUnknown"] else FAILED
 
 
-def _fan(row: Row[Any]) -> Fan:
-    return Fan(
-        place=Place(row.run, row.ordinal),
-        name=row.place,
-        loop=row.loop,
+def _loop_from(row: Row[Any]) -> ParallelLoop:
+    return ParallelLoop(
+        key=LoopKey(row.run, row.ordinal),
+        step_id=row.step_id,
+        loop_step=row.loop_step,
         concurrency=row.concurrency,
         captured=json.loads(row.captured),
         taken=row.taken,
         after=json.loads(row.after) if row.after else None,
         is_whole=row.is_whole,
-        lanes=row.lanes,
+        partitions=row.partitions,
         size=row.size,
     )

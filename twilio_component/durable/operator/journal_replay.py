@@ -10,13 +10,13 @@ from sqlalchemy import Connection, or_, select
 
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.sending.intents import PLANNED
-from twilio_component.durable.store.runs import RESULT, STATES
-from twilio_component.durable.store.schema import intents, values
+from twilio_component.durable.store.runs import INITIAL_STATE, RESULT
+from twilio_component.durable.store.schema import intents, journal
 
 
 def answers_of(connection: Connection, run: str) -> list[dict[str, Any]]:
     """The values of a run, or of a round by its item's id."""
-    return [dict(row) for row in connection.execute(select(values).where(values.c.run == run)).mappings()]
+    return [dict(row) for row in connection.execute(select(journal).where(journal.c.run == run)).mappings()]
 
 
 def until(ordinal: int, kept: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -41,13 +41,15 @@ def until_the_failure(run: str, kept: Sequence[Mapping[str, Any]]) -> list[Mappi
     Raises ``RunStateError`` when it went on after a step whose outcome is unknown.
     """
     calls = sorted((one for one in kept if one["ordinal"] >= 0), key=lambda one: one["ordinal"])
-    others = [one for one in kept if one["ordinal"] == STATES]
+    others = [one for one in kept if one["ordinal"] == INITIAL_STATE]
     unknown = [one for one in calls if json.loads(one["value"]).get("failure", {}).get("outcome_unknown")]
     if unknown and unknown[0] is not calls[-1]:
         raise RunStateError(f"the run '{run}' went on after the step whose outcome is unknown; it can only be resolved")
     if calls and "failure" in json.loads(calls[-1]["value"]):
-        failed = calls.pop()["place"]
+        failed = calls.pop()["step_id"]
         # A step that was asked again and again, and then failed, waits anew.
-        while calls and calls[-1]["place"] == failed and "again" in json.loads(calls[-1]["value"]).get("envelope", {}):
+        while (
+            calls and calls[-1]["step_id"] == failed and "again" in json.loads(calls[-1]["value"]).get("envelope", {})
+        ):
             calls.pop()
     return [*others, *calls]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from twilio_component.durable.fanout.store import Place, counted
-from twilio_component.durable.operator.views import time_told
+from twilio_component.durable.fanout.store import LoopKey, counted
+from twilio_component.durable.operator.views import format_time
 from twilio_component.durable.store.run_status import RUNNING
-from twilio_component.durable.store.schema import fans, intents, items, runs
+from twilio_component.durable.store.schema import intents, items, loops, runs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -21,7 +21,7 @@ _RATE_SECONDS = 60.0
 _BATCH = 500
 
 
-class FanViews:
+class LoopViews:
     """Looks at loops in a database; changes nothing."""
 
     def __init__(self, database: Database) -> None:
@@ -37,12 +37,12 @@ class FanViews:
 
         def work(connection: Connection) -> list[dict[str, Any]]:
             now = self._database.now(connection)
-            chosen = select(fans, runs.c.state).join(runs, runs.c.id == fans.c.run).where(fans.c.run == run)
-            return [_told(connection, fan, now) for fan in connection.execute(chosen.order_by(fans.c.ordinal)).all()]
+            chosen = select(loops, runs.c.state).join(runs, runs.c.id == loops.c.run).where(loops.c.run == run)
+            return [_told(connection, loop, now) for loop in connection.execute(chosen.order_by(loops.c.ordinal)).all()]
 
         return await self._database.run(work)
 
-    async def rounds(
+    async def iterations(
         self, run: str, *, state: str | None = None, code: str | None = None, with_items: bool = False
     ) -> AsyncGenerator[dict[str, Any], None]:
         """The rounds of the run's loops, in their order: ``{"loop", "index", "state", "code", "finished", "effects"}``.
@@ -56,11 +56,11 @@ class FanViews:
                 return
             for row, effects in batch:
                 told = {
-                    "loop": row.place,
+                    "loop": row.step_id,
                     "index": row.number,
                     "state": row.state,
                     "code": row.code,
-                    "finished": time_told(row.finished_at),
+                    "finished": format_time(row.finished_at),
                     "effects": effects,
                 }
                 yield {**told, "item": json.loads(row.item) if row.item else None} if with_items else told
@@ -72,8 +72,8 @@ class FanViews:
         ordinal, number = after
 
         def work(connection: Connection) -> list[tuple[Row[Any], list[str]]]:
-            of_loop = (fans.c.run == items.c.run) & (fans.c.ordinal == items.c.ordinal)
-            chosen = select(items, fans.c.place).join(fans, of_loop).where(items.c.run == run)
+            of_loop = (loops.c.run == items.c.run) & (loops.c.ordinal == items.c.ordinal)
+            chosen = select(items, loops.c.step_id).join(loops, of_loop).where(items.c.run == run)
             later = (items.c.ordinal > ordinal) | ((items.c.ordinal == ordinal) & (items.c.number > number))
             chosen = chosen.where(later).order_by(items.c.ordinal, items.c.number).limit(_BATCH)
             if state is not None:
@@ -82,7 +82,7 @@ class FanViews:
                 chosen = chosen.where(items.c.code == code)
             rows = connection.execute(chosen).all()
             done: dict[str, list[str]] = {row.id: [] for row in rows}
-            effects = select(intents.c.item, intents.c.effect).where(intents.c.effect.is_not(None))
+            effects = select(intents.c.item, intents.c.resource_id).where(intents.c.resource_id.is_not(None))
             for item, effect in connection.execute(effects.where(intents.c.item.in_(done)).order_by(intents.c.key)):
                 done[item].append(effect)
             return [(row, done[row.id]) for row in rows]
@@ -90,20 +90,20 @@ class FanViews:
         return await self._database.run(work)
 
 
-def _told(connection: Connection, fan: Row[Any], now: float) -> dict[str, Any]:
-    count = counted(connection, Place(fan.run, fan.ordinal))
-    lately = max(fan.created_at, now - _RATE_SECONDS)
-    ended = (items.c.run == fan.run, items.c.ordinal == fan.ordinal, items.c.finished_at > lately)
+def _told(connection: Connection, loop: Row[Any], now: float) -> dict[str, Any]:
+    count = counted(connection, LoopKey(loop.run, loop.ordinal))
+    lately = max(loop.created_at, now - _RATE_SECONDS)
+    ended = (items.c.run == loop.run, items.c.ordinal == loop.ordinal, items.c.finished_at > lately)
     recent = connection.execute(select(func.count()).select_from(items).where(*ended)).scalar_one()
     per_second = recent / max(now - lately, 1.0)
     left = count.pop("pending")
-    going = fan.state == RUNNING and fan.is_whole and left and per_second
+    going = loop.state == RUNNING and loop.is_whole and left and per_second
     return {
-        "loop": fan.place,
-        "taken": fan.taken,
-        "isWhole": fan.is_whole,
+        "loop": loop.step_id,
+        "taken": loop.taken,
+        "isWhole": loop.is_whole,
         **count,
         "left": left,
         "perSecond": round(per_second, 1) if left else None,
-        "expectedEnd": time_told(now + left / per_second) if going else None,
+        "expectedEnd": format_time(now + left / per_second) if going else None,
     }

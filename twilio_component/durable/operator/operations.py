@@ -10,18 +10,18 @@ from sqlalchemy import Connection, insert, select, update
 
 from twilio_component.durable.errors import RunStateError, UnknownRunError
 from twilio_component.durable.execution.run_queue import QUEUE, FlowQueue
-from twilio_component.durable.fanout.store import Place
+from twilio_component.durable.fanout.store import LoopKey
 from twilio_component.durable.operator.journal_replay import answers_of, started_and_did, until, until_the_failure
 from twilio_component.durable.operator.loop_retry import (
-    begin_pieces_anew,
     copy_loop,
     has_open_calls,
     loop_to_go_on_with,
+    renew_chunks,
 )
 from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.runs import RunStore
-from twilio_component.durable.store.schema import runs, values
+from twilio_component.durable.store.schema import journal, runs
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
@@ -90,9 +90,9 @@ class Operations:
             begun = {**row._mapping, "id": again, "state": run_status.RUNNING, "created_at": now}  # noqa: SLF001 - SQLAlchemy's public name for it
             connection.execute(insert(runs).values(**{**begun, "finished_at": None, "error": None, "response": None}))
             for one in wanted:
-                connection.execute(insert(values).values(**{**one, "run": again}))
+                connection.execute(insert(journal).values(**{**one, "run": again}))
             if loop is not None:
-                copy_loop(connection, Place(run, loop), again, resend=resend)
+                copy_loop(connection, LoopKey(run, loop), again, resend=resend)
             connection.execute(update(runs).where(runs.c.id == run).values(state=RETRIED))
             self._queue.put(connection, [again])
 
@@ -112,7 +112,7 @@ class Operations:
         def work(connection: Connection) -> None:
             moving = update(runs).where(runs.c.id == run, runs.c.state.in_(from_states)).values(state=to, **changes)
             if to == run_status.RUNNING:
-                begin_pieces_anew(connection, run)
+                renew_chunks(connection, run)
             if not connection.execute(moving).rowcount:
                 row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
                 _check_state(run, row, from_states)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, or_, select
 
 from twilio_component.durable.errors import UnknownRunError
-from twilio_component.durable.store.schema import intents, runs, values
+from twilio_component.durable.store.schema import intents, journal, runs
 from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
+class RunFilter:
     """Which runs: by flow, state, the time from which on they were stored (seconds since 1970), the id of an effect.
 
     At most ``limit`` of them, the newest.
@@ -29,7 +29,7 @@ class Filter:
     flow: str | None = None
     state: str | None = None
     since: float | None = None
-    effect: str | None = None
+    resource_id: str | None = None
     limit: int = 50
 
 
@@ -39,7 +39,7 @@ class RunViews:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def listed(self, wanted: Filter) -> list[dict[str, Any]]:
+    async def listed(self, wanted: RunFilter) -> list[dict[str, Any]]:
         """The runs, the newest first: id, integration, flow, state, created, finished and error."""
 
         def work(connection: Connection) -> list[dict[str, Any]]:
@@ -50,8 +50,10 @@ class RunViews:
                 question = question.where(runs.c.state == wanted.state)
             if wanted.since is not None:
                 question = question.where(runs.c.created_at >= wanted.since)
-            if wanted.effect is not None:
-                question = question.where(runs.c.id.in_(select(intents.c.run).where(intents.c.effect == wanted.effect)))
+            if wanted.resource_id is not None:
+                question = question.where(
+                    runs.c.id.in_(select(intents.c.run).where(intents.c.resource_id == wanted.resource_id))
+                )
             return [_summary(row) for row in connection.execute(question)]
 
         return await self._database.run(work)
@@ -67,13 +69,13 @@ class RunViews:
             row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
             if row is None:
                 raise UnknownRunError(f"there is no run '{run}'")
-            kept = select(values).where(values.c.run == run, values.c.ordinal >= 0).order_by(values.c.ordinal)
-            # Those of rounds are not the run's: there may be very many (``FanViews.rounds`` tells them).
+            kept = select(journal).where(journal.c.run == run, journal.c.ordinal >= 0).order_by(journal.c.ordinal)
+            # Those of rounds are not the run's: there may be very many (``LoopViews.rounds`` tells them).
             effects = select(intents).where(intents.c.run == run, intents.c.item.is_(None))
             by_key = {intent.key: intent for intent in connection.execute(effects)}
             found = connection.execute(kept).all()
             steps = [_step(value, by_key.pop(f"{run}:{value.ordinal}", None)) for value in _answered(found)]
-            open_ = [{"step": intent.place, "state": intent.state, **_effect(intent)} for intent in by_key.values()]
+            open_ = [{"step": intent.step_id, "state": intent.state, **_effect(intent)} for intent in by_key.values()]
             return {**_summary(row), "steps": [*steps, *open_]}
 
         return await self._database.run(work)
@@ -94,8 +96,8 @@ def _summary(row: Row[Any]) -> dict[str, Any]:
         "integration": row.integration,
         "flow": row.flow,
         "state": row.state,
-        "created": time_told(row.created_at),
-        "finished": time_told(row.finished_at),
+        "created": format_time(row.created_at),
+        "finished": format_time(row.finished_at),
         "error": json.loads(row.error) if row.error else None,
     }
 
@@ -103,7 +105,7 @@ def _summary(row: Row[Any]) -> dict[str, Any]:
 def _answered(found: Sequence[Row[Any]]) -> Iterator[Row[Any]]:
     """The steps without the answers that were only "ask again"; what an execution goes on from has another place."""
     for value, following in zip_longest(found, found[1:]):
-        again = following is not None and following.place == value.place
+        again = following is not None and following.step_id == value.step_id
         if not again or "failure" in json.loads(value.value):
             yield value
 
@@ -112,10 +114,10 @@ def _step(value: Row[Any], intent: Row[Any] | None) -> dict[str, Any]:
     kept = json.loads(value.value)
     failure = kept.get("failure")
     return {
-        "step": value.place,
+        "step": value.step_id,
         "state": "failed" if failure else "waiting" if "again" in kept.get("envelope", {}) else "succeeded",
-        "started": time_told(value.started_at),
-        "finished": time_told(value.finished_at),
+        "started": format_time(value.started_at),
+        "finished": format_time(value.finished_at),
         "inputs": json.loads(value.inputs) if value.inputs else None,
         **({"error": {"code": failure["code"], "message": failure["message"]}} if failure else {}),
         **(_effect(intent) if intent is not None else {}),
@@ -123,9 +125,9 @@ def _step(value: Row[Any], intent: Row[Any] | None) -> dict[str, Any]:
 
 
 def _effect(intent: Row[Any]) -> dict[str, Any]:
-    return {"effect": intent.effect} if intent.effect else {}
+    return {"effect": intent.resource_id} if intent.resource_id else {}
 
 
-def time_told(seconds: float | None) -> str | None:
+def format_time(seconds: float | None) -> str | None:
     """A time as an operator reads it, of one in seconds since 1970; None where there is none."""
     return None if seconds is None else iso_time(dt.datetime.fromtimestamp(seconds, dt.UTC))

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 from dbos import DBOS
 
-from twilio_component.durable.recovery.periodic import again_and_again
+from twilio_component.durable.recovery.periodic import run_periodically
 
 _LOOK_SECONDS = 10.0
 _GRACE_SECONDS = 20.0  # a busy process may take its time to begin one
@@ -21,23 +21,23 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 
 
 class OrphanedWorkflows:
-    """Gives such workflows back to the queue with ``give_back``, which says whether one still was this process's.
+    """Gives such workflows back to the queue with ``requeue``, which says whether one still was this process's.
 
     ``at_work`` are the ids of those that it carries out.
     """
 
     def __init__(
-        self, executor: str, at_work: Callable[[], Collection[str]], give_back: Callable[[str], Awaitable[bool]]
+        self, executor: str, at_work: Callable[[], Collection[str]], requeue: Callable[[str], Awaitable[bool]]
     ) -> None:
         self._executor = executor
         self._at_work = at_work
-        self._give_back = give_back
+        self._requeue = requeue
 
     async def keep_looking(self) -> None:
         """Look every ten seconds, until cancelled."""
         await asyncio.sleep(_LOOK_SECONDS)  # what was left by the one before is being given back at the start
         trouble = "it could not be seen whether every run that was given to this process was begun"
-        await again_and_again(self.sweep, _LOOK_SECONDS, trouble)
+        await run_periodically(self.sweep, _LOOK_SECONDS, trouble)
 
     async def sweep(self, grace: float = _GRACE_SECONDS) -> int:
         """Give back what was given more than ``grace`` seconds ago and is not carried out; how many those were."""
@@ -53,7 +53,7 @@ class OrphanedWorkflows:
         given_back = 0
         for one in mine:
             if one.workflow_id not in self._at_work():
-                given_back += await self._give_back(one.workflow_id)
+                given_back += await self._requeue(one.workflow_id)
         if given_back:
             _LOGGER.warning("%d workflows were given to this process and not begun; they are given back", given_back)
         return given_back

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 _LOGGER = logging.getLogger("twilio_component.durable")
 
 
-async def again_and_again(work: Callable[[], Awaitable[object]], seconds: float, trouble: str) -> None:
+async def run_periodically(work: Callable[[], Awaitable[object]], seconds: float, trouble: str) -> None:
     """Do the work, and so many seconds after it was done again, until cancelled; ``trouble`` says what has failed."""
     while True:
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dbos import DBOS
 
-from twilio_component.durable.recovery.periodic import again_and_again
+from twilio_component.durable.recovery.periodic import run_periodically
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.runs import RunStore
@@ -26,18 +26,18 @@ class Retention:
 
     async def keep_purging(self) -> None:
         """Purge now and every hour, until cancelled."""
-        await again_and_again(self.purge, _HOUR, "finished runs could not be purged; trying again in an hour")
+        await run_periodically(self.purge, _HOUR, "finished runs could not be purged; trying again in an hour")
 
     async def purge(self) -> int:
         """Purge what is due; how many runs that was. From then on a webhook that started one is a new event."""
         before = time.time() - self._days * 24 * _HOUR
         purged = 0
-        while due := await self._runs.ended_before(before, _BATCH, patiently=True):
+        while due := await self._runs.ended_before(before, _BATCH, wait_for_database=True):
             await DBOS.delete_workflows_async(due)
-            await self._runs.forget(due, patiently=True)
+            await self._runs.forget(due, wait_for_database=True)
             purged += len(due)
         # What the clock fired, and pieces of loops, are no runs of ours but DBOS's.
-        for name in ("fire_schedule", "run_piece"):
+        for name in ("fire_schedule", "run_chunk"):
             await self._purge_workflows(name, before)
         return purged
 

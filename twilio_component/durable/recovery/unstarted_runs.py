@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dbos import DBOS
 from sqlalchemy import Connection, select, tuple_
 
-from twilio_component.durable.recovery.periodic import again_and_again
+from twilio_component.durable.recovery.periodic import run_periodically
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.schema import runs
 
@@ -48,18 +48,18 @@ class UnstartedRuns:
             grace = _GRACE_SECONDS
 
         trouble = "it could not be seen whether every stored run was started; trying again"
-        await again_and_again(look, _GRACE_SECONDS, trouble)
+        await run_periodically(look, _GRACE_SECONDS, trouble)
 
     async def sweep(self, grace: float = _GRACE_SECONDS) -> int:
         """Start what was stored more than ``grace`` seconds ago and is not started; how many runs that was.
 
         Every run is looked at once: by then it has been started, or it is now.
         """
-        now = await self._database.insist(self._database.now)
-        place = (self._looked_until, "")
+        now = await self._database.run_until_available(self._database.now)
+        position = (self._looked_until, "")
         started = 0
-        while batch := await self._stored(place, now - grace):
-            place = (batch[-1].created_at, batch[-1].id)
+        while batch := await self._stored(position, now - grace):
+            position = (batch[-1].created_at, batch[-1].id)
             started += await self._started(batch)
         # What is being stored at this moment has its time already, and is not to be seen yet.
         self._looked_until = now - _GRACE_SECONDS
@@ -81,7 +81,7 @@ class UnstartedRuns:
             found = connection.execute(columns.where(*open_).order_by(runs.c.created_at, runs.c.id).limit(_BATCH))
             return [_Stored(*row) for row in found]
 
-        return await self._database.insist(work)
+        return await self._database.run_until_available(work)
 
     async def _started(self, batch: list[_Stored]) -> int:
         ids = [row.id for row in batch]

@@ -1,6 +1,6 @@
 """Processes that share a Postgres database: who is alive, and who goes on with the runs of the dead.
 
-Each process holds a session-level advisory lock as long as it lives and the database can hear it; the server gives the
+Each process throttles a session-level advisory lock as long as it lives and the database can hear it; the server gives the
 lock back when the connection is gone. Whoever gets the lock of another process may take over its runs.
 """
 
@@ -32,11 +32,11 @@ _Found = TypeVar("_Found")
 
 
 class WorkerLease:
-    """This process among others. ``boot`` names it; ``take_over`` goes on with the runs of a dead one."""
+    """This process among others. ``worker_id`` names it; ``recover`` goes on with the runs of a dead one."""
 
-    def __init__(self, database: Database, boot: str, take_over: Callable[[str], Awaitable[None]]) -> None:
-        self._boot = boot
-        self._take_over = take_over
+    def __init__(self, database: Database, worker_id: str, recover: Callable[[str], Awaitable[None]]) -> None:
+        self._boot = worker_id
+        self._recover = recover
         self._engine = create_engine(
             database.engine.url,
             poolclass=NullPool,
@@ -87,7 +87,7 @@ class WorkerLease:
             if await self._on_thread(lambda connection, other=other: _try_lock(connection, other)):  # type: ignore[misc]
                 _LOGGER.warning("process %s is gone; going on with its runs", other)
                 try:
-                    await self._take_over(other)
+                    await self._recover(other)
                     await self._on_thread(lambda connection, other=other: _forget(connection, other))  # type: ignore[misc]
                 finally:
                     await self._on_thread(lambda connection, other=other: _unlock(connection, other))  # type: ignore[misc]
@@ -109,9 +109,9 @@ class WorkerLease:
         begun = time.monotonic()
         if not _try_lock(connection, self._boot):
             raise SQLAlchemyError("another process is taking over our runs at this moment")
-        known = select(workers.c.boot).where(workers.c.boot == self._boot)
+        known = select(workers.c.worker_id).where(workers.c.worker_id == self._boot)
         if connection.execute(known).one_or_none() is None:
-            connection.execute(insert(workers).values(boot=self._boot))
+            connection.execute(insert(workers).values(worker_id=self._boot))
         self._heard_at = begun
 
     def _beat(self, connection: Connection) -> None:
@@ -124,7 +124,7 @@ class WorkerLease:
         self._heard_at = begun
 
     def _others(self, connection: Connection) -> list[str]:
-        return list(connection.execute(select(workers.c.boot).where(workers.c.boot != self._boot)).scalars())
+        return list(connection.execute(select(workers.c.worker_id).where(workers.c.worker_id != self._boot)).scalars())
 
     def _let_go(self) -> None:
         self._heard_at = float("-inf")
@@ -134,17 +134,17 @@ class WorkerLease:
             connection.close()
 
 
-def _key(boot: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"flow worker {boot}".encode()).digest()[:8], "big", signed=True)
+def _key(worker_id: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"flow worker {worker_id}".encode()).digest()[:8], "big", signed=True)
 
 
-def _try_lock(connection: Connection, boot: str) -> bool:
-    return bool(connection.execute(select(func.pg_try_advisory_lock(_key(boot)))).scalar_one())
+def _try_lock(connection: Connection, worker_id: str) -> bool:
+    return bool(connection.execute(select(func.pg_try_advisory_lock(_key(worker_id)))).scalar_one())
 
 
-def _unlock(connection: Connection, boot: str) -> None:
-    connection.execute(select(func.pg_advisory_unlock(_key(boot))))
+def _unlock(connection: Connection, worker_id: str) -> None:
+    connection.execute(select(func.pg_advisory_unlock(_key(worker_id))))
 
 
-def _forget(connection: Connection, boot: str) -> None:
-    connection.execute(delete(workers).where(workers.c.boot == boot))
+def _forget(connection: Connection, worker_id: str) -> None:
+    connection.execute(delete(workers).where(workers.c.worker_id == worker_id))

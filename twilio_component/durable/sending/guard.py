@@ -21,7 +21,7 @@ from twilio_component.durable import crash_points
 from twilio_component.durable.errors import RunStopped
 from twilio_component.durable.sending import intents
 from twilio_component.durable.sending.intents import Settlement
-from twilio_component.durable.store.journal import Kept
+from twilio_component.durable.store.journal import JournalEntry
 from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.host.errors import PerformError
 
@@ -41,7 +41,7 @@ _MOMENT = 0.05
 _FIRST_LOOK, _LONGEST_LOOK = 0.2, 5.0
 
 
-class Deed(Protocol):
+class GuardedCall(Protocol):
     """One call, as the guard sees it."""
 
     @property
@@ -49,33 +49,33 @@ class Deed(Protocol):
         """Why it is not to be begun any more, if that is so."""
 
     @property
-    def paced_by(self) -> Mapping[str, str]:
+    def limit_keys(self) -> Mapping[str, str]:
         """By whom it is slowed down: a key for ``connection`` and one for ``sender``."""
 
     @property
     def sender(self) -> str:
         """Who sends, by the name under which it may have a rate."""
 
-    async def attempt(self) -> dict[str, Any]:
+    async def perform_once(self) -> dict[str, Any]:
         """Do it; the envelope, or an exception."""
 
     def failure(self, error: Exception) -> Failure:
         """What the exception means to the flow."""
 
-    def proved(self, effect: str) -> dict[str, Any]:
+    def envelope_for(self, resource_id: str) -> dict[str, Any]:
         """The envelope of which no more is known than the id of what was done."""
 
-    def identified(self, envelope: Mapping[str, Any]) -> str | None:
+    def resource_id(self, envelope: Mapping[str, Any]) -> str | None:
         """The id of what was done."""
 
-    async def look_for(self, since: dt.datetime) -> list[Candidate] | None:
+    async def find_candidates(self, since: dt.datetime) -> list[Candidate] | None:
         """What may be its doing; None when nothing can tell."""
 
 
 class Guard:
     """Carries out calls at most once.
 
-    ``boot`` names this life of this process. ``is_dead`` says of another one whether it certainly writes nothing any
+    ``worker_id`` names this life of this process. ``is_dead`` says of another one whether it certainly writes nothing any
     more; ``may_write`` whether this process still may.
     """
 
@@ -83,26 +83,26 @@ class Guard:
         self,
         intents: IntentStore,
         settings: Settings,
-        holds: Throttle,
-        paces: RateLimiter,
+        throttles: Throttle,
+        rate_tokens: RateLimiter,
         *,
-        boot: str,
+        worker_id: str,
         is_dead: Callable[[str], bool],
         may_write: Callable[[], bool],
-        checkpoints: CrashPoints,
+        crash_points: CrashPoints,
     ) -> None:
         self._intents = intents
         self._settings = settings
-        self._holds = holds
-        self._paces = paces
-        self._boot = boot
+        self._holds = throttles
+        self._paces = rate_tokens
+        self._boot = worker_id
         self._is_dead = is_dead
         self._may_write = may_write
-        self._checkpoints = checkpoints
+        self._checkpoints = crash_points
         self._writing = 0
-        self._under_way: dict[str, asyncio.Task[Kept | None]] = {}
+        self._under_way: dict[str, asyncio.Task[JournalEntry | None]] = {}
 
-    async def drained(self) -> None:
+    async def drain(self) -> None:
         """Wait until no request is under way; that no new one begins is up to ``may_write``."""
         while self._writing:  # noqa: ASYNC110 - it ends but once in a process's life
             await asyncio.sleep(_MOMENT)
@@ -114,7 +114,7 @@ class Guard:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def perform(self, call: Call, deed: Deed) -> Kept | None:
+    async def perform(self, call: Call, deed: GuardedCall) -> JournalEntry | None:
         """Carry out the call, or wait until it has been: then its answer is kept with its run; what is kept, if known.
 
         A call that is under way in this process is joined, not made again; whoever gives up waiting does not stop it.
@@ -126,69 +126,71 @@ class Guard:
             task.add_done_callback(lambda _: self._under_way.pop(call.key))
         return await asyncio.shield(task)
 
-    async def _carry_out(self, call: Call, deed: Deed) -> Kept | None:
+    async def _carry_out(self, call: Call, deed: GuardedCall) -> JournalEntry | None:
         begun = time.time()
-        self._checkpoints.reached(crash_points.BEFORE_INTENT)
+        self._checkpoints.hit(crash_points.BEFORE_INTENT)
         intent = await self._intents.plan(call)
-        self._checkpoints.reached(crash_points.INTENT)
+        self._checkpoints.hit(crash_points.INTENT)
         kept = None
         while intent.state not in (intents.SETTLED, intents.UNKNOWN):
             if intent.state == intents.PLANNED:
                 kept = await self._attempt(call, deed, begun)
                 if kept is not None:
                     break
-            elif intent.state == intents.ENTERED:
+            elif intent.state == intents.CLAIMED:
                 await self._outlive(intent)
-                await self._intents.doubt(call, intent.entered_by)
+                await self._intents.doubt(call, intent.claimed_by)
             else:
                 await self._reconcile(call, deed, intent, begun)
             intent = await self._intents.plan(call)
-        self._checkpoints.reached(crash_points.SETTLED)
+        self._checkpoints.hit(crash_points.SETTLED)
         return kept
 
-    async def _attempt(self, call: Call, deed: Deed, begun: float) -> Kept | None:
+    async def _attempt(self, call: Call, deed: GuardedCall, begun: float) -> JournalEntry | None:
         """Write the request, if it may be written now; the answer, if it is kept."""
         while not self._may_write():  # noqa: ASYNC110 - what it depends on is a clock
             await asyncio.sleep(_MOMENT)
-        paced = self._paces.token(deed.paced_by["sender"], deed.sender)
-        async with paced as taken_at, self._holds.turn(deed.paced_by), self._write():
+        paced = self._paces.token(deed.limit_keys["sender"], deed.sender)
+        async with paced as taken_at, self._holds.turn(deed.limit_keys), self._write():
             claimed_at = time.monotonic()
             if claimed_at - taken_at > self._settings.claim or not self._may_write():
                 return None  # its turn took so long that the token may soon be another's, or that this process stops
-            entry = await self._intents.enter(call, self._boot, deed.paced_by.values())
+            entry = await self._intents.claim(call, self._boot, deed.limit_keys.values())
             if not entry.claimed:
                 if entry.stopped:
                     raise RunStopped
                 for key, seconds in entry.held.items():
                     self._holds.hold(key, seconds)
                 return None
-            self._checkpoints.reached(crash_points.ENTERED)
+            self._checkpoints.hit(crash_points.CLAIMED)
             if (expired := deed.expired) is not None:
                 return await self._settled(call, Settlement(_kept(call, expired), begun))
             if time.monotonic() - claimed_at > self._settings.claim or not self._may_write():
                 # Others may soon believe that this request is over: it must not begin now.
-                await self._intents.withdraw(call, intents.ENTERED, self._boot)
+                await self._intents.withdraw(call, intents.CLAIMED, self._boot)
                 return None
             try:
                 async with asyncio.timeout(self._settings.timeout):
-                    envelope = await deed.attempt()
+                    envelope = await deed.perform_once()
             except Exception as error:  # noqa: BLE001 - whatever it was, what it means must be stored
                 return await self._failed(call, deed, error, begun)
-        self._checkpoints.reached(crash_points.ANSWERED)
-        answer = Settlement(Kept(place=call.place, value={"envelope": envelope}), begun, deed.identified(envelope))
+        self._checkpoints.hit(crash_points.RESPONDED)
+        answer = Settlement(
+            JournalEntry(step_id=call.step_id, value={"envelope": envelope}), begun, deed.resource_id(envelope)
+        )
         kept = await self._settled(call, answer)
         if kept is None:
             _LOGGER.error("%s: the answer names something that was taken for the doing of another call", call.key)
-            kept = await self._settled(call, replace(answer, effect=None))
+            kept = await self._settled(call, replace(answer, resource_id=None))
         return kept
 
-    async def _settled(self, call: Call, settlement: Settlement) -> Kept | None:
+    async def _settled(self, call: Call, settlement: Settlement) -> JournalEntry | None:
         return settlement.kept if await self._intents.settle(call, settlement) else None
 
-    async def _failed(self, call: Call, deed: Deed, error: Exception, begun: float) -> Kept | None:
+    async def _failed(self, call: Call, deed: GuardedCall, error: Exception, begun: float) -> JournalEntry | None:
         if isinstance(error, PerformError) and error.throttled is not None:
-            key = deed.paced_by[error.throttled]
-            self._holds.hold(key, await self._intents.hold_back(call, self._boot, key, error.retry_after))
+            key = deed.limit_keys[error.throttled]
+            self._holds.hold(key, await self._intents.throttle(call, self._boot, key, error.retry_after))
             return None
         failure = deed.failure(error)
         if failure.outcome_unknown or isinstance(error, TimeoutError):
@@ -207,23 +209,23 @@ class Guard:
 
     async def _outlive(self, intent: Intent) -> None:
         """Wait until the request that another process entered is certainly over."""
-        if intent.entered_by is None or not self._is_dead(intent.entered_by):
+        if intent.claimed_by is None or not self._is_dead(intent.claimed_by):
             await asyncio.sleep(max(0.0, self._request_bound - intent.age))
 
-    async def _reconcile(self, call: Call, deed: Deed, intent: Intent, begun: float) -> None:
+    async def _reconcile(self, call: Call, deed: GuardedCall, intent: Intent, begun: float) -> None:
         since = dt.datetime.fromtimestamp((intent.since or begun) - CLOCK_SKEW, dt.UTC)
         decided_at = time.monotonic() + self._request_bound + self._settings.lag_bound - intent.age
         pause = _FIRST_LOOK
         while True:
             over = time.monotonic() >= decided_at
             try:
-                candidates = await deed.look_for(since)
+                candidates = await deed.find_candidates(since)
             except PerformError as error:
                 if over and not error.retryable:
                     await self._give_up(call, f"it could not be looked for ({error.code})", begun)
                     return
                 candidates, over = [], False  # nothing was seen: nothing may be concluded
-            proved = (await self._intents.plan(call)).effect
+            proved = (await self._intents.plan(call)).resource_id
             if proved is not None:
                 await self._take(call, deed, proved, candidates or [], begun)
                 return
@@ -235,15 +237,17 @@ class Guard:
             await asyncio.sleep(min(pause, max(0.05, decided_at - time.monotonic())) if not over else pause)
             pause = min(2 * pause, _LONGEST_LOOK)
 
-    async def _take(self, call: Call, deed: Deed, proved: str, candidates: list[Candidate], begun: float) -> None:
+    async def _take(
+        self, call: Call, deed: GuardedCall, proved: str, candidates: list[Candidate], begun: float
+    ) -> None:
         """A signed callback has said what the call did."""
         found = next((candidate for candidate in candidates if candidate.id == proved), None)
-        envelope = {"data": found.data} if found is not None else deed.proved(proved)
-        kept = Kept(place=call.place, value={"envelope": envelope})
-        await self._intents.settle(call, Settlement(kept, begun, proved), only_doubtful=True)
+        envelope = {"data": found.data} if found is not None else deed.envelope_for(proved)
+        kept = JournalEntry(step_id=call.step_id, value={"envelope": envelope})
+        await self._intents.settle(call, Settlement(kept, begun, proved), only_in_doubt=True)
 
     async def _decided(self, call: Call, candidates: list[Candidate], begun: float, *, over: bool) -> bool:
-        claimed = await self._intents.claimed([candidate.id for candidate in candidates])
+        claimed = await self._intents.resources_taken([candidate.id for candidate in candidates])
         unclaimed = [candidate for candidate in reversed(candidates) if candidate.id not in claimed]
         equal = [candidate for candidate in unclaimed if candidate.equal]
         earlier, under_way = await self._intents.rank(call)
@@ -251,14 +255,14 @@ class Guard:
         # what is seen may be its doing, and its answer will say so.
         if len(equal) > earlier and not under_way:
             found = equal[earlier]
-            kept = Kept(place=call.place, value={"envelope": {"data": found.data}})
-            return await self._intents.settle(call, Settlement(kept, begun, found.id), only_doubtful=True)
+            kept = JournalEntry(step_id=call.step_id, value={"envelope": {"data": found.data}})
+            return await self._intents.settle(call, Settlement(kept, begun, found.id), only_in_doubt=True)
         if not over:
             return False
         if len(equal) < len(unclaimed) or under_way:
             await self._give_up(call, "something was found that may be its doing, or may not", begun)
         elif self._settings.resend:
-            await self._intents.withdraw(call, intents.DOUBTFUL, None)
+            await self._intents.withdraw(call, intents.IN_DOUBT, None)
         else:
             await self._give_up(call, "nothing was found that would be its doing", begun)
         return True
@@ -270,12 +274,12 @@ class Guard:
             outcome_unknown=True,
         )
         unknown = Settlement(_kept(call, failure), begun, state=intents.UNKNOWN)
-        await self._intents.settle(call, unknown, only_doubtful=True)
+        await self._intents.settle(call, unknown, only_in_doubt=True)
 
     @property
     def _request_bound(self) -> float:
         return self._settings.claim + self._settings.timeout
 
 
-def _kept(call: Call, failure: Failure) -> Kept:
-    return Kept(place=call.place, value={"failure": asdict(failure)})
+def _kept(call: Call, failure: Failure) -> JournalEntry:
+    return JournalEntry(step_id=call.step_id, value={"failure": asdict(failure)})

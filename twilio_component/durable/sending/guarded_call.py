@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class FlowDeed:
+class GuardedFlowCall:
     """A call through an invoker; ``payload`` is what the run was started with.
 
     ``callback`` is the URL at which a callback may prove what the call did, if there is one; ``run_began`` is when the
@@ -45,7 +45,7 @@ class FlowDeed:
         return deadline_failure(self.call, time.time() - self.run_began)
 
     @cached_property
-    def paced_by(self) -> Mapping[str, str]:
+    def limit_keys(self) -> Mapping[str, str]:
         """By whom the call is slowed down."""
         connection = _digest({name: self.call.inputs.get(name) for name in self._connections()})
         return {"connection": connection, "sender": f"{connection}:{self.sender}"}
@@ -64,7 +64,7 @@ class FlowDeed:
         inputs = {name: value for name, value in self.call.inputs.items() if name not in connections}
         return _digest([self.call.component, self.call.action, inputs])
 
-    async def attempt(self) -> dict[str, Any]:
+    async def perform_once(self) -> dict[str, Any]:
         """Do it; the envelope, or what the component raises."""
         return await self.invoker.perform_once(self.flow, self._with_callback(), self.payload)
 
@@ -72,19 +72,19 @@ class FlowDeed:
         """What the exception means to the flow."""
         return self.invoker.failure(self.call, error)
 
-    def proved(self, effect: str) -> dict[str, Any]:
+    def envelope_for(self, resource_id: str) -> dict[str, Any]:
         """The envelope of which no more is known than the id of what was done."""
         reconciliation = self.operation.reconciliation
-        return {"data": {reconciliation.identified_by: effect} if reconciliation is not None else None}
+        return {"data": {reconciliation.identified_by: resource_id} if reconciliation is not None else None}
 
-    def identified(self, envelope: Mapping[str, Any]) -> str | None:
+    def resource_id(self, envelope: Mapping[str, Any]) -> str | None:
         """The id of what was done, where the manifest says which it is."""
         reconciliation, data = self.operation.reconciliation, envelope.get("data")
         if reconciliation is None or not isinstance(data, Mapping):
             return None
         return as_text(data.get(reconciliation.identified_by)) or None
 
-    async def look_for(self, since: dt.datetime) -> list[Candidate] | None:
+    async def find_candidates(self, since: dt.datetime) -> list[Candidate] | None:
         """What may be its doing; None when nothing can tell."""
         return await self.invoker.find_candidates(self.flow, self.call, self.payload, since)
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, exists, func, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from twilio_component.durable.sending.throttle import held, hold_back, time_left
-from twilio_component.durable.store.journal import Kept, Times, keep_value
+from twilio_component.durable.sending.throttle import held, throttle, time_left
+from twilio_component.durable.store.journal import JournalEntry, Times, record_entry
 from twilio_component.durable.store.run_status import RUNNING
 from twilio_component.durable.store.schema import intents, runs
 from twilio_component.durable.store.upsert import insert_once
@@ -19,12 +19,12 @@ from twilio_component.durable.store.upsert import insert_once
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
-PLANNED, ENTERED, DOUBTFUL, SETTLED, UNKNOWN = "planned", "entered", "doubtful", "settled", "unknown"
+PLANNED, CLAIMED, IN_DOUBT, SETTLED, UNKNOWN = "planned", "claimed", "in_doubt", "settled", "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """Which call an intent is for: the ``ordinal``-th of a run, at a ``place`` in its flow.
+    """Which call an intent is for: the ``ordinal``-th of a run, at a ``step_id`` in its flow.
 
     That of a round of a loop is not the run's but the item's, whose id is ``run`` then; ``owner`` is the run itself.
     ``fingerprint`` is equal for calls with equal inputs: their effects cannot be told apart. ``outline`` is what may be
@@ -33,9 +33,9 @@ class Call:
 
     run: str
     ordinal: int
-    place: str
+    step_id: str
     fingerprint: str
-    outline: Mapping[str, Any] | None = None
+    redacted_inputs: Mapping[str, Any] | None = None
     owner: str = ""
 
     @property
@@ -53,14 +53,14 @@ class Intent:
     """
 
     state: str
-    entered_by: str | None
+    claimed_by: str | None
     age: float
     since: float | None
-    effect: str | None
+    resource_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Claim:
     """Whether a call was claimed. If not, somebody else has it or had it, or these keys are held (in seconds).
 
     Or the run is ``stopped``: it has ended, or is cancelled or paused.
@@ -75,9 +75,9 @@ class Entry:
 class Settlement:
     """What became of a call: the answer to keep, when the call had begun, and the id of what it did."""
 
-    kept: Kept
+    kept: JournalEntry
     begun: float
-    effect: str | None = None
+    resource_id: str | None = None
     state: str = SETTLED
 
 
@@ -96,7 +96,7 @@ class IntentStore:
                 "key": call.key,
                 "run": call.owner or call.run,
                 "item": call.run if call.owner not in ("", call.run) else None,
-                "place": call.place,
+                "step_id": call.step_id,
                 "fingerprint": call.fingerprint,
                 "state": PLANNED,
                 "created_at": now,
@@ -104,9 +104,9 @@ class IntentStore:
             insert_once(connection, intents, row)
             return _intent(connection.execute(select(intents).where(intents.c.key == call.key)).one(), now)
 
-        return await self._database.insist(work)
+        return await self._database.run_until_available(work)
 
-    async def enter(self, call: Call, boot: str, paced_by: Collection[str] = ()) -> Entry:
+    async def claim(self, call: Call, worker_id: str, limit_keys: Collection[str] = ()) -> Claim:
         """Claim the right to write the request, unless one of those by whom it is paced is held back.
 
         Nor for a run that has been stopped, or has ended: calls may have waited for their turn for a long time, and
@@ -114,44 +114,46 @@ class IntentStore:
         """
         stopped = exists(select(runs.c.id).where(runs.c.id == (call.owner or call.run), runs.c.state != RUNNING))
 
-        def work(connection: Connection) -> Entry:
+        def work(connection: Connection) -> Claim:
             now = self._database.now(connection)
             claim = update(intents).where(
-                intents.c.key == call.key, intents.c.state == PLANNED, not_(held(paced_by, now)), not_(stopped)
+                intents.c.key == call.key, intents.c.state == PLANNED, not_(held(limit_keys, now)), not_(stopped)
             )
-            entered = {"state": ENTERED, "entered_at": now, "entered_by": boot}
+            entered = {"state": CLAIMED, "claimed_at": now, "claimed_by": worker_id}
             if connection.execute(claim.values(**entered, since=func.coalesce(intents.c.since, now))).rowcount:
-                return Entry(claimed=True)
+                return Claim(claimed=True)
             is_stopped = connection.execute(select(stopped)).scalar_one()
-            return Entry(claimed=False, stopped=is_stopped, held=time_left(connection, paced_by, now))
+            return Claim(claimed=False, stopped=is_stopped, held=time_left(connection, limit_keys, now))
 
-        return await self._database.insist(work)
+        return await self._database.run_until_available(work)
 
     async def withdraw(self, call: Call, intent_state: str, by: str | None) -> bool:
         """The request that ``by`` entered certainly was not processed: it may be written again."""
 
         def work(connection: Connection) -> bool:
-            return _change(connection, call, intent_state, by=by, state=PLANNED, entered_at=None, entered_by=None)
+            return _change(connection, call, intent_state, by=by, state=PLANNED, claimed_at=None, claimed_by=None)
 
-        return await self._database.insist(work)
+        return await self._database.run_until_available(work)
 
-    async def hold_back(self, call: Call, by: str, key: str, seconds: float | None) -> float:
+    async def throttle(self, call: Call, by: str, key: str, seconds: float | None) -> float:
         """As ``withdraw`` of an entered call, where the request was told to slow down: hold back whoever has this key.
 
         ``seconds`` is for how long, if that was said. How long it is held.
         """
 
         def work(connection: Connection) -> float:
-            _change(connection, call, ENTERED, by=by, state=PLANNED, entered_at=None, entered_by=None)
-            return hold_back(connection, key, seconds, self._database.now(connection))
+            _change(connection, call, CLAIMED, by=by, state=PLANNED, claimed_at=None, claimed_by=None)
+            return throttle(connection, key, seconds, self._database.now(connection))
 
-        return await self._database.insist(work)
+        return await self._database.run_until_available(work)
 
     async def doubt(self, call: Call, by: str | None) -> bool:
         """The request that ``by`` entered is over, and nobody knows what became of it."""
-        return await self._database.insist(lambda connection: _change(connection, call, ENTERED, by=by, state=DOUBTFUL))
+        return await self._database.run_until_available(
+            lambda connection: _change(connection, call, CLAIMED, by=by, state=IN_DOUBT)
+        )
 
-    async def settle(self, call: Call, settlement: Settlement, *, only_doubtful: bool = False) -> bool:
+    async def settle(self, call: Call, settlement: Settlement, *, only_in_doubt: bool = False) -> bool:
         """Store what became of the call, together with its answer, so that neither is known without the other.
 
         False, and nothing is changed, when the effect is known to be another call's, or when the call is not
@@ -160,70 +162,72 @@ class IntentStore:
 
         def work(connection: Connection) -> bool:
             of_call = [intents.c.key == call.key]
-            if only_doubtful:
-                of_call.append(intents.c.state == DOUBTFUL)
-            changes = {"state": settlement.state, "effect": settlement.effect}
+            if only_in_doubt:
+                of_call.append(intents.c.state == IN_DOUBT)
+            changes = {"state": settlement.state, "resource_id": settlement.resource_id}
             if not connection.execute(update(intents).where(*of_call).values(changes)).rowcount:
                 return False
             times = Times(settlement.begun, self._database.now(connection))
-            kept = replace(settlement.kept, outline=call.outline)
-            keep_value(connection, (call.run, call.ordinal), kept, times)
+            kept = replace(settlement.kept, redacted_inputs=call.redacted_inputs)
+            record_entry(connection, (call.run, call.ordinal), kept, times)
             return True
 
         try:
-            return await self._database.insist(work)
+            return await self._database.run_until_available(work)
         except IntegrityError:
             return False
 
-    async def prove(self, key: str, effect: str) -> None:
+    async def confirm(self, key: str, resource_id: str) -> None:
         """Keep that a call did this, whatever is known of it otherwise. What is known to be another's stays so."""
 
         def work(connection: Connection) -> None:
-            open_ = (intents.c.key == key, intents.c.effect.is_(None))
-            connection.execute(update(intents).where(*open_).values(effect=effect))
+            open_ = (intents.c.key == key, intents.c.resource_id.is_(None))
+            connection.execute(update(intents).where(*open_).values(resource_id=resource_id))
 
         with suppress(IntegrityError):
             await self._database.run(work)
 
-    async def claimed(self, effects: list[str]) -> set[str]:
+    async def resources_taken(self, effects: list[str]) -> set[str]:
         """Those of the effects that are known to be some call's."""
 
         def work(connection: Connection) -> set[str]:
-            return set(connection.execute(select(intents.c.effect).where(intents.c.effect.in_(effects))).scalars())
+            return set(
+                connection.execute(select(intents.c.resource_id).where(intents.c.resource_id.in_(effects))).scalars()
+            )
 
-        return await self._database.insist(work)
+        return await self._database.run_until_available(work)
 
     async def rank(self, call: Call) -> tuple[int, int]:
         """How many equal calls in doubt were entered before this one, and how many equal ones are under way."""
 
         def work(connection: Connection) -> tuple[int, int]:
             equal = (intents.c.fingerprint == call.fingerprint, intents.c.key != call.key)
-            mine = select(intents.c.entered_at).where(intents.c.key == call.key).scalar_subquery()
+            mine = select(intents.c.claimed_at).where(intents.c.key == call.key).scalar_subquery()
             before = or_(
-                intents.c.entered_at < mine,
-                (intents.c.entered_at == mine) & (intents.c.key < call.key),
+                intents.c.claimed_at < mine,
+                (intents.c.claimed_at == mine) & (intents.c.key < call.key),
             )
             count = select(func.count()).select_from(intents).where(*equal)
-            earlier = connection.execute(count.where(intents.c.state == DOUBTFUL, before)).scalar_one()
-            under_way = connection.execute(count.where(intents.c.state == ENTERED)).scalar_one()
+            earlier = connection.execute(count.where(intents.c.state == IN_DOUBT, before)).scalar_one()
+            under_way = connection.execute(count.where(intents.c.state == CLAIMED)).scalar_one()
             return earlier, under_way
 
-        return await self._database.insist(work)
+        return await self._database.run_until_available(work)
 
 
 def _change(connection: Connection, call: Call, from_state: str, *, by: str | None = None, **changes: Any) -> bool:
     # By whom it was entered is part of the condition: another process may have claimed it anew in between.
     of_call = [intents.c.key == call.key, intents.c.state == from_state]
     if by is not None:
-        of_call.append(intents.c.entered_by == by)
+        of_call.append(intents.c.claimed_by == by)
     return connection.execute(update(intents).where(*of_call).values(changes)).rowcount == 1
 
 
 def _intent(row: Row[Any], now: float) -> Intent:
     return Intent(
         state=row.state,
-        entered_by=row.entered_by,
-        age=now - row.entered_at if row.entered_at is not None else 0.0,
+        claimed_by=row.claimed_by,
+        age=now - row.claimed_at if row.claimed_at is not None else 0.0,
         since=row.since,
-        effect=row.effect,
+        resource_id=row.resource_id,
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select, update
 
-from twilio_component.durable.store.schema import paces
+from twilio_component.durable.store.schema import rate_tokens
 from twilio_component.durable.store.upsert import insert_once
 
 if TYPE_CHECKING:
@@ -60,11 +60,13 @@ class RateLimiter:
 
     async def _take(self, key: str, tokens: int, period: float) -> tuple[float, int]:
         if (key, tokens) not in self._made:
-            await self._database.insist(lambda connection: _make(connection, key, tokens))
+            await self._database.run_until_available(lambda connection: _make(connection, key, tokens))
             self._made.add((key, tokens))
         while True:
             taken_at = time.monotonic()
-            number, wait = await self._database.insist(lambda connection: self._taken(connection, key, tokens, period))
+            number, wait = await self._database.run_until_available(
+                lambda connection: self._taken(connection, key, tokens, period)
+            )
             if number is not None:
                 return taken_at, number
             # One that is in use is free a period after it is given back, which may be any moment now.
@@ -73,30 +75,37 @@ class RateLimiter:
     def _taken(self, connection: Connection, key: str, tokens: int, period: float) -> tuple[int | None, float]:
         """A token, or in how many seconds there may be one."""
         now = self._database.now(connection)
-        mine = (paces.c.key == key, paces.c.number < tokens)
-        first = select(paces.c.number).where(*mine, paces.c.free_at <= now).limit(1).with_for_update(skip_locked=True)
+        mine = (rate_tokens.c.key == key, rate_tokens.c.number < tokens)
+        first = (
+            select(rate_tokens.c.number)
+            .where(*mine, rate_tokens.c.free_at <= now)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
         taking = (
-            update(paces)
-            .where(paces.c.key == key, paces.c.number == first.scalar_subquery())
+            update(rate_tokens)
+            .where(rate_tokens.c.key == key, rate_tokens.c.number == first.scalar_subquery())
             .values(free_at=now + self._most_seconds + period)
-            .returning(paces.c.number)
+            .returning(rate_tokens.c.number)
         )
         number = connection.execute(taking).scalar_one_or_none()
         if number is not None:
             return number, 0.0
-        soonest = connection.execute(select(func.min(paces.c.free_at)).where(*mine)).scalar_one()
+        soonest = connection.execute(select(func.min(rate_tokens.c.free_at)).where(*mine)).scalar_one()
         return None, soonest - now
 
     async def _give_back(self, key: str, number: int, period: float) -> None:
         def work(connection: Connection) -> None:
             free_at = self._database.now(connection) + period
             connection.execute(
-                update(paces).where(paces.c.key == key, paces.c.number == number).values(free_at=free_at)
+                update(rate_tokens)
+                .where(rate_tokens.c.key == key, rate_tokens.c.number == number)
+                .values(free_at=free_at)
             )
 
-        await self._database.insist(work)
+        await self._database.run_until_available(work)
 
 
 def _make(connection: Connection, key: str, tokens: int) -> None:
     for number in range(tokens):
-        insert_once(connection, paces, {"key": key, "number": number, "free_at": 0.0})
+        insert_once(connection, rate_tokens, {"key": key, "number": number, "free_at": 0.0})

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import Connection, Exists, exists, select, update
 
-from twilio_component.durable.store.schema import holds
+from twilio_component.durable.store.schema import throttles
 from twilio_component.durable.store.upsert import insert_once
 
 _FIRST, _LONGEST = 0.5, 30.0
@@ -54,31 +54,33 @@ class Throttle:
         return left
 
 
-def hold_back(connection: Connection, key: str, seconds: float | None, now: float) -> float:
+def throttle(connection: Connection, key: str, seconds: float | None, now: float) -> float:
     """Hold whoever has this key back, in all processes: for ``seconds``, or, where that is not known, longer each time.
 
     How long it is held from now on.
     """
-    insert_once(connection, holds, {"key": key, "held_until": 0.0, "pause": 0.0})
-    last = connection.execute(select(holds).where(holds.c.key == key).with_for_update()).one()
-    if last.held_until > now:
+    insert_once(connection, throttles, {"key": key, "throttled_until": 0.0, "pause": 0.0})
+    last = connection.execute(select(throttles).where(throttles.c.key == key).with_for_update()).one()
+    if last.throttled_until > now:
         # Requests that were under way when it was held are told the same, and that is no reason to hold it longer.
-        pause, until = last.pause, max(last.held_until, now + (seconds or 0.0))
+        pause, until = last.pause, max(last.throttled_until, now + (seconds or 0.0))
     else:
         # Where it has gone well for a while, the next pause is a short one again.
-        grown = _FIRST if now - last.held_until > _LONGEST else min(max(2 * last.pause, _FIRST), _LONGEST)
+        grown = _FIRST if now - last.throttled_until > _LONGEST else min(max(2 * last.pause, _FIRST), _LONGEST)
         pause = grown if seconds is None else seconds
         until = now + pause
-    connection.execute(update(holds).where(holds.c.key == key).values(held_until=until, pause=pause))
+    connection.execute(update(throttles).where(throttles.c.key == key).values(throttled_until=until, pause=pause))
     return float(until - now)
 
 
 def held(keys: Iterable[str], now: float) -> Exists:
     """The condition that one of the keys is held."""
-    return exists().where(holds.c.key.in_(list(keys)), holds.c.held_until > now)
+    return exists().where(throttles.c.key.in_(list(keys)), throttles.c.throttled_until > now)
 
 
 def time_left(connection: Connection, keys: Iterable[str], now: float) -> dict[str, float]:
     """Those of the keys that are held, and for how many seconds."""
-    found = connection.execute(select(holds).where(holds.c.key.in_(list(keys)), holds.c.held_until > now))
-    return {row.key: row.held_until - now for row in found}
+    found = connection.execute(
+        select(throttles).where(throttles.c.key.in_(list(keys)), throttles.c.throttled_until > now)
+    )
+    return {row.key: row.throttled_until - now for row in found}

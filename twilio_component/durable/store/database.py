@@ -61,7 +61,7 @@ class Database:
             event.listen(self.engine, "begin", _begin_sqlite)
         elif parsed.get_backend_name() == "postgresql":
             self.engine = _postgres(parsed, _THREADS_OF_RUNS)
-            # What somebody waits for does not wait itself: not for a row that a process holds which has frozen.
+            # What somebody waits for does not wait itself: not for a row that a process throttles which has frozen.
             self._asked_engine = _postgres(parsed, _THREADS_OF_OTHERS, f"-c lock_timeout={_LOCK_MILLISECONDS}")
         else:
             raise DurableError("the database must be SQLite or Postgres: sqlite:////path/to/file, postgresql://…")
@@ -106,7 +106,7 @@ class Database:
         """
         return await self._done(work, self._asked, self._asked_engine)
 
-    async def insist(self, work: Callable[[Connection], _Found]) -> _Found:
+    async def run_until_available(self, work: Callable[[Connection], _Found]) -> _Found:
         """As ``run``, again and again until the database is back: for runs, which must not lose anything."""
         pause = 0.1
         while True:

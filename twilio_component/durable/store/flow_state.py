@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, update
 
 from twilio_component.durable.errors import StateConflictError
-from twilio_component.durable.store.schema import kept_states
+from twilio_component.durable.store.schema import stored_state
 from twilio_component.durable.store.upsert import insert_once, written
 from twilio_component.host.state_file import changed
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.store.runs import Also
     from twilio_component.flows.model import Flow, Integration
 
-States = Mapping[str, Mapping[str, Any]]
+StoredState = Mapping[str, Mapping[str, Any]]
 """By their names in the field (``instanceState`` …), what is kept under which keys."""
 
 
@@ -40,7 +40,7 @@ class Change:
     """What a trigger's answer changes of the states that the trigger was shown."""
 
     scopes: Mapping[str, str]
-    shown: States
+    shown: StoredState
     envelope: Mapping[str, Any]
 
     @property
@@ -56,22 +56,22 @@ class Change:
                     raise StateConflictError(f"what is kept under {key} is not what it was")
 
 
-def after(states: States, envelope: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def after(states: StoredState, envelope: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The states as a trigger's answer leaves them: what has been kept already."""
     return {name: changed(kept, envelope.get(name) or {}) for name, kept in states.items()}
 
 
-def _changed(connection: Connection, place: tuple[str, str], shown: Any, value: Any) -> bool:
+def _changed(connection: Connection, key: tuple[str, str], shown: Any, value: Any) -> bool:
     """Put the value in the place of the one that was shown; null is no value. False when there is another one."""
-    scope, name = place
+    scope, name = key
     if shown is None:
         row = {"scope": scope, "name": name, "value": written(value)}
-        return value is None or insert_once(connection, kept_states, row)
+        return value is None or insert_once(connection, stored_state, row)
     as_shown = (
-        kept_states.c.scope == scope,
-        kept_states.c.name == name,
-        kept_states.c.value == written(shown),
+        stored_state.c.scope == scope,
+        stored_state.c.name == name,
+        stored_state.c.value == written(shown),
     )
     if value is None:
-        return connection.execute(delete(kept_states).where(*as_shown)).rowcount == 1
-    return connection.execute(update(kept_states).where(*as_shown).values(value=written(value))).rowcount == 1
+        return connection.execute(delete(stored_state).where(*as_shown)).rowcount == 1
+    return connection.execute(update(stored_state).where(*as_shown).values(value=written(value))).rowcount == 1

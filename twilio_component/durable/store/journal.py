@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.durable.store.schema import values
+from twilio_component.durable.store.schema import journal
 from twilio_component.durable.store.upsert import insert_once, written
 
 if TYPE_CHECKING:
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class JournalEntry:
     """What a call was answered with: an ``envelope``, or a ``failure`` (the fields of ``effects.Failure``).
 
     ``outline`` is what may be told of its inputs.
     """
 
-    place: str
+    step_id: str
     value: Mapping[str, Any]
-    outline: Mapping[str, Any] | None = None
+    redacted_inputs: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +34,24 @@ class Times:
     finished: float
 
 
-def kept_in(row: Any) -> Kept:
+def entry_from(row: Any) -> JournalEntry:
     """What is kept in a row of the values."""
-    return Kept(place=row.place, value=json.loads(row.value))
+    return JournalEntry(step_id=row.step_id, value=json.loads(row.value))
 
 
-def keep_value(connection: Connection, call: tuple[str, int], kept: Kept, times: Times) -> bool:
+def record_entry(connection: Connection, call: tuple[str, int], kept: JournalEntry, times: Times) -> bool:
     """Keep what a call (its run and its ordinal) was answered with; False when something is kept already."""
-    return insert_once(connection, values, value_row(call, kept, times))
+    return insert_once(connection, journal, entry_row(call, kept, times))
 
 
-def value_row(call: tuple[str, int], kept: Kept, times: Times) -> dict[str, Any]:
+def entry_row(call: tuple[str, int], kept: JournalEntry, times: Times) -> dict[str, Any]:
     """The row of what a call (its run and its ordinal) was answered with."""
     return {
         "run": call[0],
         "ordinal": call[1],
-        "place": kept.place,
+        "step_id": kept.step_id,
         "value": written(kept.value),
-        "inputs": written(kept.outline) if kept.outline is not None else None,
+        "inputs": written(kept.redacted_inputs) if kept.redacted_inputs is not None else None,
         "started_at": times.started,
         "finished_at": times.finished,
     }

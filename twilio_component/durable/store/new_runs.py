@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.durable.store.journal import Kept, Times, value_row
+from twilio_component.durable.store.journal import JournalEntry, Times, entry_row
 from twilio_component.durable.store.run_status import RUNNING
-from twilio_component.durable.store.schema import runs, values
+from twilio_component.durable.store.schema import journal, runs
 from twilio_component.durable.store.upsert import insert_all_once, written
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ class NewRun:
     flow: str
     payload: Mapping[str, Any]
     trigger: Mapping[str, Any] | None = None
-    trigger_place: str = ""
-    trigger_outline: Mapping[str, Any] | None = None
+    trigger_step: str = ""
+    trigger_inputs: Mapping[str, Any] | None = None
     parent: str | None = None
 
 
@@ -42,7 +42,7 @@ def store_new_runs(connection: Connection, now: float, news: Sequence[NewRun]) -
     fresh = insert_all_once(connection, runs, runs.c.id, [_run_row(by_id[run], now) for run in sorted(by_id)])
     answered = [_trigger_row(new, now) for new in by_id.values() if new.id in fresh and new.trigger is not None]
     if answered:
-        insert_all_once(connection, values, values.c.run, answered)
+        insert_all_once(connection, journal, journal.c.run, answered)
     return [new.id in fresh and by_id[new.id] is new for new in news]
 
 
@@ -60,5 +60,5 @@ def _run_row(new: NewRun, now: float) -> dict[str, Any]:
 
 
 def _trigger_row(new: NewRun, now: float) -> dict[str, Any]:
-    kept = Kept(place=new.trigger_place, value={"envelope": new.trigger}, outline=new.trigger_outline)
-    return value_row((new.id, 0), kept, Times(now, now))
+    kept = JournalEntry(step_id=new.trigger_step, value={"envelope": new.trigger}, redacted_inputs=new.trigger_inputs)
+    return entry_row((new.id, 0), kept, Times(now, now))

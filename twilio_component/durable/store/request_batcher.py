@@ -25,7 +25,7 @@ class RequestBatcher(Generic[_Asked, _Answered]):
         self._waiting: list[tuple[_Asked, asyncio.Future[_Answered]]] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def ask(self, asked: _Asked) -> _Answered:
+    async def submit(self, asked: _Asked) -> _Answered:
         """The answer, which was begun after this was asked; raises what ``answer`` raises for this one."""
         future: asyncio.Future[_Answered] = asyncio.get_running_loop().create_future()
         self._waiting.append((asked, future))
@@ -33,7 +33,7 @@ class RequestBatcher(Generic[_Asked, _Answered]):
             self._task = asyncio.create_task(self._answer_all())
         return await future
 
-    async def settled(self) -> None:
+    async def drain(self) -> None:
         """Wait until everything that was asked is answered."""
         if self._task is not None:
             await asyncio.wait({self._task})

@@ -39,12 +39,12 @@ runs = Table(
 )
 """One row a run. ``payload`` is what started it, ``error`` and ``response`` how it ended; all JSON."""
 
-values = Table(
-    "flow_values",
+journal = Table(
+    "flow_journal",
     metadata,
     Column("run", String(200), primary_key=True),
     Column("ordinal", Integer, primary_key=True),
-    Column("place", Text, nullable=False),
+    Column("step_id", Text, nullable=False),
     Column("value", Text, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float, nullable=False),
@@ -60,14 +60,14 @@ intents = Table(
     metadata,
     Column("key", String(220), primary_key=True),
     Column("run", String(200), nullable=False),
-    Column("place", Text, nullable=False),
+    Column("step_id", Text, nullable=False),
     Column("fingerprint", String(64), nullable=False),
     Column("state", String(20), nullable=False),
     Column("created_at", Float, nullable=False),
-    Column("entered_at", Float),
-    Column("entered_by", String(80)),
+    Column("claimed_at", Float),
+    Column("claimed_by", String(80)),
     Column("since", Float),
-    Column("effect", String(200), unique=True),
+    Column("resource_id", String(200), unique=True),
     Column("item", String(220), index=True),
     Index("flow_intents_by_run", "run"),
     Index("flow_intents_by_fingerprint", "fingerprint", "state"),
@@ -80,19 +80,19 @@ intents = Table(
 what became of it; ``settled``; ``unknown``, when that could not be decided. ``since`` is the first time it was entered.
 """
 
-fans = Table(
+loops = Table(
     "flow_loops",
     metadata,
     Column("run", String(200), primary_key=True),
     Column("ordinal", Integer, primary_key=True),
-    Column("place", Text, nullable=False),
-    Column("loop", Text, nullable=False),
+    Column("step_id", Text, nullable=False),
+    Column("loop_step", Text, nullable=False),
     Column("concurrency", Integer, nullable=False),
     Column("captured", Text, nullable=False),
     Column("taken", Integer, nullable=False),
     Column("after", Text),
     Column("is_whole", Boolean, nullable=False),
-    Column("lanes", Integer),
+    Column("partitions", Integer),
     Column("size", Integer),
     Column("generation", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
@@ -102,7 +102,7 @@ fans = Table(
 
 ``captured`` is what the rounds see of the run, JSON. ``taken`` items have been taken, ``after`` says where the next
 ones begin, and ``is_whole`` that there are none. The items are divided into pieces of ``size``, and the pieces among
-``lanes``. ``generation`` grows when the run is resumed.
+``partitions``. ``generation`` grows when the run is resumed.
 """
 
 items = Table(
@@ -122,11 +122,11 @@ items = Table(
 )
 """One row for each item of such a loop: what it is, until its round has succeeded, and how its round ended."""
 
-workers = Table("flow_workers", metadata, Column("boot", String(80), primary_key=True))
+workers = Table("flow_workers", metadata, Column("worker_id", String(80), primary_key=True))
 """The processes that may have runs, dead ones until their runs have been taken over. Only with Postgres."""
 
-paces = Table(
-    "flow_paces",
+rate_tokens = Table(
+    "flow_rate_tokens",
     metadata,
     Column("key", String(300), primary_key=True),
     Column("number", Integer, primary_key=True),
@@ -134,17 +134,17 @@ paces = Table(
 )
 """The tokens of senders with a rate, and when each may be used again."""
 
-holds = Table(
-    "flow_holds",
+throttles = Table(
+    "flow_throttles",
     metadata,
     Column("key", String(300), primary_key=True),
-    Column("held_until", Float, nullable=False),
+    Column("throttled_until", Float, nullable=False),
     Column("pause", Float, nullable=False),
 )
 """Connections and senders that were told to slow down: until when they are held back, and how long they were last."""
 
-kept_states = Table(
-    "flow_states",
+stored_state = Table(
+    "flow_stored_state",
     metadata,
     Column("scope", String(200), primary_key=True),
     Column("name", String(200), primary_key=True),
