@@ -157,8 +157,7 @@ class Engine:
         """Store a run and have it started; False when it was there before. Raises ``StoreUnavailableError``.
 
         When this returns it survives the death of this process, and is started soon. ``also`` is as in
-        ``RunStore.accept``. One that somebody waits for is to be started ``immediately``, and not after what comes at the
-        same time is stored.
+        ``RunStore.accept``. One that somebody waits for is started ``immediately``.
         """
         # With something to be done besides, it stands or falls by itself.
         fresh = await (self._accepting.submit(new) if also is None else self.runs.accept(new, also))

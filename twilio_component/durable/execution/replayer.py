@@ -156,7 +156,8 @@ class Replayer:
             raise NondeterminismError(f"the answer of {effect.id} is gone")
         if kept.step_id != effect.id:
             raise NondeterminismError(
-                f"this run went to {kept.step_id} before and would go to {effect.id} now: have config variables changed?"
+                f"this run went to {kept.step_id} before and would go to {effect.id} now: "
+                "its config variables may have changed"
             )
         return kept.value
 

@@ -1,9 +1,9 @@
 """Watches over a loop whose rounds run side by side: takes its items, and has them carried out chunk by chunk.
 
 Items are stored as they are taken, and rounds are carried out in chunks of a thousand, by whichever process takes them
-up. Some chunks run at the same time, one on each *partition*: of four partitions the first has the chunks 0, 4, 8, the second 1,
-5, 9. Each process takes two at a time, so that there are some for the others. All that is known stands in the store,
-so that this may begin again at any time.
+up. Some chunks run at the same time, one in each *partition*: of four partitions the first has the chunks 0, 4, 8,
+the second 1, 5, 9. Each process takes two at a time, so that some are left for the others.
+Everything that is known is stored, so that this may start again at any time.
 """
 
 from __future__ import annotations

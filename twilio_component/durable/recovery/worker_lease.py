@@ -1,7 +1,7 @@
 """Processes that share a Postgres database: who is alive, and who goes on with the runs of the dead.
 
-Each process throttles a session-level advisory lock as long as it lives and the database can hear it; the server gives the
-lock back when the connection is gone. Whoever gets the lock of another process may take over its runs.
+Each process holds a session-level advisory lock as long as it lives and the database can hear it; the server
+releases it when the connection is gone. Whoever gets the lock of another process may take over its runs.
 """
 
 from __future__ import annotations

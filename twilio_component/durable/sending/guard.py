@@ -75,8 +75,8 @@ class GuardedCall(Protocol):
 class Guard:
     """Carries out calls at most once.
 
-    ``worker_id`` names this life of this process. ``is_dead`` says of another one whether it certainly writes nothing any
-    more; ``may_write`` whether this process still may.
+    ``worker_id`` names this process. ``is_dead`` says of another one whether it certainly writes nothing any more;
+    ``may_write`` whether this process still may.
     """
 
     def __init__(

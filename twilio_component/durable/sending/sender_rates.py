@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def rates_of_senders(rates: Mapping[str, float], components: Mapping[str, Component]) -> Mapping[str, float]:
     """The rates by what requests say; raises ``InputError`` for one of what no component can take for a sender.
 
-    Where no component says what rate_tokens its actions, nothing can be said of senders, and the rates stay as they are.
+    Where no component says what its actions are limited by, the rates stay as they are.
     """
     inputs = [
         (InputForm(action.inputs, component.connections), name)

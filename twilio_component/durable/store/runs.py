@@ -59,7 +59,7 @@ class RunStore:
         self._database = database
 
     async def define(self, file: str, text: str, *, wait_for_database: bool = False) -> str:
-        """Keep a definition's text; the digest by which runs refer to it. ``wait_for_database``: as ``run_until_available``."""
+        """Keep a definition's text; the digest by which runs refer to it."""
         digest = hashlib.sha256(f"{file}\0{text}".encode()).hexdigest()
 
         def work(connection: Connection) -> None:
@@ -80,7 +80,7 @@ class RunStore:
     async def accept(self, new: NewRun, also: Also | None = None, *, wait_for_database: bool = False) -> bool:
         """Store a run that is to begin; False when it is there already, and then nothing is changed.
 
-        ``also`` is done in the same transaction, or, where it raises, nothing is. ``wait_for_database``: as ``run_until_available``.
+        ``also`` is done in the same transaction, or, where it raises, nothing is.
         """
 
         def work(connection: Connection) -> bool:
@@ -98,7 +98,7 @@ class RunStore:
         )
 
     async def load(self, run: str, *, wait_for_database: bool = False) -> Run | None:
-        """The run of this id, or with a round of this id; None when it was purged. ``wait_for_database``: as ``run_until_available``."""
+        """The run of this id, or with a round of this id; None when it was purged."""
         of_round = select(items.c.run).where(items.c.id == run).scalar_subquery()
         found = runs.c.id.in_((run, of_round))
         return await self._do(lambda connection: _run(connection, found), wait_for_database=wait_for_database)
@@ -182,10 +182,7 @@ class RunStore:
         return await self._database.run_until_available(work)
 
     async def ended(self, run: str, *, wait_for_database: bool = False) -> Mapping[str, Any] | None:
-        """``{"state", "error", "response", "result"}`` of a run that has ended, else None.
-
-        ``wait_for_database``: as ``run_until_available``.
-        """
+        """``{"state", "error", "response", "result"}`` of a run that has ended, else None."""
 
         def work(connection: Connection) -> Mapping[str, Any] | None:
             row = connection.execute(select(runs).where(runs.c.id == run)).mappings().one_or_none()
@@ -209,7 +206,7 @@ class RunStore:
         )
 
     async def ended_before(self, moment: float, most: int, *, wait_for_database: bool = False) -> list[str]:
-        """The runs that ended before then (seconds since 1970), at most so many; ``wait_for_database``: as ``run_until_available``.
+        """The runs that ended before then (seconds since 1970), at most so many;
 
         Not those that another run has started that did not: going on, it would start them anew.
         """
@@ -224,7 +221,7 @@ class RunStore:
         return await self._do(work, wait_for_database=wait_for_database)
 
     async def forget(self, ids: list[str], *, wait_for_database: bool = False) -> None:
-        """Delete everything about these runs; ``wait_for_database``: as ``run_until_available``."""
+        """Delete everything about these runs;."""
 
         def work(connection: Connection) -> None:
             of_rounds = select(items.c.id).where(items.c.run.in_(ids))
@@ -237,7 +234,7 @@ class RunStore:
         await self._do(work, wait_for_database=wait_for_database)
 
     async def states(self, scopes: Mapping[str, str], *, wait_for_database: bool = False) -> dict[str, dict[str, Any]]:
-        """What flows keep in these scopes between executions, by the scopes' names; ``wait_for_database``: as ``run_until_available``."""
+        """What flows keep in these scopes between executions, by the scopes' names;."""
         return await self._do(lambda connection: _states(connection, [scopes])[0], wait_for_database=wait_for_database)
 
     async def stored_states(self, wanted: Sequence[Mapping[str, str]]) -> list[dict[str, dict[str, Any]]]:
