@@ -206,7 +206,7 @@ class RunStore:
         )
 
     async def ended_before(self, moment: float, most: int, *, wait_for_database: bool = False) -> list[str]:
-        """The runs that ended before then (seconds since 1970), at most so many;
+        """The runs that ended before then (seconds since 1970), at most so many.
 
         Not those that another run has started that did not: going on, it would start them anew.
         """
