@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check conformance lint types docs pictures bench campaign clean
+.PHONY: demo test check conformance lint types docs site pictures bench campaign clean
 
 demo: $(READY)  ## send, fetch, list and ask raw, against the embedded emulator
 	@$(BIN)/twilio-component demo
@@ -15,7 +15,7 @@ SIDE_BY_SIDE := -n 2 --dist loadfile
 test: $(READY)  ## the test suite
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE)
 
-check: lint types $(READY)  ## what CI runs: lint, format, types, tests with coverage, the built wheel in a clean environment
+check: lint types site $(READY)  ## what CI runs: lint, format, types, tests with coverage, the built wheel in a clean environment
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m "campaign or not campaign" --cov --cov-report=term
 
 # Twilio's OpenAPI description is Twilio's: it is used where it is there, and is no part of this project.
@@ -38,8 +38,11 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-docs: $(READY)  ## rewrite the generated tables in docs/
+docs: $(READY)  ## rewrite the generated pages in docs/
 	$(BIN)/python docs/generate.py --write docs
+
+site: $(READY)  ## the documentation as a web site in build/site; a broken link fails
+	$(BIN)/sphinx-build -W --keep-going -q -b html -d build/doctrees docs build/site
 
 campaign: $(READY)  ## kill processes and let Twilio fail, for minutes; what was found goes into docs/explanation/reliability.md
 	PYTHONPATH=tests $(BIN)/python tests/campaigns/run.py docs/explanation/reliability.md

@@ -4,7 +4,8 @@
 - The other Python blocks of a page that has tests are one test module.
 - A console block is a session: each line after ``$`` is run, and what stands below it must be its output (``…`` stands
   for anything). The blocks of a page share a folder, which has the files that the page shows below their names.
-- A remark ``<!-- not run: why -->`` above a block says why it cannot be run.
+- A remark ``<!-- not run: why -->`` above a block says why it cannot be run, and ``<!-- exit code 2 -->`` how its last
+  command ends.
 """
 
 from __future__ import annotations
@@ -47,14 +48,16 @@ def programs(page: str) -> list[tuple[str, str]]:
     ]
 
 
-def session(page: str) -> list[tuple[str, str]]:
-    """The commands of the page's console blocks, each with the output that the page shows."""
-    steps: list[tuple[str, str]] = []
+def session(page: str) -> list[tuple[str, str, int]]:
+    """The commands of the page's console blocks, each with the output that the page shows and its exit code."""
+    steps: list[tuple[str, str, int]] = []
     for block in blocks(page):
         if block.kind == "console" and can_run(page, block):
             for step in re.split(r"^\$ ", block.code, flags=re.MULTILINE)[1:]:
                 command, output = re.fullmatch(r"((?:[^\n]*\\\n)*[^\n]*\n)(.*)", step, re.DOTALL).groups()  # type: ignore[union-attr]
-                steps.append((command, output))
+                steps.append((command, output, 0))
+            if ends := re.fullmatch(r"exit code (\d+)", block.remark):
+                steps[-1] = (*steps[-1][:2], int(ends[1]))
     return steps
 
 
@@ -88,20 +91,21 @@ def test_a_pages_commands_print_what_it_says(page: str, tmp_path: Path) -> None:
             (tmp_path / block.file).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / block.file).write_text(block.code, encoding="utf-8")
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    for command, output in session(page):
+    for command, output, exit_code in session(page):
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=tmp_path,
             env=environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             check=False,
             timeout=60,
         )
-        assert done.returncode == 0, f"{command}{done.stdout}{done.stderr}"
+        assert done.returncode == exit_code, f"{command}{done.stdout}"
         if output.strip():
             expected = ".*?".join(re.escape(part) for part in output.strip().split("…"))
-            assert re.fullmatch(expected, (done.stdout + done.stderr).strip(), re.DOTALL), done.stdout + done.stderr
+            assert re.fullmatch(expected, done.stdout.strip(), re.DOTALL), done.stdout
 
 
 @pytest.mark.parametrize("page", PAGES)
