@@ -88,7 +88,7 @@ def test_a_wait_goes_on_after_a_restart_and_ends_at_the_deadline_that_it_began_w
     async def to_the_deadline() -> None:
         async with serving(tmp_path, WAIT, emulator=emulator, settings=QUICK) as served:
             ended = await served.engine.ended("run", 20)
-            assert (ended["state"], ended["error"]["code"]) == ("failed", "twilio-still-under-way")
+            assert (ended["state"], ended["error"]["code"]) == ("failed", "twilio-delivery-pending")
             assert "after 2 s the message is still" in ended["error"]["message"]
 
     async def again_and_delivered() -> None:

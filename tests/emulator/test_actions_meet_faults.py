@@ -21,7 +21,7 @@ from twilio_component.twilio.errors import (
     RateLimitedError,
     TwilioAPIError,
     TwilioError,
-    UnexpectedAnswerError,
+    UnexpectedResponseError,
 )
 
 ACCOUNT_SID = "AC" + "0" * 31 + "1"
@@ -312,7 +312,7 @@ async def test_pages_that_shift_show_in_the_list_as_they_would_with_twilio(shift
 
 def test_a_web_page_in_place_of_a_list_is_not_taken_for_one() -> None:
     came = outcome("listMessages", {}, lambda e: e.faults.html(status=200))
-    assert (type(came.result), came.requests) == (UnexpectedAnswerError, 1)
+    assert (type(came.result), came.requests) == (UnexpectedResponseError, 1)
 
 
 def test_a_web_page_in_place_of_a_sent_message_leaves_the_outcome_unknown() -> None:

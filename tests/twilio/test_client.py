@@ -17,7 +17,7 @@ from support.broken_server import wire
 
 from twilio_component.host.http.aiohttp_transport import AiohttpTransport
 from twilio_component.host.http.httpx_transport import HttpxTransport
-from twilio_component.twilio.client import TwilioClient, encoded
+from twilio_component.twilio.client import TwilioClient, encode_pairs
 from twilio_component.twilio.credentials import Credentials
 from twilio_component.twilio.errors import (
     AuthenticationError,
@@ -30,9 +30,9 @@ from twilio_component.twilio.errors import (
     RequestRefusedError,
     TooLargeError,
     TwilioAPIError,
-    UnexpectedAnswerError,
+    UnexpectedResponseError,
 )
-from twilio_component.twilio.retry import Retry, retry_after
+from twilio_component.twilio.retry import RetryPolicy, retry_after
 
 if TYPE_CHECKING:
     from twilio_component.host.http.messages import HttpTransport, Request, Response
@@ -54,7 +54,7 @@ class Waits:
 
 def client(transport: HttpTransport, waits: Waits | None = None, **fields: Any) -> TwilioClient:
     credentials = Credentials(account_sid=ACCOUNT, user=ACCOUNT, secret=SECRET, **fields)
-    return TwilioClient(credentials, transport, retry=Retry(sleep=waits or Waits()))
+    return TwilioClient(credentials, transport, retry=RetryPolicy(sleep=waits or Waits()))
 
 
 def mocked(*answers: httpx.Response | Exception) -> tuple[HttpTransport, list[httpx.Request]]:
@@ -193,13 +193,13 @@ class TestErrors:
     async def test_a_redirect_is_not_followed(self, method: Callable[..., Any]) -> None:
         transport, seen = mocked(httpx.Response(302, headers={"location": "https://evil.example"}))
 
-        with pytest.raises(UnexpectedAnswerError, match="redirect"):
+        with pytest.raises(UnexpectedResponseError, match="redirect"):
             await method(transport)
         assert len(seen) == 1
 
     async def test_html_for_a_refusal_is_no_answer_of_twilios(self) -> None:
         page = httpx.Response(400, html="<h1>Bad</h1>")
-        with pytest.raises(UnexpectedAnswerError, match="12 bytes of text/html") as caught:
+        with pytest.raises(UnexpectedResponseError, match="12 bytes of text/html") as caught:
             await post(mocked(page)[0])
         assert caught.value.status == 400
         assert not caught.value.may_have_happened
@@ -211,11 +211,11 @@ class TestErrors:
     async def test_html_behind_a_success_leaves_a_send_unknown_and_a_fetch_unanswered(self) -> None:
         with pytest.raises(OutcomeUnknownError, match="not Twilio's JSON"):
             await post(mocked(httpx.Response(200, html="<h1>Login</h1>"))[0])
-        with pytest.raises(UnexpectedAnswerError, match="not Twilio's JSON"):
+        with pytest.raises(UnexpectedResponseError, match="not Twilio's JSON"):
             await get(mocked(httpx.Response(200, html="<h1>Login</h1>"))[0])
 
     async def test_json_nested_beyond_reason_is_no_crash(self) -> None:
-        with pytest.raises(UnexpectedAnswerError):
+        with pytest.raises(UnexpectedResponseError):
             await get(mocked(httpx.Response(200, content=b"[" * 200_000))[0])
 
 
@@ -411,11 +411,11 @@ class TestPages:
             await self.pages({"messages": [], "next_page_uri": following})
 
     async def test_a_page_without_its_list_is_no_answer_of_twilios(self) -> None:
-        with pytest.raises(UnexpectedAnswerError, match="no 'messages'"):
+        with pytest.raises(UnexpectedResponseError, match="no 'messages'"):
             await self.pages({"calls": []})
 
 
 @given(st.lists(st.tuples(st.text(), st.text())))
 @example([(chr(code), chr(code)) for code in range(128)])
 def test_a_form_is_encoded_as_python_itself_encodes_one(pairs: list[tuple[str, str]]) -> None:
-    assert encoded(pairs) == urlencode(pairs)
+    assert encode_pairs(pairs) == urlencode(pairs)

@@ -1,8 +1,8 @@
-"""Twilio over HTTP: one client a connection, one rule for what may be repeated.
+"""Requests to Twilio: one client per connection, and one rule for which requests may be repeated.
 
-The rule: a request that provably was not processed (429, no connection) is repeated with backoff; one that changes
-nothing is also repeated after a lost answer or a 5xx; one that may have been processed is never repeated and ends as
-`OutcomeUnknownError`, also when the caller gives up waiting while it is under way.
+The rule: a request that provably was not processed (a 429, no connection) is repeated with backoff. An idempotent
+request is also repeated after a lost response or a 5xx. Any other request that may have been processed is never
+repeated: it ends as `OutcomeUnknownError`, also when the caller cancels it while it is in flight.
 """
 
 from __future__ import annotations
@@ -31,38 +31,43 @@ from twilio_component.twilio.errors import (
     RequestRefusedError,
     TooLargeError,
     TwilioError,
-    UnexpectedAnswerError,
+    UnexpectedResponseError,
     api_error,
 )
 from twilio_component.twilio.redaction import mask_numbers
-from twilio_component.twilio.request_log import DebugLog
-from twilio_component.twilio.retry import Retry, retry_after
+from twilio_component.twilio.request_log import LoggingTransport
+from twilio_component.twilio.retry import RetryPolicy, retry_after
+from twilio_component.twilio.signatures.forms import FORM_TYPE
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
 
 Pairs = Iterable[tuple[str, str]]
-Each = Callable[[dict[str, Any]], Any]
+ObjectHook = Callable[[dict[str, Any]], Any]
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-FORM_TYPE = "application/x-www-form-urlencoded"
 _QUOTING = str.maketrans({character: quote_plus(character) for character in map(chr, range(128))})
-_LOGGER = logging.getLogger("twilio_component.twilio.client")
+_LOGGER = logging.getLogger(__name__)
 
 
 class TwilioClient:
-    """Requests on behalf of one connection.
+    """Sends requests on behalf of one connection.
 
-    ``transport`` sends them; ``retry`` repeats those that may be; ``debug`` logs them and their responses.
-    The caller owns the transport and closes it.
+    ``transport`` sends them, and the caller, who owns it, closes it. ``retry`` says how often and after which delay a
+    request is repeated that may be; ``debug`` logs every request and response, without secrets.
     """
 
     def __init__(
-        self, credentials: Credentials, transport: HttpTransport, *, retry: Retry | None = None, debug: bool = False
+        self,
+        credentials: Credentials,
+        transport: HttpTransport,
+        *,
+        retry: RetryPolicy | None = None,
+        debug: bool = False,
     ) -> None:
         self.credentials = credentials
         self.account_path = f"/{API_VERSION}/Accounts/{credentials.account_sid}"
-        self.retry = retry or Retry()
+        self.retry = retry or RetryPolicy()
         self.headers: Mapping[str, str] = {
             "Authorization": credentials.authorization,
             "Accept": "application/json",
@@ -70,8 +75,8 @@ class TwilioClient:
             "User-Agent": f"twilio-component/{version('twilio-component')}",
         }
         self._form_headers = {**self.headers, "Content-Type": FORM_TYPE}
-        self._transport = transport
-        self._log = DebugLog([credentials.secret, credentials.auth_token, credentials.basic]) if debug else None
+        secrets = [credentials.secret, credentials.auth_token, credentials.basic]
+        self._transport = LoggingTransport(transport, secrets) if debug else transport
         self.origin = credentials.origin()
 
     async def call(
@@ -83,198 +88,198 @@ class TwilioClient:
         params: Pairs | None = None,
         idempotent: bool | None = None,
         product: str = "api",
-        each: Each | None = None,
+        object_hook: ObjectHook | None = None,
     ) -> dict[str, Any]:
-        """One call of Twilio's API: its JSON, or ``{}`` for an empty answer.
+        """Call Twilio's API once and return its JSON object, or ``{}`` for an empty body.
 
-        ``path`` is relative to the host, which ``product`` names. ``idempotent`` says whether doing it twice does no
-        harm; a GET does none. ``each`` may replace every object of the JSON as soon as that is read. Raises
-        ``TwilioError`` of the kind that fits.
+        ``path`` is relative to the host that ``product`` names. ``idempotent`` says whether a second request does no
+        harm; the default is true for GET. ``object_hook`` may replace every JSON object as soon as it is parsed. Raises
+        the ``TwilioError`` that fits.
         """
         origin = self.origin if product == "api" else self.credentials.origin(product)
-        url = origin + path + (f"?{encoded(params)}" if params else "")
+        url = origin + path + (f"?{encode_pairs(params)}" if params else "")
         if form is None:
             request = Request(method, url, self.headers)
         else:
-            request = Request(method, url, self._form_headers, encoded(form).encode("ascii"))
-        answer = await self.send(request, idempotent=method == "GET" if idempotent is None else idempotent)
-        return _resource(answer, request, each) if answer.content else {}
+            request = Request(method, url, self._form_headers, encode_pairs(form).encode("ascii"))
+        response = await self.send(request, idempotent=method == "GET" if idempotent is None else idempotent)
+        return _parse_resource(response, request, object_hook) if response.content else {}
 
     async def pages(
         self, path: str, key: str, params: Pairs, *, product: str = "api"
     ) -> AsyncIterator[list[dict[str, Any]]]:
-        """The pages of a list, followed by the link that each has to the next; ``key`` names the items in a page."""
-        items, following = await self.page(path, key, params, product=product)
+        """Yield the pages of a list, following each page's link to the next; ``key`` names the items of a page."""
+        items, next_path = await self.page(path, key, params, product=product)
         yield items
-        while following is not None:
-            items, following = await self.page(following, key, product=product)
+        while next_path is not None:
+            items, next_path = await self.page(next_path, key, product=product)
             yield items
 
     async def page(
-        self, path: str, key: str, params: Pairs | None = None, *, product: str = "api", each: Each | None = None
+        self,
+        path: str,
+        key: str,
+        params: Pairs | None = None,
+        *,
+        product: str = "api",
+        object_hook: ObjectHook | None = None,
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """One page of a list: its items, and the path of the page that follows (None after the last)."""
-        page = await self.call("GET", path, params=params, product=product, each=each)
+        """Return one page of a list: its items, and the path of the next page (None after the last)."""
+        page = await self.call("GET", path, params=params, product=product, object_hook=object_hook)
         items = page.get(key)
         if not isinstance(items, list):
-            raise UnexpectedAnswerError(f"Twilio's answer to a list has no '{key}'", status=200)
+            raise UnexpectedResponseError(f"Twilio's list has no '{key}'", status=200)
         # The first API has a path in the page, the later ones a whole URL in its `meta`.
         meta = page.get("meta")
-        following = page.get("next_page_uri") or (meta.get("next_page_url") if isinstance(meta, dict) else None)
-        return items, self._on_same_host(following, product) if following else None
+        link = page.get("next_page_uri") or (meta.get("next_page_url") if isinstance(meta, dict) else None)
+        return items, self._path_on_same_host(link, product) if link else None
 
-    def _on_same_host(self, link: Any, product: str) -> str:
-        """A link to a next page as a path; credentials are not sent to wherever a page may lead."""
+    def _path_on_same_host(self, link: Any, product: str) -> str:
+        """The path of a link to a next page; a page must not be able to send the credentials to another host."""
         path = link.removeprefix(self.credentials.origin(product)) if isinstance(link, str) else ""
         if not path.startswith("/") or path.startswith("//"):
-            raise RequestRefusedError(
-                "Twilio's link to the next page does not lead to the same host; it is not followed"
-            )
+            raise RequestRefusedError("Twilio's link to the next page leads to another host; it is not followed")
         return path
 
     async def send(self, request: Request, *, idempotent: bool, redirects: bool = False) -> Response:
-        """Send a request, repeat it as far as the rule allows, and return its successful answer.
+        """Send a request, repeat it as far as the rule allows, and return its successful response.
 
-        With ``redirects`` a redirection counts as one; it is the caller's to follow.
+        With ``redirects`` a redirect counts as a success, and the caller follows it. Raises the ``TwilioError`` that
+        fits.
         """
         attempt = 0
         while True:
             attempt += 1
             try:
-                answer = await self.attempt(request, idempotent=idempotent)
-                if redirects and answer.status in REDIRECTS and "location" in answer.headers:
-                    return answer
-                return checked(answer, request, idempotent=idempotent)
+                response = await self.send_once(request, idempotent=idempotent)
+                if redirects and response.status in REDIRECTS and "location" in response.headers:
+                    return response
+                return raise_for_status(response, request, idempotent=idempotent)
             except TwilioError as error:
-                wait = self.retry.wait(attempt, getattr(error, "retry_after", None)) if _soon(error) else None
-                if wait is None:
+                delay = self.retry.delay_for(attempt, error.retry_after) if _may_help_soon(error) else None
+                if delay is None:
                     raise
-                _LOGGER.info("%s, attempt %d; trying again in %.1f s", error.code, attempt, wait)
-                await self.retry.sleep(wait)
+                _LOGGER.info("%s, attempt %d; trying again in %.1f s", error.code, attempt, delay)
+                await self.retry.sleep(delay)
 
-    async def attempt(self, request: Request, *, idempotent: bool) -> Response:
-        """Send a request once and return its answer, whatever its status.
+    async def send_once(self, request: Request, *, idempotent: bool) -> Response:
+        """Send a request once and return its response, whatever its status.
 
-        Raises ``NotSentError``; else ``NoResponseError`` or ``TooLargeError`` when it is ``idempotent`` and
-        ``OutcomeUnknownError`` when not.
+        Raises ``NotSentError`` when no byte of it was written. When the response is lost, raises ``NoResponseError`` or
+        ``TooLargeError`` for an ``idempotent`` request and ``OutcomeUnknownError`` for any other.
         """
         try:
-            return await self._exchanged(request)
+            return await self._transport.send(request)
         except NotWrittenError as error:
             host = urlsplit(request.url).hostname
-            failure = NotSentError(f"{_called(request)} could not reach {host}: {_words(error)}; nothing was sent")
+            failure = NotSentError(
+                f"{_request_label(request)} could not reach {host}: {_reason(error)}; nothing was sent"
+            )
             failure.retryable = error.transient
             raise failure from error
         except ResponseTooLargeError as error:
-            text = f"{_called(request)}: {error}"
+            text = f"{_request_label(request)}: {error}"
             raise (TooLargeError if idempotent else OutcomeUnknownError)(text) from error
         except ResponseLostError as error:
-            text = f"{_called(request)}: the answer was lost ({_words(error)})"
+            text = f"{_request_label(request)}: the response was lost ({_reason(error)})"
             raise (NoResponseError if idempotent else OutcomeUnknownError)(text) from error
         except asyncio.CancelledError as error:
             if idempotent or not request.written:
                 raise
-            # The caller who gave up may never see the exception: a log line makes sure that somebody does.
+            # The caller who gave up may never see the exception, so the log has it too.
             _LOGGER.warning("a %s was cancelled after it was written; its outcome is unknown", request.method)
-            raise OutcomeUnknownError(f"The {request.method} was cancelled while it was under way") from error
-
-    async def _exchanged(self, request: Request) -> Response:
-        if self._log is None:
-            return await self._transport.send(request)
-        self._log.request(request)
-        try:
-            answer = await self._transport.send(request)
-        except (NotWrittenError, ResponseLostError) as error:
-            self._log.failure(error)
-            raise
-        self._log.answer(answer)
-        return answer
+            raise OutcomeUnknownError(f"The {request.method} was cancelled while it was in flight") from error
 
 
 def client_for(context: Context, connection: Mapping[str, Any]) -> TwilioClient:
-    """The client of a connection: one a host, kept as long as the host is open."""
+    """Return the client of a connection; a host has one per connection and keeps it while it is open."""
     resources = context.resources
     return resources.get_or_create(
         ("twilio client", context.debug, connection["key"], *connection["fields"].items()),
         lambda: TwilioClient(
             Credentials.from_connection(connection),
             resources.transport,
-            retry=Retry(sleep=resources.sleep),
+            retry=RetryPolicy(sleep=resources.sleep),
             debug=context.debug,
         ),
     )
 
 
-def encoded(pairs: Pairs) -> str:
-    """Pairs as a query string or a form."""
-    return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in pairs])
+def encode_pairs(pairs: Pairs) -> str:
+    """Return pairs as a query string or a form body."""
+    return "&".join([f"{_quote(name)}={_quote(value)}" for name, value in pairs])
 
 
-def _quoted(text: str) -> str:
-    # A sixth of what the host does for a send went into this, character by character.
+def _quote(text: str) -> str:
+    # Quoting character by character took a sixth of the host's time for a send.
     return text.translate(_QUOTING) if text.isascii() else quote_plus(text)
 
 
-def checked(answer: Response, request: Request, *, idempotent: bool) -> Response:
-    """The answer if it is a success; otherwise the error that it stands for, with its data and headers."""
-    if 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP
-        return answer
-    error = _error_of(answer, request, idempotent=idempotent)
-    error.data = answer.json() or answer.text
-    error.headers = {name.lower(): value for name, value in answer.headers.items()}
+def raise_for_status(response: Response, request: Request, *, idempotent: bool) -> Response:
+    """Return a 2xx response; raise the error that any other stands for, with its data and headers."""
+    if 200 <= response.status < 300:  # noqa: PLR2004 - HTTP
+        return response
+    error = _error_for(response, request, idempotent=idempotent)
+    error.data = response.json() or response.text
+    error.headers = {name.lower(): value for name, value in response.headers.items()}
     raise error
 
 
-def _soon(error: TwilioError) -> bool:
-    """Whether seconds may make the difference; a temporary refusal (a full queue, a daily limit) takes longer."""
+def _may_help_soon(error: TwilioError) -> bool:
+    """Whether a repetition within seconds can help; a temporary refusal (a full queue, a daily limit) takes longer."""
     return error.retryable and (error.status is None or error.status == 429 or error.status >= 500)  # noqa: PLR2004 - HTTP
 
 
-def _error_of(answer: Response, request: Request, *, idempotent: bool) -> TwilioError:
-    status = answer.status
+def _error_for(response: Response, request: Request, *, idempotent: bool) -> TwilioError:
+    status = response.status
     if status < 400:  # noqa: PLR2004 - HTTP
-        return UnexpectedAnswerError(
-            f"{_called(request)} was answered with a redirect (HTTP {status}), which is not followed: the credentials "
-            "would leave. Is baseUrl right, or is there a proxy that wants a login?",
+        return UnexpectedResponseError(
+            f"{_request_label(request)} got a redirect (HTTP {status}), which is not followed because the credentials "
+            "would go to another host. Check baseUrl, and whether a proxy wants a login",
             status=status,
         )
-    body = answer.json()
-    # A 5xx or a 408 may come from anywhere between here and the message: it proves nothing.
+    body = response.json()
+    # A 5xx or a 408 may come from anywhere between here and Twilio's queue: it proves nothing.
     if not idempotent and (status >= 500 or status == 408):  # noqa: PLR2004 - HTTP
-        told = api_error(status, body) if isinstance(body, dict) else None
-        return OutcomeUnknownError(f"{_called(request)} was answered with HTTP {status}", status=status, answer=told)
-    wait = retry_after(answer.headers.get("retry-after"))
+        reported = api_error(status, body) if isinstance(body, dict) else None
+        return OutcomeUnknownError(f"{_request_label(request)} got HTTP {status}", status=status, reported=reported)
+    wait = retry_after(response.headers.get("retry-after"))
     if isinstance(body, dict):
         return api_error(status, body, wait)
     if status in CERTAIN_STATUSES or status >= 500:  # noqa: PLR2004 - HTTP
-        # Clear by the status alone, whoever wrote the body.
-        return api_error(status, {"message": f"no explanation from Twilio, the answer is {_described(answer)}"}, wait)
-    return UnexpectedAnswerError(
-        f"{_called(request)} was answered with HTTP {status} and {_described(answer)}, not Twilio's JSON",
+        # The status alone is clear, even when a proxy wrote the body.
+        return api_error(
+            status, {"message": f"no explanation from Twilio, the body is {_describe_body(response)}"}, wait
+        )
+    return UnexpectedResponseError(
+        f"{_request_label(request)} got HTTP {status} with {_describe_body(response)} instead of Twilio's JSON",
         status=status,
-        content_type=answer.headers.get("content-type", ""),
+        content_type=response.headers.get("content-type", ""),
     )
 
 
-def _resource(answer: Response, request: Request, each: Each | None) -> dict[str, Any]:
-    body = answer.json(each)
+def _parse_resource(response: Response, request: Request, object_hook: ObjectHook | None) -> dict[str, Any]:
+    body = response.json(object_hook)
     if isinstance(body, dict):
         return body
-    text = f"{_called(request)} succeeded (HTTP {answer.status}), but the answer is {_described(answer)}"
+    text = (
+        f"{_request_label(request)} succeeded (HTTP {response.status}), but the body is {_describe_body(response)}, "
+        "not Twilio's JSON"
+    )
     if request.method == "GET":
-        raise UnexpectedAnswerError(f"{text}, not Twilio's JSON", status=answer.status)
-    raise OutcomeUnknownError(f"{text}, not Twilio's JSON", status=answer.status)
+        raise UnexpectedResponseError(text, status=response.status)
+    raise OutcomeUnknownError(text, status=response.status)
 
 
-def _called(request: Request) -> str:
-    """The request for an error: method and last part of the path, which names the resource and no person."""
+def _request_label(request: Request) -> str:
+    """Method and last part of the path, for an error: it names the resource, and no person."""
     return f"{request.method} {urlsplit(request.url).path.rpartition('/')[2] or '/'}"
 
 
-def _words(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return mask_numbers(str(error)) or type(error).__name__
 
 
-def _described(answer: Response) -> str:
-    kind = answer.headers.get("content-type", "").partition(";")[0].strip() or "of no stated type"
-    return f"{len(answer.content)} bytes of {kind}" if answer.content else "empty"
+def _describe_body(response: Response) -> str:
+    media_type = response.headers.get("content-type", "").partition(";")[0].strip() or "of no stated type"
+    return f"{len(response.content)} bytes of {media_type}" if response.content else "empty"

@@ -1,4 +1,4 @@
-"""What is wrong with a connection, found by asking Twilio two questions that change nothing."""
+"""Finds what is wrong with a connection, by two requests to Twilio that change nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from twilio_component.twilio.errors import (
     PermissionDeniedError,
     TwilioAPIError,
     TwilioError,
-    UnexpectedAnswerError,
+    UnexpectedResponseError,
 )
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ TEST_CREDENTIALS = 20008
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing found: ``fine``, a ``warning`` (it works within limits), or an ``error`` (it does not work).
+    """One finding: ``fine``, a ``warning`` (it works within limits), or an ``error`` (it does not work).
 
-    ``retryable``: it may be different later without a change.
+    ``retryable`` says whether the same check may succeed later without a change.
     """
 
     level: Level
@@ -42,9 +42,10 @@ class Finding:
 
 
 async def check_connection(host: Host, connection: Mapping[str, Any]) -> list[Finding]:
-    """Whether a connection works, and if not, why: fields, credentials, permissions, the account, the way to Twilio.
+    """Check a connection's fields, credentials, permissions and account, and the way to Twilio.
 
-    Asks for the newest message and for the account itself; neither costs or changes anything.
+    Requests the newest message and the account; neither costs or changes anything. Returns the findings; raises no
+    error for a connection that does not work.
     """
     inputs = {"twilioConnection": connection}
     try:
@@ -53,12 +54,10 @@ async def check_connection(host: Host, connection: Mapping[str, Any]) -> list[Fi
         return [Finding("error", f"{problem.path}: {problem.message}") for problem in error.problems]
     except TwilioAPIError as error:
         if error.twilio_code == TEST_CREDENTIALS:
-            return [
-                Finding("warning", "these are test credentials: sending to and from magic numbers works, nothing else")
-            ]
+            return [Finding("warning", "these are test credentials: only sending, to and from magic numbers, works")]
         return [_refusal(error, connection)]
     except TwilioError as error:
-        return [_no_answer(error)]
+        return [_unreachable(error)]
     return [
         Finding("fine", "Twilio accepts the credentials and lets them read messages"),
         *await _account(host, inputs),
@@ -72,20 +71,20 @@ async def _account(host: Host, inputs: dict[str, Any]) -> list[Finding]:
     try:
         account = (await host.invoke_action("twilio", "rawRequest", request))["data"]
     except (AuthenticationError, PermissionDeniedError):
-        # Standard and restricted API keys may not read the account; that they work was seen already.
-        return [Finding("fine", "the account's state cannot be read with this key, which is usual for an API key")]
+        # Standard and restricted API keys may not read the account; the list of messages has shown that they work.
+        return [Finding("fine", "this key may not read the account's state, which is usual for an API key")]
     except TwilioError as error:
-        return [_no_answer(error)]
+        return [_unreachable(error)]
     if not isinstance(account, dict):
-        return [Finding("error", "the account is not answered with Twilio's JSON; something answers in Twilio's place")]
-    found = []
+        return [Finding("error", "the account is not Twilio's JSON; something on the way responds in Twilio's place")]
+    findings = []
     if account.get("status") != "active":
-        found.append(Finding("error", f"the account is {account.get('status')}; the Twilio Console says why"))
+        findings.append(Finding("error", f"the account is {account.get('status')}; the Twilio Console says why"))
     if account.get("type") == "Trial":
-        found.append(
-            Finding("warning", "it is a trial account: it reaches verified numbers only and adds its own words")
+        findings.append(
+            Finding("warning", "it is a trial account: it sends to verified numbers only and adds its own text")
         )
-    return found or [Finding("fine", "the account is active")]
+    return findings or [Finding("fine", "the account is active")]
 
 
 def _kind(connection: Mapping[str, Any]) -> str:
@@ -95,23 +94,21 @@ def _kind(connection: Mapping[str, Any]) -> str:
 def _refusal(error: TwilioAPIError, connection: Mapping[str, Any]) -> Finding:
     if isinstance(error, AuthenticationError):
         pair = "Account SID and Auth Token" if _kind(connection) == "basic" else "API Key SID and API Key Secret"
-        hint = "both of the same account; test credentials, and keys of another region, have their own"
+        hint = "both of the same account; test credentials and other regions have their own"
         return Finding("error", f"Twilio does not accept the credentials ({pair}, {hint}). {error}")
     if isinstance(error, PermissionDeniedError):
         return Finding(
-            "error", f"the credentials are right, but not allowed to read messages: a restricted key? {error}"
+            "error", f"the credentials are right, but may not read messages: is it a restricted key? {error}"
         )
     if isinstance(error, NotFoundError):
-        return Finding(
-            "error", f"there is no such account for these credentials, or baseUrl is not Twilio's API. {error}"
-        )
+        return Finding("error", f"these credentials have no such account, or baseUrl is not Twilio's API. {error}")
     return Finding("error", str(error), retryable=error.retryable)
 
 
-def _no_answer(error: TwilioError) -> Finding:
+def _unreachable(error: TwilioError) -> Finding:
     hints = {
         NotSentError: "Check region, edge, baseUrl, DNS, and the proxy and certificates of the environment.",
-        UnexpectedAnswerError: "Something on the way answers in Twilio's place.",
+        UnexpectedResponseError: "Something on the way responds in Twilio's place.",
     }
     hint = next((words for kind, words in hints.items() if isinstance(error, kind)), "Try again.")
     return Finding("error", f"{error}. {hint}", retryable=error.retryable)

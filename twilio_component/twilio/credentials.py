@@ -1,4 +1,4 @@
-"""What a connection value means for HTTP: who authenticates, for which account, at which host."""
+"""What a connection means for HTTP: who authenticates, for which account, at which host."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 API_VERSION = "2010-04-01"
-# Twilio's own completion of a half-given pair.
+# How Twilio completes a region or an edge that stands alone.
 _DEFAULT_EDGE = "ashburn"
 _DEFAULT_REGION = "us1"
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A connection, understood. Its ``repr`` shows no secret.
+    """The credentials and the host of a connection. Its ``repr`` shows no secret.
 
-    ``account_sid`` is the account to act for, ``user`` and ``secret`` the pair that authenticates, ``auth_tokens`` what
-    can verify webhooks (empty for an API key connection without ``authToken``).
+    ``account_sid`` is the account to act for, ``user`` and ``secret`` the pair that authenticates, ``auth_token`` what
+    can verify webhooks (None for an API key connection without ``authToken``).
     """
 
     account_sid: str
@@ -31,7 +31,10 @@ class Credentials:
 
     @classmethod
     def from_connection(cls, connection: Mapping[str, Any]) -> Credentials:
-        """From a connection value that a host has accepted: ``{"key": "basic" | "apiKeySecret", "fields": {…}}``."""
+        """Return the credentials of a connection that a host has validated.
+
+        ``connection`` is ``{"key": "basic" | "apiKeySecret", "fields": {…}}``.
+        """
         fields = connection["fields"]
         if connection["key"] == "basic":
             user, secret, auth_token = fields["username"], fields["password"], fields["password"]
@@ -49,7 +52,7 @@ class Credentials:
 
     @property
     def basic(self) -> str:
-        """User and secret as basic authentication has them; a secret."""
+        """User and secret as HTTP basic authentication encodes them; a secret."""
         return base64.b64encode(f"{self.user}:{self.secret}".encode()).decode("ascii")
 
     @property
@@ -58,7 +61,7 @@ class Credentials:
         return f"Basic {self.basic}"
 
     def origin(self, product: str = "api") -> str:
-        """``https://api.twilio.com`` and its kin, by region and edge, or the connection's base URL."""
+        """Return the origin of a product's host, such as ``https://api.twilio.com``, or the connection's base URL."""
         if self.base_url:
             return self.base_url
         if not self.region and not self.edge:

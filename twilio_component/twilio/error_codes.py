@@ -1,6 +1,6 @@
-"""Twilio's error codes, explained: what each means, what to do, and whether trying again can help.
+"""Twilio's error codes: what each means, what to do, and whether trying again can help.
 
-The words are data, `error_codes.json`, sorted by code; the same codes come as answers to requests, as a message's
+The texts are data, `error_codes.json`, sorted by code. The same codes come in responses to requests, as a message's
 ``errorCode`` and in status callbacks.
 """
 
@@ -19,10 +19,10 @@ _DATA = Path(__file__).with_name("error_codes.json")
 _RETRY = {
     "permanent": "Trying again without a change does not help.",
     "temporary": "Trying again later can help.",
-    "recipient": "It is the recipient's choice: do not try again.",
+    "recipient": "The recipient decided so: do not try again.",
 }
 _WHERE = {
-    "answer": "the answer to a request",
+    "response": "the response to a request",
     "message": "a message's errorCode and its status callback",
     "webhook": "Twilio's debugger",
 }
@@ -30,10 +30,10 @@ _WHERE = {
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One code.
+    """The catalogue's entry for one code.
 
-    ``kind`` is ``permanent`` (the same again fails again), ``temporary`` (it may succeed later) or ``recipient`` (the
-    recipient's choice); ``arrives`` is ``answer``, ``message`` or ``webhook``.
+    ``kind`` is ``permanent`` (the same call fails again), ``temporary`` (it may succeed later) or ``recipient`` (the
+    recipient decided so); ``arrives`` is ``response``, ``message`` or ``webhook``.
     """
 
     code: int
@@ -44,7 +44,7 @@ class Explanation:
 
     @property
     def retryable(self) -> bool:
-        """Whether the same again may succeed later."""
+        """Whether the same call may succeed later."""
         return self.kind == "temporary"
 
     @property
@@ -54,12 +54,12 @@ class Explanation:
 
     @property
     def guidance(self) -> str:
-        """What it means and what to do, on two lines."""
+        """Meaning and remedy, on two lines."""
         return f"What it means: {self.meaning}\nWhat to do: {self.remedy}"
 
     @property
     def advice(self) -> str:
-        """The guidance, and on a third line whether a retry can help."""
+        """The guidance, and on a third line whether trying again can help."""
         return f"{self.guidance}\n{_RETRY[self.kind]}"
 
     def __str__(self) -> str:
@@ -68,14 +68,14 @@ class Explanation:
 
 
 def explain(code: int | str | None) -> Explanation | None:
-    """The explanation of a code, as a number or as text (callbacks have text); None for a code without one."""
+    """Return the entry for a code, given as a number or as text (callbacks have text), or None without an entry."""
     if isinstance(code, str):
         code = int(code) if code.isascii() and code.isdigit() and len(code) <= _LONGEST_CODE else None
     return None if code is None else _catalogue().get(code)
 
 
 def explanations() -> Iterator[Explanation]:
-    """All of them, by code."""
+    """Yield every entry, in the order of the codes."""
     yield from _catalogue().values()
 
 

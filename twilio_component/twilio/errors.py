@@ -3,22 +3,22 @@
 ::
 
     PerformError
-    └── TwilioError                     everything that has to do with Twilio
-        ├── TwilioAPIError              Twilio answered with an error (code, status, documentation link)
+    └── TwilioError                     everything that concerns Twilio
+        ├── TwilioAPIError              Twilio returned an error (code, status, documentation link)
         │   ├── AuthenticationError     401: the credentials are wrong
-        │   ├── PermissionDeniedError   403: they are right, and not allowed to do this
-        │   ├── NotFoundError           404: there is no such resource
+        │   ├── PermissionDeniedError   403: the credentials are right, but not allowed to do this
+        │   ├── NotFoundError           404: the resource does not exist
         │   └── RateLimitedError        429: too many requests; nothing was processed
         ├── NotSentError                the request never left: no connection could be made
-        ├── NoResponseError               a request that changes nothing got no complete answer
-        ├── TooLargeError               an answer with more bytes than are read
-        ├── UnexpectedAnswerError       an answer that is not Twilio's: not JSON, a redirect
-        ├── DeliveryPendingError          the time to wait for a message's final status is over
-        ├── RequestRefusedError         the component refuses to send what was asked for
+        ├── NoResponseError             an idempotent request got no complete response
+        ├── TooLargeError               a response with more bytes than are read
+        ├── UnexpectedResponseError     a response that is not Twilio's: not JSON, a redirect
+        ├── DeliveryPendingError        the message had no final status when the time to wait was over
+        ├── RequestRefusedError         the component refuses to send the request
         └── OutcomeUnknownError         Twilio MAY have processed the request: the message may have been sent
 
-Each has a stable ``code`` for scripts; ``retryable`` says whether the same call may succeed later without a change,
-``may_have_happened`` whether its effect may have taken place all the same.
+Each class has a stable ``code`` for scripts. ``retryable`` says whether the same call may succeed later without a
+change, ``may_have_happened`` whether its effect may have taken place although it failed.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from twilio_component.host.errors import PerformError
 from twilio_component.twilio.error_codes import DOCS, Explanation, explain
 from twilio_component.twilio.redaction import mask_quoted
 
-# The one refusal that a slower sender overcomes: its queue with Twilio is full.
+# The sender's queue at Twilio is full: the one refusal that sending more slowly avoids.
 SENDER_QUEUE_FULL = 21611
-# What is wrong with a recipient, or what they have decided: asking again would not change it, and may be unlawful.
-_RECIPIENT = frozenset({21211, 21217, 21610, 21612, 21614})
+# Wrong recipients, and recipients who opted out: sending again cannot help, and may be unlawful.
+_PERMANENT = frozenset({21211, 21217, 21610, 21612, 21614})
 
 
 class TwilioError(PerformError):
-    """The root of what can go wrong with Twilio.
+    """The base of every error that concerns Twilio.
 
-    When there was an answer, ``status`` is its HTTP status, ``data`` its body (JSON or text) and ``headers`` its
-    headers, by names in lower case. They are not in the error's text, since they may repeat what was sent.
+    When there was a response, ``status`` is its HTTP status, ``data`` its body (JSON or text) and ``headers`` its
+    headers, with names in lower case. The error's text leaves them out, since they may repeat what was sent.
     """
 
     code = "twilio-error"
@@ -51,12 +51,11 @@ class TwilioError(PerformError):
 
 
 class TwilioAPIError(TwilioError):
-    """Twilio answered with an error.
+    """Twilio returned an error.
 
-    ``twilio_code`` is Twilio's number (None when the answer had none), ``status`` the HTTP status, ``more_info`` the
-    documentation link, ``explanation`` what the catalogue says about the code. ``twilio_message`` are Twilio's own
-    words: they may repeat the number or the text that was sent, so the error's text has them with numbers and quoted
-    texts masked.
+    ``twilio_code`` is Twilio's number (None when the response had none), ``status`` the HTTP status, ``more_info`` the
+    documentation link and ``explanation`` the catalogue's entry for the code. ``twilio_message`` is Twilio's own text:
+    it may repeat the number or the text that was sent, so the error's text masks numbers and quotations in it.
     """
 
     code = "twilio-api-error"
@@ -76,10 +75,10 @@ class TwilioAPIError(TwilioError):
         self.more_info = more_info or (DOCS.format(code=twilio_code) if twilio_code else None)
         self.retry_after = retry_after
         self.reason = str(twilio_code) if twilio_code is not None else None
-        self.permanent = twilio_code in _RECIPIENT
+        self.permanent = twilio_code in _PERMANENT
         self.explanation: Explanation | None = explain(twilio_code)
-        passing = self.explanation is not None and self.explanation.retryable
-        self.retryable = status == 429 or status >= 500 or passing  # noqa: PLR2004 - HTTP
+        temporary = self.explanation is not None and self.explanation.retryable
+        self.retryable = status == 429 or status >= 500 or temporary  # noqa: PLR2004 - HTTP
         if status == 429:  # noqa: PLR2004 - HTTP
             self.throttled = "connection"
         elif twilio_code == SENDER_QUEUE_FULL:
@@ -88,13 +87,13 @@ class TwilioAPIError(TwilioError):
 
     @property
     def summary(self) -> str:
-        """Code, words, status and link in one line."""
-        named = f"Twilio error {self.twilio_code}" if self.twilio_code else "Twilio answered with an error"
+        """Code, text, status and link in one line."""
+        name = f"Twilio error {self.twilio_code}" if self.twilio_code else "Twilio returned an error"
         where = f" ({self.more_info})" if self.more_info else ""
-        return f"{named}: {mask_quoted(self.twilio_message)} [HTTP {self.status}]{where}"
+        return f"{name}: {mask_quoted(self.twilio_message)} [HTTP {self.status}]{where}"
 
     def text(self) -> str:
-        """The summary, and below it what the catalogue knows."""
+        """Return the summary, and below it the catalogue's advice."""
         return f"{self.summary}\n{self.explanation.advice}" if self.explanation else self.summary
 
 
@@ -111,13 +110,13 @@ class PermissionDeniedError(TwilioAPIError):
 
 
 class NotFoundError(TwilioAPIError):
-    """404: Twilio has no such resource in this account."""
+    """404: the resource does not exist in this account."""
 
     code = "twilio-not-found"
 
 
 class RateLimitedError(TwilioAPIError):
-    """429: too many requests. Nothing was processed; ``retry_after`` is what Twilio asked for, in seconds."""
+    """429: too many requests. Nothing was processed; ``retry_after`` is Twilio's Retry-After in seconds."""
 
     code = "twilio-rate-limited"
     retryable = True
@@ -131,22 +130,22 @@ class NotSentError(TwilioError):
 
 
 class NoResponseError(TwilioError):
-    """A request that changes nothing got no complete answer: a timeout, a dropped connection, a cut-off body."""
+    """An idempotent request got no complete response: a timeout, a dropped connection, a truncated body."""
 
-    code = "twilio-no-answer"
+    code = "twilio-no-response"
     retryable = True
 
 
 class TooLargeError(TwilioError):
-    """An answer with more bytes than are read; nothing of it was kept."""
+    """A response with more bytes than are read; none of them were kept."""
 
     code = "twilio-too-large"
 
 
-class UnexpectedAnswerError(TwilioError):
-    """An answer that is not Twilio's. ``status`` and ``content_type`` describe it."""
+class UnexpectedResponseError(TwilioError):
+    """A response that is not Twilio's; ``status`` and ``content_type`` describe it."""
 
-    code = "twilio-unexpected-answer"
+    code = "twilio-unexpected-response"
 
     def __init__(self, message: str, *, status: int, content_type: str = "") -> None:
         self.status = status
@@ -155,42 +154,42 @@ class UnexpectedAnswerError(TwilioError):
 
 
 class DeliveryPendingError(TwilioError):
-    """The time to wait is over, and the message has no final status yet."""
+    """The message had no final status when the time to wait was over."""
 
-    code = "twilio-still-under-way"
+    code = "twilio-delivery-pending"
     retryable = True
 
 
 class RequestRefusedError(TwilioError):
-    """The component refuses to send this request, so that credentials or intentions are not betrayed."""
+    """The component refuses to send a request that would give the credentials to another host."""
 
     code = "twilio-request-refused"
 
 
 class OutcomeUnknownError(TwilioError):
-    """The request was written and no answer says what became of it: the message MAY have been sent.
+    """The request was written and no response tells its outcome: the message MAY have been sent.
 
-    Repeating the call may send it twice. Look for the message in Twilio's list (``listMessages`` by ``to``), which may
-    lag by seconds, before you decide. ``status`` is the HTTP status when there was an answer, ``answer`` the error that
-    Twilio itself reported, if it did.
+    Repeating the call may send it twice. First look for the message in Twilio's list (``listMessages`` by ``to``),
+    which may lag by seconds. ``status`` is the HTTP status when there was a response, ``reported`` the error that
+    Twilio itself returned, if it did.
     """
 
     code = "twilio-outcome-unknown"
     may_have_happened = True
 
-    def __init__(self, reason: str, *, status: int | None = None, answer: TwilioAPIError | None = None) -> None:
+    def __init__(self, reason: str, *, status: int | None = None, reported: TwilioAPIError | None = None) -> None:
         self.reason = reason
         self.status = status
-        self.answer = answer
+        self.reported = reported
         warning = (
             "The request may have been processed, so a message may have been sent: look for it in the list of messages "
-            "before repeating the call"
+            "before you repeat the call"
         )
         lines = [f"{reason}. {warning}"]
-        if answer is not None:
-            lines.append(answer.summary)
-            # Whether a retry can help is said above; the catalogue's own line would say it of the code alone.
-            lines += [answer.explanation.guidance] if answer.explanation else []
+        if reported is not None:
+            lines.append(reported.summary)
+            # The catalogue's line on retries is left out: it knows the code alone, and the warning above decides.
+            lines += [reported.explanation.guidance] if reported.explanation else []
         super().__init__("\n".join(lines))
 
 
@@ -199,7 +198,7 @@ CERTAIN_STATUSES = frozenset(_BY_STATUS)
 
 
 def api_error(status: int, body: dict[str, Any], retry_after: float | None = None) -> TwilioAPIError:
-    """The error for an answer of Twilio: ``body`` is its JSON, ``{"code", "message", "more_info", "status"}``."""
+    """Return the error for an error response; ``body`` is Twilio's ``{"code", "message", "more_info", "status"}``."""
     kind = _BY_STATUS.get(status, TwilioAPIError)
     code = body.get("code")
     message = body.get("message") or body.get("detail") or "no message"

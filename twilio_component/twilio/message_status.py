@@ -1,9 +1,9 @@
-"""The states of a message, in Twilio's words."""
+"""The statuses of a message, by Twilio's names."""
 
 from __future__ import annotations
 
 FINAL = frozenset({"delivered", "undelivered", "failed", "canceled", "read", "received"})
-"""Nothing follows, except that ``read`` may follow ``delivered``."""
+"""The statuses that no other follows, except that ``read`` may follow ``delivered``."""
 
 PROGRESS = {
     "accepted": 0,
@@ -18,4 +18,4 @@ PROGRESS = {
     "partially_delivered": 4,
     "read": 5,
 }
-"""How far a message that is sent has come."""
+"""How far an outbound message has come; a status with a lower number than an earlier one is late."""

@@ -1,4 +1,4 @@
-"""One page of a list of Twilio's, with a cursor that leads on from it."""
+"""One page of a list, with a cursor that leads to the next."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from twilio_component.host.errors import InputError, Problem
 from twilio_component.host.results import Page
 
 if TYPE_CHECKING:
-    from twilio_component.twilio.client import Each, Pairs, TwilioClient
+    from twilio_component.twilio.client import ObjectHook, Pairs, TwilioClient
 
-LARGEST_PAGE = 1_000
+MAX_PAGE_SIZE = 1_000
 
 
 async def list_page(
@@ -22,32 +22,32 @@ async def list_page(
     *,
     after: str | None,
     params: Pairs = (),
-    size: int = LARGEST_PAGE,
+    size: int = MAX_PAGE_SIZE,
     limit: int | None = None,
-    each: Each | None = None,
+    object_hook: ObjectHook | None = None,
 ) -> Page:
-    """The page of the list at ``path`` that ``after`` leads to, or the first, its resources made into ``payload``.
+    """Return the page of the list at ``path`` that the cursor ``after`` leads to, or the first.
 
-    ``params`` filter the list, ``size`` is how many are asked for at a time and ``limit`` how many are wanted in all.
-    ``each`` sees every object of the page while that is read, before ``payload`` does.
-    A cursor is Twilio's path to the next page, with what is left of the limit behind ``#``. Raises ``InputError`` for
-    a cursor of another list.
+    ``payload`` converts each resource. ``params`` filter the list, ``size`` is how many items one request asks for, and
+    ``limit`` how many all pages have together. ``object_hook`` may replace every JSON object of the page as soon as it
+    is parsed, before ``payload`` sees it. A cursor is Twilio's path to the next page, with the rest of the limit behind
+    ``#``. Raises ``InputError`` for a cursor of another list.
     """
     if after is None:
-        asked = [*params, ("PageSize", str(min(size, limit or size)))]
-        found, following = await client.page(path, key, asked, each=each)
+        query = [*params, ("PageSize", str(min(size, limit or size)))]
+        resources, next_path = await client.page(path, key, query, object_hook=object_hook)
     else:
-        link, limit = _read(after, path)
-        found, following = await client.page(link, key, each=each)
-    items = [payload(resource) for resource in found[:limit]]
-    if limit is None or following is None:
-        return Page(items, following, ready=True)
+        link, limit = _parse_cursor(after, path)
+        resources, next_path = await client.page(link, key, object_hook=object_hook)
+    items = [payload(resource) for resource in resources[:limit]]
+    if limit is None or next_path is None:
+        return Page(items, next_path, ready=True)
     left = limit - len(items)
-    return Page(items, f"{following}#{left}" if left else None, ready=True)
+    return Page(items, f"{next_path}#{left}" if left else None, ready=True)
 
 
-def _read(cursor: str, path: str) -> tuple[str, int | None]:
-    """The path to the page, and what is left of the limit."""
+def _parse_cursor(cursor: str, path: str) -> tuple[str, int | None]:
+    """The path to the page, and the rest of the limit."""
     link, _, left = cursor.partition("#")
     plain = link.isascii() and link.isprintable() and " " not in link
     if not plain or link.partition("?")[0] != path or not (left == "" or (left.isdecimal() and int(left))):

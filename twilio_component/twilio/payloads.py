@@ -1,17 +1,18 @@
-"""Twilio's resources as the component returns them: camel case, documented order, ISO 8601."""
+"""Twilio's resources as the component returns them: camelCase keys in the documented order, dates as ISO 8601."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from twilio_component.twilio.inputs.dates import iso_from_rfc_2822
+from twilio_component.host.serialization import iso_time
 
 _Value = TypeVar("_Value")
 
-# Twilio's names of what the documented payload has, in the payload's order.
+# The fields of the documented payload by Twilio's names, in the payload's order.
 _NAMES = (
     "account_sid",
     "api_version",
@@ -37,11 +38,38 @@ _NAMES = (
 _ABSENT = dict.fromkeys(_NAMES)
 _fields = itemgetter(*_NAMES)
 _DATES = ("dateCreated", "dateSent", "dateUpdated")
+_MONTHS = {
+    name: f"{number:02d}"
+    for number, name in enumerate(
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1
+    )
+}
+_RFC_2822_LENGTH = len("Thu, 24 Aug 2023 05:01:45 +0000")
+
+
+def iso_from_rfc_2822(value: str | None) -> str | None:
+    """Return one of Twilio's dates as ISO 8601 with milliseconds; anything that is not a date stays as it is."""
+    if value is None:
+        return None
+    # The one form that Twilio uses, cut by position: a list of messages has three dates each, most of the same day.
+    if len(value) == _RFC_2822_LENGTH and value[25:] == " +0000" and (day := _iso_day(value[5:16])):
+        return f"{day}T{value[17:25]}.000Z"
+    try:
+        return iso_time(parsedate_to_datetime(value))
+    except ValueError:
+        return value
+
+
+@lru_cache(maxsize=64)
+def _iso_day(text: str) -> str:
+    """``24 Aug 2023`` as ``2023-08-24``; empty for anything else."""
+    day, month, year = text[:2], text[3:6], text[7:]
+    return f"{year}-{_MONTHS[month]}-{day}" if month in _MONTHS and (day + year).isdigit() else ""
 
 
 @lru_cache(maxsize=4096)
 def _shared(value: _Value) -> _Value:
-    """The same object for equal values: the messages of a long list have most of theirs in common."""
+    """Return one object for equal values, since the messages of a long list have most values in common."""
     return value
 
 
@@ -49,7 +77,7 @@ _date = lru_cache(maxsize=4096)(iso_from_rfc_2822)
 
 
 def message(resource: Mapping[str, Any]) -> dict[str, Any]:
-    """Twilio's message as the documented payload; keys that Twilio adds tomorrow follow the known ones."""
+    """Return a message of Twilio's as the documented payload; keys that Twilio adds later follow the known ones."""
     try:
         return _message(resource, _fields(resource), more=len(resource) > len(_NAMES))
     except KeyError:
@@ -57,7 +85,7 @@ def message(resource: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _message(resource: Mapping[str, Any], fields: tuple[Any, ...], *, more: bool) -> dict[str, Any]:
-    # Spelt out, since a list may have a hundred thousand: a loop over the names takes four times as long.
+    # Written out, since a list may have a hundred thousand messages: a loop over the names takes four times as long.
     (
         account, version, body, created, sent, updated, direction, code, error, sender,
         service, media, segments, price, unit, sid, status, subresources, recipient, uri,
@@ -89,11 +117,11 @@ def _message(resource: Mapping[str, Any], fields: tuple[Any, ...], *, more: bool
     return payload
 
 
-def message_while_read(found: dict[str, Any]) -> dict[str, Any]:
-    """Whatever object a list page has: a complete message as its payload, anything else as it is.
+def message_hook(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the payload of a complete message, and any other object of a list page as it is: an ``object_hook``.
 
-    Made while the page is read, a payload takes the place of its resource at once: a thousand resources that live until
-    the page is complete cost more, most of it in the garbage collector.
+    Converting while the page is parsed lets each payload replace its resource at once. A thousand resources that live
+    until the page is complete cost more, most of it in the garbage collector.
     """
     if len(found) < len(_NAMES):
         return found
@@ -105,14 +133,14 @@ def message_while_read(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def listed_message(item: dict[str, Any]) -> dict[str, Any]:
-    """The payload of an item of a list page that was read so."""
+    """Return the payload of an item of a list page that was parsed with ``message_hook``."""
     return item if "accountSid" in item else message(item)
 
 
 def resource(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Any other resource of Twilio's: its keys in camel case and alphabetical order, its dates as ISO 8601."""
-    named = {_camel(key): value for key, value in sorted(fields.items())}
-    return {key: iso_from_rfc_2822(value) if key in _DATES else value for key, value in named.items()}
+    """Return any other resource of Twilio's with camelCase keys in alphabetical order and dates as ISO 8601."""
+    payload = {_camel(key): value for key, value in sorted(fields.items())}
+    return {key: iso_from_rfc_2822(value) if key in _DATES else value for key, value in payload.items()}
 
 
 @lru_cache(maxsize=256)

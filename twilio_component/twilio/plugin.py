@@ -1,4 +1,4 @@
-"""The component's face to any host: its manifest and its hook implementations, nothing else."""
+"""The component's entry point for hosts: its manifest and its hook implementations."""
 
 from __future__ import annotations
 

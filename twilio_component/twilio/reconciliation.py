@@ -1,4 +1,4 @@
-"""Was it sent? What Twilio's list of messages says about a send whose answer was lost."""
+"""What Twilio's list of messages says about a send whose response was lost."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _PAGE = 50
 
 
 async def sent_messages(context: Context, inputs: Mapping[str, Any], since: dt.datetime) -> list[Candidate]:
-    """The messages to the recipient that were sent through the API since then, the newest first.
+    """Return the messages to the recipient that were sent through the API since then, the newest first.
 
-    The list is asked by ``To`` alone: a queued message has no date of sending, and a service's message may have no
-    sender yet. A body may be changed by Twilio, so a candidate whose text differs is reported too, as not equal.
+    The list is filtered by ``To`` alone: a queued message has no date of sending, and a service's message may have no
+    sender yet. Twilio may change a body, so a candidate whose text differs is returned too, as not equal.
     """
     client = client_for(context, inputs["twilioConnection"])
-    asked = [("To", inputs["to"]), ("PageSize", str(_PAGE))]
+    params = [("To", inputs["to"]), ("PageSize", str(_PAGE))]
     found: list[Candidate] = []
-    async for page in client.pages(f"{client.account_path}/Messages.json", "messages", asked):
+    async for page in client.pages(f"{client.account_path}/Messages.json", "messages", params):
         for resource in page:
             sent = message(resource)
             # Twilio gives whole seconds: a message of this second may look older than it is.
@@ -37,9 +37,9 @@ async def sent_messages(context: Context, inputs: Mapping[str, Any], since: dt.d
 
 
 def _is_equal(sent: Mapping[str, Any], inputs: Mapping[str, Any]) -> bool:
-    """Whether nothing tells the message from the one that would have been sent."""
+    """Whether the message looks exactly like the one that the inputs would send."""
     if "contentSid" in inputs or sent["body"] != inputs.get("message", ""):
-        return False  # a template's text is known to Twilio alone
+        return False  # only Twilio knows a template's text
     if sent["numMedia"] not in (None, str(len(inputs.get("mediaUrl", [])))):
         return False
     service = inputs.get("messagingServiceSid")

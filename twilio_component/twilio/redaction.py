@@ -1,4 +1,4 @@
-"""Hiding what logs and errors must not show."""
+"""Masks what logs and errors must not show."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import re
 # Seven digits or more, with the separators of a phone number, that are not part of a SID or a longer word.
 _NUMBER = re.compile(r"(?<![0-9A-Za-z_/.-])\+?\(?\d(?:[\s().-]*\d){6,}(?![0-9A-Za-z_])")
 _SHOWN_DIGITS = 2
-# What stands in quotation marks in a service's message is often what was sent.
+# A service often quotes what was sent.
 _QUOTED = re.compile(r"(?<![0-9A-Za-z])(['\"])((?:(?!\1).){13,})\1(?![0-9A-Za-z])")
 
 
 def mask_quoted(text: str) -> str:
-    """``text`` with phone numbers masked and longer quotations (more than a parameter's name) left out."""
+    """Return ``text`` with phone numbers masked, and quotations longer than a parameter's name left out."""
     return mask_numbers(_QUOTED.sub(lambda found: f"{found[1]}…{found[1]}", text))
 
 
 def mask_numbers(text: str) -> str:
-    """``text`` with every phone number reduced to its last two digits: ``+15558675310`` becomes ``…10``."""
+    """Return ``text`` with every phone number reduced to its last two digits: ``+15558675310`` becomes ``…10``."""
     return _NUMBER.sub(lambda found: f"…{found[0][-_SHOWN_DIGITS:]}", text)

@@ -1,4 +1,4 @@
-"""What debug mode shows of a request and its answer: everything but secrets."""
+"""What debug mode logs of requests and responses: everything but secrets."""
 
 from __future__ import annotations
 
@@ -8,53 +8,68 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
-if TYPE_CHECKING:
-    from twilio_component.host.http.messages import Request, Response
+from twilio_component.host.http.messages import NotWrittenError, ResponseLostError
 
-_LOGGER = logging.getLogger("twilio_component.twilio.client")
-_LONGEST = 10_000
-# Twilio's own answers hold secrets too: an account its Auth Token, a new API key its secret.
+if TYPE_CHECKING:
+    from twilio_component.host.http.messages import HttpTransport, Request, Response
+
+_LOGGER = logging.getLogger(__name__)
+_MAX_CHARACTERS = 10_000
+# Twilio's own responses hold secrets too: an account its Auth Token, a new API key its secret.
 _SECRET_FIELD = re.compile(r'("(?:auth_token|secret|token)"\s*:\s*")[^"]*"')
 
 
-class DebugLog:
-    """Logs requests and answers for one connection, whose ``secrets`` appear nowhere in them.
+class LoggingTransport:
+    """Sends through another transport and logs every request and response, without ``secrets``.
 
-    Message texts and phone numbers do appear: that is what somebody who asks for debug mode wants to see.
+    Message texts and phone numbers do appear: debug mode exists to show them.
     """
 
-    def __init__(self, secrets: Iterable[str | None]) -> None:
-        known = [secret for secret in secrets if secret]
-        self._secrets = sorted({form for one in known for form in (one, quote_plus(one))}, key=len, reverse=True)
+    def __init__(self, transport: HttpTransport, secrets: Iterable[str | None]) -> None:
+        self._transport = transport
+        plain = [secret for secret in secrets if secret]
+        self._secrets = sorted({form for one in plain for form in (one, quote_plus(one))}, key=len, reverse=True)
 
-    def request(self, request: Request) -> None:
-        """The request line and the body; the headers hold nothing but the credentials and what never changes.
+    async def send(self, request: Request) -> Response:
+        """Send the request and return its response, as the wrapped transport does, and log both."""
+        self._log_request(request)
+        try:
+            response = await self._transport.send(request)
+        except (NotWrittenError, ResponseLostError) as error:
+            self._log("← %s: %s", type(error).__name__, error)
+            raise
+        self._log_response(response)
+        return response
 
-        A URL that goes out without credentials (to where Twilio keeps a file) may be signed: its query is left out.
+    async def aclose(self) -> None:
+        """Close the wrapped transport."""
+        await self._transport.aclose()
+
+    def _log_request(self, request: Request) -> None:
+        """Log the request line and the body; the headers hold only the credentials and constants.
+
+        A URL that is requested without credentials (a file in Twilio's store) may be signed: its query is left out.
         """
         body = (request.content or b"").decode("utf-8", "replace")
         path, mark, _ = request.url.partition("?")
         url = request.url if "Authorization" in request.headers else f"{path}{mark and '?…'}"
         self._log("→ %s %s %s", request.method, url, body)
 
-    def answer(self, answer: Response) -> None:
-        """Status, type and body; of a file only how large it is."""
-        kind = answer.headers.get("content-type", "")
-        text = answer.text if _is_text(kind) else f"({len(answer.content)} bytes)"
-        self._log("← HTTP %d %s %s", answer.status, kind, text)
-
-    def failure(self, error: Exception) -> None:
-        """Why there was no answer."""
-        self._log("← %s: %s", type(error).__name__, error)
+    def _log_response(self, response: Response) -> None:
+        """Log status, type and body; of a file only its size."""
+        content_type = response.headers.get("content-type", "")
+        text = response.text if _is_text(content_type) else f"({len(response.content)} bytes)"
+        self._log("← HTTP %d %s %s", response.status, content_type, text)
 
     def _log(self, text: str, *values: object) -> None:
         if _LOGGER.isEnabledFor(logging.DEBUG):
             line = _SECRET_FIELD.sub(r'\1…"', text % values)
             for secret in self._secrets:
                 line = line.replace(secret, "…")
-            _LOGGER.debug("%s", line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… ({len(line)} characters)")
+            shortened = f"{line[:_MAX_CHARACTERS]}… ({len(line)} characters)"
+            _LOGGER.debug("%s", line if len(line) <= _MAX_CHARACTERS else shortened)
 
 
-def _is_text(kind: str) -> bool:
-    main, _, name = kind.partition(";")[0].strip().lower().partition("/")
+def _is_text(content_type: str) -> bool:
+    main, _, name = content_type.partition(";")[0].strip().lower().partition("/")
     return main in ("", "text") or name in ("json", "xml", "x-www-form-urlencoded") or name.endswith(("+json", "+xml"))

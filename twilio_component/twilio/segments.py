@@ -1,4 +1,4 @@
-"""How a text travels as SMS: its encoding, and the segments it is cut into and paid for by.
+"""How a text is sent as SMS: its encoding, and the segments that it is split into and billed by.
 
 A text of GSM 03.38 characters alone has 160 units a segment, 153 when it needs several; one character outside that
 alphabet turns the whole text into UCS-2, with 70 and 67 units. A character of the GSM extension table takes two
@@ -19,16 +19,16 @@ _LAST_OF_BASIC_PLANE = 0xFFFF
 GSM_7 = "GSM-7"
 UCS_2 = "UCS-2"
 
-# Units of one segment that stands alone, and of one that carries the header which puts several together again.
+# Units of a single segment, and of one of several, which also carries the header that joins them again.
 _CAPACITY = {GSM_7: (160, 153), UCS_2: (70, 67)}
 
 
 @dataclass(frozen=True, slots=True)
 class Segmentation:
-    """What a text costs: ``encoding`` (``GSM-7`` or ``UCS-2``), ``segments`` (0 for an empty text), ``units`` used.
+    """How a text is split: ``encoding`` (``GSM-7`` or ``UCS-2``), ``segments`` (0 for an empty text), ``units`` used.
 
-    ``capacity`` is the number of units of each segment, and ``unicode_characters`` are the characters, each once and
-    in order of appearance, that forced UCS-2 (empty for GSM-7).
+    ``capacity`` is the number of units of each segment. ``unicode_characters`` are the characters, each once and in
+    order of appearance, that force UCS-2 (empty for GSM-7).
     """
 
     encoding: str
@@ -39,7 +39,7 @@ class Segmentation:
 
 
 def segment(text: str) -> Segmentation:
-    """How ``text`` travels as SMS."""
+    """Return how ``text`` is split into segments."""
     foreign = tuple(dict.fromkeys(one for one in text if one not in _GSM_BASIC and one not in _GSM_EXTENDED))
     encoding = UCS_2 if foreign else GSM_7
     widths = [_width(one, encoding) for one in text]
@@ -57,7 +57,7 @@ def _width(character: str, encoding: str) -> int:
 
 
 def _segments(widths: list[int], capacity: int) -> int:
-    """Segments of ``capacity`` units that hold characters of these widths, none of them split."""
+    """Count the segments of ``capacity`` units for characters of these widths, none of which is split."""
     segments, used = 1, 0
     for width in widths:
         if used + width > capacity:

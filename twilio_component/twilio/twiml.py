@@ -1,4 +1,4 @@
-"""TwiML, the answer to a message's webhook: what Twilio is to reply, or nothing."""
+"""TwiML, the response to a message's webhook: the reply that Twilio should send, or none."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
 CONTENT_TYPE = "text/xml"
-# What XML 1.0 cannot hold, not even escaped.
-_NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Characters that XML 1.0 does not allow, not even escaped.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def messaging_response(text: str | None = None, media: Iterable[str] = ()) -> str:
-    """A ``<Response>`` with one message of text and media, or an empty one: texts are escaped, never interpreted."""
+    """Return a ``<Response>`` with one message of text and media, or an empty one; texts are escaped."""
     parts = [f"<Body>{_text(text)}</Body>"] if text else []
     parts += [f"<Media>{_text(url)}</Media>" for url in media]
     message = f"<Message>{''.join(parts)}</Message>" if parts else ""
@@ -21,4 +21,4 @@ def messaging_response(text: str | None = None, media: Iterable[str] = ()) -> st
 
 def _text(value: str) -> str:
     # A parser would read a bare carriage return as a line feed.
-    return escape(_NO_XML.sub("\ufffd", value), {"\r": "&#13;"})
+    return escape(_NOT_XML.sub("\ufffd", value), {"\r": "&#13;"})

@@ -122,7 +122,7 @@ def test_a_step_of_a_flow_that_is_tried_again_has_all_its_time_again(
     outcome = twilio_harness_blocking.flow(flow)
     assert outcome.error is not None
     assert [(error["code"], error["resolution"]) for error in outcome.handled] == [
-        ("twilio-still-under-way", "retried")
+        ("twilio-delivery-pending", "retried")
     ]
     # Begun in time (validFor), it is asked again however late that is; the second attempt would be begun too late.
     assert outcome.error["code"] == "deadline-exceeded"

@@ -16,7 +16,7 @@ from twilio_component.emulator import Emulator
 from twilio_component.host import Host
 from twilio_component.host.manifest.files import shipped_file
 from twilio_component.testing import BlockingHarness, Harness, emulator_connection
-from twilio_component.twilio.errors import NotFoundError, RequestRefusedError, TooLargeError, UnexpectedAnswerError
+from twilio_component.twilio.errors import NotFoundError, RequestRefusedError, TooLargeError, UnexpectedResponseError
 
 GIF = b"GIF89a\x00\xff"
 SIDS = {"messageSid": "MM" + "0" * 32, "mediaSid": "ME" + "0" * 32}
@@ -121,7 +121,7 @@ async def test_redirections_without_end_are_given_up() -> None:
         seen.append(request)
         return httpx.Response(307, headers={"Location": STORE})
 
-    with pytest.raises(UnexpectedAnswerError, match="not found after 3 redirections"):
+    with pytest.raises(UnexpectedResponseError, match="not found after 3 redirections"):
         await downloaded(handle)
     assert len(seen) == 4
 
@@ -146,7 +146,7 @@ async def test_a_redirection_that_leads_anywhere_but_to_a_host_over_https_is_ref
 
 
 async def test_a_redirection_without_a_place_is_no_answer() -> None:
-    with pytest.raises(UnexpectedAnswerError, match="a redirect"):
+    with pytest.raises(UnexpectedResponseError, match="a redirect"):
         await downloaded(lambda _: httpx.Response(307))
 
 
@@ -163,7 +163,7 @@ def test_a_file_that_does_not_exist_is_not_found(twilio_harness_blocking: Blocki
 
 
 async def test_the_debug_log_shows_neither_a_signed_url_nor_the_file(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG, "twilio_component.twilio.client"):
+    with caplog.at_level(logging.DEBUG, "twilio_component.twilio.request_log"):
         await downloaded(redirecting(STORE))
     assert "GET https://media.twiliocdn.com/AC/file?…" in caplog.text
     assert "s3cr3t" not in caplog.text

@@ -134,7 +134,7 @@ def test_a_state_of_a_later_version_begins_anew_and_says_so(poller: Poller) -> N
 def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_not_told_again(
     poller: Poller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(poll_state, "MOST_REMEMBERED", 10)
+    monkeypatch.setattr(poll_state, "MAX_REMEMBERED", 10)
     poller.poll()
     told: list[str] = []
     for number in range(30):
@@ -149,7 +149,7 @@ def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_not_told_again(
 def test_more_of_one_second_than_can_be_remembered_are_told_once(
     poller: Poller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(poll_state, "MOST_REMEMBERED", 10)
+    monkeypatch.setattr(poll_state, "MAX_REMEMBERED", 10)
     poller.inputs["limit"] = 4
     poller.poll()
     sent = [poller.send() for _ in range(25)]
@@ -162,7 +162,7 @@ def test_more_of_one_second_than_can_be_remembered_are_told_once(
 def test_changes_that_are_not_told_yet_are_not_forgotten_for_new_messages(
     poller: Poller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(poll_state, "MOST_REMEMBERED", 10)
+    monkeypatch.setattr(poll_state, "MAX_REMEMBERED", 10)
     poller.inputs["limit"] = 5
     poller.poll()
     first = [poller.send() for _ in range(10)]
@@ -212,7 +212,7 @@ def test_a_poll_reads_no_further_than_it_must(poller: Poller, monkeypatch: pytes
     # Of those that it knows the only one is gone for good: it goes looking for it, but not through all of history.
     account = poller.emulator.accounts.the_only()
     account.messages.remove(poller.emulator.messages[-1])
-    monkeypatch.setattr(poll_state, "MOST_REMEMBERED", 12)
+    monkeypatch.setattr(poll_state, "MAX_REMEMBERED", 12)
     poller.send()
     assert pages() == 3
     monkeypatch.undo()

@@ -32,7 +32,7 @@ def outcomes(result: dict[str, Any]) -> list[str]:
 
 def said(result: dict[str, Any]) -> str:
     (entry,) = result["result"]
-    text: str = entry["said"]
+    text: str = entry["text"]
     return text
 
 

@@ -1,1 +1,1 @@
-"""The Twilio component's actions: plain async functions `(context, inputs) -> data`."""
+"""The actions: async functions ``perform(context, inputs) -> data`` that the manifest names."""

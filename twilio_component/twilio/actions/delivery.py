@@ -1,4 +1,4 @@
-"""Waiting for what becomes of a message."""
+"""Waits for the final status of a message."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _FIRST_PAUSE, _USUAL_PAUSE, _LONGEST_PAUSE = 1.0, 15.0, 300.0
 
 
 async def wait(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any] | PollAgain:
-    """The message as soon as its status is final (or ``sent``, where that is enough); until then, to be asked again.
+    """Return the message when its status is final (or ``sent``, where that is enough), else when to poll again.
 
-    Whether it was delivered is for the caller to see. Raises ``DeliveryPendingError`` when the time is over, which
-    includes that of requests, and ``NotFoundError`` for a message that does not exist.
+    The caller has to look whether it was delivered. Raises ``DeliveryPendingError`` when ``timeoutSeconds``, requests
+    included, are over, and ``NotFoundError`` for a message that does not exist.
     """
-    client, begun = client_for(context, inputs["twilioConnection"]), context.resources.clock()
+    client, started = client_for(context, inputs["twilioConnection"]), context.resources.clock()
     found = message(await client.call("GET", f"{client.account_path}/Messages/{inputs['sid']}.json"))
     enough = inputs["acceptSent"] and PROGRESS.get(found["status"], 0) >= PROGRESS["sent"]
     if enough or found["status"] in FINAL:
         return found
-    waited = context.waited + context.resources.clock() - begun
+    waited = context.waited + context.resources.clock() - started
     left = inputs["timeoutSeconds"] - waited
     if left <= 0:
         raise DeliveryPendingError(
@@ -39,6 +39,6 @@ async def wait(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any] | 
 
 
 def _pause(waited: float) -> float:
-    """Twice as long each time at first; what takes longer than minutes is seen a twentieth of that time late."""
+    """Seconds until the next poll: doubling at first; after minutes, a change is seen a twentieth of the time late."""
     longest = max(_USUAL_PAUSE, min(waited / 20, _LONGEST_PAUSE))
     return max(_FIRST_PAUSE, min(waited, longest))

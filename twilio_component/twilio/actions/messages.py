@@ -1,16 +1,16 @@
-"""Messages: send, get, list, change, delete, estimate."""
+"""Messages: send, get, list, redact, cancel, delete, segmentation."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.host.pagination import collect_pages
 from twilio_component.twilio import pages
 from twilio_component.twilio.client import client_for
-from twilio_component.twilio.pages import LARGEST_PAGE
-from twilio_component.twilio.payloads import listed_message, message, message_while_read, resource
+from twilio_component.twilio.pages import MAX_PAGE_SIZE
+from twilio_component.twilio.parameters import parameters
+from twilio_component.twilio.payloads import listed_message, message, message_hook, resource
 from twilio_component.twilio.segments import segment
 
 if TYPE_CHECKING:
@@ -74,10 +74,10 @@ async def get(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def delete(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Delete a message from Twilio's records: ``{"sid", "deleted": True}``.
+    """Delete a message from Twilio's records and return ``{"sid", "deleted": True}``.
 
-    Deleting twice does no harm, so it is repeated after a lost answer; the second time Twilio knows it no longer, which
-    is ``NotFoundError`` also when the first attempt had succeeded. A message still on its way cannot be deleted.
+    Deleting twice does no harm, so it is repeated after a lost response. Raises ``NotFoundError`` when the message does
+    not exist, also when an earlier attempt deleted it. A message that is still being sent cannot be deleted.
     """
     client = client_for(context, inputs["twilioConnection"])
     await client.call("DELETE", f"{client.account_path}/Messages/{inputs['sid']}.json", idempotent=True)
@@ -85,15 +85,15 @@ async def delete(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def redact(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Remove a message's text from Twilio's records and return what is left; doing it twice does no harm."""
+    """Remove a message's text from Twilio's records and return the message; doing it twice does no harm."""
     return await _update(context, inputs, ("Body", ""))
 
 
 async def cancel(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Cancel a scheduled message and return it; raises ``TwilioAPIError`` when it is not scheduled any more.
+    """Cancel a scheduled message and return it; raises ``TwilioAPIError`` when it is no longer scheduled.
 
-    It is repeated after a lost answer. When the first attempt had succeeded the second one is refused, since what is
-    canceled is not scheduled: `getSMS` then shows the status ``canceled``.
+    It is repeated after a lost response. When the first attempt succeeded, Twilio refuses the second, because the
+    message is no longer scheduled: `getSMS` then shows the status ``canceled``.
     """
     return await _update(context, inputs, ("Status", "canceled"))
 
@@ -105,60 +105,41 @@ async def _update(context: Context, inputs: Mapping[str, Any], change: tuple[str
 
 
 async def send_feedback(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Tell Twilio the outcome of a message: ``{"messageSid", "outcome", …}``."""
+    """Report the outcome of a message to Twilio and return ``{"messageSid", "outcome", …}``."""
     client = client_for(context, inputs["twilioConnection"])
     path = f"{client.account_path}/Messages/{inputs['sid']}/Feedback.json"
     return resource(await client.call("POST", path, form=[("Outcome", inputs["outcome"])], idempotent=True))
 
 
 async def estimate(_context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What a text is billed as: ``{"encoding", "segments", "units", "unitsPerSegment", "unicodeCharacters"}``.
+    """Return how a text is billed: ``{"encoding", "segments", "units", "unitsPerSegment", "unicodeCharacters"}``.
 
-    ``unicodeCharacters`` are those that make it UCS-2, where a segment holds fewer; replacing them makes it cheaper.
+    ``unicodeCharacters`` are those that force UCS-2, whose segments hold fewer; replacing them makes it cheaper.
     """
-    found = segment(inputs["message"])
+    segmentation = segment(inputs["message"])
     return {
-        "encoding": found.encoding,
-        "segments": found.segments,
-        "units": found.units,
-        "unitsPerSegment": found.capacity,
-        "unicodeCharacters": [*found.unicode_characters],
+        "encoding": segmentation.encoding,
+        "segments": segmentation.segments,
+        "units": segmentation.units,
+        "unitsPerSegment": segmentation.capacity,
+        "unicodeCharacters": [*segmentation.unicode_characters],
     }
 
 
 async def list_page(context: Context, inputs: Mapping[str, Any], after: str | None) -> Page:
-    """A page of the messages that pass the filters, newest first; all pages together have ``limit`` at most."""
+    """Return a page of the messages that pass the filters; all pages together have ``limit`` messages at most."""
     client = client_for(context, inputs["twilioConnection"])
     return await pages.list_page(
         client,
         f"{client.account_path}/Messages.json",
         "messages",
         listed_message,
-        each=message_while_read,
+        object_hook=message_hook,
         after=after,
         params=parameters(inputs, _FILTERS),
-        size=inputs.get("pageSize") or LARGEST_PAGE,
+        size=inputs.get("pageSize") or MAX_PAGE_SIZE,
         limit=inputs.get("limit"),
     )
 
 
 list_all = collect_pages(list_page)
-
-
-def parameters(inputs: Mapping[str, Any], names: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Inputs as Twilio's form parameters: lists repeated, booleans in lower case, objects as JSON text of texts."""
-    form: list[tuple[str, str]] = []
-    for name, parameter in names.items():
-        if name in inputs:
-            value = inputs[name]
-            form.extend((parameter, _text(item)) for item in (value if isinstance(value, list) else [value]))
-    return form
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict):
-        # A content variable that is a number is none to Twilio (21656).
-        return json.dumps({name: _text(item) for name, item in value.items()}, ensure_ascii=False)
-    return str(value)

@@ -1,4 +1,4 @@
-"""Any request to Twilio's API, with the connection's credentials, and only to there."""
+"""Any request to Twilio's API with the connection's credentials, and to no other host."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from urllib.parse import SplitResult, urlsplit
 from twilio_component.host.errors import InputError, Problem
 from twilio_component.host.http.messages import SECONDS, Request, Response
 from twilio_component.host.serialization import from_buffer
-from twilio_component.twilio.client import FORM_TYPE, TwilioClient, checked, client_for, encoded
+from twilio_component.twilio.client import TwilioClient, client_for, encode_pairs, raise_for_status
 from twilio_component.twilio.credentials import API_VERSION
 from twilio_component.twilio.errors import NotSentError, RequestRefusedError, TwilioError
+from twilio_component.twilio.signatures.forms import FORM_TYPE
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
@@ -23,36 +24,37 @@ _FIRST_BACKOFF_MS = 200
 
 
 async def send(context: Context, inputs: Mapping[str, Any]) -> Any:
-    """Send the request and return the body of its answer by ``responseType``.
+    """Send the request and return the response's body as ``responseType`` says.
 
-    Raises ``RequestRefusedError`` for a URL of another host, and for an answer that is no success the ``TwilioError``
-    that fits, with ``status``, ``data`` and ``headers``. ``maxRetries`` times it repeats what failed: after a network
-    error or a 5xx if the method may be repeated or certainly was not processed, or after any error with
-    ``retryAllErrors``.
+    Raises ``RequestRefusedError`` for a URL of another host, and for an error response the ``TwilioError`` that fits,
+    with ``status``, ``data`` and ``headers``. Repeats a failed request ``maxRetries`` times: after a network error or a
+    5xx when the method is idempotent or nothing was sent, or after any error with ``retryAllErrors``.
     """
     client = client_for(context, inputs["twilioConnection"])
     url = _url(client, inputs)
     headers, content = _body(inputs, {**client.headers, **_headers(inputs)})
     seconds = (inputs.get("timeout") or 0) / 1_000 or SECONDS
-    answer = await _repeated(client, inputs, Request(inputs["method"], url, headers, content, seconds))
+    response = await _send_with_retries(client, inputs, Request(inputs["method"], url, headers, content, seconds))
     match inputs["responseType"]:
         case "arraybuffer":
-            return answer.content
+            return response.content
         case "json":
-            body = answer.json()
-            return answer.text or None if body is None else body
+            body = response.json()
+            return response.text or None if body is None else body
         case _:
-            return answer.text
+            return response.text
 
 
-async def _repeated(client: TwilioClient, inputs: Mapping[str, Any], request: Request) -> Response:
+async def _send_with_retries(client: TwilioClient, inputs: Mapping[str, Any], request: Request) -> Response:
     idempotent = request.method in _IDEMPOTENT
     delay = inputs["retryDelayMS"]
     if inputs["useExponentialBackoff"]:
         delay = delay or _FIRST_BACKOFF_MS
     for attempt in range(inputs["maxRetries"] + 1):
         try:
-            return checked(await client.attempt(request, idempotent=idempotent), request, idempotent=idempotent)
+            return raise_for_status(
+                await client.send_once(request, idempotent=idempotent), request, idempotent=idempotent
+            )
         except TwilioError as error:
             if attempt == inputs["maxRetries"] or not (inputs["retryAllErrors"] or _transient(error, idempotent)):
                 raise
@@ -60,7 +62,7 @@ async def _repeated(client: TwilioClient, inputs: Mapping[str, Any], request: Re
     raise AssertionError("the last attempt returns or raises")  # pragma: no cover
 
 
-def _transient(error: TwilioError, idempotent: bool) -> bool:  # noqa: FBT001 - two words of one rule
+def _transient(error: TwilioError, idempotent: bool) -> bool:  # noqa: FBT001 - two terms of one rule
     if isinstance(error, NotSentError):
         return error.retryable
     return idempotent and (error.status is None or error.status >= 500)  # noqa: PLR2004 - HTTP
@@ -80,17 +82,17 @@ def _url(client: TwilioClient, inputs: Mapping[str, Any]) -> str:
         path = given if given.startswith("/") else f"/{given}"
         url = origin + (path if path.startswith(f"/{API_VERSION}/") else f"/{API_VERSION}{path}")
     if "queryParams" in inputs:
-        pairs = encoded((pair["key"], pair["value"]) for pair in inputs["queryParams"])
+        pairs = encode_pairs((pair["key"], pair["value"]) for pair in inputs["queryParams"])
         url = f"{url}{'&' if '?' in url else '?'}{pairs}"
     try:
-        there, own = urlsplit(url), urlsplit(origin)
-        same = (there.scheme.lower(), there.hostname, _port(there)) == (own.scheme.lower(), own.hostname, _port(own))
+        target, own = urlsplit(url), urlsplit(origin)
+        same = (target.scheme.lower(), target.hostname, _port(target)) == (own.scheme.lower(), own.hostname, _port(own))
     except ValueError as error:
         raise InputError("The inputs are not valid", [Problem("$.inputs.url", "is not a URL")]) from error
-    if not same or "@" in there.netloc:
+    if not same or "@" in target.netloc:
         raise RequestRefusedError(
-            f"$.inputs.url leads to another host than the connection's API ({origin}); its credentials never go "
-            "elsewhere. Give the path alone, such as /Accounts/AC…/Messages.json"
+            f"$.inputs.url has another host than the connection's API ({origin}), and its credentials go nowhere else. "
+            "Give the path alone, such as /Accounts/AC…/Messages.json"
         )
     return url.partition("#")[0]
 
@@ -105,7 +107,7 @@ def _headers(inputs: Mapping[str, Any]) -> dict[str, str]:
     for index, pair in enumerate(inputs.get("headers", ())):
         name, value = pair["key"].strip(), pair["value"].strip()
         if name.lower() in _OWN_HEADERS:
-            problems.append(Problem(f"$.inputs.headers[{index}]", f"cannot set {name}; the connection and the body do"))
+            problems.append(Problem(f"$.inputs.headers[{index}]", f"cannot set {name}, which follows from the rest"))
         elif not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
             problems.append(Problem(f"$.inputs.headers[{index}].key", "must have only letters, digits, - and _"))
         elif not value.isprintable() or not value.isascii():
@@ -118,25 +120,25 @@ def _headers(inputs: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _body(inputs: Mapping[str, Any], given: dict[str, str]) -> tuple[dict[str, str], bytes | None]:
-    """The request's headers and body: text, JSON, a form, or a form with files."""
+    """The request's headers and body, which is text, JSON, a form, or a form with files."""
     fields = [(pair["key"], pair["value"]) for pair in inputs.get("formData", ())]
     if "data" in inputs:
         data = inputs["data"]
         text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
-        return _typed(given, "application/json" if _is_json(text) else FORM_TYPE), text.encode()
+        return _with_content_type(given, "application/json" if _is_json(text) else FORM_TYPE), text.encode()
     if "fileData" in inputs:
         names = {pair["key"]: pair["value"] for pair in inputs.get("fileDataFileNames", ())}
         kind, content = _multipart(fields, list(_files(inputs["fileData"], names)))
-        # The boundary is this body's; another type would be wrong.
+        # The content type must name the boundary of this body.
         return {name: value for name, value in given.items() if name.lower() != "content-type"} | {
             "Content-Type": kind
         }, content
     if fields:
-        return _typed(given, FORM_TYPE), encoded(fields).encode("ascii")
+        return _with_content_type(given, FORM_TYPE), encode_pairs(fields).encode("ascii")
     return given, None
 
 
-def _typed(headers: dict[str, str], kind: str) -> dict[str, str]:
+def _with_content_type(headers: dict[str, str], kind: str) -> dict[str, str]:
     """The headers with a content type, unless the caller gave one."""
     return headers if any(name.lower() == "content-type" for name in headers) else {**headers, "Content-Type": kind}
 
@@ -148,8 +150,8 @@ def _multipart(fields: list[tuple[str, str]], files: list[tuple[str, Any]]) -> t
     grouped: dict[str, list[str]] = {}
     for key, value in fields:
         grouped.setdefault(key, []).append(value)
-    built = httpx.Request("POST", "http://localhost", data=grouped, files=files)
-    return built.headers["Content-Type"], built.read()
+    request = httpx.Request("POST", "http://localhost", data=grouped, files=files)
+    return request.headers["Content-Type"], request.read()
 
 
 def _files(pairs: list[dict[str, Any]], names: Mapping[str, str]) -> Iterator[tuple[str, Any]]:

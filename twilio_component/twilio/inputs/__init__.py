@@ -1,1 +1,1 @@
-"""The functions that the manifest names under ``clean``: they complete and check one input each."""
+"""The functions that the manifest names under ``clean``: each normalises and checks one input."""

@@ -68,7 +68,7 @@ def clean_party(value: str, inputs: Mapping[str, Any]) -> str:
 
 def _region(inputs: Mapping[str, Any]) -> str:
     region = inputs.get("defaultRegion", "US")
-    # What is no region is refused as such; the reasons below quote the region, so nothing else may get into them.
+    # An invalid region falls back to US here: schema validation reports it, and error messages must not echo it.
     return region if isinstance(region, str) and _REGION.fullmatch(region) else "US"
 
 
@@ -115,5 +115,5 @@ def _number(text: str, region: str) -> str:
 
 def _why(error: Any, region: str) -> str:
     if error.error_type == error.INVALID_COUNTRY_CODE:
-        return f"it has no calling code of a country, and '{region}' is no region with phone numbers"
+        return f"it has no country calling code, and '{region}' is not a known region"
     return "it has too many digits" if error.error_type == error.TOO_LONG else "it has too few digits"

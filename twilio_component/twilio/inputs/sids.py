@@ -29,7 +29,7 @@ def _cleaner(*prefixes: str) -> Callable[[str, Mapping[str, Any]], str]:
             return sid
         if sid[:2] in _NAMES and sid[:2] not in prefixes:
             raise ValueError(f"starts with {sid[:2]}, so it is {_NAMES[sid[:2]]}; {wanted} belongs here ({starts}…)")
-        raise ValueError(f"must be {wanted}: {starts} and 32 hexadecimal digits, not {len(sid)} characters like these")
+        raise ValueError(f"must be {wanted}: {starts} and 32 hexadecimal digits")
 
     return clean
 

@@ -1,4 +1,4 @@
-"""URLs as inputs: absolute, http or https, and nothing that a parser could read differently."""
+"""URLs as inputs: absolute, http or https, and without anything that parsers read differently."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def http_url(value: str, _inputs: Mapping[str, Any]) -> str:
-    """An absolute http(s) URL, as Twilio asks for media and callbacks."""
+    """Return an absolute http(s) URL, as Twilio takes for media and callbacks; raises ``ValueError`` for any other."""
     url = value.strip()
     if any(character.isspace() or not character.isprintable() for character in url):
         raise ValueError("must be a URL without spaces, line breaks and control characters")
@@ -25,7 +25,7 @@ def http_url(value: str, _inputs: Mapping[str, Any]) -> str:
 
 
 def base_url(value: str, inputs: Mapping[str, Any]) -> str:
-    """Where a connection's requests go instead of Twilio: an origin, perhaps with a path, without credentials."""
+    """Return the base URL of a connection: an origin, perhaps with a path; raises ``ValueError`` for any other."""
     url = http_url(value, inputs).rstrip("/")
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
@@ -36,5 +36,5 @@ def base_url(value: str, inputs: Mapping[str, Any]) -> str:
 
 
 def is_this_machine(url: SplitResult) -> bool:
-    """Whether the URL's host is the loopback interface, which no request leaves."""
+    """Whether the URL's host is the loopback interface."""
     return url.hostname in _LOOPBACK

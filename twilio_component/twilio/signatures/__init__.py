@@ -1,4 +1,4 @@
-"""Webhook signatures, made and verified; usable without the rest of the package."""
+"""Signs and verifies webhooks; usable without the rest of the package."""
 
 from __future__ import annotations
 

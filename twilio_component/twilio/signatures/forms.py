@@ -1,7 +1,7 @@
-"""``application/x-www-form-urlencoded``, read as bytes and without losing anything.
+"""Parses ``application/x-www-form-urlencoded`` as bytes, without losing anything.
 
-A signature covers every parameter Twilio sent: blank ones, repeated ones, ones whose bytes are no UTF-8. Parsers made
-for web pages drop, trim, limit or re-decode some of them, so that a genuine request would be refused.
+A signature covers every parameter that Twilio sent: blank and repeated ones, and ones that are not UTF-8. Parsers for
+web pages drop, trim, limit or re-decode some of them, so that a genuine request would be refused.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ Pair = tuple[bytes, bytes]
 
 
 def parse_form(encoded: bytes) -> list[Pair]:
-    """The names and values of a form in their order, decoded to bytes; ``&&`` adds nothing, ``a`` is a blank ``a=``.
+    """Return the names and values of a form in their order, as bytes; ``&&`` adds nothing, ``a`` counts as ``a=``.
 
-    Takes time in proportion to the length, whatever the bytes are.
+    Takes linear time for any input.
     """
     pairs: list[Pair] = []
     for piece in encoded.replace(b"+", b" ").split(b"&"):
         if piece:
             name, _, value = piece.partition(b"=")
-            pairs.append((_unquoted(name), _unquoted(value)))
+            pairs.append((_unquote(name), _unquote(value)))
     return pairs
 
 
-def _unquoted(part: bytes) -> bytes:
+def _unquote(part: bytes) -> bytes:
     return unquote_to_bytes(part) if b"%" in part else part
 
 
-def by_name(pairs: Iterable[Pair]) -> dict[str, str | list[str]]:
-    """Parameters for people and flows: text by name, a list where a name is repeated, U+FFFD for what is no UTF-8."""
+def group_by_name(pairs: Iterable[Pair]) -> dict[str, str | list[str]]:
+    """Return parameters as text by name, a list where a name is repeated; bytes that are not UTF-8 become U+FFFD."""
     found: dict[str, str | list[str]] = {}
     for raw_name, raw_value in pairs:
         name, value = raw_name.decode("utf-8", "replace"), raw_value.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""The HMAC under which a webhook is signed: the keys, and whether one of them made a signature."""
+"""The keys that sign webhooks, and the check whether one of them made a signature."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Key(NamedTuple):
-    """A secret, the one digest that it is for, and what it is called in words."""
+    """A secret, the one digest that it is used with, and a description for messages."""
 
     secret: bytes
     digest: str
@@ -22,26 +22,26 @@ class Key(NamedTuple):
 
     @classmethod
     def of_auth_token(cls, token: str) -> Key:
-        """An account's Auth Token."""
+        """Return the key of an account's Auth Token."""
         return cls(token.encode("utf-8", "surrogatepass"), "sha1", "the Auth Token")
 
     @classmethod
     def shared(cls, key_id: str, secret: str) -> Key:
-        """A webhook shared key."""
+        """Return the key of a webhook shared key."""
         return cls(secret.encode("utf-8", "surrogatepass"), "sha256", f"the shared key {key_id}")
 
     def signature(self, url: bytes, signed: bytes) -> bytes:
-        """The signature of a request, in base64."""
+        """Return the signature of a request, in base64."""
         return base64.b64encode(hmac.digest(self.secret, url + signed, self.digest))
 
 
-def joined(pairs: Iterable[Pair]) -> bytes:
-    """Parameters as they are signed: in the order of their bytes, each pair once."""
+def signed_text(pairs: Iterable[Pair]) -> bytes:
+    """Return the parameters as Twilio signs them: sorted by their bytes, each pair once, without separators."""
     return b"".join(name + value for name, value in sorted(set(pairs)))
 
 
 def matches(keys: Sequence[Key], urls: Iterable[WebhookUrl], signed: bytes, given: bytes) -> bool:
-    """Whether ``given`` is one of the possible signatures; all of them are computed and compared, whichever matches."""
+    """Return whether ``given`` is one of the possible signatures; always computes and compares all of them."""
     matched = False
     for url in urls:
         encoded = str(url).encode()

@@ -1,6 +1,6 @@
-"""URLs that a refused webhook may really have been signed for: the usual accidents between Twilio and a server.
+"""URLs that a refused webhook may have been signed for, after the usual changes between Twilio and a server.
 
-They are never accepted. When one of them matches the signature, the operator learns what to repair.
+They are never accepted: when one of them matches the signature, the operator learns what to correct.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-_]+)(?::([0-9]{1,5}))?")
 
 
 class _Change(NamedTuple):
-    """One thing that may have happened to the URL, in words and as a function."""
+    """One change that a proxy or framework may have made to the URL: a description and a function."""
 
     part: str
     words: str
     apply: Callable[[WebhookUrl], WebhookUrl]
 
 
-def suspects(url: WebhookUrl, headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, WebhookUrl]]:
-    """Other URLs with the words for how each differs from ``url``: single changes first, then two changes at once.
+def url_candidates(url: WebhookUrl, headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, WebhookUrl]]:
+    """Yield other URLs, each with a description of its difference from ``url``: first one change, then two at once.
 
-    ``headers`` are pairs with the names in lower case; the host and the user info that they tell are tried too.
+    ``headers`` are pairs with names in lower case; their host and user info are tried too.
     """
     known = dict(headers)
     changes = [*_scheme(url), *_address(url, known), *_user(url, known), *_path(url), *_query(url)]
@@ -46,7 +46,7 @@ def suspects(url: WebhookUrl, headers: Iterable[tuple[str, str]]) -> Iterator[tu
             changed = change.apply(changed)
         if changed not in seen:
             seen.add(changed)
-            yield " and ".join(change.words for change in chosen), changed
+            yield " and ".join(change.description for change in chosen), changed
 
 
 def _scheme(url: WebhookUrl) -> Iterator[_Change]:

@@ -1,10 +1,10 @@
-"""``X-Twilio-Signature``: made, and verified.
+"""Signs and verifies ``X-Twilio-Signature``.
 
 An application's own server needs three lines::
 
     from twilio_component.twilio.signatures import WebhookRefusedError, verify
 
-    verify(url, request.headers, raw_body, auth_tokens=[token])  # raises WebhookRefusedError: answer with its status
+    verify(url, request.headers, raw_body, auth_tokens=[token])  # raises WebhookRefusedError: respond with its status
 
 ``url`` is the one Twilio was given, ``raw_body`` the bytes as they came. The signature is the base64 of an HMAC-SHA1
 under the account's Auth Token over the URL, followed by the name and value of every form parameter, sorted. Other
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from twilio_component.host.errors import PerformError
 from twilio_component.twilio.signatures.forms import FORM_TYPE, Pair, parse_form
-from twilio_component.twilio.signatures.keys import Key, joined, matches
+from twilio_component.twilio.signatures.keys import Key, matches, signed_text
 from twilio_component.twilio.signatures.shared_keys import (
     ALGORITHM,
     SETTINGS_HEADER,
@@ -39,8 +39,8 @@ Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
 SIGNATURE_HEADER = "X-Twilio-Signature"
 BODY_HASH_PARAMETER = "bodySHA256"
-# Twilio's webhooks are a few kilobytes, its batches of events below a megabyte. Sorting the worst that fits into this
-# takes less than a second, whoever sends it.
+# Twilio's webhooks are a few kilobytes, its batches of events below a megabyte. Sorting the worst form of this size
+# takes less than a second.
 MAX_BODY_BYTES = 5 * 1024 * 1024 // 4
 
 _METHODS = ("GET", "POST")
@@ -48,10 +48,10 @@ _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,60}/[a-z0-9!#$&^_.+-]{1,60}")
 
 
 class WebhookRefusedError(PerformError):
-    """A request that is not provably Twilio's.
+    """A request is not provably Twilio's.
 
-    The text, also ``explanation``, is for the operator and not for the sender, whom a server answers with ``status``
-    and ``public_text``. It holds no secret, no expected signature, no query value and no phone number.
+    The text, also ``explanation``, is for the operator. The sender gets only ``status`` and ``public_text``. The text
+    holds no secret, no expected signature, no query value and no phone number.
     """
 
     code = "webhook-refused"
@@ -64,23 +64,26 @@ class WebhookRefusedError(PerformError):
 
 
 def sign(auth_token: str, url: str, params: Iterable[tuple[str, str]] = ()) -> str:
-    """The signature Twilio sends for ``url`` and the parameters of a form (none for GET and JSON), as it is a header.
+    """Return the ``X-Twilio-Signature`` for ``url`` and the parameters of a form (none for GET and JSON).
 
     A fragment of ``url`` is not signed. Raises ``UnicodeEncodeError`` for text with lone surrogates.
     """
-    return _signed(Key.of_auth_token(auth_token), url, params)
+    return _signature(Key.of_auth_token(auth_token), url, params)
 
 
 def sign_with_shared_key(key_id: str, secret: str, url: str, params: Iterable[tuple[str, str]] = ()) -> dict[str, str]:
-    """The two headers that Twilio sends for a request signed with a webhook shared key; else as ``sign``."""
+    """Return the two headers that Twilio sends with a request signed with a webhook shared key.
+
+    ``url`` and ``params`` are those of ``sign``.
+    """
     return {
-        SIGNATURE_HEADER: _signed(Key.shared(key_id, secret), url, params),
+        SIGNATURE_HEADER: _signature(Key.shared(key_id, secret), url, params),
         SETTINGS_HEADER: settings_value(key_id),
     }
 
 
 def body_sha256(body: bytes) -> str:
-    """The value of the URL parameter ``bodySHA256`` that covers ``body``."""
+    """Return the value of the URL parameter ``bodySHA256`` for ``body``."""
     return hashlib.sha256(body).hexdigest()
 
 
@@ -93,13 +96,13 @@ def verify(
     shared_keys: Mapping[str, str | None] | None = None,
     method: str = "POST",
 ) -> None:
-    """Return when Twilio signed this request with one of the given keys, else raise ``WebhookRefusedError``.
+    """Return if Twilio signed this request with one of the given keys, else raise ``WebhookRefusedError``.
 
-    ``url`` is the whole URL that Twilio was given, query string included; ``headers`` any mapping or pairs, the case of
-    the names does not matter; ``body`` the raw bytes. Two ``auth_tokens`` are in use while one is being rotated;
-    ``shared_keys`` are the secrets of webhook shared keys by their ids. A request that names a shared key is held to
-    that one, by HMAC-SHA256, and any other to the Auth Tokens, by HMAC-SHA1. ``None`` and blank secrets do not count,
-    and without a key everything is refused.
+    ``url`` is the whole URL that Twilio was given, query string included; ``headers`` is a mapping or pairs, with names
+    in any case; ``body`` is the raw bytes. Two ``auth_tokens`` are in use while one is being rotated; ``shared_keys``
+    are the secrets of webhook shared keys by their ids. A request that names a shared key must be signed with that key,
+    by HMAC-SHA256, and any other with an Auth Token, by HMAC-SHA1. ``None`` and blank secrets do not count, and without
+    a key every request is refused.
     """
     given_tokens = [auth_tokens] if isinstance(auth_tokens, str) else auth_tokens
     tokens = [Key.of_auth_token(token) for token in given_tokens if token and not token.isspace()]
@@ -113,13 +116,13 @@ def verify(
             "Refused: there is no Auth Token to check the signature with. Give the account's Auth Token, or a webhook "
             "shared key; an API key's secret cannot verify a signature."
         )
-    named = lower_case(headers)
+    named = normalize_headers(headers)
     given = _only_signature(named)
     settings = _settings(named)
     keys = tokens if settings is None else [_named_key(settings, shared)]
     target = _target(url)
-    signed = joined(_signed_parameters(target, method, media_type(named), body))
-    if not matches(keys, target.spellings(), signed, given):
+    signed = signed_text(_parameters_to_sign(target, method, media_type(named), body))
+    if not matches(keys, target.variants(), signed, given):
         # Most requests are accepted: the search for a reason is loaded when there is something to explain.
         from twilio_component.twilio.signatures.explanation import RefusedRequest
 
@@ -136,8 +139,8 @@ def verify(
         )
 
 
-def lower_case(headers: Headers) -> list[tuple[str, str]]:
-    """Headers as pairs with their names in lower case; a list, as some servers give for a repeated one, is several."""
+def normalize_headers(headers: Headers) -> list[tuple[str, str]]:
+    """Return headers as pairs with names in lower case; a list of values becomes one pair each."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     return [
         (name.lower(), one)
@@ -148,9 +151,10 @@ def lower_case(headers: Headers) -> list[tuple[str, str]]:
 
 
 def media_type(headers: Iterable[tuple[str, str]]) -> str:
-    """The media type of a request by its headers (names in lower case); a refusal when they disagree.
+    """Return a request's media type from its headers (names in lower case).
 
-    Twilio always says what it sends. Without a type a body is taken for a form, and so has to be signed as one.
+    Twilio always sends one. A body without a type counts as a form, and so must be signed as one. Raises
+    ``WebhookRefusedError`` for several types that disagree.
     """
     types = {value.partition(";")[0].strip().lower() for name, value in headers if name == "content-type"}
     if len(types) > 1:
@@ -166,7 +170,7 @@ def _only_signature(headers: Sequence[tuple[str, str]]) -> bytes:
             f"Refused: {what} {SIGNATURE_HEADER} header. Either Twilio did not send this request, or something on its "
             "way removes or repeats headers."
         )
-    # What cannot be encoded becomes "?", which no signature contains.
+    # A character that cannot be encoded becomes "?", which no signature contains.
     return found[0].encode("utf-8", "replace")
 
 
@@ -175,16 +179,16 @@ def _target(url: str) -> WebhookUrl:
         target = WebhookUrl.parse(url)
         str(target).encode()
     except UnicodeEncodeError:
-        raise WebhookRefusedError("Refused: the URL holds characters that are no Unicode text.") from None
+        raise WebhookRefusedError("Refused: the URL contains an unpaired surrogate.") from None
     except ValueError as error:
         raise WebhookRefusedError(f"Refused: the URL to check the signature against cannot be used: {error}.") from None
     return target
 
 
-def _signed_parameters(url: WebhookUrl, method: str, media_type: str, body: bytes) -> list[Pair]:
-    """The parameters that the signature covers; a refusal when it covers less than the body."""
+def _parameters_to_sign(url: WebhookUrl, method: str, media_type: str, body: bytes) -> list[Pair]:
+    """The parameters that the signature covers; raises ``WebhookRefusedError`` when it does not cover the body."""
     if method.upper() not in _METHODS:
-        raise WebhookRefusedError("Refused: the method is neither GET nor POST, and Twilio sends no other.")
+        raise WebhookRefusedError("Refused: the method is neither GET nor POST, and Twilio sends only those.")
     if len(body) > MAX_BODY_BYTES:
         raise WebhookRefusedError(f"Refused: the body is longer than {MAX_BODY_BYTES} bytes.")
     if method.upper() == "POST" and media_type == FORM_TYPE:
@@ -197,12 +201,12 @@ def _signed_parameters(url: WebhookUrl, method: str, media_type: str, body: byte
             shown = media_type if _MEDIA_TYPE.fullmatch(media_type) else "unknown type"
             raise WebhookRefusedError(
                 f"Refused: no signature covers this {method.upper()} body ({shown}, {len(body)} bytes). A body that is "
-                f"no posted form needs its hash in the URL as {BODY_HASH_PARAMETER}; tried {url.masked()}"
+                f"not a posted form needs its hash in the URL as {BODY_HASH_PARAMETER}; tried {url.mask()}"
             )
     elif not hmac.compare_digest(body_sha256(body).encode(), expected.encode("utf-8", "replace")):
         raise WebhookRefusedError(
-            f"Refused: the body is not the one whose hash stands in the URL as {BODY_HASH_PARAMETER}. Check the raw "
-            f"bytes, before anything parses, decodes or rewrites them; tried {url.masked()}"
+            f"Refused: the body does not have the hash in the URL's {BODY_HASH_PARAMETER}. Check the raw "
+            f"bytes, before anything parses, decodes or rewrites them; tried {url.mask()}"
         )
     return []
 
@@ -215,22 +219,22 @@ def _settings(headers: Sequence[tuple[str, str]]) -> Settings | None:
 
 
 def _named_key(settings: Settings, shared: Mapping[str, Key]) -> Key:
-    """The configured key that the request names. Its algorithm is ours to know: what the request says must be that."""
+    """The configured key that the request names; the algorithm that it names must be that of shared keys."""
     key = shared.get(settings.key_id)
     if key is None:
-        given = f"the given ones ({', '.join(shared)})" if shared else "the given keys: there are no shared ones"
+        given = f"the given ones ({', '.join(shared)})" if shared else "the given keys: none of them is a shared key"
         raise WebhookRefusedError(
-            f"Refused: the request says that it was signed with the shared key {settings.shown_id}, which is not among "
-            f"{given}. Add it with its secret, if it is yours."
+            f"Refused: the request says that it was signed with the shared key {settings.display_id}, which is not "
+            f"among {given}. Add it with its secret, if it is yours."
         )
     if settings.algorithm != ALGORITHM:
         raise WebhookRefusedError(
-            f"Refused: the {SETTINGS_HEADER} header names another algorithm than {ALGORITHM}, the only one that shared "
-            "keys are for."
+            f"Refused: the {SETTINGS_HEADER} header names another algorithm than {ALGORITHM}, the only one for shared "
+            "keys."
         )
     return key
 
 
-def _signed(key: Key, url: str, params: Iterable[tuple[str, str]]) -> str:
+def _signature(key: Key, url: str, params: Iterable[tuple[str, str]]) -> str:
     pairs = [(name.encode(), value.encode()) for name, value in params]
-    return key.signature(url.partition("#")[0].encode(), joined(pairs)).decode("ascii")
+    return key.signature(url.partition("#")[0].encode(), signed_text(pairs)).decode("ascii")

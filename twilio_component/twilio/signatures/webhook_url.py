@@ -1,7 +1,7 @@
-"""The URL of a webhook, taken apart without changing a byte.
+"""Splits the URL of a webhook without changing a byte.
 
 ``urllib.parse`` normalises while it splits (case, an empty query, tabs and newlines), and its ``port`` can raise. A
-signature covers the URL byte for byte, so this module only cuts, and what it cuts joins to the same text again.
+signature covers the URL byte for byte, so this module only splits: the parts join to the same text again.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _URL = re.compile(
     re.ASCII | re.IGNORECASE | re.DOTALL,
 )
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,39}")
-# Anything that may be a phone number: seven digits or more, however they are grouped.
+# Anything that may be a phone number: seven digits or more, with separators.
 _MANY_DIGITS = re.compile(r"[0-9](?:(?:[-. ()]|%[0-9A-Fa-f]{2})*[0-9]){6,}")
-_LONGEST_SHOWN = 300
+_MAX_LOGGED_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookUrl:
-    """An http(s) URL without its fragment, which is never sent. ``None`` is a part that is absent, not an empty one."""
+    """An http(s) URL without its fragment, which is never sent. ``None`` is an absent part, not an empty one."""
 
     scheme: str
     user: str | None
@@ -47,7 +47,7 @@ class WebhookUrl:
 
     @classmethod
     def parse(cls, url: str) -> WebhookUrl:
-        """``url`` in parts; raises ``ValueError``, which says why, for anything but an absolute http(s) URL."""
+        """Split ``url``; raises ``ValueError`` with the reason for anything but an absolute http(s) URL."""
         if len(url) > MAX_LENGTH:
             raise ValueError(f"it is longer than {MAX_LENGTH} characters")
         match = _URL.fullmatch(url)
@@ -63,8 +63,8 @@ class WebhookUrl:
         query = "" if self.query is None else f"?{self.query}"
         return f"{self.scheme}://{user}{self.host}{port}{self.path}{query}"
 
-    def spellings(self) -> Iterator[WebhookUrl]:
-        """The URLs that Twilio may have signed when it was given this one, this one first.
+    def variants(self) -> Iterator[WebhookUrl]:
+        """Yield the URLs that Twilio may have signed when it was given this one, which comes first.
 
         Twilio is not consistent about the port (a given one may be left out, an absent one may be the scheme's
         default), nor about an apostrophe in the query, which it may have escaped.
@@ -77,20 +77,20 @@ class WebhookUrl:
                 yield from (replace(url, query=query) for query in {escaped, plain} - {self.query})
 
     def query_value(self, name: str) -> str | None:
-        """The first value of a query parameter that is not blank, decoded."""
+        """Return the first non-blank value of a query parameter, decoded, or None."""
         return next((value for key, value in parse_qsl(self.query or "") if key == name), None)
 
     def masked(self) -> str:
-        """The URL for a log: names of query parameters but no value, no user info, nothing like a phone number."""
+        """Return the URL for a log: with the names of query parameters, without values, user info and phone numbers."""
         user = "" if self.user is None else "…"
-        query = None if self.query is None else "&".join(map(_masked_parameter, self.query.split("&")))
+        query = None if self.query is None else "&".join(map(_mask_parameter, self.query.split("&")))
         text = str(replace(self, user=user or None, path=_MANY_DIGITS.sub("…", self.path), query=query))
-        shown = "".join(character if character.isprintable() else "…" for character in text)
-        return shown if len(shown) <= _LONGEST_SHOWN else shown[:_LONGEST_SHOWN] + "…"
+        text = "".join(character if character.isprintable() else "…" for character in text)
+        return text if len(text) <= _MAX_LOGGED_LENGTH else text[:_MAX_LOGGED_LENGTH] + "…"
 
 
-def _masked_parameter(parameter: str) -> str:
-    # Without an equals sign the whole of it may be a key.
+def _mask_parameter(parameter: str) -> str:
+    # Without an equals sign the whole parameter may be a secret.
     name, equals, value = parameter.partition("=")
     plain = equals and _PLAIN_NAME.fullmatch(name) and not _MANY_DIGITS.search(name)
     return f"{name if plain else '…'}{equals}{'…' if value else ''}"

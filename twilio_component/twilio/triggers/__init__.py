@@ -1,1 +1,1 @@
-"""What the manifest's triggers run: ``async perform(context, payload, inputs) -> payload``."""
+"""The triggers: async functions ``perform(context, payload, inputs) -> payload`` that the manifest names."""

@@ -1,4 +1,4 @@
-"""One look at the list of messages, the newest first: what of it is new, and what has changed."""
+"""Compares the list of messages, newest first, with the last poll's state: what is new, and what has changed."""
 
 from __future__ import annotations
 
@@ -10,76 +10,76 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.twilio.triggers import poll_state
 
 if TYPE_CHECKING:
-    from twilio_component.twilio.triggers.poll_state import Memory
+    from twilio_component.twilio.triggers.poll_state import PollState
 
 Message = dict[str, Any]
 
 HISTORY = 100
-"""How many messages of history in a row end a look that has not met all that it knows: some are deleted."""
-_FATE = ("status", "errorCode", "errorMessage", "price", "priceUnit")
+"""How many old messages in a row end a poll that has not met every known message, since some may be deleted."""
+_FINGERPRINT_FIELDS = ("status", "errorCode", "errorMessage", "price", "priceUnit")
 
 
-class Reading:
-    """Compares messages with a memory, as they are listed.
+class ListDiff:
+    """Compares messages with a poll state, in the order in which they are listed.
 
-    At most ``limit`` new ones and as many changed ones are kept, the oldest: ``new`` and ``changed``, the newest first.
-    ``listed`` are the SIDs that were met, ``untold`` those of all that have changed.
+    ``new`` and ``changed`` hold the oldest ``limit`` messages of each, the newest first. ``listed`` are the SIDs of all
+    listed messages, ``changed_sids`` those of all changed ones.
     """
 
-    def __init__(self, memory: Memory, limit: int) -> None:
-        self._memory = memory
-        self._missing = set(memory.seen)
+    def __init__(self, state: PollState, limit: int) -> None:
+        self._state = state
+        self._missing = set(state.seen)
         self._in_doubt: list[Message] = []
         self._history = 0
-        oldest = next(iter(memory.seen.values()), (memory.since, ""))
-        self._floor = min(memory.since, oldest[0])
-        # Each that comes pushes out the newest.
+        oldest = next(iter(state.seen.values()), (state.since, ""))
+        self._floor = min(state.since, oldest[0])
+        # A full deque drops the newest for each older message.
         self.new: deque[Message] = deque(maxlen=limit)
         self.changed: deque[Message] = deque(maxlen=limit)
-        self.untold: set[str] = set()
+        self.changed_sids: set[str] = set()
         self.listed: dict[str, None] = {}
 
     def take(self, one: Message) -> bool:
-        """Take the next message; False when what follows is history."""
+        """Take the next message; return False when this and all that follow are history."""
         sid = one["sid"]
         if sid in self.listed:
-            return True  # pages that shift show it twice
-        known = self._memory.seen.get(sid)
+            return True  # it is listed twice when pages shift
+        known = self._state.seen.get(sid)
         if known is None and self._ends_with(one):
             return False
         self.listed[sid] = None
         if known is None:
-            self._unknown(one)
+            self._take_unknown(one)
             return True
         self._history = 0
         self._missing.discard(sid)
         self._resolve_doubts()
-        if known[1] != fate(one):
+        if known[1] != status_fingerprint(one):
             self.changed.append(one)
-            self.untold.add(sid)
+            self.changed_sids.add(sid)
         return True
 
     def end(self) -> None:
-        """There is no more, or what follows is history: what was not listed above a known message is history too."""
+        """End the comparison: messages not listed above a known one are history, unless they were listed late."""
         self.new.extend(one for one in self._in_doubt if self._is_late(one))
         self._in_doubt.clear()
 
     def _is_late(self, one: Message) -> bool:
         created: str = one["dateCreated"]
-        return created >= self._memory.since
+        return created >= self._state.since
 
     def _ends_with(self, one: Message) -> bool:
-        """Whether an unknown message, and what follows, is history."""
+        """Whether an unknown message, and all that follow, are history."""
         if self._is_late(one):
             self._history = 0
             return False
         if one["dateCreated"] < self._floor:
             self._history += 1
-        # As long as nothing known was met, it may all be new, whatever the dates say.
-        met_none = len(self._missing) == len(self._memory.seen)
-        return not self._missing or self._history > (poll_state.MOST_REMEMBERED if met_none else HISTORY)
+        # Until a known message is met, all may be new, whatever the dates are.
+        met_none = len(self._missing) == len(self._state.seen)
+        return not self._missing or self._history > (poll_state.MAX_REMEMBERED if met_none else HISTORY)
 
-    def _unknown(self, one: Message) -> None:
+    def _take_unknown(self, one: Message) -> None:
         if self._is_late(one) and not self._in_doubt:
             self.new.append(one)
         else:
@@ -90,6 +90,6 @@ class Reading:
         self._in_doubt.clear()
 
 
-def fate(one: Message) -> str:
-    """A digest of what becomes of a message."""
-    return hashlib.sha256(json.dumps([one[name] for name in _FATE]).encode()).hexdigest()[:16]
+def status_fingerprint(one: Message) -> str:
+    """Return a digest of the fields that change while a message is delivered."""
+    return hashlib.sha256(json.dumps([one[name] for name in _FINGERPRINT_FIELDS]).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What the polling trigger remembers between polls: the newest messages that it has told, in the list's order."""
+"""What the polling trigger stores between polls: the newest messages that it has reported, in the list's order."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from typing import Any
 from twilio_component.host.serialization import iso_time
 
 VERSION = 2
-MOST_REMEMBERED = 10_000
+MAX_REMEMBERED = 10_000
 
-Known = tuple[str, str]
-"""When a message was created, and a digest of its fate as it was last told."""
+SeenMessage = tuple[str, str]
+"""When a message was created, and its status fingerprint when it was last reported."""
 
 
 @dataclass(slots=True)
-class Memory:
-    """The messages in ``seen``, by SID, the oldest first: an unknown one that is listed above one of them is new.
+class PollState:
+    """The messages in ``seen`` by SID, the oldest first. An unknown message that is listed above one of them is new.
 
-    So is one that was created at ``since`` or later, wherever it is listed: the list may have shown it late. Anything
-    else is history. The order of the list decides first, since dates may lie: clocks jump, and have only seconds.
+    So is one that was created at ``since`` or later, wherever it is listed, because the list may lag. Any other is
+    history. The order of the list decides first, since dates have only seconds and clocks jump.
     """
 
     since: str
-    seen: dict[str, Known] = field(default_factory=dict)
+    seen: dict[str, SeenMessage] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, state: Mapping[str, Any]) -> Memory | None:
-        """From a stored state; None for one that only a later version can read."""
+    def from_json(cls, state: Mapping[str, Any]) -> PollState | None:
+        """Return the state from stored JSON; None when only a later version of this package can read it."""
         if state.get("version") == VERSION:
-            return cls(state["since"], {sid: (created, fate) for sid, created, fate in state["seen"]})
+            return cls(state["since"], {sid: (created, fingerprint) for sid, created, fingerprint in state["seen"]})
         if state.get("version") == 1:
-            # It had no order but that of dates.
-            known = sorted((created, sid, fate) for sid, (created, fate) in state["seen"].items())
-            return cls(state["since"], {sid: (created, fate) for created, sid, fate in known})
+            # Version 1 had only the order of the dates.
+            known = sorted((created, sid, fingerprint) for sid, (created, fingerprint) in state["seen"].items())
+            return cls(state["since"], {sid: (created, fingerprint) for created, sid, fingerprint in known})
         return None
 
-    def written(self) -> dict[str, Any]:
-        """As it is stored: plain JSON, in which a list keeps its order."""
-        seen = [[sid, created, fate] for sid, (created, fate) in self.seen.items()]
+    def to_json(self) -> dict[str, Any]:
+        """Return the state as plain JSON, in which a list keeps its order."""
+        seen = [[sid, created, fingerprint] for sid, (created, fingerprint) in self.seen.items()]
         return {"version": VERSION, "since": self.since, "seen": seen}
 
-    def take_in(self, new: Mapping[str, Known], listed: Collection[str]) -> None:
-        """Remember new messages too, in the order in which they and the known ones are ``listed``, the oldest first.
+    def remember(self, new: Mapping[str, SeenMessage], listed: Collection[str]) -> None:
+        """Add new messages, in the order in which they and the known ones are ``listed``, the oldest first.
 
-        Known ones that the list does not show keep their place: next to the one that was told before them.
+        Known messages that are not listed stay next to the one before them.
         """
-        merged: dict[str, Known] = {}
+        merged: dict[str, SeenMessage] = {}
         known = deque(self.seen.items())
 
         def move_unlisted() -> None:
@@ -65,33 +65,33 @@ class Memory:
                 move_unlisted()
         self.seen = merged
 
-    def move_on(self, newest: str, look_back: dt.timedelta, untold: Collection[str]) -> None:
-        """Forget what was created more than ``look_back`` before the ``newest`` message, unless it has changed untold.
+    def advance(self, newest: str, look_back: dt.timedelta, unreported: Collection[str]) -> None:
+        """Forget messages created more than ``look_back`` before the ``newest`` one, except ``unreported`` changes.
 
-        Only from the oldest on: what is listed above a remembered message would pass for new.
+        Forgets from the oldest on only: a message that is listed above a remembered one would count as new.
         """
         # ISO dates of one form compare as text.
         begin = _later(newest, -look_back)
         self.since = max(self.since, begin)
-        self._forget(self._oldest(len(self.seen), untold, before=begin))
+        self._forget(self._oldest(len(self.seen), unreported, before=begin))
 
-    def make_room(self, wanted: int, untold: Collection[str]) -> int:
-        """Forget the oldest where there is no room for so many new ones; how many those were.
+    def make_room(self, wanted: int, unreported: Collection[str]) -> int:
+        """Forget the oldest messages where there is no room for ``wanted`` new ones, and return how many.
 
-        None that has changed untold: of as many changed ones as there are new ones, the oldest have just been told.
+        ``unreported`` changes are kept; there is always room, because as many of the oldest changes were just reported.
         """
-        leaving = self._oldest(max(0, len(self.seen) + wanted - MOST_REMEMBERED), untold)
+        leaving = self._oldest(max(0, len(self.seen) + wanted - MAX_REMEMBERED), unreported)
         if leaving:
-            # Whatever was created until then is history now, also what has not been seen of it.
+            # Everything created until then is history now, including messages that were not seen.
             last = max(self.seen[sid][0] for sid in leaving)
             self.since = max(self.since, _later(last, dt.timedelta(seconds=1)))
         self._forget(leaving)
         return len(leaving)
 
-    def _oldest(self, most: int, untold: Collection[str], before: str | None = None) -> list[str]:
+    def _oldest(self, most: int, unreported: Collection[str], before: str | None = None) -> list[str]:
         found: list[str] = []
         for sid, (created, _) in self.seen.items():
-            if len(found) == most or sid in untold or (before is not None and created >= before):
+            if len(found) == most or sid in unreported or (before is not None and created >= before):
                 break
             found.append(sid)
         return found

@@ -1,8 +1,8 @@
-"""Numbers and messaging services that are told where the webhooks of a deployed flow go, and told back.
+"""Points phone numbers and messaging services at the webhook of a deployed flow, and restores them on removal.
 
-Twilio can change a webhook, but not only if it still is what it was, and anything may die at any time. So before a
-change is asked for, what was there is kept, together with what is going to be there. Whoever comes after a crash finds
-one of three things at Twilio: the former value, one of ours, or somebody else's; and knows what to do with each.
+Twilio has no conditional update, and a process may die at any moment. So before a webhook is changed, its former value
+is stored, together with the new one. After a crash Twilio has one of three values, the former one, one of ours, or
+somebody else's, and the record tells which.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from twilio_component.twilio.triggers.webhook_targets import (
     NUMBER,
     SERVICE,
     SERVICE_STATUS,
-    Kind,
-    Place,
-    Settings,
-    number_place,
-    service_place,
+    TargetKind,
+    WebhookSettings,
+    WebhookTarget,
+    find_number_target,
+    service_target,
 )
 
 if TYPE_CHECKING:
@@ -36,69 +36,69 @@ Report = list[dict[str, str]]
 
 
 class RegistrationError(PerformError):
-    """A webhook that cannot be registered, or not be restored; the text says why."""
+    """A webhook cannot be registered or restored; the text says why."""
 
     code = "webhook-registration"
 
 
 class WebhookConflictError(RegistrationError):
-    """A number or messaging service whose webhook leads elsewhere; replacing that has to be confirmed."""
+    """A phone number or messaging service has another webhook already; replacing it has to be confirmed."""
 
-    code = "webhook-elsewhere"
+    code = "webhook-conflict"
 
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """What was there before, and what we have put there or are about to."""
+    """The webhook that a target had before, and those that we have set or are about to set."""
 
-    place: Place
+    target: WebhookTarget
     account_sid: str
-    former: Settings
-    ours: tuple[Settings, ...]
+    former: WebhookSettings
+    ours: tuple[WebhookSettings, ...]
 
     @classmethod
-    def read(cls, stored: Mapping[str, Any]) -> _Record:
-        place = Place(KINDS[stored["kind"]], stored["sid"], stored["name"])
-        return cls(place, stored["accountSid"], stored["former"], tuple(stored["ours"]))
+    def from_json(cls, stored: Mapping[str, Any]) -> _Record:
+        target = WebhookTarget(KINDS[stored["kind"]], stored["sid"], stored["name"])
+        return cls(target, stored["accountSid"], stored["former"], tuple(stored["ours"]))
 
-    def written(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {
-            "kind": self.place.kind.name,
-            "sid": self.place.sid,
-            "name": self.place.name,
+            "kind": self.target.kind.name,
+            "sid": self.target.sid,
+            "name": self.target.name,
             "accountSid": self.account_sid,
             "former": self.former,
             "ours": list(self.ours),
         }
 
-    def is_ours(self, settings: Settings) -> bool:
-        target = self.place.kind.target
-        return target(settings) in map(target, self.ours)
+    def is_ours(self, settings: WebhookSettings) -> bool:
+        destination = self.target.kind.destination
+        return destination(settings) in map(destination, self.ours)
 
-    def is_former(self, settings: Settings) -> bool:
-        return self.place.kind.target(settings) == self.place.kind.target(self.former)
+    def is_former(self, settings: WebhookSettings) -> bool:
+        return self.target.kind.destination(settings) == self.target.kind.destination(self.former)
 
 
 class _Records:
-    """The records of one trigger's registrations. Every change is kept before anything else happens."""
+    """The records of one trigger's registrations. Every change is stored before anything else happens."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self.stored: dict[str, Any] = dict(context.instance_state.get(_STATE) or {})
 
-    def find(self, place: Place) -> _Record | None:
-        stored = self.stored.get(place.key)
-        return None if stored is None else _Record.read(stored)
+    def find(self, target: WebhookTarget) -> _Record | None:
+        stored = self.stored.get(target.key)
+        return None if stored is None else _Record.from_json(stored)
 
     def all(self) -> list[_Record]:
-        return [_Record.read(stored) for stored in self.stored.values()]
+        return [_Record.from_json(stored) for stored in self.stored.values()]
 
     async def put(self, record: _Record) -> None:
-        self.stored[record.place.key] = record.written()
+        self.stored[record.target.key] = record.to_json()
         await self._context.keep_instance_state(self.state())
 
     async def drop(self, record: _Record) -> None:
-        del self.stored[record.place.key]
+        del self.stored[record.target.key]
         await self._context.keep_instance_state(self.state())
 
     def state(self) -> dict[str, Any]:
@@ -106,24 +106,28 @@ class _Records:
 
 
 async def register_inbound(context: Context, inputs: Mapping[str, Any]) -> Result:
-    """Let the incoming messages of ``phoneNumber`` and ``messagingServiceSid`` go to the flow's webhook.
+    """Point ``phoneNumber`` and ``messagingServiceSid`` at the flow's webhook for incoming messages.
 
-    The result is a list with one entry a place: kind, sid, outcome (``registered``, ``unchanged``; ``restored``,
-    ``left`` or ``gone`` for one that is no longer chosen) and said, a sentence. Raises ``WebhookConflictError``,
-    before anything is changed, for one that leads elsewhere when ``replaceWebhook`` is not true.
+    The result is a list with one entry per target: kind, sid, outcome (``registered``, ``unchanged``; ``restored``,
+    ``left`` or ``gone`` for a target that is no longer chosen) and text, a sentence. Raises ``WebhookConflictError``,
+    before anything is changed, when a target has another webhook and ``replaceWebhook`` is not true.
     """
     return await _register(context, inputs, (NUMBER, SERVICE))
 
 
 async def register_status(context: Context, inputs: Mapping[str, Any]) -> Result:
-    """Let the status callbacks of ``messagingServiceSid`` go to the flow's webhook; else as ``register_inbound``."""
+    """Point ``messagingServiceSid`` at the flow's webhook for status callbacks.
+
+    The result and the errors are those of ``register_inbound``.
+    """
     return await _register(context, inputs, (SERVICE_STATUS,))
 
 
 async def unregister(context: Context, inputs: Mapping[str, Any]) -> Result:
-    """Let every place that was registered lead where it did before; one that was changed since is left as it is.
+    """Restore the former webhook of every registered target, except where somebody else has changed it since.
 
-    The result is as ``register_inbound``'s, with the outcomes ``restored``, ``left`` and ``gone``.
+    The result is a list of the same entries as ``register_inbound`` returns, with the outcomes ``restored``, ``left``
+    and ``gone``.
     """
     records = _Records(context)
     report: Report = []
@@ -132,118 +136,124 @@ async def unregister(context: Context, inputs: Mapping[str, Any]) -> Result:
     return Result(value=report, instance_state=records.state())
 
 
-async def _register(context: Context, inputs: Mapping[str, Any], kinds: tuple[Kind, ...]) -> Result:
+async def _register(context: Context, inputs: Mapping[str, Any], kinds: tuple[TargetKind, ...]) -> Result:
     records = _Records(context)
     report: Report = []
-    places = [place for kind in kinds if (place := await _place(context, inputs, kind)) is not None]
-    found = [(place, await place.read(_client(context, inputs))) for place in places]
-    wanted = {place.key: place.kind.wanted(_url(context)) for place in places}
-    for place, current in found:
+    targets = [target for kind in kinds if (target := await _find_target(context, inputs, kind)) is not None]
+    found = [(target, await target.read(_client(context, inputs))) for target in targets]
+    wanted = {target.key: target.kind.wanted(_url(context)) for target in targets}
+    for target, current in found:
         if not inputs.get("replaceWebhook"):
-            _check(place, current, wanted[place.key], records.find(place))
+            _check(target, current, wanted[target.key], records.find(target))
     for record in records.all():
-        if record.place.key not in wanted:
+        if record.target.key not in wanted:
             report.append(await _restore(_client(context, inputs), records, record))
-    for place, current in found:
-        report.append(await _set(_client(context, inputs), records, place, current, wanted[place.key]))
+    for target, current in found:
+        report.append(await _set(_client(context, inputs), records, target, current, wanted[target.key]))
     return Result(value=report, instance_state=records.state())
 
 
-async def _place(context: Context, inputs: Mapping[str, Any], kind: Kind) -> Place | None:
+async def _find_target(context: Context, inputs: Mapping[str, Any], kind: TargetKind) -> WebhookTarget | None:
     chosen = inputs.get("phoneNumber" if kind is NUMBER else "messagingServiceSid")
     if chosen is None:
         return None
     if kind is not NUMBER:
-        return service_place(chosen, kind)
-    place = await number_place(_client(context, inputs), chosen)
-    if place is None:
+        return service_target(chosen, kind)
+    target = await find_number_target(_client(context, inputs), chosen)
+    if target is None:
         raise RegistrationError(
-            "The account has no such number as phoneNumber says; selectPhoneNumber lists its numbers"
+            "The account does not have the number in phoneNumber; selectPhoneNumber lists its numbers"
         )
-    return place
+    return target
 
 
-def _check(place: Place, current: Settings, wanted: Settings, record: _Record | None) -> None:
-    """Raise ``WebhookConflictError`` for a place that leads to somebody else."""
+def _check(target: WebhookTarget, current: WebhookSettings, wanted: WebhookSettings, record: _Record | None) -> None:
+    """Raise ``WebhookConflictError`` for a target with somebody else's webhook."""
     if record is not None and (record.is_ours(current) or record.is_former(current)):
-        return  # it was looked at when the record was made
-    shown = place.kind.shown(current)
-    if shown is not None and place.kind.target(current) != place.kind.target(wanted):
+        return  # it was checked when the record was made
+    now = target.kind.display(current)
+    if now is not None and target.kind.destination(current) != target.kind.destination(wanted):
         raise WebhookConflictError(
-            f"{place.name} leads to {shown} already. Set replaceWebhook to true (serve has --replace-webhooks) to let "
-            "it lead to this flow; what is there now is kept, and restored when the flow is removed"
+            f"{target.name} already points to {now}. Set replaceWebhook to true (serve has --replace-webhooks) to "
+            "point it to this flow; the present webhook is restored when the flow is removed"
         )
 
 
 async def _set(
-    client: TwilioClient, records: _Records, place: Place, current: Settings, wanted: Settings
+    client: TwilioClient, records: _Records, target: WebhookTarget, current: WebhookSettings, wanted: WebhookSettings
 ) -> dict[str, str]:
-    record = records.find(place)
-    former, ours = _before(record, current, wanted)
+    record = records.find(target)
+    former, ours = _history(record, current, wanted)
     account_sid = client.credentials.account_sid
-    settled = _Record(place, account_sid, former, (wanted,))
+    settled = _Record(target, account_sid, former, (wanted,))
     if current == wanted:
         if record != settled:
             await records.put(settled)
-        return _told(place, "unchanged", "leads to this flow already")
-    await records.put(_Record(place, account_sid, former, (*ours, wanted)))
-    stored = await place.write(client, wanted)
+        return _report_entry(target, "unchanged", "already points to this flow")
+    await records.put(_Record(target, account_sid, former, (*ours, wanted)))
+    stored = await target.write(client, wanted)
     if stored != wanted:
-        # Twilio has its own way of writing it down, by which it will be recognised.
-        settled = _Record(place, account_sid, former, (wanted, stored))
+        # Twilio may normalise the value; the record must recognise its form too.
+        settled = _Record(target, account_sid, former, (wanted, stored))
     await records.put(settled)
-    return _told(place, "registered", "leads to this flow now")
+    return _report_entry(target, "registered", "now points to this flow")
 
 
-def _before(record: _Record | None, current: Settings, wanted: Settings) -> tuple[Settings, tuple[Settings, ...]]:
-    """What is to be restored some day, and what else may be found at Twilio that is ours."""
+def _history(
+    record: _Record | None, current: WebhookSettings, wanted: WebhookSettings
+) -> tuple[WebhookSettings, tuple[WebhookSettings, ...]]:
+    """The settings to restore later, and our other settings that Twilio may still have."""
     if record is None:
         return current, ()
     ours = tuple(one for one in record.ours if one != wanted)
-    target = record.place.kind.target
-    is_ours = record.is_ours(current) or target(current) == target(wanted)
+    destination = record.target.kind.destination
+    is_ours = record.is_ours(current) or destination(current) == destination(wanted)
     return (record.former if is_ours else current), ours
 
 
 async def _restore(client: TwilioClient, records: _Records, record: _Record) -> dict[str, str]:
-    place = record.place
+    target = record.target
     if record.account_sid != client.credentials.account_sid:
         raise RegistrationError(
-            f"{place.name} was registered for the account {record.account_sid}, and the connection is another "
-            "account's: use a connection of that account to restore it"
+            f"{target.name} was registered for the account {record.account_sid}, and the connection is for another "
+            "account: use a connection for that account to restore it"
         )
     try:
-        current = await place.read(client)
-        outcome, said = "restored", f"leads to {place.kind.shown(record.former) or 'nothing'} again, as before"
+        current = await target.read(client)
+        outcome, text = "restored", _restored(target.kind.display(record.former))
         if record.is_ours(current):
             if current != record.former:
-                await place.write(client, record.former)
+                await target.write(client, record.former)
         elif not record.is_former(current):
-            shown = place.kind.shown(current) or "nothing"
-            outcome, said = "left", f"was changed by somebody else since, leads to {shown}, and is left as it is"
+            now = target.kind.display(current) or "nothing"
+            outcome, text = "left", f"was changed by somebody else since, points to {now}, and is left as it is"
     except NotFoundError:
-        before = place.kind.shown(record.former) or "nothing"
-        outcome, said = "gone", f"does not exist for this connection any more; before, it led to {before}"
+        before = target.kind.display(record.former) or "nothing"
+        outcome, text = "gone", f"no longer exists for this connection; before, it pointed to {before}"
     await records.drop(record)
-    return _told(place, outcome, said)
+    return _report_entry(target, outcome, text)
 
 
-def _told(place: Place, outcome: str, said: str) -> dict[str, str]:
-    return {"kind": place.kind.name, "sid": place.sid, "outcome": outcome, "said": f"{place.name} {said}"}
+def _restored(former: str | None) -> str:
+    return f"points to {former} again, as before" if former else "has no webhook again, as before"
+
+
+def _report_entry(target: WebhookTarget, outcome: str, text: str) -> dict[str, str]:
+    return {"kind": target.kind.name, "sid": target.sid, "outcome": outcome, "text": f"{target.name} {text}"}
 
 
 def _client(context: Context, inputs: Mapping[str, Any]) -> TwilioClient:
     connection = inputs.get("twilioConnection")
     if connection is None:
         raise RegistrationError(
-            "Setting a webhook needs twilioConnection, a connection of the account that has the number"
+            "Setting a webhook needs twilioConnection, a connection for the account that has the number"
         )
     return client_for(context, connection)
 
 
 def _url(context: Context) -> str:
-    """The flow's webhook URL, as the host has it."""
+    """The flow's webhook URL, which the host knows."""
     url = context.webhook_urls.get(str(context.flow.get("name", "")))
     if not url:
-        raise RegistrationError("The host does not say at which URL this flow is reached, so no webhook can be set")
+        raise RegistrationError("The host does not know the URL of this flow, so no webhook can be set")
     return url

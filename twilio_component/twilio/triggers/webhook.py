@@ -1,4 +1,4 @@
-"""The ``webhook`` trigger: what Twilio posted, once it is proved to be Twilio's."""
+"""The ``webhook`` trigger: verifies a request of Twilio's and returns what it says."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twilio_component.twilio.signatures.forms import FORM_TYPE, by_name, parse_form
+from twilio_component.twilio.signatures.forms import FORM_TYPE, group_by_name, parse_form
 from twilio_component.twilio.signatures.shared_keys import parse
-from twilio_component.twilio.signatures.verification import WebhookRefusedError, lower_case, media_type, verify
+from twilio_component.twilio.signatures.verification import WebhookRefusedError, media_type, normalize_headers, verify
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
@@ -30,9 +30,9 @@ async def receive(context: Context, payload: Mapping[str, Any], inputs: Mapping[
     """Verify the request in ``payload`` and return the documented payload.
 
     ``payload`` needs ``headers``, ``rawBody`` (``{"data": bytes, a Buffer object or text, "contentType"?}``) and
-    ``invokeUrl``, the URL that Twilio was given; ``method`` is POST without one. ``rawBody.data`` of the result is
-    bytes, ``body.data`` what they say: a form's parameters or a JSON value; ``body`` is empty for anything else.
-    Raises ``WebhookRefusedError`` for a request that is not provably Twilio's, or that is no request at all.
+    ``invokeUrl``, the URL that Twilio was given; ``method`` defaults to POST. In the result, ``rawBody.data`` is bytes
+    and ``body.data`` their content: a form's parameters or a JSON value; ``body`` is empty for any other type. Raises
+    ``WebhookRefusedError`` for a request that is not provably Twilio's, and for a payload that is not a request.
     """
     request = _request(payload)
     if inputs.get("validateSignature") is not False:
@@ -40,11 +40,11 @@ async def receive(context: Context, payload: Mapping[str, Any], inputs: Mapping[
     given = {key: value for key, value in payload.items() if value is not None}
     documented = {
         "headers": dict(payload["headers"]),
-        "body": _parsed(request),
+        "body": _parse_body(request),
         "rawBody": {**payload["rawBody"], "data": request.body},
         "queryParameters": given.pop("queryParameters", None) or _query_parameters(request.url),
     }
-    return {**documented, **_surroundings(context, request.method), **given, **documented}
+    return {**documented, **_host_context(context, request.method), **given, **documented}
 
 
 def _request(payload: Mapping[str, Any]) -> _Request:
@@ -52,12 +52,12 @@ def _request(payload: Mapping[str, Any]) -> _Request:
     method = payload.get("method") or "POST"
     if not (isinstance(headers, Mapping) and isinstance(raw_body, Mapping) and isinstance(url, str)):
         raise WebhookRefusedError(
-            "Refused: the payload is no request. It needs headers and rawBody, both objects, and invokeUrl, the URL "
+            "Refused: the payload is not a request. It needs headers and rawBody, both objects, and invokeUrl, the URL "
             "that Twilio was given."
         )
     if not isinstance(method, str):
         raise WebhookRefusedError("Refused: the payload's method is not text; Twilio sends GET and POST.")
-    named = lower_case(headers)
+    named = normalize_headers(headers)
     content_type = raw_body.get("contentType")
     if isinstance(content_type, str) and not any(name == "content-type" for name, _ in named):
         named.append(("content-type", content_type))
@@ -65,7 +65,7 @@ def _request(payload: Mapping[str, Any]) -> _Request:
 
 
 def _bytes(data: Any) -> bytes:
-    """The raw body: bytes, text, or Node's ``{"type": "Buffer", "data": [69, 120, …]}``; nothing is an empty body."""
+    """The raw body from bytes, text, or Node's ``{"type": "Buffer", "data": [69, 120, …]}``; None is an empty body."""
     if data is None:
         return b""
     if isinstance(data, bytes | bytearray | memoryview):
@@ -81,7 +81,7 @@ def _bytes(data: Any) -> bytes:
 
 
 def _keys(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Every Auth Token and shared key that the inputs give; an API key's secret is none."""
+    """The Auth Tokens and shared keys of the inputs; an API key's secret cannot verify anything."""
     connection = inputs.get("twilioConnection") or {}
     fields = connection["fields"] if connection else {}
     of_connection = fields.get("password") if connection.get("key") == "basic" else fields.get("authToken")
@@ -103,11 +103,11 @@ def _shared_keys(fields: Mapping[str, Any]) -> dict[str, str]:
     return parse(text) if isinstance(text, str) else {}
 
 
-def _parsed(request: _Request) -> dict[str, Any]:
-    """``{"data": …, "contentType": …}`` for a form or JSON, else nothing: ``rawBody`` has it all."""
+def _parse_body(request: _Request) -> dict[str, Any]:
+    """``{"data": …, "contentType": …}`` for a form or JSON, else an empty object: ``rawBody`` has the bytes."""
     kind = media_type(request.headers)
     if kind == FORM_TYPE and request.body:
-        data: Any = by_name(parse_form(request.body))
+        data: Any = group_by_name(parse_form(request.body))
     elif kind == "application/json" or kind.endswith("+json"):
         try:
             data = json.loads(request.body, parse_float=_finite, parse_constant=_finite)
@@ -122,7 +122,7 @@ def _parsed(request: _Request) -> dict[str, Any]:
 
 
 def _finite(number: str) -> float:
-    """A number that JSON can say again: Python would also read ``NaN`` and ``1e999``."""
+    """A number that JSON can represent: Python would also read ``NaN`` and ``1e999``."""
     value = float(number)
     if not math.isfinite(value):
         raise ValueError("not a finite number")
@@ -131,11 +131,11 @@ def _finite(number: str) -> float:
 
 def _query_parameters(url: str) -> dict[str, Any] | None:
     query = url.partition("#")[0].partition("?")[2]
-    return by_name(parse_form(query.encode("utf-8", "replace"))) or None
+    return group_by_name(parse_form(query.encode("utf-8", "replace"))) or None
 
 
-def _surroundings(context: Context, method: str) -> dict[str, Any]:
-    """What the host knows beside the request, for a payload that does not bring it."""
+def _host_context(context: Context, method: str) -> dict[str, Any]:
+    """What the host knows beyond the request, as defaults for the payload."""
     return {
         "webhookUrls": dict(context.webhook_urls),
         "webhookApiKeys": dict(context.webhook_api_keys),

@@ -1,4 +1,4 @@
-"""Where Twilio keeps the URL of a webhook: at a phone number, or at a messaging service."""
+"""Where Twilio stores the URL of a webhook: at a phone number or at a messaging service."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from twilio_component.twilio.signatures.webhook_url import WebhookUrl
 if TYPE_CHECKING:
     from twilio_component.twilio.client import TwilioClient
 
-Settings = dict[str, str]
-"""What a resource says of its webhook, as the parameters that would set it again; nothing is an empty text."""
+WebhookSettings = dict[str, str]
+"""A resource's webhook, as the parameters that would set it again; an absent value is an empty text."""
 
-# New numbers come with it: Twilio's own answer to whoever has not set anything.
+# New numbers come with this webhook of Twilio's, which counts as none.
 _UNSET = ("https://demo.twilio.com/", "http://demo.twilio.com/")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of place.
+class TargetKind:
+    """A kind of target: which parameters hold its webhook.
 
-    ``keys`` has for each parameter its key in the resource, ``fixed`` what the parameters are set to beside ``url``,
-    the URL's own. ``overruling`` names the parameter that, when it is ``on``, makes Twilio ignore the URL.
+    ``keys`` maps each parameter to its key in the resource; ``url`` is the parameter of the URL, ``fixed`` are the
+    values of the others. ``overruling`` names the parameter that, when it is set, makes Twilio ignore the URL.
     """
 
     name: str
@@ -34,33 +34,33 @@ class Kind:
     fixed: Mapping[str, str]
     overruling: str = ""
 
-    def settings(self, resource: Mapping[str, Any]) -> Settings:
-        """A resource's settings."""
+    def settings(self, resource: Mapping[str, Any]) -> WebhookSettings:
+        """Return a resource's settings."""
         return {parameter: _text(resource.get(key)) for parameter, key in self.keys.items()}
 
-    def wanted(self, url: str) -> Settings:
-        """The settings that lead to ``url``."""
+    def wanted(self, url: str) -> WebhookSettings:
+        """Return the settings that point to ``url``."""
         return {self.url: url, **self.fixed}
 
-    def target(self, settings: Mapping[str, str]) -> tuple[str, str]:
-        """Where settings lead, however: what overrules the URL, if anything, and the URL as it is sent."""
+    def destination(self, settings: Mapping[str, str]) -> tuple[str, str]:
+        """Return what settings point to: what overrules the URL, if anything, and the URL as Twilio requests it."""
         overruled = settings[self.overruling] if self.overruling else ""
         return ("" if overruled == "false" else overruled), settings[self.url].partition("#")[0]
 
-    def shown(self, settings: Mapping[str, str]) -> str | None:
-        """Where settings lead, for a log: no query value, no number; None for nowhere."""
-        overruled, url = self.target(settings)
+    def display(self, settings: Mapping[str, str]) -> str | None:
+        """Return what settings point to, for a log, without query values and phone numbers; None for nothing."""
+        overruled, url = self.destination(settings)
         if overruled:
             return "the webhooks of its numbers" if overruled == "true" else f"the TwiML application {overruled}"
         if not url or url.startswith(_UNSET):
             return None
         try:
-            return WebhookUrl.parse(url).masked()
+            return WebhookUrl.parse(url).mask()
         except ValueError:
-            return "something that is no http URL"
+            return "something that is not an http URL"
 
 
-NUMBER = Kind(
+NUMBER = TargetKind(
     "phoneNumber",
     "api",
     {"SmsUrl": "sms_url", "SmsMethod": "sms_method", "SmsApplicationSid": "sms_application_sid"},
@@ -68,7 +68,7 @@ NUMBER = Kind(
     {"SmsMethod": "POST", "SmsApplicationSid": ""},
     overruling="SmsApplicationSid",
 )
-SERVICE = Kind(
+SERVICE = TargetKind(
     "messagingService",
     "messaging",
     {
@@ -80,35 +80,35 @@ SERVICE = Kind(
     {"InboundMethod": "POST", "UseInboundWebhookOnNumber": "false"},
     overruling="UseInboundWebhookOnNumber",
 )
-SERVICE_STATUS = Kind(
+SERVICE_STATUS = TargetKind(
     "messagingServiceStatus", "messaging", {"StatusCallback": "status_callback"}, "StatusCallback", {}
 )
 KINDS = {kind.name: kind for kind in (NUMBER, SERVICE, SERVICE_STATUS)}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One place. ``name`` is what it is called in sentences: no whole phone number."""
+class WebhookTarget:
+    """A resource that holds a webhook. ``name`` stands for it in sentences, without a whole phone number."""
 
-    kind: Kind
+    kind: TargetKind
     sid: str
     name: str
 
     @property
     def key(self) -> str:
-        """What tells it from others."""
+        """The target's unique key."""
         return f"{self.kind.name}/{self.sid}"
 
-    async def read(self, client: TwilioClient) -> Settings:
-        """Its settings now; raises ``NotFoundError`` when it is gone."""
+    async def read(self, client: TwilioClient) -> WebhookSettings:
+        """Return the current settings; raises ``NotFoundError`` when the resource does not exist."""
         return self.kind.settings(await client.call("GET", self._path(client), product=self.kind.product))
 
-    async def write(self, client: TwilioClient, settings: Mapping[str, str]) -> Settings:
-        """Set them, which does no harm when it is done twice; the settings as Twilio then has them."""
-        answer = await client.call(
+    async def write(self, client: TwilioClient, settings: Mapping[str, str]) -> WebhookSettings:
+        """Set the webhook and return the settings that Twilio then has; doing it twice does no harm."""
+        resource = await client.call(
             "POST", self._path(client), form=[*settings.items()], idempotent=True, product=self.kind.product
         )
-        return self.kind.settings(answer)
+        return self.kind.settings(resource)
 
     def _path(self, client: TwilioClient) -> str:
         if self.kind is NUMBER:
@@ -116,20 +116,22 @@ class Place:
         return f"/v1/Services/{self.sid}"
 
 
-async def number_place(client: TwilioClient, number: str) -> Place | None:
-    """The place of one of the account's numbers, by the number itself (E.164)."""
+async def find_number_target(client: TwilioClient, number: str) -> WebhookTarget | None:
+    """Return the target of one of the account's phone numbers (E.164), or None when the account has no such number."""
     path, params = f"{client.account_path}/IncomingPhoneNumbers.json", [("PhoneNumber", number)]
     async for page in client.pages(path, "incoming_phone_numbers", params):
         for resource in page:
-            # Twilio's filter also finds numbers that this one is a part of.
+            # Twilio's filter also finds longer numbers that contain this one.
             if resource["phone_number"] == number:
-                return Place(NUMBER, resource["sid"], f"the phone number {mask_numbers(number)} ({resource['sid']})")
+                return WebhookTarget(
+                    NUMBER, resource["sid"], f"the phone number {mask_numbers(number)} ({resource['sid']})"
+                )
     return None
 
 
-def service_place(sid: str, kind: Kind) -> Place:
-    """The place of a messaging service."""
-    return Place(kind, sid, f"the messaging service {sid}")
+def service_target(sid: str, kind: TargetKind) -> WebhookTarget:
+    """Return the target of a messaging service."""
+    return WebhookTarget(kind, sid, f"the messaging service {sid}")
 
 
 def _text(value: Any) -> str:
