@@ -119,7 +119,7 @@ TABLE: list[Row] = [
         "$.inputs.contentVariables: can only be used together with contentSid",
     ),
     ("sendSMS", "sendAt", "tomorrow", SERVICE, "$.inputs.sendAt: must be a date and time such as 2026-01-31T12:00:00Z"),
-    ("sendSMS", "sendAt", "2026-12-24T17:00:00", SERVICE, "$.inputs.sendAt: must say its time zone"),
+    ("sendSMS", "sendAt", "2026-12-24T17:00:00", SERVICE, "$.inputs.sendAt: must include a time zone"),
     (
         "sendSMS",
         "sendAt",
@@ -187,9 +187,9 @@ TABLE: list[Row] = [
     ("estimateMessage", "message", "x" * 1601, {}, "$.inputs.message: must have at most 1,600 characters, not 1,601"),
     ("listMessages", "to", "1", {}, f"$.inputs.to: {SENDER}"),
     ("listMessages", "from", ["x"], {}, "$.inputs.from: must be text, not a list"),
-    ("listMessages", "dateSent", "31.01.2026", {}, "$.inputs.dateSent: must be a day such as 2026-01-31"),
+    ("listMessages", "dateSent", "31.01.2026", {}, "$.inputs.dateSent: must be a date such as 2026-01-31"),
     ("listMessages", "dateSentAfter", "yesterday", {}, "$.inputs.dateSentAfter: must be a date and time such as"),
-    ("listMessages", "dateSentBefore", "2026-02-30", {}, "$.inputs.dateSentBefore: must be a day such as 2026-01-31"),
+    ("listMessages", "dateSentBefore", "2026-02-30", {}, "$.inputs.dateSentBefore: must be a date such as 2026-01-31"),
     ("listMessages", "limit", 0, {}, "$.inputs.limit: must be at least 1, not 0"),
     ("listMessages", "limit", "all", {}, "$.inputs.limit: must be a whole number, not text"),
     ("listMessages", "pageSize", 5000, {}, "$.inputs.pageSize: must be at most 1000, not 5000"),
@@ -201,7 +201,7 @@ TABLE: list[Row] = [
         "$.inputs.defaultRegion: must be a country code",
     ),
     ("rawRequest", "url", None, {}, "$.inputs.url: is required"),
-    ("rawRequest", "url", "https://evil.example/", {}, "$.inputs.url leads to another host than the connection's API"),
+    ("rawRequest", "url", "https://evil.example/", {}, "$.inputs.url has another host than the connection's API"),
     ("rawRequest", "url", "/a b", {}, "$.inputs.url: must have no spaces, backslashes and control characters"),
     ("rawRequest", "method", "FETCH", {}, "$.inputs.method: must be GET, POST, PUT"),
     ("rawRequest", "data", "x", {"formData": {"a": "b"}}, "Cannot specify both Data and File/Form Data."),
@@ -246,7 +246,13 @@ TABLE: list[Row] = [
         (trigger, "replaceWebhook", "yes", {}, f"$.inputs.replaceWebhook: {FLAG} text")
         for trigger in ("webhook", "inboundMessage", "statusCallback")
     ),
-    ("webhook", "sharedKeys", "secret", {}, "$.inputs.sharedKeys: must have shared keys of the form id=secret, one a"),
+    (
+        "webhook",
+        "sharedKeys",
+        "secret",
+        {},
+        "$.inputs.sharedKeys: must have shared keys of the form id=secret, one per",
+    ),
     (
         "inboundMessage",
         "replyMessage",

@@ -37,14 +37,14 @@ def test_a_number_is_set_and_set_back_by_two_processes_that_share_a_file(
     number = emulator.add_number(NUMBER, sms_url="https://theirs.example.com/?key=topsecret")
     assert main(["trigger", "register", *arguments, "--url", URL]) == 1
     refused = capsys.readouterr().err
-    assert "https://theirs.example.com/?key=… already" in refused
+    assert "already points to https://theirs.example.com/?key=…" in refused
     assert "topsecret" not in refused
 
     assert main(["trigger", "register", *arguments, "--url", URL, "--input", "replaceWebhook=true"]) == 0
-    assert "leads to this flow now" in capsys.readouterr().out
+    assert "now points to this flow" in capsys.readouterr().out
     assert number.settings["sms_url"] == URL
     assert main(["trigger", "unregister", *arguments]) == 0
-    assert "leads to https://theirs.example.com/?key=… again, as before" in capsys.readouterr().out
+    assert "points to https://theirs.example.com/?key=… again, as before" in capsys.readouterr().out
     assert number.settings["sms_url"] == "https://theirs.example.com/?key=topsecret"
     assert (tmp_path / "state.json").read_text() == "{}"
 

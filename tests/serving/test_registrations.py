@@ -175,8 +175,8 @@ def test_each_flow_with_a_number_is_registered_and_unregistered_and_told_of(stag
     stage.register(flow("Ask", ONE), flow("Tell", TWO), GENERIC, flow("Quiet", None))
     assert stage.leads_to == (f"{BASE}/demo/ask#rc=5&rp=all", f"{BASE}/demo/tell#rc=5&rp=all")
     assert stage.said == [
-        f"Ask: the phone number …61 ({stage.one.sid}) leads to this flow now",
-        f"Tell: the phone number …62 ({stage.two.sid}) leads to this flow now",
+        f"Ask: the phone number …61 ({stage.one.sid}) now points to this flow",
+        f"Tell: the phone number …62 ({stage.two.sid}) now points to this flow",
         "Quiet: its trigger names no number or messaging service to point at it",
     ]
     assert stage.stored == ["Ask", "Tell"]

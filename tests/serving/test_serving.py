@@ -142,7 +142,7 @@ def test_a_served_number_is_asked_for_once_registered_and_leads_back_when_it_is_
     register = ["--public-url", deployment.url(), "--register"]
     deployment.options = register
     assert deployment.start().wait() == 1
-    assert "leads to https://theirs.example.com/?key=… already" in deployment.log()
+    assert "already points to https://theirs.example.com/?key=…" in deployment.log()
 
     deployment.options = [*register, "--replace-webhooks"]
     process = deployment.start()
@@ -157,7 +157,7 @@ def test_a_served_number_is_asked_for_once_registered_and_leads_back_when_it_is_
 
     arguments = ["unregister", "--config", str(deployment.configuration), "--database", deployment.database]
     assert main(arguments) == 0
-    assert "leads to https://theirs.example.com/?key=… again, as before" in capsys.readouterr().out
+    assert "points to https://theirs.example.com/?key=… again, as before" in capsys.readouterr().out
     assert number.settings["sms_url"] == theirs
     assert main([*arguments, "--flow", "Reply"]) == 0
     assert "nothing is registered for Reply" in capsys.readouterr().out

@@ -291,7 +291,7 @@ class TestRepeating:
     )
     async def test_a_lost_answer_leaves_a_send_unknown_and_a_fetch_repeated(self, failure: Exception) -> None:
         transport, seen = mocked(failure)
-        with pytest.raises(OutcomeUnknownError, match="the answer was lost"):
+        with pytest.raises(OutcomeUnknownError, match="the response was lost"):
             await post(transport)
         assert len(seen) == 1
 

@@ -81,7 +81,7 @@ async def test_test_credentials_work_within_limits() -> None:
 async def test_an_api_key_that_cannot_read_the_account_is_usual() -> None:
     findings = await check(answering(LIST, refused(401, 20003)), API_KEY)
     assert [finding.level for finding in findings] == ["fine", "fine"]
-    assert "cannot be read with this key" in findings[1].text
+    assert "this key may not read the account" in findings[1].text
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ async def test_an_account_that_is_no_object_is_somebody_elses_answer() -> None:
         (refused(404, 20404), "no such account", False),
         (refused(400, 10001), "account is not active", False),
         (refused(429, 20429), "Too many requests", True),
-        (httpx.Response(302, headers={"location": "https://login.example"}), "answers in Twilio's place", False),
-        (httpx.Response(200, html="<h1>Welcome to the hotel</h1>"), "answers in Twilio's place", False),
+        (httpx.Response(302, headers={"location": "https://login.example"}), "responds in Twilio's place", False),
+        (httpx.Response(200, html="<h1>Welcome to the hotel</h1>"), "responds in Twilio's place", False),
         (httpx.Response(503, html="busy"), "HTTP 503", True),
     ],
 )

@@ -42,9 +42,9 @@ async def test_an_error_with_this_code_says_what_it_means_what_to_do_and_where_t
         assert part in text
     if isinstance(caught.value, OutcomeUnknownError):  # a send that Twilio failed at may have happened
         assert status >= 500
-        assert "before repeating the call" in text
-        assert caught.value.answer is not None
-        assert caught.value.answer.explanation == entry
+        assert "before you repeat the call" in text
+        assert caught.value.reported is not None
+        assert caught.value.reported.explanation == entry
         assert not caught.value.retryable
         return
     assert isinstance(caught.value, TwilioAPIError)

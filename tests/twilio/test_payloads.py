@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twilio_component.twilio.payloads import listed_message, message, message_while_read
+from twilio_component.twilio.payloads import listed_message, message, message_hook
 
 COMPLETE: dict[str, Any] = {
     "body": "Hi",
@@ -36,7 +36,7 @@ COMPLETE: dict[str, Any] = {
 
 
 def read(page: Any) -> list[dict[str, Any]]:
-    return [listed_message(item) for item in json.loads(json.dumps(page), object_hook=message_while_read)["messages"]]
+    return [listed_message(item) for item in json.loads(json.dumps(page), object_hook=message_hook)["messages"]]
 
 
 @given(

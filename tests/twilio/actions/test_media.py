@@ -121,7 +121,7 @@ async def test_redirections_without_end_are_given_up() -> None:
         seen.append(request)
         return httpx.Response(307, headers={"Location": STORE})
 
-    with pytest.raises(UnexpectedResponseError, match="not found after 3 redirections"):
+    with pytest.raises(UnexpectedResponseError, match="not found after 3 redirects"):
         await downloaded(handle)
     assert len(seen) == 4
 
@@ -141,7 +141,7 @@ async def test_redirections_without_end_are_given_up() -> None:
     ],
 )
 async def test_a_redirection_that_leads_anywhere_but_to_a_host_over_https_is_refused(location: str) -> None:
-    with pytest.raises(RequestRefusedError, match="does not lead to a host over HTTPS"):
+    with pytest.raises(RequestRefusedError, match="does not lead to an HTTPS host"):
         await downloaded(redirecting(location))
 
 

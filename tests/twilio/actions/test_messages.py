@@ -210,7 +210,7 @@ class TestWhatIsRefusedBeforeAnythingIsSent:
             ({"mediaUrl": ["ftp://a.example/x"]}, "$.inputs.mediaUrl[0]: must be an absolute URL"),
             ({"contentSid": "HX" + "d" * 32}, "$.inputs: cannot have both message and contentSid"),
             ({"validityPeriod": 0}, "$.inputs.validityPeriod: must be at least 1, not 0"),
-            ({"sendAt": "2026-12-24T17:00:00"}, "$.inputs.sendAt: must say its time zone"),
+            ({"sendAt": "2026-12-24T17:00:00"}, "$.inputs.sendAt: must include a time zone"),
         ],
     )
     def test_illegal_inputs_and_combinations(

@@ -204,7 +204,7 @@ def test_a_repeated_settings_header_is_refused_even_when_both_are_right() -> Non
         ),
         (
             {**sign_with_shared_key(NEW, "x", URL), "X-Twilio-Signature": sign(SHARED[NEW], URL, FORM)},
-            f"it matches the shared key {NEW} by an algorithm that this key is not for",
+            f"it matches the shared key {NEW} by an algorithm that this key is not used with",
         ),
         (sign_with_shared_key(NEW, SHARED[NEW], URL), "it matches this URL without parameters"),
         (
@@ -236,4 +236,4 @@ def test_a_refusal_says_which_key_would_have_matched_and_shows_no_secret(headers
 
 def test_without_shared_keys_a_request_that_names_one_is_refused_with_the_remedy() -> None:
     text = refusal(sign_with_shared_key(OLD, SHARED[OLD], URL, FORM), shared_keys=None)
-    assert "there are no shared ones. Add it with its secret" in text
+    assert "none of them is a shared key. Add it with its secret" in text

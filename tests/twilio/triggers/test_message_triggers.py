@@ -106,7 +106,7 @@ class TestInbound:
     def test_another_kind_of_request_is_refused_with_where_its_url_belongs(
         self, twilio_harness_blocking: BlockingHarness, parameters: dict[str, str]
     ) -> None:
-        with pytest.raises(WebhookRefusedError, match="no incoming message"):
+        with pytest.raises(WebhookRefusedError, match="not an incoming message"):
             twilio_harness_blocking.webhook(parameters, key="inboundMessage")
 
 
@@ -178,7 +178,7 @@ class TestStatus:
     def test_another_kind_of_request_is_refused_with_where_its_url_belongs(
         self, twilio_harness_blocking: BlockingHarness, parameters: dict[str, str]
     ) -> None:
-        with pytest.raises(WebhookRefusedError, match="no status callback"):
+        with pytest.raises(WebhookRefusedError, match="not a status callback"):
             twilio_harness_blocking.webhook(parameters, key="statusCallback")
 
 

@@ -47,14 +47,14 @@ def test_a_number_is_set_on_deployment_and_set_back_on_removal(twilio_harness_bl
             "kind": "phoneNumber",
             "sid": number.sid,
             "outcome": "registered",
-            "said": f"the phone number …61 ({number.sid}) leads to this flow now",
+            "text": f"the phone number …61 ({number.sid}) now points to this flow",
         }
     ]
     assert sms_settings(emulator) == {"sms_url": OURS, "sms_method": "POST", "sms_application_sid": ""}
     assert outcomes(harness.deploy("inboundMessage", CHOSEN, url=OURS)) == ["unchanged"]
 
     back = harness.delete("inboundMessage", CHOSEN)
-    assert said(back) == f"the phone number …61 ({number.sid}) leads to nothing again, as before"
+    assert said(back) == f"the phone number …61 ({number.sid}) has no webhook again, as before"
     assert sms_settings(emulator) == {**before, "sms_application_sid": ""}
     assert harness.deployed["inboundMessage"] == {}
     assert harness.delete("inboundMessage", CHOSEN)["result"] == []
@@ -85,7 +85,7 @@ def test_a_service_that_defers_to_its_numbers_leads_elsewhere_and_defers_again_a
     harness, emulator = twilio_harness_blocking, twilio_harness_blocking.emulator
     service = emulator.add_service("S", [], use_inbound_webhook_on_number=True)
     chosen = {"messagingServiceSid": service.sid}
-    with pytest.raises(WebhookConflictError, match=r"leads to the webhooks of its numbers already"):
+    with pytest.raises(WebhookConflictError, match=r"already points to the webhooks of its numbers"):
         harness.deploy("webhook", chosen, url=OURS)
     before = dict(service.settings)
     harness.deploy("webhook", {**chosen, "replaceWebhook": True}, url=OURS)
@@ -99,7 +99,7 @@ def test_a_service_that_defers_to_its_numbers_leads_elsewhere_and_defers_again_a
     [
         ({"sms_url": THEIRS}, "https://theirs.example.com/sms?key=…"),
         ({"sms_url": THEIRS, "sms_application_sid": "AP1"}, "the TwiML application AP1"),
-        ({"sms_url": "ftp://x"}, "something that is no http URL"),
+        ({"sms_url": "ftp://x"}, "something that is not an http URL"),
     ],
 )
 def test_a_number_that_leads_elsewhere_is_refused_until_that_is_confirmed_and_no_secret_is_shown(
@@ -111,7 +111,7 @@ def test_a_number_that_leads_elsewhere_is_refused_until_that_is_confirmed_and_no
     with pytest.raises(WebhookConflictError) as caught:
         harness.deploy("inboundMessage", CHOSEN, url=OURS)
     text = str(caught.value)
-    assert f"leads to {shown} already. Set replaceWebhook to true" in text
+    assert f"already points to {shown}. Set replaceWebhook to true" in text
     assert "topsecret" not in text
     assert NUMBER not in text
     assert sms_settings(emulator) == before
@@ -119,7 +119,7 @@ def test_a_number_that_leads_elsewhere_is_refused_until_that_is_confirmed_and_no
 
     harness.deploy("inboundMessage", {**CHOSEN, "replaceWebhook": True}, url=OURS)
     assert sms_settings(emulator)["sms_url"] == OURS
-    assert f"leads to {shown} again" in said(harness.delete("inboundMessage"))
+    assert f"points to {shown} again" in said(harness.delete("inboundMessage"))
     assert {**sms_settings(emulator), "sms_application_sid": there.get("sms_application_sid")} == before
 
 
@@ -141,7 +141,7 @@ def test_what_somebody_changed_since_is_left_and_told(twilio_harness_blocking: B
 
     back = harness.delete("inboundMessage")
     assert outcomes(back) == ["left"]
-    assert "was changed by somebody else since, leads to https://theirs.example.com/sms?key=…, and is left" in said(
+    assert "was changed by somebody else since, points to https://theirs.example.com/sms?key=…, and is left" in said(
         back
     )
     assert sms_settings(emulator)["sms_url"] == THEIRS
@@ -225,7 +225,7 @@ def test_a_number_that_was_given_back_is_told_of_with_what_it_led_to(twilio_harn
     del emulator.accounts.the_only().numbers[number.sid]
     back = harness.delete("inboundMessage")
     assert outcomes(back) == ["gone"]
-    assert "before, it led to https://theirs.example.com/sms?key=…" in said(back)
+    assert "before, it pointed to https://theirs.example.com/sms?key=…" in said(back)
 
 
 def test_a_connection_of_another_account_restores_nothing_and_loses_nothing(
@@ -262,12 +262,12 @@ def test_a_url_that_twilio_writes_down_differently_is_recognised_as_ours(
 
 def test_what_is_missing_is_named(twilio_harness_blocking: BlockingHarness) -> None:
     harness, emulator = twilio_harness_blocking, twilio_harness_blocking.emulator
-    with pytest.raises(RegistrationError, match="no such number as phoneNumber says"):
+    with pytest.raises(RegistrationError, match="does not have the number in phoneNumber"):
         harness.deploy("inboundMessage", CHOSEN, url=OURS)
     with pytest.raises(NotFoundError):
         harness.deploy("statusCallback", {"messagingServiceSid": "MG" + "0" * 32}, url=OURS)
     emulator.add_number(NUMBER)
-    with pytest.raises(RegistrationError, match="at which URL this flow is reached"):
+    with pytest.raises(RegistrationError, match="does not know the URL of this flow"):
         harness.deploy("inboundMessage", CHOSEN, url="")
     with pytest.raises(RegistrationError, match="needs twilioConnection"):
         harness.deploy("inboundMessage", {**CHOSEN, "twilioConnection": None}, url=OURS)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+_LENGTH = 34
 _SID = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 _NAMES = {
     "AC": "an Account SID",
@@ -29,7 +30,8 @@ def _cleaner(*prefixes: str) -> Callable[[str, Mapping[str, Any]], str]:
             return sid
         if sid[:2] in _NAMES and sid[:2] not in prefixes:
             raise ValueError(f"starts with {sid[:2]}, so it is {_NAMES[sid[:2]]}; {wanted} belongs here ({starts}…)")
-        raise ValueError(f"must be {wanted}: {starts} and 32 hexadecimal digits")
+        length = f"not {len(sid)} characters" if len(sid) != _LENGTH else "and no others"
+        raise ValueError(f"must be {wanted}: {starts} and 32 hexadecimal digits, {length}")
 
     return clean
 

@@ -18,7 +18,7 @@ class Key(NamedTuple):
 
     secret: bytes
     digest: str
-    words: str
+    description: str
 
     @classmethod
     def of_auth_token(cls, token: str) -> Key:

@@ -27,7 +27,7 @@ class _Change(NamedTuple):
     """One change that a proxy or framework may have made to the URL: a description and a function."""
 
     part: str
-    words: str
+    description: str
     apply: Callable[[WebhookUrl], WebhookUrl]
 
 

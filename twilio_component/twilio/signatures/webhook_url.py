@@ -80,7 +80,7 @@ class WebhookUrl:
         """Return the first non-blank value of a query parameter, decoded, or None."""
         return next((value for key, value in parse_qsl(self.query or "") if key == name), None)
 
-    def masked(self) -> str:
+    def mask(self) -> str:
         """Return the URL for a log: with the names of query parameters, without values, user info and phone numbers."""
         user = "" if self.user is None else "…"
         query = None if self.query is None else "&".join(map(_mask_parameter, self.query.split("&")))
