@@ -20,7 +20,7 @@ _INTRODUCTION = (
     "`twilio-component errors 30007` prints one, and `twilio_component.explain(30007)` returns it."
 )
 _TITLES = {
-    "answer": "Twilio's codes in responses to requests",
+    "response": "Twilio's codes in responses to requests",
     "message": "Twilio's codes on messages and in status callbacks",
     "webhook": "Twilio's codes about your webhooks, in its debugger",
 }

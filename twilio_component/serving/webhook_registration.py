@@ -154,13 +154,8 @@ class Registrations:
                 continue
             result = envelope["result"]
             for entry in result if isinstance(result, list) else []:
-<<<<<<< HEAD
                 if isinstance(entry, Mapping) and "text" in entry:
                     self._report(f"{found.flow.name}: {entry['text']}")
-=======
-                if isinstance(entry, Mapping) and "text" in entry:
-                    self._say(f"{found.flow.name}: {entry['text']}")
->>>>>>> 401e192 (Name the client, triggers and signatures in the field's words, and say it in plain English)
             return result
 
     def _trigger_of(self, digest: str, loaded: Loaded, flow: Flow) -> _Trigger | None:

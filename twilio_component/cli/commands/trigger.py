@@ -67,13 +67,8 @@ def _unregister(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace, method: Callable[[Host], Callable[..., Awaitable[dict[str, Any]]]]) -> int:
     import asyncio
 
-<<<<<<< HEAD
     for entry in asyncio.run(_report(options, method)):
         sys.stdout.write(f"{entry['text']}\n")
-=======
-    for entry in asyncio.run(_result(options, deed)):
-        sys.stdout.write(f"{entry['text']}\n")
->>>>>>> 401e192 (Name the client, triggers and signatures in the field's words, and say it in plain English)
     return exit_codes.DONE
 
 
