@@ -23,7 +23,7 @@ IN_FLIGHT = 20
 
 
 async def main() -> None:
-    program = "from twilio_component.emulator.server.server import run; run(port=0)"
+    program = "from twilio_component.cli.commands.emulator import serve_emulator; serve_emulator(port=0)"
     server = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stderr=asyncio.subprocess.PIPE)
     assert server.stderr is not None
     url = (await server.stderr.readline()).decode().split()[3]

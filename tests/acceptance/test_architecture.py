@@ -65,22 +65,37 @@ def test_a_package_imports_only_the_layers_below_it(name: str) -> None:
     } == set()
 
 
-def test_no_module_imports_itself_through_others() -> None:
-    graph = {
-        name: {imported for imported in imports(tree, only_at_start=True) if imported in MODULES and imported != name}
-        for name, tree in MODULES.items()
-    }
+def circles(graph: dict[str, set[str]]) -> list[str]:
+    """Return each circle of imports that a walk through the graph meets, as ``a → b → a``."""
+    found: list[str] = []
     done: set[str] = set()
 
     def visit(name: str, path: tuple[str, ...]) -> None:
-        assert name not in path, " → ".join((*path, name))
-        if name not in done:
-            for imported in graph[name]:
+        if name in path:
+            found.append(" → ".join((*path[path.index(name) :], name)))
+        elif name not in done:
+            for imported in sorted(graph[name]):
                 visit(imported, (*path, name))
             done.add(name)
 
     for name in graph:
         visit(name, ())
+    return found
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """Imports for type checking and imports inside functions count too: a circle of those is a circle of concepts."""
+    graph = {
+        name: {imported for imported in imports(tree) if imported in MODULES and imported != name}
+        for name, tree in MODULES.items()
+    }
+    assert circles(graph) == []
+
+
+def test_a_circle_of_type_checking_imports_is_found() -> None:
+    tree = ast.parse("if TYPE_CHECKING:\n    from twilio_component.host import Host")
+    assert [*imports(tree)] == ["twilio_component.host"]
+    assert circles({"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": set()}) == ["a → b → c → a"]
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -44,7 +44,7 @@ def paced(folder: Path, *, senders: int, rate: float, seconds: float) -> Arrival
             until(lambda: deployment.running() == 0, "every run has ended", 3 * seconds + PATIENCE)
             took = time.monotonic() - begun
     times: dict[str, list[float]] = {}
-    for record in emulator.journal.requests:
+    for record in emulator.request_log.requests:
         if record.operation == "messages.create":
             (sender,) = parse_qs(record.request.body.decode())["From"]
             times.setdefault(sender, []).append(record.at)

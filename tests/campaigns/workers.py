@@ -54,7 +54,7 @@ def killed_beside_a_worker(folder: Path, *, least: int, lag: float, seed: int = 
                         process.wait()
                 assert killed(process), deployment.log()
                 if slow is not None:
-                    emulator.faults.take_back(slow)
+                    emulator.faults.remove(slow)
                 figures.kills[place] += 1
                 figures.killed[place] += under_way(deployment, place)
             until(lambda: deployment.running() == 0, "every run has ended", 4 * PATIENCE)

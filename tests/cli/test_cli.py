@@ -17,7 +17,7 @@ import pytest
 from twilio_component.cli import exit_codes
 from twilio_component.cli.main import COMMANDS, command_parser, main
 from twilio_component.durable.errors import DurableError, StoreBusyError, StoreUnavailableError
-from twilio_component.emulator.server import server
+from twilio_component.cli.commands import emulator as emulator_command
 from twilio_component.host.errors import HostStateError, InputError, PluginError
 from twilio_component.twilio.errors import NotSentError, OutcomeUnknownError, RateLimitedError, TwilioAPIError
 
@@ -293,7 +293,7 @@ def test_the_demo_shows_the_four_actions_and_leaves_nothing_on_standard_error() 
 class TestEmulator:
     def test_names_of_hosts_are_handed_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
         given: list[dict[str, Any]] = []
-        monkeypatch.setattr(server, "run", lambda **options: given.append(options))
+        monkeypatch.setattr(emulator_command, "serve_emulator", lambda **options: given.append(options))
         names = ["--allow-host", "twilio.test", "--webhook-host", "app.test", "--webhook-host", "other.test"]
         assert main(["emulator", "--port", "0", *names]) == 0
         assert given[0]["allowed_hosts"] == ["twilio.test"]

@@ -83,7 +83,7 @@ def server(emulator: Emulator, description: Any) -> Iterator[ServerInThread]:
     with emulator.serve_in_thread(real_time=False) as running:
         yield running
     if description is not None:
-        problems = [problem for record in emulator.journal.requests for problem in description.problems(record)]
+        problems = [problem for record in emulator.request_log.requests for problem in description.problems(record)]
         assert problems == []
 
 

@@ -70,16 +70,16 @@ class Description:
     def problems(self, record: RequestRecord) -> Iterator[str]:
         """What the description would not have; nothing for what it does not describe: errors, other products."""
         operation = self._operation(record)
-        if operation is None or record.answer.status >= 400 or record.fault:
+        if operation is None or record.response.status >= 400 or record.fault:
             return
-        response = operation["responses"].get(str(record.answer.status))
+        response = operation["responses"].get(str(record.response.status))
         if response is None:
-            yield f"{record.operation}: HTTP {record.answer.status} is not described"
+            yield f"{record.operation}: HTTP {record.response.status} is not described"
             return
         self.seen.add(record.operation or "")
         for content in response.get("content", {}).values():
             schema = {**content["schema"], "components": self._components}
-            yield from self._mismatches(record, schema, record.answer.json)
+            yield from self._mismatches(record, schema, record.response.json)
 
     def _operation(self, record: RequestRecord) -> Any:
         for pattern, operations in self._paths:

@@ -55,7 +55,7 @@ def test_every_path_of_the_control_api_is_documented(path: str) -> None:
 
 def test_every_fault_every_limit_and_every_magic_number_is_documented() -> None:
     faults = [name for name, value in vars(Faults).items() if callable(value) and not name.startswith("_")]
-    undocumented = [name for name in faults if f"{name}(" not in PAGE and name != "strike"]
+    undocumented = [name for name in faults if f"{name}(" not in PAGE and name != "take"]
     assert undocumented == []
     assert [sentence for sentence in NOT_EMULATED if f"- {sentence}\n" not in PAGE] == []
     assert [number for number, code in (_SENDERS | _RECIPIENTS).items() if f"{number} | {code}" not in PAGE] == []

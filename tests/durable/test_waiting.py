@@ -74,7 +74,7 @@ async def steps_as(served: Served, run: str, wanted: str) -> None:
 
 
 def asked(emulator: Emulator) -> int:
-    return len([one for one in emulator.journal.requests if one.operation == "messages.fetch"])
+    return len([one for one in emulator.request_log.requests if one.operation == "messages.fetch"])
 
 
 def test_a_wait_goes_on_after_a_restart_and_ends_at_the_deadline_that_it_began_with(tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ def outcome(action: str, inputs: dict[str, Any], arm: Arm, *, sockets: bool = Fa
     with way as server:
         arm(emulator)
         result = asyncio.run(invoke(server.url if server else "https://api.twilio.com"))
-    return Outcome(result, len(emulator.journal.requests), len(emulator.messages), waits)
+    return Outcome(result, len(emulator.request_log.requests), len(emulator.messages), waits)
 
 
 def cases(chosen: list[Case]) -> list[Any]:

@@ -80,11 +80,11 @@ def test_a_property_that_does_not_exist_is_an_error_and_no_failure(api: Any, emu
 
 
 def test_the_journal_forgets_the_oldest_first(api_of: Any) -> None:
-    emulator = Emulator(journal_limit=2)
+    emulator = Emulator(request_log_limit=2)
     api = api_of(emulator)
     for n in range(3):
         api.send(Body=str(n))
-    assert [record.number for record in emulator.journal.requests] == [2, 3]
+    assert [record.number for record in emulator.request_log.requests] == [2, 3]
 
 
 def test_the_journal_keeps_no_more_than_fits_and_always_the_last(
@@ -93,7 +93,7 @@ def test_the_journal_keeps_no_more_than_fits_and_always_the_last(
     monkeypatch.setattr(request_log, "LARGEST_BYTES", 2000)
     for n in range(3):
         api.send(Body=str(n))
-    assert len(emulator.journal.requests) == 2
+    assert len(emulator.request_log.requests) == 2
     api.listed()
     api.send(Body="x" * 1600)
-    assert [record.operation for record in emulator.journal.requests] == ["messages.create"]
+    assert [record.operation for record in emulator.request_log.requests] == ["messages.create"]

@@ -90,23 +90,25 @@ def test_callbacks_are_doubled_and_swapped_on_request(api: Any, emulator: Emulat
     assert emulator.faults.swapped_callbacks[0].times == 1
 
 
-def test_fates_decide_how_messages_end(api: Any) -> None:
-    fate = {"ending": "undelivered", "code": 30006, "to": TO, "times": 1}
-    assert api.request("POST", f"{CONTROL}/fates", json=fate).json() == {"number": 1}
-    assert api.request("POST", f"{CONTROL}/fates", json={"ending": "failed", "body": "lottery"}).json() == {"number": 2}
-    shown = api.request("GET", f"{CONTROL}/fates").json()["fates"]
+def test_delivery_rules_decide_how_messages_end(api: Any) -> None:
+    rule = {"ending": "undelivered", "code": 30006, "to": TO, "times": 1}
+    assert api.request("POST", f"{CONTROL}/delivery-rules", json=rule).json() == {"number": 1}
+    assert api.request("POST", f"{CONTROL}/delivery-rules", json={"ending": "failed", "body": "lottery"}).json() == {
+        "number": 2
+    }
+    shown = api.request("GET", f"{CONTROL}/delivery-rules").json()["deliveryRules"]
     assert [(one["ending"], one["code"]) for one in shown] == [("failed", 30008), ("undelivered", 30006)]
     message = api.send()
     api.advance(5)
     assert api.fetch(message)["error_code"] == 30006
-    assert api.request("DELETE", f"{CONTROL}/fates?number=2").status_code == 204
-    assert [one["number"] for one in api.request("GET", f"{CONTROL}/fates").json()["fates"]] == [1]
-    assert api.request("DELETE", f"{CONTROL}/fates").status_code == 204
-    assert api.request("GET", f"{CONTROL}/fates").json() == {"fates": []}
+    assert api.request("DELETE", f"{CONTROL}/delivery-rules?number=2").status_code == 204
+    assert [one["number"] for one in api.request("GET", f"{CONTROL}/delivery-rules").json()["deliveryRules"]] == [1]
+    assert api.request("DELETE", f"{CONTROL}/delivery-rules").status_code == 204
+    assert api.request("GET", f"{CONTROL}/delivery-rules").json() == {"deliveryRules": []}
 
 
 def test_a_message_is_delivered_late_on_request(api: Any) -> None:
-    api.request("POST", f"{CONTROL}/fates", json={"ending": "delivered", "delay": 60, "times": 1})
+    api.request("POST", f"{CONTROL}/delivery-rules", json={"ending": "delivered", "delay": 60, "times": 1})
     late, usual = api.send(), api.send()
     api.advance(5)
     assert (api.fetch(late)["status"], api.fetch(usual)["status"]) == ("sent", "delivered")
@@ -115,7 +117,7 @@ def test_a_message_is_delivered_late_on_request(api: Any) -> None:
 
 
 def test_a_failure_may_be_late_too(api: Any, emulator: Emulator) -> None:
-    emulator.life.end_as("failed", 30001, delay=60, times=1)
+    emulator.lifecycle.add_rule("failed", 30001, delay=60, times=1)
     message = api.send()
     api.advance(5)
     assert api.fetch(message)["status"] == "queued"
@@ -132,15 +134,15 @@ def test_one_fault_is_taken_back_by_its_number(api: Any) -> None:
     assert [one["number"] for one in api.request("GET", f"{CONTROL}/faults").json()["faults"]] == [second]
 
 
-def test_accounts_numbers_pace_and_a_fresh_start(api: Any, emulator: Emulator) -> None:
+def test_accounts_numbers_timings_and_a_fresh_start(api: Any, emulator: Emulator) -> None:
     key = {"SK" + "1" * 32: "secret"}
     parent = api.request("POST", f"{CONTROL}/accounts", json={"authToken": "t", "apiKeys": key}).json()["sid"]
     child = api.request("POST", f"{CONTROL}/accounts", json={"authToken": "u", "parentSid": parent}).json()["sid"]
     assert emulator.accounts.get(child).owner_sid == parent
     number = {"number": FROM, "accountSid": child, "smsUrl": "http://127.0.0.1/sms"}
     assert api.request("POST", f"{CONTROL}/numbers", json=number).json()["sms_url"] == "http://127.0.0.1/sms"
-    assert api.request("POST", f"{CONTROL}/pace", json={"queued": 9}).status_code == 204
-    assert emulator.life.pace.queued == 9
+    assert api.request("POST", f"{CONTROL}/timings", json={"queued": 9}).status_code == 204
+    assert emulator.lifecycle.durations.queued == 9
     assert api.request("POST", f"{CONTROL}/reset", json={}).status_code == 204
     assert api.request("GET", CONTROL).json()["accounts"] == []
 
@@ -177,15 +179,15 @@ def test_webhooks_are_signed_with_a_shared_key_until_it_is_taken_away(api_of: An
         ("sharedKeys", {"key": "k"}, "a shared key has no key; it has id, secret, accountSid"),
         ("faults", {"fault": "earthquake"}, "there is no fault 'earthquake'; there are rateLimit"),
         ("faults", {"fault": "drop", "timse": 2}, "drop has no timse; it has accepted"),
-        ("fates", {"ending": "eaten"}, "a message does not end as 'eaten'"),
-        ("fates", {"ending": "delivered", "delay": -1}, "late by 0 seconds or more, not by -1"),
+        ("delivery-rules", {"ending": "eaten"}, "a message does not end as 'eaten'"),
+        ("delivery-rules", {"ending": "delivered", "delay": -1}, "late by 0 seconds or more, not by -1"),
         ("inbound", {"from": TO}, "to is required"),
         ("inbound", {"to": FROM, "from": "+0"}, "The 'From' number +0 is not a valid phone number"),
         ("inbound", {"to": FROM, "from": TO, "media": [{"contentType": "a", "content": "?"}]}, "base64"),
         ("inbound", {"to": FROM, "from": TO, "media": [{}]}, "contentType"),
         ("clock", {}, "advance"),
         ("clock", {"advance": -1}, "forward only"),
-        ("pace", {"dreaming": 1}, "no message waits in the state 'dreaming'"),
+        ("timings", {"dreaming": 1}, "no message waits in the status 'dreaming'"),
         ("accounts", {}, "authToken is required"),
         ("accounts", {"authToken": "t", "sid": "AC1"}, "32 hexadecimal digits"),
         ("accounts", {"authToken": "t", "apiKeys": {"SK1": "s"}}, "32 hexadecimal digits"),

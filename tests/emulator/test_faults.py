@@ -84,8 +84,8 @@ def test_conditions_choose_which_requests_meet_a_fault(api: Any, emulator: Emula
 
 def test_a_fault_is_taken_back_alone_or_with_all_others(api: Any, emulator: Emulator) -> None:
     fault = emulator.faults.rate_limit(times=None)
-    emulator.faults.take_back(fault)
-    emulator.faults.take_back(fault)
+    emulator.faults.remove(fault)
+    emulator.faults.remove(fault)
     assert api.request("GET", PATH).status_code == 200
     emulator.faults.rate_limit(times=None)
     emulator.faults.lag_lists(10)
@@ -245,7 +245,7 @@ async def test_the_server_itself_can_be_told_to_refuse() -> None:
         emulator.faults.refuse(seconds=60)
         with pytest.raises(httpx.ConnectError):
             await client.get(server.url)
-    assert emulator.faults.on_refusal is None
+    assert emulator.faults.refuse_connections is None
 
 
 def test_on_a_socket_a_certificate_is_for_another_host_even_where_it_is_trusted() -> None:

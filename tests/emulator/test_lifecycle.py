@@ -73,9 +73,9 @@ def test_an_account_that_has_numbers_sends_from_no_other(api: Any, emulator: Emu
 
 
 def test_rules_decide_who_fails_by_number_by_text_and_by_count(api: Any, emulator: Emulator) -> None:
-    emulator.life.undeliver(30003, to="+15550000001")
-    emulator.life.fail(30007, body="lottery")
-    emulator.life.fail(nth=2, sender="ACME")
+    emulator.lifecycle.undeliver(30003, to="+15550000001")
+    emulator.lifecycle.fail(30007, body="lottery")
+    emulator.lifecycle.fail(nth=2, sender="ACME")
     sent = [
         api.send(),
         api.send(To="+15550000001"),
@@ -99,17 +99,17 @@ def test_rules_decide_who_fails_by_number_by_text_and_by_count(api: Any, emulato
     assert api.fetch(sent[1])["error_message"] == "Unreachable destination handset"
 
 
-def test_the_fate_that_was_decided_last_goes_first_and_only_so_often(api: Any, emulator: Emulator) -> None:
-    emulator.life.undeliver()
-    emulator.life.end_as("delivered", None, times=1)
+def test_the_rule_that_was_added_last_applies_first_and_only_so_often(api: Any, emulator: Emulator) -> None:
+    emulator.lifecycle.undeliver()
+    emulator.lifecycle.add_rule("delivered", None, times=1)
     sent = [api.send(), api.send()]
     api.advance(10)
     assert [api.fetch(one)["status"] for one in sent] == ["delivered", "undelivered"]
 
 
 def test_a_whatsapp_message_is_read_and_another_is_never_confirmed(api: Any, emulator: Emulator) -> None:
-    emulator.life.read(to="whatsapp:+15558675310")
-    emulator.life.never_confirm(to="+15550000001")
+    emulator.lifecycle.read(to="whatsapp:+15558675310")
+    emulator.lifecycle.never_confirm(to="+15550000001")
     read = api.send(To="whatsapp:+15558675310", From="whatsapp:+15017122661")
     silent = api.send(To="+15550000001")
     api.advance(1000)
@@ -118,7 +118,7 @@ def test_a_whatsapp_message_is_read_and_another_is_never_confirmed(api: Any, emu
 
 
 def test_a_message_that_waits_longer_than_it_is_valid_expires(api: Any, emulator: Emulator) -> None:
-    emulator.life.pace.queued = 60
+    emulator.lifecycle.durations.queued = 60
     message = api.send(ValidityPeriod="10")
     lasting = api.send(ValidityPeriod="120")
     api.advance(100)
@@ -156,13 +156,13 @@ def test_a_template_that_nobody_declared_is_accepted(api: Any) -> None:
 
 
 def test_reset_forgets_everything_that_happened_and_will_happen(api: Any, emulator: Emulator) -> None:
-    emulator.life.fail()
+    emulator.lifecycle.fail()
     emulator.faults.rate_limit(times=None)
     emulator.accounts.declare()
     emulator.reset()
     message = api.send()
     emulator.reset()
     assert emulator.clock.pending == 0
-    assert (emulator.messages, emulator.life.fates, emulator.faults.active) == ([], [], [])
+    assert (emulator.messages, emulator.lifecycle.rules, emulator.faults.active) == ([], [], [])
     assert message["status"] == "queued"
-    assert not emulator.journal.requests
+    assert not emulator.request_log.requests

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
+from twilio_component.cli.commands import emulator as emulator_command
 from twilio_component.emulator import Emulator
 from twilio_component.emulator.api.unsupported import NOT_EMULATED
-from twilio_component.emulator.server import server as server_module
 
 ACCOUNT_SID = "AC" + "a" * 32
 PATH = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json"
@@ -28,7 +28,9 @@ def status_with(**headers: str) -> int:
 
 def test_as_a_server_a_message_is_delivered_by_itself() -> None:
     emulator = Emulator()
-    emulator.life.pace.queued = emulator.life.pace.sending = emulator.life.pace.sent = 0.01
+    emulator.lifecycle.durations.queued = emulator.lifecycle.durations.sending = emulator.lifecycle.durations.sent = (
+        0.01
+    )
     with emulator.serve_in_thread() as server, httpx.Client(auth=(ACCOUNT_SID, "token")) as client:
         uri = client.post(server.url + PATH, data=FORM).json()["uri"]
         deadline = time.monotonic() + 5
@@ -38,8 +40,8 @@ def test_as_a_server_a_message_is_delivered_by_itself() -> None:
 
 
 def test_by_default_delivery_takes_about_two_seconds() -> None:
-    pace = Emulator().life.pace
-    assert 1 <= pace.accepted + pace.queued + pace.sending + pace.sent <= 2
+    durations = Emulator().lifecycle.durations
+    assert 1 <= durations.accepted + durations.queued + durations.sending + durations.sent <= 2
 
 
 def test_the_server_listens_on_loopback_and_on_a_free_port_by_default() -> None:
@@ -98,7 +100,7 @@ def test_a_refusal_of_the_host_says_what_is_allowed() -> None:
 
 
 def test_run_serves_until_it_is_interrupted_and_says_what_it_does_not_do() -> None:
-    program = "from twilio_component.emulator.server.server import run; run(port=0)"
+    program = "from twilio_component.cli.commands.emulator import serve_emulator; serve_emulator(port=0)"
     with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         first = process.stderr.readline()
@@ -117,13 +119,13 @@ def test_run_ends_at_the_first_signal(monkeypatch: pytest.MonkeyPatch, capsys: p
         signal.raise_signal(signal.SIGTERM)
         return f"at {url}"
 
-    monkeypatch.setattr(server_module, "_greeting", greet_and_interrupt)
-    server_module.run(port=0)
+    monkeypatch.setattr(emulator_command, "_greeting", greet_and_interrupt)
+    emulator_command.serve_emulator(port=0)
     assert capsys.readouterr().err.startswith("at http://127.0.0.1:")
 
 
 def test_the_greeting_names_the_control_api_and_every_limit() -> None:
-    greeting = server_module._greeting("http://127.0.0.1:8010", is_local=True)
+    greeting = emulator_command._greeting("http://127.0.0.1:8010", is_local=True)
     assert "http://127.0.0.1:8010/_emulator" in greeting
     assert "http://127.0.0.1:8010/\n" in greeting
     assert "this machine only" in greeting
@@ -134,7 +136,8 @@ def test_the_greeting_names_the_control_api_and_every_limit() -> None:
 def test_a_server_that_other_machines_can_reach_says_so(host: str, local: bool) -> None:  # noqa: FBT001 - a parameter of the test
     server = Emulator().serve(host)
     assert server.is_local is local
-    assert ("OTHER MACHINES CAN REACH IT" in server_module._greeting(server.url, is_local=server.is_local)) is not local
+    greeting = emulator_command._greeting(server.url, is_local=server.is_local)
+    assert ("OTHER MACHINES CAN REACH IT" in greeting) is not local
 
 
 def test_other_sites_may_lead_to_the_page_but_fetch_or_frame_nothing() -> None:

@@ -24,18 +24,18 @@ class Application:
     """An application under test: keeps what it gets and answers what it is told."""
 
     def __init__(self, *answers: Response | UndeliverableError) -> None:
-        self.letters: list[WebhookRequest] = []
+        self.webhooks: list[WebhookRequest] = []
         self._answers = list(answers)
 
-    def __call__(self, letter: WebhookRequest) -> Response:
-        self.letters.append(letter)
+    def __call__(self, request: WebhookRequest) -> Response:
+        self.webhooks.append(request)
         answer = self._answers.pop(0) if self._answers else Response(204)
         if isinstance(answer, UndeliverableError):
             raise answer
         return answer
 
     def statuses(self) -> list[str]:
-        return [dict(letter.form)["MessageStatus"] for letter in self.letters]
+        return [dict(request.form)["MessageStatus"] for request in self.webhooks]
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_every_state_of_a_message_is_called_back(api: Any, application: Applicat
     message = api.send(StatusCallback=URL)
     api.advance(10)
     assert application.statuses() == ["sending", "sent", "delivered"]
-    last = application.letters[-1]
+    last = application.webhooks[-1]
     form = dict(last.form)
     assert (last.method, last.url) == ("POST", URL)
     assert form.pop("RawDlrDoneDate").isdecimal()
@@ -75,20 +75,20 @@ def test_every_state_of_a_message_is_called_back(api: Any, application: Applicat
 def test_a_callback_is_signed_as_the_official_validator_wants_it(api: Any, application: Application) -> None:
     api.send(StatusCallback=URL)
     api.advance(10)
-    letter = application.letters[0]
+    request = application.webhooks[0]
     validator = RequestValidator(AUTH_TOKEN)
-    signature = letter.headers["X-Twilio-Signature"]
-    assert validator.validate(letter.url, dict(letter.form), signature)
-    assert not validator.validate(letter.url, {**dict(letter.form), "MessageStatus": "delivered"}, signature)
-    assert not validator.validate(letter.url + "&more=1", dict(letter.form), signature)
-    assert letter.headers["User-Agent"] == "TwilioProxy/1.1"
+    signature = request.headers["X-Twilio-Signature"]
+    assert validator.validate(request.url, dict(request.form), signature)
+    assert not validator.validate(request.url, {**dict(request.form), "MessageStatus": "delivered"}, signature)
+    assert not validator.validate(request.url + "&more=1", dict(request.form), signature)
+    assert request.headers["User-Agent"] == "TwilioProxy/1.1"
 
 
 def test_a_failure_is_called_back_with_its_code(api: Any, emulator: Emulator, application: Application) -> None:
-    emulator.life.undeliver(30005)
+    emulator.lifecycle.undeliver(30005)
     api.send(StatusCallback=URL)
     api.advance(10)
-    form = dict(application.letters[-1].form)
+    form = dict(application.webhooks[-1].form)
     assert (form["ErrorCode"], form["ErrorMessage"]) == ("30005", "Unknown destination handset")
 
 
@@ -99,8 +99,8 @@ def test_a_service_has_a_callback_of_its_own_that_the_messages_overrides(
     api.send(From="", MessagingServiceSid=service.sid)
     api.send(From="", MessagingServiceSid=service.sid, StatusCallback=URL)
     api.advance(10)
-    assert {letter.url for letter in application.letters} == {"http://service/", URL}
-    assert dict(application.letters[0].form)["MessagingServiceSid"] == service.sid
+    assert {request.url for request in application.webhooks} == {"http://service/", URL}
+    assert dict(application.webhooks[0].form)["MessagingServiceSid"] == service.sid
 
 
 def test_a_canceled_message_is_called_back(api: Any, application: Application) -> None:
@@ -115,14 +115,14 @@ def test_a_canceled_message_is_called_back(api: Any, application: Application) -
 def test_a_channel_is_named_in_the_callback(api: Any, application: Application) -> None:
     api.send(To=f"whatsapp:{TO}", From=f"whatsapp:{FROM}", StatusCallback=URL)
     api.advance(10)
-    assert dict(application.letters[0].form)["ChannelPrefix"] == "whatsapp"
+    assert dict(application.webhooks[0].form)["ChannelPrefix"] == "whatsapp"
 
 
 def test_nothing_goes_out_without_a_callback_url(api: Any, application: Application) -> None:
     api.send()
     api.send(From="", MessagingServiceSid="MG" + "1" * 32)
     api.advance(10)
-    assert application.letters == []
+    assert application.webhooks == []
 
 
 @pytest.mark.parametrize(
@@ -143,20 +143,20 @@ def test_a_webhook_is_repeated_as_its_url_asks_with_the_same_token(
 ) -> None:
     application = Application(*answers)
     emulator = Emulator(webhooks=application)
-    emulator.life.fail()
+    emulator.lifecycle.fail()
     api = api_of(emulator)
     api.send(StatusCallback=URL + fragment)
     api.advance(10)
-    assert len(application.letters) == attempts
-    assert {letter.url for letter in application.letters} == {URL}
-    assert len({letter.headers["I-Twilio-Idempotency-Token"] for letter in application.letters}) == 1
-    assert [record.attempt for record in emulator.journal.webhooks] == list(range(1, attempts + 1))
+    assert len(application.webhooks) == attempts
+    assert {request.url for request in application.webhooks} == {URL}
+    assert len({request.headers["I-Twilio-Idempotency-Token"] for request in application.webhooks}) == 1
+    assert [record.attempt for record in emulator.request_log.webhooks] == list(range(1, attempts + 1))
 
 
 def test_every_webhook_has_a_token_of_its_own(api: Any, application: Application) -> None:
     api.send(StatusCallback=URL)
     api.advance(10)
-    assert len({letter.headers["I-Twilio-Idempotency-Token"] for letter in application.letters}) == 3
+    assert len({request.headers["I-Twilio-Idempotency-Token"] for request in application.webhooks}) == 3
 
 
 def test_callbacks_come_twice_when_told_to(api: Any, emulator: Emulator, application: Application) -> None:
@@ -164,7 +164,7 @@ def test_callbacks_come_twice_when_told_to(api: Any, emulator: Emulator, applica
     api.send(StatusCallback=URL)
     api.advance(10)
     assert application.statuses() == ["sending", "sending", "sent", "delivered"]
-    tokens = [letter.headers["I-Twilio-Idempotency-Token"] for letter in application.letters]
+    tokens = [request.headers["I-Twilio-Idempotency-Token"] for request in application.webhooks]
     assert tokens[0] == tokens[1]
 
 
@@ -180,13 +180,13 @@ def test_an_inbound_message_asks_the_numbers_url_with_all_parameters(
 ) -> None:
     emulator.add_number(FROM, sms_url="http://app.test/sms")
     message = api.receive("Hi", parameters={"FromCity": "SPRINGFIELD"})
-    (letter,) = application.letters
-    form = dict(letter.form)
-    assert (letter.method, letter.url) == ("POST", "http://app.test/sms")
+    (request,) = application.webhooks
+    form = dict(request.form)
+    assert (request.method, request.url) == ("POST", "http://app.test/sms")
     assert (form["From"], form["To"], form["Body"], form["NumMedia"]) == (TO, FROM, "Hi", "0")
     assert form["MessageSid"] == form["SmsSid"] == form["SmsMessageSid"] == message.sid
     assert (form["FromCity"], form["FromZip"], form["FromCountry"]) == ("SPRINGFIELD", "", "US")
-    assert RequestValidator(AUTH_TOKEN).validate(letter.url, form, letter.headers["X-Twilio-Signature"])
+    assert RequestValidator(AUTH_TOKEN).validate(request.url, form, request.headers["X-Twilio-Signature"])
     assert api.listed() == [message.representation()]
     assert (message.direction, message.status) == ("inbound", "received")
 
@@ -196,11 +196,11 @@ def test_a_get_webhook_carries_its_parameters_in_the_query_and_signs_the_url(
 ) -> None:
     emulator.add_number(FROM, sms_url="http://app.test/sms?key=1", sms_method="GET")
     api.receive("Hi there")
-    (letter,) = application.letters
-    assert (letter.method, letter.form) == ("GET", ())
-    assert letter.url.startswith("http://app.test/sms?key=1&")
-    assert "Body=Hi+there" in letter.url
-    assert RequestValidator(AUTH_TOKEN).validate(letter.url, {}, letter.headers["X-Twilio-Signature"])
+    (request,) = application.webhooks
+    assert (request.method, request.form) == ("GET", ())
+    assert request.url.startswith("http://app.test/sms?key=1&")
+    assert "Body=Hi+there" in request.url
+    assert RequestValidator(AUTH_TOKEN).validate(request.url, {}, request.headers["X-Twilio-Signature"])
 
 
 def test_inbound_media_can_be_fetched_where_the_webhook_says(
@@ -208,7 +208,7 @@ def test_inbound_media_can_be_fetched_where_the_webhook_says(
 ) -> None:
     emulator.add_number(FROM, sms_url="http://app.test/sms")
     api.receive("", media=[("image/png", b"\x89PNG"), ("text/vcard", b"BEGIN")])
-    form = dict(application.letters[0].form)
+    form = dict(application.webhooks[0].form)
     assert (form["NumMedia"], form["MediaContentType1"]) == ("2", "text/vcard")
     answer = api.request("GET", form["MediaUrl0"], follow_redirects=True)
     assert (answer.content, answer.headers["content-type"]) == (b"\x89PNG", "image/png")
@@ -220,7 +220,7 @@ def test_the_host_of_inbound_media_is_another_one_and_wants_no_credentials(
 ) -> None:
     emulator.add_number(FROM, sms_url="http://app.test/sms")
     api.receive("", media=[("image/png", b"\x89PNG")])
-    moved = api.request("GET", dict(application.letters[0].form)["MediaUrl0"])
+    moved = api.request("GET", dict(application.webhooks[0].form)["MediaUrl0"])
     place = moved.headers["location"]
     assert (moved.status_code, httpx.URL(place).host) == (307, "media.twiliocdn.com")
     assert api.request("GET", place).status_code == 400
@@ -232,7 +232,7 @@ def test_the_host_of_inbound_media_is_another_one_and_wants_no_credentials(
 def test_whatsapp_is_marked_in_the_webhook(api: Any, emulator: Emulator, application: Application) -> None:
     emulator.add_number(FROM, sms_url="http://app.test/sms")
     api.receive("Hi", to=f"whatsapp:{FROM}", sender=f"whatsapp:{TO}", parameters={"ProfileName": "Ada"})
-    form = dict(application.letters[0].form)
+    form = dict(application.webhooks[0].form)
     assert (form["From"], form["WaId"], form["ProfileName"]) == (f"whatsapp:{TO}", "15558675310", "Ada")
     assert "FromCity" not in form
 
@@ -250,7 +250,7 @@ def test_a_reply_in_twiml_becomes_a_message(api_of: Any) -> None:
     assert (second.body, second.media) == ("And bye", [])
     api.advance(10)
     assert first.status == "delivered"
-    assert application.letters[-1].url == "http://app.test/s"
+    assert application.webhooks[-1].url == "http://app.test/s"
 
 
 def test_a_redirect_asks_the_next_url_and_plain_text_is_a_reply(api_of: Any) -> None:
@@ -261,8 +261,8 @@ def test_a_redirect_asks_the_next_url_and_plain_text_is_a_reply(api_of: Any) -> 
     emulator = Emulator(webhooks=application)
     emulator.add_number(FROM, sms_url="http://app.test/in/sms")
     api_of(emulator).receive("Hi")
-    assert application.letters[1].method == "GET"
-    assert application.letters[1].url.startswith("http://app.test/in/next?a=1&b=2&")
+    assert application.webhooks[1].method == "GET"
+    assert application.webhooks[1].url.startswith("http://app.test/in/next?a=1&b=2&")
     assert emulator.messages[-1].body == "plain"
 
 
@@ -271,7 +271,7 @@ def test_redirects_in_a_circle_end(api_of: Any) -> None:
     emulator = Emulator(webhooks=application)
     emulator.add_number(FROM, sms_url="http://app.test/sms")
     api_of(emulator).receive("Hi")
-    assert len(application.letters) == 10
+    assert len(application.webhooks) == 10
 
 
 @pytest.mark.parametrize(
@@ -291,17 +291,17 @@ def test_the_fallback_is_asked_where_the_first_url_fails(api_of: Any, answer: An
     emulator = Emulator(webhooks=application)
     emulator.add_number(FROM, sms_url="http://app.test/sms", sms_fallback_url="http://app.test/fallback")
     api_of(emulator).receive("Hi")
-    form = dict(application.letters[-1].form)
-    assert application.letters[-1].url == "http://app.test/fallback"
+    form = dict(application.webhooks[-1].form)
+    assert application.webhooks[-1].url == "http://app.test/fallback"
     assert (form["ErrorCode"], form["ErrorUrl"]) == (code, "http://app.test/sms")
-    assert emulator.journal.webhooks[0].warnings[0].startswith(code)
+    assert emulator.request_log.webhooks[0].warnings[0].startswith(code)
 
 
 def test_a_failure_without_a_fallback_is_only_noted(api_of: Any) -> None:
     emulator = Emulator(webhooks=Application(Response(404)))
     emulator.add_number(FROM, sms_url="http://app.test/sms")
     api_of(emulator).receive("Hi")
-    assert emulator.journal.webhooks[0].warnings == ["11200: HTTP 404"]
+    assert emulator.request_log.webhooks[0].warnings == ["11200: HTTP 404"]
     assert len(emulator.messages) == 1
 
 
@@ -313,8 +313,8 @@ def test_a_service_answers_for_its_numbers_unless_they_answer_themselves(
     api.receive("Hi")
     service.settings["use_inbound_webhook_on_number"] = True
     api.receive("Hi")
-    assert [letter.url for letter in application.letters] == ["http://app.test/service", "http://app.test/number"]
-    assert dict(application.letters[0].form)["MessagingServiceSid"] == service.sid
+    assert [request.url for request in application.webhooks] == ["http://app.test/service", "http://app.test/number"]
+    assert dict(application.webhooks[0].form)["MessagingServiceSid"] == service.sid
 
 
 def test_an_application_may_reply_to_someone_else_from_another_number_with_media_alone(api_of: Any) -> None:
@@ -331,7 +331,7 @@ def test_a_service_without_a_url_leaves_the_answer_to_the_number(
 ) -> None:
     emulator.add_service("S", [emulator.add_number(FROM, sms_url="http://app.test/number")])
     api.receive("Hi")
-    assert [letter.url for letter in application.letters] == ["http://app.test/number"]
+    assert [request.url for request in application.webhooks] == ["http://app.test/number"]
 
 
 def test_stop_makes_the_next_send_answer_21610_and_start_undoes_it(
@@ -345,14 +345,14 @@ def test_stop_makes_the_next_send_answer_21610_and_start_undoes_it(
     assert api.send()["status"] == "queued"
     replies = [message.body for message in emulator.messages if message.direction == "outbound-reply"]
     assert [reply.split()[2] for reply in replies] == ["unsubscribed", "subscribed"]
-    assert "OptOutType" not in dict(application.letters[0].form)
+    assert "OptOutType" not in dict(application.webhooks[0].form)
 
 
 def test_an_application_cannot_reply_to_someone_who_stopped(api_of: Any) -> None:
     emulator = Emulator(webhooks=Application(twiml("<Message>Sorry to see you go</Message>")))
     emulator.add_number(FROM, sms_url="http://app.test/sms")
     api_of(emulator).receive("STOP")
-    assert emulator.journal.webhooks[0].warnings == ["21610: Attempt to send to unsubscribed recipient"]
+    assert emulator.request_log.webhooks[0].warnings == ["21610: Attempt to send to unsubscribed recipient"]
 
 
 def test_opting_out_of_a_service_counts_for_all_its_numbers(
@@ -362,7 +362,7 @@ def test_opting_out_of_a_service_counts_for_all_its_numbers(
     service = emulator.add_service("S", numbers, inbound_request_url="http://app.test/service")
     api.receive("STOP")
     assert api.send(From="", MessagingServiceSid=service.sid)["code"] == 21610
-    assert dict(application.letters[0].form)["OptOutType"] == "STOP"
+    assert dict(application.webhooks[0].form)["OptOutType"] == "STOP"
     api.receive("HELP")
     assert len([one for one in emulator.messages if one.direction == "outbound-reply"]) == 1
 
@@ -370,7 +370,7 @@ def test_opting_out_of_a_service_counts_for_all_its_numbers(
 def test_where_nobody_is_to_be_asked_a_message_just_arrives(api: Any, application: Application) -> None:
     api.receive("Hi")
     api.receive("HELP")
-    assert application.letters == []
+    assert application.webhooks == []
     assert len(api.listed()) == 3
 
 
@@ -410,13 +410,13 @@ def test_what_an_httpx_transport_raises_counts_as_no_answer(
     emulator = Emulator(webhooks=httpx.MockTransport(application))
     emulator.add_number(FROM, sms_url="http://app.test/sms")
     api_of(emulator).receive("Hi")
-    assert [record.error for record in emulator.journal.webhooks] == [str(error)] * attempts
+    assert [record.error for record in emulator.request_log.webhooks] == [str(error)] * attempts
 
 
 def test_an_asynchronous_function_carries_webhooks(api_of: Any) -> None:
-    async def application(letter: WebhookRequest) -> Response:
+    async def application(request: WebhookRequest) -> Response:
         await asyncio.sleep(0)
-        return twiml(f"<Message>{len(letter.body)}</Message>")
+        return twiml(f"<Message>{len(request.body)}</Message>")
 
     emulator = Emulator(webhooks=application)
     emulator.add_number(FROM, sms_url="http://app.test/sms")
@@ -432,7 +432,7 @@ def test_an_application_that_never_answers_is_given_up(api_of: Any) -> None:
     emulator = Emulator(webhooks=application)
     emulator.add_number(FROM, sms_url="http://app.test/sms#rt=100&ct=100")
     api_of(emulator).receive("Hi")
-    assert emulator.journal.webhooks[0].error == "no answer within 0.1 s"
+    assert emulator.request_log.webhooks[0].error == "no response within 0.1 s"
 
 
 async def test_by_default_webhooks_go_out_over_http_to_this_machine() -> None:
@@ -476,7 +476,7 @@ def test_webhooks_go_to_other_machines_only_when_they_were_allowed(
     emulator = Emulator(webhook_hosts=hosts)
     emulator.add_number(FROM, sms_url=url + "#rc=0")
     api_of(emulator).receive("Hi")
-    assert error in (emulator.journal.webhooks[0].error or "")
+    assert error in (emulator.request_log.webhooks[0].error or "")
 
 
 async def test_a_connection_that_breaks_is_told_apart_from_one_that_was_never_made() -> None:
@@ -489,5 +489,5 @@ async def test_a_connection_that_breaks_is_told_apart_from_one_that_was_never_ma
     emulator.add_number(FROM, sms_url=f"http://127.0.0.1:{port}/")
     await emulator.receive(to=FROM, sender=TO, body="Hi")
     listener.close()
-    assert [record.attempt for record in emulator.journal.webhooks] == [1]
-    assert "disconnected" in (emulator.journal.webhooks[0].error or "")
+    assert [record.attempt for record in emulator.request_log.webhooks] == [1]
+    assert "disconnected" in (emulator.request_log.webhooks[0].error or "")

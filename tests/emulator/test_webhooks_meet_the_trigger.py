@@ -23,12 +23,12 @@ HOOK = "https://hooks.example.com/trigger/flow-1?tenant=it's%20a&b="
 AUTH_TOKEN = "emulated-auth-token"
 
 
-def letters(kind: str) -> list[WebhookRequest]:
+def webhooks(kind: str) -> list[WebhookRequest]:
     """What the emulator sends: an inbound message by POST or by GET, or the status callbacks of a message."""
     seen: list[WebhookRequest] = []
 
-    def application(letter: WebhookRequest) -> Response:
-        seen.append(letter)
+    def application(webhook: WebhookRequest) -> Response:
+        seen.append(webhook)
         return Response(204)
 
     emulator = Emulator(webhooks=application)
@@ -42,31 +42,31 @@ def letters(kind: str) -> list[WebhookRequest]:
     return seen
 
 
-def official(letter: WebhookRequest) -> bool:
-    signature = letter.headers["X-Twilio-Signature"]
-    accepted: bool = RequestValidator(AUTH_TOKEN).validate(letter.url, dict(letter.form), signature)
+def official(webhook: WebhookRequest) -> bool:
+    signature = webhook.headers["X-Twilio-Signature"]
+    accepted: bool = RequestValidator(AUTH_TOKEN).validate(webhook.url, dict(webhook.form), signature)
     return accepted
 
 
-def trigger(harness: BlockingHarness, letter: WebhookRequest, inputs: dict[str, Any] | None = None) -> Any:
-    request = {
-        "method": letter.method,
-        "headers": letter.all_headers,
-        "rawBody": {"data": letter.body},
-        "invokeUrl": letter.url,
+def trigger(harness: BlockingHarness, webhook: WebhookRequest, inputs: dict[str, Any] | None = None) -> Any:
+    payload = {
+        "method": webhook.method,
+        "headers": webhook.all_headers,
+        "rawBody": {"data": webhook.body},
+        "invokeUrl": webhook.url,
     }
-    return harness.trigger("webhook", request, inputs)["payload"]
+    return harness.trigger("webhook", payload, inputs)["payload"]
 
 
 @pytest.mark.parametrize("kind", ["POST", "GET", "status"])
 def test_a_signed_webhook_is_accepted_by_both(kind: str, twilio_harness_blocking: BlockingHarness) -> None:
-    sent = letters(kind)
+    sent = webhooks(kind)
     assert sent
-    for letter in sent:
-        assert official(letter)
-        payload = trigger(twilio_harness_blocking, letter)
-        if letter.method == "POST":
-            assert payload["body"]["data"] == dict(letter.form)
+    for webhook in sent:
+        assert official(webhook)
+        payload = trigger(twilio_harness_blocking, webhook)
+        if webhook.method == "POST":
+            assert payload["body"]["data"] == dict(webhook.form)
         assert payload["queryParameters"]["tenant"] == "it's a"
 
 
@@ -75,12 +75,12 @@ def test_an_account_may_sign_with_a_shared_key_and_with_its_auth_token_again(
 ) -> None:
     seen: list[WebhookRequest] = []
 
-    def application(letter: WebhookRequest) -> Response:
-        seen.append(letter)
+    def application(webhook: WebhookRequest) -> Response:
+        seen.append(webhook)
         return Response(204)
 
     emulator = Emulator(webhooks=application)
-    account = emulator.accounts.the_only()
+    account = emulator.accounts.default_account()
     emulator.add_number(FROM, sms_url=HOOK)
     key_id, secret = account.sign_with_shared_key()
     asyncio.run(emulator.receive(to=FROM, sender=TO, body="Hi"))
@@ -102,27 +102,27 @@ def test_an_account_may_sign_with_a_shared_key_and_with_its_auth_token_again(
     assert trigger(twilio_harness_blocking, with_token, inputs)
 
 
-def with_signature(letter: WebhookRequest, signature: str) -> WebhookRequest:
-    return replace(letter, headers={**letter.headers, "X-Twilio-Signature": signature})
+def with_signature(webhook: WebhookRequest, signature: str) -> WebhookRequest:
+    return replace(webhook, headers={**webhook.headers, "X-Twilio-Signature": signature})
 
 
 @pytest.mark.parametrize(
     "tamper",
     [
-        lambda letter: replace(letter, form=(*letter.form, ("More", ""))),
-        lambda letter: replace(letter, form=tuple((name, value or "x") for name, value in letter.form)),
-        lambda letter: replace(letter, form=letter.form[1:]),
-        lambda letter: replace(letter, url=letter.url + "x"),
-        lambda letter: with_signature(letter, letter.headers["X-Twilio-Signature"][:-4] + "AAA="),
-        lambda letter: with_signature(letter, ""),
+        lambda webhook: replace(webhook, form=(*webhook.form, ("More", ""))),
+        lambda webhook: replace(webhook, form=tuple((name, value or "x") for name, value in webhook.form)),
+        lambda webhook: replace(webhook, form=webhook.form[1:]),
+        lambda webhook: replace(webhook, url=webhook.url + "x"),
+        lambda webhook: with_signature(webhook, webhook.headers["X-Twilio-Signature"][:-4] + "AAA="),
+        lambda webhook: with_signature(webhook, ""),
     ],
     ids=["a parameter more", "a blank filled in", "a parameter less", "another URL", "another signature", "none"],
 )
 def test_a_tampered_webhook_is_accepted_by_neither(
     tamper: Callable[[WebhookRequest], WebhookRequest], twilio_harness_blocking: BlockingHarness
 ) -> None:
-    (letter,) = letters("POST")
-    tampered = tamper(letter)
+    (webhook,) = webhooks("POST")
+    tampered = tamper(webhook)
     assert not official(tampered)
     with pytest.raises(WebhookRefusedError):
         trigger(twilio_harness_blocking, tampered)

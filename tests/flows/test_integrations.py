@@ -62,12 +62,12 @@ def test_the_exported_form_does_the_same_as_the_short_one() -> None:
 async def served(name: str, scenario: Scenario, **numbers: str) -> Emulator:
     """Run ``scenario`` with an emulator whose webhooks start the flow and are answered by it."""
 
-    async def deliver(letter: WebhookRequest) -> Response:
+    async def deliver(webhook: WebhookRequest) -> Response:
         payload = {
-            "headers": letter.all_headers,
-            "rawBody": {"data": letter.body},
-            "invokeUrl": letter.url,
-            "method": letter.method,
+            "headers": webhook.all_headers,
+            "rawBody": {"data": webhook.body},
+            "invokeUrl": webhook.url,
+            "method": webhook.method,
         }
         outcome = await harness.flow(FOLDER / name, payload=payload)
         assert outcome.succeeded, outcome.error
@@ -125,8 +125,8 @@ def test_an_alert_goes_to_everybody_and_the_lead_hears_whom_it_did_not_reach() -
 async def test_what_could_not_be_delivered_is_sent_once_more_from_another_number() -> None:
     async def scenario(emulator: Emulator, harness: Harness) -> None:
         emulator.faults.double_callbacks(times=None)
-        emulator.life.undeliver(30003, sender=NUMBER, times=1)
-        emulator.life.undeliver(30006, to="+15558675399")
+        emulator.lifecycle.undeliver(30003, sender=NUMBER, times=1)
+        emulator.lifecycle.undeliver(30006, to="+15558675399")
         for to in ("+15558675310", "+15558675399"):
             inputs = {"to": to, "from": NUMBER, "message": "Hello", "statusCallback": "https://hooks.example.com/s"}
             await harness.action("sendSMS", inputs)
@@ -138,7 +138,7 @@ async def test_what_could_not_be_delivered_is_sent_once_more_from_another_number
 
 
 async def test_a_digest_has_a_line_for_each_message_and_is_not_sent_when_there_is_none() -> None:
-    emulator = Emulator(webhooks=lambda _letter: Response(204))
+    emulator = Emulator(webhooks=lambda _webhook: Response(204))
     emulator.add_number(NUMBER, sms_url="https://hooks.example.com/reply")
     async with Harness(emulator=emulator) as harness:
         quiet = await harness.flow(FOLDER / "daily-digest.yaml")

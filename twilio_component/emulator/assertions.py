@@ -1,4 +1,4 @@
-"""Assertions about what happened, whose failures explain themselves: what was expected, what there is, what is near."""
+"""Assertions about messages, requests and webhooks; failures show what was expected, what there is, what is near."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHOWN = 5
 
 
 def assert_found(noun: str, things: Sequence[Thing], conditions: Conditions, times: int | None) -> list[Thing]:
-    """The things that meet every condition: at least one, or exactly ``times``; AssertionError otherwise.
+    """Return the things that meet every condition: at least one, or exactly ``times``; AssertionError otherwise.
 
     ``body`` has to be a part of the text; everything else has to be equal. ValueError for a condition that such a
     thing does not know.
@@ -31,7 +31,7 @@ def assert_found(noun: str, things: Sequence[Thing], conditions: Conditions, tim
 
 
 def facts_of(thing: Message | RequestRecord | WebhookRecord) -> Facts:
-    """What can be asked of a thing, by name."""
+    """Return the facts about a thing that conditions can name."""
     if isinstance(thing, Message):
         return {
             "sid": thing.sid,
@@ -51,7 +51,7 @@ def facts_of(thing: Message | RequestRecord | WebhookRecord) -> Facts:
             "path": thing.request.path,
             "query": thing.request.query,
             "body": thing.request.body.decode("utf-8", "replace"),
-            "status": str(thing.answer.status),
+            "status": str(thing.response.status),
             "fault": thing.fault,
         }
     return {
@@ -59,7 +59,7 @@ def facts_of(thing: Message | RequestRecord | WebhookRecord) -> Facts:
         "method": thing.method,
         "url": thing.url,
         "message_sid": thing.message_sid,
-        "status": None if thing.answer is None else str(thing.answer.status),
+        "status": None if thing.response is None else str(thing.response.status),
         "error": thing.error,
         **dict(thing.parameters),
         "body": dict(thing.parameters).get("Body"),
@@ -99,7 +99,7 @@ def _explanation(
 
 
 def _nearness(facts: Facts, conditions: Conditions) -> float:
-    """How many conditions are met, and how similar the rest is."""
+    """Return how many conditions are met, and how similar the rest is."""
     return sum(
         1.0 if _meets(facts, name, wanted) else 0.9 * SequenceMatcher(None, wanted or "", facts.get(name) or "").ratio()
         for name, wanted in conditions.items()

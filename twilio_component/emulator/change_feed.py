@@ -1,7 +1,7 @@
-"""What changes, told at once to whoever watches: numbered, kept for a while, so that a watcher can go on where it was.
+"""The changes of an emulator, published at once and numbered, and kept for a while so that a watcher can resume.
 
-Nothing is copied for a watcher, and none has a queue of its own: all of them read the same bounded record at their own
-speed. One that falls behind its beginning is told so, and looks at everything anew.
+Watchers have no queues: all of them read the same bounded record at their own speed. A watcher that falls behind its
+beginning gets ``reset``, and reads everything again.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ Kind = Literal["message", "refusal", "webhook", "conditions", "reset"]
 
 KEPT = 2000
 MOST_WATCHERS = 32
-# Seconds between signs of life: shorter than what proxies and browsers wait for.
+# Keep-alive interval in seconds: shorter than what proxies and browsers wait for.
 HEARTBEAT = 15.0
-_GATHERING = 0.02
+_BURST_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change. ``subject`` is the message or the record that it is about, if it is about one."""
+    """One change. ``subject`` is the message or the record that changed, if there is one."""
 
     number: int
     kind: Kind
@@ -59,7 +59,7 @@ class Feed:
         self._name = uuid.uuid4().hex[:8]
 
     def publish(self, kind: Kind, subject: Any = None) -> None:
-        """Tell of a change."""
+        """Publish a change to every watcher."""
         self._last += 1
         self._changes.append(Change(self._last, kind, subject))
         for watcher in self._watchers:
@@ -67,32 +67,36 @@ class Feed:
             with contextlib.suppress(RuntimeError):
                 watcher.loop.call_soon_threadsafe(watcher.news.set)
 
-    def message_changed(self, message: Message) -> None:
-        """Tell of a message that is new or different."""
+    def update_message(self, message: Message) -> None:
+        """Publish a message that is new or has changed."""
         self.publish("message", message)
 
-    def recorded(self, record: RequestRecord | WebhookRecord) -> None:
-        """Tell of a record, where it shows anywhere: a webhook, or an attempt to send that came to nothing."""
+    def remove_message(self, _message: Message) -> None:
+        """Have every watcher read everything again, because a message was deleted."""
+        self.publish("reset")
+
+    def add_record(self, record: RequestRecord | WebhookRecord) -> None:
+        """Publish a record if a watcher can see it: a webhook, or an attempt to send that was refused."""
         if not isinstance(record, RequestRecord):
             self.publish("webhook", record)
         elif record.is_refused_send:
             self.publish("refusal", record)
 
     def forget(self) -> None:
-        """Drop what was told, and have every watcher look at everything anew."""
+        """Drop the record, and have every watcher read everything again."""
         self._changes.clear()
         self.publish("reset")
 
     def position(self, number: int) -> str:
-        """The name of a place in the feed, for `watch` to go on from."""
+        """Return the name of a position in the feed, from which `watch` can resume."""
         return f"{self._name}-{number}"
 
     async def watch(self, after: str | None, heartbeat: float = HEARTBEAT) -> AsyncGenerator[list[Change], None]:
-        """The changes after a place, in batches, as they come; an empty batch says that there is nothing new.
+        """Yield the changes after a position, in batches, as they come; an empty batch means that there is nothing new.
 
         The first batch comes at once, and none later than ``heartbeat`` seconds after the one before.
 
-        Without ``after``, and where what followed it is not kept any more, the first change is ``reset``. Raises
+        Without ``after``, and where the record does not reach back to it, the first change is ``reset``. Raises
         ``TooManyWatchersError`` at once when there is no room.
         """
         if len(self._watchers) >= MOST_WATCHERS:
@@ -110,7 +114,7 @@ class Feed:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(watcher.news.wait(), heartbeat)
                 # What comes in a burst travels together.
-                await asyncio.sleep(_GATHERING)
+                await asyncio.sleep(_BURST_SECONDS)
         finally:
             self._watchers.remove(watcher)
 

@@ -28,7 +28,7 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Running:
-    """What exists only while real time passes."""
+    """The clock's state while real time passes."""
 
     since: float
     loop: asyncio.AbstractEventLoop
@@ -52,7 +52,7 @@ class Clock:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def now(self) -> float:
-        """Seconds since 1970."""
+        """Return the time in seconds since 1970."""
         if self._start is not None:
             return self._start + self._position()
         return time.time() + self._moved
@@ -63,7 +63,7 @@ class Clock:
         return len(self._events)
 
     def schedule(self, seconds: float, event: Event) -> None:
-        """Let ``event`` happen in so many seconds; what it returns is awaited if it can be."""
+        """Run ``event`` in so many seconds; an awaitable that it returns is awaited."""
         due = self._position() + seconds
         heapq.heappush(self._events, (due, next(self._order), event))
         running = self._running
@@ -71,11 +71,11 @@ class Clock:
             running.loop.call_soon_threadsafe(running.wake.set)
 
     def forget_events(self) -> None:
-        """Let nothing happen that was scheduled."""
+        """Drop every scheduled event."""
         self._events.clear()
 
     async def advance(self, seconds: float) -> None:
-        """Move ``seconds`` forward; whatever is due on the way has happened, webhooks included, when this returns."""
+        """Move ``seconds`` forward; returns when every event that is due by then has happened, webhooks included."""
         if seconds < 0:
             raise ValueError(f"time moves forward only, not by {seconds} s")
         target = self._position() + seconds
@@ -106,7 +106,7 @@ class Clock:
             await self._finish_tasks()
 
     def _position(self) -> float:
-        """Seconds on the timeline of events."""
+        """Return the position on the timeline of events, in seconds."""
         return self._moved + (time.monotonic() - self._running.since if self._running else 0.0)
 
     def _start_due(self) -> None:
@@ -116,12 +116,12 @@ class Clock:
             if outcome is not None:
                 task = asyncio.ensure_future(_finish(outcome))
                 self._tasks.add(task)
-                task.add_done_callback(self._finished)
+                task.add_done_callback(self._forget_task)
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _forget_task(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            # Nobody awaits it, and time has to go on.
+            # Nothing awaits the task, and time has to go on.
             _LOGGER.error("an event of the emulator failed", exc_info=task.exception())
 
     async def _finish_tasks(self) -> None:

@@ -1,4 +1,4 @@
-"""The emulator: one object that answers requests, in process or over a socket."""
+"""The emulator: one object that responds to requests, in process or over a socket."""
 
 from __future__ import annotations
 
@@ -14,26 +14,22 @@ from twilio_component.emulator.control import api, static
 from twilio_component.emulator.faults import Faults
 from twilio_component.emulator.http import Request, Response
 from twilio_component.emulator.messaging.inbound import receive
-from twilio_component.emulator.messaging.lifecycle import Life
-from twilio_component.emulator.model import addresses
+from twilio_component.emulator.messaging.lifecycle import MessageLifecycle
 from twilio_component.emulator.model.accounts import Account, Accounts
 from twilio_component.emulator.model.content_template import ContentTemplate
-from twilio_component.emulator.model.message import Media, Message
 from twilio_component.emulator.model.messaging_service import MessagingService
-from twilio_component.emulator.model.phone_number import PhoneNumber
 from twilio_component.emulator.model.sids import new_sid
-from twilio_component.emulator.request_log import DEFAULT_LIMIT, Journal, RequestRecord, WebhookRecord
+from twilio_component.emulator.request_log import DEFAULT_LIMIT, RequestLog, RequestRecord, WebhookRecord
 from twilio_component.emulator.rules import Subject
 from twilio_component.emulator.state import EmulatorState
 from twilio_component.emulator.webhooks.sender import Webhooks
 from twilio_component.emulator.webhooks.transports import (
-    FunctionPostman,
-    HttpPostman,
-    TransportPostman,
+    FunctionTransport,
+    HttpxTransport,
+    NetworkTransport,
     WebhookRequest,
     WebhookTransport,
 )
-from twilio_component.twilio.segments import segment
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -41,6 +37,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from twilio_component.emulator.model.message import Message
+    from twilio_component.emulator.model.phone_number import PhoneNumber
     from twilio_component.emulator.server.server import Server, ServerInThread
 
 
@@ -51,10 +49,11 @@ class Emulator:
     freezes the clock there; without it dates are those of the machine. ``webhooks`` is where status callbacks and
     inbound messages go: a function that gets a `WebhookRequest` and returns a `Response` (or awaits one), an httpx
     transport (``httpx.ASGITransport(app)``), or, without it, HTTP to this machine and to ``webhook_hosts``.
-    ``journal_limit`` bounds how many requests and webhooks are remembered.
+    ``request_log_limit`` bounds how many requests and webhooks are remembered.
 
     In process, hand `transport` to an `httpx.AsyncClient`; for other programs, `serve` or `serve_in_thread`.
-    ``clock`` moves time, ``life`` decides who fails, ``faults`` what goes wrong, ``journal`` has what happened.
+    ``clock`` moves time, ``lifecycle`` decides which messages fail, ``faults`` which requests, and ``request_log`` has
+    every request and webhook.
     """
 
     def __init__(
@@ -63,54 +62,53 @@ class Emulator:
         start: datetime | None = None,
         webhooks: Callable[[WebhookRequest], Response | Awaitable[Response]] | httpx.AsyncBaseTransport | None = None,
         webhook_hosts: Iterable[str] = (),
-        journal_limit: int = DEFAULT_LIMIT,
+        request_log_limit: int = DEFAULT_LIMIT,
     ) -> None:
         self.clock = Clock(start)
-        self.accounts = Accounts(self.clock)
-        self.life = Life(self.clock)
-        self.journal = Journal(journal_limit)
-        self.faults = Faults()
-        postman = _postman(webhooks, webhook_hosts)
-        self.webhooks = Webhooks(self.clock, self.accounts, self.journal, self.faults, postman)
-        self.life.listeners.append(self.webhooks.status_changed)
         self.feed = Feed()
-        self.life.listeners.append(self.feed.message_changed)
-        self.journal.listeners.append(self.feed.recorded)
-        self.world = EmulatorState(
-            self.clock, self.accounts, self.life, self.journal, self.faults, self.webhooks, self.feed
+        self.accounts = Accounts(self.clock, [self.feed])
+        self.lifecycle = MessageLifecycle(self.clock)
+        self.request_log = RequestLog(request_log_limit)
+        self.request_log.listeners.append(self.feed.add_record)
+        self.faults = Faults()
+        transport = _webhook_transport(webhooks, webhook_hosts)
+        self.webhooks = Webhooks(self.clock, self.accounts, self.request_log, self.faults, transport)
+        self.lifecycle.listeners.append(self.webhooks.send_status)
+        self.state = EmulatorState(
+            self.clock, self.accounts, self.lifecycle, self.request_log, self.faults, self.webhooks, self.feed
         )
 
     async def handle(self, request: Request) -> Response:
-        """Answer one request: of Twilio's API, of the emulator's own under ``/_emulator``, or for its page at ``/``."""
+        """Return the response to a request to Twilio's API, the emulator's own under ``/_emulator``, or its page."""
         if static.is_part_of_it(request.path):
             return static.respond(request)
         if request.path == api.PREFIX or request.path.startswith(f"{api.PREFIX}/"):
-            return await api.respond(self, request)
+            return await api.respond(self.state, request)
         matched = match(request)
         operation = matched.route.name if matched.route else None
-        fault = self.faults.strike(_subject(request, operation)) if self.faults.active else None
+        fault = self.faults.take(_subject(request, operation)) if self.faults.active else None
         happens = fault is None or fault.accepted
-        outcome = respond(self.world, request, matched) if happens else None
-        answer = fault.struck(outcome or Response(0)) if fault else outcome or Response(0)
-        answer.headers.setdefault("Twilio-Request-Id", new_sid("RQ"))
+        outcome = respond(self.state, request, matched) if happens else None
+        response = fault.apply(outcome or Response(0)) if fault else outcome or Response(0)
+        response.headers.setdefault("Twilio-Request-Id", new_sid("RQ"))
         record = RequestRecord(
-            number=self.journal.next_number(),
+            number=self.request_log.next_number(),
             at=self.clock.now(),
             operation=operation,
             request=request,
-            answer=answer,
+            response=response,
             fault=fault.name if fault else None,
             outcome=outcome,
         )
-        self.journal.add_request(record)
-        if fault or (self.life.fates and operation == "messages.create"):
+        self.request_log.add_request(record)
+        if fault or (self.lifecycle.rules and operation == "messages.create"):
             self.feed.publish("conditions")
-        return answer
+        return response
 
     @property
     def messages(self) -> list[Message]:
         """Every message of every account, each account's in their order."""
-        return [message for account in self.accounts for message in account.messages]
+        return self.state.messages
 
     async def receive(
         self,
@@ -122,49 +120,27 @@ class Emulator:
         account: Account | None = None,
         parameters: Mapping[str, str] | None = None,
     ) -> Message:
-        """Let ``sender`` write to the number ``to``; returns when the application was asked and answered.
+        """Let ``sender`` write to the number ``to``; returns the message when the application has responded.
 
-        ``media`` are files as (content type, bytes). ``parameters`` are more of the webhook's, such as
-        ``ProfileName``. Without ``account`` it is the one that has the number, or the only one there is.
+        ``media`` are files as (content type, bytes). ``parameters`` are added to those of the webhook, such as
+        ``ProfileName``. Without ``account`` it is the one that has the number, or the default account.
         """
-        owner = account or self.accounts.owner_of_number(addresses.bare(to)) or self.accounts.the_only()
-        now = self.clock.now()
-        files = [Media(new_sid("ME"), content_type, now, content=content) for content_type, content in media]
-        message = Message(
-            sid=new_sid("MM" if files else "SM"),
-            account_sid=owner.sid,
-            to=addresses.sender(to),
-            sender=addresses.sender(sender),
-            body=body,
-            status="received",
-            created=now,
-            direction="inbound",
-            sent=now,
-            segments=segment(body).segments or 1,
-            media=files,
+        return await receive(
+            self.state, to=to, sender=sender, body=body, media=media, account=account, parameters=parameters
         )
-        await receive(self.world, owner, message, parameters or {})
-        return message
 
     def add_number(self, number: str, *, account: Account | None = None, **settings: str) -> PhoneNumber:
         """Give an account a number; ``settings`` are those of the resource: ``sms_url="http://127.0.0.1:5000/"``.
 
         An account that has numbers can send from no other.
         """
-        owner = account or self.accounts.the_only()
-        added = PhoneNumber(owner.sid, number, self.clock.now())
-        unknown = settings.keys() - added.settings.keys()
-        if unknown:
-            raise ValueError(f"a number has no {', '.join(sorted(unknown))}; it has {', '.join(added.settings)}")
-        added.settings.update(settings)
-        owner.numbers[added.sid] = added
-        return added
+        return self.state.add_number(number, account=account, **settings)
 
     def add_service(
         self, friendly_name: str, numbers: Iterable[PhoneNumber], *, account: Account | None = None, **settings: Any
     ) -> MessagingService:
         """Give an account a messaging service with ``numbers`` in its pool; ``settings`` are those of the resource."""
-        owner = account or self.accounts.the_only()
+        owner = account or self.accounts.default_account()
         service = MessagingService(owner.sid, friendly_name, self.clock.now())
         unknown = settings.keys() - service.settings.keys()
         if unknown:
@@ -178,7 +154,7 @@ class Emulator:
         self, friendly_name: str, body: str, *, account: Account | None = None, variables: dict[str, str] | None = None
     ) -> ContentTemplate:
         """Give an account a content template with a text such as ``Hi {{1}}``; ``variables`` are default fillings."""
-        owner = account or self.accounts.the_only()
+        owner = account or self.accounts.default_account()
         types: dict[str, dict[str, Any]] = {"twilio/text": {"body": body}}
         template = ContentTemplate(owner.sid, friendly_name, self.clock.now(), types, variables or {})
         owner.templates[template.sid] = template
@@ -194,37 +170,26 @@ class Emulator:
 
     def assert_requested(self, *, times: int | None = None, **conditions: str | None) -> list[RequestRecord]:
         """Assert that requests with ``operation``, ``method``, ``path``, ``body`` (a part of it)… came in."""
-        return assertions.assert_found("request", list(self.journal.requests), conditions, times)
+        return assertions.assert_found("request", list(self.request_log.requests), conditions, times)
 
     def assert_webhook(self, *, times: int | None = None, **conditions: str | None) -> list[WebhookRecord]:
         """Assert that webhooks with ``kind``, ``url``, ``status``, or a parameter by its own name went out."""
-        return assertions.assert_found("webhook", list(self.journal.webhooks), conditions, times)
+        return assertions.assert_found("webhook", list(self.request_log.webhooks), conditions, times)
 
     def reset(self) -> None:
-        """Forget messages, accounts, faults, fates and the journal. The clock keeps its time."""
-        self.clock.forget_events()
-        self.accounts.clear()
-        self.faults.clear()
-        self.life.fates.clear()
-        self.webhooks.clear()
-        self.journal.clear()
-        self.feed.forget()
+        """Forget messages, accounts, faults, delivery rules and the request log. The clock keeps its time."""
+        self.state.reset()
 
     def clear_messages(self) -> None:
-        """Forget messages and the journal; accounts and what belongs to them, faults and fates stay."""
-        self.clock.forget_events()
-        for account in self.accounts:
-            account.messages.clear()
-        self.webhooks.clear()
-        self.journal.clear()
-        self.feed.forget()
+        """Forget messages and the request log; accounts with their numbers, faults and delivery rules stay."""
+        self.state.clear_messages()
 
     @cached_property
     def transport(self) -> httpx.AsyncBaseTransport:
-        """The way in without sockets: ``httpx.AsyncClient(transport=emulator.transport)``, whatever the base URL."""
+        """The way in without sockets: ``httpx.AsyncClient(transport=emulator.transport)``, for every base URL."""
         from twilio_component.emulator.server.httpx_transport import EmulatorTransport  # loads httpx
 
-        return EmulatorTransport(self)
+        return EmulatorTransport(self, self.clock)
 
     def serve(
         self, host: str = "127.0.0.1", port: int = 0, *, allowed_hosts: Iterable[str] = (), real_time: bool = True
@@ -232,7 +197,15 @@ class Emulator:
         """Serve over HTTP: ``async with emulator.serve() as server: server.url``. See `server.Server`."""
         from twilio_component.emulator.server.server import Server  # loads aiohttp
 
-        return Server(self, host, port, allowed_hosts=allowed_hosts, real_time=real_time)
+        return Server(
+            self,
+            self.clock,
+            host,
+            port,
+            allowed_hosts=allowed_hosts,
+            real_time=real_time,
+            listening_at=self.state.listening_at,
+        )
 
     def serve_in_thread(
         self, host: str = "127.0.0.1", port: int = 0, *, allowed_hosts: Iterable[str] = (), real_time: bool = True
@@ -245,15 +218,15 @@ class Emulator:
 
 def _subject(request: Request, operation: str | None) -> Subject:
     fields = request.form if request.method == "POST" else request.arguments
-    return Subject(operation, fields.one("To"), fields.one("From"), fields.one("Body"))
+    return Subject(operation, fields.get("To"), fields.get("From"), fields.get("Body"))
 
 
-def _postman(
+def _webhook_transport(
     webhooks: Callable[[WebhookRequest], Response | Awaitable[Response]] | httpx.AsyncBaseTransport | None,
     hosts: Iterable[str],
 ) -> WebhookTransport:
     if webhooks is None:
-        return HttpPostman(hosts)
+        return NetworkTransport(hosts)
     if callable(webhooks):
-        return FunctionPostman(webhooks)
-    return TransportPostman(webhooks)
+        return FunctionTransport(webhooks)
+    return HttpxTransport(webhooks)

@@ -1,4 +1,4 @@
-"""The refusals that the emulator knows: Twilio's code, HTTP status and wording of each."""
+"""The API errors that the emulator knows: Twilio's code, HTTP status and wording of each."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from twilio_component.emulator.http import Response, json_response
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# code: (HTTP status, text; what stands in braces is filled in by whoever refuses)
-_REFUSALS: dict[int, tuple[int, str]] = {
+# code: (HTTP status, text; what stands in braces is filled in where the error is raised)
+_ERRORS: dict[int, tuple[int, str]] = {
     20001: (400, "Invalid parameter {name}: {reason}"),
     20003: (401, "Authenticate"),
     20004: (405, "Method not allowed"),
@@ -61,21 +61,21 @@ _REFUSALS: dict[int, tuple[int, str]] = {
 }
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer of the API, not an error of this program
-    """A request that Twilio would refuse. ``str()`` is the text of the answer."""
+class ApiError(Exception):
+    """An error that Twilio's API responds with. ``str()`` is the message; ``facts`` fill its blanks."""
 
     def __init__(self, code: int, *, headers: Mapping[str, str] | None = None, **facts: Any) -> None:
-        self.status, text = _REFUSALS[code]
+        self.status, text = _ERRORS[code]
         super().__init__(text.format(**facts))
         self.code = code
         self.headers = headers or {}
 
-    def answer(self) -> Response:
-        """The JSON body that Twilio's clients read."""
-        return error_answer(self.status, self.code, str(self), self.headers)
+    def response(self) -> Response:
+        """Return the JSON response that Twilio's clients read."""
+        return error_response(self.status, self.code, str(self), self.headers)
 
 
-def error_answer(status: int, code: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """An error in Twilio's shape."""
+def error_response(status: int, code: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an error in Twilio's shape: ``code``, ``message``, ``more_info`` and ``status``."""
     more_info = f"https://www.twilio.com/docs/errors/{code}"
     return json_response(status, {"code": code, "message": message, "more_info": more_info, "status": status}, headers)

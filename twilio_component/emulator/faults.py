@@ -1,7 +1,7 @@
 """What goes wrong on request: each fault is one line in a test.
 
-A fault strikes the next ``times`` requests that fit its conditions (see `rule.Rule`), one by default; ``times=None``
-lets it strike until it is taken back. ``accepted`` says whether the request takes effect before things go wrong.
+A fault applies to the next ``times`` requests that fit its conditions (see `rules.Rule`), one by default; with
+``times=None`` it applies until it is removed. With ``accepted`` the request takes effect before things go wrong.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Unpack
 
-from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.http import ConnectionFault, Response
 from twilio_component.emulator.rules import MessageConditions, RequestConditions, Rule, Subject
 
@@ -26,17 +26,17 @@ class Fault:
     name: str
     rule: Rule
     accepted: bool = False
-    answer: Response | None = None
-    mishap: ConnectionFault | None = None
+    response: Response | None = None
+    connection_fault: ConnectionFault | None = None
 
-    def struck(self, answer: Response) -> Response:
-        """What becomes of an answer."""
-        chosen = self.answer or answer
-        return Response(chosen.status, chosen.body, dict(chosen.headers), self.mishap)
+    def apply(self, response: Response) -> Response:
+        """Return what is sent instead of a response."""
+        chosen = self.response or response
+        return Response(chosen.status, chosen.body, dict(chosen.headers), self.connection_fault)
 
 
 class Faults:
-    """Every fault of one emulator. Where several fit a request, the one that was switched on first strikes."""
+    """Every fault of one emulator. Where several fit a request, the one that was switched on first applies."""
 
     def __init__(self) -> None:
         self._active: list[Fault] = []
@@ -45,20 +45,20 @@ class Faults:
         self.page_shift = 0
         self.doubled_callbacks: list[Rule] = []
         self.swapped_callbacks: list[Rule] = []
-        # A server closes its door for so many seconds when connections are to be refused.
-        self.on_refusal: Callable[[float], None] | None = None
+        # Makes the server, if there is one, refuse connections for so many seconds.
+        self.refuse_connections: Callable[[float], None] | None = None
 
     @property
     def active(self) -> list[Fault]:
-        """The faults that can still strike."""
+        """The faults that still apply to requests."""
         return [fault for fault in self._active if not fault.rule.spent]
 
     def rate_limit(
         self, times: int | None = 1, *, retry_after: float | None = None, **conditions: Unpack[RequestConditions]
     ) -> Fault:
-        """Answer 429 (code 20429), with ``Retry-After`` where it is given; nothing takes effect."""
+        """Respond with 429 (code 20429), with ``Retry-After`` where it is given; nothing takes effect."""
         headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
-        return self._add("rate_limit", times, conditions, answer=Refusal(20429, headers=headers).answer())
+        return self._add("rate_limit", times, conditions, response=ApiError(20429, headers=headers).response())
 
     def server_error(
         self,
@@ -68,11 +68,11 @@ class Faults:
         accepted: bool = False,
         **conditions: Unpack[RequestConditions],
     ) -> Fault:
-        """Answer 500 (code 20500) or 503, before or after the request took effect."""
+        """Respond with 500 (code 20500) or 503, before or after the request took effect."""
         if status not in (500, 503):
             raise ValueError(f"a server error is 500 or 503 here, not {status}")
-        refusal = Refusal(20500 if status == 500 else 20503)  # noqa: PLR2004 - HTTP
-        return self._add("server_error", times, conditions, accepted=accepted, answer=refusal.answer())
+        error = ApiError(20500 if status == 500 else 20503)  # noqa: PLR2004 - HTTP
+        return self._add("server_error", times, conditions, accepted=accepted, response=error.response())
 
     def html(
         self,
@@ -82,44 +82,46 @@ class Faults:
         accepted: bool = False,
         **conditions: Unpack[RequestConditions],
     ) -> Fault:
-        """Answer with a web page, as a proxy does."""
-        answer = Response(status, _HTML, {"Content-Type": "text/html; charset=utf-8"})
-        return self._add("html", times, conditions, accepted=accepted, answer=answer)
+        """Respond with a web page, as a proxy does."""
+        page = Response(status, _HTML, {"Content-Type": "text/html; charset=utf-8"})
+        return self._add("html", times, conditions, accepted=accepted, response=page)
 
     def refuse(
         self, times: int | None = 1, *, seconds: float = 1.0, **conditions: Unpack[RequestConditions]
     ) -> Fault | None:
         """Refuse connections: in process the next ``times`` requests; as a server every one for ``seconds``."""
-        if self.on_refusal is not None:
-            self.on_refusal(seconds)
+        if self.refuse_connections is not None:
+            self.refuse_connections(seconds)
             return None
-        return self._add("refuse", times, conditions, mishap=ConnectionFault("refused"))
+        return self._add("refuse", times, conditions, connection_fault=ConnectionFault("refused"))
 
     def drop(self, times: int | None = 1, *, accepted: bool = False, **conditions: Unpack[RequestConditions]) -> Fault:
-        """Close the connection without an answer, before or after the request took effect."""
-        return self._add("drop", times, conditions, accepted=accepted, mishap=ConnectionFault("dropped"))
+        """Close the connection without a response, before or after the request took effect."""
+        return self._add("drop", times, conditions, accepted=accepted, connection_fault=ConnectionFault("dropped"))
 
     def cut_off(self, times: int | None = 1, *, share: float = 0.5, **conditions: Unpack[RequestConditions]) -> Fault:
-        """Close the connection after a ``share`` of the answer's body; the request has taken effect."""
-        return self._add("cut_off", times, conditions, accepted=True, mishap=ConnectionFault("cut", share=share))
+        """Close the connection after a ``share`` of the response's body; the request has taken effect."""
+        return self._add(
+            "cut_off", times, conditions, accepted=True, connection_fault=ConnectionFault("cut", share=share)
+        )
 
     def slow(
         self, times: int | None = 1, *, seconds: float = 60.0, pieces: int = 1, **conditions: Unpack[RequestConditions]
     ) -> Fault:
-        """Take ``seconds`` to answer, in ``pieces`` that come one by one; the request has taken effect.
+        """Take ``seconds`` to respond, in ``pieces`` that come one by one; the request has taken effect.
 
         In process nobody waits: the clock is moved, and a read timeout that is shorter than the wait for a piece
         ends the request as it would on the wire.
         """
-        mishap = ConnectionFault("slow", seconds=seconds, pieces=pieces)
-        return self._add("slow", times, conditions, accepted=True, mishap=mishap)
+        fault = ConnectionFault("slow", seconds=seconds, pieces=pieces)
+        return self._add("slow", times, conditions, accepted=True, connection_fault=fault)
 
     def wrong_certificate(self, times: int | None = 1, **conditions: Unpack[RequestConditions]) -> Fault:
         """In process: fail as a connection whose certificate is for another host.
 
         A server has a URL of its own for that, ``server.wrong_certificate_url``.
         """
-        return self._add("wrong_certificate", times, conditions, mishap=ConnectionFault("certificate"))
+        return self._add("wrong_certificate", times, conditions, connection_fault=ConnectionFault("certificate"))
 
     def lag_lists(self, seconds: float) -> None:
         """Let lists show a message only ``seconds`` after it was accepted; 0 ends that."""
@@ -142,22 +144,22 @@ class Faults:
         self.swapped_callbacks.append(Rule(times=times, **conditions))
         return self.swapped_callbacks[-1]
 
-    def strike(self, subject: Subject) -> Fault | None:
-        """The fault that a request meets."""
-        struck = next((fault for fault in self._active if fault.rule.applies_to(subject)), None)
-        if struck is not None and struck.rule.spent:
-            self._active.remove(struck)
-        return struck
+    def take(self, subject: Subject) -> Fault | None:
+        """Return the fault that applies to a request, if any, and count that it did."""
+        taken = next((fault for fault in self._active if fault.rule.applies_to(subject)), None)
+        if taken is not None and taken.rule.spent:
+            self._active.remove(taken)
+        return taken
 
     def clear(self) -> None:
-        """Take back every fault."""
+        """Remove every fault."""
         self._active.clear()
         self.doubled_callbacks.clear()
         self.swapped_callbacks.clear()
         self.list_lag, self.page_shift = 0.0, 0
 
-    def take_back(self, fault: Fault) -> None:
-        """Take back one fault; nothing happens where it is spent."""
+    def remove(self, fault: Fault) -> None:
+        """Remove one fault; nothing happens where it is spent."""
         if fault in self._active:
             self._active.remove(fault)
 
@@ -168,9 +170,9 @@ class Faults:
         conditions: RequestConditions,
         *,
         accepted: bool = False,
-        answer: Response | None = None,
-        mishap: ConnectionFault | None = None,
+        response: Response | None = None,
+        connection_fault: ConnectionFault | None = None,
     ) -> Fault:
-        fault = Fault(next(self._numbers), name, Rule(times=times, **conditions), accepted, answer, mishap)
+        fault = Fault(next(self._numbers), name, Rule(times=times, **conditions), accepted, response, connection_fault)
         self._active.append(fault)
         return fault

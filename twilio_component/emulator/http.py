@@ -1,10 +1,10 @@
-"""A request and its answer, as the emulator sees them: no sockets, no HTTP library."""
+"""A request and its response, as the emulator sees them: no sockets, no HTTP library."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Fields:
 
     @classmethod
     def parse(cls, text: str) -> Fields:
-        """The fields of a query string or a form-encoded body; blank values count."""
+        """Parse a query string or a form-encoded body; blank values count."""
         return cls(parse_qsl(text, keep_blank_values=True))
 
     def __contains__(self, name: str) -> bool:
@@ -30,12 +30,12 @@ class Fields:
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._pairs)
 
-    def one(self, name: str) -> str | None:
-        """The last value of ``name``, or None where it is missing."""
+    def get(self, name: str) -> str | None:
+        """Return the last value of ``name``, or None where it is missing."""
         return next((value for one, value in reversed(self._pairs) if one == name), None)
 
-    def many(self, name: str) -> list[str]:
-        """Every value of ``name``, in order."""
+    def getlist(self, name: str) -> list[str]:
+        """Return every value of ``name``, in order."""
         return [value for one, value in self._pairs if one == name]
 
 
@@ -56,12 +56,12 @@ class Request:
 
     @property
     def arguments(self) -> Fields:
-        """What the query string says."""
+        """The fields of the query string."""
         return Fields.parse(self.query)
 
     @property
     def form(self) -> Fields:
-        """What a form-encoded body says; a body of another type says nothing, as at Twilio."""
+        """The fields of a form-encoded body; none for a body of another type, as at Twilio."""
         media_type = self.headers.get("content-type", FORM).partition(";")[0].strip().lower()
         if media_type != FORM:
             return Fields([])
@@ -70,11 +70,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFault:
-    """What happens to an answer on its way.
+    """What happens to a response on its way.
 
     ``refused``: the connection is never made. ``certificate``: its certificate is for another host. ``dropped``: it
-    closes without an answer. ``cut``: it closes after ``share`` of the body. ``slow``: the answer takes ``seconds``,
-    in ``pieces`` of equal size.
+    closes without a response. ``cut``: it closes after ``share`` of the body. ``slow``: the response takes
+    ``seconds``, in ``pieces`` of equal size.
     """
 
     kind: Literal["refused", "certificate", "dropped", "cut", "slow"]
@@ -85,15 +85,16 @@ class ConnectionFault:
 
 @dataclass(slots=True)
 class Response:
-    """One answer: status, body, headers beyond the ones that the connection itself needs; and its mishap, if any.
+    """One response: status, body, and the headers beyond those that the connection itself needs.
 
-    A ``stream`` follows the body, piece by piece, and may never end.
+    ``connection_fault`` is what keeps it from arriving as it is. A ``stream`` follows the body, piece by piece, and may
+    never end.
     """
 
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
-    mishap: ConnectionFault | None = None
+    connection_fault: ConnectionFault | None = None
     stream: AsyncGenerator[bytes, None] | None = None
 
     @property
@@ -102,7 +103,14 @@ class Response:
         return json.loads(self.body)
 
 
+class Handler(Protocol):
+    """Responds to requests. What carries them to it (a server, an httpx transport) needs to know nothing else."""
+
+    async def handle(self, request: Request) -> Response:
+        """Return the response to one request."""
+
+
 def json_response(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Response:
-    """``value`` as Twilio puts JSON on the wire."""
+    """Return ``value`` as JSON, in the form in which Twilio writes it."""
     body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
     return Response(status, body, {"Content-Type": "application/json;charset=utf-8", **(headers or {})})

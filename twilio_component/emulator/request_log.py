@@ -1,4 +1,4 @@
-"""What happened: every request with its answer, every webhook with its answer."""
+"""The requests that came in and the webhooks that went out, each with its response."""
 
 from __future__ import annotations
 
@@ -20,37 +20,36 @@ LARGEST_BYTES = 64 * 1024 * 1024
 class RequestRecord:
     """One request that came in. ``operation`` is None for an unknown path, ``fault`` names the one that it met.
 
-    ``outcome`` is what the request brought about, whatever a fault then made of the answer; None where a fault kept it
-    from bringing about anything.
+    ``outcome`` is the response before a fault changed it; None where a fault kept the request from taking effect.
     """
 
     number: int
     at: float
     operation: str | None
     request: Request
-    answer: Response
+    response: Response
     fault: str | None = None
     outcome: Response | None = None
 
     @property
     def is_refused_send(self) -> bool:
-        """Whether it wanted to send a message, and there is none."""
+        """Whether it is an attempt to send a message that made none."""
         if self.operation != "messages.create":
             return False
         return self.outcome is None or self.outcome.status >= 400  # noqa: PLR2004 - HTTP's errors begin here
 
     def is_about(self, message_sid: str) -> bool:
-        """Whether it sent the message, or names it in its path."""
+        """Return whether it sent the message, or names it in its path."""
         if self.operation == "messages.create":
             # The text of another message may hold this SID: look into the JSON, but only of those that have it at all.
-            answer = self.outcome
-            return answer is not None and message_sid.encode() in answer.body and answer.json.get("sid") == message_sid
+            made = self.outcome
+            return made is not None and message_sid.encode() in made.body and made.json.get("sid") == message_sid
         return f"/{message_sid}" in self.request.path
 
     @property
     def size(self) -> int:
         """Bytes of both bodies."""
-        return len(self.request.body) + len(self.answer.body)
+        return len(self.request.body) + len(self.response.body)
 
     def representation(self) -> dict[str, Any]:
         """For JSON. Credentials are left out."""
@@ -64,14 +63,14 @@ class RequestRecord:
             "query": self.request.query,
             "headers": headers,
             "body": self.request.body.decode("utf-8", "replace"),
-            "answer": _answer(self.answer),
+            "answer": _response_view(self.response),
             "fault": self.fault,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookRecord:
-    """One webhook that went out, each attempt by itself. ``error`` says why there is no answer."""
+    """One webhook that went out, each attempt by itself. ``error`` says why there is no response."""
 
     number: int
     at: float
@@ -82,7 +81,7 @@ class WebhookRecord:
     parameters: tuple[tuple[str, str], ...]
     headers: Mapping[str, str]
     attempt: int
-    answer: Response | None
+    response: Response | None
     error: str | None
     warnings: list[str] = field(default_factory=list)
 
@@ -98,16 +97,16 @@ class WebhookRecord:
             "parameters": [list(pair) for pair in self.parameters],
             "headers": dict(self.headers),
             "attempt": self.attempt,
-            "answer": None if self.answer is None else _answer(self.answer),
+            "answer": None if self.response is None else _response_view(self.response),
             "error": self.error,
             "warnings": self.warnings,
         }
 
 
-class Journal:
+class RequestLog:
     """The newest requests and webhooks, oldest first; both share one numbering.
 
-    Every new one is told to ``listeners``. Of each at most ``limit`` are kept, and together no more than
+    Every new one is reported to ``listeners``. Of each at most ``limit`` are kept, and together no more than
     ``LARGEST_BYTES`` of bodies, so that a server that runs for days does not fill the memory.
     """
 
@@ -120,7 +119,7 @@ class Journal:
         self.listeners: list[Callable[[RequestRecord | WebhookRecord], None]] = []
 
     def next_number(self) -> int:
-        """The number of the next record."""
+        """Return the number of the next record."""
         return next(self._numbers)
 
     def add_request(self, record: RequestRecord) -> None:
@@ -129,12 +128,12 @@ class Journal:
         self._bytes += record.size
         while len(self.requests) > self._limit or (self._bytes > LARGEST_BYTES and len(self.requests) > 1):
             self._bytes -= self.requests.popleft().size
-        self._tell(record)
+        self._notify(record)
 
     def add_webhook(self, record: WebhookRecord) -> None:
         """Keep a webhook, and forget the oldest one that there is no room for."""
         self.webhooks.append(record)
-        self._tell(record)
+        self._notify(record)
 
     def clear(self) -> None:
         """Forget everything; the numbering goes on."""
@@ -142,15 +141,15 @@ class Journal:
         self.webhooks.clear()
         self._bytes = 0
 
-    def _tell(self, record: RequestRecord | WebhookRecord) -> None:
+    def _notify(self, record: RequestRecord | WebhookRecord) -> None:
         for listener in self.listeners:
             listener(record)
 
 
-def _answer(answer: Response) -> dict[str, Any]:
+def _response_view(response: Response) -> dict[str, Any]:
     return {
-        "status": answer.status,
-        "headers": answer.headers,
-        "body": answer.body.decode("utf-8", "replace"),
-        "mishap": answer.mishap.kind if answer.mishap else None,
+        "status": response.status,
+        "headers": response.headers,
+        "body": response.body.decode("utf-8", "replace"),
+        "connectionFault": response.connection_fault.kind if response.connection_fault else None,
     }

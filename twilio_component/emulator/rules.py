@@ -17,7 +17,7 @@ class Subject:
 
 
 class MessageConditions(TypedDict, total=False):
-    """What can be asked of a message; see `Rule`."""
+    """The conditions on a message; see `Rule`."""
 
     to: str
     sender: str
@@ -26,7 +26,7 @@ class MessageConditions(TypedDict, total=False):
 
 
 class RequestConditions(MessageConditions, total=False):
-    """What can be asked of a request; see `Rule`."""
+    """The conditions on a request; see `Rule`."""
 
     operation: str
 
@@ -50,7 +50,7 @@ class Rule:
     seen: int = 0
 
     def applies_to(self, subject: Subject) -> bool:
-        """Whether it applies; counts that it was asked."""
+        """Return whether it applies; counts that it was asked."""
         if not self._matches(subject):
             return False
         self.seen += 1

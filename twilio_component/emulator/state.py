@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from twilio_component.emulator.model.phone_number import PhoneNumber
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from twilio_component.emulator.change_feed import Feed
     from twilio_component.emulator.clock import Clock
     from twilio_component.emulator.faults import Faults
     from twilio_component.emulator.http import Request
-    from twilio_component.emulator.messaging.lifecycle import Life
+    from twilio_component.emulator.messaging.lifecycle import MessageLifecycle
     from twilio_component.emulator.model.accounts import Account, Accounts
-    from twilio_component.emulator.request_log import Journal
+    from twilio_component.emulator.model.message import Message
+    from twilio_component.emulator.request_log import RequestLog
     from twilio_component.emulator.webhooks.sender import Webhooks
 
 
@@ -23,19 +27,67 @@ class EmulatorState:
 
     clock: Clock
     accounts: Accounts
-    life: Life
-    journal: Journal
+    lifecycle: MessageLifecycle
+    request_log: RequestLog
     faults: Faults
     webhooks: Webhooks
     feed: Feed
     base_url: str = "https://api.twilio.com"
 
+    @property
+    def messages(self) -> list[Message]:
+        """Every message of every account, each account's in their order."""
+        return [message for account in self.accounts for message in account.messages]
+
+    def add_number(self, number: str, *, account: Account | None = None, **settings: str) -> PhoneNumber:
+        """Give an account a number with ``settings`` of the resource, such as ``sms_url``.
+
+        Without ``account`` it goes to the default account. Raises ValueError for a setting that a number does not have.
+        """
+        owner = account or self.accounts.default_account()
+        added = PhoneNumber(owner.sid, number, self.clock.now())
+        unknown = settings.keys() - added.settings.keys()
+        if unknown:
+            raise ValueError(f"a number has no {', '.join(sorted(unknown))}; it has {', '.join(added.settings)}")
+        added.settings.update(settings)
+        owner.numbers[added.sid] = added
+        return added
+
+    def reset(self) -> None:
+        """Forget messages, accounts, faults, delivery rules and the request log. The clock keeps its time."""
+        self.clock.forget_events()
+        self.accounts.clear()
+        self.faults.clear()
+        self.lifecycle.rules.clear()
+        self.webhooks.clear()
+        self.request_log.clear()
+        self.feed.forget()
+
+    def clear_messages(self) -> None:
+        """Forget messages and the request log; accounts with their numbers, faults and delivery rules stay."""
+        self.clock.forget_events()
+        for account in self.accounts:
+            account.messages.clear()
+        self.webhooks.clear()
+        self.request_log.clear()
+        self.feed.forget()
+
+    def listening_at(self, url: str | None, *, refuse: Callable[[float], None] | None = None) -> None:
+        """Note that a server listens at ``url``, or, with None, that it does not any more.
+
+        ``refuse`` makes the server refuse connections for so many seconds; without it, the fault ``refuse`` applies to
+        single requests.
+        """
+        if url is not None:
+            self.base_url = url
+        self.faults.refuse_connections = refuse
+
 
 @dataclass(slots=True)
-class Call:
-    """One authenticated request on its way to its handler: whose it is, and what its path names."""
+class ApiCall:
+    """One authenticated request on its way to its handler: the account it acts on, and what its path names."""
 
-    world: EmulatorState
+    state: EmulatorState
     account: Account
     request: Request
     names: Mapping[str, str]

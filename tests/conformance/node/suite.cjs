@@ -137,7 +137,7 @@ test("numbers, services and the account are there", async () => {
 });
 
 test("a failed message has its code", async () => {
-  await control("fates", { ending: "undelivered", code: 30006, to: TO });
+  await control("delivery-rules", { ending: "undelivered", code: 30006, to: TO });
   const { sid } = await send();
   await control("clock", { advance: 5 });
   const message = await sdk().messages(sid).fetch();

@@ -19,7 +19,7 @@ def nothing_yet(_: Any) -> None:
 
 def conversations(desk: Any) -> None:
     """Messages of every kind, the failed and the refused among them, none open."""
-    desk.emulator.life.undeliver(30003, times=1)
+    desk.emulator.lifecycle.undeliver(30003, times=1)
     desk.send(Body="lost")
     desk.send(Body="Grüße ☃", To="whatsapp:+4915112345678", From="whatsapp:+15017122661")
     desk.send(To="+15550000002", From="rcs:brand_agent", MediaUrl="https://media.example.com/cat.png")

@@ -124,7 +124,7 @@ def test_a_message_whose_answer_was_lost_is_a_message(api: Any, emulator: Emulat
 def test_an_attempt_without_a_recipient_belongs_to_no_conversation(api: Any, emulator: Emulator) -> None:
     assert api.send(To="")["code"] == 21604
     assert listed(api) == {"total": 0, "conversations": []}
-    (record,) = emulator.journal.requests
+    (record,) = emulator.request_log.requests
     item = api.request("GET", f"/_emulator/requests/{record.number}").json()["item"]
     assert (item["conversation"], item["error"]["code"]) == (None, 21604)
 
@@ -170,7 +170,7 @@ def test_a_refused_attempt_through_a_service_is_found_under_the_service(api: Any
 
 @pytest.mark.parametrize("search", ["PIZZA", TO, "8675310", "undelivered", "30003"])
 def test_search_finds_texts_numbers_states_and_codes_in_any_case(api: Any, emulator: Emulator, search: str) -> None:
-    emulator.life.undeliver(30003, to=TO)
+    emulator.lifecycle.undeliver(30003, to=TO)
     sid = api.send(Body="One pizza, please")["sid"]
     api.send(To=OTHER, Body="Nothing here")
     api.advance(5)
@@ -215,7 +215,7 @@ def test_clearing_keeps_numbers_opt_outs_and_faults(api: Any, emulator: Emulator
     api.receive("STOP")
     assert api.request("DELETE", "/_emulator/messages").status_code == 204
     assert listed(api) == {"total": 0, "conversations": []}
-    assert (emulator.messages, list(emulator.journal.requests), emulator.clock.pending) == ([], [], 0)
+    assert (emulator.messages, list(emulator.request_log.requests), emulator.clock.pending) == ([], [], 0)
     assert len(emulator.faults.active) == 1
     assert [one["number"] for one in api.request("GET", "/_emulator/numbers").json()["numbers"]] == [FROM]
     assert api.send()["code"] == 21610

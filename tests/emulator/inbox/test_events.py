@@ -101,11 +101,11 @@ def test_webhooks_refusals_and_conditions_are_told_too() -> None:
 
 async def test_a_burst_about_one_message_is_told_once() -> None:
     emulator = Emulator()
-    account = emulator.accounts.the_only()
+    account = emulator.accounts.default_account()
     message = await emulator.receive(to=FROM, sender=TO, body="Hi", account=account)
     for _ in range(5):
-        emulator.feed.message_changed(message)
-    answer = await events.events_answer(emulator, emulator.feed.position(0))
+        emulator.feed.update_message(message)
+    answer = await events.event_stream(emulator.state, emulator.feed.position(0))
     assert answer.stream is not None
     first = await anext(answer.stream)
     await answer.stream.aclose()
@@ -115,7 +115,7 @@ async def test_a_burst_about_one_message_is_told_once() -> None:
 
 async def test_a_quiet_stream_shows_signs_of_life() -> None:
     emulator = Emulator()
-    answer = await events.events_answer(emulator, emulator.feed.position(0), heartbeat=0.01)
+    answer = await events.event_stream(emulator.state, emulator.feed.position(0), heartbeat=0.01)
     assert answer.stream is not None
     found = [await anext(answer.stream) for _ in range(2)]
     await answer.stream.aclose()

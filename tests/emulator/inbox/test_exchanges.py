@@ -41,8 +41,8 @@ def test_the_request_and_the_webhooks_behind_a_message_are_shown(api_of: Any) ->
 
 
 def test_a_failure_is_explained_with_its_code_meaning_and_link(api: Any, emulator: Emulator) -> None:
-    emulator.life.undeliver(30003)
-    emulator.life.fail(99999, body="strange")
+    emulator.lifecycle.undeliver(30003)
+    emulator.lifecycle.fail(99999, body="strange")
     known, strange = api.send()["sid"], api.send(Body="strange")["sid"]
     api.advance(5)
     error = behind(api, known)["item"]["error"]
@@ -153,10 +153,10 @@ def test_a_request_that_is_copied_does_the_same_again_whatever_it_says() -> None
         path = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json"
         auth = (ACCOUNT_SID, "emulated-auth-token")
         httpx.post(f"{server.url}{path}?a=b%20c", data=HOSTILE | {"From": FROM}, auth=auth).raise_for_status()
-        command = curl.of_request(emulator.journal.requests[0])
+        command = curl.of_request(emulator.request_log.requests[0])
         subprocess.run(["bash", "-c", command], check=True, capture_output=True)
-        again = emulator.journal.requests[-1].request
-        assert dict(again.form) == dict(emulator.journal.requests[0].request.form)
+        again = emulator.request_log.requests[-1].request
+        assert dict(again.form) == dict(emulator.request_log.requests[0].request.form)
         assert (again.query, again.method) == ("a=b%20c", "POST")
         bodies = [message.body for message in emulator.messages]
         assert bodies == [HOSTILE["Body"]] * 2
@@ -172,9 +172,9 @@ def test_a_webhook_that_is_copied_carries_the_same_signature() -> None:
         import asyncio
 
         asyncio.run(emulator.receive(to=FROM, sender=TO, body=HOSTILE["Body"]))
-        (webhook,) = emulator.journal.webhooks
+        (webhook,) = emulator.request_log.webhooks
         subprocess.run(["bash", "-c", curl.of_webhook(webhook)], check=True, capture_output=True)
-        received = application.journal.requests[-1].request
+        received = application.request_log.requests[-1].request
     assert received.headers["x-twilio-signature"] == webhook.headers["X-Twilio-Signature"]
     assert tuple(received.form) == webhook.parameters
 

@@ -31,11 +31,11 @@ HOSTILE = {
 }
 
 
-def answering(letter: WebhookRequest) -> Response:
+def answering(request: WebhookRequest) -> Response:
     """An application that repeats what it is told; it keeps a picture, too."""
-    if letter.method == "GET":
-        return Response(200, PIXEL, {"Content-Type": "image/png"}) if letter.url.endswith("cat.png") else Response(404)
-    body = dict(letter.form)["Body"]
+    if request.method == "GET":
+        return Response(200, PIXEL, {"Content-Type": "image/png"}) if request.url.endswith("cat.png") else Response(404)
+    body = dict(request.form)["Body"]
     twiml = f"<Response><Message>You wrote {body}</Message></Response>"
     return Response(200, twiml.encode(), {"Content-Type": "text/xml"})
 
@@ -77,7 +77,7 @@ def test_a_reply_goes_out_as_a_signed_webhook_and_the_answer_comes_back(desk_of:
         desk.bubble("One, two").locator(".bubble").click()
         desk.page.get_by_text("Inbound webhook", exact=True).click()
         shown = desk.page.locator("#details").inner_text()
-    (webhook,) = emulator.journal.webhooks
+    (webhook,) = emulator.request_log.webhooks
     assert webhook.headers["X-Twilio-Signature"] in shown
     assert "http://app.test/sms" in shown
     assert "HTTP 200" in shown
@@ -182,10 +182,10 @@ def test_faults_are_switched_on_for_the_next_sends_and_taken_back(desk: Any) -> 
     api.get_by_label("For the next").fill("2")
     api.get_by_role("button", name="Switch on").click()
     api.get_by_text("Done.").wait_for()
-    api.get_by_label("Lost answer").check()
+    api.get_by_label("Lost response").check()
     api.get_by_label("For the next").fill("1")
     api.get_by_role("button", name="Switch on").click()
-    page.locator(".condition", has_text="Lost answer").wait_for(state="attached")
+    page.locator(".condition", has_text="Lost response").wait_for(state="attached")
     page.keyboard.press("Escape")
     assert desk.send(Body="first").status_code == 429
     page.locator(".condition", has_text="1 left").first.wait_for()
@@ -198,7 +198,7 @@ def test_faults_are_switched_on_for_the_next_sends_and_taken_back(desk: Any) -> 
     bubble.wait_for()
     page.locator("#strip").wait_for(state="hidden")
     bubble.locator(".bubble").click()
-    page.locator(".exchange-result", has_text="no answer").wait_for()
+    page.locator(".exchange-result", has_text="no response").wait_for()
 
 
 def test_delivery_fails_and_is_late_on_request_and_the_clock_moves(desk: Any) -> None:

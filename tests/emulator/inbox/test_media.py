@@ -92,13 +92,13 @@ def test_a_file_that_the_application_keeps_is_asked_for_there(
     monkeypatch.setattr(inbox_media, "LARGEST", 10)
     asked: list[WebhookRequest] = []
 
-    def application(letter: WebhookRequest) -> Response:
-        asked.append(letter)
+    def application(request: WebhookRequest) -> Response:
+        asked.append(request)
         return answer
 
     api = api_of(Emulator(webhooks=application))
     sid = api.send(MediaUrl="http://app.test/cat.png")["sid"]
-    (media,) = api.emulator.accounts.the_only().messages.get(sid).media
+    (media,) = api.emulator.accounts.default_account().messages.get(sid).media
     found = shown(api, media.sid)
     assert (found.status_code, found.headers["content-type"]) == (status, content_type)
     assert [(one.method, one.url) for one in asked] == [("GET", "http://app.test/cat.png")]
@@ -106,7 +106,7 @@ def test_a_file_that_the_application_keeps_is_asked_for_there(
 
 def test_a_file_on_another_machine_is_never_asked_for(api: Any) -> None:
     sid = api.send(MediaUrl="http://media.example.com/cat.png")["sid"]
-    (media,) = api.emulator.accounts.the_only().messages.get(sid).media
+    (media,) = api.emulator.accounts.default_account().messages.get(sid).media
     answer = shown(api, media.sid)
     assert answer.status_code == 502
     assert "media.example.com is not this machine" in answer.json()["error"]

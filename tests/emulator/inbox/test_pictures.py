@@ -46,15 +46,15 @@ def seat_map(columns: int = 17, rows: int = 5, size: int = 18) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
 
 
-def box_office(letter: WebhookRequest) -> Response:
+def box_office(request: WebhookRequest) -> Response:
     """The application: it keeps the drawing, and is content with whatever it is told."""
-    return Response(200, seat_map(), {"Content-Type": "image/png"}) if letter.method == "GET" else Response(204)
+    return Response(200, seat_map(), {"Content-Type": "image/png"}) if request.method == "GET" else Response(204)
 
 
 def play(desk: Any) -> None:
     """The story: tickets for Ada, and what happened on the other phones meanwhile."""
     status = {"StatusCallback": "http://app.test/status"}
-    desk.emulator.life.undeliver(30003, to="+15552223344", times=1)
+    desk.emulator.lifecycle.undeliver(30003, to="+15552223344", times=1)
     desk.send(To="+15554440019", Body="Your order has been shipped. Track it with code 7Q2-LX.")
     desk.advance(3000)
     desk.send(To="+15552223344", Body="Your one-time code is 481 920. It is valid for five minutes.")

@@ -32,13 +32,13 @@ def test_it_ends_when_the_message_is_delivered(twilio_harness_blocking: Blocking
 
 
 def test_it_ends_when_the_message_fails_and_says_why(twilio_harness_blocking: BlockingHarness) -> None:
-    twilio_harness_blocking.emulator.life.undeliver(30003, to="+15558675310")
+    twilio_harness_blocking.emulator.lifecycle.undeliver(30003, to="+15558675310")
     found = wait(twilio_harness_blocking, sent(twilio_harness_blocking))
     assert (found["status"], found["errorCode"]) == ("undelivered", 30003)
 
 
 def test_where_nobody_confirms_sent_may_be_enough(twilio_harness_blocking: BlockingHarness) -> None:
-    twilio_harness_blocking.emulator.life.never_confirm()
+    twilio_harness_blocking.emulator.lifecycle.never_confirm()
     sid = sent(twilio_harness_blocking)
 
     with pytest.raises(DeliveryPendingError, match="after 30 s the message is still sent") as caught:
@@ -48,20 +48,23 @@ def test_where_nobody_confirms_sent_may_be_enough(twilio_harness_blocking: Block
 
 
 def test_it_waits_as_long_as_it_is_told_and_asks_less_and_less_often(twilio_harness_blocking: BlockingHarness) -> None:
-    twilio_harness_blocking.emulator.life.never_confirm()
+    twilio_harness_blocking.emulator.lifecycle.never_confirm()
     sid = sent(twilio_harness_blocking)
-    before, asked = twilio_harness_blocking.emulator.clock.now(), len(twilio_harness_blocking.emulator.journal.requests)
+    before, asked = (
+        twilio_harness_blocking.emulator.clock.now(),
+        len(twilio_harness_blocking.emulator.request_log.requests),
+    )
 
     with pytest.raises(DeliveryPendingError):
         wait(twilio_harness_blocking, sid, timeoutSeconds=600)
 
     assert 600 <= twilio_harness_blocking.emulator.clock.now() - before < 601
-    assert len(twilio_harness_blocking.emulator.journal.requests) - asked < 50
+    assert len(twilio_harness_blocking.emulator.request_log.requests) - asked < 50
 
 
 def test_the_time_of_requests_counts(twilio_harness_blocking: BlockingHarness) -> None:
     emulator = twilio_harness_blocking.emulator
-    emulator.life.never_confirm()
+    emulator.lifecycle.never_confirm()
     sid = sent(twilio_harness_blocking)
     emulator.faults.slow(times=None, seconds=9, operation="messages.fetch")
     before = emulator.clock.now()
@@ -75,10 +78,10 @@ def test_the_time_of_requests_counts(twilio_harness_blocking: BlockingHarness) -
 
 def test_what_takes_a_day_is_asked_for_a_few_hundred_times(twilio_harness_blocking: BlockingHarness) -> None:
     emulator = twilio_harness_blocking.emulator
-    emulator.life.delay(80_000, times=1)
+    emulator.lifecycle.delay(80_000, times=1)
     found = wait(twilio_harness_blocking, sent(twilio_harness_blocking), timeoutSeconds=86_400)
     assert found["status"] == "delivered"
-    assert len(emulator.journal.requests) < 400
+    assert len(emulator.request_log.requests) < 400
 
 
 FLOW = """
@@ -108,7 +111,7 @@ def flow(tmp_path: Path) -> Path:
 
 
 def test_a_flow_waits_for_it_too(twilio_harness_blocking: BlockingHarness, flow: Path) -> None:
-    twilio_harness_blocking.emulator.life.delay(10)
+    twilio_harness_blocking.emulator.lifecycle.delay(10)
     outcome = twilio_harness_blocking.flow(flow)
     assert outcome.succeeded
     assert outcome.result["status"] == "delivered"
@@ -117,7 +120,7 @@ def test_a_flow_waits_for_it_too(twilio_harness_blocking: BlockingHarness, flow:
 def test_a_step_of_a_flow_that_is_tried_again_has_all_its_time_again(
     twilio_harness_blocking: BlockingHarness, flow: Path
 ) -> None:
-    twilio_harness_blocking.emulator.life.never_confirm()
+    twilio_harness_blocking.emulator.lifecycle.never_confirm()
     before = twilio_harness_blocking.emulator.clock.now()
     outcome = twilio_harness_blocking.flow(flow)
     assert outcome.error is not None

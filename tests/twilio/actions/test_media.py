@@ -66,7 +66,7 @@ async def test_credentials_stay_with_the_api_over_either_carrier(*, over_aiohttp
         ):
             given = await host.invoke_action("twilio", "downloadMedia", {"twilioConnection": connection, **sids})
     assert (bytes(given["data"]["data"]), given["contentType"]) == (GIF, "image/gif")
-    asked, kept = emulator.journal.requests
+    asked, kept = emulator.request_log.requests
     assert ("authorization" in asked.request.headers, "authorization" in kept.request.headers) == (True, False)
     assert kept.request.base_url.startswith("http://localhost:")
 

@@ -316,7 +316,7 @@ class TestChanging:
         curly = twilio_harness_blocking.action("estimateMessage", {"message": "It\u2019s at nine, Ada."})
         assert (plain["encoding"], plain["segments"], plain["unitsPerSegment"]) == ("GSM-7", 2, 153)
         assert curly == documented("estimateMessage")
-        assert not twilio_harness_blocking.emulator.journal.requests
+        assert not twilio_harness_blocking.emulator.request_log.requests
 
 
 class TestListing:
@@ -409,7 +409,7 @@ class TestListing:
 
         with pytest.raises(InputError, match=r"\$\.after: must be a cursor that an earlier page of this list gave"):
             asyncio.run(fetch())
-        assert not twilio_harness_blocking.emulator.journal.requests
+        assert not twilio_harness_blocking.emulator.request_log.requests
 
     def test_filters_are_twilios(self, filled: BlockingHarness) -> None:
         assert self.bodies(filled, to="+1 (555) 867-5311") == [20, 15, 10, 5, 0]

@@ -56,7 +56,7 @@ def test_with_a_template_goes_no_text_not_even_an_empty_one(
 ) -> None:
     filled = {"contentSid": template, "contentVariables": {"1": "Ada", "2": "Friday"}}
     sent(twilio_harness_blocking, **WHATSAPP, **filled, message="")
-    form = twilio_harness_blocking.emulator.journal.requests[-1].request.form
+    form = twilio_harness_blocking.emulator.request_log.requests[-1].request.form
     assert "Body" not in form
     with pytest.raises(InputError, match="cannot have both message and contentSid"):
         sent(twilio_harness_blocking, **WHATSAPP, **filled, message="Hi")
@@ -101,7 +101,7 @@ def test_a_messaging_service_chooses_the_channels_sender(
 def test_what_a_channel_does_not_deliver_is_explained(
     twilio_harness_blocking: BlockingHarness, code: int, words: str, remedy: str
 ) -> None:
-    twilio_harness_blocking.emulator.life.undeliver(code)
+    twilio_harness_blocking.emulator.lifecycle.undeliver(code)
     message = sent(twilio_harness_blocking, **WHATSAPP, message="Hi")
     found = twilio_harness_blocking.action("waitForDelivery", {"sid": message.sid})["data"]
     assert (found["status"], found["errorCode"]) == ("undelivered", code)

@@ -49,9 +49,9 @@ class TestMessages:
         ]
 
     def test_a_bounded_list_asks_for_no_more_than_it_shows(self, filled: BlockingHarness) -> None:
-        before = len(filled.emulator.journal.requests)
+        before = len(filled.emulator.request_log.requests)
         labels(filled, "selectMessage", limit=5)
-        assert len(filled.emulator.journal.requests) == before + 1
+        assert len(filled.emulator.request_log.requests) == before + 1
 
     def test_a_message_without_text_still_has_a_label(self, twilio_harness_blocking: BlockingHarness) -> None:
         inputs = {"to": "+15558675310", "from": "+15017122661", "mediaUrl": "https://a.example/x.png"}

@@ -189,8 +189,8 @@ def test_the_emulators_callbacks_are_taken(twilio_harness_blocking: BlockingHarn
     harness.action("sendSMS", inputs)
     asyncio.run(harness.emulator.clock.advance(60))
     told = []
-    for letter in harness.emulator.journal.webhooks:
-        payload = signed_payload(dict(letter.parameters), url=letter.url)
+    for webhook in harness.emulator.request_log.webhooks:
+        payload = signed_payload(dict(webhook.parameters), url=webhook.url)
         told.append(harness.trigger("statusCallback", payload)["payload"]["status"]["status"])
     assert "delivered" in told
 

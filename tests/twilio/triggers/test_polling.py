@@ -204,13 +204,13 @@ def test_a_poll_reads_no_further_than_it_must(poller: Poller, monkeypatch: pytes
     poller.poll()
 
     def pages() -> int:
-        before = len(poller.emulator.journal.requests)
+        before = len(poller.emulator.request_log.requests)
         poller.poll()
-        return len(poller.emulator.journal.requests) - before
+        return len(poller.emulator.request_log.requests) - before
 
     assert pages() == 1
     # Of those that it knows the only one is gone for good: it goes looking for it, but not through all of history.
-    account = poller.emulator.accounts.the_only()
+    account = poller.emulator.accounts.default_account()
     account.messages.remove(poller.emulator.messages[-1])
     monkeypatch.setattr(poll_state, "MAX_REMEMBERED", 12)
     poller.send()

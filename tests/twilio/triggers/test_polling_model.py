@@ -129,7 +129,7 @@ class Polling(RuleBasedStateMachine):
         self.model.newest = max((one.message.created for one in self.model.sent.values()), default=0.0)
 
     def _note(self, sid: str, *, is_new: bool = True) -> str:
-        message = self.poller.emulator.accounts.the_only().messages.get(sid)
+        message = self.poller.emulator.accounts.default_account().messages.get(sid)
         assert message is not None
         self.model.sent[sid] = Sent(message, is_new)
         return sid
@@ -168,7 +168,7 @@ class Polling(RuleBasedStateMachine):
     def delete(self, sid: str) -> None:
         known = self.model.sent[sid]
         if not known.is_gone:
-            self.poller.emulator.accounts.the_only().messages.remove(known.message)
+            self.poller.emulator.accounts.default_account().messages.remove(known.message)
             known.is_gone = True
 
     @precondition(lambda self: not self.jumps)
@@ -203,7 +203,7 @@ class Polling(RuleBasedStateMachine):
             assert self.poller.state == before
         else:
             self._hear(owed, told)
-        faults.take_back(fault)
+        faults.remove(fault)
 
     @rule()
     def poll(self) -> None:

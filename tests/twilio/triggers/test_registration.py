@@ -21,7 +21,7 @@ CHOSEN = {"phoneNumber": NUMBER}
 
 
 def sms_settings(emulator: Emulator) -> dict[str, Any]:
-    number = emulator.accounts.the_only().number_of(NUMBER)
+    number = emulator.accounts.default_account().number_of(NUMBER)
     assert number is not None
     return {key: number.settings[key] for key in ("sms_url", "sms_method", "sms_application_sid")}
 
@@ -222,7 +222,7 @@ def test_a_number_that_was_given_back_is_told_of_with_what_it_led_to(twilio_harn
     harness, emulator = twilio_harness_blocking, twilio_harness_blocking.emulator
     number = emulator.add_number(NUMBER, sms_url=THEIRS)
     harness.deploy("inboundMessage", {**CHOSEN, "replaceWebhook": True}, url=OURS)
-    del emulator.accounts.the_only().numbers[number.sid]
+    del emulator.accounts.default_account().numbers[number.sid]
     back = harness.delete("inboundMessage")
     assert outcomes(back) == ["gone"]
     assert "before, it pointed to https://theirs.example.com/sms?key=…" in said(back)

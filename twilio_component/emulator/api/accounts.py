@@ -5,46 +5,46 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.emulator.api.pagination import PageRequest, page_of, page_response
-from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.http import Response, json_response
 from twilio_component.emulator.model.message import API_VERSION, twilio_date
 
 if TYPE_CHECKING:
     from twilio_component.emulator.model.accounts import Account
-    from twilio_component.emulator.state import Call
+    from twilio_component.emulator.state import ApiCall
 
 _STATUSES = ("active", "suspended", "closed")
 
 
-def fetch(call: Call) -> Response:
-    """The account itself."""
+def fetch(call: ApiCall) -> Response:
+    """Return the account itself."""
     return json_response(200, _representation(call.account))
 
 
-def list_page(call: Call) -> Response:
-    """The account that asks, and its sub-accounts."""
+def list_page(call: ApiCall) -> Response:
+    """Return the account that asks, and its sub-accounts."""
     arguments = call.request.arguments
-    asked = PageRequest.parse(arguments)
-    family = [one for one in call.world.accounts if call.account.sid in (one.sid, one.owner_sid)]
-    found = [_representation(one) for one in family if arguments.one("Status") in (None, one.status)]
-    return page_response(call.request.path, arguments, asked, "accounts", page_of(asked, found))
+    page_request = PageRequest.parse(arguments)
+    family = [one for one in call.state.accounts if call.account.sid in (one.sid, one.owner_sid)]
+    found = [_representation(one) for one in family if arguments.get("Status") in (None, one.status)]
+    return page_response(call.request.path, arguments, page_request, "accounts", page_of(page_request, found))
 
 
-def create(call: Call) -> Response:
+def create(call: ApiCall) -> Response:
     """Create a sub-account."""
-    name = call.request.form.one("FriendlyName") or "SubAccount"
-    return json_response(201, _representation(call.world.accounts.create_sub_account(call.account, name)))
+    name = call.request.form.get("FriendlyName") or "SubAccount"
+    return json_response(201, _representation(call.state.accounts.create_sub_account(call.account, name)))
 
 
-def update(call: Call) -> Response:
+def update(call: ApiCall) -> Response:
     """Rename the account, or suspend, close or reopen it."""
     form = call.request.form
-    status = form.one("Status")
+    status = form.get("Status")
     if status is not None and status not in _STATUSES:
-        raise Refusal(20001, name="Status", reason="active, suspended or closed is allowed")
+        raise ApiError(20001, name="Status", reason="active, suspended or closed is allowed")
     call.account.status = status or call.account.status
-    call.account.friendly_name = form.one("FriendlyName") or call.account.friendly_name
-    call.account.updated = call.world.clock.now()
+    call.account.friendly_name = form.get("FriendlyName") or call.account.friendly_name
+    call.account.updated = call.state.clock.now()
     return json_response(200, _representation(call.account))
 
 

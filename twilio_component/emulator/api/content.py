@@ -5,32 +5,32 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.emulator.api.pagination import PageRequest, meta_answer, page_of
-from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.api.pagination import PageRequest, meta_page_response, page_of
+from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.http import Response, json_response
 from twilio_component.emulator.model.content_template import ContentTemplate
 
 if TYPE_CHECKING:
-    from twilio_component.emulator.state import Call
+    from twilio_component.emulator.state import ApiCall
 
 
-def list_page(call: Call) -> Response:
-    """A page of the account's templates, newest first."""
-    asked = PageRequest.parse(call.request.arguments)
+def list_page(call: ApiCall) -> Response:
+    """Return a page of the account's templates, newest first."""
+    page_request = PageRequest.parse(call.request.arguments)
     found = [one.representation(call.request.base_url) for one in reversed(call.account.templates.values())]
-    return meta_answer(call.request, asked, "contents", page_of(asked, found))
+    return meta_page_response(call.request, page_request, "contents", page_of(page_request, found))
 
 
-def create(call: Call) -> Response:
+def create(call: ApiCall) -> Response:
     """Create a template from a JSON body."""
     wanted = _json_object(call.request.body)
     types = wanted.get("types")
     if not isinstance(types, dict) or not types or not all(isinstance(one, dict) for one in types.values()):
-        raise Refusal(20001, name="types", reason="an object of content types is required")
+        raise ApiError(20001, name="types", reason="an object of content types is required")
     template = ContentTemplate(
         call.account.sid,
         str(wanted.get("friendly_name") or ""),
-        call.world.clock.now(),
+        call.state.clock.now(),
         types,
         wanted.get("variables") or {},
         str(wanted.get("language") or "en"),
@@ -39,21 +39,21 @@ def create(call: Call) -> Response:
     return json_response(201, template.representation(call.request.base_url))
 
 
-def fetch(call: Call) -> Response:
-    """One template."""
+def fetch(call: ApiCall) -> Response:
+    """Return one template."""
     return json_response(200, _template(call).representation(call.request.base_url))
 
 
-def delete(call: Call) -> Response:
+def delete(call: ApiCall) -> Response:
     """Delete a template."""
     del call.account.templates[_template(call).sid]
     return Response(204)
 
 
-def _template(call: Call) -> ContentTemplate:
+def _template(call: ApiCall) -> ContentTemplate:
     template = call.account.templates.get(call.names["template"])
     if template is None:
-        raise Refusal(20404, path=call.request.path)
+        raise ApiError(20404, path=call.request.path)
     return template
 
 
@@ -63,5 +63,5 @@ def _json_object(body: bytes) -> dict[str, Any]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise Refusal(20001, name="body", reason="a JSON object is required")
+        raise ApiError(20001, name="body", reason="a JSON object is required")
     return value

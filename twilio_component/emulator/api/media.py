@@ -1,16 +1,16 @@
-"""Where Twilio keeps the files that came in: on another host, which wants no credentials and refuses to see any."""
+"""The files of inbound messages, on another host: it needs no credentials, and rejects requests that carry any."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.http import Response
 
 if TYPE_CHECKING:
     from twilio_component.emulator.model.message import Media
-    from twilio_component.emulator.state import Call
+    from twilio_component.emulator.state import ApiCall
 
 PATH = "/media/{account}/{media}"
 
@@ -20,20 +20,20 @@ _HOST = "media.twiliocdn.com"
 HARMLESS = {"Content-Security-Policy": "default-src 'none'; sandbox", "X-Content-Type-Options": "nosniff"}
 
 
-def url(call: Call, media: Media) -> str:
-    """Where the file is. A server on a port has no second host: there it is another name of this machine."""
+def url(call: ApiCall, media: Media) -> str:
+    """Return where the file is. A server on a port has no second host: there it is another name of this machine."""
     api = urlsplit(call.request.base_url)
     host = _HOST if api.port is None else f"{_other_name(api.hostname)}:{api.port}"
     return f"{api.scheme}://{host}{PATH.format(account=call.account.sid, media=media.sid)}"
 
 
-def fetch(call: Call) -> Response:
-    """The file, for anybody who knows where it is."""
+def fetch(call: ApiCall) -> Response:
+    """Return the file, for anybody who knows where it is."""
     if "authorization" in call.request.headers:
         return Response(400, b"<Error><Code>InvalidArgument</Code></Error>", {"Content-Type": "application/xml"})
     found = [one for message in call.account.messages for one in message.media if one.sid == call.names["media"]]
     if not found or found[0].url is not None:
-        raise Refusal(20404, path=call.request.path)
+        raise ApiError(20404, path=call.request.path)
     return Response(200, found[0].content, {"Content-Type": found[0].content_type, **HARMLESS})
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.errors import ApiError
 
 if TYPE_CHECKING:
     from twilio_component.emulator.http import Fields
@@ -26,7 +26,7 @@ class MessageFilter:
 
     @classmethod
     def parse(cls, arguments: Fields) -> MessageFilter:
-        """Read the filters; `Refusal` 20001 for a date that is none.
+        """Read the filters; `ApiError` 20001 for an invalid date.
 
         ``DateSent`` means the whole day (UTC) even where it carries a time of day, as the official libraries send
         it; the inequalities mean days too, or seconds where a time of day is given. Both ends are included.
@@ -39,14 +39,14 @@ class MessageFilter:
             starts.append(midnight)
             ends.append(midnight + _DAY)
         return cls(
-            arguments.one("To") or None,
-            arguments.one("From") or None,
+            arguments.get("To") or None,
+            arguments.get("From") or None,
             max(starts).timestamp() if starts else None,
             min(ends).timestamp() if ends else None,
         )
 
     def matches(self, message: Message) -> bool:
-        """Whether the list shows ``message``. One that was not sent yet has no date: no date filter finds it."""
+        """Return whether the list shows ``message``. A message without a date of sending matches no date filter."""
         if self.to is not None and message.to != self.to:
             return False
         if self.sender is not None and message.sender != self.sender:
@@ -62,13 +62,15 @@ class MessageFilter:
 
 
 def _date(arguments: Fields, name: str) -> tuple[datetime, bool] | None:
-    """A date and whether it is a bare day. Without an offset it is UTC."""
-    text = arguments.one(name)
+    """Return a date and whether it is a bare day. Without an offset it is UTC."""
+    text = arguments.get(name)
     if not text:
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise Refusal(20001, name=name, reason="a date such as 2026-01-31 or 2026-01-31T12:00:00Z is allowed") from None
+        raise ApiError(
+            20001, name=name, reason="a date such as 2026-01-31 or 2026-01-31T12:00:00Z is allowed"
+        ) from None
     bare_day = len(text) == len("2026-01-31")
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)), bare_day

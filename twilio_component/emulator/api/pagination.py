@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.http import Fields, Request, Response, json_response
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _OLDER, _NEWER = "PA", "PB"
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which page is asked for: its size, its number (client state only) and where it begins.
+    """Which page is page_request for: its size, its number (client state only) and where it begins.
 
     ``older_than`` and ``newer_than`` are positions; with neither, the page is the first.
     """
@@ -36,15 +36,15 @@ class PageRequest:
 
     @classmethod
     def parse(cls, arguments: Fields) -> PageRequest:
-        """Read ``PageSize``, ``Page`` and ``PageToken``; `Refusal` 20001 for what is none of them."""
+        """Read ``PageSize``, ``Page`` and ``PageToken``; `ApiError` 20001 for what is none of them."""
         size = min(_whole_number(arguments, "PageSize", DEFAULT_SIZE, minimum=1), MAXIMUM_SIZE)
         number = _whole_number(arguments, "Page", 0, minimum=0)
-        token = arguments.one("PageToken")
+        token = arguments.get("PageToken")
         if not token:
             return cls(size, number)
         kind, position = token[:2], _position(token[2:])
         if kind not in (_OLDER, _NEWER) or position is None:
-            raise Refusal(20001, name="PageToken", reason="it is not one that a page of this list gave out")
+            raise ApiError(20001, name="PageToken", reason="it is not one that a page of this list gave out")
         return cls(size, number, **{"older_than" if kind == _OLDER else "newer_than": position})
 
 
@@ -57,27 +57,27 @@ class Page:
     previous_newer_than: int | None = None
 
 
-def take_page(asked: PageRequest, found: Iterator[tuple[int, Any]]) -> tuple[list[tuple[int, Any]], bool]:
-    """The records of a page from an iterator that begins there, and whether more follow."""
-    taken = list(islice(found, asked.size + 1))
-    return taken[: asked.size], len(taken) > asked.size
+def take_page(page_request: PageRequest, found: Iterator[tuple[int, Any]]) -> tuple[list[tuple[int, Any]], bool]:
+    """Return the records of a page from an iterator that begins there, and whether more follow."""
+    taken = list(islice(found, page_request.size + 1))
+    return taken[: page_request.size], len(taken) > page_request.size
 
 
-def page_of(asked: PageRequest, items: Sequence[dict[str, Any]]) -> Page:
-    """A page of a list that is short enough to stand in memory; positions count from its beginning."""
-    begin = asked.older_than or 0
-    if asked.newer_than is not None:
-        begin = max(0, asked.newer_than - asked.size)
-    end = begin + asked.size
+def page_of(page_request: PageRequest, items: Sequence[dict[str, Any]]) -> Page:
+    """Return a page of a list that is short enough to stand in memory; positions count from its beginning."""
+    begin = page_request.older_than or 0
+    if page_request.newer_than is not None:
+        begin = max(0, page_request.newer_than - page_request.size)
+    end = begin + page_request.size
     return Page(list(items[begin:end]), end if end < len(items) else None, begin if begin > 0 else None)
 
 
-def page_response(path: str, arguments: Fields, asked: PageRequest, key: str, page: Page) -> Response:
-    """A list page in the shape of the 2010 API; its URIs keep the filters and are relative to the host."""
-    start = asked.number * asked.size
+def page_response(path: str, arguments: Fields, page_request: PageRequest, key: str, page: Page) -> Response:
+    """Return a list page in the shape of the 2010 API; its URIs keep the filters and are relative to the host."""
+    start = page_request.number * page_request.size
 
     def uri(number: int, token: str | None = None) -> str:
-        return f"{path}?{urlencode(_query(arguments, asked.size, number, token))}"
+        return f"{path}?{urlencode(_query(arguments, page_request.size, number, token))}"
 
     older, newer = page.next_older_than, page.previous_newer_than
     return json_response(
@@ -85,32 +85,32 @@ def page_response(path: str, arguments: Fields, asked: PageRequest, key: str, pa
         {
             "first_page_uri": uri(0),
             "end": start + max(0, len(page.records) - 1),
-            "previous_page_uri": None if newer is None else uri(max(0, asked.number - 1), _token(_NEWER, newer)),
+            "previous_page_uri": None if newer is None else uri(max(0, page_request.number - 1), _token(_NEWER, newer)),
             key: page.records,
             "uri": f"{path}?{urlencode(list(arguments))}" if list(arguments) else uri(0),
-            "page_size": asked.size,
+            "page_size": page_request.size,
             "start": start,
-            "next_page_uri": None if older is None else uri(asked.number + 1, _token(_OLDER, older)),
-            "page": asked.number,
+            "next_page_uri": None if older is None else uri(page_request.number + 1, _token(_OLDER, older)),
+            "page": page_request.number,
         },
     )
 
 
-def meta_answer(request: Request, asked: PageRequest, key: str, page: Page) -> Response:
-    """A list page in the shape of the newer APIs: URLs are absolute, and stand under ``meta``."""
+def meta_page_response(request: Request, page_request: PageRequest, key: str, page: Page) -> Response:
+    """Return a list page in the shape of the newer APIs: URLs are absolute, and stand under ``meta``."""
 
     def url(number: int, token: str | None = None) -> str:
-        query = urlencode(_query(request.arguments, asked.size, number, token))
+        query = urlencode(_query(request.arguments, page_request.size, number, token))
         return f"{request.base_url}{request.path}?{query}"
 
     older, newer = page.next_older_than, page.previous_newer_than
     meta = {
-        "page": asked.number,
-        "page_size": asked.size,
+        "page": page_request.number,
+        "page_size": page_request.size,
         "first_page_url": url(0),
-        "previous_page_url": None if newer is None else url(max(0, asked.number - 1), _token(_NEWER, newer)),
-        "url": url(asked.number),
-        "next_page_url": None if older is None else url(asked.number + 1, _token(_OLDER, older)),
+        "previous_page_url": None if newer is None else url(max(0, page_request.number - 1), _token(_NEWER, newer)),
+        "url": url(page_request.number),
+        "next_page_url": None if older is None else url(page_request.number + 1, _token(_OLDER, older)),
         "key": key,
     }
     return json_response(200, {key: page.records, "meta": meta})
@@ -135,9 +135,9 @@ def _position(text: str) -> int | None:
 
 
 def _whole_number(arguments: Fields, name: str, default: int, *, minimum: int) -> int:
-    text = arguments.one(name)
+    text = arguments.get(name)
     if text is None:
         return default
     if not text.isdecimal() or int(text) < minimum:
-        raise Refusal(20001, name=name, reason=f"an integer from {minimum} is allowed")
+        raise ApiError(20001, name=name, reason=f"an integer from {minimum} is allowed")
     return int(text)

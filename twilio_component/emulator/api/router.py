@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from twilio_component.emulator.api import accounts, content, media, messages, messaging_services, phone_numbers
 from twilio_component.emulator.api.unsupported import not_emulated
-from twilio_component.emulator.errors import Refusal
-from twilio_component.emulator.state import Call, EmulatorState
+from twilio_component.emulator.errors import ApiError
+from twilio_component.emulator.state import ApiCall, EmulatorState
 
 if TYPE_CHECKING:
     from twilio_component.emulator.http import Request, Response
@@ -30,7 +30,7 @@ class Route:
     method: str
     path: str
     name: str
-    handler: Callable[[Call], Response]
+    handler: Callable[[ApiCall], Response]
     public: bool = False
 
 
@@ -74,12 +74,12 @@ ROUTES = (
 _OPEN_TO_TEST_CREDENTIALS = frozenset({"messages.create", "numbers.create"})
 
 
-def _compiled(path: str) -> re.Pattern[str]:
+def _path_pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/.]+)", path.replace(".", r"\.")))
 
 
 _PATHS = [
-    (_compiled(path), {one.method: one for one in ROUTES if one.path == path})
+    (_path_pattern(path), {one.method: one for one in ROUTES if one.path == path})
     for path in dict.fromkeys(one.path for one in ROUTES)
 ]
 
@@ -102,26 +102,26 @@ def match(request: Request) -> Match:
     return Match(None)
 
 
-def respond(world: EmulatorState, request: Request, matched: Match) -> Response:
-    """The answer to one request."""
+def respond(state: EmulatorState, request: Request, matched: Match) -> Response:
+    """Return the response to one request."""
     if matched.route is None:
         if matched.methods:
-            return Refusal(20004, headers={"Allow": ", ".join(matched.methods)}).answer()
-        return not_emulated(request.path) or Refusal(20404, path=request.path).answer()
+            return ApiError(20004, headers={"Allow": ", ".join(matched.methods)}).response()
+        return not_emulated(request.path) or ApiError(20404, path=request.path).response()
     try:
-        account = _account(world, request, matched.route, matched.names)
-        return matched.route.handler(Call(world, account, request, matched.names))
-    except Refusal as refusal:
-        return refusal.answer()
+        account = _account(state, request, matched.route, matched.names)
+        return matched.route.handler(ApiCall(state, account, request, matched.names))
+    except ApiError as error:
+        return error.response()
 
 
-def _account(world: EmulatorState, request: Request, route: Route, names: Mapping[str, str]) -> Account:
+def _account(state: EmulatorState, request: Request, route: Route, names: Mapping[str, str]) -> Account:
     if route.public:
-        account = next((one for one in world.accounts if one.sid == names["account"]), None)
+        account = next((one for one in state.accounts if one.sid == names["account"]), None)
         if account is None:
-            raise Refusal(20404, path=request.path)
+            raise ApiError(20404, path=request.path)
         return account
-    account = world.accounts.authenticate(request.headers.get("authorization"), names.get("account"))
+    account = state.accounts.authenticate(request.headers.get("authorization"), names.get("account"))
     if account.test and route.name not in _OPEN_TO_TEST_CREDENTIALS:
-        raise Refusal(20008)
+        raise ApiError(20008)
     return account

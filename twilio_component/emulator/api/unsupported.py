@@ -1,4 +1,4 @@
-"""What the emulator does not emulate, and says so: printed by the server, repeated in its answers."""
+"""The limits of the emulator, which the server prints and its responses repeat."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from twilio_component.emulator.http import Response, json_response
 
 NOT_EMULATED = (
-    "products other than messaging (calls, verify, video, ...): such paths answer 501 with a sentence that says so",
-    "XML answers: paths need their .json",
+    "products other than messaging (calls, verify, video, ...): such paths get 501 with a sentence that says so",
+    "XML responses: paths need their .json",
     "prices, carriers, number lookup, content filtering: price stays null, and messages fail only as you tell them to",
     "smart encoding, link shortening, risk checks, message intents, TwiML applications: accepted, and without effect",
     "rate limits and the length of a sender's queue: only as faults that you switch on",
@@ -24,7 +24,7 @@ _PRODUCT = re.compile(r"/v[1-9]\d*/([A-Za-z]+)")
 
 
 def not_emulated(path: str) -> Response | None:
-    """An honest 501 for what Twilio has and the emulator has not; None for what Twilio has not either."""
+    """Return a 501 for a resource of Twilio that is not emulated; None for one that Twilio does not have."""
     resource = _RESOURCE.match(path) or _PRODUCT.match(path)
     if resource is None:
         return None

@@ -1,6 +1,7 @@
 """The emulator's own HTTP API, under ``/_emulator``: everything a test in another language needs to direct it.
 
-Bodies are JSON objects, sent as ``application/json``; keys are camelCase. An error answers 400 with ``{"error": …}``.
+Bodies are JSON objects, sent as ``application/json``; keys are camelCase. A bad request gets a 400 with
+``{"error": …}``.
 """
 
 from __future__ import annotations
@@ -13,17 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.emulator.control import inbox
 from twilio_component.emulator.control.inbox import NotThereError
-from twilio_component.emulator.control.views import CONDITIONS, fate_view, fault_view, state_view
-from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.control.views import CONDITIONS, delivery_rule_view, fault_view, state_view
+from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.faults import Fault
 from twilio_component.emulator.http import Request, Response, json_response
+from twilio_component.emulator.messaging.inbound import receive
 
 if TYPE_CHECKING:
-    from twilio_component.emulator.emulator import Emulator
     from twilio_component.emulator.model.accounts import Account
     from twilio_component.emulator.model.message import Message
+    from twilio_component.emulator.state import EmulatorState
 
-    Handler = Callable[[Emulator, dict[str, Any]], Awaitable[Any]]
+    Handler = Callable[[EmulatorState, dict[str, Any]], Awaitable[Any]]
 
 PREFIX = "/_emulator"
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -49,8 +51,8 @@ _NUMBER_SETTINGS = {
 _ENDINGS = ("delivered", "undelivered", "failed", "sent", "read")
 
 
-async def respond(emulator: Emulator, request: Request) -> Response:
-    """The answer to one request under ``/_emulator``."""
+async def respond(state: EmulatorState, request: Request) -> Response:
+    """Return the response to one request under ``/_emulator``."""
     path = request.path.removeprefix(PREFIX).strip("/")
     handlers, names = _find(path)
     if handlers is None:
@@ -59,24 +61,24 @@ async def respond(emulator: Emulator, request: Request) -> Response:
     if handler is None:
         return _error(405, f"{PREFIX}/{path} has {', '.join(handlers)}")
     try:
-        value = await handler(emulator, {**_arguments(request), **names})
+        value = await handler(state, {**_arguments(request), **names})
     except NotThereError as error:
         return _error(404, str(error))
-    except (ValueError, TypeError, KeyError, Refusal) as error:
+    except (ValueError, TypeError, KeyError, ApiError) as error:
         return _error(400, str(error))
     if request.method != "GET":
-        emulator.feed.publish("conditions")
-    return _answer(value)
+        state.feed.publish("conditions")
+    return _response(value)
 
 
-def _answer(value: Any) -> Response:
+def _response(value: Any) -> Response:
     if isinstance(value, Response):
         return value
     return Response(204, headers=dict(_HEADERS)) if value is None else json_response(200, value, _HEADERS)
 
 
 def _find(path: str) -> tuple[dict[str, Handler] | None, dict[str, str]]:
-    """The handlers of a path by method, and what stands in the path in place of a name in braces."""
+    """Return the handlers of a path by method, and what stands in the path in place of a name in braces."""
     if path in _HANDLERS:
         return _HANDLERS[path], {}
     folder, _, last = path.partition("/")
@@ -87,7 +89,7 @@ def _find(path: str) -> tuple[dict[str, Handler] | None, dict[str, str]]:
 
 
 def _arguments(request: Request) -> dict[str, Any]:
-    """The body of a POST, the query of anything else."""
+    """Return the body of a POST, the query of anything else."""
     if request.method != "POST":
         last_event_id = request.headers.get("last-event-id")
         return {**dict(request.arguments), **({"lastEventId": last_event_id} if last_event_id else {})}
@@ -100,29 +102,30 @@ def _arguments(request: Request) -> dict[str, Any]:
     return value
 
 
-async def _state(emulator: Emulator, _: dict[str, Any]) -> Any:
-    return state_view(emulator)
+async def _state(state: EmulatorState, _: dict[str, Any]) -> Any:
+    return state_view(state)
 
 
-async def _reset(emulator: Emulator, _: dict[str, Any]) -> Any:
-    emulator.reset()
+async def _reset(state: EmulatorState, _: dict[str, Any]) -> Any:
+    state.reset()
 
 
-async def _messages(emulator: Emulator, filters: dict[str, Any]) -> Any:
+async def _messages(state: EmulatorState, filters: dict[str, Any]) -> Any:
     wanted = {"to": filters.get("to"), "sender": filters.get("from"), "direction": filters.get("direction")}
     return {
         "messages": [
             _message(message)
-            for message in emulator.messages
+            for message in state.messages
             if all(value in (None, getattr(message, name)) for name, value in wanted.items())
         ]
     }
 
 
-async def _inbound(emulator: Emulator, wanted: dict[str, Any]) -> Any:
+async def _inbound(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     media = [(str(one["contentType"]), _bytes(one["content"])) for one in wanted.get("media", [])]
-    account = emulator.accounts.get(wanted["accountSid"]) if "accountSid" in wanted else None
-    message = await emulator.receive(
+    account = state.accounts.get(wanted["accountSid"]) if "accountSid" in wanted else None
+    message = await receive(
+        state,
         to=_text(wanted, "to"),
         sender=_text(wanted, "from"),
         body=str(wanted.get("body", "")),
@@ -133,54 +136,54 @@ async def _inbound(emulator: Emulator, wanted: dict[str, Any]) -> Any:
     return _message(message)
 
 
-async def _clock(emulator: Emulator, wanted: dict[str, Any]) -> Any:
-    await emulator.clock.advance(float(wanted["advance"]))
-    return {"now": emulator.clock.now()}
+async def _clock(state: EmulatorState, wanted: dict[str, Any]) -> Any:
+    await state.clock.advance(float(wanted["advance"]))
+    return {"now": state.clock.now()}
 
 
-async def _pace(emulator: Emulator, wanted: dict[str, Any]) -> Any:
-    pace = emulator.life.pace
-    for state, seconds in wanted.items():
-        if not hasattr(pace, state):
-            raise ValueError(f"no message waits in the state {state!r}")
-        setattr(pace, state, float(seconds))
+async def _set_timings(state: EmulatorState, wanted: dict[str, Any]) -> Any:
+    durations = state.lifecycle.durations
+    for status, seconds in wanted.items():
+        if not hasattr(durations, status):
+            raise ValueError(f"no message waits in the status {status!r}")
+        setattr(durations, status, float(seconds))
 
 
-async def _account(emulator: Emulator, wanted: dict[str, Any]) -> Any:
-    account = emulator.accounts.declare(
+async def _account(state: EmulatorState, wanted: dict[str, Any]) -> Any:
+    account = state.accounts.declare(
         wanted.get("sid"),
         _text(wanted, "authToken"),
         api_keys=wanted.get("apiKeys"),
         test=bool(wanted.get("test", False)),
-        parent=emulator.accounts.get(wanted["parentSid"]) if "parentSid" in wanted else None,
+        parent=state.accounts.get(wanted["parentSid"]) if "parentSid" in wanted else None,
     )
     return {"sid": account.sid}
 
 
-async def _use_shared_key(emulator: Emulator, wanted: dict[str, Any]) -> Any:
+async def _use_shared_key(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     unknown = wanted.keys() - {"id", "secret", "accountSid"}
     if unknown:
         raise ValueError(f"a shared key has no {', '.join(sorted(unknown))}; it has id, secret, accountSid")
-    key_id, secret = _account_of(emulator, wanted).sign_with_shared_key(wanted.get("secret"), key_id=wanted.get("id"))
+    key_id, secret = _account_of(state, wanted).sign_with_shared_key(wanted.get("secret"), key_id=wanted.get("id"))
     return {"id": key_id, "secret": secret}
 
 
-async def _use_auth_token(emulator: Emulator, wanted: dict[str, Any]) -> Any:
-    _account_of(emulator, wanted).sign_with_auth_token()
+async def _use_auth_token(state: EmulatorState, wanted: dict[str, Any]) -> Any:
+    _account_of(state, wanted).sign_with_auth_token()
 
 
-async def _number(emulator: Emulator, wanted: dict[str, Any]) -> Any:
-    account = emulator.accounts.get(wanted["accountSid"]) if "accountSid" in wanted else None
+async def _number(state: EmulatorState, wanted: dict[str, Any]) -> Any:
+    account = state.accounts.get(wanted["accountSid"]) if "accountSid" in wanted else None
     unknown = wanted.keys() - _NUMBER_SETTINGS.keys() - {"number", "accountSid"}
     if unknown:
         raise ValueError(f"a number has no {', '.join(sorted(unknown))}; it has {', '.join(_NUMBER_SETTINGS)}")
     settings = {python: str(wanted[key]) for key, python in _NUMBER_SETTINGS.items() if key in wanted}
-    return emulator.add_number(_text(wanted, "number"), account=account, **settings).representation()
+    return state.add_number(_text(wanted, "number"), account=account, **settings).representation()
 
 
-async def _add_fault(emulator: Emulator, wanted: dict[str, Any]) -> Any:
+async def _add_fault(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     name = wanted.get("fault")
-    faults = emulator.faults
+    faults = state.faults
     if name == "lagLists":
         return faults.lag_lists(float(wanted["seconds"]))
     if name == "shiftPages":
@@ -197,21 +200,21 @@ async def _add_fault(emulator: Emulator, wanted: dict[str, Any]) -> Any:
     return {"number": added.number} if isinstance(added, Fault) else None
 
 
-async def _list_faults(emulator: Emulator, _: dict[str, Any]) -> Any:
-    return {"faults": [fault_view(fault) for fault in emulator.faults.active]}
+async def _list_faults(state: EmulatorState, _: dict[str, Any]) -> Any:
+    return {"faults": [fault_view(fault) for fault in state.faults.active]}
 
 
-async def _clear_faults(emulator: Emulator, wanted: dict[str, Any]) -> Any:
+async def _clear_faults(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     if "number" not in wanted:
-        emulator.faults.clear()
+        state.faults.clear()
         return
     number = int(wanted["number"])
-    for fault in emulator.faults.active:
+    for fault in state.faults.active:
         if fault.number == number:
-            emulator.faults.take_back(fault)
+            state.faults.remove(fault)
 
 
-async def _add_fate(emulator: Emulator, wanted: dict[str, Any]) -> Any:
+async def _add_delivery_rule(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     ending = wanted.get("ending")
     if ending not in _ENDINGS:
         raise ValueError(f"a message does not end as {ending!r}; it ends as {', '.join(_ENDINGS)}")
@@ -220,29 +223,30 @@ async def _add_fate(emulator: Emulator, wanted: dict[str, Any]) -> Any:
     delay = float(wanted.get("delay", 0))
     if delay < 0:
         raise ValueError(f"a message is late by 0 seconds or more, not by {delay:g}")
-    return {"number": emulator.life.end_as(ending, wanted.get("code", default), delay=delay, **conditions).number}
+    added = state.lifecycle.add_rule(ending, wanted.get("code", default), delay=delay, **conditions)
+    return {"number": added.number}
 
 
-async def _list_fates(emulator: Emulator, _: dict[str, Any]) -> Any:
-    return {"fates": [fate_view(fate) for fate in emulator.life.fates]}
+async def _list_delivery_rules(state: EmulatorState, _: dict[str, Any]) -> Any:
+    return {"deliveryRules": [delivery_rule_view(one) for one in state.lifecycle.rules]}
 
 
-async def _clear_fates(emulator: Emulator, wanted: dict[str, Any]) -> Any:
+async def _clear_delivery_rules(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     if "number" in wanted:
         number = int(wanted["number"])
-        emulator.life.fates[:] = [fate for fate in emulator.life.fates if fate.number != number]
+        state.lifecycle.rules[:] = [one for one in state.lifecycle.rules if one.number != number]
     else:
-        emulator.life.fates.clear()
+        state.lifecycle.rules.clear()
 
 
-async def _requests(emulator: Emulator, filters: dict[str, Any]) -> Any:
+async def _requests(state: EmulatorState, filters: dict[str, Any]) -> Any:
     after = int(filters.get("after", 0))
-    return {"requests": [one.representation() for one in emulator.journal.requests if one.number > after]}
+    return {"requests": [one.representation() for one in state.request_log.requests if one.number > after]}
 
 
-async def _webhooks(emulator: Emulator, filters: dict[str, Any]) -> Any:
+async def _webhooks(state: EmulatorState, filters: dict[str, Any]) -> Any:
     after = int(filters.get("after", 0))
-    return {"webhooks": [one.representation() for one in emulator.journal.webhooks if one.number > after]}
+    return {"webhooks": [one.representation() for one in state.request_log.webhooks if one.number > after]}
 
 
 _HANDLERS: dict[str, dict[str, Handler]] = {
@@ -257,12 +261,12 @@ _HANDLERS: dict[str, dict[str, Handler]] = {
     "media/{sid}": {"GET": inbox.show_media},
     "inbound": {"POST": _inbound},
     "clock": {"POST": _clock},
-    "pace": {"POST": _pace},
+    "timings": {"POST": _set_timings},
     "accounts": {"POST": _account},
     "sharedKeys": {"POST": _use_shared_key, "DELETE": _use_auth_token},
     "numbers": {"GET": inbox.list_numbers, "POST": _number},
     "faults": {"GET": _list_faults, "POST": _add_fault, "DELETE": _clear_faults},
-    "fates": {"GET": _list_fates, "POST": _add_fate, "DELETE": _clear_fates},
+    "delivery-rules": {"GET": _list_delivery_rules, "POST": _add_delivery_rule, "DELETE": _clear_delivery_rules},
     "requests": {"GET": _requests},
     "requests/{number}": {"GET": inbox.show_request},
     "webhooks": {"GET": _webhooks},
@@ -273,9 +277,9 @@ def _message(message: Message) -> dict[str, Any]:
     return {**message.representation(), "history": [{"at": at, "status": status} for at, status in message.history]}
 
 
-def _account_of(emulator: Emulator, wanted: dict[str, Any]) -> Account:
+def _account_of(state: EmulatorState, wanted: dict[str, Any]) -> Account:
     sid = wanted.get("accountSid")
-    return emulator.accounts.the_only() if sid is None else emulator.accounts.get(sid)
+    return state.accounts.default_account() if sid is None else state.accounts.get(sid)
 
 
 def _text(wanted: dict[str, Any], key: str) -> str:

@@ -1,7 +1,7 @@
 """Messages as conversations: between a number of the application and somebody's phone.
 
 A conversation holds the messages of one pair in the order in which they came, and with them the attempts to send that
-were refused: whoever looks for a message that never came wants to see them.
+were refused, because they explain a message that never came.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote, unquote
 
-from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.model import addresses
 from twilio_component.emulator.model.message import Message
 
 if TYPE_CHECKING:
     from twilio_component.emulator.model.accounts import Account, Accounts
-    from twilio_component.emulator.request_log import Journal, RequestRecord
+    from twilio_component.emulator.request_log import RequestLog, RequestRecord
 
     Item: TypeAlias = Message | RequestRecord
 
@@ -26,7 +26,7 @@ _FAILED = ("failed", "undelivered")
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Who talks to whom: ``number`` is the application's number, sender name or messaging service."""
+    """The two ends of a conversation: ``number`` is the application's number, sender name or messaging service."""
 
     account_sid: str
     number: str
@@ -39,21 +39,25 @@ class Pair:
 
     @classmethod
     def of(cls, item: Item) -> Pair | None:
-        """The pair that a message, or a refused attempt to send one, belongs to; None where it names no recipient."""
+        """Return the pair that an item belongs to; None for a refused attempt that names no recipient."""
         if isinstance(item, Message):
             if item.direction == "inbound":
                 return cls(item.account_sid, item.to, item.sender or "")
             number = item.sender or item.chosen_sender or item.messaging_service_sid or ""
             return cls(item.account_sid, number, item.to)
         form = item.request.form
-        sender, phone = form.one("From") or form.one("MessagingServiceSid"), form.one("To")
+        sender, phone = form.get("From") or form.get("MessagingServiceSid"), form.get("To")
         if not sender or not phone:
             return None
-        return cls(item.request.path.split("/")[3], _tidy(sender, addresses.sender), _tidy(phone, addresses.recipient))
+        return cls(
+            item.request.path.split("/")[3],
+            _normalize(sender, addresses.sender),
+            _normalize(phone, addresses.recipient),
+        )
 
     @classmethod
     def parse(cls, name: str) -> Pair:
-        """The pair that a conversation is named after; ValueError for what is no such name."""
+        """Return the pair that a conversation is named after; ValueError for an invalid name."""
         parts = [unquote(part) for part in name.split("/")]
         if len(parts) != 3 or not all(parts):  # noqa: PLR2004 - account, number, phone
             raise ValueError(f"a conversation is named account/number/phone, not {name!r}")
@@ -81,61 +85,61 @@ class Conversation:
 class Conversations:
     """Finds conversations in what an emulator holds; nothing is kept here."""
 
-    def __init__(self, accounts: Accounts, journal: Journal) -> None:
+    def __init__(self, accounts: Accounts, request_log: RequestLog) -> None:
         self._accounts = accounts
-        self._journal = journal
+        self._request_log = request_log
 
     def newest_first(self, search: str = "") -> list[Conversation]:
-        """The conversations with the items that ``search`` finds, the one with the newest item first."""
+        """Return the conversations with the items that ``search`` finds, the one with the newest item first."""
         found: dict[Pair, Conversation] = {}
         for item in self._items():
             pair = Pair.of(item)
             if pair is not None and matches(item, pair, search):
                 found.setdefault(pair, Conversation(pair)).items.append(item)
-        return sorted(found.values(), key=lambda one: moment(one.items[-1]), reverse=True)
+        return sorted(found.values(), key=lambda one: timestamp_of(one.items[-1]), reverse=True)
 
     def one(self, pair: Pair, search: str = "") -> Conversation:
-        """The items of a pair that ``search`` finds; it may have none."""
+        """Return the items of a pair that ``search`` finds; it may have none."""
         return Conversation(pair, [one for one in self._items() if Pair.of(one) == pair and matches(one, pair, search)])
 
     def opted_out(self, pair: Pair) -> bool:
-        """Whether the phone wants nothing more from the number."""
+        """Return whether the phone wants nothing more from the number."""
         account: Account | None = next((one for one in self._accounts if one.sid == pair.account_sid), None)
         if account is None:
             return False
-        number = account.number_of(addresses.bare(pair.number))
+        number = account.number_of(addresses.strip_channel(pair.number))
         service = account.service_of(number) if number else None
         return account.opt_outs.forbid(pair.phone, pair.number, service.sid if service else None)
 
     def _items(self) -> Iterator[Item]:
-        """Every message and every refused attempt, in the order of their times."""
-        refused = [record for record in self._journal.requests if record.is_refused_send]
+        """Return every message and every refused attempt, in the order of their times."""
+        refused = [record for record in self._request_log.requests if record.is_refused_send]
         messages: Iterable[Item] = (message for account in self._accounts for message in account.messages)
         if not refused and sum(1 for _ in self._accounts) == 1:
             return iter(messages)
-        return iter(sorted([*messages, *refused], key=moment))
+        return iter(sorted([*messages, *refused], key=timestamp_of))
 
 
-def moment(item: Item) -> float:
-    """When a message was created or an attempt was made, in seconds since 1970."""
+def timestamp_of(item: Item) -> float:
+    """Return when a message was created or an attempt was made, in seconds since 1970."""
     return item.created if isinstance(item, Message) else item.at
 
 
-def key(item: Item) -> str:
-    """What tells an item from all others: the SID of a message, ``request-17`` for an attempt."""
+def item_key(item: Item) -> str:
+    """Return an item's identifier: the SID of a message, ``request-17`` for an attempt."""
     return item.sid if isinstance(item, Message) else f"request-{item.number}"
 
 
 def text_of(item: Item) -> str:
-    """What a message says, or should have said."""
-    return item.body if isinstance(item, Message) else item.request.form.one("Body") or ""
+    """Return the text of a message, or of an attempt to send one."""
+    return item.body if isinstance(item, Message) else item.request.form.get("Body") or ""
 
 
 def matches(item: Item, pair: Pair, search: str) -> bool:
-    """Whether ``search`` is found, in any case, in the text, the numbers, the SID, the status or the error code."""
+    """Return whether the text, numbers, SID, status or error code contain ``search``, in any case."""
     if not search:
         return True
-    words = [text_of(item), pair.number, pair.phone, key(item)]
+    words = [text_of(item), pair.number, pair.phone, item_key(item)]
     if isinstance(item, Message):
         words += [item.status, str(item.error_code or "")]
     return search.casefold() in "\n".join(words).casefold()
@@ -144,7 +148,7 @@ def matches(item: Item, pair: Pair, search: str) -> bool:
 def window(
     items: list[Item], *, before: str | None = None, after: str | None = None, limit: int
 ) -> tuple[list[Item], bool, bool]:
-    """At most ``limit`` items next to the one with a key (or the newest), and whether there are older and newer ones.
+    """Return at most ``limit`` items next to the one with a key (or the newest), and whether older and newer exist.
 
     ValueError where no item has the key.
     """
@@ -160,14 +164,14 @@ def window(
 
 def _place(items: list[Item], wanted: str) -> int:
     for place in range(len(items) - 1, -1, -1):
-        if key(items[place]) == wanted:
+        if item_key(items[place]) == wanted:
             return place
     raise ValueError(f"there is no {wanted} in this conversation")
 
 
-def _tidy(address: str, reading: Callable[[str], str]) -> str:
-    """An address as messages keep it; what is no address stays as it was given."""
+def _normalize(address: str, reading: Callable[[str], str]) -> str:
+    """Return an address in the form that messages have it; an invalid address stays as it was given."""
     try:
         return reading(address)
-    except Refusal:
+    except ApiError:
         return address

@@ -24,7 +24,7 @@ _CURLS_OWN = ("User-Agent", "Accept", "Content-Type")
 
 
 def of_request(record: RequestRecord) -> str:
-    """A request to the API. A secret that was really presented is replaced by the name of a variable."""
+    """Return a request to the API. A secret that was really presented is replaced by the name of a variable."""
     request = record.request
     query = f"?{request.query}" if request.query else ""
     parts = [_call(request.method, f"{request.base_url}{request.path}{query}")]
@@ -43,7 +43,7 @@ def of_request(record: RequestRecord) -> str:
 
 
 def of_webhook(record: WebhookRecord) -> str:
-    """A webhook, with its signature: it is valid for exactly this URL and these parameters."""
+    """Return a webhook, with its signature: it is valid for exactly this URL and these parameters."""
     parts = [_call(record.method, record.url)]
     parts += [
         f"-H {shlex.quote(f'{name}: {value}')}" for name, value in record.headers.items() if name not in _CURLS_OWN
@@ -81,7 +81,7 @@ def _fields(fields: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _is_plain(name: str, value: str) -> bool:
-    """Whether curl can encode it: a program's arguments hold no null character, and a name no ``=`` or ``@``."""
+    """Return whether curl can encode it: a program's arguments hold no null character, and a name no ``=`` or ``@``."""
     return "\0" not in value and re.fullmatch(r"\w+", name) is not None
 
 

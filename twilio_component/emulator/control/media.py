@@ -30,36 +30,38 @@ _CONNECT_SECONDS, _READ_SECONDS = 2.0, 5.0
 
 
 def inline_kind(content_type: str) -> Literal["image", "audio", "video"] | None:
-    """As what a browser may show a file of this type; None where it may only be saved."""
-    return _INLINE.get(_bare(content_type))
+    """Return how a browser may show a file of this type; None where it may only be saved."""
+    return _INLINE.get(_media_type(content_type))
 
 
-async def media_response(media: Media, postman: WebhookTransport) -> Response:
-    """The file. One that the application keeps is asked for there, where webhooks may go too, and nowhere else."""
+async def media_response(media: Media, transport: WebhookTransport) -> Response:
+    """Return a file. One that the application keeps is fetched from it, if webhooks may go there, and nowhere else."""
     if media.url is None:
-        return _shown(media, media.content, media.content_type)
+        return _file_response(media, media.content, media.content_type)
     try:
-        found = await postman.deliver(WebhookRequest("GET", media.url, (), {}, _CONNECT_SECONDS, _READ_SECONDS))
+        found = await transport.send(WebhookRequest("GET", media.url, (), {}, _CONNECT_SECONDS, _READ_SECONDS))
     except UndeliverableError as failure:
         return json_response(502, {"error": f"the file is not shown: {failure}"}, _HEADERS)
     if found.status != 200 or len(found.body) > LARGEST:  # noqa: PLR2004 - HTTP's OK
         return json_response(
             502, {"error": f"the file is not shown: HTTP {found.status}, {len(found.body)} bytes"}, _HEADERS
         )
-    told = next((value for name, value in found.headers.items() if name.lower() == "content-type"), media.content_type)
-    return _shown(media, found.body, told)
+    actual_type = next(
+        (value for name, value in found.headers.items() if name.lower() == "content-type"), media.content_type
+    )
+    return _file_response(media, found.body, actual_type)
 
 
-def _shown(media: Media, content: bytes, content_type: str) -> Response:
-    bare = _bare(content_type)
-    if bare in _INLINE:
-        kind, disposition = bare, "inline"
+def _file_response(media: Media, content: bytes, content_type: str) -> Response:
+    media_type = _media_type(content_type)
+    if media_type in _INLINE:
+        kind, disposition = media_type, "inline"
     else:
         kind, disposition = "application/octet-stream", "attachment"
-    name = f"{media.sid}{mimetypes.guess_extension(bare) or ''}"
+    name = f"{media.sid}{mimetypes.guess_extension(media_type) or ''}"
     headers = {"Content-Type": kind, "Content-Disposition": f'{disposition}; filename="{name}"', **_HEADERS}
     return Response(200, content, headers)
 
 
-def _bare(content_type: str) -> str:
+def _media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()

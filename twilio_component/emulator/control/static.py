@@ -1,4 +1,4 @@
-"""The inbox's page and the files that it consists of, with the rules that a browser has to keep for it."""
+"""The inbox's page and the files that it consists of, with the policy that the browser enforces."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ HEADERS = {
 
 
 def is_part_of_it(path: str) -> bool:
-    """Whether ``path`` is that of the page, or of one of its files."""
+    """Return whether ``path`` is that of the page, or of one of its files."""
     return path == "/" or path.startswith(_FOLDER)
 
 
 def respond(request: Request) -> Response:
-    """The page, or one of its files."""
+    """Return the page, or one of its files."""
     if request.method not in ("GET", "HEAD"):
         return json_response(405, {"error": "the inbox is read with GET"}, {**HEADERS, "Allow": "GET, HEAD"})
     found = _files().get("index.html" if request.path == "/" else request.path.removeprefix(_FOLDER))
@@ -52,7 +52,7 @@ def respond(request: Request) -> Response:
 
 @cache
 def _files() -> dict[str, tuple[str, bytes]]:
-    """The files by name, with their types: only what stands here can be asked for."""
+    """Return the files by name, with their types: no other file can be requested."""
     return {
         path.name: (f"{_TYPES[path.suffix]}; charset=utf-8", path.read_bytes())
         for path in _FILES.iterdir()

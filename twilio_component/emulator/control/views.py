@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.emulator.control import curl
-from twilio_component.emulator.control.conversations import Pair, key, moment, text_of
+from twilio_component.emulator.control.conversations import Pair, item_key, text_of, timestamp_of
 from twilio_component.emulator.control.media import inline_kind
 from twilio_component.emulator.model.message import Message
 from twilio_component.twilio.error_codes import explain
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from twilio_component.emulator.control.conversations import Conversation, Item
-    from twilio_component.emulator.emulator import Emulator
     from twilio_component.emulator.faults import Fault
-    from twilio_component.emulator.messaging.lifecycle import Fate
+    from twilio_component.emulator.messaging.lifecycle import DeliveryRule
     from twilio_component.emulator.model.message import Media
     from twilio_component.emulator.request_log import RequestRecord, WebhookRecord
     from twilio_component.emulator.rules import Rule
+    from twilio_component.emulator.state import EmulatorState
 
 # Names in JSON, and what Python calls them.
 CONDITIONS = {"operation": "operation", "to": "to", "from": "sender", "body": "body", "nth": "nth", "times": "times"}
@@ -28,8 +28,8 @@ CONDITIONS = {"operation": "operation", "to": "to", "from": "sender", "body": "b
 MOST_EXCHANGES = 50
 
 
-def heading(conversation: Conversation) -> dict[str, Any]:
-    """Whose conversation it is, and how long."""
+def conversation_header(conversation: Conversation) -> dict[str, Any]:
+    """Return the ends of a conversation, and how many items it has."""
     pair = conversation.pair
     return {
         "id": pair.id,
@@ -42,9 +42,9 @@ def heading(conversation: Conversation) -> dict[str, Any]:
 
 
 def conversation_view(conversation: Conversation, *, opted_out: bool) -> dict[str, Any]:
-    """A line in the list of conversations."""
+    """Return a line in the list of conversations."""
     return {
-        **heading(conversation),
+        **conversation_header(conversation),
         "failures": conversation.failures,
         "optedOut": opted_out,
         "last": item_view(conversation.items[-1]),
@@ -52,30 +52,33 @@ def conversation_view(conversation: Conversation, *, opted_out: bool) -> dict[st
 
 
 def item_view(item: Item) -> dict[str, Any]:
-    """A message, or an attempt to send one that was refused."""
+    """Return a message, or an attempt to send one that was refused."""
     pair = Pair.of(item)
     shared = {
         "kind": "message" if isinstance(item, Message) else "refusal",
-        "key": key(item),
+        "key": item_key(item),
         "conversation": pair.id if pair else None,
-        "at": moment(item),
+        "at": timestamp_of(item),
         "body": text_of(item),
     }
     return shared | (_message(item) if isinstance(item, Message) else _refusal(item))
 
 
-def exchanges_view(emulator: Emulator, item: Item) -> list[dict[str, Any]]:
-    """The requests and the webhooks behind an item, in their order: the first, and the newest ``MOST_EXCHANGES``."""
+def exchanges_view(state: EmulatorState, item: Item) -> list[dict[str, Any]]:
+    """Return the requests and webhooks behind an item, in order: the first, and the newest ``MOST_EXCHANGES``."""
     if not isinstance(item, Message):
         return [request_view(item)]
-    requests = [one for one in emulator.journal.requests if one.is_about(item.sid)]
-    webhooks = [one for one in emulator.journal.webhooks if one.message_sid == item.sid]
-    shown: list[dict[str, Any]] = [*map(request_view, _bounded(requests)), *map(webhook_view, _bounded(webhooks))]
+    requests = [one for one in state.request_log.requests if one.is_about(item.sid)]
+    webhooks = [one for one in state.request_log.webhooks if one.message_sid == item.sid]
+    shown: list[dict[str, Any]] = [
+        *map(request_view, _first_and_newest(requests)),
+        *map(webhook_view, _first_and_newest(webhooks)),
+    ]
     return sorted(shown, key=lambda one: int(one["number"]))
 
 
 def request_view(record: RequestRecord) -> dict[str, Any]:
-    """A request that came in, with its parameters, and how to do it again."""
+    """Return a request that came in, with its parameters, and how to do it again."""
     request = record.request
     query = f"?{request.query}" if request.query else ""
     return record.representation() | {
@@ -87,25 +90,25 @@ def request_view(record: RequestRecord) -> dict[str, Any]:
 
 
 def webhook_view(record: WebhookRecord) -> dict[str, Any]:
-    """A webhook that went out; ``about`` is ``status`` or ``inbound``."""
+    """Return a webhook that went out; ``about`` is ``status`` or ``inbound``."""
     return record.representation() | {"kind": "webhook", "about": record.kind, "curl": curl.of_webhook(record)}
 
 
-def state_view(emulator: Emulator) -> dict[str, Any]:
-    """The clock and what is switched on; of faults and fates those that can still strike."""
+def state_view(state: EmulatorState) -> dict[str, Any]:
+    """Return the clock and what is switched on; of faults and delivery rules those that still apply."""
     return {
-        "now": emulator.clock.now(),
-        "messages": sum(len(account.messages) for account in emulator.accounts),
-        "accounts": [account.sid for account in emulator.accounts],
-        "strict": emulator.accounts.strict,
-        "faults": [fault_view(fault) for fault in emulator.faults.active],
-        "fates": [fate_view(fate) for fate in emulator.life.fates if not fate.rule.spent],
+        "now": state.clock.now(),
+        "messages": sum(len(account.messages) for account in state.accounts),
+        "accounts": [account.sid for account in state.accounts],
+        "strict": state.accounts.strict,
+        "faults": [fault_view(fault) for fault in state.faults.active],
+        "deliveryRules": [delivery_rule_view(one) for one in state.lifecycle.rules if not one.rule.spent],
     }
 
 
 def fault_view(fault: Fault) -> dict[str, Any]:
-    """A fault that is switched on."""
-    status = fault.answer.status if fault.answer else None
+    """Return a fault that is switched on."""
+    status = fault.response.status if fault.response else None
     return {
         "number": fault.number,
         "fault": fault.name,
@@ -115,14 +118,14 @@ def fault_view(fault: Fault) -> dict[str, Any]:
     }
 
 
-def fate_view(fate: Fate) -> dict[str, Any]:
-    """How messages are to end."""
+def delivery_rule_view(delivery_rule: DeliveryRule) -> dict[str, Any]:
+    """Show how the messages that a rule applies to end."""
     return {
-        "number": fate.number,
-        "ending": fate.ending,
-        "code": fate.code,
-        "delay": fate.delay,
-        **_rule(fate.rule),
+        "number": delivery_rule.number,
+        "ending": delivery_rule.ending,
+        "code": delivery_rule.code,
+        "delay": delivery_rule.delay,
+        **_rule(delivery_rule.rule),
     }
 
 
@@ -142,19 +145,19 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _refusal(record: RequestRecord) -> dict[str, Any]:
-    answer, form = record.answer, record.request.form
-    told: dict[str, Any] = {} if answer.mishap or not answer.body.startswith(b"{") else answer.json
-    code = told.get("code")
+    response, form = record.response, record.request.form
+    error: dict[str, Any] = {} if response.connection_fault or not response.body.startswith(b"{") else response.json
+    code = error.get("code")
     return {
         "number": record.number,
         "direction": "outbound-api",
-        "to": form.one("To"),
-        "from": form.one("From"),
-        "messagingServiceSid": form.one("MessagingServiceSid"),
-        # Nobody has seen the status of an answer that was lost.
-        "status": answer.mishap.kind if answer.mishap else answer.status,
+        "to": form.get("To"),
+        "from": form.get("From"),
+        "messagingServiceSid": form.get("MessagingServiceSid"),
+        # The client has not seen the status of a response that was lost.
+        "status": response.connection_fault.kind if response.connection_fault else response.status,
         "fault": record.fault,
-        "error": None if code is None else _error(code, told.get("message")),
+        "error": None if code is None else _error(code, error.get("message")),
         "media": [],
     }
 
@@ -190,7 +193,7 @@ def _media(media: Media) -> dict[str, Any]:
     }
 
 
-def _bounded(records: list[Any]) -> Iterable[Any]:
+def _first_and_newest(records: list[Any]) -> Iterable[Any]:
     return records if len(records) <= MOST_EXCHANGES else [records[0], *records[1 - MOST_EXCHANGES :]]
 
 

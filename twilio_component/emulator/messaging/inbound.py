@@ -1,4 +1,4 @@
-"""Inbound messages: someone writes to a number, the application is asked, and what it answers is carried out."""
+"""Inbound messages: someone writes to a number, the application gets a webhook, and its response is carried out."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.http import Fields
 from twilio_component.emulator.messaging.sending import send
 from twilio_component.emulator.messaging.twiml import Redirect, Reply, TwimlError, parse_twiml
 from twilio_component.emulator.model import addresses
+from twilio_component.emulator.model.message import Media, Message
 from twilio_component.emulator.model.opt_outs import REPLIES, Keyword, keyword_of
+from twilio_component.emulator.model.sids import new_sid
 from twilio_component.emulator.webhooks.parameters import inbound_parameters
 from twilio_component.emulator.webhooks.sender import Webhook
+from twilio_component.twilio.segments import segment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from twilio_component.emulator.model.accounts import Account
-    from twilio_component.emulator.model.message import Message
     from twilio_component.emulator.model.messaging_service import MessagingService
     from twilio_component.emulator.model.phone_number import PhoneNumber
     from twilio_component.emulator.request_log import WebhookRecord
@@ -32,7 +34,7 @@ _RETRIEVAL_FAILED = 11200
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Where the application wants to be asked."""
+    """The URLs that an inbound message goes to."""
 
     url: str
     method: str
@@ -48,33 +50,68 @@ class _Target:
         return cls(settings[url], settings[method] or "POST", fallback_url, fallback_method or "POST")
 
 
-async def receive(world: EmulatorState, account: Account, message: Message, more: Mapping[str, str]) -> None:
-    """Take in a message that reached one of the account's numbers, and see it through to the application's replies."""
-    number = account.number_of(addresses.bare(message.to))
-    service = account.service_of(number) if number else None
+async def receive(
+    state: EmulatorState,
+    *,
+    to: str,
+    sender: str,
+    body: str = "",
+    media: Iterable[tuple[str, bytes]] = (),
+    account: Account | None = None,
+    parameters: Mapping[str, str] | None = None,
+) -> Message:
+    """Let ``sender`` write to the number ``to``, and carry out what the application responds; returns the message.
+
+    ``media`` are files as (content type, bytes). ``parameters`` are added to those of the webhook. Without ``account``
+    it is the one that has the number, or the default account. Raises `ApiError` for an address that is invalid.
+    """
+    owner = account or state.accounts.owner_of_number(addresses.strip_channel(to)) or state.accounts.default_account()
+    number = owner.number_of(addresses.strip_channel(addresses.sender(to)))
+    service = owner.service_of(number) if number else None
+    message = _message(owner, state.clock.now(), to=to, sender=sender, body=body, media=media)
     message.messaging_service_sid = service.sid if service else None
-    account.messages.append(message)
-    world.feed.message_changed(message)
-    arrival = _Arrival(world, account, message)
+    owner.messages.append(message)
+    inbound = _Inbound(state, owner, message)
+    more = parameters or {}
     keyword = keyword_of(message.body)
     if keyword is not None:
-        arrival.heed(keyword, service.sid if service else message.to)
+        inbound.apply_keyword(keyword, service.sid if service else message.to)
         more = {"OptOutType": keyword, **more} if service else more
     target = _target(number, service)
     if target is not None:
-        await arrival.ask(target, inbound_parameters(message, world.base_url, more))
+        await inbound.ask(target, inbound_parameters(message, state.base_url, more))
+    return message
+
+
+def _message(
+    account: Account, now: float, *, to: str, sender: str, body: str, media: Iterable[tuple[str, bytes]]
+) -> Message:
+    files = [Media(new_sid("ME"), content_type, now, content=content) for content_type, content in media]
+    return Message(
+        sid=new_sid("MM" if files else "SM"),
+        account_sid=account.sid,
+        to=addresses.sender(to),
+        sender=addresses.sender(sender),
+        body=body,
+        status="received",
+        created=now,
+        direction="inbound",
+        sent=now,
+        segments=segment(body).segments or 1,
+        media=files,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Arrival:
+class _Inbound:
     """A message that has just come in, and all that follows from it."""
 
-    world: EmulatorState
+    state: EmulatorState
     account: Account
     message: Message
 
-    def heed(self, keyword: Keyword, us: str) -> None:
-        """STOP, START and HELP take effect at once, and are answered by Twilio itself."""
+    def apply_keyword(self, keyword: Keyword, us: str) -> None:
+        """Let STOP, START or HELP take effect at once; Twilio itself replies to them."""
         them, opt_outs = self.message.sender or "", self.account.opt_outs
         if keyword == "START":
             opt_outs.remove(us, them)
@@ -84,7 +121,7 @@ class _Arrival:
             opt_outs.add(us, them)
 
     async def ask(self, target: _Target, parameters: Parameters) -> None:
-        """Ask the application, and the fallback where the first URL fails."""
+        """Send the webhook to the application, and to the fallback URL where the first one fails."""
         failed = await self._follow(target.url, target.method, parameters)
         if failed is not None and target.fallback_url:
             code, url = failed
@@ -92,9 +129,9 @@ class _Arrival:
             await self._follow(target.fallback_url, target.fallback_method, parameters + more)
 
     async def _follow(self, url: str, method: str, parameters: Parameters) -> tuple[int, str] | None:
-        """Ask a URL and those it redirects to, and carry out the answers; the code and the URL that failed."""
+        """Ask a URL and those it redirects to, and carry out the responses; return the code and the URL that failed."""
         for _ in range(_MOST_REDIRECTS):
-            record = await self.world.webhooks.send(Webhook.make(self.message, "inbound", url, method, parameters))
+            record = await self.state.webhooks.send(Webhook.make(self.message, "inbound", url, method, parameters))
             try:
                 redirect = self._carry_out(record)
             except TwimlError as error:
@@ -106,14 +143,14 @@ class _Arrival:
         return None
 
     def _carry_out(self, record: WebhookRecord) -> Redirect | None:
-        """Send the replies that an answer asks for; the redirection that ends it, if any."""
+        """Send the replies that a response asks for; return the redirection that ends it, if any."""
         for verb in _verbs(record):
             if isinstance(verb, Redirect):
                 return verb
             try:
                 self._send(verb)
-            except Refusal as refusal:
-                record.warnings.append(f"{refusal.code}: {refusal}")
+            except ApiError as error:
+                record.warnings.append(f"{error.code}: {error}")
         return None
 
     def _send(self, reply: Reply) -> None:
@@ -123,21 +160,21 @@ class _Arrival:
             pairs.append(("Body", reply.body))
         if reply.status_callback:
             pairs.append(("StatusCallback", reply.status_callback))
-        send(self.world, self.account, Fields(pairs), "outbound-reply")
+        send(self.state, self.account, Fields(pairs), "outbound-reply")
 
 
 def _verbs(record: WebhookRecord) -> list[Reply | Redirect]:
-    answer = record.answer
-    if answer is None:
-        raise TwimlError(_RETRIEVAL_FAILED, record.error or "no answer")
-    if not 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's successes
-        raise TwimlError(_RETRIEVAL_FAILED, f"HTTP {answer.status}")
-    content_type = next((value for name, value in answer.headers.items() if name.lower() == "content-type"), "")
-    return parse_twiml(content_type, answer.body.decode("utf-8", "replace"))
+    response = record.response
+    if response is None:
+        raise TwimlError(_RETRIEVAL_FAILED, record.error or "no response")
+    if not 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's successes
+        raise TwimlError(_RETRIEVAL_FAILED, f"HTTP {response.status}")
+    content_type = next((value for name, value in response.headers.items() if name.lower() == "content-type"), "")
+    return parse_twiml(content_type, response.body.decode("utf-8", "replace"))
 
 
 def _target(number: PhoneNumber | None, service: MessagingService | None) -> _Target | None:
-    """The URL of the service that the number belongs to, if that has one, or else the number's."""
+    """Return the URLs of the service that the number belongs to, if it has one, or else the number's."""
     if service is not None and not service.settings["use_inbound_webhook_on_number"]:
         target = _Target.of(service.settings, "inbound_request_url", "inbound_method", "fallback_")
         if target is not None:

@@ -1,4 +1,4 @@
-"""How a message lives: accepted, queued, sending, sent, delivered, each at its time on the clock."""
+"""The lifecycle of a message: accepted, queued, sending, sent, delivered, each at its time on the clock."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from twilio_component.twilio.segments import segment
 if TYPE_CHECKING:
     from twilio_component.emulator.clock import Clock
     from twilio_component.emulator.model.message import Message
+    from twilio_component.emulator.model.message_log import MessageLog
 
     Listener = Callable[[Message], Awaitable[None] | None]
 
@@ -38,7 +39,7 @@ _EXPIRED = 30036
 
 
 @dataclass(slots=True)
-class Pace:
+class StateDurations:
     """Seconds that a message spends in each state before it enters the next."""
 
     accepted: float = 0.2
@@ -49,8 +50,8 @@ class Pace:
 
 
 @dataclass(eq=False, slots=True)
-class Fate:
-    """How messages end that ``rule`` applies to, with which of Twilio's codes, and how many seconds late."""
+class DeliveryRule:
+    """How the messages that ``rule`` applies to end, with which of Twilio's codes, and how many seconds late."""
 
     number: int
     ending: Ending
@@ -59,42 +60,47 @@ class Fate:
     delay: float = 0.0
 
 
-class Life:
-    """Moves messages through their states, and decides who fails.
+class MessageLifecycle:
+    """Moves messages through their states, and decides which of them fail.
 
-    ``pace`` is how fast; every change is told to ``listeners``.
+    ``durations`` is how long a message stays in each state. Every new status is reported to ``listeners``, which may
+    return something to wait for.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.pace = Pace()
-        self.fates: list[Fate] = []
+        self.durations = StateDurations()
+        self.rules: list[DeliveryRule] = []
         self._numbers = itertools.count(1)
         self.listeners: list[Listener] = []
 
-    def fail(self, code: int = 30008, *, times: int | None = None, **conditions: Unpack[MessageConditions]) -> Fate:
+    def fail(
+        self, code: int = 30008, *, times: int | None = None, **conditions: Unpack[MessageConditions]
+    ) -> DeliveryRule:
         """Messages that the conditions (see `Rule`) fit end as ``failed``: they are never sent."""
-        return self.end_as("failed", code, times=times, **conditions)
+        return self.add_rule("failed", code, times=times, **conditions)
 
     def undeliver(
         self, code: int = 30003, *, times: int | None = None, **conditions: Unpack[MessageConditions]
-    ) -> Fate:
+    ) -> DeliveryRule:
         """Messages that the conditions fit are sent and end as ``undelivered``."""
-        return self.end_as("undelivered", code, times=times, **conditions)
+        return self.add_rule("undelivered", code, times=times, **conditions)
 
-    def read(self, *, times: int | None = None, **conditions: Unpack[MessageConditions]) -> Fate:
+    def read(self, *, times: int | None = None, **conditions: Unpack[MessageConditions]) -> DeliveryRule:
         """Messages that the conditions fit are delivered and then read, as WhatsApp tells."""
-        return self.end_as("read", None, times=times, **conditions)
+        return self.add_rule("read", None, times=times, **conditions)
 
-    def never_confirm(self, *, times: int | None = None, **conditions: Unpack[MessageConditions]) -> Fate:
+    def never_confirm(self, *, times: int | None = None, **conditions: Unpack[MessageConditions]) -> DeliveryRule:
         """Messages that the conditions fit stay ``sent``: the carrier never says what became of them."""
-        return self.end_as("sent", None, times=times, **conditions)
+        return self.add_rule("sent", None, times=times, **conditions)
 
-    def delay(self, seconds: float, *, times: int | None = None, **conditions: Unpack[MessageConditions]) -> Fate:
+    def delay(
+        self, seconds: float, *, times: int | None = None, **conditions: Unpack[MessageConditions]
+    ) -> DeliveryRule:
         """Messages that the conditions fit are delivered, so many seconds later than others."""
-        return self.end_as("delivered", None, delay=seconds, times=times, **conditions)
+        return self.add_rule("delivered", None, delay=seconds, times=times, **conditions)
 
-    def end_as(
+    def add_rule(
         self,
         ending: Ending,
         code: int | None,
@@ -102,91 +108,94 @@ class Life:
         delay: float = 0.0,
         times: int | None = None,
         **conditions: Unpack[MessageConditions],
-    ) -> Fate:
-        """Decide how messages end that the conditions fit, ``delay`` seconds late.
+    ) -> DeliveryRule:
+        """Decide how the messages that the conditions fit end, ``delay`` seconds late.
 
-        The fate that was decided last goes first.
+        The rule that was added last applies first.
         """
-        fate = Fate(next(self._numbers), ending, code, Rule(times=times, **conditions), delay)
-        self.fates.insert(0, fate)
-        return fate
+        added = DeliveryRule(next(self._numbers), ending, code, Rule(times=times, **conditions), delay)
+        self.rules.insert(0, added)
+        return added
 
-    def begin(self, message: Message) -> None:
-        """Let the life of a message that was just created take its course."""
+    def begin(self, message: Message, log: MessageLog) -> None:
+        """Start the lifecycle of a message that was just added to ``log``."""
         subject = Subject(None, message.to, message.sender, message.body)
-        fate = next((one for one in self.fates if one.rule.applies_to(subject)), None)
-        course = _Course(message, fate.ending, fate.code, fate.delay) if fate else _Course(message, "delivered", None)
+        rule = next((one for one in self.rules if one.rule.applies_to(subject)), None)
+        delivery = _Delivery(message, log, rule.ending, rule.code, rule.delay) if rule else _Delivery(message, log)
         if message.status == "scheduled" and message.send_at is not None:
-            self._after(message.send_at - self._clock.now(), course, "queued")
+            self._after(message.send_at - self._clock.now(), delivery, "queued")
         elif message.status == "accepted":
-            self._after(self.pace.accepted, course, "queued")
+            self._after(self.durations.accepted, delivery, "queued")
         else:
-            self._leave_queue(course)
+            self._leave_queue(delivery)
 
-    def cancel(self, message: Message) -> None:
-        """Let a scheduled message never be sent."""
+    def cancel(self, message: Message, log: MessageLog) -> None:
+        """Cancel a scheduled message of ``log``, so that it is never sent."""
         message.become("canceled", self._clock.now())
-        self._clock.schedule(0, lambda: self._announce(message))
+        log.notify(message)
+        self._clock.schedule(0, lambda: self._report_status(message))
 
-    def _announce(self, message: Message) -> Awaitable[None] | None:
-        """Tell the listeners that a message has changed."""
+    def _report_status(self, message: Message) -> Awaitable[None] | None:
+        """Report the new status of a message to the listeners."""
         waits = [one for one in (listener(message) for listener in self.listeners) if one is not None]
-        return _all(waits) if waits else None
+        return _await_all(waits) if waits else None
 
-    def _after(self, seconds: float, course: _Course, status: str) -> None:
-        expected = course.message.status
-        self._clock.schedule(seconds, lambda: self._enter(course, expected, status))
+    def _after(self, seconds: float, delivery: _Delivery, status: str) -> None:
+        expected = delivery.message.status
+        self._clock.schedule(seconds, lambda: self._enter(delivery, expected, status))
 
-    def _leave_queue(self, course: _Course) -> None:
-        message, waits = course.message, self.pace.queued
+    def _leave_queue(self, delivery: _Delivery) -> None:
+        message, waits = delivery.message, self.durations.queued
         if message.validity_period is not None and message.validity_period < waits:
-            course.code = _EXPIRED
-            self._after(message.validity_period, course, "failed")
-        elif course.ending == "failed":
-            self._after(waits + course.delay, course, "failed")
+            delivery.code = _EXPIRED
+            self._after(message.validity_period, delivery, "failed")
+        elif delivery.ending == "failed":
+            self._after(waits + delivery.delay, delivery, "failed")
         else:
-            self._after(waits, course, "sending")
+            self._after(waits, delivery, "sending")
 
-    def _enter(self, course: _Course, expected: str, status: str) -> Awaitable[None] | None:
-        message = course.message
+    def _enter(self, delivery: _Delivery, expected: str, status: str) -> Awaitable[None] | None:
+        message = delivery.message
         if message.status != expected:
             return None
         now = self._clock.now()
         message.become(status, now)
         if status in ("failed", "undelivered"):
-            message.error_code = course.code
-            message.error_message = DELIVERY_ERRORS.get(course.code or 0, "Unknown error")
+            message.error_code = delivery.code
+            message.error_message = DELIVERY_ERRORS.get(delivery.code or 0, "Unknown error")
         elif status == "queued":
             message.sender = message.sender or message.chosen_sender
             message.segments = segment(message.body).segments or 1
-            self._leave_queue(course)
+            self._leave_queue(delivery)
         elif status == "sending":
-            self._after(self.pace.sending, course, "sent")
+            self._after(self.durations.sending, delivery, "sent")
         elif status == "sent":
-            self._sent(course, now)
-        elif status == "delivered" and course.ending == "read":
-            self._after(self.pace.delivered, course, "read")
-        return self._announce(message)
+            self._finish_sending(delivery, now)
+        elif status == "delivered" and delivery.ending == "read":
+            self._after(self.durations.delivered, delivery, "read")
+        delivery.log.notify(message)
+        return self._report_status(message)
 
-    def _sent(self, course: _Course, now: float) -> None:
-        course.message.sent = now
-        if course.message.discards_content:
-            course.message.body = ""
-        if course.ending != "sent":
-            ending = "undelivered" if course.ending == "undelivered" else "delivered"
-            self._after(self.pace.sent + course.delay, course, ending)
+    def _finish_sending(self, delivery: _Delivery, now: float) -> None:
+        delivery.message.sent = now
+        if delivery.message.discards_content:
+            delivery.message.body = ""
+        if delivery.ending != "sent":
+            ending = "undelivered" if delivery.ending == "undelivered" else "delivered"
+            self._after(self.durations.sent + delivery.delay, delivery, ending)
 
 
 @dataclass(slots=True)
-class _Course:
-    """What lies before one message."""
+class _Delivery:
+    """How one message of ``log`` will end."""
 
     message: Message
-    ending: Ending
-    code: int | None
+    log: MessageLog
+    ending: Ending = "delivered"
+    code: int | None = None
     delay: float = 0.0
 
 
-async def _all(waits: list[Awaitable[None]]) -> None:
+async def _await_all(waits: list[Awaitable[None]]) -> None:
     for one in waits:
         await one

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from twilio_component.emulator.errors import Refusal
-from twilio_component.emulator.model.addresses import masked
+from twilio_component.emulator.errors import ApiError
+from twilio_component.emulator.model.addresses import mask
 
 VALID_SENDER = "+15005550006"
 
@@ -18,10 +18,10 @@ _RECIPIENTS = {
 
 
 def refuse_magic(to: str, sender: str | None, *, test_credentials: bool) -> None:
-    """Raise the documented `Refusal` of a magic number; test credentials send from `VALID_SENDER` alone."""
+    """Raise the documented `ApiError` of a magic number; test credentials send from `VALID_SENDER` alone."""
     code = _SENDERS.get(sender or "")
     if code is None and test_credentials and sender not in (None, VALID_SENDER):
         code = 21606
     code = code or _RECIPIENTS.get(to)
     if code is not None:
-        raise Refusal(code, to=masked(to) if code == 21211 else to, sender=sender)  # noqa: PLR2004 - Twilio's code
+        raise ApiError(code, to=mask(to) if code == 21211 else to, sender=sender)  # noqa: PLR2004 - Twilio's code

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.model import addresses
 from twilio_component.emulator.model.sids import is_sid
 
@@ -43,16 +43,16 @@ class Outgoing:
 
     @classmethod
     def parse(cls, form: Fields, now: float) -> Outgoing:
-        """Read the form of a send; raises the `Refusal` that Twilio's documentation names for what is wrong."""
-        to = form.one("To")
+        """Read the form of a send; raises the `ApiError` that Twilio's documentation names for what is wrong."""
+        to = form.get("To")
         if not to:
-            raise Refusal(21604)
-        sender = form.one("From") or None
-        service = form.one("MessagingServiceSid") or None
+            raise ApiError(21604)
+        sender = form.get("From") or None
+        service = form.get("MessagingServiceSid") or None
         if sender is None and service is None:
-            raise Refusal(21603)
+            raise ApiError(21603)
         if service is not None and not is_sid(service, "MG"):
-            raise Refusal(21705, sid=service)
+            raise ApiError(21705, sid=service)
         outgoing = cls(
             to=addresses.recipient(to),
             sender=addresses.sender(sender) if sender else None,
@@ -64,9 +64,9 @@ class Outgoing:
             status_callback=_status_callback(form),
             validity_period=_validity_period(form),
             send_at=_send_at(form, now),
-            provide_feedback=form.one("ProvideFeedback") == "true",
-            discards_content=form.one("ContentRetention") == "discard",
-            obfuscates_address=form.one("AddressRetention") == "obfuscate",
+            provide_feedback=form.get("ProvideFeedback") == "true",
+            discards_content=form.get("ContentRetention") == "discard",
+            obfuscates_address=form.get("AddressRetention") == "obfuscate",
         )
         outgoing._check_pair()
         return outgoing
@@ -75,92 +75,92 @@ class Outgoing:
         if self.sender is None:
             return
         if self.sender == self.to:
-            raise Refusal(21266, to=self.to)
+            raise ApiError(21266, to=self.to)
         channels = addresses.channel_of(self.sender), addresses.channel_of(self.to)
         if channels[0] != channels[1] and not set(channels) <= {"rcs", None}:
-            raise Refusal(21910)
+            raise ApiError(21910)
 
 
 def media_type_of(url: str) -> str:
-    """What the file behind a URL probably is, by its name; ``image/jpeg`` where the name does not tell."""
+    """Return what the file behind a URL probably is, by its name; ``image/jpeg`` where the name does not tell."""
     return mimetypes.guess_type(urlsplit(url).path)[0] or "image/jpeg"
 
 
 def _body(form: Fields) -> str:
-    body = form.one("Body")
-    if not body and not form.many("MediaUrl") and not form.one("ContentSid"):
-        raise Refusal(21619 if body is None else 21602)
+    body = form.get("Body")
+    if not body and not form.getlist("MediaUrl") and not form.get("ContentSid"):
+        raise ApiError(21619 if body is None else 21602)
     if len(body or "") > MAXIMUM_BODY:
-        raise Refusal(21617)
+        raise ApiError(21617)
     return body or ""
 
 
 def _media_urls(form: Fields) -> list[str]:
-    urls = form.many("MediaUrl")
+    urls = form.getlist("MediaUrl")
     if len(urls) > MAXIMUM_MEDIA:
-        raise Refusal(21623)
+        raise ApiError(21623)
     for url in urls:
         if not _is_web_url(url):
-            raise Refusal(21620, url=url)
+            raise ApiError(21620, url=url)
     return urls
 
 
 def _content_sid(form: Fields) -> str | None:
-    sid = form.one("ContentSid") or None
+    sid = form.get("ContentSid") or None
     if sid is not None and not is_sid(sid, "HX"):
-        raise Refusal(21655, sid=sid)
+        raise ApiError(21655, sid=sid)
     return sid
 
 
 def _content_variables(form: Fields) -> dict[str, str]:
-    text = form.one("ContentVariables")
+    text = form.get("ContentVariables")
     if not text:
         return {}
-    if not form.one("ContentSid"):
-        raise Refusal(21654)
+    if not form.get("ContentSid"):
+        raise ApiError(21654)
     try:
         variables = json.loads(text)
     except ValueError:
-        raise Refusal(21656) from None
+        raise ApiError(21656) from None
     if not isinstance(variables, dict) or not all(isinstance(one, str) and one for one in variables.values()):
-        raise Refusal(21656)
+        raise ApiError(21656)
     return variables
 
 
 def _status_callback(form: Fields) -> str | None:
-    url = form.one("StatusCallback") or None
+    url = form.get("StatusCallback") or None
     if url is not None and not _is_web_url(url):
-        raise Refusal(21609, url=url)
+        raise ApiError(21609, url=url)
     return url
 
 
 def _validity_period(form: Fields) -> int | None:
-    text = form.one("ValidityPeriod")
+    text = form.get("ValidityPeriod")
     if text is None:
         return None
     if not text.isdecimal() or not 1 <= int(text) <= LONGEST_VALIDITY:
-        raise Refusal(20001, name="ValidityPeriod", reason=f"an integer from 1 to {LONGEST_VALIDITY} is allowed")
+        raise ApiError(20001, name="ValidityPeriod", reason=f"an integer from 1 to {LONGEST_VALIDITY} is allowed")
     return int(text)
 
 
 def _send_at(form: Fields, now: float) -> float | None:
-    """When to send, in seconds since 1970; without a messaging service Twilio schedules nothing."""
-    schedule, send_at = form.one("ScheduleType"), form.one("SendAt")
+    """Return when to send, in seconds since 1970; without a messaging service Twilio schedules nothing."""
+    schedule, send_at = form.get("ScheduleType"), form.get("SendAt")
     if not schedule and not send_at:
         return None
-    if not form.one("MessagingServiceSid"):
-        raise Refusal(35118)
+    if not form.get("MessagingServiceSid"):
+        raise ApiError(35118)
     if schedule != "fixed":
-        raise Refusal(35115)
+        raise ApiError(35115)
     if not send_at:
-        raise Refusal(35111)
-    moment = _moment(send_at)
+        raise ApiError(35111)
+    moment = _timestamp(send_at)
     if moment is None or not SCHEDULE_FROM <= moment - now <= SCHEDULE_UNTIL:
-        raise Refusal(35114)
+        raise ApiError(35114)
     return moment
 
 
-def _moment(text: str) -> float | None:
+def _timestamp(text: str) -> float | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.messaging.magic_numbers import VALID_SENDER, refuse_magic
 from twilio_component.emulator.messaging.send_request import Outgoing, media_type_of
 from twilio_component.emulator.model import addresses
@@ -18,38 +18,37 @@ if TYPE_CHECKING:
     from twilio_component.emulator.state import EmulatorState
 
 
-def send(world: EmulatorState, account: Account, form: Fields, direction: str = "outbound-api") -> Message:
-    """Accept a message, or raise the `Refusal` that Twilio would answer. Test credentials leave no trace."""
-    now = world.clock.now()
+def send(state: EmulatorState, account: Account, form: Fields, direction: str = "outbound-api") -> Message:
+    """Accept a message, or raise the `ApiError` that Twilio would respond with. Test credentials leave no trace."""
+    now = state.clock.now()
     outgoing = Outgoing.parse(form, now)
     refuse_magic(outgoing.to, outgoing.sender, test_credentials=account.test)
-    _refuse_foreign_sender(world, account, outgoing)
+    _refuse_foreign_sender(state, account, outgoing)
     chosen = _chosen_sender(account, outgoing)
     if account.opt_outs.forbid(outgoing.to, outgoing.sender, outgoing.messaging_service_sid, chosen):
-        raise Refusal(21610)
+        raise ApiError(21610)
     _fill_in_template(account, outgoing)
     message = _message(outgoing, account, now, direction)
     message.chosen_sender = chosen
     if not account.test:
         account.messages.append(message)
-        world.feed.message_changed(message)
-        world.life.begin(message)
+        state.lifecycle.begin(message, account.messages)
     return message
 
 
-def _refuse_foreign_sender(world: EmulatorState, account: Account, outgoing: Outgoing) -> None:
-    """An account that has numbers sends from no other number; one that has none sends from any."""
+def _refuse_foreign_sender(state: EmulatorState, account: Account, outgoing: Outgoing) -> None:
+    """Refuse a sender that belongs to another account, or to none while this one has numbers of its own."""
     sender = outgoing.sender or ""
     if not account.numbers or not addresses.is_number(sender) or sender == VALID_SENDER:
         return
     if account.number_of(sender) is None:
-        if world.accounts.owner_of_number(sender):
-            raise Refusal(21660, sender=sender, account=account.sid)
-        raise Refusal(21606, sender=sender)
+        if state.accounts.owner_of_number(sender):
+            raise ApiError(21660, sender=sender, account=account.sid)
+        raise ApiError(21606, sender=sender)
 
 
 def _chosen_sender(account: Account, outgoing: Outgoing) -> str | None:
-    """The number that a messaging service sends from; a service that nobody declared has the magic number."""
+    """Return the number that a messaging service sends from; an undeclared service has the magic number."""
     sid = outgoing.messaging_service_sid
     if sid is None or outgoing.sender is not None:
         return None
@@ -57,22 +56,22 @@ def _chosen_sender(account: Account, outgoing: Outgoing) -> str | None:
         return VALID_SENDER
     service = account.services.get(sid)
     if service is None:
-        raise Refusal(21701, sid=sid)
+        raise ApiError(21701, sid=sid)
     number = service.sender_for(outgoing.to)
     if number is None:
-        raise Refusal(21703, sid=sid)
+        raise ApiError(21703, sid=sid)
     channel = addresses.channel_of(outgoing.to)
     return f"{channel}:{number}" if channel else number
 
 
 def _fill_in_template(account: Account, outgoing: Outgoing) -> None:
-    """Take text and media from the template; one that nobody declared is empty, as long as there is no other."""
+    """Take text and media from the template; an undeclared one is empty, as long as there is no other."""
     sid = outgoing.content_sid
     if sid is None or not account.templates:
         return
     template = account.templates.get(sid)
     if template is None:
-        raise Refusal(21655, sid=sid)
+        raise ApiError(21655, sid=sid)
     outgoing.body = template.body(outgoing.content_variables)
     outgoing.media_urls = template.media()
 

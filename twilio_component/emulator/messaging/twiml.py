@@ -1,4 +1,4 @@
-"""TwiML, as far as it answers an inbound message: what to reply, and where to ask next."""
+"""TwiML in response to an inbound message: what to reply, and where to ask next."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class TwimlError(Exception):
 
 
 def parse_twiml(content_type: str, body: str) -> list[Reply | Redirect]:
-    """What an application's answer asks for; `TwimlError` where it is not TwiML. Plain text is a reply as it stands."""
+    """Return the verbs of an application's response; `TwimlError` where it is not TwiML. Plain text is one reply."""
     media_type = content_type.partition(";")[0].strip().lower()
     if not body.strip():
         return []
     if media_type == "text/plain":
         return [Reply(body)]
     if media_type not in ("text/xml", "application/xml", "text/html"):
-        raise TwimlError(12300, f"the content type {media_type or 'of the answer is missing, which'} is not TwiML's")
+        raise TwimlError(12300, f"the content type {media_type or 'of the response is missing, which'} is not TwiML's")
     return [_verb(element) for element in _response(body)]
 
 

@@ -1,4 +1,4 @@
-"""Who may use the emulator: accounts, their sub-accounts, test credentials and API keys.
+"""The accounts that may use the emulator: accounts, their sub-accounts, test credentials and API keys.
 
 Until an account is declared every well-formed SID with any secret is a live account, which comes into being when it
 is first used. The first declaration makes authentication strict: from then on only declared accounts exist.
@@ -13,8 +13,8 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from twilio_component.emulator.errors import Refusal
-from twilio_component.emulator.model.message_log import MessageLog
+from twilio_component.emulator.errors import ApiError
+from twilio_component.emulator.model.message_log import MessageListener, MessageLog
 from twilio_component.emulator.model.opt_outs import OptOuts
 from twilio_component.emulator.model.sids import is_sid, new_sid
 from twilio_component.twilio.signatures.verification import SIGNATURE_HEADER, sign, sign_with_shared_key
@@ -66,25 +66,26 @@ class Account:
         self.shared_key = None
 
     def signature_headers(self, url: str, form: Iterable[tuple[str, str]]) -> dict[str, str]:
-        """What proves that a webhook comes from Twilio, for this account."""
+        """Return the headers that prove to the application that a webhook comes from Twilio."""
         if self.shared_key is not None:
             return sign_with_shared_key(*self.shared_key, url, form)
         return {SIGNATURE_HEADER: sign(self.auth_token, url, form)}
 
     def number_of(self, number: str) -> PhoneNumber | None:
-        """The number of this account that is written ``number``."""
+        """Return the number of this account that is written ``number``."""
         return next((one for one in self.numbers.values() if one.number == number), None)
 
     def service_of(self, number: PhoneNumber) -> MessagingService | None:
-        """The messaging service that has ``number`` in its pool."""
+        """Return the messaging service that has ``number`` in its pool."""
         return next((one for one in self.services.values() if number.sid in one.pool), None)
 
 
 class Accounts:
-    """Every account of one emulator."""
+    """Every account of one emulator. ``listeners`` follow the messages of all of them."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, listeners: Iterable[MessageListener] = ()) -> None:
         self._clock = clock
+        self._listeners = listeners
         self._known: dict[str, Account] = {}
         self._last_used_with_key: dict[str, str] = {}
         self._strict = False
@@ -125,7 +126,7 @@ class Accounts:
         return account
 
     def create_sub_account(self, parent: Account, friendly_name: str) -> Account:
-        """A new sub-account with an Auth Token of its own, as the API creates it."""
+        """Return a new sub-account with an Auth Token of its own, as the API creates it."""
         return self._create(new_sid("AC"), uuid.uuid4().hex, friendly_name, parent)
 
     def clear(self) -> None:
@@ -135,42 +136,47 @@ class Accounts:
         self._strict = False
 
     def owner_of_number(self, number: str) -> Account | None:
-        """The account that a number belongs to."""
+        """Return the account that a number belongs to."""
         return next((one for one in self._known.values() if one.number_of(number)), None)
 
-    def the_only(self) -> Account:
-        """The account where there is just one, a default one where there is none; ValueError where there are more."""
+    def default_account(self) -> Account:
+        """Return the only account, or a default one where there is none; ValueError where there are several."""
         known = [one for one in self if not one.test]
         if len(known) > 1:
             raise ValueError(f"say which account: there are {', '.join(one.sid for one in known)}")
         return known[0] if known else self._create(DEFAULT_ACCOUNT_SID, DEFAULT_AUTH_TOKEN, "Emulated account", None)
 
     def get(self, sid: str) -> Account:
-        """The account ``sid``; without strictness it comes into being here. KeyError where it does not exist."""
+        """Return the account ``sid``, and create it unless authentication is strict. KeyError where it is missing."""
         if sid not in self._known and not self._strict and is_sid(sid, "AC"):
             self._create(sid, DEFAULT_AUTH_TOKEN, "Emulated account", None)
         return self._known[sid]
 
     def authenticate(self, authorization: str | None, path_sid: str | None) -> Account:
-        """The account that a request acts on: the one in its path, or else the one its credentials belong to.
+        """Return the account that a request acts on: the one in its path, or else the one its credentials belong to.
 
-        Raises `Refusal` 20003 for credentials that are missing, wrong, or of an unrelated account.
+        Raises `ApiError` 20003 for credentials that are missing, wrong, or of an unrelated account.
         """
         user, secret = _basic_credentials(authorization)
-        account = self._authenticated(user, secret, path_sid) if self._strict else self._trusted(user, secret, path_sid)
+        account = (
+            self._verify_credentials(user, secret, path_sid)
+            if self._strict
+            else self._accept_credentials(user, secret, path_sid)
+        )
         if account is None:
-            raise Refusal(20003, headers=_CHALLENGE)
+            raise ApiError(20003, headers=_CHALLENGE)
         if account.status != "active":
-            raise Refusal(20005, sid=account.sid)
+            raise ApiError(20005, sid=account.sid)
         return account
 
     def _create(self, sid: str, auth_token: str, friendly_name: str, parent: Account | None) -> Account:
         now = self._clock.now()
         owner_sid = parent.sid if parent else sid
-        self._known[sid] = Account(sid, auth_token, now, friendly_name, owner_sid, updated=now)
+        messages = MessageLog(self._listeners)
+        self._known[sid] = Account(sid, auth_token, now, friendly_name, owner_sid, updated=now, messages=messages)
         return self._known[sid]
 
-    def _authenticated(self, user: str, secret: str, path_sid: str | None) -> Account | None:
+    def _verify_credentials(self, user: str, secret: str, path_sid: str | None) -> Account | None:
         """Strict: the secret is compared, and the account in the path is the user's own or a child of it."""
         own = self._owner_of(user, secret)
         if own is None or path_sid in (None, own.sid):
@@ -185,7 +191,7 @@ class Accounts:
                 return account
         return None
 
-    def _trusted(self, user: str, secret: str, path_sid: str | None) -> Account | None:
+    def _accept_credentials(self, user: str, secret: str, path_sid: str | None) -> Account | None:
         """Lenient: well-formed is enough. An Auth Token that is presented becomes the account's own."""
         if not is_sid(user, "AC", "SK"):
             return None
@@ -205,5 +211,5 @@ def _basic_credentials(authorization: str | None) -> tuple[str, str]:
     except (binascii.Error, UnicodeDecodeError):
         user = colon = secret = ""
     if scheme.lower() != "basic" or not colon or not secret:
-        raise Refusal(20003, headers=_CHALLENGE)
+        raise ApiError(20003, headers=_CHALLENGE)
     return user, secret

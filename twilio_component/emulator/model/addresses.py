@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.errors import ApiError
 
 CHANNELS = ("whatsapp", "messenger", "rcs")
 
@@ -16,24 +16,24 @@ _PUNCTUATION = str.maketrans("", "", " -().\u00a0")
 
 
 def channel_of(address: str) -> str | None:
-    """``whatsapp`` of ``whatsapp:+1…``; None for a number or a sender name."""
+    """Return the channel of an address, ``whatsapp`` of ``whatsapp:+1…``; None for a number or a sender name."""
     scheme, colon, _ = address.partition(":")
     return scheme if colon and scheme in CHANNELS else None
 
 
 def recipient(text: str) -> str:
-    """The recipient in the form in which Twilio keeps it; `Refusal` 21211 where there is none."""
+    """Return the recipient in the form in which Twilio keeps it; `ApiError` 21211 where there is none."""
     channel = channel_of(text)
     if channel in ("messenger", "rcs"):
         return text
     number = _number(text.removeprefix("whatsapp:"))
     if number is None:
-        raise Refusal(21211, to=masked(text))
+        raise ApiError(21211, to=mask(text))
     return f"{channel}:{number}" if channel else number
 
 
 def sender(text: str) -> str:
-    """The sender in the form in which Twilio keeps it; `Refusal` 21212 where there is none."""
+    """Return the sender in the form in which Twilio keeps it; `ApiError` 21212 where there is none."""
     channel = channel_of(text)
     if channel in ("messenger", "rcs"):
         return text
@@ -41,22 +41,22 @@ def sender(text: str) -> str:
         return text
     number = _number(text.removeprefix("whatsapp:"))
     if number is None:
-        raise Refusal(21212, sender=text)
+        raise ApiError(21212, sender=text)
     return f"{channel}:{number}" if channel else number
 
 
 def is_number(text: str) -> bool:
-    """Whether ``text`` is a number in E.164 form."""
+    """Return whether ``text`` is a number in E.164 form."""
     return _E164.fullmatch(text) is not None
 
 
-def bare(address: str) -> str:
-    """The number in an address, without its channel."""
+def strip_channel(address: str) -> str:
+    """Return the number in an address, without its channel."""
     return address.partition(":")[2] if channel_of(address) else address
 
 
-def masked(address: str) -> str:
-    """An address as Twilio's error texts show it, without its last four characters."""
+def mask(address: str) -> str:
+    """Return an address as Twilio's error texts show it, without its last four characters."""
     return address[:-4] + "XXXX"
 
 

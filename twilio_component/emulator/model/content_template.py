@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.emulator.errors import Refusal
+from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.model.messaging_service import iso_date
 from twilio_component.emulator.model.sids import new_sid
 
@@ -32,23 +32,23 @@ class ContentTemplate:
     sid: str = field(default_factory=lambda: new_sid("HX"))
 
     def body(self, variables: Mapping[str, str]) -> str:
-        """The text with its blanks filled in; `Refusal` 21656 where nothing fills one."""
+        """Return the text with its blanks filled in; `ApiError` 21656 where nothing fills one."""
         filling = {**self.variables, **variables}
         text = next((content["body"] for content in self.types.values() if content.get("body")), "")
 
         def fill(blank: re.Match[str]) -> str:
             if blank[1] not in filling:
-                raise Refusal(21656)
+                raise ApiError(21656)
             return filling[blank[1]]
 
         return _BLANK.sub(fill, text)
 
     def media(self) -> list[str]:
-        """The URLs of the files that go with it."""
+        """Return the URLs of the files that go with it."""
         return [url for content in self.types.values() for url in content.get("media", [])]
 
     def representation(self, base_url: str) -> dict[str, Any]:
-        """The Content resource."""
+        """Return the Content resource."""
         url = f"{base_url}/v1/Content/{self.sid}"
         return {
             "sid": self.sid,

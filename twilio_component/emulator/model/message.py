@@ -9,8 +9,6 @@ from typing import Any
 
 API_VERSION = "2010-04-01"
 
-# A message in one of these states will not change by itself any more.
-FINAL = frozenset({"delivered", "undelivered", "failed", "canceled", "read", "received"})
 # In these states Twilio still works on it, and lets nobody delete or redact it.
 IN_PROGRESS = frozenset({"accepted", "queued", "sending", "receiving", "scheduled"})
 
@@ -72,7 +70,7 @@ class Message:
         self.history.append((now, status))
 
     def representation(self) -> dict[str, Any]:
-        """The message resource, as in every answer of the API."""
+        """Return the message resource, as every response of the API shows it."""
         subresources = {"media": f"{self.uri}/Media.json"}
         if self.provide_feedback:
             subresources["feedback"] = f"{self.uri}/Feedback.json"
@@ -87,7 +85,7 @@ class Message:
             "uri": f"{self.uri}.json",
             "account_sid": self.account_sid,
             "num_media": str(len(self.media)),
-            "to": _obfuscated(self.to) if self.obfuscates_address else self.to,
+            "to": _obfuscate(self.to) if self.obfuscates_address else self.to,
             "date_created": twilio_date(self.created),
             "status": self.status,
             "sid": self.sid,
@@ -100,7 +98,7 @@ class Message:
         }
 
     def media_representation(self, media: Media) -> dict[str, Any]:
-        """One of its media resources."""
+        """Return one of its media resources."""
         return {
             "sid": media.sid,
             "account_sid": self.account_sid,
@@ -113,7 +111,7 @@ class Message:
 
 
 def twilio_date(seconds: float | None) -> str | None:
-    """``Thu, 24 Aug 2023 05:01:45 +0000``; whole seconds, always UTC."""
+    """Return a date such as ``Thu, 24 Aug 2023 05:01:45 +0000``: whole seconds, always UTC."""
     return None if seconds is None else _rfc_2822(int(seconds))
 
 
@@ -122,6 +120,6 @@ def _rfc_2822(seconds: int) -> str:
     return formatdate(seconds).replace("-0000", "+0000")
 
 
-def _obfuscated(address: str) -> str:
-    """An address without its last four digits, as ``AddressRetention=obfuscate`` leaves it."""
+def _obfuscate(address: str) -> str:
+    """Return an address without its last four digits, as ``AddressRetention=obfuscate`` leaves it."""
     return address[:-4] + "XXXX"

@@ -1,19 +1,33 @@
-"""The messages of one account, in the order in which they came, and found again by SID at once."""
+"""The messages of one account, in the order in which they came, with a fast look-up by SID."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from twilio_component.emulator.model.message import Message
 
 
-class MessageLog:
-    """A list that is appended to and read from its end; a deleted message leaves a gap, so that positions last."""
+class MessageListener(Protocol):
+    """Follows the messages of an account."""
 
-    def __init__(self) -> None:
+    def update_message(self, message: Message) -> None:
+        """Take note of a message that is new or has changed."""
+
+    def remove_message(self, message: Message) -> None:
+        """Take note of a message that was deleted."""
+
+
+class MessageLog:
+    """A list that is appended to and read from its end; a deleted message leaves a gap, so that positions last.
+
+    Every message that is appended, changed or removed is reported to ``listeners``.
+    """
+
+    def __init__(self, listeners: Iterable[MessageListener] = ()) -> None:
+        self._listeners = listeners
         self._slots: list[Message | None] = []
         self._positions: dict[str, int] = {}
 
@@ -28,15 +42,23 @@ class MessageLog:
         """Add the newest message."""
         self._positions[message.sid] = len(self._slots)
         self._slots.append(message)
+        self.notify(message)
+
+    def notify(self, message: Message) -> None:
+        """Report that a message has changed."""
+        for listener in self._listeners:
+            listener.update_message(message)
 
     def get(self, sid: str) -> Message | None:
-        """The message ``sid``, or None."""
+        """Return the message ``sid``, or None."""
         position = self._positions.get(sid)
         return None if position is None else self._slots[position]
 
     def remove(self, message: Message) -> None:
         """Delete a message."""
         self._slots[self._positions.pop(message.sid)] = None
+        for listener in self._listeners:
+            listener.remove_message(message)
 
     def clear(self) -> None:
         """Forget every message; positions begin anew."""
@@ -44,7 +66,7 @@ class MessageLog:
         self._positions.clear()
 
     def newest_first(self, before: int | None = None) -> Iterator[tuple[int, Message]]:
-        """Messages with their positions, newest first, starting before a position; costs only what is read."""
+        """Yield messages with their positions, newest first, starting before a position; costs only what is read."""
         start = len(self._slots) if before is None else min(before, len(self._slots))
         for position in range(start - 1, -1, -1):
             message = self._slots[position]
@@ -52,7 +74,7 @@ class MessageLog:
                 yield position, message
 
     def oldest_first(self, after: int) -> Iterator[tuple[int, Message]]:
-        """Messages with their positions, oldest first, starting after a position."""
+        """Yield messages with their positions, oldest first, starting after a position."""
         for position in range(after + 1, len(self._slots)):
             message = self._slots[position]
             if message is not None:

@@ -50,20 +50,20 @@ class MessagingService:
 
     def change(self, form: Fields, now: float) -> None:
         """Change what the parameters of a request name."""
-        self.friendly_name = form.one("FriendlyName") or self.friendly_name
+        self.friendly_name = form.get("FriendlyName") or self.friendly_name
         for parameter, (key, initial) in _SETTINGS.items():
-            text = form.one(parameter)
+            text = form.get(parameter)
             if text is not None:
-                self.settings[key] = _typed(text, initial)
+                self.settings[key] = _setting_value(text, initial)
         self.updated = now
 
     def sender_for(self, recipient: str) -> str | None:
-        """The number of the pool that sends to ``recipient``, always the same one; None from an empty pool."""
+        """Return the number of the pool that sends to ``recipient``, always the same one; None from an empty pool."""
         numbers = sorted(number.number for number in self.pool.values())
         return numbers[zlib.crc32(recipient.encode()) % len(numbers)] if numbers else None
 
     def representation(self, base_url: str) -> dict[str, Any]:
-        """The Service resource."""
+        """Return the Service resource."""
         url = f"{base_url}/v1/Services/{self.sid}"
         return {
             "sid": self.sid,
@@ -77,8 +77,8 @@ class MessagingService:
             "links": {"phone_numbers": f"{url}/PhoneNumbers"},
         }
 
-    def pooled_representation(self, number: PhoneNumber, base_url: str) -> dict[str, Any]:
-        """One of its numbers, as the service's PhoneNumbers resource."""
+    def number_representation(self, number: PhoneNumber, base_url: str) -> dict[str, Any]:
+        """Return one of its numbers, as the service's PhoneNumbers resource."""
         return {
             "sid": number.sid,
             "account_sid": self.account_sid,
@@ -93,11 +93,11 @@ class MessagingService:
 
 
 def iso_date(seconds: float) -> str:
-    """``2026-01-31T12:00:00Z``, as Twilio's newer APIs write dates."""
+    """Return a date such as ``2026-01-31T12:00:00Z``, as Twilio's newer APIs write it."""
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _typed(text: str, initial: Any) -> Any:
+def _setting_value(text: str, initial: Any) -> Any:
     if isinstance(initial, bool):
         return text.lower() == "true"
     if isinstance(initial, int) and text.isdecimal():

@@ -1,4 +1,4 @@
-"""Who does not want messages from whom: STOP and START, as Twilio answers them by default."""
+"""Opt-outs: STOP, START and HELP, with the replies that Twilio sends by default."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REPLIES: dict[Keyword, str] = {
 
 
 def keyword_of(body: str) -> Keyword | None:
-    """What a text asks for; only the keyword alone counts, in any case."""
+    """Return what a text asks for; only the keyword alone counts, in any case."""
     return _KEYWORDS.get(body.strip().upper())
 
 
@@ -32,13 +32,13 @@ class OptOuts:
     _pairs: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, sender: str, recipient: str) -> None:
-        """``recipient`` wants nothing more from ``sender``."""
+        """Note that ``recipient`` wants nothing more from ``sender``."""
         self._pairs.add((sender, recipient))
 
     def remove(self, sender: str, recipient: str) -> None:
-        """``recipient`` wants messages from ``sender`` again."""
+        """Note that ``recipient`` wants messages from ``sender`` again."""
         self._pairs.discard((sender, recipient))
 
     def forbid(self, recipient: str, *senders: str | None) -> bool:
-        """Whether ``recipient`` has opted out of one of ``senders``."""
+        """Return whether ``recipient`` has opted out of one of ``senders``."""
         return any((sender, recipient) in self._pairs for sender in senders if sender)

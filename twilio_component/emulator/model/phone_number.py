@@ -46,14 +46,14 @@ class PhoneNumber:
 
     def change(self, form: Fields, now: float) -> None:
         """Change what the parameters of a request name."""
-        self.friendly_name = form.one("FriendlyName") or self.friendly_name
+        self.friendly_name = form.get("FriendlyName") or self.friendly_name
         for parameter, (key, _) in _SETTINGS.items():
             if parameter in form:
-                self.settings[key] = form.one(parameter)
+                self.settings[key] = form.get(parameter)
         self.updated = now
 
     def representation(self) -> dict[str, Any]:
-        """The IncomingPhoneNumber resource."""
+        """Return the IncomingPhoneNumber resource."""
         return {
             "sid": self.sid,
             "account_sid": self.account_sid,

@@ -1,4 +1,4 @@
-"""Who may talk to the server: this machine's programs, and no web page that a browser on it happens to show."""
+"""The requests that a server accepts: those of programs, not those of other sites' pages in a browser."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-class Guard:
+class HostCheck:
     """Checks ``Host`` (a name that resolves here by trickery is refused) and ``Origin`` (another site's page is)."""
 
     def __init__(self, allowed_hosts: Iterable[str] = ()) -> None:
         self._allowed = {"localhost", *(host.lower() for host in allowed_hosts)}
 
     def objection(self, headers: Mapping[str, str], *, is_page: bool = False) -> str | None:
-        """Why a request with these headers (lower-case names) is refused; None where it is not.
+        """Return why a request with these headers (lower-case names) is refused; None where it is not.
 
         ``is_page`` is true for a page that does nothing by being opened: other sites may lead to it.
         """
@@ -39,7 +39,7 @@ class Guard:
 
 
 def _is_opened(headers: Mapping[str, str]) -> bool:
-    """Whether somebody follows a link to it, as opposed to a frame or a script that fetches it."""
+    """Return whether somebody follows a link to it, as opposed to a frame or a script that fetches it."""
     return headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
 
 

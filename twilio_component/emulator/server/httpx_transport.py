@@ -1,4 +1,4 @@
-"""The emulator as an httpx transport: requests are answered in process, without sockets and without waiting."""
+"""The emulator as an httpx transport: it handles requests in process, without sockets and without waiting."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ import httpx
 from twilio_component.emulator.http import ConnectionFault, Request, Response
 
 if TYPE_CHECKING:
-    from twilio_component.emulator.emulator import Emulator
+    from twilio_component.emulator.clock import Clock
+    from twilio_component.emulator.http import Handler
 
 
 class EmulatorTransport(httpx.AsyncBaseTransport):
-    """Answers every request, whatever its host, as the emulator's API would."""
+    """Hands every request, to any host, to the emulator. ``clock`` moves where a slow response takes time."""
 
-    def __init__(self, emulator: Emulator) -> None:
-        self._emulator = emulator
+    def __init__(self, handler: Handler, clock: Clock) -> None:
+        self._handler = handler
+        self._clock = clock
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request; raises what httpx raises where the connection fails."""
+        """Return the response to one request; raises what httpx raises where the connection fails."""
         path, _, query = request.url.raw_path.decode("ascii").partition("?")
         received = Request(
             method=request.method,
@@ -31,42 +33,48 @@ class EmulatorTransport(httpx.AsyncBaseTransport):
             body=await request.aread(),
             base_url=f"{request.url.scheme}://{request.url.netloc.decode('ascii')}",
         )
-        answer = await self._emulator.handle(received)
-        if answer.stream is not None:
-            stream = _Endless(answer.body, answer.stream)
-            return httpx.Response(answer.status, headers=answer.headers, stream=stream, request=request)
-        if answer.mishap is None:
-            return httpx.Response(answer.status, headers=answer.headers, content=answer.body, request=request)
-        return await self._after_mishap(request, answer, answer.mishap)
+        response = await self._handler.handle(received)
+        if response.stream is not None:
+            stream = _Endless(response.body, response.stream)
+            return httpx.Response(response.status, headers=response.headers, stream=stream, request=request)
+        if response.connection_fault is None:
+            return _httpx_response(response, request)
+        return await self._apply_connection_fault(request, response, response.connection_fault)
 
-    async def _after_mishap(self, request: httpx.Request, answer: Response, mishap: ConnectionFault) -> httpx.Response:
-        if mishap.kind == "refused":
+    async def _apply_connection_fault(
+        self, request: httpx.Request, response: Response, fault: ConnectionFault
+    ) -> httpx.Response:
+        if fault.kind == "refused":
             cause = ConnectionRefusedError(111, "Connection refused")
             raise httpx.ConnectError("All connection attempts failed", request=request) from cause
-        if mishap.kind == "certificate":
+        if fault.kind == "certificate":
             reason = f"certificate verify failed: Hostname mismatch, certificate is not valid for '{request.url.host}'"
             raise httpx.ConnectError(f"[SSL: CERTIFICATE_VERIFY_FAILED] {reason}", request=request) from (
                 ssl.SSLCertVerificationError(1, reason)
             )
-        if mishap.kind == "dropped":
+        if fault.kind == "dropped":
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.", request=request)
-        if mishap.kind == "slow":
-            await self._pass_time(request, mishap)
-            return httpx.Response(answer.status, headers=answer.headers, content=answer.body, request=request)
-        headers = {**answer.headers, "Content-Length": str(len(answer.body))}
-        return httpx.Response(answer.status, headers=headers, stream=_CutOff(answer.body, mishap), request=request)
+        if fault.kind == "slow":
+            await self._pass_time(request, fault)
+            return _httpx_response(response, request)
+        headers = {**response.headers, "Content-Length": str(len(response.body))}
+        return httpx.Response(response.status, headers=headers, stream=_CutOff(response.body, fault), request=request)
 
-    async def _pass_time(self, request: httpx.Request, mishap: ConnectionFault) -> None:
-        patience = request.extensions.get("timeout", {}).get("read")
-        piece = mishap.seconds / mishap.pieces
-        if patience is not None and patience < piece:
-            await self._emulator.clock.advance(patience)
+    async def _pass_time(self, request: httpx.Request, fault: ConnectionFault) -> None:
+        read_timeout = request.extensions.get("timeout", {}).get("read")
+        piece = fault.seconds / fault.pieces
+        if read_timeout is not None and read_timeout < piece:
+            await self._clock.advance(read_timeout)
             raise httpx.ReadTimeout("The read operation timed out", request=request)
-        await self._emulator.clock.advance(mishap.seconds)
+        await self._clock.advance(fault.seconds)
+
+
+def _httpx_response(response: Response, request: httpx.Request) -> httpx.Response:
+    return httpx.Response(response.status, headers=response.headers, content=response.body, request=request)
 
 
 class _Endless(httpx.AsyncByteStream):
-    """A body that goes on for as long as somebody reads it."""
+    """A body that goes on for as long as its reader stays."""
 
     def __init__(self, beginning: bytes, rest: AsyncGenerator[bytes, None]) -> None:
         self._beginning = beginning
@@ -84,9 +92,9 @@ class _Endless(httpx.AsyncByteStream):
 class _CutOff(httpx.AsyncByteStream):
     """A body that ends too early."""
 
-    def __init__(self, body: bytes, mishap: ConnectionFault) -> None:
+    def __init__(self, body: bytes, fault: ConnectionFault) -> None:
         self._expected = len(body)
-        self._part = body[: int(len(body) * mishap.share)]
+        self._part = body[: int(len(body) * fault.share)]
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield self._part

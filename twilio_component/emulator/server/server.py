@@ -1,28 +1,27 @@
-"""The emulator over HTTP, on the loopback interface unless told otherwise."""
+"""The emulator over HTTP, on the loopback interface by default."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import ssl
-import sys
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from aiohttp import web
 from anyio.from_thread import start_blocking_portal
 
-from twilio_component.emulator.api.unsupported import NOT_EMULATED
-from twilio_component.emulator.emulator import Emulator
 from twilio_component.emulator.http import ConnectionFault, Request, Response, json_response
-from twilio_component.emulator.server.host_check import Guard
+from twilio_component.emulator.server.host_check import HostCheck
 from twilio_component.emulator.webhooks.transports import is_loopback
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
+
+    from twilio_component.emulator.clock import Clock
+    from twilio_component.emulator.http import Handler
 
 _Result = TypeVar("_Result")
 
@@ -32,26 +31,38 @@ WRONG_CERTIFICATE = Path(__file__).with_name("wrong_certificate.pem")
 _GRACE = 0.2
 
 
+class ListeningAt(Protocol):
+    """Takes note of a server's URL while it listens, and of how to make it refuse connections."""
+
+    def __call__(self, url: str | None, *, refuse: Callable[[float], None] | None = None) -> None:
+        """``url`` is None when the server has ended."""
+
+
 class Server:
-    """Serves one emulator while its context is open: ``async with Server(emulator) as server: server.url``.
+    """Serves one handler while its context is open: ``async with Server(handler, clock) as server: server.url``.
 
     ``port`` 0 takes a free one. A request whose ``Host`` is a name other than localhost or one of ``allowed_hosts``
-    is refused. While it serves, the emulator's clock runs in real time, unless ``real_time`` is false.
+    is refused. While it serves, ``clock`` runs in real time, unless ``real_time`` is false. ``listening_at`` is called
+    with the URL and a function that refuses connections for so many seconds, and with None when the server ends.
     """
 
     def __init__(
         self,
-        emulator: Emulator,
+        handler: Handler,
+        clock: Clock,
         host: str = "127.0.0.1",
         port: int = 0,
         *,
         allowed_hosts: Iterable[str] = (),
         real_time: bool = True,
+        listening_at: ListeningAt | None = None,
     ) -> None:
-        self._emulator = emulator
+        self._handler = handler
+        self._clock = clock
+        self._listening_at = listening_at or _tell_nobody
         self._host = host
         self._port = port
-        self._guard = Guard([*allowed_hosts, host])
+        self._host_check = HostCheck([*allowed_hosts, host])
         self._real_time = real_time
         self._tasks: set[asyncio.Task[None]] = set()
         self._reopening: asyncio.Task[None] | None = None
@@ -65,7 +76,7 @@ class Server:
 
     @property
     def wrong_certificate_url(self) -> str:
-        """The same over TLS, with a certificate for another host: a client that verifies refuses to talk to it.
+        """The URL over TLS, with a certificate for another host: a client that verifies refuses to talk to it.
 
         ``WRONG_CERTIFICATE`` is the file with that certificate, for clients that trust it and still have to notice.
         """
@@ -82,16 +93,15 @@ class Server:
         self._connections = web.Server(self._serve, access_log=None)
         self._listener = await self._listen(self._port)
         self._port = self._listener.sockets[0].getsockname()[1]
-        self._tls_listener = await self._loop.create_server(self._connections, self._host, 0, ssl=_wrong_context())
+        self._tls_listener = await self._loop.create_server(self._connections, self._host, 0, ssl=_wrong_tls_context())
         self._tls_port = self._tls_listener.sockets[0].getsockname()[1]
-        self._emulator.world.base_url = self.url
-        self._emulator.faults.on_refusal = self._refuse_from_any_thread
+        self._listening_at(self.url, refuse=self._refuse_from_any_thread)
         if self._real_time:
-            self._start(self._emulator.clock.run())
+            self._start(self._clock.run())
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        self._emulator.faults.on_refusal = None
+        self._listening_at(None)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -126,7 +136,7 @@ class Server:
     def _refuse(self, seconds: float) -> None:
         self._listener.close()
         for connection in self._connections.connections:
-            # Whoever is being answered (perhaps the request that asked for this) still gets the answer.
+            # A client whose request is being handled (perhaps the one that asked for this) still gets the response.
             if connection not in self._busy:
                 connection.force_close()
         if self._reopening is not None:
@@ -140,30 +150,32 @@ class Server:
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         self._busy.add(request.protocol)
         try:
-            return await self._answer(request)
+            return await self._respond(request)
         finally:
             self._busy.discard(request.protocol)
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         path, _, query = request.raw_path.partition("?")
-        objection = self._guard.objection(headers, is_page=path == "/" and request.method == "GET")
+        objection = self._host_check.objection(headers, is_page=path == "/" and request.method == "GET")
         if objection is not None:
-            return _response(json_response(403, {"code": 403, "message": objection, "more_info": None, "status": 403}))
+            return _web_response(
+                json_response(403, {"code": 403, "message": objection, "more_info": None, "status": 403})
+            )
         base_url = f"{request.scheme}://{headers['host']}"
         received = Request(request.method, path, query, headers, await request.read(), base_url)
-        answer = await self._emulator.handle(received)
-        if answer.stream is not None:
-            # Whoever watches keeps the connection busy and gets no answer: when connections are refused it is closed.
+        response = await self._handler.handle(received)
+        if response.stream is not None:
+            # A stream keeps its connection busy and never ends: when connections are refused it is closed.
             self._busy.discard(request.protocol)
-            return await _streamed(request, answer, answer.stream)
-        if answer.mishap is not None:
-            return await _after_mishap(request, answer, answer.mishap)
-        response = _response(answer)
+            return await _stream_response(request, response, response.stream)
+        if response.connection_fault is not None:
+            return await _apply_connection_fault(request, response, response.connection_fault)
+        sent = _web_response(response)
         if not self._listener.is_serving():
-            # Its client shall notice that connections are refused, and not go on with this one.
-            response.force_close()
-        return response
+            # The client must notice that connections are refused, and not keep using this one.
+            sent.force_close()
+        return sent
 
 
 class ServerInThread:
@@ -186,88 +198,46 @@ def serve_in_thread(server: Server) -> Iterator[ServerInThread]:
         yield ServerInThread(server, portal)
 
 
-def run(
-    *,
-    host: str = "127.0.0.1",
-    port: int = 8010,
-    allowed_hosts: Iterable[str] = (),
-    webhook_hosts: Iterable[str] = (),
-) -> None:
-    """Serve a fresh emulator until Ctrl-C or SIGTERM; where, and what it does not do, is said on stderr.
-
-    ``allowed_hosts`` are names that requests may use for this machine, ``webhook_hosts`` other machines that webhooks
-    may go to. Raises OSError where the port is taken.
-    """
-    emulator = Emulator(webhook_hosts=webhook_hosts)
-    asyncio.run(_run_until_signal(emulator.serve(host, port, allowed_hosts=allowed_hosts)))
+def _web_response(response: Response) -> web.Response:
+    return web.Response(status=response.status, body=response.body, headers=response.headers)
 
 
-async def _run_until_signal(server: Server) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        # Windows' loop has no signal handlers: Ctrl-C interrupts `asyncio.run` there.
-        with contextlib.suppress(NotImplementedError):
-            loop.add_signal_handler(name, stop.set)
-    async with server:
-        sys.stderr.write(_greeting(server.url, is_local=server.is_local))
-        sys.stderr.flush()
-        await stop.wait()
-
-
-def _greeting(url: str, *, is_local: bool) -> str:
-    lines = [
-        f"Twilio emulator at {url} (Ctrl-C ends it)",
-        f"Its inbox, with every message as a conversation that you can answer: {url}/",
-        "It listens to this machine only."
-        if is_local
-        else "OTHER MACHINES CAN REACH IT: whoever does can read every message and send in everybody's name.",
-        "Any Account SID or API key with any secret works; nothing is sent to anyone, and nothing is kept.",
-        f"Direct it over {url}/_emulator: time, failures, faults, inbound messages, and what happened",
-        "It does not emulate:",
-        *(f"  - {sentence}" for sentence in NOT_EMULATED),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _response(answer: Response) -> web.Response:
-    return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
-
-
-async def _streamed(
-    request: web.BaseRequest, answer: Response, stream: AsyncGenerator[bytes, None]
+async def _stream_response(
+    request: web.BaseRequest, response: Response, stream: AsyncGenerator[bytes, None]
 ) -> web.StreamResponse:
-    """Send an answer that goes on until its reader leaves, who is waited for where he is slow."""
-    response = web.StreamResponse(status=answer.status, headers=answer.headers)
-    # A reader who has left is no error, and the stream ends all the same.
+    """Send a response that goes on until its reader leaves, at the pace of the reader."""
+    sent = web.StreamResponse(status=response.status, headers=response.headers)
+    # A reader that leaves is not an error: it ends the stream.
     with contextlib.suppress(ConnectionResetError):
         async with contextlib.aclosing(stream):
-            await response.prepare(request)
-            await response.write(answer.body)
+            await sent.prepare(request)
+            await sent.write(response.body)
             async for piece in stream:
-                await response.write(piece)
-    return response
+                await sent.write(piece)
+    return sent
 
 
-async def _after_mishap(request: web.BaseRequest, answer: Response, mishap: ConnectionFault) -> web.StreamResponse:
-    """Let an answer meet its mishap on the wire; its reader may leave before."""
-    response = web.StreamResponse(status=answer.status or 200, headers=answer.headers)
-    response.content_length = len(answer.body)
+async def _apply_connection_fault(
+    request: web.BaseRequest, response: Response, fault: ConnectionFault
+) -> web.StreamResponse:
+    """Send as much of a response as its connection fault lets through; its reader may leave before."""
+    sent = web.StreamResponse(status=response.status or 200, headers=response.headers)
+    sent.content_length = len(response.body)
     with contextlib.suppress(ConnectionResetError):
-        if mishap.kind == "slow":
-            pieces = _pieces(answer.body, mishap.pieces)
-            await asyncio.sleep(mishap.seconds / mishap.pieces)
-            await response.prepare(request)
+        if fault.kind == "slow":
+            pieces = _pieces(response.body, fault.pieces)
+            await asyncio.sleep(fault.seconds / fault.pieces)
+            await sent.prepare(request)
             for number, piece in enumerate(pieces):
-                await asyncio.sleep(mishap.seconds / mishap.pieces if number else 0)
-                await response.write(piece)
-            await response.write_eof()
-            return response
-        if mishap.kind == "cut":
-            await response.prepare(request)
-            await response.write(answer.body[: int(len(answer.body) * mishap.share)])
+                await asyncio.sleep(fault.seconds / fault.pieces if number else 0)
+                await sent.write(piece)
+            await sent.write_eof()
+            return sent
+        if fault.kind == "cut":
+            await sent.prepare(request)
+            await sent.write(response.body[: int(len(response.body) * fault.share)])
     request.protocol.force_close()
-    return response
+    return sent
 
 
 def _pieces(body: bytes, count: int) -> list[bytes]:
@@ -275,7 +245,11 @@ def _pieces(body: bytes, count: int) -> list[bytes]:
     return [body[start : start + size] for start in range(0, len(body), size)] or [b""]
 
 
-def _wrong_context() -> ssl.SSLContext:
+def _tell_nobody(url: str | None, *, refuse: Callable[[float], None] | None = None) -> None:
+    """Take no note of where a server listens."""
+
+
+def _wrong_tls_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(WRONG_CERTIFICATE)
     return context

@@ -1,4 +1,4 @@
-"""What Twilio's webhooks say: the parameters of an inbound message and of a status callback."""
+"""The parameters of Twilio's webhooks: those of an inbound message and of a status callback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Parameters = tuple[tuple[str, str], ...]
 
 
 def inbound_parameters(message: Message, base_url: str, more: Mapping[str, str]) -> Parameters:
-    """An inbound message; ``more`` adds parameters (``ProfileName``, ``ButtonText``) or replaces them."""
+    """Return the parameters of an inbound message; ``more`` adds some (``ProfileName``) or replaces them."""
     places = {
         f"{side}{part}": ""
         for side, address in (("From", message.sender or ""), ("To", message.to))
@@ -56,7 +56,7 @@ def inbound_parameters(message: Message, base_url: str, more: Mapping[str, str])
 
 
 def status_parameters(message: Message) -> Parameters:
-    """A status callback."""
+    """Return the parameters of a status callback."""
     found = {
         "ApiVersion": API_VERSION,
         "MessageStatus": message.status,

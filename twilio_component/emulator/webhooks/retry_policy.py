@@ -1,4 +1,4 @@
-"""When a webhook is repeated: what the fragment of its URL asks for (``#rc=3&rp=all``)."""
+"""When a webhook is repeated: as the fragment of its URL asks (``#rc=3&rp=all``)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class WebhookPolicy:
         )
 
     def repeats_after(self, outcome: int | str) -> bool:
-        """Whether ``outcome``, an HTTP status or one of the two failures, is worth another try."""
+        """Return whether ``outcome``, an HTTP status or one of the two failures, is worth another try."""
         kind = f"{outcome // 100}xx" if isinstance(outcome, int) else outcome
         return kind in self.failures
 

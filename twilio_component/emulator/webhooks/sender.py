@@ -1,4 +1,4 @@
-"""Webhooks: signed, delivered, repeated where their URL asks for it, and written down."""
+"""Webhooks: signed, sent, repeated where their URL asks for it, and logged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from twilio_component.emulator.http import Response
     from twilio_component.emulator.model.accounts import Account, Accounts
     from twilio_component.emulator.model.message import Message
-    from twilio_component.emulator.request_log import Journal
+    from twilio_component.emulator.request_log import RequestLog
     from twilio_component.emulator.webhooks.transports import WebhookTransport
 
 
@@ -37,24 +37,24 @@ class Webhook:
 
     @classmethod
     def make(cls, message: Message, kind: str, url: str, method: str, parameters: Parameters) -> Webhook:
-        """A webhook with a token of its own."""
+        """Return a webhook with a token of its own."""
         return cls(message, kind, url, method.upper(), parameters, str(uuid.uuid4()))
 
 
 class Webhooks:
-    """Sends webhooks through ``postman`` and keeps account of them."""
+    """Sends webhooks through ``transport`` and logs them."""
 
     def __init__(
-        self, clock: Clock, accounts: Accounts, journal: Journal, faults: Faults, postman: WebhookTransport
+        self, clock: Clock, accounts: Accounts, request_log: RequestLog, faults: Faults, transport: WebhookTransport
     ) -> None:
         self._clock = clock
         self._accounts = accounts
-        self._journal = journal
+        self._request_log = request_log
         self._faults = faults
-        self.postman = postman
+        self.transport = transport
         self._held: dict[str, Webhook] = {}
 
-    async def status_changed(self, message: Message) -> None:
+    async def send_status(self, message: Message) -> None:
         """Send the status callback of a message that has entered a new state, if it has one."""
         url = self._status_url(message)
         if url is None:
@@ -76,17 +76,17 @@ class Webhooks:
         self._held.clear()
 
     async def send(self, webhook: Webhook) -> WebhookRecord:
-        """Deliver a webhook, with the repetitions that its URL asks for; the record of the last attempt."""
+        """Send a webhook, with the retries that its URL asks for; return the record of the last attempt."""
         policy = WebhookPolicy.parse(webhook.url)
-        letter = self._letter(webhook, policy)
+        request = self._webhook_request(webhook, policy)
         attempt = 0
         while True:
-            record, outcome = await self._attempt(webhook, letter, attempt)
+            record, outcome = await self._attempt(webhook, request, attempt)
             attempt += 1
             if attempt > policy.retries or not policy.repeats_after(outcome):
                 return record
 
-    def _letter(self, webhook: Webhook, policy: WebhookPolicy) -> WebhookRequest:
+    def _webhook_request(self, webhook: Webhook, policy: WebhookPolicy) -> WebhookRequest:
         account = self._accounts.get(webhook.message.account_sid)
         url, form = policy.url, webhook.parameters
         if webhook.method == "GET":
@@ -99,31 +99,33 @@ class Webhooks:
         }
         return WebhookRequest(webhook.method, url, form, headers, policy.connect_seconds, policy.read_seconds)
 
-    async def _attempt(self, webhook: Webhook, letter: WebhookRequest, attempt: int) -> tuple[WebhookRecord, int | str]:
-        answer: Response | None = None
+    async def _attempt(
+        self, webhook: Webhook, request: WebhookRequest, attempt: int
+    ) -> tuple[WebhookRecord, int | str]:
+        response: Response | None = None
         error: str | None = None
         try:
-            async with asyncio.timeout(letter.connect_seconds + letter.read_seconds):
-                answer = await self.postman.deliver(letter)
-            outcome: int | str = answer.status
+            async with asyncio.timeout(request.connect_seconds + request.read_seconds):
+                response = await self.transport.send(request)
+            outcome: int | str = response.status
         except UndeliverableError as failure:
             error, outcome = str(failure), failure.kind
         except TimeoutError:
-            error, outcome = f"no answer within {letter.read_seconds:g} s", "rt"
+            error, outcome = f"no response within {request.read_seconds:g} s", "rt"
         record = WebhookRecord(
-            number=self._journal.next_number(),
+            number=self._request_log.next_number(),
             at=self._clock.now(),
             message_sid=webhook.message.sid,
             kind=webhook.kind,
-            method=letter.method,
-            url=letter.url,
+            method=request.method,
+            url=request.url,
             parameters=webhook.parameters,
-            headers=letter.all_headers,
+            headers=request.all_headers,
             attempt=attempt + 1,
-            answer=answer,
+            response=response,
             error=error,
         )
-        self._journal.add_webhook(record)
+        self._request_log.add_webhook(record)
         return record, outcome
 
     def _status_url(self, message: Message) -> str | None:

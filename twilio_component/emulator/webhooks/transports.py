@@ -1,4 +1,4 @@
-"""Who carries webhooks to the application: a function, an httpx transport, or real HTTP to this machine."""
+"""How webhooks reach the application: through a function, an httpx transport, or real HTTP to this machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class UndeliverableError(Exception):
-    """A webhook that found no answer; ``kind`` is ``ct`` where the connection failed, ``rt`` where it broke later."""
+    """A webhook without a response; ``kind`` is ``ct`` where the connection failed, ``rt`` where it broke later."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -48,44 +48,44 @@ class WebhookRequest:
 
 
 class WebhookTransport(Protocol):
-    """Carries a webhook to its URL. Raises `UndeliverableError`."""
+    """Carries a webhook to its URL. Raises `UndeliverableError` where there is no response."""
 
-    async def deliver(self, letter: WebhookRequest) -> Response:
-        """The application's answer."""
+    async def send(self, request: WebhookRequest) -> Response:
+        """Return the application's response."""
 
 
-class FunctionPostman:
+class FunctionTransport:
     """Hands webhooks to a function, which returns a `Response` or something that becomes one when awaited."""
 
     def __init__(self, function: Callable[[WebhookRequest], Response | Awaitable[Response]]) -> None:
         self._function = function
 
-    async def deliver(self, letter: WebhookRequest) -> Response:
-        """The function's answer; what it raises goes through to the test."""
-        answer = self._function(letter)
-        return answer if isinstance(answer, Response) else await answer
+    async def send(self, request: WebhookRequest) -> Response:
+        """Return the function's response; what it raises goes through to the test."""
+        response = self._function(request)
+        return response if isinstance(response, Response) else await response
 
 
-class TransportPostman:
+class HttpxTransport:
     """Hands webhooks to an httpx transport, such as ``httpx.ASGITransport(app)`` or ``httpx.MockTransport(…)``."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         self._transport = transport
 
-    async def deliver(self, letter: WebhookRequest) -> Response:
-        """The answer that the transport brings."""
+    async def send(self, request: WebhookRequest) -> Response:
+        """Return the transport's response."""
         import httpx
 
-        timeout = httpx.Timeout(letter.read_seconds, connect=letter.connect_seconds)
-        request = httpx.Request(
-            letter.method,
-            letter.url,
-            headers=letter.all_headers,
-            content=letter.body if letter.method == "POST" else None,
+        timeout = httpx.Timeout(request.read_seconds, connect=request.connect_seconds)
+        outgoing = httpx.Request(
+            request.method,
+            request.url,
+            headers=request.all_headers,
+            content=request.body if request.method == "POST" else None,
             extensions={"timeout": timeout.as_dict()},
         )
         try:
-            response = await self._transport.handle_async_request(request)
+            response = await self._transport.handle_async_request(outgoing)
             content = await response.aread()
             await response.aclose()
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -95,26 +95,26 @@ class TransportPostman:
         return Response(response.status_code, content, dict(response.headers))
 
 
-class HttpPostman:
+class NetworkTransport:
     """Goes out over HTTP, to this machine only, and to ``allowed_hosts``; ``*`` among them allows every host."""
 
     def __init__(self, allowed_hosts: Iterable[str] = ()) -> None:
         self._allowed = frozenset(host.lower() for host in allowed_hosts)
 
-    async def deliver(self, letter: WebhookRequest) -> Response:
-        """The answer from the network; redirects are not followed."""
+    async def send(self, request: WebhookRequest) -> Response:
+        """Return the response from the network; redirects are not followed."""
         import aiohttp
 
-        self._refuse_other_hosts(letter.url)
-        timeout = aiohttp.ClientTimeout(total=letter.read_seconds, connect=letter.connect_seconds)
-        body = letter.body if letter.method == "POST" else None
+        self._refuse_other_hosts(request.url)
+        timeout = aiohttp.ClientTimeout(total=request.read_seconds, connect=request.connect_seconds)
+        body = request.body if request.method == "POST" else None
         # The URL is signed byte for byte: yarl must not tidy it up.
-        url = _as_it_stands(letter.url)
+        url = _as_it_stands(request.url)
         try:
             async with (
                 aiohttp.ClientSession(timeout=timeout, skip_auto_headers=("Accept-Encoding",)) as session,
                 session.request(
-                    letter.method, url, data=body, headers=letter.all_headers, allow_redirects=False
+                    request.method, url, data=body, headers=request.all_headers, allow_redirects=False
                 ) as response,
             ):
                 return Response(response.status, await response.read(), dict(response.headers))
@@ -137,7 +137,7 @@ def _as_it_stands(url: str) -> URL:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine, seen from itself."""
+    """Return whether a host name or address means this machine, seen from itself."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -58,7 +58,7 @@ export class Composer {
     event.preventDefault();
     const [body, files] = [this.#text.value, this.#files];
     if (!body.trim() && !files.length) return;
-    // It is answered when the application has answered, which may take a while: nobody has to wait for that.
+    // The response comes when the application has responded, which may take a while: do not wait for it.
     this.#clear();
     this.#text.focus();
     try {

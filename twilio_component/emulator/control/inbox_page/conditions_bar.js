@@ -13,14 +13,14 @@ const UNINTENDED = 2;
 export function showConditions(state) {
   const chips = [
     ...state.faults.map((one) => chip("fault", faultName(one), one, `/faults?number=${one.number}`)),
-    ...state.fates.map((one) => chip("fate", fateName(one), one, `/fates?number=${one.number}`)),
+    ...state.deliveryRules.map((one) => chip("delivery-rule", ruleName(one), one, `/delivery-rules?number=${one.number}`)),
     clockChip(state),
   ].filter(Boolean);
   const strip = byId("strip");
   strip.hidden = chips.length === 0;
   strip.replaceChildren(...chips);
   const count = byId("conditions-count");
-  const number = state.faults.length + state.fates.length;
+  const number = state.faults.length + state.deliveryRules.length;
   count.hidden = number === 0;
   count.textContent = String(number);
 }
@@ -40,12 +40,12 @@ function clockChip(state) {
 }
 
 function faultName(fault) {
-  if (fault.fault === "drop") return fault.accepted ? "Lost answer" : "Lost request";
+  if (fault.fault === "drop") return fault.accepted ? "Lost response" : "Lost request";
   const name = fault.fault.replaceAll("_", " ");
   return fault.status ? `HTTP ${fault.status}` : name.charAt(0).toUpperCase() + name.slice(1);
 }
 
-function fateName(fate) {
-  const late = fate.delay ? ` after ${duration(fate.delay)}` : "";
-  return `${ENDINGS[fate.ending]}${fate.code ? ` (${fate.code})` : ""}${late}`;
+function ruleName(rule) {
+  const late = rule.delay ? ` after ${duration(rule.delay)}` : "";
+  return `${ENDINGS[rule.ending]}${rule.code ? ` (${rule.code})` : ""}${late}`;
 }

@@ -9,9 +9,9 @@ const SENDS = "messages.create";
 const FAULTS = [
   ["rateLimit", "429 Too Many Requests", "Nothing is sent, and trying again later helps.", {}],
   ["serverError", "500 Server Error", "Nothing is sent, which the application cannot know.", {}],
-  ["drop", "Lost answer", "The message is sent, but the connection closes without an answer.", { accepted: true }],
-  ["drop-before", "Lost request", "The connection closes without an answer, and nothing is sent.", {}],
-  ["slow", "Slow answer", "The message is sent, and the answer takes 30 seconds.", { seconds: 30 }],
+  ["drop", "Lost response", "The message is sent, but the connection closes without a response.", { accepted: true }],
+  ["drop-before", "Lost request", "The connection closes without a response, and nothing is sent.", {}],
+  ["slow", "Slow response", "The message is sent, and the response takes 30 seconds.", { seconds: 30 }],
 ];
 const ENDINGS = [
   ["undelivered", "Not delivered"],
@@ -54,7 +54,7 @@ function delivery(phone) {
   const code = el("input", { type: "number", name: "code", min: "1", value: "30003", list: "codes" });
   const codes = el("datalist", { id: "codes" });
   const delay = el("input", { type: "number", name: "delay", min: "0", step: "any", value: "0" });
-  const times = el("input", { type: "number", name: "times", min: "1", max: "10000", value: "1", required: true, id: "fate-times" });
+  const times = el("input", { type: "number", name: "times", min: "1", max: "10000", value: "1", required: true, id: "rule-times" });
   const whom = select([...(phone ? [[phone, "to this phone"]] : []), ["", "to any phone"]], { name: "to", "aria-label": "To whom" });
   const codeField = field("Error code", code);
   const adapt = () => {
@@ -79,7 +79,7 @@ function delivery(phone) {
     const wanted = Object.fromEntries(new FormData(form));
     const failing = codeField.hidden ? {} : { code: Number(wanted.code) };
     const to = wanted.to ? { to: wanted.to } : {};
-    await post("/fates", { ending: wanted.ending, delay: Number(wanted.delay), times: Number(wanted.times), ...failing, ...to });
+    await post("/delivery-rules", { ending: wanted.ending, delay: Number(wanted.delay), times: Number(wanted.times), ...failing, ...to });
   });
 }
 

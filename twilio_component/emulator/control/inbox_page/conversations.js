@@ -82,7 +82,7 @@ export class ConversationList {
         await this.#refresh();
       } finally {
         this.#settling = 0;
-        // An emulator that takes long to answer is not asked all the time.
+        // Do not overload an emulator that takes long to respond.
         if (this.#outdated) this.#settle(SETTLING + 2 * (performance.now() - began));
       }
     }), milliseconds);
@@ -93,10 +93,10 @@ export class ConversationList {
     const generation = this.#generation;
     const first = Math.max(0, Math.floor(this.#list.scrollTop / ROW / PAGE));
     const pages = [first, first + 1].filter((page) => page === first || page * PAGE * ROW < this.#list.scrollTop + this.#list.clientHeight + OVERSCAN * ROW);
-    const answers = await Promise.all(pages.map((page) => this.#fetch(page)));
+    const pageContents = await Promise.all(pages.map((page) => this.#fetch(page)));
     if (generation !== this.#generation) return;
-    this.#pages = new Map(pages.map((page, place) => [page, answers[place].conversations]));
-    this.#setTotal(answers[0].total);
+    this.#pages = new Map(pages.map((page, place) => [page, pageContents[place].conversations]));
+    this.#setTotal(pageContents[0].total);
     if (this.#selected) this.#seen.set(this.#selected, this.now());
     this.#render();
   }

@@ -48,11 +48,11 @@ export class Details {
   async #load(item) {
     this.#item = item;
     const path = item.kind === "refusal" ? `/requests/${item.number}` : `/messages/${item.sid}`;
-    const answer = await get(path);
+    const shown = await get(path);
     if (this.#item?.key !== item.key) return;
     const top = this.#panel.scrollTop;
     const focused = this.#panel.contains(document.activeElement) ? document.activeElement.dataset.focus : null;
-    this.#panel.replaceChildren(...this.#content(answer.item, answer.exchanges));
+    this.#panel.replaceChildren(...this.#content(shown.item, shown.exchanges));
     this.#panel.scrollTop = top;
     if (focused) this.#panel.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
   }

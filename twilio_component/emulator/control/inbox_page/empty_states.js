@@ -16,7 +16,7 @@ export function emptyList(search) {
 export function welcome(hasConversations) {
   if (hasConversations) {
     return el("div", { class: "welcome" }, el("span", { class: "welcome-icon" }, icon("in")), el("h2", {}, "Pick a conversation"),
-      el("p", {}, "You hold the phone: read what the application sends, and answer it."));
+      el("p", {}, "You hold the phone: read what the application sends, and reply to it."));
   }
   const command = [
     `curl ${location.origin}/2010-04-01/Accounts/${ACCOUNT}/Messages.json`,

@@ -6,7 +6,7 @@ import { icon } from "./icons.js";
 import { exactTimeOf, pretty, visible } from "./format.js";
 
 const SIGNATURE = "X-Twilio-Signature";
-const MISHAPS = { dropped: "no answer", cut: "cut off", slow: "slow", refused: "refused", certificate: "wrong certificate" };
+const CONNECTION_FAULTS = { dropped: "no response", cut: "cut off", slow: "slow", refused: "refused", certificate: "wrong certificate" };
 
 /** An exchange that can be unfolded; `open` remembers which are, from one drawing to the next. */
 export function exchange(record, open) {
@@ -33,9 +33,9 @@ function body(record) {
     block("URL", `${record.method} ${record.url}`),
     record.headers[SIGNATURE] && block("Signature", record.headers[SIGNATURE]),
     record.parameters.length > 0 && parameters(record.parameters),
-    record.error && block("No answer", record.error),
+    record.error && block("No response", record.error),
     record.warnings?.length > 0 && block("Warnings", record.warnings.join("\n")),
-    record.answer && block(`Answer · ${resultOf(record)}`, pretty(record.answer.body) || "(empty)"),
+    record.answer && block(`Response · ${resultOf(record)}`, pretty(record.answer.body) || "(empty)"),
   ];
 }
 
@@ -47,13 +47,13 @@ function titleOf(record) {
 }
 
 function resultOf(record) {
-  if (!record.answer) return "no answer";
-  const { mishap, status } = record.answer;
-  return mishap ? MISHAPS[mishap] : `HTTP ${status}`;
+  if (!record.answer) return "no response";
+  const { connectionFault, status } = record.answer;
+  return connectionFault ? CONNECTION_FAULTS[connectionFault] : `HTTP ${status}`;
 }
 
 function isGood(record) {
-  return Boolean(record.answer) && !record.answer.mishap && record.answer.status < 400;
+  return Boolean(record.answer) && !record.answer.connectionFault && record.answer.status < 400;
 }
 
 /** A URL without what is the same every time: of ours the resource, of the application's all but the scheme. */

@@ -9,7 +9,7 @@ export function listen(listeners, onState) {
   source.addEventListener("open", () => onState("live"));
   source.addEventListener("error", () => {
     onState("away");
-    // A browser gives up for good when it is answered with an error, as by a server that has just begun.
+    // A browser gives up for good when the response is an error, as from a server that is just starting.
     if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(listeners, onState), 2000);
   });
   for (const [kind, listener] of Object.entries(listeners)) {

@@ -7,7 +7,7 @@ const SHORT_DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "s
 const COUNT = new Intl.NumberFormat();
 
 const CHANNELS = { whatsapp: "WhatsApp", rcs: "RCS", messenger: "Messenger" };
-const STATES = { refused: "Refused", dropped: "No answer", cut: "Answer cut off", undelivered: "Not delivered" };
+const STATES = { refused: "Refused", dropped: "No response", cut: "Response cut off", undelivered: "Not delivered" };
 
 export const timeOf = (seconds) => TIME.format(seconds * 1000);
 export const exactTimeOf = (seconds) => EXACT.format(seconds * 1000);

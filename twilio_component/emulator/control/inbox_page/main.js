@@ -124,7 +124,7 @@ class Inbox {
       search: this.#search,
       now: () => this.#now(),
       onOpen: handled((item) => this.#detail(item)),
-      // An answer may come when another conversation is open already.
+      // The response may come when another conversation is open already.
       onHead: (head) => (thread === this.#thread ? this.#head(head) : null),
     });
     this.#thread = thread;

@@ -33,7 +33,7 @@ export async function writeNew(onSent) {
     const owner = numbers.find((one) => one.number === number.value);
     const account = owner ? { accountSid: owner.accountSid } : {};
     onSent(text.value);
-    // It is answered when the application has answered, which may take a while: the feed tells of the message before.
+    // The response comes when the application has responded, which may take a while: the feed has the message before.
     post("/inbound", { to: number.value, from: phone.value, body: text.value, ...account }).catch(complain);
     dialog.close();
   });

@@ -24,7 +24,7 @@ export class Thread {
   #list = el("ol", { class: "items" });
   #jump = el("button", { type: "button", class: "jump", hidden: true }, icon("down"), el("span", {}, "New messages"));
 
-  /** `onOpen` gets an item whose details are wanted, `onHead` what the answer says of the conversation. */
+  /** `onOpen` gets an item whose details are wanted, `onHead` the header of the conversation. */
   constructor({ id, search, now, onOpen, onHead }) {
     Object.assign(this, { id, search, now, onOpen, onHead });
     this.#scroller.append(this.#list);
@@ -39,10 +39,10 @@ export class Thread {
   /** Show the newest messages. */
   async load() {
     this.#early = [];
-    const answer = await this.#fetch({});
-    this.#items = answer.items;
-    [this.#older, this.#newer] = [answer.older, false];
-    this.#list.replaceChildren(...answer.items.map((item) => this.#element(item)));
+    const fetched = await this.#fetch({});
+    this.#items = fetched.items;
+    [this.#older, this.#newer] = [fetched.older, false];
+    this.#list.replaceChildren(...fetched.items.map((item) => this.#element(item)));
     this.#days();
     this.#toEnd();
     this.#jump.hidden = true;
@@ -99,9 +99,9 @@ export class Thread {
   }
 
   async #fetch(place) {
-    const answer = await get("/conversation", { id: this.id, search: this.search, limit: PAGE, ...place });
-    this.onHead(answer);
-    return answer;
+    const fetched = await get("/conversation", { id: this.id, search: this.search, limit: PAGE, ...place });
+    this.onHead(fetched);
+    return fetched;
   }
 
   #onScroll() {
@@ -117,9 +117,9 @@ export class Thread {
     const edge = side === "before" ? this.#items[0] : this.#items.at(-1);
     handled(async () => {
       try {
-        const answer = await this.#fetch({ [side]: edge.key });
-        if (side === "before") this.#prepend(answer);
-        else this.#extendBelow(answer);
+        const fetched = await this.#fetch({ [side]: edge.key });
+        if (side === "before") this.#prepend(fetched);
+        else this.#extendBelow(fetched);
       } finally {
         this.#busy = false;
       }
@@ -127,12 +127,12 @@ export class Thread {
     })();
   }
 
-  #prepend(answer) {
+  #prepend(fetched) {
     const height = this.#scroller.scrollHeight;
     const top = this.#scroller.scrollTop;
-    this.#items.unshift(...answer.items);
-    this.#older = answer.older;
-    this.#list.prepend(...answer.items.map((item) => this.#element(item)));
+    this.#items.unshift(...fetched.items);
+    this.#older = fetched.older;
+    this.#list.prepend(...fetched.items.map((item) => this.#element(item)));
     this.#days();
     this.#scroller.scrollTop = top + this.#scroller.scrollHeight - height;
     while (this.#items.length > WINDOW) {
@@ -142,10 +142,10 @@ export class Thread {
     }
   }
 
-  #extendBelow(answer) {
-    this.#newer = answer.newer;
+  #extendBelow(fetched) {
+    this.#newer = fetched.newer;
     const top = this.#scroller.scrollTop;
-    const removed = this.#append(answer.items);
+    const removed = this.#append(fetched.items);
     this.#scroller.scrollTop = top - removed;
   }
 
