@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from twilio_component.cli import exit_codes
+from twilio_component.cli.commands import emulator as emulator_command
 from twilio_component.cli.main import COMMANDS, command_parser, main
 from twilio_component.durable.errors import DurableError, StoreBusyError, StoreUnavailableError
-from twilio_component.cli.commands import emulator as emulator_command
 from twilio_component.host.errors import HostStateError, InputError, PluginError
 from twilio_component.twilio.errors import NotSentError, OutcomeUnknownError, RateLimitedError, TwilioAPIError
 
