@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from sends import PLACES, Figures
 from support.postgres import Postgres
-from support.serve_processes import HEAD, PATIENCE, Deployment, inbound, killed, post, until
+from support.serve_processes import HEAD, Deployment, inbound, killed, post
+from support.waiting import PATIENCE, until
 
 from twilio_component.durable import crash_points
 from twilio_component.emulator import Emulator

@@ -10,7 +10,8 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from support.postgres import Postgres
-from support.serve_processes import PATIENCE, Deployment, inbound, post, until
+from support.serve_processes import Deployment, inbound, post
+from support.waiting import PATIENCE, until
 
 from twilio_component.emulator import Emulator
 

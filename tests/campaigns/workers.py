@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import httpx
 from sends import ACCEPTED, PLACES, Figures, posted, under_way
 from support.postgres import Postgres
-from support.serve_processes import PATIENCE, Deployment, inbound, killed, post, until
+from support.serve_processes import Deployment, inbound, killed, post
+from support.waiting import PATIENCE, until
 
 from twilio_component.durable import crash_points
 from twilio_component.emulator import Emulator

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 
 from twilio_component.emulator import Emulator
@@ -270,6 +271,18 @@ def test_a_raw_post_that_is_asked_to_retry_all_errors_may_send_twice() -> None:
     assert (came.result["status"], came.requests, came.messages) == ("queued", 2, 2)
 
 
+async def until_it_accepts_connections(url: str) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(url).port)
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.02)
+            else:
+                writer.close()
+                return
+
+
 async def test_a_server_that_refuses_connections_is_found_again_by_a_retry() -> None:
     async def no_wait(_: float) -> None:
         pass
@@ -278,10 +291,10 @@ async def test_a_server_that_refuses_connections_is_found_again_by_a_retry() -> 
     async with emulator.serve() as server, Host.discover(sleep=no_wait) as host:
         fields = {"username": ACCOUNT_SID, "password": "token", "baseUrl": server.url}
         given = {**TEXT, "twilioConnection": create_connection("basic", fields)}
-        emulator.faults.refuse(seconds=0.05)
+        emulator.faults.refuse(seconds=0.5)
         with pytest.raises(NotSentError):
             await host.invoke_action("twilio", "sendSMS", given)
-        await asyncio.sleep(0.1)
+        await until_it_accepts_connections(server.url)
         await host.invoke_action("twilio", "sendSMS", given)
     assert len(emulator.messages) == 1
 

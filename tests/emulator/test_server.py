@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import Any
 
 import httpx
 import pytest
+from support.waiting import until
 
 from twilio_component.cli.commands import emulator as emulator_command
 from twilio_component.emulator import Emulator
@@ -33,10 +33,7 @@ def test_as_a_server_a_message_is_delivered_by_itself() -> None:
     )
     with emulator.serve_in_thread() as server, httpx.Client(auth=(ACCOUNT_SID, "token")) as client:
         uri = client.post(server.url + PATH, data=FORM).json()["uri"]
-        deadline = time.monotonic() + 5
-        while client.get(server.url + uri).json()["status"] != "delivered":
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda: client.get(server.url + uri).json()["status"] == "delivered", "it is delivered")
 
 
 def test_by_default_delivery_takes_about_two_seconds() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from support.waiting import until
 
 from twilio_component.emulator import Emulator
 from twilio_component.host import BlockingHost, Context, Host
@@ -109,11 +110,10 @@ def test_closing_cancels_what_other_threads_wait_for(toy: MakePlugin) -> None:
 
 def test_ctrl_c_while_waiting_cancels_the_call_in_the_background(toy: MakePlugin) -> None:
     waiting, main = Waiting(), threading.get_ident()
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever a test before has left
 
     def interrupt() -> None:
         waiting.started.wait(10)
-        time.sleep(0.05)  # until the main thread waits for the result
+        until(lambda: sys._current_frames()[main].f_code.co_filename == threading.__file__, "the main thread waits")
         signal.pthread_kill(main, signal.SIGINT)
 
     with BlockingHost(lambda: Host([toy(perform=waiting)])) as host:
@@ -123,7 +123,6 @@ def test_ctrl_c_while_waiting_cancels_the_call_in_the_background(toy: MakePlugin
             host.invoke_action("toy", "echo")
         thread.join()
         assert waiting.cancelled.wait(10)
-    signal.signal(signal.SIGINT, before)
 
 
 def test_calls_while_another_thread_closes_end_one_way_or_the_other(toy: MakePlugin) -> None:

@@ -16,6 +16,7 @@ import httpx
 import pytest
 import trustme
 from support.broken_server import Wire, answer, wire
+from support.ports import reserve_port
 
 from twilio_component.host.http.aiohttp_transport import AiohttpTransport
 from twilio_component.host.http.httpx_transport import HttpxTransport, never_written
@@ -101,13 +102,6 @@ async def fine(writer: Any, _n: int) -> bool:
     return True
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 @BOTH
 class TestEitherCarrier:
     async def test_a_request_arrives_as_it_was_written_and_its_answer_comes_back(self, carrying: Carrying) -> None:
@@ -127,7 +121,7 @@ class TestEitherCarrier:
     async def test_a_refused_connection_is_known_to_have_sent_nothing(self, carrying: Carrying) -> None:
         async def use(transport: HttpTransport, _server: Wire) -> None:
             with pytest.raises(NotWrittenError) as caught:
-                await transport.send(Request("POST", f"http://127.0.0.1:{free_port()}", {}, b"x"))
+                await transport.send(Request("POST", f"http://127.0.0.1:{reserve_port()}", {}, b"x"))
             assert caught.value.transient
 
         await run(carrying, fine, use)
@@ -167,7 +161,7 @@ class TestEitherCarrier:
 
     async def test_an_answer_that_does_not_come_in_time_is_lost(self, carrying: Carrying) -> None:
         async def silence(_writer: Any, _n: int) -> bool:
-            await asyncio.sleep(1)
+            await asyncio.Event().wait()
             return False
 
         words, server = await lost(carrying, silence, seconds=0.1)
@@ -242,7 +236,7 @@ class TestEitherCarrier:
         async def announce(writer: Any, _n: int) -> bool:
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n")
             await writer.drain()
-            await asyncio.sleep(1)
+            await asyncio.Event().wait()
             return False
 
         words, size = await too_large(carrying, announce)
@@ -254,7 +248,7 @@ class TestEitherCarrier:
             for _ in range(3):
                 writer.write(b"190\r\n" + b"x" * 400 + b"\r\n")
                 await writer.drain()
-            await asyncio.sleep(1)
+            await asyncio.Event().wait()
             return False
 
         words, size = await too_large(carrying, grow)
@@ -379,7 +373,7 @@ class TestOverAiohttp:
     async def test_what_was_written_is_kept_account_of(self) -> None:
         async def use(transport: HttpTransport, server: Wire) -> tuple[bool, bool]:
             arrived = Request("POST", server.url, {}, b"x")
-            refused = Request("POST", f"http://127.0.0.1:{free_port()}", {}, b"x")
+            refused = Request("POST", f"http://127.0.0.1:{reserve_port()}", {}, b"x")
             await transport.send(arrived)
             with pytest.raises(NotWrittenError):
                 await transport.send(refused)
@@ -417,7 +411,7 @@ class TestOverAiohttp:
         assert len(direct.requests) == 1
 
     async def test_a_proxy_that_cannot_be_reached_was_sent_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{free_port()}")
+        monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{reserve_port()}")
         async with over_aiohttp() as transport:
             with pytest.raises(NotWrittenError):
                 await transport.send(Request("POST", "https://api.twilio.test", {}, b"x"))

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from support.emulated_serve import served
-from support.serve_processes import FLOW, SENDER, until
+from support.serve_processes import FLOW, SENDER
+from support.waiting import until
 
 from twilio_component.cli.main import main
 from twilio_component.flows.runner.configuration import Configuration

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.serve_processes import ACCOUNT_SID, AUTH_TOKEN, FLOW, SENDER, Deployment, inbound, killed, post, until
+from support.serve_processes import ACCOUNT_SID, AUTH_TOKEN, FLOW, SENDER, Deployment, inbound, killed, post
+from support.waiting import until
 
 from twilio_component.cli import exit_codes
 from twilio_component.cli.main import main

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from support.serve_processes import free_port
+from support.ports import reserve_port
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = ("tutorials/first-served-flow.md", "how-to/scale-out.md", "how-to/operate-runs.md")
@@ -18,7 +18,7 @@ _FOLLOW = "set -e -o pipefail; set -m; trap 'kill $(jobs -p) 2>/dev/null; wait' 
 
 
 def test_the_page_about_serving_does_what_it_says(tmp_path: Path, new_database: Callable[[], str]) -> None:
-    twilio, served, shared = free_port(), free_port(), free_port()
+    twilio, served, shared = reserve_port(), reserve_port(), reserve_port()
     text = "\n".join((DOCS / page).read_text(encoding="utf-8") for page in PAGES).replace("8010", str(twilio))
     blocks = _BLOCK.findall(text.replace("8000", str(served)).replace("8001", str(shared)))
     flow, configuration = (block for kind, block in blocks if kind == "yaml")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from support.postgres import Postgres
-from support.serve_processes import PATIENCE, Deployment, inbound, killed, post, until
+from support.serve_processes import Deployment, inbound, killed, post
+from support.waiting import PATIENCE, until
 
 from twilio_component.cli import exit_codes
 from twilio_component.durable import crash_points

@@ -19,6 +19,7 @@ class Wire:
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
     port: int = 0
+    handlers: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -26,6 +27,9 @@ class Wire:
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        if handler := asyncio.current_task():
+            self.handlers.add(handler)
+            handler.add_done_callback(self.handlers.discard)
         try:
             while head := await _head(reader):
                 length = next(
@@ -55,7 +59,7 @@ def answer(status: str, body: bytes, *headers: str) -> bytes:
 
 @asynccontextmanager
 async def wire(reaction: Reaction) -> AsyncIterator[Wire]:
-    """The server, open."""
+    """Open the server; in the end its reactions are cut short."""
     served = Wire(reaction)
     server = await asyncio.start_server(served.handle, "127.0.0.1", 0)
     served.port = server.sockets[0].getsockname()[1]
@@ -63,4 +67,7 @@ async def wire(reaction: Reaction) -> AsyncIterator[Wire]:
         yield served
     finally:
         server.close()
+        for handler in served.handlers:
+            handler.cancel()
+        await asyncio.gather(*served.handlers, return_exceptions=True)
         await server.wait_closed()

@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from support.serve_processes import FLOW, free_port, until
+from support.ports import reserve_port
+from support.serve_processes import FLOW
+from support.waiting import until
 
 
 @contextmanager
 def served(folder: Path, flow: str = FLOW, **environment: str) -> Iterator[tuple[str, Callable[[], str]]]:
     """A process that serves a flow with a phone; the emulator's URL, and what the process has said so far."""
     (folder / "flow.yaml").write_text(flow, encoding="utf-8")
-    port, emulator_port = free_port(), free_port()
+    port, emulator_port = reserve_port(), reserve_port()
     program = "import sys; from twilio_component.cli.main import main; sys.exit(main(sys.argv[1:]))"
     options = ["--emulator", "--emulator-port", str(emulator_port), "--port", str(port)]
     log = folder / "serve.log"

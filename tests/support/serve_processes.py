@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,13 +14,14 @@ from typing import Any
 import httpx
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
+from support.ports import reserve_port
+from support.waiting import PATIENCE, until
 
 from twilio_component.twilio.signatures.verification import sign
 
 ACCOUNT_SID = "AC" + "1" * 32
 AUTH_TOKEN = "emulated-auth-token"
 SENDER = "+15017122661"
-PATIENCE = 30.0
 
 HEAD = """\
 name: Demo
@@ -57,23 +56,6 @@ rateLimits: {rates}
 _MAIN = "import sys; from twilio_component.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def until(met: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
-    """What ``met`` returns, as soon as it is something."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := met():
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"not within {seconds:g} s: {what}")
-
-
 class Deployment:
     """A flow file, a configuration and a database; serving processes come and go, numbered from 0, each with a port.
 
@@ -95,7 +77,7 @@ class Deployment:
         self.folder = folder
         self.public = public
         self.options = options
-        self.ports = [free_port(), free_port()]
+        self.ports = [reserve_port(), reserve_port()]
         self.database = database or f"sqlite:///{folder / 'state' / 'runs.sqlite'}"
         self.flow = folder / "flow.yaml"
         self.flow.write_text(flow, encoding="utf-8")

@@ -323,7 +323,7 @@ class TestCancelling:
 
         async def silence(_writer: Any, _n: int) -> bool:
             arrived.set()
-            await asyncio.sleep(5)
+            await asyncio.Event().wait()
             return False
 
         transport = AiohttpTransport()
@@ -351,7 +351,7 @@ class TestCancelling:
         class Connecting:
             async def send(self, request: Request) -> Response:
                 request.written = False
-                await asyncio.sleep(5)
+                await asyncio.Event().wait()
                 raise AssertionError
 
             async def aclose(self) -> None:
@@ -365,7 +365,7 @@ class TestCancelling:
 
     async def test_a_deadline_of_the_callers_cannot_hide_an_unknown_outcome(self) -> None:
         async def silence(_request: httpx.Request) -> httpx.Response:
-            await asyncio.sleep(5)
+            await asyncio.Event().wait()
             raise AssertionError
 
         async def send_within_a_deadline() -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from support.waiting import until
 
 from twilio_component.emulator import Emulator
 from twilio_component.emulator import change_feed as feed_module
@@ -146,10 +147,7 @@ def test_a_reader_who_leaves_is_forgotten() -> None:
             told.next("reset")
             assert len(emulator.feed._watchers) == 1
         send(server.url)
-        deadline = time.monotonic() + 5
-        while emulator.feed._watchers and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert emulator.feed._watchers == []
+        until(lambda: emulator.feed._watchers == [], "nobody watches")
 
 
 def test_a_server_that_ends_does_not_wait_for_its_watchers() -> None:
