@@ -26,8 +26,23 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "serving": ("_lazy", "host", "flows", "durable", "emulator"),
     "cli": ("_lazy", "host", "flows", "builtins", "durable", "twilio", "emulator", "testing", "serving"),
 }
-# What a host may need is small; what reads the whole is a sitting.
-LONGEST = 440
+# What each part of a package may import of the package's other parts; a part that is not named here, whatever it likes.
+FLOW_BASE = ("model", "findings", "nesting", "control_steps")
+PARTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "flows": {
+        "findings": (),
+        "nesting": (),
+        "control_steps": (),
+        "model": ("findings",),
+        "expressions": FLOW_BASE,
+        "parsing": (*FLOW_BASE, "expressions"),
+        "checking": (*FLOW_BASE, "expressions", "parsing"),
+        "interpreter": (*FLOW_BASE, "expressions"),
+        "runner": (*FLOW_BASE, "expressions", "parsing", "interpreter"),
+    },
+}
+# A file is read in one sitting.
+LONGEST = 400
 
 
 def modules() -> dict[str, ast.Module]:
@@ -63,6 +78,18 @@ def test_a_package_imports_only_the_layers_below_it(name: str) -> None:
     assert {
         one for one in foreign if not any(f"{one}.".startswith(f"twilio_component.{below}.") for below in allowed)
     } == set()
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.split(".")[1:2] and name.split(".")[1] in PARTS])
+def test_a_part_of_a_package_imports_only_the_parts_below_it(name: str) -> None:
+    package, *below = name.split(".")[1:]
+    parts = PARTS[package]
+    if not below:
+        return  # the package itself, which exports lazily
+    assert below[0] in parts, f"say in PARTS what {name} may import"
+    start = f"twilio_component.{package}."
+    used = {one.removeprefix(start).split(".")[0] for one in imports(MODULES[name]) if one.startswith(start)}
+    assert used - {below[0], *parts[below[0]]} == set()
 
 
 def circles(graph: dict[str, set[str]]) -> list[str]:

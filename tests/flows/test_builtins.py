@@ -140,7 +140,7 @@ async def test_an_action_returns_what_its_name_says(operation: str, inputs: dict
         (
             "collection-tools.addKey",
             {"object": {"a": 1}, "key": "b", "objectPath": "a"},
-            "leads through 'a', which is no object",
+            "leads through 'a', which is not an object",
         ),
         (
             "collection-tools.validateJsonSchema",
@@ -152,7 +152,11 @@ async def test_an_action_returns_what_its_name_says(operation: str, inputs: dict
             {"jsonInput": {}, "jsonSchema": {"required": [f"k{n}" for n in range(12)]}},
             "and 2 more",
         ),
-        ("collection-tools.validateJsonSchema", {"jsonInput": "{}", "jsonSchema": {"type": "x"}}, "is no JSON Schema"),
+        (
+            "collection-tools.validateJsonSchema",
+            {"jsonInput": "{}", "jsonSchema": {"type": "x"}},
+            "is not a JSON Schema",
+        ),
         (
             "collection-tools.validateJsonSchema",
             {"jsonInput": "{}", "jsonSchema": {"allOf": [{"properties": {"a": {"pattern": "(a+)+$"}}}]}},
@@ -214,7 +218,7 @@ def test_values_are_kept_for_the_execution_the_flow_and_all_flows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "message"), [("appendInstanceValueToList", "no list"), ("incrementInstanceValue", "no number")]
+    ("action", "message"), [("appendInstanceValueToList", "not a list"), ("incrementInstanceValue", "not a number")]
 )
 async def test_a_value_of_another_kind_is_not_overwritten(action: str, message: str) -> None:
     with pytest.raises(PerformError, match=message):

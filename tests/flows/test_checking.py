@@ -101,7 +101,7 @@ MISTAKES = {
         "- {name: Send, action: twilio.sendSms}",
         (
             "test.yaml:9:30: error: twilio has no action 'sendSms'; did you mean 'sendSMS'? (unknown-action)\n"
-            "    Correct the key, or answer for it with --mock twilio.sendSms=JSON."
+            "    Correct the key, or stand in for it with --mock twilio.sendSms=JSON."
         ),
     ),
     "a component that is not installed": (
@@ -109,7 +109,7 @@ MISTAKES = {
         (
             "test.yaml:9:30: error: the component 'slack' is not installed (component-not-installed)\n"
             "    Install the Python package that provides it (its entry point is in the group "
-            "integration_components: pip install PACKAGE), or answer for it with --mock slack.postMessage=JSON."
+            "integration_components: pip install PACKAGE), or stand in for it with --mock slack.postMessage=JSON."
         ),
     ),
     "an undeclared config variable": (
@@ -133,7 +133,7 @@ MISTAKES = {
         """,
         (
             "test.yaml:13:9: error: 'Which' has no branch named Else (branch-without-else)\n"
-            "    Add {name: Else, steps: []} as its last branch, for when nothing else holds."
+            "    Add {name: Else, steps: []} as its last branch, for when no other condition is true."
         ),
     ),
     "an operator that does not exist": (
@@ -144,7 +144,7 @@ MISTAKES = {
           branches: [{name: Else, steps: []}]
         """,
         (
-            "test.yaml:12:38: error: 'equals' is no operator; did you mean 'equal'? (invalid-condition)\n"
+            "test.yaml:12:38: error: 'equals' is not an operator; did you mean 'equal'? (invalid-condition)\n"
             "    Conditions look like [and, [equal, left, right], [exists, term]]. Operators: isTrue, isFalse, exists, "
             "doesNotExist, isEmpty, isNotEmpty, equal, notEqual, exactlyMatches, doesNotExactlyMatch, greaterThan, "
             "greaterThanOrEqual, lessThan, lessThanOrEqual, in, notIn, startsWith, doesNotStartWith, endsWith, "

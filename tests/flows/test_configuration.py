@@ -118,7 +118,7 @@ def test_each_of_several_secrets_in_one_field_is_hidden() -> None:
 @pytest.mark.parametrize(
     ("environment", "config_vars", "message"),
     [
-        ({}, {"Sendr": "+1"}, "'Sendr' is no config variable of Test; did you mean 'Sender'?"),
+        ({}, {"Sendr": "+1"}, "'Sendr' is not a config variable of Test; did you mean 'Sender'?"),
         ({}, {"Twilio Connection": "text"}, "configVars.Twilio Connection: must be a connection"),
         ({"FLOW_SLACK": "{"}, {}, "configVars.Slack: FLOW_SLACK must be a connection as JSON"),
     ],

@@ -440,7 +440,7 @@ def test_sleep_lets_time_pass_and_is_not_a_call() -> None:
             "- {name: L, action: loop.loopOverItems, steps: [], inputs: {items: '{{$trigger.results.body.data.m}}'}}",
             "a loop can go over at most 100,000 items, not 100,001",
         ),
-        ("- {name: B, action: loop.breakLoop}", "B is in no loop that it could leave"),
+        ("- {name: B, action: loop.breakLoop}", "B is not in a loop that it could leave"),
         ("- {name: S, action: sleep.sleep, inputs: {ms: -1}}", "ms must be a number from 0 to 604,800,000, not -1"),
         ("- {name: F, action: cross-flow.invokeFlow, inputs: {data: 1}}", "flowName must be the name of a flow"),
         ("- {name: F, action: cross-flow.invokeFlow, inputs: {flowName: X}}", "there is no such flow (Main)"),

@@ -107,7 +107,7 @@ def test_an_outcome_that_is_unknown_is_reported_though_the_flow_goes_on() -> Non
 
     outcome = run(EACH, data=[1, 2], mocks={"other.act": lost})
     assert (outcome.succeeded, outcome.outcome_unknown, outcome.result["unknown"]) == (True, True, 2)
-    assert outcome.handled[0]["message"] == "of 2 of 2 rounds the outcome is unknown"
+    assert outcome.handled[0]["message"] == "the outcome of 2 of 2 iterations is unknown"
 
 
 def test_a_loop_that_has_run_is_not_run_again_with_the_execution() -> None:
@@ -287,8 +287,8 @@ async def test_a_broken_file_says_in_which_line_and_nothing_is_begun(tmp_path: P
     ("line", "message"),
     [
         ("{", "the line is not JSON"),
-        ("null", "null is no item"),
-        (r'{"name": "\ud83d"}', "a text has half of a surrogate pair"),
+        ("null", "null is not an item"),
+        (r'{"name": "\ud83d"}', "a text contains an unpaired surrogate"),
     ],
 )
 def test_a_line_that_is_no_item_is_told(tmp_path: Path, line: str, message: str) -> None:

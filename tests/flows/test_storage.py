@@ -117,4 +117,4 @@ def test_an_execution_begins_with_the_states_that_earlier_ones_kept() -> None:
     assert isinstance(effect, Call)
     assert effect.stored_state["instanceState"] == {"page": 2}
     execution.succeeded({"payload": {}, "instanceState": {"page": 3, "other": 1}, "crossFlowState": None})
-    assert execution.state["storedState"]["instanceState"] == {"page": 3, "other": 1}
+    assert execution.stored_state["instanceState"] == {"page": 3, "other": 1}

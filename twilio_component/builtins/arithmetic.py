@@ -16,25 +16,25 @@ Number = int | float
 
 async def add(_context: Context, inputs: dict[str, Any]) -> Number:
     """The sum."""
-    return _calculated(operator.add, inputs)
+    return _calculate(operator.add, inputs)
 
 
 async def subtract(_context: Context, inputs: dict[str, Any]) -> Number:
     """The difference."""
-    return _calculated(operator.sub, inputs)
+    return _calculate(operator.sub, inputs)
 
 
 async def multiply(_context: Context, inputs: dict[str, Any]) -> Number:
     """The product."""
-    return _calculated(operator.mul, inputs)
+    return _calculate(operator.mul, inputs)
 
 
 async def divide(_context: Context, inputs: dict[str, Any]) -> Number:
     """The quotient; raises ``PerformError`` for a division by 0."""
-    return _calculated(operator.truediv, inputs)
+    return _calculate(operator.truediv, inputs)
 
 
-def _calculated(operation: Callable[[Number, Number], Number], inputs: dict[str, Any]) -> Number:
+def _calculate(operation: Callable[[Number, Number], Number], inputs: dict[str, Any]) -> Number:
     try:
         result = operation(inputs["left"], inputs["right"])
     except (ZeroDivisionError, OverflowError) as error:

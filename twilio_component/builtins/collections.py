@@ -59,7 +59,7 @@ def _with(whole: dict[str, Any], path: str, members: dict[str, Any]) -> dict[str
     for key in filter(None, path.split(".")):
         below = inner.get(key, {})
         if not isinstance(below, dict):
-            raise PerformError(f"the object's path leads through '{key}', which is no object")
+            raise PerformError(f"the object's path leads through '{key}', which is not an object")
         inner[key] = inner = dict(below)
     inner.update(members)
     return changed

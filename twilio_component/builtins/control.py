@@ -22,7 +22,7 @@ async def only_in_flows(_context: Context, _inputs: dict[str, Any]) -> None:
 
 
 async def stop(_context: Context, inputs: dict[str, Any]) -> Result:
-    """Nothing but the HTTP answer: ``{"statusCode", "contentType", "headers", "body"}``, the body as text."""
+    """Nothing but the HTTP response: ``{"statusCode", "contentType", "headers", "body"}``, the body as text."""
     response = {
         "statusCode": inputs["statusCode"],
         "contentType": inputs["contentType"],
@@ -33,7 +33,7 @@ async def stop(_context: Context, inputs: dict[str, Any]) -> Result:
 
 
 def _body(body: Any, content_type: str) -> str:
-    """The body as text. For a JSON answer, text that is no JSON is made a JSON string, so that readers can read it."""
+    """The body as text. For a JSON response, text that is not JSON becomes a JSON string."""
     if not isinstance(body, str) or not content_type.split(";", maxsplit=1)[0].strip().endswith("json") or not body:
         return as_text(body)
     try:

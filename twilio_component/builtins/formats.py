@@ -30,7 +30,7 @@ async def to_json(_context: Context, inputs: dict[str, Any]) -> str:
 
 async def from_form(_context: Context, inputs: dict[str, Any]) -> dict[str, Any]:
     """The fields of a form body, blank ones kept, those that occur more than once as lists."""
-    data = _held(inputs["data"])
+    data = _body_data(inputs["data"])
     if isinstance(data, Mapping) and not _is_buffer(data):
         # A trigger that knows forms has done it already.
         return dict(data)
@@ -88,13 +88,13 @@ def _is_buffer(value: Any) -> bool:
     return isinstance(value, Mapping) and value.get("type") == "Buffer"
 
 
-def _held(data: Any) -> Any:
+def _body_data(data: Any) -> Any:
     """What is in a body, ``{"data": …, "contentType": …}``; anything else as it is."""
     return data["data"] if isinstance(data, Mapping) and data.keys() == {"data", "contentType"} else data
 
 
 def _text(data: Any) -> str:
-    held = _held(data)
+    held = _body_data(data)
     if not isinstance(held, str) and not _is_buffer(held):
         raise PerformError("the data must be text, a Buffer or a body with one of them")
     try:

@@ -20,7 +20,7 @@ _LONGEST_TIMEOUT = 600.0
 
 
 class RequestError(PerformError):
-    """A request that failed: no answer, or an answer of 400 and more."""
+    """A request that failed: no response, or a response of 400 and more."""
 
     code = "http-request-failed"
 
@@ -61,10 +61,10 @@ async def _send(method: str, context: Context, inputs: dict[str, Any]) -> Any:
     attempt = 0
     while True:
         try:
-            answer = await _answer(context, request, host)
+            response = await _exchange(context, request, host)
             if inputs["debugRequest"]:
-                context.logger.info("%s %s: %d", method, host, answer.status)
-            return _result(answer, inputs, host)
+                context.logger.info("%s %s: %d", method, host, response.status)
+            return _result(response, inputs, host)
         except RequestError as error:
             repeat = inputs["retryOnAllErrors"] or (error.retryable and method not in _UNSAFE)
             if attempt == inputs["maxRetries"] or not repeat:
@@ -112,28 +112,28 @@ def _allowed_host(url: str, context: Context) -> str:
     return host
 
 
-async def _answer(context: Context, request: Request, host: str) -> Response:
+async def _exchange(context: Context, request: Request, host: str) -> Response:
     try:
         return await context.resources.transport.send(request)
     except NotWrittenError as error:
         raise RequestError(f"{host} could not be reached: {error}", retryable=error.transient) from error
     except ResponseLostError as error:
-        text = f"{host} gave no answer: {error}"
+        text = f"{host} gave no response: {error}"
         raise RequestError(text, retryable=True, may_have_happened=True) from error
 
 
-def _result(answer: Response, inputs: dict[str, Any], host: str) -> Any:
-    if not 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's successes; a redirect is not followed
-        server = answer.status >= 500  # noqa: PLR2004 - the server's own errors
+def _result(response: Response, inputs: dict[str, Any], host: str) -> Any:
+    if not 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's successes; a redirect is not followed
+        server = response.status >= 500  # noqa: PLR2004 - the server's own errors
         raise RequestError(
-            f"{host} answered {answer.status}",
-            retryable=server or answer.status == 429,  # noqa: PLR2004 - too many requests
+            f"{host} answered {response.status}",
+            retryable=server or response.status == 429,  # noqa: PLR2004 - too many requests
             may_have_happened=server,
         )
-    data: Any = answer.content if inputs["responseType"] == "binary" else answer.text
+    data: Any = response.content if inputs["responseType"] == "binary" else response.text
     if inputs["responseType"] == "json":
         with contextlib.suppress(ValueError, RecursionError):  # as documented, it stays text
             data = json.loads(data)
     if inputs["includeFullResponse"]:
-        return {"status": answer.status, "headers": dict(answer.headers), "data": data}
+        return {"status": response.status, "headers": dict(response.headers), "data": data}
     return data

@@ -28,7 +28,7 @@ async def validate(_context: Context, inputs: dict[str, Any]) -> dict[str, bool]
     try:
         kind.check_schema(schema)
     except SchemaError as error:
-        raise PerformError(f"jsonSchema is no JSON Schema: {error.message}") from error
+        raise PerformError(f"jsonSchema is not a JSON Schema: {error.message}") from error
     if isinstance(value, str):
         value = parse_json(value)
     problems = [f"{json_path(path)} {text}" for path, text in error_messages(kind(schema).iter_errors(value))]

@@ -36,54 +36,54 @@ def _lister(state: str) -> Perform:
 
 
 def _changer(state: str, change: _Change) -> Perform:
-    async def changed(context: Context, inputs: dict[str, Any]) -> Result:
+    async def perform(context: Context, inputs: dict[str, Any]) -> Result:
         """``{"key", "value"}`` after the change."""
         key = inputs["keyInput"]
         value = change(getattr(context, state).get(key), inputs)
         change_of_state: dict[str, Any] = {state: {key: value}}
         return Result(value={"key": key, "value": value}, **change_of_state)
 
-    return changed
+    return perform
 
 
-def _saved(_old: Any, inputs: dict[str, Any]) -> Any:
+def _save(_old: Any, inputs: dict[str, Any]) -> Any:
     return inputs.get("valueInput")
 
 
-def _removed(_old: Any, _inputs: dict[str, Any]) -> None:
+def _remove(_old: Any, _inputs: dict[str, Any]) -> None:
     return None
 
 
-def _appended(old: Any, inputs: dict[str, Any]) -> list[Any]:
+def _append(old: Any, inputs: dict[str, Any]) -> list[Any]:
     if old is not None and not isinstance(old, list):
-        raise PerformError("there is a value under this key that is no list")
+        raise PerformError("there is a value under this key that is not a list")
     return [*(old or []), inputs.get("valueInput")]
 
 
-def _incremented(old: Any, inputs: dict[str, Any]) -> int | float:
+def _increment(old: Any, inputs: dict[str, Any]) -> int | float:
     if old is not None and (isinstance(old, bool) or not isinstance(old, (int, float))):
-        raise PerformError("there is a value under this key that is no number")
+        raise PerformError("there is a value under this key that is not a number")
     total: int | float = (old or 0) + inputs["valueInput"]
     return total
 
 
 get_execution = _getter("execution_state")
-save_execution = _changer("execution_state", _saved)
-remove_execution = _changer("execution_state", _removed)
-append_execution = _changer("execution_state", _appended)
-increment_execution = _changer("execution_state", _incremented)
+save_execution = _changer("execution_state", _save)
+remove_execution = _changer("execution_state", _remove)
+append_execution = _changer("execution_state", _append)
+increment_execution = _changer("execution_state", _increment)
 list_execution = _lister("execution_state")
 
 get_instance = _getter("instance_state")
-save_instance = _changer("instance_state", _saved)
-remove_instance = _changer("instance_state", _removed)
-append_instance = _changer("instance_state", _appended)
-increment_instance = _changer("instance_state", _incremented)
+save_instance = _changer("instance_state", _save)
+remove_instance = _changer("instance_state", _remove)
+append_instance = _changer("instance_state", _append)
+increment_instance = _changer("instance_state", _increment)
 list_instance = _lister("instance_state")
 
 get_crossflow = _getter("cross_flow_state")
-save_crossflow = _changer("cross_flow_state", _saved)
-remove_crossflow = _changer("cross_flow_state", _removed)
-append_crossflow = _changer("cross_flow_state", _appended)
-increment_crossflow = _changer("cross_flow_state", _incremented)
+save_crossflow = _changer("cross_flow_state", _save)
+remove_crossflow = _changer("cross_flow_state", _remove)
+append_crossflow = _changer("cross_flow_state", _append)
+increment_crossflow = _changer("cross_flow_state", _increment)
 list_crossflow = _lister("cross_flow_state")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 async def webhook(_context: Context, payload: dict[str, Any], inputs: dict[str, Any]) -> Result:
-    """The payload, with the HTTP answer that the inputs describe, if they describe one."""
+    """The payload, with the HTTP response that the inputs describe, if they describe one."""
     if not any(inputs.values()):  # exports have every input, empty
         return Result(value=payload)
     response = {

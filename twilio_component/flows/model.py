@@ -166,7 +166,7 @@ class Source:
 class Step:
     """One step. ``key`` is how references name it; ``steps`` are None unless it is a loop.
 
-    A loop may run ``concurrency`` rounds side by side, and take its items from a ``source``. An action is not begun
+    A loop may run ``concurrency`` iterations at a time, and take its items from a ``source``. An action must not start
     when the execution is older than ``valid_for`` seconds.
     """
 

@@ -97,7 +97,7 @@ class WorkflowRunner:
         async def run_iteration(loop: ParallelLoop, item: Item, kept: Mapping[int, JournalEntry]) -> EndedIteration:
             one = Iteration(loop.captured, loop.loop_step, item.number, item.item)
             execution = Execution.of_iteration(flow, loaded.values.by_name, run.payload, one)
-            before = {name: dict(values) for name, values in execution.state["storedState"].items()}
+            before = {name: dict(values) for name, values in execution.stored_state.items()}
             journey = ReplayContext(item.id, run, loaded, flow, execution, before, dict(kept), stopping)
             try:
                 done = await self._guide.to_the_end(journey)
@@ -183,7 +183,7 @@ def _changed(journey: ReplayContext) -> dict[str, dict[str, Any]]:
     """What the execution keeps for later ones, by scope; None for what it has removed."""
     changes: dict[str, dict[str, Any]] = {}
     for name, scope in scopes_of(journey.loaded.integration, journey.flow).items():
-        before, after = journey.states[name], journey.execution.state["storedState"][name]
+        before, after = journey.states[name], journey.execution.stored_state[name]
         changed = {key: value for key, value in after.items() if key not in before or before[key] != value}
         changes[scope] = {**changed, **dict.fromkeys(before.keys() - after.keys())}
     return changes

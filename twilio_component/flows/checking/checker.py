@@ -89,7 +89,7 @@ class _Checker:
                 "javascript-not-run",
                 at,
                 f"'{step.name}' is JavaScript, which is not run here",
-                f"Use built-in actions instead, or answer for it with --mock {step.operation}=JSON.",
+                f"Use built-in actions instead, or stand in for it with --mock {step.operation}=JSON.",
             )
             return
         component = self.components.get(step.component)
@@ -104,7 +104,7 @@ class _Checker:
                 "unknown-action",
                 at,
                 f"{step.component} has no {kind} '{step.action}'{hint}",
-                f"Correct the key, or answer for it with --mock {step.operation}=JSON.",
+                f"Correct the key, or stand in for it with --mock {step.operation}=JSON.",
             )
             return
         InputChecker(self.findings, component, offered[step.action]).check(step)
@@ -118,7 +118,7 @@ class _Checker:
             at,
             f"the component '{key}' is not installed{did_you_mean(key, self.components)}",
             "Install the Python package that provides it (its entry point is in the group integration_components: "
-            f"pip install PACKAGE), or answer for it with --mock {operation}=JSON.",
+            f"pip install PACKAGE), or stand in for it with --mock {operation}=JSON.",
         )
 
     def loop(self, step: Step) -> None:
@@ -135,11 +135,11 @@ class _Checker:
                 message = f"'{inner.name}' is inside another loop with a concurrency; the outer one is enough"
                 self.findings.add("invalid-loop", (*inner.at, "concurrency"), message, key=True)
             elif inner.operation == control_steps.BREAK_LOOP and depth == 0:
-                message = f"'{inner.name}' cannot leave a loop whose rounds run side by side"
-                self.findings.add("invalid-loop", at, message, "stop-execution.stopExecution ends a round.")
+                message = f"'{inner.name}' cannot leave a concurrent loop"
+                self.findings.add("invalid-loop", at, message, "stop-execution.stopExecution ends one iteration.")
             elif inner.component == control_steps.PERSISTENCE and "Execution" in inner.action:
-                message = f"'{inner.name}' keeps something for the execution, but each round is one of its own"
-                self.findings.add("invalid-loop", at, message, "What a loop returns counts its rounds.")
+                message = f"'{inner.name}' stores a value for an execution, and each iteration is one of its own"
+                self.findings.add("invalid-loop", at, message, "The loop's result counts its iterations.")
 
     def source(self, source: Source) -> None:
         if source.file is not None:
@@ -169,7 +169,7 @@ class _Checker:
                 "branch-without-else",
                 (*step.at, "branches"),
                 f"'{step.name}' has no branch named {control_steps.ELSE}",
-                "Add {name: Else, steps: []} as its last branch, for when nothing else holds.",
+                "Add {name: Else, steps: []} as its last branch, for when no other condition is true.",
                 key=True,
             )
         led_to = self.targets(step)
@@ -185,7 +185,7 @@ class _Checker:
                 self.findings.add(
                     "branch-never-taken",
                     branch.at,
-                    f"nothing leads to the branch '{branch.name}'",
+                    f"the branch '{branch.name}' is never taken",
                     "Add a condition or a mapping with this name, or remove the branch.",
                 )
 
@@ -215,7 +215,7 @@ class _Checker:
                 check_cron(str(cron.value))
         except ValueError as error:
             hint = 'A schedule looks like "*/5 * * * *": minute, hour, day of the month, month, day of the week.'
-            self.findings.add("invalid-schedule", cron.at, f"the schedule is no cron expression: {error}", hint)
+            self.findings.add("invalid-schedule", cron.at, f"the schedule is not a cron expression: {error}", hint)
         try:
             if step.schedule.time_zone:
                 check_time_zone(step.schedule.time_zone)
@@ -229,7 +229,7 @@ class _Checker:
         for step in all_steps(flow.steps):
             if step.operation == control_steps.BREAK_LOOP and id(step) not in inside:
                 hint = "breakLoop belongs inside a loop's steps; stop-execution.stopExecution ends the whole execution."
-                self.findings.add("break-outside-loop", step.at, f"'{step.name}' is in no loop", hint)
+                self.findings.add("break-outside-loop", step.at, f"'{step.name}' is not in a loop", hint)
 
     def started_flows(self) -> None:
         names = [flow.name for flow in self.integration.flows]
@@ -238,6 +238,6 @@ class _Checker:
                 target = step.inputs.get("flowName")
                 fixed = step.operation == control_steps.INVOKE_FLOW and isinstance(target, Value) and target.value
                 if fixed and target.value not in names:  # type: ignore[union-attr]  # `fixed` says that it is a Value
-                    hint = did_you_mean(str(target.value), names)  # type: ignore[union-attr]  # likewise
+                    hint = did_you_mean(str(target.value), names)  # type: ignore[union-attr]  # as above
                     message = f"the integration has no flow of this name{hint} (flows: {join_names(names)})"
-                    self.findings.add("unknown-flow", target.at, message)  # type: ignore[union-attr]  # likewise
+                    self.findings.add("unknown-flow", target.at, message)  # type: ignore[union-attr]  # as above

@@ -59,7 +59,7 @@ class ReferenceChecker:
             f"The loops around this step are {join_names(loops)}." if loops else "There is no loop around this step."
         )
         operation = self.every[reference.step].operation
-        what = "is a loop, but not around this step" if operation in control_steps.LOOPS else "is no loop"
+        what = "is a loop, but not around this step" if operation in control_steps.LOOPS else "is not a loop"
         message = f"'{reference.step}' {what}, so it has no {reference.part} here"
         self.findings.add("loop-item-outside-loop", reference.at, message, around)
 

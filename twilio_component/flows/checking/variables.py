@@ -29,8 +29,8 @@ def check_variables(findings: Findings, integration: Integration, components: Ma
     """Report what is wrong with config variables and the ways they are used."""
     declared = integration.config_variables
     uses = [part for part in _every_input(integration) if isinstance(part, ConfigVar) and part.name]
-    # A page asks for a variable; that alone is no use of it.
-    for part in (*uses, *_asked_for(findings.document.data)):
+    # A page asks for a variable; that alone does not use it.
+    for part in (*uses, *_page_variables(findings.document.data)):
         if part.name not in declared:
             findings.add(
                 "undeclared-config-variable",
@@ -60,7 +60,7 @@ def _every_input(integration: Integration) -> Iterator[Input]:
             yield from inner_inputs(value)
 
 
-def _asked_for(data: Mapping[str, Any]) -> Iterator[ConfigVar]:
+def _page_variables(data: Mapping[str, Any]) -> Iterator[ConfigVar]:
     """The config variables that the pages of a form ask for."""
     for section in ("configPages", "userLevelConfigPages"):
         pages = data.get(section)

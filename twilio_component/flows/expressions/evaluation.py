@@ -32,7 +32,7 @@ class Scope:
     config: Callable[[ConfigVar], Any]
 
     def lenient(self) -> Scope:
-        """The same, but a reference without a value is null: a branch may ask whether something is there."""
+        """This scope, except that a reference without a value is null: a branch may ask whether it has one."""
 
         def lookup(reference: Reference) -> Any:
             try:

@@ -19,7 +19,7 @@ _TRUE = frozenset({"t", "true", "y", "yes"})
 _FALSE = frozenset({"f", "false", "n", "no"})
 
 
-def parsed(term: Any) -> Any:
+def parse_term(term: Any) -> Any:
     """A term as it is compared: text that is JSON as what it holds, everything else as it is."""
     if not isinstance(term, str):
         return term
@@ -86,9 +86,9 @@ def _number(value: Any) -> float:
     return value if isinstance(value, (int, float)) else math.nan
 
 
-def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+def _order(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     def decide(left: Any, right: Any) -> bool:
-        left, right = parsed(left), parsed(right)
+        left, right = parse_term(left), parse_term(right)
         if isinstance(left, str) and isinstance(right, str):
             return compare(left, right)
         # NaN, the number of whatever is none, is neither smaller nor greater than anything.
@@ -98,10 +98,10 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
 
 
 def _contains(part: Any, whole: Any) -> bool:
-    container = parsed(whole)
+    container = parse_term(whole)
     if isinstance(container, list):
-        wanted = parsed(part)
-        return any(loosely_equal(wanted, parsed(member)) for member in container)
+        wanted = parse_term(part)
+        return any(loosely_equal(wanted, parse_term(member)) for member in container)
     if isinstance(container, Mapping):
         return as_text(part) in container
     return whole is not None and as_text(part) in _plain_text(whole)
@@ -109,7 +109,7 @@ def _contains(part: Any, whole: Any) -> bool:
 
 def _plain_text(term: Any) -> str:
     # Text that is JSON for text loses its quotation marks; a number in text keeps its digits as they were written.
-    held = parsed(term)
+    held = parse_term(term)
     return as_text(held if isinstance(held, str) else term)
 
 
@@ -129,7 +129,7 @@ def moment(value: Any) -> dt.datetime | None:
     if value is None or value == "":
         return None
     try:
-        number = parsed(value)
+        number = parse_term(value)
         if isinstance(number, (int, float)) and not isinstance(number, bool):
             return dt.datetime.fromtimestamp(number / 1000, dt.UTC)
         found = _date_in(str(value).strip())
@@ -147,7 +147,7 @@ def _date_in(text: str) -> dt.datetime:
         return parsedate_to_datetime(text)
 
 
-def _dated(compare: Callable[[dt.datetime, dt.datetime], bool]) -> Callable[[Any, Any], bool]:
+def _compare_dates(compare: Callable[[dt.datetime, dt.datetime], bool]) -> Callable[[Any, Any], bool]:
     def decide(left: Any, right: Any) -> bool:
         first, second = moment(left), moment(right)
         return first is not None and second is not None and compare(first, second)
@@ -159,36 +159,36 @@ def _not(operator: Callable[..., bool]) -> Callable[..., bool]:
     return lambda *terms: not operator(*terms)
 
 
-def _on_parsed(operator: Callable[..., bool]) -> Callable[..., bool]:
-    return lambda *terms: operator(*(parsed(term) for term in terms))
+def _parsing(operator: Callable[..., bool]) -> Callable[..., bool]:
+    return lambda *terms: operator(*(parse_term(term) for term in terms))
 
 
 UNARY: Mapping[str, Callable[[Any], bool]] = {
-    "isTrue": _on_parsed(truth),
-    "isFalse": _not(_on_parsed(truth)),
-    "exists": _on_parsed(exists),
-    "doesNotExist": _not(_on_parsed(exists)),
-    "isEmpty": _on_parsed(is_empty),
-    "isNotEmpty": _not(_on_parsed(is_empty)),
+    "isTrue": _parsing(truth),
+    "isFalse": _not(_parsing(truth)),
+    "exists": _parsing(exists),
+    "doesNotExist": _not(_parsing(exists)),
+    "isEmpty": _parsing(is_empty),
+    "isNotEmpty": _not(_parsing(is_empty)),
 }
 # For the last six that speak of text, the left term is the part and the right one the whole.
 BINARY: Mapping[str, Callable[[Any, Any], bool]] = {
-    "equal": _on_parsed(loosely_equal),
-    "notEqual": _not(_on_parsed(loosely_equal)),
-    "exactlyMatches": _on_parsed(strictly_equal),
-    "doesNotExactlyMatch": _not(_on_parsed(strictly_equal)),
-    "greaterThan": _ordered(lambda left, right: left > right),
-    "greaterThanOrEqual": _ordered(lambda left, right: left >= right),
-    "lessThan": _ordered(lambda left, right: left < right),
-    "lessThanOrEqual": _ordered(lambda left, right: left <= right),
+    "equal": _parsing(loosely_equal),
+    "notEqual": _not(_parsing(loosely_equal)),
+    "exactlyMatches": _parsing(strictly_equal),
+    "doesNotExactlyMatch": _not(_parsing(strictly_equal)),
+    "greaterThan": _order(lambda left, right: left > right),
+    "greaterThanOrEqual": _order(lambda left, right: left >= right),
+    "lessThan": _order(lambda left, right: left < right),
+    "lessThanOrEqual": _order(lambda left, right: left <= right),
     "in": _contains,
     "notIn": _not(_contains),
     "startsWith": _starts,
     "doesNotStartWith": _not(_starts),
     "endsWith": _ends,
     "doesNotEndWith": _not(_ends),
-    "dateTimeAfter": _dated(lambda left, right: left > right),
-    "dateTimeBefore": _dated(lambda left, right: left < right),
-    "dateTimeSame": _dated(lambda left, right: left == right),
+    "dateTimeAfter": _compare_dates(lambda left, right: left > right),
+    "dateTimeBefore": _compare_dates(lambda left, right: left < right),
+    "dateTimeSame": _compare_dates(lambda left, right: left == right),
 }
 OPERATORS: Mapping[str, Callable[..., bool]] = {**UNARY, **BINARY}

@@ -108,12 +108,12 @@ def _header(reference: Reference, count: int, headers: Mapping[str, Any]) -> Any
 
 def _missing(reference: Reference, count: int, value: Any) -> EvaluationError:
     return EvaluationError(
-        f"{reference} has no value: {reference.as_far_as(count)} is {_described(value)} "
+        f"{reference} has no value: {reference.as_far_as(count)} is {_describe(value)} "
         f"and has no '{reference.path[count]}'"
     )
 
 
-def _described(value: Any) -> str:
+def _describe(value: Any) -> str:
     if isinstance(value, Mapping) and value:
         # Keys may be data too (numbers by name, say); only those that look like names are shown.
         names = [str(key) for key in value if display(str(key)).startswith("'")]
@@ -125,10 +125,10 @@ def _described(value: Any) -> str:
 
 def render(template: Template, lookup: Lookup, config: Callable[[ConfigVar], Any]) -> str:
     """The template's text. Numbers and booleans appear as in JSON, null as nothing, lists and objects as JSON."""
-    return "".join(_rendered(part, lookup, config) for part in template.parts)
+    return "".join(_render_part(part, lookup, config) for part in template.parts)
 
 
-def _rendered(part: str | Reference | ConfigVar, lookup: Lookup, config: Callable[[ConfigVar], Any]) -> str:
+def _render_part(part: str | Reference | ConfigVar, lookup: Lookup, config: Callable[[ConfigVar], Any]) -> str:
     if isinstance(part, str):
         return part
     return as_text(lookup(part) if isinstance(part, Reference) else config(part))

@@ -20,11 +20,11 @@ def delay_before(attempt: int, delay: float, *, growing: bool) -> float:
 
 
 def deadline_failure(call: Call, age: float) -> Failure | None:
-    """Why a call of an execution that is so many seconds old is not to be begun any more, if that is so.
+    """The failure for a call past its ``validFor``, or None; ``age`` is that of its execution, in seconds.
 
-    One that is only asked again has begun before.
+    A call that is only repeated (``since``) started in time.
     """
     if call.valid_for is None or call.since is not None or age <= call.valid_for:
         return None
-    message = f"it was not begun within {call.valid_for:g} s of its execution (validFor), so it is not done any more"
+    message = f"it did not start within {call.valid_for:g} s of its execution's start (validFor), so it does not run"
     return Failure(code="deadline-exceeded", message=message, permanent=True)

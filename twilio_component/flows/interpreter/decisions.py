@@ -1,4 +1,4 @@
-"""What steps of control decide, given what has happened so far: which branch, how many rounds, over what."""
+"""What steps of control decide: which branch to take, how often a loop runs and over which items."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows import control_steps
 from twilio_component.flows.expressions.evaluation import Scope, evaluate, is_true
-from twilio_component.flows.expressions.operators import loosely_equal, parsed
+from twilio_component.flows.expressions.operators import loosely_equal, parse_term
 from twilio_component.flows.findings import EvaluationError
 from twilio_component.host.inputs.messages import display, type_name
 
 if TYPE_CHECKING:
     from twilio_component.flows.model import Step
 
-MOST_ITERATIONS = 100_000
+MAX_ITERATIONS = 100_000
 
 
 def branch_to_take(step: Step, scope: Scope) -> str:
@@ -24,31 +24,31 @@ def branch_to_take(step: Step, scope: Scope) -> str:
         return next(
             (name for name, condition in step.conditions or () if is_true(condition, scope)), control_steps.ELSE
         )
-    value = parsed(_input(step, "inputValue", scope))
+    value = parse_term(_input(step, "inputValue", scope))
     if value is not None:
         for name, wanted in _pairs(_input(step, "branchValueMappings", scope)):
-            if loosely_equal(value, parsed(wanted)):
+            if loosely_equal(value, parse_term(wanted)):
                 return name
     return control_steps.ELSE
 
 
-def rounds(step: Step, scope: Scope) -> tuple[int, list[Any] | None]:
-    """How many rounds a loop has, and the items it goes over (None for a counted one)."""
+def loop_items(step: Step, scope: Scope) -> tuple[int, list[Any] | None]:
+    """How many iterations a loop has, and the items that it goes over (None for a counted one)."""
     if step.operation == control_steps.LOOP_N_TIMES:
-        return int(number_input(step, "iterationCount", MOST_ITERATIONS, scope)), None
+        return int(number_input(step, "iterationCount", MAX_ITERATIONS, scope)), None
     given = _input(step, "items", scope)
-    items = parsed(given)
+    items = parse_term(given)
     if not isinstance(items, list):
         raise EvaluationError(f"items must be a list, not {type_name(given)}")
-    if len(items) > MOST_ITERATIONS:
-        raise EvaluationError(f"a loop can go over at most {MOST_ITERATIONS:,} items, not {len(items):,}")
+    if len(items) > MAX_ITERATIONS:
+        raise EvaluationError(f"a loop can go over at most {MAX_ITERATIONS:,} items, not {len(items):,}")
     return len(items), items
 
 
 def number_input(step: Step, name: str, most: int, scope: Scope) -> float:
     """The number that an input holds, also as text; raises ``EvaluationError`` unless it is from 0 to ``most``."""
     given = _input(step, name, scope)
-    number = parsed(given)
+    number = parse_term(given)
     if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number <= most:
         raise EvaluationError(f"{name} must be a number from 0 to {most:,}, not {display(given)}")
     return number

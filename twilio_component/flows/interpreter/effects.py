@@ -1,8 +1,8 @@
-"""What an execution asks of whoever carries it out, and what it is told in return.
+"""Effects: what an execution needs its runner to do, and the results that the runner reports.
 
 An execution does nothing by itself. Its ``next()`` returns one of these; a runner does it and reports back with
 ``succeeded()``, ``failed()`` or ``waited()``. ``id`` names a step's place in the execution and never changes:
-``loopOverItems[3].sendSms`` is the step ``sendSms`` in the fourth round of that loop, whenever and wherever it is run.
+``loopOverItems[3].sendSms`` is the step ``sendSms`` in the fourth iteration of that loop, in every process.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartFlow:
-    """Start another flow of the integration with ``payload``; the answer is its execution's id, or its result."""
+    """Start another flow of the integration with ``payload``; the result is its execution's id, or what it returned."""
 
     id: str
     name: str
@@ -60,7 +60,7 @@ class ItemSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakePage:
-    """Take the next items of a loop: the answer is ``{"items": […], "next": …}``.
+    """Take the next items of a loop: the result is ``{"items": […], "next": …}``.
 
     ``after`` is what the page before gave as ``next``, None for the first one; ``next`` is None with the last one.
     """
@@ -75,7 +75,7 @@ class TakePage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FanOut:
-    """Run a loop's rounds side by side, ``concurrency`` of them, each an execution of its own.
+    """Run a loop's iterations, ``concurrency`` at a time, each as an execution of its own.
 
     ``Execution.of_iteration`` makes them. ``operation`` and ``loop`` are the step's action and key, ``captured`` is the
     part of this execution that the iterations can read. The result counts them (``Tally``).
@@ -94,10 +94,10 @@ class FanOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Let ``seconds`` pass: a sleep step, or the time before a step is asked, or it or the execution tried, again.
+    """Let ``seconds`` pass: a sleep step, or the time before a step is called again or the execution runs again.
 
-    ``reason`` is ``sleep``, ``ask-again``, ``retry-step`` or ``retry-execution``. ``until`` is as in the answer of the
-    call that is to be asked again: a runner that goes on with a stored execution then waits for what is left.
+    ``reason`` is ``sleep``, ``ask-again``, ``retry-step`` or ``retry-execution``. ``until`` is that of the
+    call that comes again: a runner that resumes a stored execution waits only for what is left.
     """
 
     id: str
@@ -126,10 +126,10 @@ class Failure:
 class Done:
     """The end of an execution.
 
-    ``result`` is what the last step returned. ``response`` is the HTTP answer, when the trigger, stopExecution or a
+    ``result`` is what the last step returned. ``response`` is the HTTP response, when the trigger, stopExecution or a
     synchronous flow gives one: statusCode, contentType, headers, body. ``error`` says why the execution failed:
     step, id, code, message, outcomeUnknown. ``handled`` are the errors that errorConfig or retryConfig took care of,
-    each with what became of it.
+    each with its ``resolution``.
     """
 
     result: Any

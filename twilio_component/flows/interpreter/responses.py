@@ -1,4 +1,4 @@
-"""The HTTP answer that an execution gives to the request that started it."""
+"""The HTTP response of an execution to the request that started it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ JSON = "application/json"
 def final_response(flow: Flow, state: Mapping[str, Any], result: Any) -> Mapping[str, Any] | None:
     """What stopExecution or the trigger said; else, for a synchronous flow, the last step's result as JSON.
 
-    ``{"statusCode": 200, "contentType": …, "headers": {…}, "body": text}``; None when nobody has said anything.
+    ``{"statusCode": 200, "contentType": …, "headers": {…}, "body": text}``; None when neither has.
     """
     if not flow.is_synchronous or state["stopped"]:
         given: Mapping[str, Any] | None = state["response"]

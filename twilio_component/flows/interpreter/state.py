@@ -1,8 +1,8 @@
 """The state of an execution: one value that JSON can hold, and all that an execution knows.
 
-It has the payload, the results so far, where the execution is (``frames``: for each list of steps around the current
-one its number, the place in it, and a loop's items and rounds), what it has kept for later executions (``states``), and
-what happened to it. Config variables, which may be secrets, are not part of it.
+It has the payload, the results so far, where the execution is (``frames``, see ``position``), what it stores for later
+executions (``stored_state``), the calls that must not be made again (``completed``), and the failures that were
+handled. Config variables, which may be secrets, are not part of it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ MOST_HANDLED = 1_000
 def initial_state(
     payload: Mapping[str, Any], *, stored_state: Mapping[str, Mapping[str, Any]] | None = None
 ) -> dict[str, Any]:
-    """The state of an execution that is about to begin. ``stored_state`` is what earlier executions kept, by name."""
+    """The state of an execution that is about to begin.
+
+    ``stored_state`` has what earlier executions stored, by the names of the states.
+    """
     return {
         "version": 1,
         "payload": payload,
-        "storedState": {name: dict((stored_state or {}).get(name, {})) for name in STORED_STATES},
-        "flowAttempt": 1,
-        "kept": {},
+        "stored_state": {name: dict((stored_state or {}).get(name, {})) for name in STORED_STATES},
+        "flow_attempt": 1,
+        "completed": {},
         "handled": [],
         "unknown": False,
         **_beginning(),
@@ -39,7 +42,7 @@ def initial_state(
 
 def _beginning() -> dict[str, Any]:
     return {
-        "frames": [{"block": 0, "at": 0}],
+        "frames": [{"block": 0, "position": 0}],
         "results": {},
         "last": "",
         "attempt": 1,
@@ -53,42 +56,42 @@ def _beginning() -> dict[str, Any]:
 
 
 def begin_again(state: dict[str, Any]) -> None:
-    """Begin another run of the same execution: what it kept for itself is gone, what it kept for others stays."""
+    """Begin another attempt of the same execution: only its own state is lost, not what it stored for others."""
     state.update(_beginning())
-    state["storedState"]["executionState"] = {}
-    state["flowAttempt"] += 1
+    state["stored_state"]["executionState"] = {}
+    state["flow_attempt"] += 1
 
 
-def pause(state: dict[str, Any], place: str, seconds: float, reason: str, until: float | None = None) -> None:
-    """Let time pass before anything else is done."""
+def pause(state: dict[str, Any], step_id: str, seconds: float, reason: str, until: float | None = None) -> None:
+    """Let ``seconds`` pass before the execution does anything else."""
     if seconds > 0:
-        state["wait"] = {"id": place, "seconds": seconds, "reason": reason, "until": until}
+        state["wait"] = {"id": step_id, "seconds": seconds, "reason": reason, "until": until}
 
 
-def keep(state: dict[str, Any], envelope: Mapping[str, Any]) -> None:
-    """Keep what a result wants kept.
+def store_changes(state: dict[str, Any], envelope: Mapping[str, Any]) -> None:
+    """Store what a result has under the names of the four states.
 
-    A state is changed key by key, since a component does not know what others keep there. Null removes a key.
+    A state changes key by key, since a component does not know what others store there. Null removes a key.
     """
     for name in STORED_STATES:
         for key, value in (envelope.get(name) or {}).items():
             if value is None:
-                state["storedState"][name].pop(key, None)
+                state["stored_state"][name].pop(key, None)
             else:
-                state["storedState"][name][key] = value
+                state["stored_state"][name][key] = value
 
 
-def note(state: dict[str, Any], name: str, place: str, failure: Failure, resolution: str) -> None:
-    """Remember a failure that errorConfig or retryConfig took care of, and what became of it."""
+def note(state: dict[str, Any], name: str, step_id: str, failure: Failure, resolution: str) -> None:
+    """Record a failure that errorConfig or retryConfig took care of, with what they did (``resolution``)."""
     if len(state["handled"]) < MOST_HANDLED:
-        state["handled"].append({**failure_record(name, place, failure), "resolution": resolution})
+        state["handled"].append({**failure_record(name, step_id, failure), "resolution": resolution})
 
 
-def failure_record(name: str, place: str, failure: Failure) -> dict[str, Any]:
-    """A failure as an outcome tells it: the step's name and id, and why (``reason`` only where there is one)."""
+def failure_record(name: str, step_id: str, failure: Failure) -> dict[str, Any]:
+    """A failure as an outcome reports it: the step's name and id, and why (``reason`` only where there is one)."""
     return {
         "step": name,
-        "id": place,
+        "id": step_id,
         "code": failure.code,
         **({"reason": failure.reason} if failure.reason else {}),
         "message": failure.message,
@@ -96,17 +99,19 @@ def failure_record(name: str, place: str, failure: Failure) -> dict[str, Any]:
     }
 
 
-def remember_done(state: dict[str, Any], place: str, inputs: Mapping[str, Any], envelope: Mapping[str, Any]) -> None:
-    """Remember that the step at ``place`` was done with these inputs, for another run of the same execution."""
-    state["kept"][place] = {"inputs": _digest(inputs), "envelope": dict(envelope)}
+def record_completion(
+    state: dict[str, Any], step_id: str, inputs: Mapping[str, Any], envelope: Mapping[str, Any]
+) -> None:
+    """Record that a step was done with these inputs, for another attempt of the same execution."""
+    state["completed"][step_id] = {"inputs": _digest(inputs), "envelope": dict(envelope)}
 
 
-def done_before(state: dict[str, Any], place: str, inputs: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What an earlier run got when it did the same at the same place; None if it did not."""
-    kept = state["kept"].get(place)
-    if kept is None or kept["inputs"] != _digest(inputs):
+def completed_before(state: dict[str, Any], step_id: str, inputs: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The result of an earlier attempt that did the same step with the same inputs; None if none did."""
+    before = state["completed"].get(step_id)
+    if before is None or before["inputs"] != _digest(inputs):
         return None
-    envelope: Mapping[str, Any] = kept["envelope"]
+    envelope: Mapping[str, Any] = before["envelope"]
     return envelope
 
 

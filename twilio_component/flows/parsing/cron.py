@@ -19,7 +19,7 @@ _PART = re.compile(r"(\*|[0-9a-z]+(?:-[0-9a-z]+)?)(?:/([0-9]{1,3}))?")
 
 
 def check_cron(expression: str) -> None:
-    """Raise ``ValueError`` with the reason when ``expression`` is no cron expression of five fields."""
+    """Raise ``ValueError`` with the reason when ``expression`` is not a cron expression of five fields."""
     fields = expression.lower().split()
     if len(fields) != len(_FIELDS):
         raise ValueError(f"it has {len(fields)} fields, not 5 (minute hour day-of-month month day-of-week)")
@@ -48,8 +48,8 @@ def _number(text: str, least: int, names: list[str]) -> int | None:
 
 
 def check_time_zone(name: str) -> None:
-    """Raise ``ValueError`` when there is no such time zone."""
+    """Raise ``ValueError`` when the time zone does not exist."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"'{name[:40]}' is no time zone; zones look like Europe/Berlin") from error
+        raise ValueError(f"'{name[:40]}' is not a time zone; zones look like Europe/Berlin") from error

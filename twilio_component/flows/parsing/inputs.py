@@ -93,7 +93,7 @@ class InputReader:
             self.findings.add(
                 "unknown-input-type",
                 (*at, "type"),
-                f"'{str(kind)[:40]}' is no type of input{did_you_mean(str(kind), TYPES)}",
+                f"'{str(kind)[:40]}' is not an input type{did_you_mean(str(kind), TYPES)}",
                 f"Types are {join_names(TYPES)}. An object with keys of these names is written as a complex value.",
             )
         return Value(None, place)
@@ -137,7 +137,7 @@ class InputReader:
             self.findings.add(
                 "invalid-reference",
                 at,
-                f"'{text.strip()[:80]}' is no reference: {error}",
+                f"'{text.strip()[:80]}' is not a reference: {error}",
                 'References look like trigger.results.body.data.name or loopOverItems.currentItem["odd.key"].0',
             )
             return Value(None, at)
@@ -150,7 +150,7 @@ class InputReader:
             self.findings.add(
                 "invalid-reference",
                 at,
-                f"a placeholder of the template is no reference: {error}",
+                f"a placeholder of the template is not a reference: {error}",
                 "Placeholders look like {{$trigger.results.body.data.name}} or {{#Config Variable}}",
             )
             return Value(None, at)
@@ -192,7 +192,7 @@ class InputReader:
             return self._junction(word, rest, at)
         if word not in OPERATORS:
             known = (*OPERATORS, *_JUNCTIONS)
-            self._bad_condition((*at, 0), f"'{word[:40]}' is no operator{did_you_mean(word, known)}")
+            self._bad_condition((*at, 0), f"'{word[:40]}' is not an operator{did_you_mean(word, known)}")
             return None
         terms = []
         for index, term in enumerate(rest, start=1):

@@ -11,26 +11,28 @@ if TYPE_CHECKING:
     from twilio_component.flows.findings import Findings
     from twilio_component.host.manifest.documents import PathParts
 
-MOST_CONCURRENT = 1_000
+MAX_CONCURRENCY = 1_000
 _LONGEST = 30 * 24 * 3600
 
 
 def read_concurrency(findings: Findings, raw: Mapping[str, Any], operation: str, at: PathParts) -> int | None:
-    """How many rounds of a loop may run side by side; None when they run one after the other."""
+    """How many iterations of a loop may run concurrently; None when they run one after the other."""
     value, place = raw.get("concurrency"), (*at, "concurrency")
     if value is None:
         return None
     if operation not in control_steps.LOOPS:
-        findings.add("invalid-limit", place, f"{operation} is no loop, so it has no concurrency", key=True)
-    elif isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_CONCURRENT:
-        findings.add("invalid-limit", place, f"concurrency must be a whole number from 1 to {MOST_CONCURRENT:,}")
+        findings.add(
+            "invalid-limit", place, f"concurrency is only allowed on loops; {operation} is not a loop", key=True
+        )
+    elif isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_CONCURRENCY:
+        findings.add("invalid-limit", place, f"concurrency must be a whole number from 1 to {MAX_CONCURRENCY:,}")
     else:
         return value
     return None
 
 
 def read_valid_for(findings: Findings, raw: Mapping[str, Any], at: PathParts) -> float | None:
-    """After how many seconds of its execution a step is not begun any more; None when that does not matter."""
+    """The number of seconds after which a step of an execution must not start; None without such a limit."""
     value, place = raw.get("validFor"), (*at, "validFor")
     if value is None:
         return None

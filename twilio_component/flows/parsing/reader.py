@@ -41,7 +41,7 @@ _VERSION = 7
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A file that was read: its document, what it declares (None when that cannot be told), and the findings."""
+    """A file that was read: its document, what it declares (None when that cannot be read), and the findings."""
 
     document: Document
     integration: Integration | None
@@ -158,7 +158,7 @@ class _Reader:
             self.findings.add(
                 "trigger-misplaced",
                 steps[0].at,
-                f"the first step, '{steps[0].name}', is no trigger",
+                f"the first step, '{steps[0].name}' is not a trigger",
                 "Say isTrigger: true there, or put a trigger before it, such as webhook-triggers.webhook.",
             )
         self.check_names(steps)
@@ -228,7 +228,9 @@ class _Reader:
                 self.findings.add("missing-key", at, "a loop needs steps", "Add steps: with what to do each time.")
             return self.steps(raw.get("steps", []), (*at, "steps"))
         if "steps" in raw:
-            self.findings.add("wrong-type", (*at, "steps"), f"{operation} is no loop, so its steps never run", key=True)
+            self.findings.add(
+                "wrong-type", (*at, "steps"), f"{operation} is not a loop, so its steps never run", key=True
+            )
         return None
 
     def source(self, raw: Mapping[str, Any], operation: str, name: str, at: PathParts) -> Source | None:
@@ -260,7 +262,7 @@ class _Reader:
                 )
             return None
         if not isinstance(raw["branches"], list):
-            self.fields.objects(raw["branches"], (*at, "branches"))  # says that it is no list
+            self.fields.objects(raw["branches"], (*at, "branches"))  # says that it is not a list
             return None
         branches: list[Branch] = []
         for place, item in self.fields.objects(raw["branches"], (*at, "branches")):

@@ -1,4 +1,4 @@
-"""A loop's rounds, side by side in this process."""
+"""Runs the iterations of a concurrent loop in this process."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
 async def run_iterations(
     effect: FanOut, sources: Sources, run: Callable[[Iteration], Awaitable[Done]]
 ) -> dict[str, Any] | Failure:
-    """Run all rounds, ``effect.concurrency`` at a time; what the loop is answered with.
+    """Run all iterations, ``effect.concurrency`` at a time, and return the loop's envelope or failure.
 
-    Items are taken as they are needed: however many there are, only a page or two of them are here. When a page cannot
-    be had, the rounds that have begun are ended first.
+    Items are taken as they are needed: however many there are, only a page or two of them are here. When a page
+    cannot be read, the iterations that have started come to their end first.
     """
     tally = Tally()
-    async with aclosing(sources.ahead(effect.source)) as pages:
-        rounds = _Iterations(pages, effect)
+    async with aclosing(sources.pages(effect.source)) as pages:
+        iterations = _Iterations(pages, effect)
 
-        async def lane() -> None:
-            while (iteration := await rounds.next()) is not None:
+        async def worker() -> None:
+            while (iteration := await iterations.next()) is not None:
                 tally.add(iteration.number, (await run(iteration)).error)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(effect.concurrency):
-                group.create_task(lane())
+                group.create_task(worker())
     data = tally.as_data()
-    return {"data": data} if rounds.failure is None else partial_failure(rounds.failure, data["count"])
+    return {"data": data} if iterations.failure is None else partial_failure(iterations.failure, data["count"])
 
 
 class _Iterations:
-    """The rounds in their order, each given once."""
+    """The iterations in their order, each returned once."""
 
     def __init__(self, pages: AsyncIterator[Page | Failure], effect: FanOut) -> None:
         self.failure: Failure | None = None
@@ -51,7 +51,7 @@ class _Iterations:
         self._turn = asyncio.Lock()
 
     async def next(self) -> Iteration | None:
-        """The next round; None after the last, and after a page that could not be had."""
+        """The next iteration; None after the last one, and after a page that could not be read."""
         async with self._turn:
             while self._at == len(self._items):
                 page = await anext(self._pages, None)

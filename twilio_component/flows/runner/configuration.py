@@ -108,7 +108,7 @@ def config_values(
     """
     declared = integration.config_variables
     problems = [
-        Problem("configVars", f"'{name}' is no config variable of {integration.name}{hint}")
+        Problem("configVars", f"'{name}' is not a config variable of {integration.name}{hint}")
         for name in configuration.config_vars
         if name not in declared and (hint := did_you_mean(name, declared))
     ]

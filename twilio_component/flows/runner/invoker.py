@@ -28,16 +28,17 @@ if TYPE_CHECKING:
 
 
 class ResultTooDeepError(IntegrationError):
-    """A result that is nested too deep to be kept."""
+    """A result that is nested too deep to be stored."""
 
     code = "result-too-deep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoker:
-    """Carries out calls through a host, or answers them with a mock.
+    """Carries out calls through a host, or through a mock.
 
-    ``clock`` (seconds) says for how long an action has been asked: of stored executions one that outlives processes.
+    ``clock`` (seconds) tells for how long an action has been repeated; for stored executions it must outlive the
+    process.
     """
 
     host: Host
@@ -70,14 +71,14 @@ class Invoker:
             return call.inputs
 
     async def invoke(self, flow: Flow, call: Call, payload: Mapping[str, Any]) -> dict[str, Any] | Failure:
-        """The envelope that the call is answered with, or why it failed."""
+        """The envelope of the call, or why it failed."""
         try:
             return await self.perform_once(flow, call, payload)
         except Exception as error:  # noqa: BLE001 - a flow decides what follows, also from a component's bug
             return self.failure(call, error)
 
     async def perform_once(self, flow: Flow, call: Call, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """The envelope that the call is answered with; raises what the component raises."""
+        """The envelope of the call; raises what the component raises."""
         operation, begun = self.operation(call), self.clock()
         if f"{call.component}.{call.action}" in self.mocks:
             envelope = await self.mocks.envelope(call, operation)
@@ -93,7 +94,7 @@ class Invoker:
     async def page(self, flow: Flow, call: Call, payload: Mapping[str, Any], after: str | None) -> dict[str, Any]:
         """``{"items": […], "next": …}``: a page of what the call lists; raises what the component raises.
 
-        A mock answers with all items at once.
+        A mock returns all items as one page.
         """
         operation = self.operation(call)
         if f"{call.component}.{call.action}" in self.mocks:

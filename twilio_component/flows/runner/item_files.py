@@ -133,10 +133,10 @@ class _JsonLines:
                 except (ValueError, RecursionError):
                     raise self._lines.error("the line is not JSON") from None
                 if item is None:
-                    raise self._lines.error("null is no item")
+                    raise self._lines.error("null is not an item")
                 if _HALF_PAIR.search(line) and not _is_text(item):
                     # Nothing could store it, or send it; and that must be known before anything is sent.
-                    raise self._lines.error("a text has half of a surrogate pair, which is no character")
+                    raise self._lines.error("a text contains an unpaired surrogate")
                 return item
         return None
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from twilio_component.flows.runner.invoker import Invoker
 
 Page = dict[str, Any]
-"""``{"items": […], "next": …}``, as a ``TakePage`` is answered."""
+"""``{"items": […], "next": …}``, the result of a ``TakePage``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Sources:
     payload: Mapping[str, Any]
 
     async def page(self, source: ItemSource, after: Any) -> Page | Failure:
-        """The next items, or why they cannot be had. A file is read as a whole before its first page is given."""
+        """The next items, or why they cannot be read. A file is read as a whole before its first page is given."""
         try:
             if source.file is not None:
                 return await asyncio.to_thread(self._file_page, source.file, after)
@@ -44,7 +44,7 @@ class Sources:
         end = begin + PAGE
         return {"items": items[begin:end], "next": end if end < len(items) else None}
 
-    async def ahead(self, source: ItemSource, after: Any = None) -> AsyncGenerator[Page | Failure, None]:
+    async def pages(self, source: ItemSource, after: Any = None) -> AsyncGenerator[Page | Failure, None]:
         """All pages after that one, each read while the one before it is used; a failure is the last."""
         reading = asyncio.ensure_future(self.page(source, after))
         try:

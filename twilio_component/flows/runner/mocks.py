@@ -1,4 +1,4 @@
-"""Answers that stand in for actions and triggers, installed or not."""
+"""Results that stand in for actions and triggers, installed or not."""
 
 from __future__ import annotations
 
@@ -26,45 +26,45 @@ EXAMPLE: Final = _Example()
 
 
 class Mocks:
-    """Answers by ``component.action``.
+    """Results by ``component.action``.
 
-    An answer is the action's data; for a trigger its payload, or ``{"payload": …, "branch": …}``. It may also be
+    A mock is the action's data; for a trigger its payload, or ``{"payload": …, "branch": …}``. It may also be
     ``EXAMPLE``, an exception to raise, a ``Result``, or a function of the inputs that returns any of these, which may
     be asynchronous.
     """
 
-    def __init__(self, answers: Mapping[str, Any] | None = None) -> None:
-        self._answers = dict(answers or {})
+    def __init__(self, mocks: Mapping[str, Any] | None = None) -> None:
+        self._mocks = dict(mocks or {})
 
     def __contains__(self, operation: object) -> bool:
         """Whether ``component.action`` is mocked."""
-        return operation in self._answers
+        return operation in self._mocks
 
     def check(self, operations: Iterable[str]) -> None:
         """Raise ``FlowError`` for a mock that no step would use: it is misspelt."""
         known = sorted(set(operations))
-        for name in self._answers:
+        for name in self._mocks:
             if name not in known:
                 hint = did_you_mean(name, known) or f" (there are: {join_names(known, limit=40)})"
                 raise FlowError(f"the mock '{name}' stands for no step of this integration{hint}")
 
     async def envelope(self, call: Call, operation: Operation | None) -> dict[str, Any]:
-        """What the call is answered with, as a host would put it."""
-        answer = self._answers[f"{call.component}.{call.action}"]
-        if isinstance(answer, Callable):  # type: ignore[arg-type]  # collections.abc.Callable is a class that isinstance knows
-            answer = answer(dict(call.inputs))
-            if inspect.isawaitable(answer):
-                answer = await answer
-        if isinstance(answer, BaseException):
-            raise answer
-        if answer is EXAMPLE:
-            answer = dict(call.payload) if call.is_trigger else _example(operation)
+        """The envelope of the call, in the form that a host returns."""
+        result = self._mocks[f"{call.component}.{call.action}"]
+        if isinstance(result, Callable):  # type: ignore[arg-type]  # collections.abc.Callable is a class that isinstance knows
+            result = result(dict(call.inputs))
+            if inspect.isawaitable(result):
+                result = await result
+        if isinstance(result, BaseException):
+            raise result
+        if result is EXAMPLE:
+            result = dict(call.payload) if call.is_trigger else _example(operation)
         name = "payload" if call.is_trigger else "data"
-        if isinstance(answer, Result):
-            return {name: json_ready(answer.value), **json_ready(answer.rest())}
-        if call.is_trigger and isinstance(answer, Mapping) and "payload" in answer:
-            return dict(json_ready(answer))
-        return {name: json_ready(answer)}
+        if isinstance(result, Result):
+            return {name: json_ready(result.value), **json_ready(result.rest())}
+        if call.is_trigger and isinstance(result, Mapping) and "payload" in result:
+            return dict(json_ready(result))
+        return {name: json_ready(result)}
 
 
 def _example(operation: Operation | None) -> Any:

@@ -49,7 +49,7 @@ class Outcome:
     """How an execution went. Secrets are hidden in everything here.
 
     ``result`` is what the last step returned and ``results`` what each step returned, by its key (of steps in loops:
-    what is left after the last round is gone, and the loop's own list). ``response``, ``error`` and ``handled`` are as
+    only the loop's own list stays). ``response``, ``error`` and ``handled`` are as
     in ``Done``; ``started`` are the executions of flows that this one started, in the order of their end.
     """
 
@@ -98,7 +98,7 @@ class StoredState:
 
 @dataclass(slots=True)
 class _Run:
-    """An execution under way, with the rounds of its loops: what they share."""
+    """An execution under way, with what the iterations of its loops share."""
 
     flow: Flow
     execution_id: str
@@ -112,9 +112,9 @@ class _Run:
 class FlowRunner:
     """Runs the flows of one integration.
 
-    ``mocks`` answer instead of actions, by ``component.action`` (see ``Mocks``). ``sleep`` lets seconds of
-    the ``clock`` pass.
-    ``listener`` is told as each step begins and ends, and of waits and starts; with ``trace`` also the steps' inputs.
+    ``mocks`` stand in for actions, by ``component.action`` (see ``Mocks``). ``sleep`` lets seconds of
+    the ``clock`` pass. ``listener`` gets an event when a step begins or ends, a wait begins or a flow starts; with
+    ``trace`` also the inputs of each step.
     ``stored_state`` is what executions find and leave behind; runners may share it. Raises ``InputError`` for a
     configuration that does not fit, ``FlowError`` for a mock that no step uses.
     """
@@ -170,23 +170,23 @@ class FlowRunner:
         payload = complete_payload(given, self.integration, flow, occasion)
         state = initial_state(payload)
         # One object for all executions of this process: a flow sees at once what another one keeps.
-        state["storedState"].update(
+        state["stored_state"].update(
             instanceState=self.stored_state.instance.setdefault(flow.name, {}),
             crossFlowState=self.stored_state.cross_flow,
             integrationState=self.stored_state.integration,
         )
         run = _Run(flow, execution_id, payload, depth, self.clock())
-        done = await self._to_the_end(run, execution := Execution(flow, self._values.by_name, state))
+        done = await self._run_to_completion(run, execution := Execution(flow, self._values.by_name, state))
         return self._outcome(run, execution, done)
 
-    async def _to_the_end(self, run: _Run, execution: Execution) -> Done:
+    async def _run_to_completion(self, run: _Run, execution: Execution) -> Done:
         while True:
             effect = execution.next()
             if isinstance(effect, Done):
                 return effect
             if isinstance(effect, Wait):
                 event = {"event": "wait", "id": effect.id, "seconds": effect.seconds, "reason": effect.reason}
-                self._tell(run.flow, event)
+                self._report(run.flow, event)
                 await self.sleep(effect.seconds)
                 execution.waited()
             elif isinstance(effect, StartFlow):
@@ -197,52 +197,52 @@ class FlowRunner:
                 await self._loop(run, execution, effect)
 
     async def _loop(self, run: _Run, execution: Execution, effect: TakePage | FanOut) -> None:
-        """Give a loop its next items, or run its rounds side by side."""
+        """Give a loop its next items, or run its iterations concurrently."""
         sources = Sources(self._invoker, self.integration, run.flow, run.payload)
 
         async def one(iteration: Iteration) -> Done:
             of_iteration = Execution.of_iteration(run.flow, self._values.by_name, run.payload, iteration)
-            of_iteration.state["storedState"].update(execution.state["storedState"], executionState={})
-            return await self._to_the_end(run, of_iteration)
+            of_iteration.stored_state.update(execution.stored_state, executionState={})
+            return await self._run_to_completion(run, of_iteration)
 
         if isinstance(effect, FanOut):
             begun = time.perf_counter()
-            answer = await run_iterations(effect, sources, one)
+            result = await run_iterations(effect, sources, one)
             step = {"id": effect.id, "step": effect.name, "action": effect.operation, "attempt": effect.attempt}
-            self._tell(run.flow, {"event": "step", **step, **_ended(begun, answer)})
+            self._report(run.flow, {"event": "step", **step, **_end_event(begun, result)})
         else:
             page = await sources.page(effect.source, effect.after)
-            answer = page if isinstance(page, Failure) else {"data": page}
-        if isinstance(answer, Failure):
-            execution.failed(answer)
+            result = page if isinstance(page, Failure) else {"data": page}
+        if isinstance(result, Failure):
+            execution.failed(result)
         else:
-            execution.succeeded(answer)
+            execution.succeeded(result)
 
     async def _call(self, run: _Run, execution: Execution, call: Call) -> None:
         step = {"id": call.id, "step": call.name, "action": f"{call.component}.{call.action}", "attempt": call.attempt}
         if call.since is None:
-            self._tell(run.flow, {"event": "begin", **step})
+            self._report(run.flow, {"event": "begin", **step})
         begun = time.perf_counter()
-        answer = deadline_failure(call, self.clock() - run.begun) or await self._invoker.invoke(
+        result = deadline_failure(call, self.clock() - run.begun) or await self._invoker.invoke(
             run.flow, call, run.payload
         )
-        if not isinstance(answer, Failure) and "again" in answer and not call.is_trigger:
-            execution.succeeded(answer)
+        if not isinstance(result, Failure) and "again" in result and not call.is_trigger:
+            execution.succeeded(result)
             return
-        event: Event = {"event": "step", **step, **_ended(begun, answer, is_trigger=call.is_trigger)}
+        event: Event = {"event": "step", **step, **_end_event(begun, result, is_trigger=call.is_trigger)}
         if self.trace:
             event["inputs"] = dict(call.inputs)
-        if isinstance(answer, Failure):
-            execution.failed(answer)
+        if isinstance(result, Failure):
+            execution.failed(result)
         else:
-            execution.succeeded(answer, idempotent=self._invoker.idempotent(call))
-        self._tell(run.flow, event)
+            execution.succeeded(result, idempotent=self._invoker.idempotent(call))
+        self._report(run.flow, event)
 
     async def _start(self, run: _Run, execution: Execution, effect: StartFlow) -> None:
         other = next((found for found in self.integration.flows if found.name == effect.flow), None)
         place = str(uuid.uuid4())
         event = {"event": "start", "id": effect.id, "step": effect.name, "starts": effect.flow, "executionId": place}
-        self._tell(run.flow, event)
+        self._report(run.flow, event)
         if other is None:
             names = join_names(found.name for found in self.integration.flows)
             execution.failed(Failure(code="unknown-flow", message=f"there is no such flow ({names})", permanent=True))
@@ -262,7 +262,7 @@ class FlowRunner:
                 unknown = outcome.outcome_unknown
                 execution.failed(Failure(code="flow-failed", message="the flow failed", outcome_unknown=unknown))
 
-    def _tell(self, flow: Flow, event: Event) -> None:
+    def _report(self, flow: Flow, event: Event) -> None:
         if self.listener is not None:
             self.listener(self._redactor.value({"event": event["event"], "flow": flow.name, **event}))
 
@@ -272,7 +272,7 @@ class FlowRunner:
             flow=run.flow.name,
             execution_id=run.execution_id,
             result=hide(done.result),
-            results=hide(execution.state["results"]),
+            results=hide(execution.results),
             response=hide(done.response),
             error=hide(done.error),
             handled=tuple(hide(list(done.handled))),
@@ -280,10 +280,10 @@ class FlowRunner:
         )
 
 
-def _ended(begun: float, answer: Mapping[str, Any] | Failure, *, is_trigger: bool = False) -> Event:
+def _end_event(begun: float, result: Mapping[str, Any] | Failure, *, is_trigger: bool = False) -> Event:
     """The part of a step's event that its end brings."""
     ended: Event = {"milliseconds": round((time.perf_counter() - begun) * 1000, 1)}
-    if isinstance(answer, Failure):
-        error = {"code": answer.code, "message": answer.message, "outcomeUnknown": answer.outcome_unknown}
+    if isinstance(result, Failure):
+        error = {"code": result.code, "message": result.message, "outcomeUnknown": result.outcome_unknown}
         return {**ended, "error": error}
-    return {**ended, "result": answer.get("payload" if is_trigger else "data")}
+    return {**ended, "result": result.get("payload" if is_trigger else "data")}
