@@ -70,7 +70,7 @@ TABLE: list[Row] = [
     ("sendSMS", "message", "", {}, "$.inputs: needs something to send; give message, mediaUrl or contentSid"),
     ("sendSMS", "message", "x" * 1601, {}, "$.inputs.message: must have at most 1,600 characters, not 1,601"),
     ("sendSMS", "message", ["Hi"], {}, "$.inputs.message: must be text, not a list"),
-    ("sendSMS", "message", "\ud83d", {}, "$.inputs.message: has half of a surrogate pair, which is no character"),
+    ("sendSMS", "message", "\ud83d", {}, "$.inputs.message: contains an unpaired surrogate"),
     (
         "sendSMS",
         "messagingServiceSid",
@@ -292,8 +292,8 @@ TABLE: list[Row] = [
     ("waitForDelivery", "acceptSent", "yes", {}, f"$.inputs.acceptSent: {FLAG} text"),
 ]
 CONNECTIONS: list[tuple[Any, str]] = [
-    (None, "$.inputs.twilioConnection: is required: a connection of kind apiKeySecret or basic"),
-    ({"key": "apikey", "fields": {}}, "'apikey' is no kind of connection here; did you mean 'apiKeySecret'?"),
+    (None, "$.inputs.twilioConnection: is required: a connection of type apiKeySecret or basic"),
+    ({"key": "apikey", "fields": {}}, "'apikey' is not a connection type here; did you mean 'apiKeySecret'?"),
     (
         create_connection("basic", {"username": "AC" + "0" * 32}),
         "$.inputs.twilioConnection.fields.password: is required",

@@ -103,7 +103,7 @@ def test_closing_cancels_what_other_threads_wait_for(toy: MakePlugin) -> None:
         with BlockingHost(lambda: Host([toy(perform=waiting)])) as host:
             future = pool.submit(host.invoke_action, "toy", "echo")
             assert waiting.started.wait(10)
-        with pytest.raises(HostStateError, match="this host was closed while the call was under way"):
+        with pytest.raises(HostStateError, match="this host was closed while the call was in progress"):
             future.result(10)
     assert waiting.cancelled.is_set()
 

@@ -62,8 +62,8 @@ def test_what_is_missing_in_the_environment_is_told_for_each_kind() -> None:
         connection_from_environment(TWILIO, {"TWILIO_ACCOUNT_SID": ACCOUNT, "TWILIO_API_KEY": ""})
     assert str(caught.value) == (
         "The environment has no complete twilio connection\n"
-        "  for a connection of kind apiKeySecret: TWILIO_API_KEY and TWILIO_API_SECRET not set\n"
-        "  for a connection of kind basic: TWILIO_AUTH_TOKEN not set"
+        "  for a connection of type apiKeySecret: TWILIO_API_KEY and TWILIO_API_SECRET not set\n"
+        "  for a connection of type basic: TWILIO_AUTH_TOKEN not set"
     )
 
 
@@ -90,7 +90,7 @@ def test_a_kind_without_variables_is_told_by_its_fields() -> None:
         )
     }
     component = Component(key="other", display=Display(label="Other"), connections=kinds)
-    with pytest.raises(InputError, match="other connection\n  for a connection of kind token: token not set"):
+    with pytest.raises(InputError, match="other connection\n  for a connection of type token: token not set"):
         connection_from_environment(component, {})
     kinds["token"] = Connection(key="token", display=Display(label="T"), inputs={"properties": properties})
     assert connection_from_environment(component, {}) == {"key": "token", "fields": {}}

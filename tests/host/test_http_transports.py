@@ -165,7 +165,7 @@ class TestEitherCarrier:
             return False
 
         words, server = await lost(carrying, silence, seconds=0.1)
-        assert words == "no complete answer within 0.1 s"
+        assert words == "no complete response within 0.1 s"
         assert len(server.requests) == 1
 
     async def test_slow_bytes_end_at_the_deadline_of_the_whole(self, carrying: Carrying) -> None:
@@ -178,7 +178,7 @@ class TestEitherCarrier:
             return False
 
         words, _ = await lost(carrying, drip, seconds=0.3)
-        assert words == "no complete answer within 0.3 s"
+        assert words == "no complete response within 0.3 s"
 
     async def test_an_answer_that_is_no_http_is_lost(self, carrying: Carrying) -> None:
         async def nonsense(writer: Any, _n: int) -> bool:
@@ -216,14 +216,14 @@ class TestEitherCarrier:
             writer.write(answer("200 OK", body, "Content-Encoding: gzip"))
             return True
 
-        assert (await lost(carrying, cut))[0] == "the answer's encoding is broken"
+        assert (await lost(carrying, cut))[0] == "the response's encoding is broken"
 
     async def test_an_encoding_that_nobody_asked_for_is_a_lost_answer(self, carrying: Carrying) -> None:
         async def strange(writer: Any, _n: int) -> bool:
             writer.write(answer("200 OK", b"?", "Content-Encoding: zstd"))
             return True
 
-        assert "encoding is none of deflate, gzip" in (await lost(carrying, strange))[0]
+        assert "encoding is not one of deflate, gzip" in (await lost(carrying, strange))[0]
 
     async def test_an_answer_without_a_body_may_name_an_encoding(self, carrying: Carrying) -> None:
         async def empty(writer: Any, _n: int) -> bool:
@@ -240,7 +240,7 @@ class TestEitherCarrier:
             return False
 
         words, size = await too_large(carrying, announce)
-        assert (words, size) == ("the answer has 1,001 bytes, and at most 1,000 are read", 1001)
+        assert (words, size) == ("the response has 1,001 bytes; at most 1,000 are read", 1001)
 
     async def test_a_body_that_grows_too_large_is_left(self, carrying: Carrying) -> None:
         async def grow(writer: Any, _n: int) -> bool:
@@ -252,7 +252,7 @@ class TestEitherCarrier:
             return False
 
         words, size = await too_large(carrying, grow)
-        assert (words, size) == ("the answer has more than 1,000 bytes, and at most 1,000 are read", None)
+        assert (words, size) == ("the response has more than 1,000 bytes; at most 1,000 are read", None)
 
     async def test_a_small_body_that_unpacks_to_a_huge_one_is_left(self, carrying: Carrying) -> None:
         bomb = packed(bytes(900_000), "gzip")
@@ -262,7 +262,7 @@ class TestEitherCarrier:
             writer.write(answer("200 OK", bomb, "Content-Encoding: gzip"))
             return True
 
-        assert (await too_large(carrying, explode))[0].startswith("the answer has more than 1,000 bytes")
+        assert (await too_large(carrying, explode))[0].startswith("the response has more than 1,000 bytes")
 
     async def test_an_error_may_have_more_words_than_the_file_that_was_asked_for(self, carrying: Carrying) -> None:
         async def explain(writer: Any, _n: int) -> bool:

@@ -210,13 +210,13 @@ def test_each_item_of_a_list_is_cleaned() -> None:
 
 @pytest.mark.parametrize("value", ["half \ud83d", ["x", "\ude00"], {"x": {"y": ("\ud83d",)}}, {"\ud83d": 1}])
 def test_text_that_no_request_can_carry_is_refused(value: Any) -> None:
-    assert refused(form(a={}), {"a": value}) == ["$.inputs.a: has half of a surrogate pair, which is no character"]
+    assert refused(form(a={}), {"a": value}) == ["$.inputs.a: contains an unpaired surrogate"]
 
 
 def test_half_an_emoji_in_a_connection_is_refused_too() -> None:
     connection = {"key": "basic", "fields": {"username": ACCOUNT, "password": "\ud83d"}}
     assert refused(twilio("getSMS"), {"twilioConnection": connection, "sid": "SM" + "c" * 32}) == [
-        "$.inputs.twilioConnection.fields.password: has half of a surrogate pair, which is no character"
+        "$.inputs.twilioConnection.fields.password: contains an unpaired surrogate"
     ]
 
 
@@ -245,9 +245,9 @@ def test_a_value_nested_beyond_pythons_depth_is_no_crash() -> None:
         ({"enum": ["a", "b"]}, ["x"], "must be a or b, not a list"),
         ({"type": "string", "pattern": "^a"}, "b", "must match the pattern ^a"),
         ({"type": "string", "pattern": "^a", "message": "must start with a"}, "b", "must start with a"),
-        ({"multipleOf": 2}, 3, "does not fit the schema (multipleOf)"),
+        ({"multipleOf": 2}, 3, "does not match the schema (multipleOf)"),
         ({"type": ["string", "object"]}, 5.5, "must be text or an object, not a number"),
-        ({"anyOf": [{"type": "string"}, {"type": "integer"}]}, [], "fits none of the 2 forms that are allowed here"),
+        ({"anyOf": [{"type": "string"}, {"type": "integer"}]}, [], "matches none of the 2 forms that are allowed here"),
         ({"anyOf": [{"required": ["x"]}, {"required": ["y"]}]}, {"z": 1}, "needs x or y"),
     ],
 )
@@ -292,13 +292,16 @@ def test_the_other_kind_is_recognised_by_its_fields_too() -> None:
         ({"key": "basic", "fields": []}, ".fields: must be an object of fields by name, not a list"),
         (
             {"key": "Basic", "fields": {}},
-            ".key: 'Basic' is no kind of connection here; did you mean 'basic'? (known: apiKeySecret and basic)",
+            ".key: 'Basic' is not a connection type here; did you mean 'basic'? (known: apiKeySecret and basic)",
         ),
         (
             {"key": ["basic"], "fields": {}},
-            ".key: a list is no kind of connection here (known: apiKeySecret and basic)",
+            ".key: a list is not a connection type here (known: apiKeySecret and basic)",
         ),
-        ({"fields": {}}, ".key: is required, since the fields fit no one kind (known: apiKeySecret and basic)"),
+        (
+            {"fields": {}},
+            ".key: is required, since the fields do not fit exactly one type (known: apiKeySecret and basic)",
+        ),
         (
             {"key": "basic", "fields": {"username": ACCOUNT, "password": ["x"]}},
             ".fields.password: must be text, not a list",
@@ -315,7 +318,7 @@ def test_a_wrong_connection_is_told_field_by_field(connection: Any, text: str) -
 
 def test_a_connection_that_is_not_given_is_told_with_the_kinds_there_are() -> None:
     assert refused(twilio("listMessages"), {}) == [
-        "$.inputs.twilioConnection: is required: a connection of kind apiKeySecret or basic"
+        "$.inputs.twilioConnection: is required: a connection of type apiKeySecret or basic"
     ]
 
 

@@ -67,7 +67,7 @@ def test_reading_a_manifest_whose_shape_is_wrong_tells_every_mistake(tmp_path: P
     assert text.startswith(f"{path} is not a valid component manifest\n")
     assert f"{path}:1:1: $.display: is required" in text
     assert f"{path}:4:14: $.actions.act.display.description: is required" in text
-    assert f"{path}:5:14: $.actions.act.perform: 'json:nothing' names no function" in text
+    assert f"{path}:5:14: $.actions.act.perform: 'json:nothing' does not name a function" in text
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,6 @@ def test_references_in_a_circle_across_files_are_told(tmp_path: Path) -> None:
     path = tmp_path / "component.yaml"
     path.write_text("key: k\ndisplay: {$ref: 'a.json#/x'}\n")
     with pytest.raises(
-        ManifestError, match=r"component\.yaml:2:10: \$\.display\.items: the \$ref 'a\.json#/x' leads back"
+        ManifestError, match=r"component\.yaml:2:10: \$\.display\.items: the \$ref 'a\.json#/x' refers to itself"
     ):
         load_component(path)

@@ -275,7 +275,7 @@ async def test_what_is_wrong_is_said_before_the_first_page() -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ([1], "the page function of the action 'numbers' gave list; it must give a Page"),
+        ([1], "the page function of the action 'numbers' returned list; it must return a Page"),
         (Page([1], "1"), r"a page of toy\.numbers is followed by itself"),
         (Page({"a": 1}), "must be a list in 'data' and a cursor in 'next'"),  # type: ignore[arg-type]
         (Page([1], 5), "must be a list in 'data' and a cursor in 'next'"),  # type: ignore[arg-type]
@@ -293,7 +293,7 @@ async def test_a_page_function_that_gives_no_usable_page_is_told_so(answer: Any,
 
 
 def test_a_page_function_that_does_not_resolve_keeps_the_component_out() -> None:
-    with pytest.raises(PluginError, match="'json:no_such' names no function"):
+    with pytest.raises(PluginError, match="'json:no_such' does not name a function"):
         Host([plugin(Numbers(), "json:no_such")])
 
 

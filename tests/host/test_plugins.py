@@ -65,7 +65,7 @@ def test_an_async_hook_is_refused_since_it_could_never_decline() -> None:
 
     for function in (perform_action, perform_trigger):
         text = refusal(plugin(**{function.__name__: function}))
-        assert f"implements '{function.__name__}' as 'async def': it would answer every call and could never" in text
+        assert f"implements '{function.__name__}' as 'async def': it would handle every call and could never" in text
 
 
 def test_a_misspelt_parameter_is_refused() -> None:
@@ -89,7 +89,7 @@ def test_a_plugin_is_registered_once(toy: MakePlugin) -> None:
 
 def test_a_plugin_that_offers_something_else_is_refused() -> None:
     text = refusal(plugin(register_component=lambda: {"key": "toy"}))
-    assert text == "the plugin 'a_plugin' registered dict, which is no Component"
+    assert text == "the plugin 'a_plugin' registered dict, which is not a Component"
 
 
 def test_a_plugin_that_fails_to_give_its_component_is_refused_with_the_reason() -> None:
@@ -97,7 +97,7 @@ def test_a_plugin_that_fails_to_give_its_component_is_refused_with_the_reason() 
         raise ZeroDivisionError("a bug")
 
     assert refusal(plugin(register_component=register_component)) == (
-        "the plugin 'a_plugin' failed to give its component: ZeroDivisionError: a bug"
+        "the plugin 'a_plugin' failed to register its component: ZeroDivisionError: a bug"
     )
 
 
@@ -105,7 +105,7 @@ def test_all_mistakes_of_a_broken_manifest_are_in_the_refusal() -> None:
     manifest = CASES / "negative" / "all_kinds_at_once.yaml"
     text = refusal(plugin(register_component=lambda: load_component(manifest)))
     assert f"{manifest}:5:3: $.display.colour: is not known here" in text
-    assert f"{manifest}:18:14: $.actions.act.perform: 'json:dumbs' names no function" in text
+    assert f"{manifest}:18:14: $.actions.act.perform: 'json:dumbs' does not name a function" in text
 
 
 def test_functions_that_do_not_resolve_are_all_found_with_their_places_when_a_plugin_is_added() -> None:
@@ -121,7 +121,7 @@ def test_a_function_of_a_component_written_in_python_is_resolved_too() -> None:
     component = Component(key="toy", display=Display(label="Toy"), actions={"act": action})
     assert refusal(plugin(register_component=lambda: component)) == (
         "the plugin 'a_plugin' has mistakes:\n"
-        "  toy.act: 'json:nothing' names no function: json has no callable 'nothing'"
+        "  toy.act: 'json:nothing' does not name a function: json has no callable 'nothing'"
     )
 
 
@@ -137,14 +137,16 @@ def test_two_components_of_one_key_are_an_error_that_names_both(toy: MakePlugin)
     second = plugin(
         register_component=lambda: (load_component(CASES / "positive" / "smallest.yaml"), host.components["toy"])
     )
-    with pytest.raises(DuplicateComponentError, match="offer a component 'toy': 'Offering' and 'a_plugin'"):
+    with pytest.raises(DuplicateComponentError, match="register a component 'toy': 'Offering' and 'a_plugin'"):
         host.register(second)
     assert list(host.components) == ["toy"]
 
 
 def test_one_plugin_with_one_key_twice_is_an_error_too(toy: MakePlugin) -> None:
     component = Host([toy()]).components["toy"]
-    assert "two plugins offer a component 'toy'" in refusal(plugin(register_component=lambda: [component, component]))
+    assert "two plugins register a component 'toy'" in refusal(
+        plugin(register_component=lambda: [component, component])
+    )
 
 
 def test_a_hook_may_have_a_name_of_its_own() -> None:
@@ -310,7 +312,7 @@ async def test_a_hook_whose_awaitable_gives_no_envelope_is_told_so(toy: MakePlug
     async def wrong() -> Any:
         return "done"
 
-    with pytest.raises(PluginError, match="a perform hook's awaitable gave str; it must give a dict"):
+    with pytest.raises(PluginError, match="a perform hook's awaitable returned str; it must return a dict"):
         await invoked(toy(), plugin(perform_action=plain(wrong)))
 
 

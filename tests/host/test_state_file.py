@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from twilio_component.host.errors import DocumentError, InputError
-from twilio_component.host.state_file import StateFile, changed
+from twilio_component.host.state_file import StateFile, apply_changes
 
 
 def test_a_state_is_changed_key_by_key_and_none_removes_one() -> None:
-    assert changed({"a": 1, "b": 2}, {"b": None, "c": 3}) == {"a": 1, "c": 3}
+    assert apply_changes({"a": 1, "b": 2}, {"b": None, "c": 3}) == {"a": 1, "c": 3}
 
 
 async def test_what_is_kept_in_a_file_is_there_again_and_for_its_owner_alone(tmp_path: Path) -> None:

@@ -61,13 +61,13 @@ async def test_who_waits_by_itself_is_told_when_to_ask_again_and_says_how_long_i
 
 
 async def test_an_action_that_does_not_say_so_cannot_wait() -> None:
-    with pytest.raises(PluginError, match="must say 'waits: true'"):
+    with pytest.raises(PluginError, match="does not declare 'waits: true'"):
         await Kettle(waits=False).asked()
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 8 * 24 * 3600])
 def test_what_would_never_pause_or_never_end_is_no_pause(seconds: float) -> None:
-    with pytest.raises(ValueError, match="asked again in more than 0"):
+    with pytest.raises(ValueError, match="called again in more than 0"):
         PollAgain(seconds)
 
 

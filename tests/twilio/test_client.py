@@ -162,7 +162,7 @@ class TestErrors:
         announced = {"Content-Length": str(1 << 40)}
         transport, seen = mocked(httpx.Response(200, headers=announced), httpx.Response(201, headers=announced))
 
-        with pytest.raises(TooLargeError, match=r"GET Messages\.json: the answer has 1,099,511,627,776 bytes"):
+        with pytest.raises(TooLargeError, match=r"GET Messages\.json: the response has 1,099,511,627,776 bytes"):
             await get(transport)
         with pytest.raises(OutcomeUnknownError, match="at most 67,108,864 are read"):
             await post(transport)

@@ -1,8 +1,10 @@
-"""The host: finds components and runs them. Knows no Twilio.
+"""The host: finds components and runs them. It does not know Twilio.
 
 ``Host`` and ``BlockingHost`` invoke; ``Component``, ``Action``, ``Trigger``, ``DataSource``, ``Connection``,
-``Display``, ``Page``, ``PollAgain`` and ``Result`` describe; ``load_component`` reads a manifest; ``hookimpl`` marks a
-plugin's hooks; ``Context`` is what a perform function is told.
+``Display``, ``Reconciliation``, ``Page``, ``PollAgain`` and ``Result`` describe components; ``load_component`` reads a
+manifest and ``check_manifest`` checks it; ``hookimpl`` marks a plugin's hooks; ``Context`` is what a perform function
+receives. ``connection_from_environment`` and ``connection_from_file`` read connections. Every error derives from
+``IntegrationError``.
 """
 
 from __future__ import annotations
@@ -13,38 +15,99 @@ from twilio_component._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from twilio_component.host.blocking import BlockingHost
+    from twilio_component.host.connections import connection_from_environment, connection_from_file
     from twilio_component.host.context import Context
+    from twilio_component.host.errors import (
+        DocumentError,
+        DuplicateComponentError,
+        HostStateError,
+        InputError,
+        IntegrationError,
+        ManifestError,
+        PerformError,
+        PluginError,
+        Problem,
+        UnknownKeyError,
+    )
     from twilio_component.host.hookspecs import hookimpl
-    from twilio_component.host.host import Host
+    from twilio_component.host.host import Host, PluginFailure
+    from twilio_component.host.http.messages import HttpTransport, Request, Response
     from twilio_component.host.manifest.loader import check_manifest, load_component
-    from twilio_component.host.model import Action, Component, Connection, DataSource, Display, Trigger
-    from twilio_component.host.results import Page, PollAgain, Result
+    from twilio_component.host.model import (
+        Action,
+        Component,
+        Connection,
+        DataSource,
+        Display,
+        Reconciliation,
+        Trigger,
+    )
+    from twilio_component.host.pagination import collect_pages
+    from twilio_component.host.results import Candidate, Page, PollAgain, Result
 
 _HOMES = {
     "BlockingHost": "blocking",
-    "Host": "host",
     "Context": "context",
+    "collect_pages": "pagination",
     "hookimpl": "hookspecs",
-    "check_manifest": "manifest.loader",
-    "load_component": "manifest.loader",
-    **dict.fromkeys(("PollAgain", "Page", "Result"), "results"),
-    **dict.fromkeys(("Action", "Component", "Connection", "DataSource", "Display", "Trigger"), "model"),
+    **dict.fromkeys(("connection_from_environment", "connection_from_file"), "connections"),
+    **dict.fromkeys(("Host", "PluginFailure"), "host"),
+    **dict.fromkeys(("HttpTransport", "Request", "Response"), "http.messages"),
+    **dict.fromkeys(("check_manifest", "load_component"), "manifest.loader"),
+    **dict.fromkeys(("Candidate", "Page", "PollAgain", "Result"), "results"),
+    **dict.fromkeys(
+        ("Action", "Component", "Connection", "DataSource", "Display", "Reconciliation", "Trigger"), "model"
+    ),
+    **dict.fromkeys(
+        (
+            "DocumentError",
+            "DuplicateComponentError",
+            "HostStateError",
+            "InputError",
+            "IntegrationError",
+            "ManifestError",
+            "PerformError",
+            "PluginError",
+            "Problem",
+            "UnknownKeyError",
+        ),
+        "errors",
+    ),
 }
 
 __all__ = [
     "Action",
     "BlockingHost",
+    "Candidate",
     "Component",
     "Connection",
     "Context",
     "DataSource",
     "Display",
+    "DocumentError",
+    "DuplicateComponentError",
     "Host",
+    "HostStateError",
+    "HttpTransport",
+    "InputError",
+    "IntegrationError",
+    "ManifestError",
     "Page",
+    "PerformError",
+    "PluginError",
+    "PluginFailure",
     "PollAgain",
+    "Problem",
+    "Reconciliation",
+    "Request",
+    "Response",
     "Result",
     "Trigger",
+    "UnknownKeyError",
     "check_manifest",
+    "collect_pages",
+    "connection_from_environment",
+    "connection_from_file",
     "hookimpl",
     "load_component",
 ]

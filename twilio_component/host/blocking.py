@@ -26,7 +26,7 @@ class BlockingHost:
     """A ``Host`` on an event loop in a background thread; its methods block and may be called from several threads.
 
     ``with BlockingHost.discover() as host: host.invoke_action(…)``. Open it once and keep it: connections stay open
-    between calls. After a fork the child gets a loop, a thread and connections of its own at its first call; the
+    between calls. After a fork the child opens a loop, a thread and connections of its own at its first call; the
     parent's are left alone.
     """
 
@@ -53,7 +53,7 @@ class BlockingHost:
     def invoke_action(
         self, component: str, action: str, inputs: Mapping[str, Any] | None = None, *, context: Context | None = None
     ) -> dict[str, Any]:
-        """As ``Host.invoke_action``, blocking."""
+        """Run an action and return ``{"data": …}``, as ``Host.invoke_action`` does."""
         return self._call(lambda host: host.invoke_action(component, action, inputs, context=context))
 
     def invoke_trigger(
@@ -65,7 +65,7 @@ class BlockingHost:
         *,
         context: Context | None = None,
     ) -> dict[str, Any]:
-        """As ``Host.invoke_trigger``, blocking."""
+        """Run a trigger on a payload and return ``{"payload": …}``, as ``Host.invoke_trigger`` does."""
         return self._call(lambda host: host.invoke_trigger(component, trigger, payload, inputs, context=context))
 
     def invoke_data_source(
@@ -76,7 +76,7 @@ class BlockingHost:
         *,
         context: Context | None = None,
     ) -> dict[str, Any]:
-        """As ``Host.invoke_data_source``, blocking."""
+        """Run a data source and return ``{"result": …}``, as ``Host.invoke_data_source`` does."""
         return self._call(lambda host: host.invoke_data_source(component, data_source, inputs, context=context))
 
     def deploy_trigger(
@@ -87,7 +87,7 @@ class BlockingHost:
         *,
         context: Context | None = None,
     ) -> dict[str, Any]:
-        """As ``Host.deploy_trigger``, blocking."""
+        """Run what a trigger does on deployment and return ``{"result": …}``, as ``Host.deploy_trigger`` does."""
         return self._call(lambda host: host.deploy_trigger(component, trigger, inputs, context=context))
 
     def delete_trigger(
@@ -98,7 +98,7 @@ class BlockingHost:
         *,
         context: Context | None = None,
     ) -> dict[str, Any]:
-        """As ``Host.delete_trigger``, blocking."""
+        """Undo what ``deploy_trigger`` did and return ``{"result": …}``, as ``Host.delete_trigger`` does."""
         return self._call(lambda host: host.delete_trigger(component, trigger, inputs, context=context))
 
     def list_page(
@@ -110,7 +110,7 @@ class BlockingHost:
         after: str | None = None,
         context: Context | None = None,
     ) -> Page:
-        """As ``Host.list_page``, blocking."""
+        """Return one page of what an action lists, as ``Host.list_page`` does."""
         return self._call(lambda host: host.list_page(component, action, inputs, after=after, context=context))
 
     def list_pages(
@@ -122,24 +122,25 @@ class BlockingHost:
         after: str | None = None,
         context: Context | None = None,
     ) -> Iterator[Page]:
-        """As ``Host.list_pages``, for an ordinary ``for``; the background loop fetches ahead.
+        """Iterate over what an action lists, page by page; the background loop prefetches the next page.
 
-        After ``break`` the loop cancels that fetching by and by.
+        Arguments and errors are those of ``Host.list_pages``. After ``break`` the prefetch is cancelled when the
+        iterator is collected.
         """
 
         async def begin(host: Host) -> AsyncGenerator[Page, None]:
             return host.list_pages(component, action, inputs, after=after, context=context)
 
-        return self._each(self._current(), self._call(begin))
+        return self._iterate(self._current(), self._call(begin))
 
-    def _each(self, running: _Running, pages: AsyncGenerator[Page, None]) -> Iterator[Page]:
-        async def following(host: Host) -> Page | None:
+    def _iterate(self, running: _Running, pages: AsyncGenerator[Page, None]) -> Iterator[Page]:
+        async def fetch_next(host: Host) -> Page | None:
             if host is not running.host:
-                raise HostStateError("this list was begun in another process; begin it anew in this one")
+                raise HostStateError("this list was started in another process; start it again in this one")
             return await anext(pages, None)
 
         # When this generator is dropped half-way, so is the other: its loop then closes that, whichever thread this is.
-        while (page := self._call(following)) is not None:
+        while (page := self._call(fetch_next)) is not None:
             yield page
 
     def __enter__(self) -> Self:
@@ -150,7 +151,7 @@ class BlockingHost:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait for nothing, close the connections, stop the loop."""
+        """Cancel pending calls, close connections and stop the loop."""
         with self._lock:
             self._closed = True
             running, self._running = self._running, None
@@ -160,14 +161,14 @@ class BlockingHost:
     def _call(self, start: Callable[[Host], Coroutine[Any, Any, _T]]) -> _T:
         running = self._current()
         with self._lock:
-            # Under the lock, so that what is started is either seen by the end of the loop or refused.
+            # Under the lock, so that closing either sees this call or refuses it.
             if self._closed:
                 raise HostStateError("this host is closed")
             future = asyncio.run_coroutine_threadsafe(start(running.host), running.loop)
         try:
             return future.result()
         except CancelledError as error:
-            raise HostStateError("this host was closed while the call was under way") from error
+            raise HostStateError("this host was closed while the call was in progress") from error
         except BaseException:
             # Ctrl-C while waiting: the call in the background is cancelled, not left running unseen.
             future.cancel()
@@ -189,7 +190,7 @@ class BlockingHost:
 
 
 class _Running:
-    """A host, open, on a loop in a thread of its own."""
+    """An open host on an event loop in a thread of its own."""
 
     def __init__(self, host: Host) -> None:
         self.host = host
@@ -201,12 +202,12 @@ class _Running:
         asyncio.run_coroutine_threadsafe(host.__aenter__(), self.loop).result()
 
     def stop(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._wind_down(), self.loop).result()
+        asyncio.run_coroutine_threadsafe(self._close(), self.loop).result()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.loop.close()
 
-    async def _wind_down(self) -> None:
+    async def _close(self) -> None:
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in others:
             task.cancel()

@@ -1,6 +1,6 @@
-"""Connections from where people keep them: environment variables and files.
+"""Connections from environment variables and files.
 
-A kind's fields say in the manifest which environment variable may fill them (``environment: TWILIO_ACCOUNT_SID``).
+The fields of a connection type name the environment variable that may fill them (``environment: TWILIO_ACCOUNT_SID``).
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ VALUE_VARIABLE = "PRISMATIC_CONNECTION_VALUE"
 
 
 def connection_from_environment(component: Component, environment: Mapping[str, str]) -> dict[str, Any]:
-    """The connection that ``environment`` holds.
+    """Return the connection that ``environment`` holds: ``{"key": …, "fields": {…}}``.
 
-    ``PRISMATIC_CONNECTION_VALUE`` is a whole connection as JSON and wins; otherwise the first kind all of whose
-    required fields are set. Raises ``InputError`` that says which variables are missing.
+    ``PRISMATIC_CONNECTION_VALUE``, a connection as JSON, wins; otherwise it is the first connection type whose required
+    fields are all set. Raises ``InputError``, which names the missing variables.
     """
-    if whole := environment.get(VALUE_VARIABLE):
-        return _parsed(whole)
+    if value := environment.get(VALUE_VARIABLE):
+        return _parse(value)
     for kind in component.connections.values():
         fields = _fields(kind, environment)
         if fields.keys() >= set(kind.inputs.get("required", ())):
             return {"key": kind.key, "fields": fields}
     problems = [
-        Problem("", f"for a connection of kind {kind.key}: {join_names(_missing(kind, environment))} not set")
+        Problem("", f"for a connection of type {kind.key}: {join_names(_missing(kind, environment))} not set")
         for kind in component.connections.values()
     ]
     raise InputError(f"The environment has no complete {component.key} connection", problems)
 
 
 def connection_from_file(path: Path | str) -> dict[str, Any]:
-    """The connection in a YAML or JSON file: ``key`` and ``fields``, or the fields alone.
+    """Return the connection in a YAML or JSON file that holds ``key`` and ``fields``, or the fields alone.
 
-    Raises ``DocumentError`` or ``InputError``; what the fields may be is checked when the connection is used.
+    Raises ``DocumentError`` or ``InputError``. The fields are validated when the connection is used.
     """
     document = read_document(path)
     if not isinstance(document.data, dict):
@@ -50,7 +50,7 @@ def connection_from_file(path: Path | str) -> dict[str, Any]:
     return document.data if "fields" in document.data else {"fields": document.data}
 
 
-def _parsed(text: str) -> dict[str, Any]:
+def _parse(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:

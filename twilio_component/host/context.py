@@ -1,4 +1,4 @@
-"""What a perform function is told about the execution it belongs to."""
+"""What a perform function receives about its execution."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ KeepState = Callable[[Mapping[str, Any]], Awaitable[None]]
 _LOGGER = logging.getLogger("twilio_component.execution")
 
 
-async def _kept_with_the_result(_state: Mapping[str, Any]) -> None:
-    """What a host does that keeps states only when an invocation has ended."""
+async def _keep_with_result(_state: Mapping[str, Any]) -> None:
+    """Do nothing: a host of this kind stores states only after the invocation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The context of one invocation, the field's names in snake case.
+    """The context of one invocation.
 
-    The states are what earlier executions returned to be kept; a perform function changes them by returning a
-    ``Result``. ``resources`` belongs to the host and is filled in by it: clients and whatever else is kept open
-    between invocations. ``debug`` asks for logs that show requests and answers (never secrets). ``page`` says that one
-    page of a list is wanted; it too is filled in by the host.
+    The states are what earlier executions returned; a perform function changes them by returning a ``Result``.
+    The host fills in ``resources`` (clients and other objects that stay open between invocations) and ``page`` (the
+    page of a list to fetch, if only one is wanted). ``debug`` asks for logs that show requests and responses, never
+    secrets.
 
-    ``waited`` is how many seconds before this invocation an action that waits was first asked. With ``asks_again`` the
-    caller waits for it: it then gets ``{"again": seconds}`` instead of data.
+    ``waited`` is how many seconds ago an action that waits was first called. With ``asks_again`` the caller does the
+    waiting: it then gets ``{"again": seconds}`` instead of data.
 
-    ``keep_instance_state`` keeps keys of the instance state at once (None removes one): awaited before something is
-    changed elsewhere, it is there again should this process die in between. Deploying and deleting need it.
+    ``keep_instance_state`` stores keys of the instance state at once (None removes one). Await it before changing
+    something elsewhere, so that the state survives if this process dies in between. Deploying and deleting need it.
     """
 
     logger: logging.Logger | logging.LoggerAdapter[Any] = _LOGGER
@@ -42,7 +42,7 @@ class Context:
     waited: float = 0.0
     asks_again: bool = False
     instance_state: Mapping[str, Any] = field(default_factory=dict)
-    keep_instance_state: KeepState = _kept_with_the_result
+    keep_instance_state: KeepState = _keep_with_result
     cross_flow_state: Mapping[str, Any] = field(default_factory=dict)
     execution_state: Mapping[str, Any] = field(default_factory=dict)
     integration_state: Mapping[str, Any] = field(default_factory=dict)

@@ -2,14 +2,14 @@
 
 ::
 
-    IntegrationError                 everything this package raises on purpose
-    ├── DocumentError                a YAML or JSON file that cannot be read (file, line, column)
-    ├── ManifestError                a component.yaml with mistakes, all of them at once
-    ├── PluginError                  a plugin that cannot be used: import failure, misspelt hook, bad signature
+    IntegrationError                 every error that this package raises on purpose
+    ├── DocumentError                a YAML or JSON file is unreadable (file, line, column)
+    ├── ManifestError                a component.yaml has mistakes, all listed
+    ├── PluginError                  a plugin is unusable: import failure, misspelt hook, bad signature
     │   └── DuplicateComponentError  two plugins offer a component under one key
-    ├── UnknownKeyError              no such component, action, trigger or data source
-    ├── InputError                   inputs that the manifest does not allow, all of them at once
-    ├── HostStateError               a host that is closed, not yet open, or belongs to another process
+    ├── UnknownKeyError              the component, action, trigger or data source does not exist
+    ├── InputError                   inputs do not match the manifest, all mistakes listed
+    ├── HostStateError               the host is not open yet, closed, or belongs to another process
     └── PerformError                 the component's own work failed; components derive their errors from it
 
 Messages say what is wrong, where, and what is allowed. They never repeat a value that may be a secret, a phone
@@ -29,7 +29,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 class IntegrationError(Exception):
-    """The root of the tree.
+    """The base of every error that this package raises on purpose.
 
     ``code`` is a stable name for scripts and documentation; the text is for people. ``retryable`` says whether the same
     call may succeed later without a change.
@@ -43,8 +43,8 @@ class IntegrationError(Exception):
 class Problem:
     """One mistake in a document or in inputs.
 
-    ``path`` is where it is (``$.inputs.to``), ``message`` what it is and what is allowed; ``file``, ``line`` and
-    ``column`` (both counted from 1) stand for documents read from disk.
+    ``path`` says where (``$.inputs.to``); ``message`` says what is wrong and what is allowed. ``file``, ``line`` and
+    ``column`` (counted from 1) are set for documents read from disk.
     """
 
     path: str
@@ -68,25 +68,25 @@ class _ProblemsError(IntegrationError):
 
 
 class DocumentError(_ProblemsError):
-    """A file that is not the YAML or JSON it should be."""
+    """A file cannot be read as YAML or JSON."""
 
     code = "document-unreadable"
 
 
 class ManifestError(_ProblemsError):
-    """A component manifest with mistakes."""
+    """A component manifest has mistakes."""
 
     code = "manifest-invalid"
 
 
 class InputError(_ProblemsError):
-    """Inputs that an operation does not allow; nothing has been sent."""
+    """Inputs do not match what the operation allows; nothing has been sent."""
 
     code = "input-invalid"
 
 
 class PluginError(IntegrationError):
-    """A plugin that cannot be used; the text names it and the distribution it came from."""
+    """A plugin cannot be used; the text names it and its distribution."""
 
     code = "plugin-unusable"
 
@@ -98,13 +98,13 @@ class DuplicateComponentError(PluginError):
 
 
 class UnknownKeyError(IntegrationError):
-    """A component, action, trigger or data source that does not exist."""
+    """The component, action, trigger or data source does not exist."""
 
     code = "key-unknown"
 
 
 class HostStateError(IntegrationError):
-    """A host that is used before it is open, after it is closed, or in another process than the one that opened it."""
+    """The host is not open yet, is closed, or was opened in another process or event loop."""
 
     code = "host-state"
 
@@ -128,7 +128,7 @@ class PerformError(IntegrationError):
 
 
 def json_path(parts: Sequence[str | int], root: str = "$") -> str:
-    """``("inputs", "mediaUrl", 2)`` as ``$.inputs.mediaUrl[2]``."""
+    """Return ``("inputs", "mediaUrl", 2)`` as ``$.inputs.mediaUrl[2]``."""
     text = root
     for part in parts:
         if isinstance(part, int):
@@ -141,8 +141,8 @@ def json_path(parts: Sequence[str | int], root: str = "$") -> str:
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """``; did you mean 'sendSMS'?`` when something known is close to ``wrong`` (case apart), else nothing."""
-    import difflib  # only for those who have mistyped
+    """Return ``; did you mean 'sendSMS'?`` if a known name is close to ``wrong`` (ignoring case), else ``""``."""
+    import difflib  # needed only after a typing mistake
 
     by_folded = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(wrong.casefold(), by_folded, n=1, cutoff=0.6)
@@ -150,7 +150,7 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
 
 
 def join_names(names: Iterable[Any], *, word: str = "and", limit: int = 20) -> str:
-    """Names for a sentence: ``a, b and c`` (or another ``word``), at most ``limit`` of them."""
+    """Join names for a sentence, ``a, b and c`` (or another ``word``), at most ``limit`` of them."""
     shown = [str(name) for name in names]
     if len(shown) > limit:
         shown = [*shown[:limit], f"{len(shown) - limit} more"]

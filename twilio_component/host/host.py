@@ -1,7 +1,7 @@
 """The host: finds components and invokes what they offer.
 
-The way of a call: find the operation, convert and validate its inputs, hand it to the plugins' hooks, and await what
-they return. There is one `Host` an event loop; synchronous callers have `BlockingHost`.
+The path of a call: find the operation, convert and validate its inputs, pass both to the plugins' hooks, and await what
+they return. Each event loop has its own `Host`; synchronous callers use `BlockingHost`.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
 
 GROUP = "integration_components"
 
-_LOGGER = logging.getLogger("twilio_component.host")
+_LOGGER = logging.getLogger(__name__)
 _Op = TypeVar("_Op", bound=Operation)
 
 
 @dataclass(frozen=True, slots=True)
 class PluginFailure:
-    """A plugin that could not be used; the others run without it."""
+    """A plugin that could not be loaded; the others run without it."""
 
     plugin: str
     distribution: str
@@ -56,10 +56,10 @@ class PluginFailure:
 class Host:
     """Runs components, in one process and one event loop: ``async with Host.discover() as host: …``.
 
-    ``plugins`` are modules or objects with hook implementations; a later one is asked before an earlier one.
-    ``transport`` carries every HTTP request (an ``httpx.MockTransport``, say); without it the host opens one of its
-    own and closes it at the end. ``sleep`` is how components wait, in seconds of the ``clock``. ``debug`` is the
-    default of every context's ``debug``.
+    ``plugins`` are modules or objects with hook implementations; a later one is called before an earlier one.
+    ``transport`` sends every HTTP request (``httpx.MockTransport``, for example); without it the host opens its own and
+    closes it at the end. ``sleep`` is how components wait, in seconds of the ``clock``. ``debug`` is the default of
+    every context's ``debug``.
 
     Raises ``PluginError`` for a plugin that cannot be used, ``DuplicateComponentError`` for two components of one key.
     """
@@ -96,10 +96,10 @@ class Host:
         clock: Clock = time.monotonic,
         debug: bool = False,
     ) -> Self:
-        """A host with every installed component, found by the entry-point group ``integration_components``.
+        """Return a host with every installed component, found by the entry-point group ``integration_components``.
 
-        An installed plugin that cannot be loaded is listed in ``failures`` and logged; it does not take the others
-        down. ``plugins`` come on top.
+        An installed plugin that cannot be loaded is listed in ``failures`` and logged; the others work without it.
+        ``plugins`` are added to the installed ones.
         """
         host = cls(transport=transport, sleep=sleep, clock=clock, debug=debug)
         for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
@@ -120,14 +120,14 @@ class Host:
     async def invoke_action(
         self, component: str, action: str, inputs: Mapping[str, Any] | None = None, *, context: Context | None = None
     ) -> dict[str, Any]:
-        """Run an action and return ``{"data": …}``, plain and JSON-ready; one that waits is waited for.
+        """Run an action and return ``{"data": …}``, plain JSON; an action that waits is awaited to its end.
 
-        Raises ``UnknownKeyError``, ``InputError``, or what the component raises (``PerformError`` and its kinds).
+        Raises ``UnknownKeyError``, ``InputError``, or what the component raises (``PerformError`` and its subclasses).
         """
         found, operation, form = self._find(component, action, Action)
         hook = self._plugins.hook.perform_action
-        return await self._performed(
-            hook(component=found, action=operation, context=self._completed(context), inputs=form.validate(inputs))
+        return await self._await_result(
+            hook(component=found, action=operation, context=self._complete(context), inputs=form.validate(inputs))
         )
 
     async def invoke_trigger(
@@ -139,15 +139,18 @@ class Host:
         *,
         context: Context | None = None,
     ) -> dict[str, Any]:
-        """Run a trigger on a payload and return ``{"payload": …}``, perhaps with ``response`` and states."""
+        """Run a trigger on a payload and return ``{"payload": …}``, with ``response`` and states if it sets them.
+
+        Raises what ``invoke_action`` raises.
+        """
         found, operation, form = self._find(component, trigger, Trigger)
         hook = self._plugins.hook.perform_trigger
         values = form.validate(inputs)
-        return await self._performed(
+        return await self._await_result(
             hook(
                 component=found,
                 trigger=operation,
-                context=self._completed(context),
+                context=self._complete(context),
                 payload=dict(payload),
                 inputs=values,
             )
@@ -161,11 +164,11 @@ class Host:
         *,
         context: Context | None = None,
     ) -> dict[str, Any]:
-        """Run a data source and return ``{"result": …}``."""
+        """Run a data source and return ``{"result": …}``; raises what ``invoke_action`` raises."""
         found, operation, form = self._find(component, data_source, DataSource)
         hook = self._plugins.hook.perform_data_source
-        return await self._performed(
-            hook(component=found, data_source=operation, context=self._completed(context), inputs=form.validate(inputs))
+        return await self._await_result(
+            hook(component=found, data_source=operation, context=self._complete(context), inputs=form.validate(inputs))
         )
 
     async def deploy_trigger(
@@ -176,19 +179,19 @@ class Host:
         *,
         context: Context | None = None,
     ) -> dict[str, Any]:
-        """Do what a trigger does when an instance with it is deployed: ``{"result": …}``, perhaps with states.
+        """Run what a trigger does on deployment and return ``{"result": …}``, with states if it sets them.
 
-        The context's ``webhook_urls`` say where the flow is reached, its ``instance_state`` and
-        ``keep_instance_state`` remember what was changed. Repeating it does no harm. Raises ``PluginError`` for a
-        trigger that does nothing then, and what ``invoke_trigger`` raises.
+        The context's ``webhook_urls`` hold the flow's URL; its ``instance_state`` and ``keep_instance_state`` record
+        what was changed. A repeated call does no harm. Raises ``PluginError`` for a trigger that does nothing on
+        deployment, and what ``invoke_trigger`` raises.
         """
         found, operation, form = self._find(component, trigger, Trigger)
         if operation.deploy_function is None:
             raise PluginError(f"{component}.{trigger} does nothing when it is deployed")
         hook = self._plugins.hook.perform_instance_deploy
         values = form.validate(inputs)
-        return await self._performed(
-            hook(component=found, trigger=operation, context=self._completed(context), inputs=values)
+        return await self._await_result(
+            hook(component=found, trigger=operation, context=self._complete(context), inputs=values)
         )
 
     async def delete_trigger(
@@ -199,14 +202,17 @@ class Host:
         *,
         context: Context | None = None,
     ) -> dict[str, Any]:
-        """Undo what ``deploy_trigger`` did, by the states that it left in ``context``; the rest is as there."""
+        """Undo what ``deploy_trigger`` did, by the states in ``context``, and return ``{"result": …}``.
+
+        Raises ``PluginError`` for a trigger that does nothing on removal, and what ``invoke_trigger`` raises.
+        """
         found, operation, form = self._find(component, trigger, Trigger)
         if operation.delete_function is None:
             raise PluginError(f"{component}.{trigger} does nothing when it is removed")
         hook = self._plugins.hook.perform_instance_delete
         values = form.validate(inputs)
-        return await self._performed(
-            hook(component=found, trigger=operation, context=self._completed(context), inputs=values)
+        return await self._await_result(
+            hook(component=found, trigger=operation, context=self._complete(context), inputs=values)
         )
 
     async def list_page(
@@ -218,10 +224,10 @@ class Host:
         after: str | None = None,
         context: Context | None = None,
     ) -> Page:
-        """One page of what an action lists: the first, or the one that follows the page whose ``next`` is ``after``.
+        """Return one page of what an action lists: the first, or the one after the page whose ``next`` is ``after``.
 
-        ``inputs`` are the same for every page. Raises what ``invoke_action`` raises, and ``PluginError`` for an action
-        that has no pages.
+        ``inputs`` must be the same for every page. Raises what ``invoke_action`` raises, and ``PluginError`` for an
+        action that has no pages.
         """
         return await self._pages_of(component, action, inputs, context)(after)
 
@@ -234,11 +240,11 @@ class Host:
         after: str | None = None,
         context: Context | None = None,
     ) -> AsyncGenerator[Page, None]:
-        """What an action lists, page by page: ``async for page in host.list_pages(…): page.items, page.next``.
+        """Iterate over what an action lists: ``async for page in host.list_pages(…): page.items, page.next``.
 
-        The next page is fetched while the caller is busy with this one, and an error arises in its place. After
-        ``break`` the event loop cancels that fetching by and by; ``contextlib.aclosing`` does it at once, and waits.
-        Arguments and errors are those of ``list_page``; wrong ones raise here, before the first page.
+        The next page is fetched while the caller uses this one; its error is raised in its place. After ``break`` the
+        prefetch is cancelled when the generator is collected; use ``contextlib.aclosing`` to cancel it immediately.
+        Arguments and errors are those of ``list_page``; wrong arguments raise here, before the first page.
         """
         return prefetch(self._pages_of(component, action, inputs, context), after, self._reading)
 
@@ -248,37 +254,41 @@ class Host:
         found, operation, form = self._find(component, action, Action)
         if operation.page_function is None:
             raise PluginError(f"{component}.{action} has no pages: its manifest entry names no 'page' function")
-        values, completed = form.validate(inputs), self._completed(context)
+        values, completed = form.validate(inputs), self._complete(context)
 
         async def fetch(after: str | None) -> Page:
             self._check_state()
-            asked = replace(completed, page=PageRequest(after))
+            page_context = replace(completed, page=PageRequest(after))
             hook = self._plugins.hook.perform_action
-            result = await self._performed(hook(component=found, action=operation, context=asked, inputs=dict(values)))
-            page = Page(result.get("data"), result.get("next"))  # type: ignore[arg-type]  # looked at below
+            result = await self._await_result(
+                hook(component=found, action=operation, context=page_context, inputs=dict(values))
+            )
+            page = Page(result.get("data"), result.get("next"))  # type: ignore[arg-type]  # checked below
             if not isinstance(page.items, list) or not isinstance(page.next, (str, type(None))):
                 raise PluginError(f"a page of {component}.{action} must be a list in 'data' and a cursor in 'next'")
             if page.next is not None and page.next == after:
-                raise PluginError(f"a page of {component}.{action} is followed by itself: the list would never end")
+                raise PluginError(
+                    f"a page of {component}.{action} is followed by itself, so that the list would never end"
+                )
             return page
 
         return fetch
 
     def validate_inputs(self, component: str, action: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """The inputs as the action would be given them: converted, cleaned and completed; raises ``InputError``."""
+        """Return the inputs as the action receives them: converted, cleaned, with defaults; raises ``InputError``."""
         return self._find(component, action, Action)[2].validate(inputs)
 
     async def look_for(
         self, component: str, action: str, inputs: Mapping[str, Any], since: dt.datetime, *, context: Context
     ) -> list[Candidate]:
-        """What was done at or after ``since`` and may be the doing of such a call, the newest first.
+        """Return what was done at or after ``since`` and may stem from such a call, newest first.
 
-        Raises ``PluginError`` for an action that nothing reconciles, or what the component raises.
+        Raises ``PluginError`` for an action without reconciliation, or what the component raises.
         """
         _, operation, form = self._find(component, action, Action)
         if operation.reconciliation is None:
-            raise PluginError(f"nothing says how to find out whether {component}.{action} happened")
-        return await operation.reconciliation.function(self._completed(context), form.validate(inputs), since)
+            raise PluginError(f"{component}.{action} has no 'reconciliation' that could find out whether it happened")
+        return await operation.reconciliation.function(self._complete(context), form.validate(inputs), since)
 
     async def __aenter__(self) -> Self:
         """Bind the host to this event loop."""
@@ -297,28 +307,28 @@ class Host:
         await self._resources.aclose()
 
     def find_action(self, component: str, action: str) -> Action:
-        """The action, or ``UnknownKeyError`` with the nearest name."""
+        """Return the action; raises ``UnknownKeyError`` with the nearest name."""
         return self._find(component, action, Action)[1]
 
     def _load(self, entry: EntryPoint) -> None:
         distribution = entry.dist.name if entry.dist else "an unknown distribution"
         try:
-            plugin = _loaded(entry, distribution)
+            plugin = _load_plugin(entry, distribution)
             self._plugins.add(plugin, name=entry.name, distribution=distribution)
         except DuplicateComponentError:
             raise
         except PluginError as error:
             self.failures.append(PluginFailure(entry.name, distribution, error))
-            _LOGGER.error("%s", error)  # noqa: TRY400 - the text says it all; a traceback is for bugs
+            _LOGGER.error("%s", error)  # noqa: TRY400 - the text is complete; a traceback is for bugs
 
     def _find(self, component: str, key: str, kind: type[_Op]) -> tuple[Component, _Op, InputForm]:
         self._check_state()
         place = (component, kind.kind, key)
         if place not in self._found:
-            self._found[place] = self._looked_up(component, key, kind)
+            self._found[place] = self._look_up(component, key, kind)
         return self._found[place]
 
-    def _looked_up(self, component: str, key: str, kind: type[_Op]) -> tuple[Component, _Op, InputForm]:
+    def _look_up(self, component: str, key: str, kind: type[_Op]) -> tuple[Component, _Op, InputForm]:
         found = self.components.get(component)
         if found is None:
             failed = "".join(f"; {item.error}" for item in self.failures)
@@ -335,19 +345,19 @@ class Host:
             raise UnknownKeyError(f"{component} has no {kind.kind} '{key}'{hint}")
         return found, operation, InputForm(operation.inputs, found.connections)
 
-    def _completed(self, context: Context | None) -> Context:
+    def _complete(self, context: Context | None) -> Context:
         if context is None:
             return self._context
         return replace(context, resources=self._resources, debug=context.debug or self._context.debug)
 
-    async def _performed(self, awaitable: Awaitable[dict[str, Any]] | None) -> dict[str, Any]:
+    async def _await_result(self, awaitable: Awaitable[dict[str, Any]] | None) -> dict[str, Any]:
         if not isinstance(awaitable, Awaitable):
             raise PluginError(
                 f"a perform hook returned {type(awaitable).__name__}; it must return an awaitable or None"
             )
         result = await awaitable
         if not isinstance(result, dict):
-            raise PluginError(f"a perform hook's awaitable gave {type(result).__name__}; it must give a dict")
+            raise PluginError(f"a perform hook's awaitable returned {type(result).__name__}; it must return a dict")
         return result
 
     def _check_state(self) -> None:
@@ -363,7 +373,7 @@ class Host:
             raise HostStateError("this host belongs to another event loop; from threads use BlockingHost")
 
 
-def _loaded(entry: EntryPoint, distribution: str) -> object:
+def _load_plugin(entry: EntryPoint, distribution: str) -> object:
     try:
         return entry.load()
     except (Exception, SystemExit) as error:

@@ -1,4 +1,4 @@
-"""The innermost of every invocation: the component's own function is called, and its value put into an envelope."""
+"""The innermost layer of every invocation: call the component's function and put its value into an envelope."""
 
 from __future__ import annotations
 
@@ -22,55 +22,55 @@ class HostPlugin:
     @hookimpl(trylast=True)
     def perform_action(self, action: Action, context: Context, inputs: dict[str, Any]) -> Awaitable[dict[str, Any]]:
         """The action's data, or one page of it when the context asks for one."""
-        called = f"function of the action '{action.key}'"
+        label = f"function of the action '{action.key}'"
         if context.page is not None and action.page_function is not None:
             arguments = (context, inputs, context.page.after)
-            return _PageCall(f"the page {called}", action.page_function, "data", *arguments)
-        called = f"the perform {called}"
+            return _PageCall(f"the page {label}", action.page_function, "data", *arguments)
+        label = f"the perform {label}"
         if action.waits:
-            return _WaitingCall(called, action.function, context, inputs)
-        return _Call(called, action.function, "data", context, inputs)
+            return _WaitingCall(label, action.function, context, inputs)
+        return _Call(label, action.function, "data", context, inputs)
 
     @hookimpl(trylast=True)
     def perform_trigger(
         self, trigger: Trigger, context: Context, payload: dict[str, Any], inputs: dict[str, Any]
     ) -> Awaitable[dict[str, Any]]:
         """The trigger's payload."""
-        called = f"the perform function of the trigger '{trigger.key}'"
-        return _Call(called, trigger.function, "payload", context, payload, inputs)
+        label = f"the perform function of the trigger '{trigger.key}'"
+        return _Call(label, trigger.function, "payload", context, payload, inputs)
 
     @hookimpl(trylast=True)
     def perform_data_source(
         self, data_source: DataSource, context: Context, inputs: dict[str, Any]
     ) -> Awaitable[dict[str, Any]]:
         """The data source's result."""
-        called = f"the perform function of the data source '{data_source.key}'"
-        return _Call(called, data_source.function, "result", context, inputs)
+        label = f"the perform function of the data source '{data_source.key}'"
+        return _Call(label, data_source.function, "result", context, inputs)
 
     @hookimpl(trylast=True)
     def perform_instance_deploy(
         self, trigger: Trigger, context: Context, inputs: dict[str, Any]
     ) -> Awaitable[dict[str, Any]] | None:
-        """What the trigger does when it is deployed; the host asks only for one that does something."""
-        called = f"the deploy function of the trigger '{trigger.key}'"
+        """The result of the trigger's deploy function, or None if it has none."""
+        label = f"the deploy function of the trigger '{trigger.key}'"
         function = trigger.deploy_function
-        return None if function is None else _Call(called, function, "result", context, inputs)
+        return None if function is None else _Call(label, function, "result", context, inputs)
 
     @hookimpl(trylast=True)
     def perform_instance_delete(
         self, trigger: Trigger, context: Context, inputs: dict[str, Any]
     ) -> Awaitable[dict[str, Any]] | None:
-        """What the trigger does when it is removed, likewise."""
-        called = f"the delete function of the trigger '{trigger.key}'"
+        """The result of the trigger's delete function, or None if it has none."""
+        label = f"the delete function of the trigger '{trigger.key}'"
         function = trigger.delete_function
-        return None if function is None else _Call(called, function, "result", context, inputs)
+        return None if function is None else _Call(label, function, "result", context, inputs)
 
 
 class _Call(Awaitable[dict[str, Any]]):
     """A call that starts when it is awaited: a wrapper may drop it without a 'never awaited' warning."""
 
-    def __init__(self, called: str, function: Callable[..., Any], envelope: str, *arguments: Any) -> None:
-        self._called = called
+    def __init__(self, label: str, function: Callable[..., Any], envelope: str, *arguments: Any) -> None:
+        self._label = label
         self._function = function
         self._envelope = envelope
         self._arguments = arguments
@@ -79,50 +79,52 @@ class _Call(Awaitable[dict[str, Any]]):
         return self._run().__await__()
 
     async def _run(self) -> dict[str, Any]:
-        return self._enveloped(await self._answer(*self._arguments))
+        return self._enveloped(await self._call(*self._arguments))
 
-    async def _answer(self, *arguments: Any) -> Any:
-        answer = self._function(*arguments)
-        if not isinstance(answer, Awaitable):
-            raise PluginError(f"{self._called} returned {type(answer).__name__}; it must be an 'async def'")
-        return await answer
+    async def _call(self, *arguments: Any) -> Any:
+        value = self._function(*arguments)
+        if not isinstance(value, Awaitable):
+            raise PluginError(f"{self._label} returned {type(value).__name__}; it must be an 'async def'")
+        return await value
 
-    def _enveloped(self, answer: Any) -> dict[str, Any]:
-        value = self._result(answer)
+    def _enveloped(self, value: Any) -> dict[str, Any]:
+        value = self._result(value)
         try:
             return {self._envelope: value.value if value.ready else json_ready(value.value), **json_ready(value.rest())}
         except TypeError as error:
-            raise PluginError(f"{self._called}: {error}") from error
+            raise PluginError(f"{self._label}: {error}") from error
 
-    def _result(self, answer: Any) -> Result:
-        if isinstance(answer, PollAgain):
-            raise PluginError(f"{self._called} wants to be asked again; its manifest entry must say 'waits: true'")
-        return answer if isinstance(answer, Result) else Result(value=answer)
+    def _result(self, value: Any) -> Result:
+        if isinstance(value, PollAgain):
+            raise PluginError(
+                f"{self._label} returned PollAgain, but its manifest entry does not declare 'waits: true'"
+            )
+        return value if isinstance(value, Result) else Result(value=value)
 
 
 class _WaitingCall(_Call):
-    """A call of an action that may want to be asked again; unless the caller does so, it is done here."""
+    """A call of an action that may return ``PollAgain``; unless the caller polls, this does."""
 
-    def __init__(self, called: str, function: Callable[..., Any], context: Context, inputs: dict[str, Any]) -> None:
-        super().__init__(called, function, "data", context, inputs)
+    def __init__(self, label: str, function: Callable[..., Any], context: Context, inputs: dict[str, Any]) -> None:
+        super().__init__(label, function, "data", context, inputs)
         self._context = context
         self._inputs = inputs
 
     async def _run(self) -> dict[str, Any]:
         context, resources = self._context, self._context.resources
         begun = resources.clock() - context.waited
-        while isinstance(answer := await self._answer(context, dict(self._inputs)), PollAgain):
+        while isinstance(value := await self._call(context, dict(self._inputs)), PollAgain):
             if context.asks_again:
-                return {"again": answer.seconds}
-            await resources.sleep(answer.seconds)
+                return {"again": value.seconds}
+            await resources.sleep(value.seconds)
             context = replace(context, waited=resources.clock() - begun)
-        return self._enveloped(answer)
+        return self._enveloped(value)
 
 
 class _PageCall(_Call):
-    """A call that gives a page."""
+    """A call that returns a page."""
 
-    def _result(self, answer: Any) -> Result:
-        if not isinstance(answer, Page):
-            raise PluginError(f"{self._called} gave {type(answer).__name__}; it must give a Page")
-        return Result(value=answer.items, extra={"next": answer.next}, ready=answer.ready)
+    def _result(self, value: Any) -> Result:
+        if not isinstance(value, Page):
+            raise PluginError(f"{self._label} returned {type(value).__name__}; it must return a Page")
+        return Result(value=value.items, extra={"next": value.next}, ready=value.ready)

@@ -25,7 +25,7 @@ Perform = Callable[..., Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Display:
-    """How a component or one of its parts is shown to people."""
+    """The label and description of a component or one of its parts, for user interfaces."""
 
     label: str
     description: str = ""
@@ -33,7 +33,7 @@ class Display:
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """A kind of connection: a key and named fields. A field with ``writeOnly: true`` is a secret.
+    """A connection type: a key and named fields. A field with ``writeOnly: true`` is a secret.
 
     A connection value, as callers give it, is ``{"key": "basic", "fields": {"username": …, "password": …}}``.
     """
@@ -44,7 +44,7 @@ class Connection:
 
     @property
     def secrets(self) -> frozenset[str]:
-        """The names of the fields that must never be shown."""
+        """The names of the fields that hold secrets."""
         return frozenset(name for name, schema in self.inputs["properties"].items() if schema.get("writeOnly"))
 
 
@@ -52,8 +52,8 @@ class Connection:
 class Reconciliation:
     """How to find out whether a call happened that may have happened.
 
-    ``look_for`` is ``async (context, inputs, since) -> [Candidate, …]``, what was done at or after the time ``since``
-    and may be this call's doing, the newest first. It may lag. ``identified_by`` is the key of a result's id.
+    ``look_for`` is ``async (context, inputs, since) -> [Candidate, …]``: what was done at or after the time ``since``
+    and may stem from this call, newest first. It may lag. ``identified_by`` is the key of a result's id.
     """
 
     look_for: str | Callable[..., Awaitable[list[Candidate]]]
@@ -61,7 +61,7 @@ class Reconciliation:
 
     @property
     def function(self) -> Callable[..., Awaitable[list[Candidate]]]:
-        """The function itself; raises ``PluginError`` when its name does not resolve."""
+        """Return the function; raises ``PluginError`` when its name does not resolve."""
         return resolve(self.look_for) if isinstance(self.look_for, str) else self.look_for
 
 
@@ -72,8 +72,8 @@ class Operation:
     ``inputs`` is a JSON Schema (2020-12) object with every ``$ref`` resolved; beside the standard keywords a property
     may have ``clean`` (a function's name, ``(value, inputs) -> value``, raising ``ValueError``) and
     ``format: connection``, ``keyvaluelist`` or ``valuelist``. ``result`` is the schema of what perform returns, and
-    ``example`` what it looks like. ``idempotent`` says whether doing it twice does no harm: a host that does not know
-    whether a call happened may then simply call again. For one that is not, ``reconciliation`` may find out.
+    ``example`` shows one. ``idempotent`` says that a repeated call does no harm: a host that does not know whether a
+    call happened may then call again. For an operation that is not, ``reconciliation`` may find out.
     """
 
     key: str
@@ -119,8 +119,8 @@ class Trigger(Operation):
     """A payload in, ``{"payload": …}`` out: ``async perform(context, payload, inputs) -> payload``.
 
     ``on_instance_deploy`` and ``on_instance_delete``, both ``async (context, inputs) -> result``, are what it does when
-    an instance with it is deployed, and when that is removed: to tell a service where its webhooks go, say. Both may be
-    called again after they failed or were cut off, and then have to end what they began (``keep_instance_state``).
+    an instance with it is deployed and when the instance is removed, such as telling a service where its webhooks go.
+    Both may be called again after a failure, and must then finish what they started (``keep_instance_state``).
     """
 
     on_instance_deploy: str | Perform | None = None
@@ -129,12 +129,12 @@ class Trigger(Operation):
 
     @cached_property
     def deploy_function(self) -> Perform | None:
-        """The function for a deployment; raises ``PluginError`` when its name does not resolve."""
+        """The function for deployments; raises ``PluginError`` when its name does not resolve."""
         return resolve(self.on_instance_deploy) if isinstance(self.on_instance_deploy, str) else self.on_instance_deploy
 
     @cached_property
     def delete_function(self) -> Perform | None:
-        """The function for a removal; raises ``PluginError`` when its name does not resolve."""
+        """The function for removals; raises ``PluginError`` when its name does not resolve."""
         return resolve(self.on_instance_delete) if isinstance(self.on_instance_delete, str) else self.on_instance_delete
 
 
@@ -148,7 +148,7 @@ class DataSource(Operation):
 class Component:
     """A component: what one plugin adds to a host, under one key.
 
-    ``manifest`` is the document that it was read from, with references resolved, and ``file`` where that stands (empty
+    ``manifest`` is the document it was read from, with references resolved, and ``file`` that document's path (empty
     and None for a component written in Python).
     """
 
@@ -164,14 +164,14 @@ class Component:
     file: Path | None = None
 
     def operations(self) -> Iterator[Operation]:
-        """Its actions, triggers and data sources."""
+        """Yield the component's actions, triggers and data sources."""
         yield from self.actions.values()
         yield from self.triggers.values()
         yield from self.data_sources.values()
 
 
 def resolve(name: str) -> Callable[..., Any]:
-    """The function called ``package.module:function``; raises ``PluginError`` with the reason when there is none."""
+    """Return the function named ``package.module:function``; raises ``PluginError`` if there is none."""
     module_name, colon, function_name = name.partition(":")
     if not colon or not module_name or not function_name:
         raise PluginError(f"'{name}' is not of the form package.module:function")
@@ -182,6 +182,6 @@ def resolve(name: str) -> Callable[..., Any]:
         raise PluginError(f"'{name}' cannot be imported: {type(error).__name__}: {error}") from error
     function = getattr(module, function_name, None)
     if not callable(function):
-        raise PluginError(f"'{name}' names no function: {module_name} has no callable '{function_name}'")
+        raise PluginError(f"'{name}' does not name a function: {module_name} has no callable '{function_name}'")
     resolved: Callable[..., Any] = function
     return resolved

@@ -1,7 +1,7 @@
-"""Lists, page by page: while one page is used, the next one is on its way.
+"""Lists, page by page: while one page is used, the next one is fetched.
 
-A page function, ``async (context, inputs, after) -> Page``, gets one page of a list: the first one, or the one that the
-cursor ``after`` of the page before it leads to. Everything else is made of that here.
+A page function, ``async (context, inputs, after) -> Page``, gets one page of a list: the first, or the one at the
+cursor ``after``, which the page before it returned as ``next``. Everything else is built on that here.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ Tasks = set[asyncio.Task[Page]]
 
 
 async def prefetch(fetch: Fetch, after: str | None = None, tasks: Tasks | None = None) -> AsyncGenerator[Page, None]:
-    """The pages from ``after`` on, the next one fetched while its predecessor is used; no more than that one.
+    """Yield the pages from ``after`` on; while the caller uses one, only the next one is fetched.
 
-    An error of ``fetch`` arises where its page would have come. When the caller stops early the fetching is cancelled.
-    ``tasks`` holds what is under way: whoever owns it may cancel that, and a caller who still reads is told.
+    An error of ``fetch`` is raised in place of its page. When the caller stops early the fetch is cancelled. ``tasks``
+    holds the fetch in progress: its owner may cancel it, and a caller that still reads gets ``HostStateError``.
     """
     tasks = set() if tasks is None else tasks
     page = await fetch(after)
@@ -33,10 +33,10 @@ async def prefetch(fetch: Fetch, after: str | None = None, tasks: Tasks | None =
         task = asyncio.create_task(fetch(page.next))
         tasks.add(task)
         try:
-            # Let it ask before the caller is busy: a caller that never waits would not let it begin.
+            # Let the fetch start before the caller is busy: a caller that never awaits would not let it.
             await asyncio.sleep(0)
             yield page
-            page = await _fetched(task)
+            page = await _wait_for_page(task)
         finally:
             tasks.discard(task)
             await cancel_and_wait(task)
@@ -44,15 +44,15 @@ async def prefetch(fetch: Fetch, after: str | None = None, tasks: Tasks | None =
 
 
 async def cancel_and_wait(*tasks: asyncio.Task[Page]) -> None:
-    """Cancel tasks and wait until they have come to their end, whichever that is."""
+    """Cancel tasks and wait until they have ended; their errors are dropped."""
     for task in tasks:
         task.cancel()
-    # Their errors count as seen: they belong to pages that nobody wants any more.
+    # Their errors belong to pages that nobody reads any more.
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def collect_pages(fetch_page: Callable[[Context, Mapping[str, Any], str | None], Coroutine[Any, Any, Page]]) -> Perform:
-    """The perform function of the list whose page function this is: all items at once."""
+    """Return the perform function for a page function: it returns the items of all pages at once."""
 
     async def perform(context: Context, inputs: Mapping[str, Any]) -> Result:
         found: list[Any] = []
@@ -65,7 +65,7 @@ def collect_pages(fetch_page: Callable[[Context, Mapping[str, Any], str | None],
     return perform
 
 
-async def _fetched(task: asyncio.Task[Page]) -> Page:
+async def _wait_for_page(task: asyncio.Task[Page]) -> Page:
     try:
         return await task
     except asyncio.CancelledError:

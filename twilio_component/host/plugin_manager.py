@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Plugins:
-    """A pluggy manager that refuses what would otherwise fail in silence."""
+    """A pluggy manager that refuses what would otherwise fail silently."""
 
     def __init__(self, innermost: object) -> None:
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
@@ -42,8 +42,8 @@ class Plugins:
 
     def add(self, plugin: object, *, name: str | None = None, distribution: str | None = None) -> None:
         """Register a plugin and its components; raises ``PluginError`` and adds nothing when it cannot be used."""
-        called = name or getattr(plugin, "__name__", None) or type(plugin).__name__
-        source = f"'{called}' of {distribution}" if distribution else f"'{called}'"
+        label = name or getattr(plugin, "__name__", None) or type(plugin).__name__
+        source = f"'{label}' of {distribution}" if distribution else f"'{label}'"
         if self._manager.is_registered(plugin):
             raise PluginError(f"the plugin {source} is registered already")
         self._check_hooks(plugin, source)
@@ -71,14 +71,14 @@ class Plugins:
                 raise PluginError(f"the plugin {source} implements an unknown hook '{name}'{hint} {hooks}")
             if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
                 raise PluginError(
-                    f"the plugin {source} implements '{name}' as 'async def': it would answer every call and could "
+                    f"the plugin {source} implements '{name}' as 'async def': it would handle every call and could "
                     "never decline; write a plain function that returns an awaitable, or None"
                 )
             for parameter in inspect.signature(function).parameters.values():
                 if parameter.default is not parameter.empty:
                     raise PluginError(
                         f"the plugin {source} gives '{parameter.name}' of '{name}' a default, so that it would never "
-                        "be passed; take the default away"
+                        "be passed; remove the default"
                     )
 
     def _implementations(self, plugin: object) -> list[tuple[str, Any]]:
@@ -95,31 +95,31 @@ class Plugins:
             component
             for hook, register in self._implementations(plugin)
             if hook == "register_component"
-            for component in _offered(register, source)
+            for component in _registered_by(register, source)
         ]
         sources = dict(self._sources)
         for component in offered:
             if component.key in sources:
                 raise DuplicateComponentError(
-                    f"two plugins offer a component '{component.key}': {sources[component.key]} and {source}"
+                    f"two plugins register a component '{component.key}': {sources[component.key]} and {source}"
                 )
             sources[component.key] = source
         self._components.update((component.key, component) for component in offered)
         self._sources = sources
 
 
-def _offered(register: Callable[[], Any], source: str) -> Iterator[Component]:
-    """The components that a plugin registers, each of which can be run."""
+def _registered_by(register: Callable[[], Any], source: str) -> Iterator[Component]:
+    """Yield the components that a plugin registers; raises ``PluginError`` for one that cannot run."""
     try:
         offered = register()
     except IntegrationError as error:
-        raise PluginError(f"the plugin {source} failed to give its component: {error}") from error
+        raise PluginError(f"the plugin {source} failed to register its component: {error}") from error
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        raise PluginError(f"the plugin {source} failed to give its component: {reason}") from error
+        raise PluginError(f"the plugin {source} failed to register its component: {reason}") from error
     for component in offered if isinstance(offered, Sequence) else [offered]:
         if not isinstance(component, Component):
-            raise PluginError(f"the plugin {source} registered {type(component).__name__}, which is no Component")
+            raise PluginError(f"the plugin {source} registered {type(component).__name__}, which is not a Component")
         unusable = list(_unusable(component))
         if unusable:
             raise PluginError("\n".join([f"the plugin {source} has mistakes:", *(f"  {item}" for item in unusable)]))
@@ -127,7 +127,7 @@ def _offered(register: Callable[[], Any], source: str) -> Iterator[Component]:
 
 
 def _unusable(component: Component) -> Iterator[str]:
-    """What keeps the component from being run; once something does, everything that its manifest has to mend."""
+    """Yield why the component cannot run: if at all, then everything that is wrong in its manifest."""
     failed = []
     for operation in component.operations():
         try:
@@ -140,7 +140,7 @@ def _unusable(component: Component) -> Iterator[str]:
         except PluginError as error:
             failed.append(f"{component.key}.{operation.key}: {error}")
     if failed and component.file:
-        from twilio_component.host.manifest.loader import check_manifest  # needed for what should not happen
+        from twilio_component.host.manifest.loader import check_manifest  # needed only for mistakes
 
         yield from (str(problem) for problem in check_manifest(component.file))
     else:

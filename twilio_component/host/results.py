@@ -11,11 +11,11 @@ _LONGEST_PAUSE = 7 * 24 * 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a perform function returns when it has more to say than its data, payload or result.
+    """What a perform function returns to set more than its data, payload or result.
 
     ``value`` is that data, payload or result. The rest goes into the envelope under its documented name: the states
-    that are to be kept (``instanceState`` …), a trigger's HTTP ``response`` and the ``branch`` to take, and
-    ``extra`` (``polledNoChanges``, say). ``ready`` says that the value is JSON already, as a ``Page`` may say it.
+    to keep (``instanceState`` …), a trigger's HTTP ``response``, the ``branch`` to take, and ``extra`` keys such as
+    ``polledNoChanges``. ``ready`` says that the value is plain JSON already, so that the host need not convert it.
     """
 
     value: Any
@@ -29,7 +29,7 @@ class Result:
     ready: bool = False
 
     def rest(self) -> dict[str, Any]:
-        """Everything but the value, by its name in the envelope."""
+        """Return everything but the value, by its name in the envelope."""
         named = {
             "instanceState": self.instance_state,
             "crossFlowState": self.cross_flow_state,
@@ -45,11 +45,11 @@ class Result:
 class Page:
     """Some items of a list, in order, and the cursor of the page that follows; None after the last.
 
-    A cursor is text that only the component reads. It may be kept and used later, in another process too, with the same
-    inputs. What the list was filtered by may stand in it: it is as confidential as the inputs.
+    A cursor is text that only the component reads. It may be stored and used later, in another process too, with the
+    same inputs. It may contain the list's filters, so it is as confidential as the inputs.
 
-    A component whose items are JSON already, as parsed JSON is, may say so by ``ready``: the host then does not look
-    through them once more.
+    A component whose items are plain JSON already, such as parsed JSON, may set ``ready``: the host then does not
+    convert them.
     """
 
     items: list[Any]
@@ -59,23 +59,23 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class PollAgain:
-    """What an action returns that cannot answer yet: ask again, with the same inputs, in ``seconds`` (at most a week).
+    """What an action returns when it has no data yet: call it again, with the same inputs, in ``seconds``.
 
-    The action's manifest entry says that it may (``waits``). Whoever carries it out waits meanwhile, a durable engine
-    across restarts; ``Context.waited`` then says for how long. Raises ``ValueError`` for what is no such time.
+    The action's manifest entry must declare ``waits``. The host waits meanwhile, a durable engine across restarts;
+    ``Context.waited`` then says for how long. Raises ``ValueError`` unless ``seconds`` is above 0 and at most a week.
     """
 
     seconds: float
 
     def __post_init__(self) -> None:
-        """Refuse what would never end or never pause."""
+        """Check the pause."""
         if not 0 < self.seconds <= _LONGEST_PAUSE:
-            raise ValueError(f"an action is asked again in more than 0 and at most {_LONGEST_PAUSE:,} seconds")
+            raise ValueError(f"an action is called again in more than 0 and at most {_LONGEST_PAUSE:,} seconds")
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Asks for one page of a list: the one that ``after`` leads to, or the first."""
+    """Asks for one page of a list: the one at the cursor ``after``, or the first."""
 
     after: str | None = None
 
@@ -84,7 +84,7 @@ class PageRequest:
 class Candidate:
     """Something that an earlier call may have done: its ``id``, and ``data`` as perform would have returned it.
 
-    ``equal`` says that nothing tells it from what the call would do.
+    ``equal`` says that it matches the call in everything that can be compared.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Python values as JSON has them, in the forms that the field uses."""
+"""Python values as plain JSON, with the platform's forms for bytes and times."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def json_ready(value: Any) -> Any:
-    """``value`` with bytes as ``{"type": "Buffer", "data": […]}`` and times as ISO 8601 with milliseconds and ``Z``.
+    """Return ``value`` as plain JSON: bytes as ``{"type": "Buffer", "data": […]}``, times as ISO 8601 in milliseconds.
 
-    Mappings become dicts with text keys, sequences and sets lists; what is ready already comes back as it is, not as a
-    copy. Raises ``TypeError`` for anything else.
+    Mappings become dicts with text keys; sequences and sets become lists. A value that is plain JSON already is
+    returned itself, not a copy. Raises ``TypeError`` for anything else.
     """
     # By exact type first: nearly everything is one of these, and a result may hold a million of them.
     kind = type(value)
@@ -49,7 +49,7 @@ def _mapping(value: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def from_buffer(value: Any) -> bytes:
-    """The bytes of a Buffer object, of bytes or of text (as UTF-8); raises ``ValueError`` for anything else."""
+    """Return the bytes of a Buffer object, of bytes or of text (as UTF-8); raises ``ValueError`` for anything else."""
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
     if isinstance(value, str):
@@ -63,6 +63,6 @@ def from_buffer(value: Any) -> bytes:
 
 
 def iso_time(moment: dt.datetime) -> str:
-    """``2010-04-01T00:00:00.000Z``; a time without a zone is taken as UTC."""
+    """Return a time as ``2010-04-01T00:00:00.000Z``; one without a time zone is taken as UTC."""
     moment = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"

@@ -1,4 +1,4 @@
-"""States that outlive an invocation: how changes are put into them, and a file that holds one."""
+"""States that outlive an invocation: how changes apply to them, and a file that holds one."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from twilio_component.host.errors import DocumentError, InputError, Problem
 from twilio_component.host.manifest.documents import read_document
 
 
-def changed(state: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The state after changes key by key; None removes a key."""
+def apply_changes(state: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state after changes, key by key; None removes a key."""
     return {key: value for key, value in {**state, **changes}.items() if value is not None}
 
 
 class StateFile:
-    """A state in a JSON file, which only its owner may read: it may hold what URLs hold.
+    """A state in a JSON file that only its owner may read, since it may contain credentials within URLs.
 
-    Raises ``DocumentError`` or ``InputError`` for a file that is none.
+    Raises ``DocumentError`` or ``InputError`` for a file that does not hold a JSON object.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,8 +34,8 @@ class StateFile:
             self.state = document.data
 
     async def keep(self, changes: Mapping[str, Any]) -> None:
-        """Put changes into the file. They survive the death of the machine when this returns."""
-        state = changed(self.state, changes)
+        """Write changes to the file; when this returns they are on disk."""
+        state = apply_changes(self.state, changes)
         try:
             self._write(json.dumps(state, ensure_ascii=False, indent=2))
         except OSError as error:

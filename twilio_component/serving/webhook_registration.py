@@ -22,7 +22,7 @@ from twilio_component.host import Context, Host
 from twilio_component.host.errors import IntegrationError
 from twilio_component.host.model import Trigger
 from twilio_component.host.serialization import iso_time
-from twilio_component.host.state_file import changed
+from twilio_component.host.state_file import apply_changes
 
 if TYPE_CHECKING:
     import httpx
@@ -181,7 +181,7 @@ class _Registration:
         self._found = found
 
     async def keep(self, changes: Mapping[str, Any]) -> None:
-        state = changed(self._stored.state, changes)
+        state = apply_changes(self._stored.state, changes)
         known = replace(self._stored, definition=self._found.digest)
         if state != known.state or known != self._stored:
             self._stored = await self._store.keep(known, state)

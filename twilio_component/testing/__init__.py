@@ -1,8 +1,8 @@
 """The bundled test harness.
 
-``Harness`` (and ``BlockingHarness``) runs a component's operations against an emulator in this process; ``invoke``,
-``invoke_trigger`` and ``invoke_data_source`` run one operation that belongs to no component yet; ``create_connection``,
-``default_trigger_payload``, ``signed_payload`` and ``RecordingLogger`` make what they take.
+``Harness`` and ``BlockingHarness`` run a component's operations against an emulator in this process; ``invoke``,
+``invoke_trigger`` and ``invoke_data_source`` run one operation without a component; ``create_connection``,
+``default_trigger_payload``, ``signed_payload`` and ``RecordingLogger`` create their arguments.
 """
 
 from __future__ import annotations

@@ -36,57 +36,57 @@ class BlockingHarness:
         return self._harness.logger
 
     def action(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """As ``Harness.action``."""
+        """Invoke an action and return ``{"data": …}``, as ``Harness.action`` does."""
         return self._runner.run(self._harness.action(key, params))
 
     def list_pages(
         self, key: str, params: Mapping[str, Any] | None = None, *, after: str | None = None
     ) -> Iterator[Page]:
-        """As ``Harness.list_pages``."""
+        """Iterate over an action's list page by page, as ``Harness.list_pages`` does."""
 
-        async def begin() -> AsyncGenerator[Page, None]:
+        async def start() -> AsyncGenerator[Page, None]:
             return self._harness.list_pages(key, params, after=after)
 
-        async def following() -> Page | None:
+        async def fetch_next() -> Page | None:
             return await anext(pages, None)
 
-        pages = self._runner.run(begin())
-        while (page := self._runner.run(following())) is not None:
+        pages = self._runner.run(start())
+        while (page := self._runner.run(fetch_next())) is not None:
             yield page
 
     def trigger(
         self, key: str, payload: Mapping[str, Any] | None = None, params: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """As ``Harness.trigger``."""
+        """Invoke a trigger and return ``{"payload": …}``, as ``Harness.trigger`` does."""
         return self._runner.run(self._harness.trigger(key, payload, params))
 
     def webhook(self, parameters: Mapping[str, str | Sequence[str]] | None = None, **options: Any) -> dict[str, Any]:
-        """As ``Harness.webhook``."""
+        """Invoke a trigger with a signed request of Twilio's, as ``Harness.webhook`` does."""
         return self._runner.run(self._harness.webhook(parameters, **options))
 
     def deploy(self, key: str, params: Mapping[str, Any] | None = None, **options: Any) -> dict[str, Any]:
-        """As ``Harness.deploy``."""
+        """Run what a trigger does on deployment, as ``Harness.deploy`` does."""
         return self._runner.run(self._harness.deploy(key, params, **options))
 
     def delete(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """As ``Harness.delete``."""
+        """Undo what ``deploy`` did, as ``Harness.delete`` does."""
         return self._runner.run(self._harness.delete(key, params))
 
     @property
     def deployed(self) -> dict[str, dict[str, Any]]:
-        """What deployed triggers remember, by their keys."""
+        """The instance states of deployed triggers, by their keys."""
         return self._harness.deployed
 
     def data_source(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """As ``Harness.data_source``."""
+        """Invoke a data source and return ``{"result": …}``, as ``Harness.data_source`` does."""
         return self._runner.run(self._harness.data_source(key, params))
 
     def flow(self, path: Path | str, **options: Any) -> Outcome:
-        """As ``Harness.flow``."""
+        """Run a flow to its end and return its outcome, as ``Harness.flow`` does."""
         return self._runner.run(self._harness.flow(path, **options))
 
     def __enter__(self) -> Self:
-        """Open the host on an event loop of the harness's own."""
+        """Open the host on the harness's own event loop."""
         self._runner.__enter__()
         self._runner.run(self._harness.__aenter__())
         return self

@@ -9,12 +9,15 @@ from typing import Any
 
 
 def create_connection(key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A connection value: ``create_connection("basic", {"username": "AC…", "password": "…"})``."""
+    """Return a connection value: ``create_connection("basic", {"username": "AC…", "password": "…"})``."""
     return {"key": key, "fields": dict(fields)}
 
 
 def connection_from_variable(name: str = "PRISMATIC_CONNECTION_VALUE") -> dict[str, Any]:
-    """The connection that an environment variable holds as JSON; raises ``KeyError`` or ``ValueError`` without one."""
+    """Return the connection that an environment variable holds as JSON.
+
+    Raises ``KeyError`` if the variable is not set, and ``ValueError`` if it does not hold a JSON object.
+    """
     value = json.loads(os.environ[name])
     if not isinstance(value, dict):
         raise ValueError(f"the environment variable {name} must hold a connection as a JSON object")  # noqa: TRY004 - its content
@@ -22,7 +25,7 @@ def connection_from_variable(name: str = "PRISMATIC_CONNECTION_VALUE") -> dict[s
 
 
 def default_trigger_payload() -> dict[str, Any]:
-    """A trigger payload with every key that a host gives, filled with examples."""
+    """Return a trigger payload with every key that a host sets, filled with examples."""
     return {
         "headers": {"content-type": "application/json"},
         "queryParameters": {},

@@ -1,4 +1,4 @@
-"""Runs a component's operations in a test, by default against an emulator in this process."""
+"""Runs a component's operations in tests, by default against an emulator in this process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from twilio_component.emulator.connection import emulator_connection
 from twilio_component.host import Context, Host
-from twilio_component.host.state_file import changed
+from twilio_component.host.state_file import apply_changes
 from twilio_component.testing.connections import default_trigger_payload
 from twilio_component.testing.logs import RecordingLogger
 from twilio_component.testing.signed_webhooks import WEBHOOK_URL, signed_payload
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 class Harness:
     """``async with Harness() as harness: await harness.action("sendSMS", {…})``.
 
-    ``component`` is whose operations are run, ``plugins`` are added to the installed ones. Without a ``transport``
-    every request goes to ``emulator``, an own one by default, a Twilio connection that is not given is supplied, and
-    waiting moves the emulator's clock instead of taking time.
-    ``logger`` records what the operations log; ``deployed`` is what deployed triggers remember, by their keys.
+    ``component`` is the key of the component under test; ``plugins`` are added to the installed ones. Without a
+    ``transport`` every request goes to ``emulator`` (a new one by default), a missing Twilio connection is
+    supplied, and waiting advances the emulator's clock instead of taking time.
+    ``logger`` records what the operations log; ``deployed`` holds the instance states of deployed triggers, by key.
     """
 
     def __init__(
@@ -61,22 +61,22 @@ class Harness:
         self.deployed: dict[str, dict[str, Any]] = {}
 
     async def action(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Invoke an action: ``{"data": …}``."""
-        inputs = self._completed(key, params)
+        """Invoke an action and return ``{"data": …}``."""
+        inputs = self._complete(key, params)
         return await self.host.invoke_action(self.component, key, inputs, context=self._context())
 
     def list_pages(
         self, key: str, params: Mapping[str, Any] | None = None, *, after: str | None = None
     ) -> AsyncGenerator[Page, None]:
-        """Read an action's list page by page, as ``Host.list_pages`` does."""
-        inputs = self._completed(key, params)
+        """Iterate over an action's list page by page, as ``Host.list_pages`` does."""
+        inputs = self._complete(key, params)
         return self.host.list_pages(self.component, key, inputs, after=after, context=self._context())
 
     async def trigger(
         self, key: str, payload: Mapping[str, Any] | None = None, params: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Invoke a trigger with ``payload`` laid over ``default_trigger_payload()``: ``{"payload": …}``."""
-        inputs = self._completed(key, params)
+        """Invoke a trigger and return ``{"payload": …}``; ``payload`` is merged into ``default_trigger_payload()``."""
+        inputs = self._complete(key, params)
         full = {**default_trigger_payload(), **(payload or {})}
         return await self.host.invoke_trigger(self.component, key, full, inputs, context=self._context())
 
@@ -88,33 +88,33 @@ class Harness:
         params: Mapping[str, Any] | None = None,
         **request: Any,
     ) -> dict[str, Any]:
-        """Invoke a trigger with a request that Twilio made and signed: ``{"payload": …}``.
+        """Invoke a trigger with a request as Twilio makes and signs it, and return ``{"payload": …}``.
 
-        ``parameters`` are what Twilio posts; ``request`` are the options of ``signed_payload``.
+        ``parameters`` are the fields that Twilio posts; ``request`` are the options of ``signed_payload``.
         """
         return await self.trigger(key, signed_payload(parameters, **request), params)
 
     async def deploy(
         self, key: str, params: Mapping[str, Any] | None = None, *, url: str = WEBHOOK_URL
     ) -> dict[str, Any]:
-        """Do what a trigger does when its flow is deployed at ``url``: ``{"result": …}``."""
-        inputs = self._completed(key, params)
-        context = self._deployed(key, url)
+        """Run what a trigger does when its flow is deployed at ``url``, and return ``{"result": …}``."""
+        inputs = self._complete(key, params)
+        context = self._deployment_context(key, url)
         result = await self.host.deploy_trigger(self.component, key, inputs, context=context)
         await context.keep_instance_state(result.get("instanceState") or {})
         return result
 
     async def delete(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Undo what ``deploy`` did for this trigger: ``{"result": …}``."""
-        inputs = self._completed(key, params)
-        context = self._deployed(key, WEBHOOK_URL)
+        """Undo what ``deploy`` did for this trigger, and return ``{"result": …}``."""
+        inputs = self._complete(key, params)
+        context = self._deployment_context(key, WEBHOOK_URL)
         result = await self.host.delete_trigger(self.component, key, inputs, context=context)
         await context.keep_instance_state(result.get("instanceState") or {})
         return result
 
     async def data_source(self, key: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Invoke a data source: ``{"result": …}``."""
-        inputs = self._completed(key, params)
+        """Invoke a data source and return ``{"result": …}``."""
+        inputs = self._complete(key, params)
         return await self.host.invoke_data_source(self.component, key, inputs, context=self._context())
 
     async def flow(
@@ -126,12 +126,12 @@ class Harness:
         config: Mapping[str, Any] | None = None,
         mocks: Mapping[str, Any] | None = None,
     ) -> Outcome:
-        """Run a flow of the integration at ``path`` to its end; waiting takes no time.
+        """Run a flow of the integration at ``path`` to its end and return its outcome; waiting takes no time.
 
-        ``flow`` names one of several, ``payload`` is laid over a trigger's (``{"body": {"data": …}}``), ``config``
-        are values of config variables, and ``mocks`` answer instead of actions, by ``component.action``. A Twilio
-        connection that is not given is the emulator's. What flows keep between executions is there again in the next
-        one of the same file. Raises ``FlowError`` for a file that is not valid; what a step does is in the outcome.
+        ``flow`` names one of several flows, ``payload`` is merged into a trigger's (``{"body": {"data": …}}``),
+        ``config`` sets config variables, and ``mocks`` replace actions, by ``component.action``. A missing Twilio
+        connection is the emulator's. Executions of the same file share the states that flows store. Raises
+        ``FlowError`` for a file that is not valid; the error of a step is in the outcome.
         """
         from twilio_component.flows import Configuration, FlowRunner, StoredState, load_integration
 
@@ -167,11 +167,11 @@ class Harness:
     def _context(self) -> Context:
         return Context(logger=self.logger, step_id="step-1", execution_id="execution-1")
 
-    def _deployed(self, key: str, url: str) -> Context:
-        """The context of a trigger's flow, which remembers between deployment and removal."""
+    def _deployment_context(self, key: str, url: str) -> Context:
+        """Return the context of a trigger's flow, whose state lasts from deployment to removal."""
 
         async def keep(changes: Mapping[str, Any]) -> None:
-            self.deployed[key] = changed(self.deployed.get(key, {}), changes)
+            self.deployed[key] = apply_changes(self.deployed.get(key, {}), changes)
 
         state = self.deployed.get(key, {})
         flow = {"name": "Flow 1"}
@@ -179,11 +179,11 @@ class Harness:
             self._context(), flow=flow, webhook_urls={"Flow 1": url}, instance_state=state, keep_instance_state=keep
         )
 
-    def _completed(self, key: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
-        """The parameters, with a connection to the emulator where a Twilio operation wants one and none is given."""
+    def _complete(self, key: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Return the parameters, with the emulator's connection where a Twilio operation lacks one."""
         inputs = dict(params or {})
         component = self.host.components.get(self.component)
-        # What does not exist is the host's to report.
+        # The host reports operations that do not exist.
         if self._supply and self.component == "twilio" and component is not None:
             for operation in component.operations():
                 for name, schema in operation.inputs["properties"].items() if operation.key == key else ():

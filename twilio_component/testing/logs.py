@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 
-class _Keeper(logging.Handler):
+class _RecordingHandler(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.records: list[logging.LogRecord] = []
@@ -15,16 +15,16 @@ class _Keeper(logging.Handler):
 
 
 class RecordingLogger(logging.LoggerAdapter[logging.Logger]):
-    """A logger that keeps its records, in ``records`` and as texts in ``messages``, and prints nothing."""
+    """A logger that records instead of printing: log records in ``records``, formatted texts in ``messages``."""
 
     def __init__(self) -> None:
-        keeper = _Keeper()
-        self.records = keeper.records
-        logger = logging.Logger("recorded")  # noqa: LOG001 - its own, so that nothing reaches the root
-        logger.addHandler(keeper)
+        handler = _RecordingHandler()
+        self.records = handler.records
+        logger = logging.Logger("recorded")  # noqa: LOG001 - not registered, so that nothing reaches the root logger
+        logger.addHandler(handler)
         super().__init__(logger, {})
 
     @property
     def messages(self) -> list[str]:
-        """What was logged, formatted."""
+        """The formatted texts of all records."""
         return [record.getMessage() for record in self.records]

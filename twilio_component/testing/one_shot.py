@@ -1,4 +1,4 @@
-"""One-shot invocations of an operation that belongs to no installed component, through a host of its own."""
+"""One-shot invocations of an operation that does not belong to an installed component, each in its own host."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEY = "under-test"
 
 
 class _Plugin:
-    """Offers a component with nothing but the operation under test."""
+    """Registers a component with only the operation under test."""
 
     def __init__(self, **parts: Any) -> None:
         self._parts = parts
@@ -31,7 +31,7 @@ class _Plugin:
 async def invoke(
     action: Action, inputs: Mapping[str, Any] | None = None, *, context: Context | None = None, **host: Any
 ) -> dict[str, Any]:
-    """Invoke an action that no component has yet: ``{"data": …}``. ``host`` are options of ``Host``."""
+    """Invoke an action without a component and return ``{"data": …}``; ``host`` are options of ``Host``."""
     async with Host([_Plugin(actions={action.key: action})], **host) as opened:
         return await opened.invoke_action(_KEY, action.key, inputs, context=context)
 
@@ -44,7 +44,10 @@ async def invoke_trigger(
     context: Context | None = None,
     **host: Any,
 ) -> dict[str, Any]:
-    """Invoke a trigger that no component has yet, its payload laid over the default one: ``{"payload": …}``."""
+    """Invoke a trigger without a component and return ``{"payload": …}``.
+
+    ``payload`` is merged into ``default_trigger_payload()``; ``host`` are options of ``Host``.
+    """
     full = {**default_trigger_payload(), **(payload or {})}
     async with Host([_Plugin(triggers={trigger.key: trigger})], **host) as opened:
         return await opened.invoke_trigger(_KEY, trigger.key, full, inputs, context=context)
@@ -53,6 +56,6 @@ async def invoke_trigger(
 async def invoke_data_source(
     data_source: DataSource, inputs: Mapping[str, Any] | None = None, *, context: Context | None = None, **host: Any
 ) -> dict[str, Any]:
-    """Invoke a data source that no component has yet: ``{"result": …}``."""
+    """Invoke a data source without a component and return ``{"result": …}``; ``host`` are options of ``Host``."""
     async with Host([_Plugin(data_sources={data_source.key: data_source})], **host) as opened:
         return await opened.invoke_data_source(_KEY, data_source.key, inputs, context=context)

@@ -1,7 +1,7 @@
 """Fixtures for tests of flows and programs that use the component; installing the package activates them.
 
-pytest loads this module in every run of everybody who installed the package: it imports nothing until a fixture is
-used, so that those runs start as fast as before and coverage sees the package imported by the tests.
+pytest loads this module in every run wherever the package is installed. It imports nothing until a fixture is used, so
+that other runs start as fast as before and coverage sees the tests import the package.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def twilio_emulator() -> Emulator:
-    """A Twilio of the test's own, in this process: no socket, and a clock that only the test moves."""
+    """An emulator of the test's own, in this process, without a socket; only the test advances its clock."""
     from twilio_component.emulator import Emulator
 
     return Emulator()
@@ -36,7 +36,7 @@ def twilio_connection() -> dict[str, Any]:
 
 @pytest.fixture
 def twilio_harness(twilio_emulator: Emulator) -> Harness:
-    """A harness upon ``twilio_emulator``, to be opened: ``async with twilio_harness as harness: …``."""
+    """A harness that uses ``twilio_emulator``; open it with ``async with twilio_harness as harness: …``."""
     from twilio_component.testing.harness import Harness
 
     return Harness(emulator=twilio_emulator)
@@ -44,7 +44,7 @@ def twilio_harness(twilio_emulator: Emulator) -> Harness:
 
 @pytest.fixture
 def twilio_harness_blocking(twilio_emulator: Emulator) -> Iterator[BlockingHarness]:
-    """The same for tests that are plain functions: open already, and closed after the test."""
+    """An open blocking harness that uses ``twilio_emulator``, for plain test functions; closed after the test."""
     from twilio_component.testing.blocking import BlockingHarness
 
     with BlockingHarness(emulator=twilio_emulator) as harness:

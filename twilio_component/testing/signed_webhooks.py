@@ -29,10 +29,10 @@ def signed_payload(
     auth_token: str = EMULATOR_TOKEN,
     shared_key: tuple[str, str] | None = None,
 ) -> dict[str, Any]:
-    """A trigger payload with a request of Twilio's: ``parameters`` as a form, or in the query of a GET.
+    """Return a trigger payload with a signed request of Twilio's: ``parameters`` as a form, or in the query of a GET.
 
     A sequence is a repeated parameter. ``json_body`` is posted as JSON instead, covered by its hash in the URL.
-    ``shared_key``, the id and the secret of a webhook shared key, signs instead of the Auth Token.
+    ``shared_key``, the id and secret of a webhook shared key, signs instead of the Auth Token.
     """
     pairs = [
         (name, one)

@@ -74,7 +74,7 @@ async def test_credentials_stay_with_the_api_over_either_carrier(*, over_aiohttp
 def test_a_file_as_large_as_allowed_comes_and_one_byte_more_does_not(twilio_harness_blocking: BlockingHarness) -> None:
     sids = asyncio.run(received(twilio_harness_blocking.emulator))
     assert twilio_harness_blocking.action("downloadMedia", {**sids, "maxBytes": len(GIF)})["contentType"] == "image/gif"
-    with pytest.raises(TooLargeError, match="the answer has 8 bytes, and at most 7 are read"):
+    with pytest.raises(TooLargeError, match="the response has 8 bytes, and at most 7 are read"):
         twilio_harness_blocking.action("downloadMedia", {**sids, "maxBytes": len(GIF) - 1})
 
 
@@ -96,7 +96,7 @@ async def test_an_endless_file_is_left_at_the_bound() -> None:
         connection = emulator_connection()
         connection["fields"]["baseUrl"] = server.url
         inputs = {"twilioConnection": connection, **SIDS, "maxBytes": 100_000}
-        with pytest.raises(TooLargeError, match=r"GET file: the answer has more than 100,000 bytes"):
+        with pytest.raises(TooLargeError, match=r"GET file: the response has more than 100,000 bytes"):
             await host.invoke_action("twilio", "downloadMedia", inputs)
     # What sockets and their buffers took on the way is lost; the rest was never read. And nobody asked again.
     assert (written < 16_000_000, len(server.requests)) == (True, 2)

@@ -13,7 +13,7 @@ import pytest
 
 from twilio_component.emulator import Emulator
 from twilio_component.host import Context, Host
-from twilio_component.host.state_file import changed
+from twilio_component.host.state_file import apply_changes
 from twilio_component.testing import emulator_connection
 
 OURS, OLD, THEIRS = "https://new.example.com/x#rc=5", "https://old.example.com/x", "https://theirs.example.com/sms"
@@ -41,7 +41,7 @@ class Life:
 
     async def keep(self, changes: Mapping[str, Any]) -> None:
         self.step()
-        self.world.disk = json.dumps(changed(json.loads(self.world.disk), changes))
+        self.world.disk = json.dumps(apply_changes(json.loads(self.world.disk), changes))
         self.step()
 
     async def deploy(self, host: Host, inputs: Inputs, url: str) -> None:

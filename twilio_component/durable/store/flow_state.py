@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, update
 from twilio_component.durable.errors import StateConflictError
 from twilio_component.durable.store.schema import stored_state
 from twilio_component.durable.store.upsert import insert_once, written
-from twilio_component.host.state_file import changed
+from twilio_component.host.state_file import apply_changes
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.runs import Also
@@ -58,7 +58,7 @@ class Change:
 
 def after(states: StoredState, envelope: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The states as a trigger's answer leaves them: what has been kept already."""
-    return {name: changed(kept, envelope.get(name) or {}) for name, kept in states.items()}
+    return {name: apply_changes(kept, envelope.get(name) or {}) for name, kept in states.items()}
 
 
 def _changed(connection: Connection, key: tuple[str, str], shown: Any, value: Any) -> bool:

@@ -1,1 +1,41 @@
 """One HTTP request and its response, over aiohttp or an injected httpx transport."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twilio_component._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from twilio_component.host.http.aiohttp_transport import AiohttpTransport
+    from twilio_component.host.http.httpx_transport import HttpxTransport
+    from twilio_component.host.http.messages import (
+        HttpTransport,
+        NotWrittenError,
+        Request,
+        Response,
+        ResponseLostError,
+        ResponseTooLargeError,
+    )
+
+_HOMES = {
+    "AiohttpTransport": "aiohttp_transport",
+    "HttpxTransport": "httpx_transport",
+    **dict.fromkeys(
+        ("HttpTransport", "NotWrittenError", "Request", "Response", "ResponseLostError", "ResponseTooLargeError"),
+        "messages",
+    ),
+}
+
+__all__ = [
+    "AiohttpTransport",
+    "HttpTransport",
+    "HttpxTransport",
+    "NotWrittenError",
+    "Request",
+    "Response",
+    "ResponseLostError",
+    "ResponseTooLargeError",
+]
+
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -1,9 +1,9 @@
-"""The carrier that a host uses by itself: aiohttp.
+"""The host's default transport: aiohttp.
 
 httpx's own asynchronous pool slows down with the number of requests in flight, and its request and response objects
-cost more than everything else that a host does. Proxies and certificate authorities come from the environment
+cost more than everything else in a call. Proxies and certificate authorities come from the environment
 (``HTTPS_PROXY``, ``NO_PROXY``, ``SSL_CERT_FILE`` …). Cookies, ``.netrc``, redirects and aiohttp's own repetition of
-requests are off: nothing happens behind the caller's back.
+requests are off: one call sends one request.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from twilio_component.host.http.messages import NotWrittenError, Request, Respon
 _IDLE_SECONDS = 10.0
 _MOST_CONNECTIONS = 256
 _FAILURES = (aiohttp.ClientError, TimeoutError, OSError)
-# What is raised before there is a connection. Anything else, known or not, may have come after writing.
+# Raised before there is a connection. Any other error may have come after writing.
 _CONNECTING = (
     aiohttp.ClientConnectorError,
     aiohttp.ClientHttpProxyError,
@@ -35,11 +35,14 @@ _CONNECTING = (
     aiohttp.NonHttpUrlClientError,
     TimeoutError,
 )
-_UNDER_WAY: ContextVar[Request] = ContextVar("the request under way")
+_CURRENT: ContextVar[Request] = ContextVar("the current request")
 
 
 class AiohttpTransport:
-    """Belongs to the event loop in which it is first used. ``tls`` replaces the environment's authorities."""
+    """The transport over aiohttp; belongs to the event loop in which it is first used.
+
+    ``tls`` replaces the environment's certificate authorities.
+    """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
@@ -47,11 +50,11 @@ class AiohttpTransport:
         self._proxies: dict[tuple[str, str], str | None] = {}
 
     async def send(self, request: Request) -> Response:
-        """Send a request and read its answer, whatever its status."""
+        """Send a request and return its response; raises ``NotWrittenError`` or ``ResponseLostError``."""
         session = self._session or self._open()
         request.written = False
-        _UNDER_WAY.set(request)
-        url = _parsed(request.url)
+        _CURRENT.set(request)
+        url = _parse_url(request.url)
         try:
             async with session.request(
                 request.method,
@@ -60,16 +63,16 @@ class AiohttpTransport:
                 data=request.content,
                 allow_redirects=False,
                 proxy=self._proxy(url),
-                ssl=self._trusted() if url.scheme == "https" else True,
+                ssl=self._tls_context() if url.scheme == "https" else True,
                 timeout=aiohttp.ClientTimeout(total=request.seconds, sock_connect=request.connect_seconds),
-            ) as answer:
-                content = await read_body(answer.content.iter_any(), answer.status, answer.headers, request)
+            ) as response:
+                content = await read_body(response.content.iter_any(), response.status, response.headers, request)
         except _FAILURES as error:
             reason = _reason(error, request)
             if not request.written and isinstance(error, _CONNECTING):
                 raise NotWrittenError(reason, transient=_is_transient(error)) from error
             raise ResponseLostError(reason) from error
-        return Response(answer.status, answer.headers, content)
+        return Response(response.status, response.headers, content)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -81,7 +84,7 @@ class AiohttpTransport:
         self._session = aiohttp.ClientSession(
             connector=_Connector(limit=_MOST_CONNECTIONS, keepalive_timeout=_IDLE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
-            # Bodies are unpacked where their size is bounded.
+            # `read_body` decompresses, because it limits the size.
             auto_decompress=False,
             skip_auto_headers=("Accept", "User-Agent", "Content-Type"),
         )
@@ -89,7 +92,7 @@ class AiohttpTransport:
         self._session._retry_connection = False  # noqa: SLF001 - aiohttp has no public switch; a test holds it
         return self._session
 
-    def _trusted(self) -> ssl.SSLContext:
+    def _tls_context(self) -> ssl.SSLContext:
         if self._tls is None:
             # OpenSSL reads SSL_CERT_FILE and SSL_CERT_DIR itself, or the system's authorities, which may be missing.
             self._tls = ssl.create_default_context()
@@ -107,21 +110,21 @@ class AiohttpTransport:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Notes on the request under way that it has a connection: from then on it may be written at any moment."""
+    """Marks the current request as written once it has a connection: it may then be written at any moment."""
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:  # noqa: ASYNC109 - aiohttp's signature
         connection = await super().connect(req, traces, timeout)
-        _UNDER_WAY.get().written = True
+        _CURRENT.get().written = True
         return connection
 
 
 @lru_cache(maxsize=256)
-def _parsed(url: str) -> URL:
+def _parse_url(url: str) -> URL:
     return URL(url, encoded=True)
 
 
 def _is_transient(error: Exception) -> bool:
-    """Whether a later attempt may fare better: a wrong certificate or URL is as wrong in a second."""
+    """Whether a later attempt may succeed: an invalid certificate or URL stays invalid."""
     return not isinstance(
         error, (aiohttp.ClientConnectorCertificateError, aiohttp.NonHttpUrlClientError, aiohttp.InvalidURL)
     )
@@ -133,7 +136,7 @@ def _reason(error: Exception, request: Request) -> str:
         return f"the certificate is not valid: {words}"
     if isinstance(error, TimeoutError):
         if request.written:
-            return f"no complete answer within {request.seconds:g} s"
+            return f"no complete response within {request.seconds:g} s"
         return f"no connection within {min(request.connect_seconds, request.seconds):g} s"
     if isinstance(error, aiohttp.ClientResponseError):
         # Its text quotes what the server sent; the first line says what is wrong with it.

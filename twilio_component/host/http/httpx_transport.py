@@ -1,4 +1,4 @@
-"""The carrier over an httpx transport that a caller injects: a mock, or an application in this process, say."""
+"""The transport over an httpx transport that a caller injects, such as a mock or an application in this process."""
 
 from __future__ import annotations
 
@@ -18,20 +18,23 @@ _NOT_WRITTEN = (
     httpx.UnsupportedProtocol,
     httpx.LocalProtocolError,
 )
-# What aiohttp raises before there is a connection.
+# Errors that aiohttp raises before there is a connection.
 _AIOHTTP_CONNECTING = frozenset(
     {"ClientConnectorError", "ConnectionTimeoutError", "InvalidURL", "NonHttpUrlClientError"}
 )
 
 
 class HttpxTransport:
-    """Whoever made the transport closes it. What it does not say about a request is assumed to have been written."""
+    """The transport over an injected httpx transport, which the caller closes.
+
+    A request counts as written unless its error proves that it was not.
+    """
 
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         self._transport = transport
 
     async def send(self, request: Request) -> Response:
-        """Send a request and read its answer, whatever its status."""
+        """Send a request and return its response; raises ``NotWrittenError`` or ``ResponseLostError``."""
         seconds = request.seconds
         timeout = {"connect": request.connect_seconds, "pool": seconds, "read": seconds, "write": seconds}
         sent = httpx.Request(
@@ -51,7 +54,7 @@ class HttpxTransport:
                 finally:
                     await response.aclose()
         except TimeoutError as error:
-            raise ResponseLostError(f"no complete answer within {seconds:g} s") from error
+            raise ResponseLostError(f"no complete response within {seconds:g} s") from error
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
             if never_written(error):
@@ -60,13 +63,13 @@ class HttpxTransport:
         return Response(response.status_code, response.headers, content)
 
     async def aclose(self) -> None:
-        """Nothing: the transport is its owner's."""
+        """Do nothing: the caller closes the injected transport."""
 
 
 def never_written(error: httpx.TransportError) -> bool:
     """Whether the error proves that no byte of the request was written.
 
-    Some transports over aiohttp call a connection that was dropped later a connect error too; the cause tells.
+    Some transports over aiohttp report a connection that was lost later as a connect error too; the cause tells.
     """
     if not isinstance(error, _NOT_WRITTEN):
         return False

@@ -1,12 +1,12 @@
-"""HTTP as components see it: one request, one answer read to its end, and certainty about what was written.
+"""HTTP as components see it: one request, one complete response, and certainty about what was written.
 
-A `HttpTransport` does the work. There are two: over aiohttp, which is what a host uses by itself, and over any httpx
-transport that a caller injects. The one question that decides whether a request may be repeated (may any of it have
-arrived?) has its answer in how an exchange ends:
+An `HttpTransport` sends the requests. There are two: over aiohttp, the host's default, and over any httpx transport
+that a caller injects. Whether a request may be repeated depends on whether any of it can have arrived; the way `send`
+ends tells:
 
 - `NotWrittenError`: no byte of the request was written;
-- `ResponseLostError`: the request, or part of it, may have arrived, and there is no complete answer (or more of it than
-  anybody wants: `ResponseTooLargeError`);
+- `ResponseLostError`: the request, or part of it, may have arrived, but there is no complete response (or one that is
+  too large: `ResponseTooLargeError`);
 - cancelled: ``request.written`` says which of the two it would have been.
 """
 
@@ -21,15 +21,15 @@ from typing import Any, Protocol
 CONNECT_SECONDS = 5.0
 SECONDS = 30.0
 # Far more than a page of a thousand long messages, and nothing that fills a machine's memory.
-LARGEST_ANSWER = 64 << 20
+MAX_RESPONSE_BYTES = 64 << 20
 
 
 @dataclass(slots=True)
 class Request:
-    """A request, ready to be written. ``seconds`` bound the whole exchange, ``connect_seconds`` the connecting.
+    """An HTTP request. ``seconds`` is the time limit of the whole exchange, ``connect_seconds`` that of connecting.
 
-    ``largest`` is how many bytes a successful answer's body may have.
-    ``written`` is kept by the carrier; one that cannot know leaves it true.
+    ``largest`` is how many bytes the body of a successful response may have. The transport sets ``written``; one that
+    cannot know leaves it true.
     """
 
     method: str
@@ -38,13 +38,13 @@ class Request:
     content: bytes | None = None
     seconds: float = SECONDS
     connect_seconds: float = CONNECT_SECONDS
-    largest: int = LARGEST_ANSWER
+    largest: int = MAX_RESPONSE_BYTES
     written: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer with its whole body. ``headers`` may be asked in any case."""
+    """An HTTP response with its whole body. ``headers`` ignore the case of names."""
 
     status: int
     headers: Mapping[str, str]
@@ -52,7 +52,7 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The body as text by its ``charset`` (UTF-8 without one that Python knows), undecodable bytes replaced."""
+        """The body as text in its ``charset`` (UTF-8 unless Python knows it), with undecodable bytes replaced."""
         kind = EmailMessage()
         kind["content-type"] = self.headers.get("content-type", "")
         try:
@@ -60,10 +60,10 @@ class Response:
         except LookupError:
             return self.content.decode("utf-8", "replace")
 
-    def json(self, each: Callable[[dict[str, Any]], Any] | None = None) -> Any:
-        """What the body says as JSON, None where it is none; ``each`` may replace every object once that is read."""
+    def json(self, object_hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+        """Return the body as JSON, None if it is not JSON; ``object_hook`` may replace each object that was read."""
         try:
-            return json.loads(self.content, object_hook=each)
+            return json.loads(self.content, object_hook=object_hook)
         except (ValueError, RecursionError):
             return None
 
@@ -77,24 +77,27 @@ class NotWrittenError(Exception):
 
 
 class ResponseLostError(Exception):
-    """The request may have arrived; what became of it is unknown."""
+    """The request may have arrived; its outcome is unknown."""
 
 
 class ResponseTooLargeError(ResponseLostError):
-    """The answer's body has more bytes than the ``bound``; ``size`` is how many were announced, if they were."""
+    """The response body has more bytes than ``bound``; ``size`` is its Content-Length, if there was one."""
 
     def __init__(self, bound: int, size: int | None = None) -> None:
         self.bound = bound
         self.size = size
         found = f"{size:,} bytes" if size is not None else f"more than {bound:,} bytes"
-        super().__init__(f"the answer has {found}, and at most {bound:,} are read")
+        super().__init__(f"the response has {found}; at most {bound:,} are read")
 
 
 class HttpTransport(Protocol):
-    """Carries requests; belongs to one event loop."""
+    """Sends requests; belongs to one event loop."""
 
     async def send(self, request: Request) -> Response:
-        """Send a request and read its answer, whatever its status; redirects are answers like others."""
+        """Send a request and return its response, whatever its status; redirects are not followed.
+
+        Raises ``NotWrittenError`` or ``ResponseLostError``.
+        """
 
     async def aclose(self) -> None:
-        """Close every connection that the carrier opened."""
+        """Close every connection that the transport opened."""

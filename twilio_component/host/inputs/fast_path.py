@@ -1,8 +1,8 @@
-"""A shortcut around the JSON Schema validator for what is plainly valid, which nearly every call is.
+"""A fast path around the JSON Schema validator for valid values, which nearly all are.
 
-A check that is compiled here says in a few microseconds that a value is certainly valid, or that it does not know; the
-validator then has the word (and all the words about what is wrong). It knows the keywords that manifests use; any other
-makes it know nothing. A property test holds it to the validator's verdict.
+A check compiled here decides in microseconds that a value is certainly valid, or that it does not know; then the
+validator decides, and says what is wrong. It knows the keywords that manifests use; with any other keyword it never
+knows. A property test compares it with the validator.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def certainly_valid(schema: Any) -> Check:
-    """A check that is true only of values which the schema allows."""
+    """Return a check that is true only for values that the schema allows."""
     if schema is True:
         return _always
     if not isinstance(schema, Mapping):
@@ -68,7 +68,7 @@ def _all(checks: list[Check]) -> Check:
 def _type(allowed: Any, _schema: Any) -> Check:
     names = allowed if isinstance(allowed, list) else [allowed]
     kinds = frozenset(kind for name in names for kind in _TYPES[name])
-    # By exact type: a boolean is an int to Python and none to JSON.
+    # By exact type: in Python a boolean is an int, in JSON it is not.
     return lambda value: type(value) in kinds
 
 
@@ -110,7 +110,7 @@ def _properties(properties: Any, schema: Any) -> Check:
     def check_properties(value: Any) -> bool:
         if type(value) is not dict:
             return False
-        for name, item in value.items():  # noqa: SIM110 - likewise
+        for name, item in value.items():  # noqa: SIM110 - a generator would cost as much as the checks
             if not checks.get(name, others)(item):
                 return False
         return True
@@ -119,7 +119,7 @@ def _properties(properties: Any, schema: Any) -> Check:
 
 
 def _other_properties(other: Any, schema: Any) -> Check:
-    # `properties` looks at them too; without it, every property is another.
+    # `properties` checks them too; without it, every property is an additional one.
     return _always if "properties" in schema else _properties({}, {"additionalProperties": other})
 
 
@@ -145,7 +145,7 @@ def _any_of(schemas: Any, _schema: Any) -> Check:
 
 
 def _not(schema: Any, _schema: Any) -> Check:
-    """Known only of combinations of inputs that exclude each other."""
+    """Check inputs that exclude each other; any other `not` is left to the validator."""
     if schema.keys() == {"anyOf"}:
         return _all([_not(option, None) for option in schema["anyOf"]])
     if schema.keys() != {"required"}:

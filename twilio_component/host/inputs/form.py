@@ -1,8 +1,8 @@
-"""From what callers give to what a perform function may rely on.
+"""From what callers pass to what a perform function can rely on.
 
-Forms and flow files give text: ``"2000"``, ``"false"``, ``'["https://…"]'``, and ``""`` for a field left empty. Each
-input is converted to what its schema says, defaults are filled in, connections are checked against their kind, the
-inputs' own ``clean`` functions run, and the whole is validated. All problems come in one ``InputError``.
+Forms and flow files pass text: ``"2000"``, ``"false"``, ``'["https://…"]'``, and ``""`` for a field left empty. Each
+input is converted to what its schema says, defaults are filled in, connections are checked against their type, the
+inputs' own ``clean`` functions run, and the whole is validated. One ``InputError`` lists all problems.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _MOST_CONNECTIONS = 1_000
 
 
 class InputForm:
-    """The inputs of one operation, or the fields of one kind of connection. Compiled once, used often.
+    """The inputs of one operation, or the fields of one connection type. Compiled once, used often.
 
-    ``place`` is where problems are said to be, e.g. ``("inputs",)``; ``connections`` are the kinds that an input with
-    ``format: connection`` may be of.
+    ``place`` is the start of the paths of problems, such as ``("inputs",)``; ``connections`` are the types that an
+    input with ``format: connection`` accepts.
     """
 
     def __init__(
@@ -64,13 +64,13 @@ class InputForm:
 
     @cached_property
     def validator(self) -> Any:
-        """The compiled schema, which has the last word."""
+        """The compiled schema, which decides."""
         from jsonschema import Draft202012Validator  # it costs 100 ms to import
 
         return Draft202012Validator(self.schema)
 
     def validate(self, inputs: Any) -> dict[str, Any]:
-        """The inputs, converted, completed and valid; raises ``InputError`` with everything that is wrong."""
+        """Return the inputs, converted, completed and valid; raises ``InputError`` that lists every problem."""
         problems: Problems = []
         values = self.collect({} if inputs is None else inputs, problems)
         if problems:
@@ -78,11 +78,11 @@ class InputForm:
         return values
 
     def validate_alone(self, name: str, value: Any) -> Any:
-        """One input as ``accept`` would hand it on if it stood beside nothing but defaults; raises ``InputError``."""
+        """Return one input as ``validate`` would if all others had their defaults; raises ``InputError``."""
         from jsonschema import Draft202012Validator  # it costs 100 ms to import
 
         problems: Problems = []
-        values = self._converted({name: value}, problems)
+        values = self._convert({name: value}, problems)
         self._clean(values, problems)
         if not problems:
             errors = Draft202012Validator(self.properties[name]).iter_errors(values.get(name))
@@ -92,12 +92,12 @@ class InputForm:
         return values[name]
 
     def collect(self, inputs: Any, problems: Problems) -> dict[str, Any]:
-        """The inputs as ``accept`` returns them; what is wrong with them is added to ``problems``."""
+        """Return the inputs as ``validate`` does, but add what is wrong to ``problems``."""
         if not isinstance(inputs, Mapping):
             problems.append((self.place, f"must be an object by name, not {type_name(inputs)}"))
             return {}
         own: Problems = []
-        values = self._converted(inputs, own)
+        values = self._convert(inputs, own)
         for name, form in self.connections.items():
             if name in values:
                 values[name] = form.validate(values[name], own)
@@ -113,7 +113,7 @@ class InputForm:
         problems.extend(own)
         return values
 
-    def _converted(self, inputs: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
+    def _convert(self, inputs: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for name, value in inputs.items():
             if name not in self.properties:
@@ -124,7 +124,7 @@ class InputForm:
             elif value is not None and value != "":
                 values[name] = convert(value, self.properties[name])
                 if name not in self.connections and _has_broken_text(values[name]):
-                    problems.append(((*self.place, name), "has half of a surrogate pair, which is no character"))
+                    problems.append(((*self.place, name), "contains an unpaired surrogate"))
         for name, default in self.defaults.items():
             if name not in values:
                 values[name] = deepcopy(default) if isinstance(default, (list, dict)) else default
@@ -151,24 +151,24 @@ class InputForm:
 
     def _about_required(self, path: Path, message: str) -> str:
         if len(path) == 1 and path[0] in self.connections and message == "is required":
-            return f"is required: a connection of kind {join_names(self.connections[str(path[0])].kinds, word='or')}"
+            return f"is required: a connection of type {join_names(self.connections[str(path[0])].kinds, word='or')}"
         return message
 
 
 class ConnectionForm:
-    """What a connection input takes: ``{"key": kind, "fields": {…}}``, or JSON text of it.
+    """The form of a connection input: ``{"key": type, "fields": {…}}``, or that as JSON text.
 
-    Without a key the kind is the one whose fields are given. Keys beside those two, which hosts add, are ignored.
+    Without a key, the type is the one that the fields fit. Other keys, which platforms add, are ignored.
     """
 
     def __init__(self, kinds: Mapping[str, Connection], place: Path = ("connection",)) -> None:
         self.kinds = kinds
         self.place = place
         self.forms = {key: InputForm(kind.inputs, place=(*place, "fields")) for key, kind in kinds.items()}
-        self._accepted: dict[tuple[Any, ...] | None, dict[str, Any]] = {}
+        self._valid_fields: dict[tuple[Any, ...] | None, dict[str, Any]] = {}
 
     def validate(self, value: Any, problems: Problems) -> Any:
-        """The connection with its fields converted and valid; what is wrong is added to ``problems``."""
+        """Return the connection with its fields converted and valid; add what is wrong to ``problems``."""
         if not isinstance(value, Mapping):
             wanted = 'must be a connection, {"key": …, "fields": {…}}'
             problems.append((self.place, f"{wanted}, not {type_name(value)}"))
@@ -179,27 +179,29 @@ class ConnectionForm:
             return value
         key = value.get("key") or self._kind_of(fields)
         if isinstance(key, str) and key in self.forms:
-            return {"key": key, "fields": self._accepted_fields(key, fields, problems)}
+            return {"key": key, "fields": self._validate_fields(key, fields, problems)}
         hint = did_you_mean(key, self.forms) if isinstance(key, str) else ""
         what = (
-            f"{display(key)} is no kind of connection here" if key else "is required, since the fields fit no one kind"
+            f"{display(key)} is not a connection type here"
+            if key
+            else "is required, since the fields do not fit exactly one type"
         )
         problems.append(((*self.place, "key"), f"{what}{hint} (known: {join_names(self.forms)})"))
         return value
 
-    def _accepted_fields(self, key: str, fields: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
-        # Most calls come with a connection that was seen before. Anything but text is not remembered: 1 equals True.
+    def _validate_fields(self, key: str, fields: Mapping[str, Any], problems: Problems) -> dict[str, Any]:
+        # Most calls repeat a connection. Only text is cached, because 1 equals True.
         known = (key, *fields.items()) if all(type(field) is str for field in fields.values()) else None
-        if known in self._accepted:
-            return dict(self._accepted[known])
+        if known in self._valid_fields:
+            return dict(self._valid_fields[known])
         wrong: Problems = []
-        accepted = self.forms[key].collect(fields, wrong)
+        valid = self.forms[key].collect(fields, wrong)
         problems.extend(wrong)
         if known and not wrong:
-            if len(self._accepted) >= _MOST_CONNECTIONS:
-                self._accepted.clear()
-            self._accepted[known] = dict(accepted)
-        return accepted
+            if len(self._valid_fields) >= _MOST_CONNECTIONS:
+                self._valid_fields.clear()
+            self._valid_fields[known] = dict(valid)
+        return valid
 
     def _kind_of(self, fields: Mapping[str, Any]) -> str | None:
         fitting = [
@@ -211,14 +213,14 @@ class ConnectionForm:
 
 
 def convert(value: Any, schema: JsonSchema) -> Any:
-    """A value as its schema wants it, where the meaning is beyond doubt; else unchanged, for the schema to refuse."""
+    """Return a value converted to its schema's type if its meaning is certain; otherwise unchanged."""
     kind = schema.get("type")
     if kind == "string" and type(value) is str:
         return value
     if isinstance(value, (bytes, bytearray)):
         return json_ready(value)
     if not isinstance(kind, str):
-        # Several types are allowed: which one a text stands for is the operation's to know.
+        # Several types are allowed: only the operation knows which one a text means.
         return value
     if kind == "string":
         # A SID or a secret of digits, written without quotes in YAML, arrives as a number.
@@ -266,7 +268,7 @@ _CONVERSIONS = {"array": _list, "object": _object, "integer": _integer, "number"
 
 
 def _json(value: Any, opening: str) -> Any:
-    """The list or object that JSON text holds; None when it holds none."""
+    """Return the list or object that JSON text holds, or None."""
     if not isinstance(value, str) or not value.lstrip().startswith(opening):
         return None
     try:
@@ -276,7 +278,7 @@ def _json(value: Any, opening: str) -> Any:
 
 
 def _has_broken_text(value: Any) -> bool:
-    """Whether a value holds text that no UTF-8, and so no request, can carry. Depth costs no recursion."""
+    """Whether a value holds text that UTF-8, and so a request, cannot encode. Does not recurse."""
     if type(value) is str and value.isascii():
         return False
     waiting: list[Any] = [value]

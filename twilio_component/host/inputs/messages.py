@@ -1,7 +1,7 @@
-"""JSON Schema errors, told to people.
+"""JSON Schema errors as messages for people.
 
-jsonschema's messages quote the offending value, which may be a phone number or a secret, and speak of the schema
-rather than of what is allowed. These sentences do neither.
+jsonschema's messages quote the offending value, which may be a phone number or a secret, and describe the schema
+rather than what is allowed. These messages do neither.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ _TYPES = {
     "boolean": "true or false",
     "null": "null",
 }
-_LONGEST_SHOWN = 20
+_LONGEST_DISPLAYED = 20
 
 
 def type_name(value: Any) -> str:
-    """What a JSON value is, in words, such as ``text`` or ``a list``."""
+    """Return the type of a JSON value in words, such as ``text`` or ``a list``."""
     kinds = {bool: "boolean", str: "string", int: "integer", float: "number", list: "array", dict: "object"}
     return _TYPES.get(kinds.get(type(value), "null" if value is None else ""), type(value).__name__)
 
 
 def display(value: Any) -> str:
-    """A value as a message may quote it: short, and only where it is a word, a number or a boolean.
+    """Return a value as a message may quote it: a short word, a number or a boolean.
 
-    Text with digits in a row or with spaces may be a phone number, a key or a message, and is described instead.
+    Text with several digits or with spaces may be a phone number, a key or a message, and is described instead.
     """
     if isinstance(value, str):
-        harmless = len(value) <= _LONGEST_SHOWN and value.isprintable() and " " not in value
+        harmless = len(value) <= _LONGEST_DISPLAYED and value.isprintable() and " " not in value
         digits = sum(character.isdigit() for character in value)
         return f"'{value}'" if harmless and digits <= 4 else f"text of {len(value)} characters"  # noqa: PLR2004 - shorter than any number or key
     if value is None or isinstance(value, (bool, int, float)):
         text = json.dumps(value)
-        return text if len(text) <= 6 else f"a number of {len(text)} digits"  # noqa: PLR2004 - likewise
+        return text if len(text) <= 6 else f"a number of {len(text)} digits"  # noqa: PLR2004 - the same
     return type_name(value)
 
 
 def error_messages(errors: Iterable[ValidationError]) -> list[tuple[PathParts, str]]:
-    """The places and messages that validation errors stand for, each once; secrets and contents are left out."""
+    """Return the path and message of every validation error, each once, without secrets or contents."""
     return [*dict.fromkeys(found for error in errors for found in _messages(error))]
 
 
@@ -68,11 +68,11 @@ def _messages(error: ValidationError) -> Iterator[tuple[PathParts, str]]:
             yield (*path, name), text
     else:
         reason = _REASONS.get(keyword)
-        yield path, reason(allowed, value) if reason else f"does not fit the schema ({keyword})"
+        yield path, reason(allowed, value) if reason else f"does not match the schema ({keyword})"
 
 
-# jsonschema gives one error for each key that is missing or alone, and names it in its message only: here each error
-# tells of all of them, and who asks takes each sentence once.
+# jsonschema yields one error for each missing key and names the key in its message only: here each error yields all of
+# them, and `error_messages` drops the repetitions.
 def _missing(_schema: Any, required: Any, value: Any) -> Iterator[tuple[str, str]]:
     yield from ((name, "is required") for name in required if name not in value)
 
@@ -91,7 +91,7 @@ def _alone(_schema: Any, companions: Any, value: Any) -> Iterator[tuple[str, str
             yield name, f"can only be used together with {join_names(missing)}"
 
 
-# Keywords for which the schema's author may have better words, in the key `message` beside them.
+# Keywords for which the schema may have a message of its own, in the key `message` beside them.
 _AUTHORED = frozenset({"pattern", "not", "anyOf", "oneOf", "if"})
 _ABOUT_KEYS = {"required": _missing, "additionalProperties": _unknown, "dependentRequired": _alone}
 
@@ -100,7 +100,7 @@ def _none_of(allowed: Any, value: Any) -> str:
     needed = [name for option in allowed if isinstance(option, dict) for name in option.get("required", [])]
     if needed and isinstance(value, dict):
         return f"needs {join_names(needed, word='or')}"
-    return f"fits none of the {len(allowed)} forms that are allowed here"
+    return f"matches none of the {len(allowed)} forms that are allowed here"
 
 
 def _wrong_type(allowed: Any, value: Any) -> str:

@@ -1,13 +1,13 @@
-"""YAML and JSON documents from strangers, read with the place of every value.
+"""YAML and JSON documents from untrusted authors, read with the position of every value.
 
 PyYAML's own constructor forgets line numbers, follows YAML 1.1 (``no`` is false, ``12:30`` is a number, ``2026-01-01``
 a date), lets a later key overwrite an earlier one, recurses, and expands aliases without end. Manifests, flow
-definitions and connection files need none of it: this reader takes PyYAML's event stream, resolves scalars by the
+definitions and connection files need none of that: this reader takes PyYAML's event stream, resolves scalars by the
 core schema of YAML 1.2 (so that it agrees with what JavaScript tools write), keeps positions, and is bounded in depth
 and size.
 
-It departs from the core schema in one thing: a whole number with a leading ``+`` or ``0`` stays text. Nobody writes
-numbers so, but everybody writes phone numbers so, and ``+6055551212`` without its plus is somebody else's.
+It departs from the core schema in one point: a whole number with a leading ``+`` or ``0`` stays text, because that is
+how people write phone numbers, and ``+6055551212`` without its plus is a different number.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 200
 _TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
-# Newer parsers have a bound of their own, far beyond ours, and meet it first where brackets are all that there is.
+# Newer parsers have a limit of their own, far beyond ours, which a document of nothing but brackets reaches first.
 _TOO_DEEP_FOR_THE_PARSER = "exceeded maximum nesting depth"
 MAX_VALUES = 2_000_000
 MAX_BYTES = 64 * 1024 * 1024
@@ -41,7 +41,7 @@ _CONSTANTS = {
 _INT = re.compile(r"-?(0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+")
 _DIALLED = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-# Of a number: by their first character most texts are known to be none.
+# Most texts cannot be numbers by their first character.
 _BEGINNINGS = frozenset("-+.0123456789")
 # A number longer than this is text: Python refuses to read integers of more than 4,300 digits.
 _LONGEST_NUMBER = 400
@@ -51,7 +51,7 @@ PathParts = tuple[str | int, ...]
 
 
 class Position(NamedTuple):
-    """A place in a file, line and column counted from 1."""
+    """A position in a file; line and column count from 1."""
 
     line: int
     column: int
@@ -59,9 +59,9 @@ class Position(NamedTuple):
 
 @dataclass(slots=True)
 class Document:
-    """What a file holds, and where.
+    """The content of a file and the position of each value.
 
-    ``data`` is JSON-like; an alias (``*name``) is the very object of its anchor, so treat ``data`` as read-only.
+    ``data`` is JSON-like; an alias (``*name``) is the same object as its anchor, so treat ``data`` as read-only.
     """
 
     data: Any
@@ -70,7 +70,7 @@ class Document:
     keys: dict[PathParts, Position] = field(default_factory=dict)
 
     def position(self, path: PathParts, *, key: bool = False) -> Position:
-        """Where the value at ``path`` stands (or its key); for a missing one, its nearest ancestor."""
+        """Return the position of the value at ``path`` (or of its key); for a missing one, of its nearest ancestor."""
         places = self.keys if key else self.values
         if path in places:
             return places[path]
@@ -79,13 +79,13 @@ class Document:
         return self.values.get(path, Position(1, 1))
 
     def problem(self, path: PathParts, message: str, *, key: bool = False) -> Problem:
-        """A problem at ``path`` of this document."""
+        """Return a problem at ``path`` of this document."""
         place = self.position(path, key=key)
         return Problem(json_path(path), message, self.file, place.line, place.column)
 
 
 def read_document(path: Path | str) -> Document:
-    """Read a YAML or JSON file; raises ``DocumentError`` when it is absent, too large, not UTF-8 or not YAML."""
+    """Read a YAML or JSON file; raises ``DocumentError`` if it is missing, too large, not UTF-8 or not YAML."""
     file = str(path)
     try:
         with Path(path).open("rb") as stream:
@@ -101,7 +101,7 @@ def parse_document(text: str | bytes, file: str = "<text>") -> Document:
         problem = Problem("", f"larger than {MAX_BYTES // 1024 // 1024} MB", file)
         raise DocumentError(f"{file} cannot be read", [problem])
     if isinstance(text, bytes):
-        text = _decoded(text, file)
+        text = _decode(text, file)
     try:
         return _Reader(file).read(json_events(text) if is_json(text) else _yaml_events(text))
     except yaml.MarkedYAMLError as error:
@@ -117,7 +117,7 @@ def parse_document(text: str | bytes, file: str = "<text>") -> Document:
         raise DocumentError(f"{file} is not valid YAML", [problem]) from error
 
 
-def _decoded(content: bytes, file: str) -> str:
+def _decode(content: bytes, file: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -212,10 +212,10 @@ class _Reader:
 
     def take_key(self, event: yaml.ScalarEvent, position: Position) -> None:
         top, key = self.stack[-1], event.value
-        # Quoted, and in JSON, it is a key like any other.
+        # Quoted, and in JSON, `<<` is a key like any other.
         top.merging = key == "<<" and event.implicit[0]
         if key in top.value and key not in top.merged:
-            self.fail(position, f"the key '{key}' stands here twice")
+            self.fail(position, f"the key '{key}' appears twice")
         top.key, top.key_position = key, position
 
     def resolve(self, event: yaml.ScalarEvent, position: Position) -> Any:
@@ -230,17 +230,15 @@ class _Reader:
         return value
 
     def fail_tag(self, position: Position, tag: str) -> NoReturn:
-        shown = tag.replace(_TAG, "!!")
-        self.fail(position, f"the tag {shown} is not supported here; write plain values")
+        short_tag = tag.replace(_TAG, "!!")
+        self.fail(position, f"the tag {short_tag} is not supported here; write plain values")
 
     def alias(self, event: yaml.AliasEvent) -> None:
         position = _at(event)
         if self.expects_key():
             self.fail(position, "an alias cannot be a key")
         if event.anchor in self.open_anchors:
-            self.fail(
-                position, f"the alias *{event.anchor} stands inside its own anchor; a value cannot contain itself"
-            )
+            self.fail(position, f"the alias *{event.anchor} is inside its own anchor; a value cannot contain itself")
         if event.anchor not in self.anchors:
             self.fail(position, f"the alias *{event.anchor} has no anchor before it")
         value, size = self.anchors[str(event.anchor)]
@@ -307,7 +305,7 @@ def _at(event: yaml.Event) -> Position:
 
 
 def _plain(text: str) -> Any:
-    """A plain scalar by the core schema of YAML 1.2."""
+    """Return a plain scalar by the core schema of YAML 1.2."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if text[0] not in _BEGINNINGS or len(text) > _LONGEST_NUMBER:

@@ -1,4 +1,4 @@
-"""The files that stand at the top of a checkout and inside the package once it is installed."""
+"""Files that are at the top of a checkout, and inside the installed package."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ _PACKAGE = Path(__file__).parents[2]
 
 
 def shipped_file(name: str) -> Path:
-    """``component.yaml``, ``schemas/…`` or ``fixtures/payloads/…``, wherever this installation keeps it."""
+    """Return the path of ``component.yaml``, ``schemas/…`` or ``fixtures/payloads/…`` in this installation."""
     installed = _PACKAGE / name
     return installed if installed.exists() else _PACKAGE.parent / name

@@ -20,7 +20,7 @@ _PLAIN, _QUOTED = (True, False), (False, True)
 
 
 def is_json(text: str) -> bool:
-    """Whether the text is a JSON object or list. Too deep a nesting, NaN and Infinity make it none."""
+    """Whether the text is a JSON object or list, without NaN, Infinity or too deep nesting."""
     if text.lstrip()[:1] not in ("{", "["):
         return False
     try:
@@ -31,7 +31,7 @@ def is_json(text: str) -> bool:
 
 
 def json_events(text: str) -> Iterator[yaml.Event]:
-    """The events of a text that ``is_json``, with the place of each."""
+    """Yield the events of a text that ``is_json``, with the position of each."""
     starts = [0, *(end.end() for end in _LINE_END.finditer(text))]
     for token in _TOKEN.finditer(text):
         line = bisect_right(starts, token.start()) - 1
@@ -40,7 +40,7 @@ def json_events(text: str) -> Iterator[yaml.Event]:
             case "{":
                 yield yaml.MappingStartEvent(None, None, True, mark, mark)  # noqa: FBT003 - yaml's signature
             case "[":
-                yield yaml.SequenceStartEvent(None, None, True, mark, mark)  # noqa: FBT003 - likewise
+                yield yaml.SequenceStartEvent(None, None, True, mark, mark)  # noqa: FBT003 - yaml's signature
             case "}":
                 yield yaml.MappingEndEvent(mark, mark)
             case "]":

@@ -1,16 +1,15 @@
 """Component manifests: `component.yaml`, read into the model and checked.
 
-Reading is cheap and trusting: it serves `describe` and start-up. Checking finds every mistake at once, each with file,
-line and path: keys that the manifest's schema does not know or misses, inputs that are no JSON Schema, functions that
-do not resolve, references that lead nowhere. Discovery checks as soon as it stumbles.
+Reading is cheap and trusts the manifest: it serves `describe` and start-up. Checking finds every mistake at once, each
+with file, line and path: unknown and missing keys, inputs that are not JSON Schema, functions that do not resolve,
+references without a target. Discovery checks a manifest as soon as reading it fails.
 
 A manifest may keep shared schemas and examples in files beside it::
 
     to: {$ref: "schemas/definitions.schema.json#/$defs/recipient", title: To}
     example: {$ref: fixtures/payloads/sendSMS.json}
 
-Such references are resolved while reading, so that nobody after the reader meets one; keys beside a `$ref` win over
-the keys of what it points to.
+Such references are resolved while reading; keys beside a `$ref` win over the keys of its target.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ _FUNCTIONS: Mapping[type[Operation], Mapping[str, str]] = {
     Trigger: {"onInstanceDeploy": "on_instance_deploy", "onInstanceDelete": "on_instance_delete"},
     DataSource: {},
 }
-# What else a kind of operation may declare, likewise.
+# Other keys that a kind of operation may have.
 _TRAITS: Mapping[type[Operation], tuple[str, ...]] = {Action: ("waits",), Trigger: (), DataSource: ()}
 _FUNCTION_NAMES = frozenset(name for names in _FUNCTIONS.values() for name in names)
 _OPERATION_FIELDS = _FUNCTION_NAMES | {
@@ -58,13 +57,13 @@ _OPERATION_FIELDS = _FUNCTION_NAMES | {
     "waits",
     "reconciliation",
 }
-# The manifest's own schema is part of the host; it stands with the other schemas, where editors look for it.
+# The manifest's own schema is part of the host, but is kept with the other schemas, where editors look for it.
 _SCHEMA = "schemas/component.schema.json"
 _ABOUT_THE_KEY = frozenset({"additionalProperties", "pattern"})
 
 
 def load_component(path: Path, *, version: str = "") -> Component:
-    """The component that the manifest at ``path`` declares, without checking more than reading needs.
+    """Return the component that the manifest at ``path`` declares, checked no further than reading needs.
 
     Raises ``DocumentError`` or ``ManifestError``. ``check_manifest`` finds the mistakes that this overlooks.
     """
@@ -73,21 +72,21 @@ def load_component(path: Path, *, version: str = "") -> Component:
         if not manifest.problems:
             return _component(manifest.data, version, path)
     except (KeyError, TypeError, AttributeError, RecursionError):
-        # Its shape is wrong: the schema says where, in words.
+        # Its structure is wrong: the schema says where.
         pass
     raise ManifestError(f"{path} is not a valid component manifest", check_manifest(path))
 
 
 def check_manifest(path: Path) -> list[Problem]:
-    """Every mistake in the manifest at ``path``, in the order of the file; an empty list when there is none.
+    """Return every mistake in the manifest at ``path``, in the order of the file.
 
-    Raises ``DocumentError`` when the file is no YAML.
+    Raises ``DocumentError`` if the file is not YAML.
     """
     return _Manifest(path, _read_carefully).all_problems()
 
 
 class _Manifest:
-    """A manifest's document, with its references resolved as far as they can be; ``read`` reads what they lead to."""
+    """A manifest's document with its references resolved where possible; ``read`` reads their targets."""
 
     def __init__(self, path: Path, read: Callable[[Path], Any]) -> None:
         self.read = read
@@ -107,28 +106,28 @@ class _Manifest:
         if not isinstance(value, dict):
             return value
         if isinstance(value.get("$ref"), str):
-            return self.referred(value, path, via, file)
+            return self.follow_reference(value, path, via, file)
         return {key: self.inline(item, (*path, key), via, file) for key, item in value.items()}
 
-    def referred(self, value: dict[str, Any], path: PathParts, via: tuple[str, ...], file: Path) -> Any:
+    def follow_reference(self, value: dict[str, Any], path: PathParts, via: tuple[str, ...], file: Path) -> Any:
         name, _, pointer = value["$ref"].partition("#")
         target_file = self.place(file.parent, name) if name else file
         target = f"{target_file}#{pointer}"
         if target in via:
-            self.problems.append(self.document.problem(path, f"the $ref '{value['$ref']}' leads back to itself"))
+            self.problems.append(self.document.problem(path, f"the $ref '{value['$ref']}' refers to itself"))
             return {}
         try:
             found = _follow(self.file(target_file), pointer)
         except (DocumentError, LookupError) as error:
             reason = error.problems[0].message if isinstance(error, DocumentError) else error
-            self.problems.append(self.document.problem(path, f"the $ref '{value['$ref']}' leads nowhere: {reason}"))
+            self.problems.append(self.document.problem(path, f"the $ref '{value['$ref']}' has no target: {reason}"))
             return {}
         resolved = self.inline(found, path, (*via, target), target_file)
         beside = {key: self.inline(item, (*path, key), via, file) for key, item in value.items() if key != "$ref"}
         return {**resolved, **beside} if beside and isinstance(resolved, dict) else resolved
 
     def place(self, folder: Path, name: str) -> Path:
-        # Looked up once: to follow links costs more than to read most files.
+        # Cached: resolving symbolic links costs more than reading most files.
         if (folder, name) not in self.places:
             self.places[folder, name] = (folder / name).resolve()
         return self.places[folder, name]
@@ -159,7 +158,7 @@ class _Manifest:
             for index, name in enumerate(inputs.get("required", ())):
                 if name not in properties:
                     hint = did_you_mean(name, properties)
-                    yield self.document.problem((*path, "inputs", "required", index), f"'{name}' is no input{hint}")
+                    yield self.document.problem((*path, "inputs", "required", index), f"'{name}' is not an input{hint}")
             for name, schema in properties.items():
                 if "default" in _mapping(schema):
                     place = (*path, "inputs", "properties", name, "default")
@@ -169,10 +168,10 @@ class _Manifest:
         from twilio_component.host.inputs.messages import error_messages
 
         for error in validator.iter_errors(data):
-            # Of the forms that it might have had, the one that it comes nearest to.
+            # Of the allowed forms, the one that it is closest to.
             closest = max(error.context or [error], key=lambda part: (len(part.path), part.validator != "type"))
             for parts, message in error_messages([closest]):
-                # A key that should not be there is where the key stands; everything else where its value stands.
+                # An unexpected key is reported at the key, everything else at its value.
                 yield self.document.problem((*place, *parts), message, key=closest.validator in _ABOUT_THE_KEY)
 
     def function_problems(self) -> Iterator[Problem]:
@@ -183,7 +182,7 @@ class _Manifest:
                 yield self.document.problem(place, str(error))
 
     def functions(self) -> Iterator[tuple[PathParts, str]]:
-        """Every function that the manifest names, where its form is right; the schema tells of the others."""
+        """Yield every function that the manifest names in the right form; the schema reports the others."""
         for path, part in self.parts():
             named = {(*path, "perform"): part.get("perform")}
             named |= {(*path, name): part.get(name) for name in sorted(_FUNCTION_NAMES)}
@@ -205,7 +204,7 @@ def _read_carefully(path: Path) -> Any:
 
 
 def _read_quickly(path: Path) -> Any:
-    """The data of a file in a tenth of the time where it is JSON; oddities, such as a key that stands twice, pass."""
+    """Return the data of a file, ten times as fast if it is JSON; repeated keys are not noticed."""
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -213,14 +212,14 @@ def _read_quickly(path: Path) -> Any:
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
-    # A manifest with mistakes may have anything anywhere.
+    # A manifest with mistakes may have any value here.
     return value if isinstance(value, Mapping) else {}
 
 
 def _follow(value: Any, pointer: str) -> Any:
     start, *steps = pointer.split("/")
     if start:
-        raise LookupError(f"after # must come a path that starts with /, such as #/$defs/{start}")
+        raise LookupError(f"the part after # must be a path that starts with /, such as #/$defs/{start}")
     for step in steps:
         key = step.replace("~1", "/").replace("~0", "~")
         if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
