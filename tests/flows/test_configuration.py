@@ -10,9 +10,9 @@ from support.flow_runs import run_text
 from twilio_component.flows import Configuration, load_integration, read_configuration
 from twilio_component.flows.model import environment_name
 from twilio_component.flows.runner.configuration import _SECTIONS, config_values
-from twilio_component.flows.runner.redaction import HIDDEN, RedactingLogger, Redactor
 from twilio_component.host import Host
 from twilio_component.host.errors import DocumentError, InputError, PerformError, join_names
+from twilio_component.host.redaction import HIDDEN, RedactingLogger, Redactor
 from twilio_component.testing import RecordingLogger
 
 COMPONENTS = Host.discover().components

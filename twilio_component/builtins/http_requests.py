@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from twilio_component.builtins.formats import as_text
 from twilio_component.host.errors import PerformError, join_names
 from twilio_component.host.http.messages import NotWrittenError, Request, Response, ResponseLostError
+from twilio_component.host.http.retries import send_with_retries
 from twilio_component.host.serialization import from_buffer
 
 if TYPE_CHECKING:
@@ -58,20 +59,20 @@ async def patch(context: Context, inputs: dict[str, Any]) -> Any:
 async def _send(method: str, context: Context, inputs: dict[str, Any]) -> Any:
     request = _request(method, inputs)
     host = _allowed_host(request.url, context)
-    attempt = 0
-    while True:
-        try:
-            response = await _exchange(context, request, host)
-            if inputs["debugRequest"]:
-                context.logger.info("%s %s: %d", method, host, response.status)
-            return _result(response, inputs, host)
-        except RequestError as error:
-            repeat = inputs["retryOnAllErrors"] or (error.retryable and method not in _UNSAFE)
-            if attempt == inputs["maxRetries"] or not repeat:
-                raise
-        factor = 2**attempt if inputs["useExponentialBackoff"] else 1
-        await context.resources.sleep(inputs["retryDelayMS"] * factor / 1000)
-        attempt += 1
+
+    async def send() -> Any:
+        response = await _exchange(context, request, host)
+        if inputs["debugRequest"]:
+            context.logger.info("%s %s: %d", method, host, response.status)
+        return _result(response, inputs, host)
+
+    return await send_with_retries(
+        send,
+        inputs,
+        is_transient=lambda error: error.retryable and method not in _UNSAFE,
+        retry_all=inputs["retryOnAllErrors"],
+        sleep=context.resources.sleep,
+    )
 
 
 def _request(method: str, inputs: dict[str, Any]) -> Request:

@@ -18,8 +18,8 @@ from twilio_component.flows.parsing.reader import load_integration
 from twilio_component.flows.runner.configuration import Configuration, config_values
 from twilio_component.flows.runner.invoker import Invoker
 from twilio_component.flows.runner.mocks import Mocks
-from twilio_component.flows.runner.redaction import Redactor
 from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload
+from twilio_component.host.redaction import Redactor
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.flow_state import StoredState

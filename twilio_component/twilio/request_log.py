@@ -6,9 +6,9 @@ import logging
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
-from urllib.parse import quote_plus
 
 from twilio_component.host.http.messages import NotWrittenError, ResponseLostError
+from twilio_component.host.redaction import HIDDEN, Redactor
 
 if TYPE_CHECKING:
     from twilio_component.host.http.messages import HttpTransport, Request, Response
@@ -27,8 +27,7 @@ class LoggingTransport:
 
     def __init__(self, transport: HttpTransport, secrets: Iterable[str | None]) -> None:
         self._transport = transport
-        plain = [secret for secret in secrets if secret]
-        self._secrets = sorted({form for one in plain for form in (one, quote_plus(one))}, key=len, reverse=True)
+        self._redactor = Redactor(secret for secret in secrets if secret)
 
     async def send(self, request: Request) -> Response:
         """Send the request and return its response, as the wrapped transport does, and log both."""
@@ -63,9 +62,7 @@ class LoggingTransport:
 
     def _log(self, text: str, *values: object) -> None:
         if _LOGGER.isEnabledFor(logging.DEBUG):
-            line = _SECRET_FIELD.sub(r'\1…"', text % values)
-            for secret in self._secrets:
-                line = line.replace(secret, "…")
+            line = self._redactor.text(_SECRET_FIELD.sub(rf'\1{HIDDEN}"', text % values))
             shortened = f"{line[:_MAX_CHARACTERS]}… ({len(line)} characters)"
             _LOGGER.debug("%s", line if len(line) <= _MAX_CHARACTERS else shortened)
 

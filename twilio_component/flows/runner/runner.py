@@ -28,9 +28,9 @@ from twilio_component.flows.runner.configuration import Configuration, config_va
 from twilio_component.flows.runner.invoker import Invoker
 from twilio_component.flows.runner.item_sources import Sources
 from twilio_component.flows.runner.mocks import Mocks
-from twilio_component.flows.runner.redaction import RedactingLogger, Redactor
 from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload
 from twilio_component.host.errors import join_names
+from twilio_component.host.redaction import RedactingLogger, Redactor
 from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
-from twilio_component.host.errors import InputError, Problem
+from twilio_component.host.errors import InputError, PerformError, Problem
 from twilio_component.host.http.messages import SECONDS, Request, Response
+from twilio_component.host.http.retries import send_with_retries
 from twilio_component.host.serialization import from_buffer
 from twilio_component.twilio.client import TwilioClient, client_for, encode_pairs, raise_for_status
 from twilio_component.twilio.credentials import API_VERSION
@@ -34,7 +35,7 @@ async def send(context: Context, inputs: Mapping[str, Any]) -> Any:
     url = _url(client, inputs)
     headers, content = _body(inputs, {**client.headers, **_headers(inputs)})
     seconds = (inputs.get("timeout") or 0) / 1_000 or SECONDS
-    response = await _send_with_retries(client, inputs, Request(inputs["method"], url, headers, content, seconds))
+    response = await _send(client, inputs, Request(inputs["method"], url, headers, content, seconds))
     match inputs["responseType"]:
         case "arraybuffer":
             return response.content
@@ -45,27 +46,26 @@ async def send(context: Context, inputs: Mapping[str, Any]) -> Any:
             return response.text
 
 
-async def _send_with_retries(client: TwilioClient, inputs: Mapping[str, Any], request: Request) -> Response:
+async def _send(client: TwilioClient, inputs: Mapping[str, Any], request: Request) -> Response:
     idempotent = request.method in _IDEMPOTENT
-    delay = inputs["retryDelayMS"]
-    if inputs["useExponentialBackoff"]:
-        delay = delay or _FIRST_BACKOFF_MS
-    for attempt in range(inputs["maxRetries"] + 1):
-        try:
-            return raise_for_status(
-                await client.send_once(request, idempotent=idempotent), request, idempotent=idempotent
-            )
-        except TwilioError as error:
-            if attempt == inputs["maxRetries"] or not (inputs["retryAllErrors"] or _transient(error, idempotent)):
-                raise
-        await client.retry.sleep(delay * (2**attempt if inputs["useExponentialBackoff"] else 1) / 1_000)
-    raise AssertionError("the last attempt returns or raises")  # pragma: no cover
+    delay = inputs["retryDelayMS"] or (_FIRST_BACKOFF_MS if inputs["useExponentialBackoff"] else 0)
 
+    async def send() -> Response:
+        response = await client.send_once(request, idempotent=idempotent)
+        return raise_for_status(response, request, idempotent=idempotent)
 
-def _transient(error: TwilioError, idempotent: bool) -> bool:  # noqa: FBT001 - two terms of one rule
-    if isinstance(error, NotSentError):
-        return error.retryable
-    return idempotent and (error.status is None or error.status >= 500)  # noqa: PLR2004 - HTTP
+    def is_transient(error: PerformError) -> bool:
+        if isinstance(error, NotSentError) or not isinstance(error, TwilioError):
+            return error.retryable
+        return idempotent and (error.status is None or error.status >= 500)  # noqa: PLR2004 - HTTP
+
+    return await send_with_retries(
+        send,
+        {**inputs, "retryDelayMS": delay},
+        is_transient=is_transient,
+        retry_all=inputs["retryAllErrors"],
+        sleep=client.retry.sleep,
+    )
 
 
 def _url(client: TwilioClient, inputs: Mapping[str, Any]) -> str:

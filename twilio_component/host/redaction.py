@@ -1,4 +1,4 @@
-"""Keeping secrets out of what is shown."""
+"""Keeps secrets out of logs and stored values."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ HIDDEN = "[hidden]"
 
 
 class Redactor:
-    """Replaces secrets in text and in JSON values, also where they stand escaped in JSON text or in a URL."""
+    """Replaces secrets in text and in JSON values, also where they are escaped in JSON text or in a URL."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = {form for secret in secrets for form in _forms(secret)}
-        # The longest first, so that a secret that contains another one disappears whole.
+        # The longest first, so that a secret that contains another one is replaced as a whole.
         alternatives = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
         self._pattern = re.compile(alternatives) if forms else None
 
     def text(self, text: str) -> str:
-        """The text without secrets."""
+        """Return the text without secrets."""
         return self._pattern.sub(HIDDEN, text) if self._pattern else text
 
     def value(self, value: Any) -> Any:
-        """The value without secrets in its texts and keys."""
+        """Return the value without secrets in its texts and keys."""
         if self._pattern is None:
             return value
         if isinstance(value, str):
@@ -39,14 +39,14 @@ class Redactor:
 
 
 class RedactingLogger(logging.LoggerAdapter[Any]):
-    """A logger that passes records on to another one, secrets hidden."""
+    """A logger that passes records on to another one, without secrets."""
 
     def __init__(self, logger: logging.Logger | logging.LoggerAdapter[Any], redactor: Redactor) -> None:
         super().__init__(logger, {})
         self._redactor = redactor
 
     def log(self, level: int, msg: object, *args: object, **options: Any) -> None:
-        """Log the message, its arguments put in, without secrets."""
+        """Log the formatted message without secrets."""
         if self.isEnabledFor(level):
             text = str(msg) % args if args else str(msg)
             super().log(level, "%s", self._redactor.text(text), **options)
