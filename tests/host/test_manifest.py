@@ -96,12 +96,12 @@ def test_references_across_files_and_within_the_manifest_are_followed(tmp_path: 
         "key: k\ndisplay: {label: K, description: K, category: K}\n"
         "actions:\n"
         "  one:\n    display: &d {label: L, description: D}\n    perform: json:dumps\n    example: 1\n"
-        "    result: {$ref: 'a.json#/x', title: Mine}\n"
+        "    outputSchema: {$ref: 'a.json#/x', title: Mine}\n"
         "  two: {$ref: '#/actions/one', example: 2}\n"
     )
     assert check_manifest(path) == []
     component = load_component(path)
-    assert component.actions["one"].result == {"type": "string", "title": "Mine"}
+    assert component.actions["one"].output_schema == {"type": "string", "title": "Mine"}
     assert (component.actions["two"].perform, component.actions["two"].example) == ("json:dumps", 2)
 
 

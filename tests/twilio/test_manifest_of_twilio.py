@@ -16,5 +16,12 @@ def test_it_declares_what_is_documented() -> None:
     assert component.key == "twilio"
     assert (component.display.label, component.display.description) == ("Twilio", "Send SMS messages through Twilio")
     assert [*component.connections] == ["apiKeySecret", "basic"]
-    assert [*component.triggers] == ["webhook", "inboundMessage", "statusCallback", "pollChangesTrigger"]
+    triggers = ["webhook", "inboundMessage", "statusCallback", "conversationEvent", "pollChangesTrigger"]
+    assert [*component.triggers] == triggers
+        "webhook",
+        "inboundMessage",
+        "statusCallback",
+        "conversationEvent",
+        "pollChangesTrigger",
+    ]
     assert {"sendSMS", "getSMS", "listMessages", "rawRequest"} <= set(component.actions)

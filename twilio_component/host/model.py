@@ -71,7 +71,8 @@ class Operation:
 
     ``inputs`` is a JSON Schema (2020-12) object with every ``$ref`` resolved; beside the standard keywords a property
     may have ``clean`` (a function's name, ``(value, inputs) -> value``, raising ``ValueError``) and
-    ``format: connection``, ``keyvaluelist`` or ``valuelist``. ``result`` is the schema of what perform returns, and
+    ``format: connection``, ``keyvaluelist`` or ``valuelist``. ``output_schema`` is the JSON Schema of the output (of an action's
+    data, a trigger's payload, a data source's result: a step's ``results`` in a flow), and
     ``example`` shows one. ``idempotent`` says that a repeated call does no harm: a host that does not know whether a
     call happened may then call again. For an operation that is not, ``reconciliation`` may find out.
     """
@@ -82,7 +83,7 @@ class Operation:
     inputs: JsonSchema = field(
         default_factory=lambda: {"type": "object", "properties": {}, "additionalProperties": False}
     )
-    result: JsonSchema = field(default_factory=dict)
+    output_schema: JsonSchema = field(default_factory=dict)
     example: Any = None
     idempotent: bool = False
     reconciliation: Reconciliation | None = None

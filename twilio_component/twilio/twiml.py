@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 from xml.sax.saxutils import escape
 
 CONTENT_TYPE = "text/xml"
@@ -17,6 +18,11 @@ def messaging_response(text: str | None = None, media: Iterable[str] = ()) -> st
     parts += [f"<Media>{_text(url)}</Media>" for url in media]
     message = f"<Message>{''.join(parts)}</Message>" if parts else ""
     return f'<?xml version="1.0" encoding="UTF-8"?><Response>{message}</Response>'
+
+
+def response_of(twiml: str) -> dict[str, Any]:
+    """Return the HTTP response of a trigger that has ``twiml`` as its body."""
+    return {"statusCode": 200, "contentType": CONTENT_TYPE, "body": twiml}
 
 
 def _text(value: str) -> str:

@@ -83,7 +83,7 @@ class TestPayloads:
 
     def test_it_validates_against_the_message_schema(self, twilio_harness_blocking: BlockingHarness) -> None:
         data = twilio_harness_blocking.action("sendSMS", {**BASIC, "mediaUrl": ["https://example.com/a.png"]})["data"]
-        schema = load_component(manifest_file()).actions["sendSMS"].result
+        schema = load_component(manifest_file()).actions["sendSMS"].output_schema
 
         assert list(Draft202012Validator(schema).iter_errors(data)) == []
 

@@ -65,12 +65,85 @@ class TestInbound:
             ButtonText="Confirm",
         )
         assert message["channel"] == "whatsapp"
-        assert message["media"] == [
-            {"url": "https://api.twilio.com/m0", "contentType": "image/png"},
-            {"url": "https://api.twilio.com/m1", "contentType": None},
+        assert [(file["url"], file["contentType"]) for file in message["media"]] == [
+            ("https://api.twilio.com/m0", "image/png"),
+            ("https://api.twilio.com/m1", None),
         ]
         assert (message["fromCountry"], message["optOutType"]) == ("US", "STOP")
         assert (message["profileName"], message["buttonText"]) == ("Ada", "Confirm")
+
+    def test_a_file_has_its_sid_its_message_and_its_name(self, twilio_harness_blocking: BlockingHarness) -> None:
+        media, sid = "ME" + "1" * 32, "MM" + "2" * 32
+        url = f"https://api.twilio.com/2010-04-01/Accounts/AC{'3' * 32}/Messages/{sid}/Media/{media}"
+        (file,) = self.message(
+            twilio_harness_blocking,
+            NumMedia="1",
+            MediaUrl0=url,
+            MediaContentType0="application/pdf",
+            MediaFileName0="menu.pdf",
+        )["media"]
+        assert file == {
+            "sid": media,
+            "messageSid": sid,
+            "url": url,
+            "contentType": "application/pdf",
+            "fileName": "menu.pdf",
+        }
+
+    def test_what_a_channel_adds_has_its_type(self, twilio_harness_blocking: BlockingHarness) -> None:
+        message = self.message(
+            twilio_harness_blocking,
+            From="whatsapp:US.13491208655302741918",
+            ButtonPayload="order-7",
+            ListId="small",
+            ListTitle="A small one",
+            Latitude="52.5163",
+            Longitude="-13.3777",
+            Label="Gate",
+            OriginalRepliedMessageSid="SM9",
+            OriginalRepliedMessageSender="whatsapp:+14155238886",
+            ReferralCtwaClid="click",
+            ReferralNumMedia="2",
+            Forwarded="true",
+            ChannelMetadata='{"type": "whatsapp", "data": {"context": {}}}',
+            InteractiveData='{"answer": 3}',
+            NumSegments="2",
+            ExternalUserId="US.13491208655302741918",
+        )
+        assert (message["buttonPayload"], message["listId"], message["listTitle"]) == (
+            "order-7",
+            "small",
+            "A small one",
+        )
+        assert message["location"] == {"latitude": 52.5163, "longitude": -13.3777, "address": None, "label": "Gate"}
+        assert message["repliedTo"] == {"messageSid": "SM9", "sender": "whatsapp:+14155238886"}
+        assert (message["referral"]["ctwaClid"], message["referral"]["numMedia"]) == ("click", 2)
+        assert (message["forwarded"], message["frequentlyForwarded"], message["numSegments"]) == (True, False, 2)
+        assert message["channelMetadata"]["type"] == "whatsapp"
+        assert message["interactiveData"] == {"answer": 3}
+        assert (message["channel"], message["externalUserId"]) == ("whatsapp", "US.13491208655302741918")
+
+    @pytest.mark.parametrize(
+        ("sender", "channel"),
+        [
+            ("+15558675310", "sms"),
+            ("12345", "sms"),
+            ("whatsapp:+5215512345678", "whatsapp"),
+            ("messenger:1234567", "messenger"),
+            ("instagram:1784140", "instagram"),
+            ("rcs:brand_agent", "rcs"),
+            ("newchannel:abc", "newchannel"),
+        ],
+    )
+    def test_the_channel_is_that_of_the_address(
+        self, twilio_harness_blocking: BlockingHarness, sender: str, channel: str
+    ) -> None:
+        assert self.message(twilio_harness_blocking, From=sender)["channel"] == channel
+
+    @pytest.mark.parametrize("odd", ["x", "1e5", "99999999999999999", "²"])
+    def test_a_number_that_is_not_one_reads_as_null(self, twilio_harness_blocking: BlockingHarness, odd: str) -> None:
+        message = self.message(twilio_harness_blocking, Latitude=odd, NumSegments=odd, ChannelMetadata="{" + odd)
+        assert (message["location"], message["numSegments"], message["channelMetadata"]) == (None, None, None)
 
     @pytest.mark.parametrize("count", ["", "x", "-1", "999999999999", "²"])
     def test_a_count_that_is_none_is_no_media(self, twilio_harness_blocking: BlockingHarness, count: str) -> None:
@@ -140,6 +213,22 @@ class TestStatus:
                 "status"
             ]
             assert (told["errorCode"], told["errorMeaning"]) == (shown, None)
+
+    def test_why_a_channel_did_not_deliver_is_told(self, twilio_harness_blocking: BlockingHarness) -> None:
+        parameters = {
+            **STATUS,
+            "MessageStatus": "undelivered",
+            "To": "whatsapp:+447911123456",
+            "ErrorCode": "63016",
+            "ErrorMessage": "Outside the window",
+            "ChannelStatusMessage": "131047",
+            "ChannelInstallSid": "XE1",
+            "RawDlrDoneDate": "2611251942",
+        }
+        status = twilio_harness_blocking.webhook(parameters, key="statusCallback")["payload"]["status"]
+        assert (status["errorCode"], status["errorMessage"]) == (63016, "Outside the window")
+        assert (status["channelStatusMessage"], status["channelInstallSid"]) == ("131047", "XE1")
+        assert (status["channel"], status["rawDlrDoneDate"]) == ("whatsapp", "2611251942")
 
     async def run(self, statuses: list[tuple[str, str]]) -> tuple[list[bool], dict[str, Any]]:
         """Which of the callbacks, in the order of their arrival, are stale; and the state that is kept."""

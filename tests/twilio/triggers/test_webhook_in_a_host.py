@@ -37,7 +37,7 @@ def test_a_signed_request_comes_out_as_the_documented_payload(twilio_harness_blo
     assert payload["body"]["data"] == INBOUND
     assert payload["rawBody"]["data"]["type"] == "Buffer"
     assert json.loads(json.dumps(result)) == result
-    schema = load_component(manifest_file()).triggers["webhook"].result
+    schema = load_component(manifest_file()).triggers["webhook"].output_schema
     assert list(Draft202012Validator(schema).iter_errors(payload)) == []
 
 

@@ -110,5 +110,32 @@ def _operation_lines(operation: Operation) -> Iterator[str]:
         yield f"  {name} ({', '.join(notes)})"
         for line in wrap(schema["description"], _WIDTH - 6):
             yield f"      {line}"
+    output = [*_output_lines(operation.output_schema)]
+    if output:
+        yield from ("", "Output", *output)
     if operation.example is not None:
         yield from ("", "Example of its result", json.dumps(operation.example, indent=2, ensure_ascii=False))
+
+
+def _output_lines(schema: JsonSchema, indent: str = "  ") -> Iterator[str]:
+    """The keys of an output, those of nested objects indented; a list's lines are those of its items."""
+    if schema.get("type") == "array":
+        yield from _output_lines(schema.get("items", {}), indent)
+    for name, part in schema.get("properties", {}).items():
+        description = f": {part['description']}" if "description" in part else ""
+        yield from wrap(
+            f"{name} ({_output_type(part)}){description}",
+            _WIDTH,
+            initial_indent=indent,
+            subsequent_indent=f"{indent}    ",
+        )
+        yield from _output_lines(part, f"{indent}  ")
+
+
+def _output_type(schema: JsonSchema) -> str:
+    kinds = schema.get("type")
+    if isinstance(kinds, list):
+        schema = {**schema, "type": [kind for kind in kinds if kind != "null"]}
+    if schema.get("type") == "array":
+        return f"list of {_output_type(schema.get('items', {}))}"
+    return input_type(schema)

@@ -51,7 +51,7 @@ _OPERATION_FIELDS = _FUNCTION_NAMES | {
     "display",
     "perform",
     "inputs",
-    "result",
+    "outputSchema",
     "example",
     "idempotent",
     "waits",
@@ -149,7 +149,7 @@ class _Manifest:
             Draft202012Validator.META_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER
         )
         for path, part in self.parts():
-            for name in ("inputs", "result"):
+            for name in ("inputs", "outputSchema"):
                 yield from self.found_by(meta, part.get(name, {}), (*path, name))
             inputs = _mapping(part.get("inputs"))
             properties = _mapping(inputs.get("properties"))
@@ -266,7 +266,9 @@ def _inputs(part: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _operation(kind: type[Operation], key: str, part: Mapping[str, Any]) -> Operation:
-    optional = {name: part[name] for name in ("result", "example", "idempotent", *_TRAITS[kind]) if name in part}
+    optional = {name: part[name] for name in ("example", "idempotent", *_TRAITS[kind]) if name in part}
+    if "outputSchema" in part:
+        optional["output_schema"] = part["outputSchema"]
     if "inputs" in part:
         optional["inputs"] = _inputs(part)
     if "reconciliation" in part:
