@@ -18,10 +18,4 @@ def test_it_declares_what_is_documented() -> None:
     assert [*component.connections] == ["apiKeySecret", "basic"]
     triggers = ["webhook", "inboundMessage", "statusCallback", "conversationEvent", "pollChangesTrigger"]
     assert [*component.triggers] == triggers
-        "webhook",
-        "inboundMessage",
-        "statusCallback",
-        "conversationEvent",
-        "pollChangesTrigger",
-    ]
     assert {"sendSMS", "getSMS", "listMessages", "rawRequest"} <= set(component.actions)

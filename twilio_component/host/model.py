@@ -71,10 +71,10 @@ class Operation:
 
     ``inputs`` is a JSON Schema (2020-12) object with every ``$ref`` resolved; beside the standard keywords a property
     may have ``clean`` (a function's name, ``(value, inputs) -> value``, raising ``ValueError``) and
-    ``format: connection``, ``keyvaluelist`` or ``valuelist``. ``output_schema`` is the JSON Schema of the output (of an action's
-    data, a trigger's payload, a data source's result: a step's ``results`` in a flow), and
-    ``example`` shows one. ``idempotent`` says that a repeated call does no harm: a host that does not know whether a
-    call happened may then call again. For an operation that is not, ``reconciliation`` may find out.
+    ``format: connection``, ``keyvaluelist`` or ``valuelist``. ``output_schema`` is the JSON Schema of an action's data,
+    a trigger's payload or a data source's result, which are a step's ``results`` in a flow; ``example`` shows one.
+    ``idempotent`` says that a repeated call does no harm: a host that does not know whether a call happened may then
+    call again. For an operation that is not, ``reconciliation`` may find out.
     """
 
     key: str
