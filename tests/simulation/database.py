@@ -1,0 +1,82 @@
+"""A database for the simulation: SQLite in memory carries out the statements, a virtual network carries them there.
+
+All processes share it. Each transaction happens at one instant; the way there and back takes time, and the commit's
+confirmation may be lost on it. It stands for Postgres with synchronous commits: what it has confirmed is never lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.pool import StaticPool
+
+from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.schema import metadata
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from simulation.loop import SimulatedLoop
+
+_Found = TypeVar("_Found")
+
+
+@cache
+def _engine() -> Engine:
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    metadata.create_all(engine)
+    return engine
+
+
+class Server:
+    """The database server. ``is_away`` lets every transaction fail; ``losses`` is how likely a confirmation is lost."""
+
+    def __init__(self, loop: SimulatedLoop, random: Random) -> None:
+        self.loop = loop
+        self.random = random
+        self.is_away = False
+        self.losses = 0.0
+        self.stepped = 0.0
+        self.engine = _engine()
+        with self.engine.begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(table.delete())
+
+    def now(self) -> float:
+        """Return the server's time, which may step."""
+        return 1_000_000.0 + self.loop.time() + self.stepped
+
+    def transaction(self, work: Callable[[Connection], _Found]) -> _Found:
+        """Carry out ``work`` at this instant."""
+        with self.engine.begin() as connection:
+            return work(connection)
+
+
+class SimulatedDatabase(Database):
+    """One process's way to the server."""
+
+    def __init__(self, server: Server) -> None:
+        self.is_sqlite = False
+        self._server = server
+        self.engine = self._asked_engine = server.engine
+        self._running = self._asked = None  # type: ignore[assignment]
+
+    def now(self, _connection: Connection) -> float:
+        return self._server.now()
+
+    async def _done(self, work: Callable[[Connection], _Found], _threads: Any, _engine: Any) -> _Found:
+        server = self._server
+        await asyncio.sleep(server.random.uniform(0.0, 0.02))
+        if server.is_away:
+            raise StoreUnavailableError("the database is unavailable (simulated)")
+        found = server.transaction(work)
+        is_lost = server.random.random() < server.losses
+        await asyncio.sleep(server.random.uniform(0.0, 0.02))
+        if is_lost:
+            raise StoreUnavailableError("the connection was lost after the commit (simulated)")
+        return found

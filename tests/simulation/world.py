@@ -1,0 +1,376 @@
+"""One seed of the simulation: processes, their database and Twilio, what goes wrong, and what must always hold."""
+
+from __future__ import annotations
+
+import asyncio
+import random as random_module
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from simulation.database import Server, SimulatedDatabase
+from simulation.loop import SimulatedLoop
+from simulation.twilio import Faults, SimulatedTwilio
+from sqlalchemy import insert, select, update
+
+from twilio_component.durable.crash_points import CrashPoints
+from twilio_component.durable.errors import RunStopped
+from twilio_component.durable.sending import intents as states
+from twilio_component.durable.sending.guard import Guard
+from twilio_component.durable.sending.intents import Call, IntentStore
+from twilio_component.durable.sending.rate_limiter import RateLimiter
+from twilio_component.durable.sending.throttle import Throttle
+from twilio_component.durable.settings import Settings
+from twilio_component.durable.store import schema
+from twilio_component.durable.store.run_status import RUNNING, SUCCEEDED
+from twilio_component.flows.interpreter.effects import Failure
+from twilio_component.host.results import Candidate
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+_LEASE = 5.0
+"""Seconds for which a process may believe that it holds its lease after the server has heard from it."""
+_TROUBLE = 60.0
+_PEACE = 900.0
+SENDER = "+15017122661"
+
+
+@dataclass
+class Run:
+    """A run and its calls: what each sends, and what its driver was told became of it."""
+
+    id: str
+    texts: list[str]
+    owner: str
+    results: dict[int, Any] = field(default_factory=dict)
+    is_ended: bool = False
+
+
+class SimulatedCall:
+    """The call of a run, as the guard sees it."""
+
+    expired: Failure | None = None
+
+    def __init__(self, twilio: SimulatedTwilio, key: str, text: str) -> None:
+        self._twilio = twilio
+        self._key = key
+        self._text = text
+        self.sender = SENDER
+        self.limit_keys: Mapping[str, str] = {"connection": "connection", "sender": f"connection:{SENDER}"}
+
+    async def perform_once(self) -> dict[str, Any]:
+        return {"data": {"sid": await self._twilio.send(self._key, self._text)}}
+
+    def failure(self, error: Exception) -> Failure:
+        unknown = isinstance(error, TimeoutError) or getattr(error, "may_have_happened", False)
+        return Failure(code=getattr(error, "code", "timeout"), message="failed", outcome_unknown=unknown)
+
+    def envelope_for(self, resource_id: str) -> dict[str, Any]:
+        return {"data": {"sid": resource_id}}
+
+    def resource_id(self, envelope: Mapping[str, Any]) -> str | None:
+        sid: str | None = envelope["data"]["sid"]
+        return sid
+
+    async def find_candidates(self, since: dt.datetime) -> list[Candidate] | None:
+        earliest = since.timestamp() - 1_000_000.0
+        found = [message for message in await self._twilio.list_messages() if message.created_at >= earliest]
+        return [Candidate(id=one.sid, data={"sid": one.sid}, equal=one.text == self._text) for one in found]
+
+
+class Process:
+    """A process: a guard of its own, a lease, and the runs that it drives."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.name = name
+        self.world = world
+        self.heard_at = world.loop.time()
+        self.is_alive = True
+        self.is_cut_off = False
+        database = SimulatedDatabase(world.server)
+        self.database = database
+        settings = world.settings
+        self.guard = Guard(
+            IntentStore(database),
+            settings,
+            Throttle(settings.in_flight),
+            RateLimiter(database, settings.rates, most_seconds=2 * settings.claim + settings.timeout),
+            worker_id=name,
+            is_dead=lambda _: False,
+            may_write=self.may_write,
+            crash_points=CrashPoints({}),
+        )
+
+    def may_write(self) -> bool:
+        """Whether the process may believe that its lease is valid."""
+        return self.world.loop.time() - self.heard_at < _LEASE
+
+    async def keep_lease(self) -> None:
+        """Renew the lease every second, unless the server does not hear this process."""
+        while True:
+            asked_at = self.world.loop.time()
+            await asyncio.sleep(self.world.random.uniform(0.0, 0.05))
+            if not self.is_cut_off and not self.world.server.is_away:
+                self.world.leases[self.name] = self.world.loop.time()  # one that had lost it joins again
+                self.heard_at = asked_at
+            await asyncio.sleep(1.0)
+
+    async def drive(self, run: Run) -> None:
+        """Carry out a run, and let no exception go unseen."""
+        try:
+            await self._drive(run)
+        except Exception as error:  # noqa: BLE001 - it is a violation, raised by the next check
+            self.world.failures.append(error)
+
+    async def _drive(self, run: Run) -> None:
+        for ordinal, text in enumerate(run.texts):
+            key = f"{run.id}:{ordinal}"
+            call = Call(run=run.id, ordinal=ordinal, step_id="send", fingerprint=text)
+            with suppress(RunStopped):
+                await self.guard.perform(call, SimulatedCall(self.world.twilio, key, text))
+                continue
+            return
+
+        def end(connection: Any) -> None:
+            connection.execute(update(schema.runs).where(schema.runs.c.id == run.id).values(state=SUCCEEDED))
+
+        await self.database.run_until_available(end)
+        run.is_ended = True  # whoever else drives it finds that
+
+
+class World:
+    """Everything of one seed. ``check`` holds after every step; ``run`` ends when everything that can end has."""
+
+    def __init__(self, seed: int) -> None:
+        random_module.seed(seed)  # the jitter of the code under test
+        self.seed = seed
+        self.random = random = Random(seed)  # noqa: S311 - a seed to replay, not a secret
+        self.loop = SimulatedLoop(random, self.check)  # type: ignore[abstract]
+        self.server = Server(self.loop, random)
+        self.settings = Settings(
+            resend=random.random() < 0.6,
+            lag_bound=random.choice((2.0, 10.0)),
+            timeout=random.choice((1.0, 3.0)),
+            in_flight=random.choice((1, 10)),
+            rates={SENDER: 2.0} if random.random() < 0.3 else {},
+        )
+        self.twilio = SimulatedTwilio(
+            loop=self.loop,
+            random=random,
+            lag_bound=self.settings.lag_bound * 0.9,
+            within=self.settings.timeout,
+            ahead=random.choice((0.0, 0.0, -5.0, 8.0)),
+            faults=self._faults(),
+        )
+        self.leases: dict[str, float] = {}
+        self.processes: dict[str, Process] = {}
+        self.log: list[str] = []
+        texts = ["one", "two", "three"]
+        count = random.randint(1, 4)
+        self.runs = [
+            Run(f"r{number}", [random.choice(texts) for _ in range(random.randint(1, 2))], "")
+            for number in range(count)
+        ]
+        self._calls = Counter(text for run in self.runs for text in run.texts)
+        self._seen = 0
+        self.failures: list[Exception] = []
+
+    def _faults(self) -> Faults:
+        random = self.random
+
+        def maybe(probability: float) -> float:
+            return random.choice((0.0, 0.0, 0.0, probability, 3 * probability))
+
+        return Faults(
+            throttled=maybe(0.3),
+            retry_after=random.choice(((0.5,), (5.0,), (1.0, 20.0))),
+            refused_connection=maybe(0.2),
+            error_before=maybe(0.2),
+            error_after=maybe(0.2),
+            lost_response=maybe(0.2),
+            slow=maybe(0.3),
+            slowest=self.settings.timeout * 0.9,
+            list_error=maybe(0.2),
+        )
+
+    # Invariants
+
+    def check(self) -> None:
+        """Hold after every step: of equal calls there are at most as many messages as calls.
+
+        Nothing tells the messages of equal calls apart, so they are counted, as their recipient counts them.
+        """
+        if self.failures:
+            raise AssertionError(f"a driver failed: {self.failures[0]!r}") from self.failures[0]
+        if len(self.twilio.messages) == self._seen:
+            return
+        self._seen = len(self.twilio.messages)
+        messages = Counter(message.text for message in self.twilio.messages)
+        twice = [text for text, count in messages.items() if count > self._calls[text]]
+        assert not twice, f"sent twice: {twice}"
+
+    def check_ends(self) -> None:
+        """Hold at the end: every call is settled, and what is stored of it is true."""
+        with self.server.engine.connect() as connection:
+            rows = {row.key: row for row in connection.execute(select(schema.intents))}
+            journal = {f"{row.run}:{row.ordinal}": row.value for row in connection.execute(select(schema.journal))}
+        unnamed = {message.sid: message.text for message in self.twilio.messages}
+        unknown = Counter[str]()
+        for run in self.runs:
+            for ordinal, text in enumerate(run.texts):
+                key = f"{run.id}:{ordinal}"
+                row = rows[key]
+                assert row.state in (states.SETTLED, states.UNKNOWN), f"{key} is {row.state}"
+                assert key in journal, f"{key} has no journal entry"
+                if row.state == states.UNKNOWN:
+                    unknown[text] += 1
+                    assert not self.settings.resend, f"{key} is unknown although resending is on"
+                elif row.resource_id is not None:
+                    named = unnamed.pop(row.resource_id, None)
+                    assert named == text, f"{key} succeeded, and its message does not exist or is another call's"
+        for text, count in Counter(unnamed.values()).items():
+            assert count <= unknown[text], (
+                f"{count} messages of {text!r} belong to no call that succeeded or is unknown"
+            )
+
+    # What happens
+
+    def start_process(self) -> Process:
+        """Start one more process."""
+        name = f"p{len(self.processes)}"
+        process = self.processes[name] = Process(self, name)
+        self.leases[name] = self.loop.time()
+        with self.loop.process(name):
+            self.loop.create_task(process.keep_lease())
+        return process
+
+    def give(self, run: Run, process: Process) -> None:
+        """Let a process drive a run."""
+        run.owner = process.name
+        with self.loop.process(process.name):
+            self.loop.create_task(process.drive(run))
+
+    async def take_over(self) -> None:
+        """Do what the living do for the dead: a process that the server has not heard of loses its runs."""
+        while True:
+            await asyncio.sleep(self.random.uniform(0.5, 2.0))
+            if self.server.is_away:
+                continue
+            now = self.loop.time()
+            for name, heard in list(self.leases.items()):
+                if now - heard > _LEASE + 1.0:
+                    del self.leases[name]
+            for run in self.runs:
+                if not run.is_ended and run.owner not in self.leases:
+                    living = [one for one in self.processes.values() if one.name in self.leases]
+                    if living:
+                        self.note(f"{run.id} goes on in {living[0].name}")
+                        self.give(run, self.random.choice(living))
+
+    async def make_trouble(self) -> None:
+        """Kill, freeze, cut off; take the database away; lose confirmations and leases; purge what has ended."""
+        random = self.random
+        kinds = ("kill", "freeze", "away", "lease", "cut off", "loss", "start", "second driver", "step")
+        # Each seed has its own temper: troubles that it prefers, and how often they come.
+        weights = [random.choice((0, 1, 1, 4)) for _ in kinds]
+        pause = random.choice((0.3, 1.0, 4.0))
+        end = self.loop.time() + _TROUBLE
+        while self.loop.time() < end and any(weights) and not all(run.is_ended for run in self.runs):
+            await asyncio.sleep(random.expovariate(1 / pause))
+            living = [one for one in self.processes.values() if one.is_alive]
+            victim = random.choice(living)
+            kind = random.choices(kinds, weights)[0]
+            self.note(f"{kind}: {victim.name}")
+            self._trouble(kind, victim, living)
+
+    def _trouble(self, kind: str, victim: Process, living: list[Process]) -> None:
+        random = self.random
+        if kind == "kill" and len(living) > 1:
+            self.loop.kill(victim.name)
+            victim.is_alive = False
+        elif kind == "freeze":
+            self.loop.freeze(victim.name)
+            self.loop.call_later(random.choice((0.3, 1.0, 4.0, 8.0, 30.0)), self.loop.thaw, victim.name)
+        elif kind == "away":
+            self.server.is_away = True
+            self.loop.call_later(random.uniform(0.1, 12.0), self._come_back)
+        elif kind == "lease":
+            self.leases.pop(victim.name, None)  # a lock lost while its process lives and writes
+        elif kind == "cut off":
+            victim.is_cut_off = not victim.is_cut_off
+        elif kind == "loss":
+            self.server.losses = random.choice((0.0, 0.2))
+        elif kind == "start" and len(self.processes) < 5:
+            self.start_process()
+        elif kind == "second driver":
+            self.give(random.choice(self.runs), victim)  # two living processes that drive one run
+        elif kind == "step":
+            self.server.stepped += random.uniform(-2.0, 2.0)
+
+    def _come_back(self) -> None:
+        self.server.is_away = False
+
+    async def main(self) -> None:
+        """Live through trouble, then through peace, until every run has ended."""
+        with self.server.engine.begin() as connection:
+            connection.execute(insert(schema.definitions).values(digest="d", file="f", text="t"))
+            for run in self.runs:
+                connection.execute(
+                    insert(schema.runs).values(
+                        id=run.id,
+                        definition="d",
+                        integration="i",
+                        flow="f",
+                        state=RUNNING,
+                        created_at=self.server.now(),
+                    )
+                )
+        for _ in range(self.random.randint(1, 3)):
+            self.start_process()
+        drivers = self.random.choice((1, 1, 2))  # after a failover, two may drive one run
+        for run in self.runs:
+            for _ in range(drivers):
+                self.give(run, self.random.choice(list(self.processes.values())))
+        self.loop.create_task(self.take_over())
+        await self.make_trouble()
+        self.server.losses = 0.0
+        self.twilio.faults = Faults()
+        for process in self.processes.values():
+            process.is_cut_off = False
+        if not any(one.is_alive for one in self.processes.values()):
+            self.start_process()
+        while not all(run.is_ended for run in self.runs):  # noqa: ASYNC110 - virtual time
+            await asyncio.sleep(1.0)
+
+    def note(self, text: str) -> None:
+        """Remember what happened, for whoever replays the seed."""
+        self.log.append(f"{self.loop.time():9.3f} {text}")
+
+    def run(self) -> None:
+        """Run the seed; raises ``AssertionError`` for whatever does not hold."""
+        try:
+            self.loop.run(self.main(), within=_TROUBLE + _PEACE)
+            self.check_ends()
+        finally:
+            self.loop.close()
+
+
+class VirtualTime:
+    """Stands for the module ``time`` in the code under test."""
+
+    def __init__(self) -> None:
+        self.world: World | None = None
+
+    def monotonic(self) -> float:
+        """Return the loop's time."""
+        assert self.world is not None
+        return self.world.loop.time()
+
+    def time(self) -> float:
+        """Return the machine's time."""
+        assert self.world is not None
+        return self.world.server.now()
