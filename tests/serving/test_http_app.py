@@ -55,7 +55,7 @@ class App:
         self.away = away
         self.closed = False
         app = WebhookApp(
-            endpoints={"/demo/reply": cast("Endpoint", SimpleNamespace(path="/demo/reply"))},
+            endpoints={"/demo/reply": cast("Endpoint", SimpleNamespace(path="/demo/reply", methods=("GET", "POST")))},
             handler=cast("WebhookHandler", self.handler),
             callbacks=cast("Callbacks", self.callbacks),
             public_url="https://flows.example.com/",

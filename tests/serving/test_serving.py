@@ -127,7 +127,7 @@ def test_a_signed_callback_proves_a_send_whose_answer_was_lost(
         assert post(about, {"MessageSid": "SM1"}, token="somebody-else").status_code == 403
         assert post(about.replace(run, "nobody"), {"MessageSid": "SM1"}).status_code == 404
     (sent,) = emulator.messages
-    assert deployment.ask("SELECT state, effect FROM flow_intents") == [("settled", sent.sid)]
+    assert deployment.ask("SELECT state, resource_id FROM flow_intents") == [("settled", sent.sid)]
     assert "no connection has signed it" in deployment.log()
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 import pytest
+from support.handlers import FakeEngine
 from support.serve_processes import HEAD
 
 from twilio_component.durable.deployment import Deployment
@@ -22,7 +23,6 @@ from twilio_component.twilio.signatures.verification import sign
 
 if TYPE_CHECKING:
     from twilio_component.durable.engine import Engine
-    from twilio_component.durable.store.new_runs import NewRun
 
 BASE = "https://flows.test"
 GENERIC = """\
@@ -45,29 +45,6 @@ flows:
         action: webhook-triggers.webhook
         schedule: {type: value, value: "0 8 * * *"}
 """
-
-
-class FakeEngine:
-    """Remembers runs by their ids; ``outcome`` is how they end."""
-
-    def __init__(self, outcome: Any = None) -> None:
-        self.outcome = outcome
-        self.begun: dict[str, NewRun] = {}
-        self.forgotten: list[str] = []
-        self.runs = SimpleNamespace(forget_response=self._forget)
-
-    async def begin(self, new: NewRun, _also: Any, *, immediately: bool) -> bool:
-        self.immediately = immediately
-        return self.begun.setdefault(new.id, new) is new
-
-    async def ended(self, _run: str, _seconds: float) -> Any:
-        return self.outcome
-
-    async def states(self, scopes: dict[str, str]) -> dict[str, Any]:
-        return {name: {} for name in scopes}
-
-    async def _forget(self, run: str) -> None:
-        self.forgotten.append(run)
 
 
 def received(text: str, engine: FakeEngine, *arrivals: IncomingRequest) -> list[HttpResponse]:
@@ -106,8 +83,12 @@ def test_a_later_status_is_another_event_and_a_repeated_one_the_same() -> None:
         {"Other": "2"},
     ]
     replies = received(HEAD, engine, *(request(event) for event in events))
-    assert replies == [HttpResponse()] * 7
     assert len(engine.begun) == 5
+    first, second, third, fourth, fifth = ids = [*engine.begun]
+    assert replies == [
+        HttpResponse(headers={"Execution-Id": run}) for run in (first, first, second, third, fourth, fourth, fifth)
+    ]
+    assert [new.payload["executionId"] for new in engine.begun.values()] == ids
     assert all(new.trigger is not None for new in engine.begun.values())
 
 
@@ -135,13 +116,30 @@ def test_a_synchronous_flow_answers_with_its_response_which_is_then_forgotten() 
     engine = FakeEngine({"response": response})
     (reply,) = received(generic(synchronous=True), engine, request({}))
     assert engine.immediately
-    assert reply == HttpResponse(201, '{"a": 1}', "text/plain", {"X": "1"})
-    assert engine.forgotten == list(engine.begun)
+    (run,) = engine.begun
+    assert reply == HttpResponse(201, '{"a": 1}', "text/plain", {"X": "1", "Execution-Id": run})
+    assert engine.forgotten == [run]
+
+
+@pytest.mark.parametrize(("outcome", "status"), [(None, 202), ({"response": None}, 200)])
+def test_a_synchronous_flow_that_is_not_done_yet_or_has_responded_already_says_which_execution_it_is(
+    outcome: Any, status: int
+) -> None:
+    engine = FakeEngine(outcome)
+    (reply,) = received(generic(synchronous=True), engine, request({}))
+    (run,) = engine.begun
+    assert (reply.status, json.loads(reply.body), reply.headers) == (
+        status,
+        {"executionId": run},
+        {"Execution-Id": run},
+    )
 
 
 @pytest.mark.parametrize("outcome", [None, {"response": None}])
-def test_a_synchronous_flow_that_takes_too_long_or_says_nothing_gets_an_empty_answer(outcome: Any) -> None:
-    assert received(generic(synchronous=True), FakeEngine(outcome), request({})) == [HttpResponse()]
+def test_twilio_gets_an_empty_response_where_a_synchronous_flow_has_none(outcome: Any) -> None:
+    flow = HEAD.replace("  - name: Reply\n", "  - name: Reply\n    isSynchronous: true\n")
+    (reply,) = received(flow, FakeEngine(outcome), request({"MessageSid": "SM1"}))
+    assert (reply.status, reply.body) == (204, "")
 
 
 def test_a_trigger_may_answer_immediately() -> None:

@@ -68,4 +68,4 @@ def test_the_database_goes_away_and_comes_back(emulator: Emulator, twilio: str, 
 def test_a_worker_needs_a_database_that_can_be_shared(tmp_path: Path) -> None:
     deployment = Deployment(tmp_path, "http://127.0.0.1:1")
     assert deployment.start_worker().wait(PATIENCE) == exit_codes.exit_code(DurableError())
-    assert "workers share a Postgres database" in deployment.log()
+    assert "a worker needs a Postgres database" in deployment.log()

@@ -18,7 +18,7 @@ from twilio_component.flows.parsing.reader import load_integration
 from twilio_component.flows.runner.configuration import Configuration, config_values
 from twilio_component.flows.runner.invoker import Invoker
 from twilio_component.flows.runner.mocks import Mocks
-from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload
+from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload, parses_request
 from twilio_component.host.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ class Deployment:
         """The complete payload of a run's trigger."""
         base = self.webhook_base(loaded.integration)
         occasion = ExecutionInfo(execution_id=execution_id, started_at=started_at, webhook_base=base)
-        return complete_payload(given, loaded.integration, flow, occasion)
+        parses_body = not parses_request(flow, self.host.components)
+        return complete_payload(given, loaded.integration, flow, occasion, parses_body=parses_body)
 
     def callback_url(self, component: str, action: str, run: str, ordinal: int) -> str:
         """Where a callback about a call is to go; nothing when there is no such place."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from twilio_component.durable.errors import DurableError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Twilio retries after a 503 only where the URL says so; the fragment is for Twilio and is never sent.
 RETRIES = "#rc=5&rp=all"
+# GET is a method only of triggers that declare it: links are followed and prefetched by programs that mean nothing.
+METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,16 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A flow and the URL that starts it."""
+    """A flow and the URL that starts it.
+
+    ``methods`` are those that start the flow. A trigger that ``parses_request`` verifies and parses requests itself.
+    """
 
     served: Served
     flow: Flow
     url: str
+    methods: tuple[str, ...] = METHODS
+    parses_request: bool = False
 
     @property
     def path(self) -> str:
@@ -60,12 +67,19 @@ def endpoints(deployment: Deployment, served: Iterable[Served]) -> Mapping[str, 
         for flow in integration.flows:
             if flow.trigger.schedule is not None or flow.trigger.operation == control_steps.SCHEDULE:
                 continue  # only the clock starts it
-            if _polls(deployment, flow):
+            if _trigger_options(deployment, flow).get("polls"):
                 raise DurableError(
                     f"the flow '{flow.name}' of {one.file} polls, but has no schedule: add one beside its trigger's "
                     'action, such as schedule: "*/5 * * * *"'
                 )
-            endpoint = Endpoint(one, flow, urls[flow.name])
+            options = _trigger_options(deployment, flow)
+            endpoint = Endpoint(
+                one,
+                flow,
+                urls[flow.name],
+                methods=tuple(options.get("methods") or METHODS),
+                parses_request=bool(options.get("parsesRequest")),
+            )
             other = found.setdefault(endpoint.path, endpoint)
             if other is not endpoint:
                 raise DurableError(
@@ -75,8 +89,17 @@ def endpoints(deployment: Deployment, served: Iterable[Served]) -> Mapping[str, 
     return found
 
 
-def _polls(deployment: Deployment, flow: Flow) -> bool:
-    """Return whether the flow's trigger polls, and so is started by no request."""
+def find_endpoint(endpoints: Mapping[str, Endpoint], path: str) -> Endpoint | None:
+    """Return the endpoint whose path is ``path`` or the beginning of it: the rest is the payload's ``pathFragment``."""
+    while path not in endpoints:
+        path, slash, _ = path.rpartition("/")
+        if not slash:
+            return None
+    return endpoints[path]
+
+
+def _trigger_options(deployment: Deployment, flow: Flow) -> Mapping[str, Any]:
+    """Return what the manifest says of the flow's trigger; nothing for one that is not installed."""
     component = deployment.host.components.get(flow.trigger.component)
     trigger = component.triggers.get(flow.trigger.action) if component is not None else None
-    return trigger is not None and bool(trigger.options.get("polls"))
+    return trigger.options if trigger is not None else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from starlette.routing import Route
 
 from twilio_component.durable.deployment import CALLBACKS
 from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.serving.endpoints import find_endpoint
 from twilio_component.serving.status_callbacks import CallbackAddress
 from twilio_component.serving.webhook_handler import IncomingRequest
 
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 1024 * 1024
 MAX_HEADERS = 100
 BODY_SECONDS = 10.0
+_FINAL_STATUSES = range(200, 600)
+_WITHOUT_BODY = (204, 205, 304)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _LOGGER = logging.getLogger("twilio_component.serving")
 _Receive = Callable[[IncomingRequest], Awaitable["HttpResponse"]]
 
@@ -65,14 +71,20 @@ class WebhookApp:
                 self._receive_callback,
                 methods=["POST"],
             ),
-            Route("/{path:path}", self._receive, methods=["GET", "POST"]),
+            Route("/{path:path}", self._receive, methods=["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]),
         ]
         return Starlette(routes=routes, lifespan=self._lifespan)
 
     async def _receive(self, request: Request) -> Response:
-        endpoint = self.endpoints.get(request.url.path)
+        endpoint = find_endpoint(self.endpoints, request.url.path)
         if endpoint is None:
             return Response(status_code=404)
+        if request.method not in endpoint.methods:
+            # HEAD and OPTIONS are safe (RFC 9110): they describe the endpoint and start nothing.
+            allowed = [*endpoint.methods, *(["HEAD"] if "GET" in endpoint.methods else []), "OPTIONS"]
+            return Response(
+                status_code=204 if request.method in allowed else 405, headers={"Allow": ", ".join(allowed)}
+            )
         return await self._respond(request, lambda incoming: self.handler.receive(endpoint, incoming))
 
     async def _receive_callback(self, request: Request) -> Response:
@@ -91,12 +103,7 @@ class WebhookApp:
             # Twilio retries, or requests the fallback URL: nothing was stored, nothing is lost.
             _LOGGER.error("a request was refused: %s", error)  # noqa: TRY400 - the text says it all
             return Response(status_code=503, headers={"Retry-After": "5"})
-        return Response(
-            response.body or None,
-            status_code=response.status,
-            headers=dict(response.headers),
-            media_type=response.content_type or None,
-        )
+        return _response(response)
 
     async def _get_health(self, _request: Request) -> Response:
         return JSONResponse({"status": "up"})
@@ -112,6 +119,25 @@ class WebhookApp:
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         yield
         await self.on_shutdown()
+
+
+def _response(response: HttpResponse) -> Response:
+    """Return the response for Starlette; a 500 for one that HTTP cannot carry, which is an error of the flow."""
+    media_type = response.content_type or None
+    if not _is_sendable(response):
+        _LOGGER.error("a flow's response has a status or a header that HTTP cannot carry; 500 was sent instead")
+        return Response(status_code=500)
+    body = None if response.status in _WITHOUT_BODY else response.body or None
+    return Response(body, status_code=response.status, headers=dict(response.headers), media_type=media_type)
+
+
+def _is_sendable(response: HttpResponse) -> bool:
+    values = [response.content_type, *response.headers.values()]
+    return (
+        response.status in _FINAL_STATUSES
+        and all(_HEADER_NAME.fullmatch(name) for name in response.headers)
+        and all(_HEADER_VALUE.fullmatch(value) for value in values)
+    )
 
 
 async def _incoming_request(request: Request, public_url: str) -> IncomingRequest:

@@ -10,7 +10,7 @@ import logging
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.errors import StateConflictError
@@ -18,7 +18,8 @@ from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.store.flow_state import Change, scopes_of
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.host.errors import PerformError
-from twilio_component.host.serialization import iso_time, json_ready
+from twilio_component.host.http.request_payload import RequestBodyError
+from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 # Twilio waits 15 s; the response needs some of that to arrive.
 RESPONSE_SECONDS = 12.0
+EXECUTION_HEADER = "Execution-Id"
 _LOGGER = logging.getLogger("twilio_component.serving")
 
 
@@ -43,7 +45,7 @@ class IncomingRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An HTTP response. Without a body it is a 204, after which Twilio does nothing."""
+    """An HTTP response; by default a 204, after which Twilio does nothing."""
 
     status: int = 204
     body: str = ""
@@ -64,6 +66,11 @@ class WebhookHandler:
         """Start the flow of the endpoint, once for each event; raises ``StoreUnavailableError``."""
         try:
             new, is_new = await self._start_once(endpoint, request)
+        except RequestBodyError as error:
+            self.refused += 1
+            reason = "; ".join(problem.message for problem in error.problems)
+            _LOGGER.warning("%s refused a request (%d refused so far): %s", endpoint.path, self.refused, reason)
+            return _json_response(400, {"error": f"The request's body cannot be read: {reason}."})
         except PerformError as error:
             self.refused += 1
             _LOGGER.warning("%s refused a request (%d refused so far): %s", endpoint.path, self.refused, error)
@@ -72,9 +79,20 @@ class WebhookHandler:
             self.accepted += 1
         else:
             self.repeated += 1
+        response = await self._response(endpoint, new)
+        return replace(response, headers={**response.headers, EXECUTION_HEADER: new.id})
+
+    async def _response(self, endpoint: Endpoint, new: NewRun) -> HttpResponse:
         if endpoint.flow.is_synchronous:
-            return await self._wait_for_response(new.id)
-        return _http_response((new.trigger or {}).get("response"))
+            ended = await self._engine.ended(new.id, RESPONSE_SECONDS)
+            if ended is not None and ended["response"] is not None:
+                await self._engine.runs.forget_response(new.id)
+                return _http_response(ended["response"])
+            status = 202 if ended is None else 200  # it is still running, or its response was sent already
+            return HttpResponse() if endpoint.parses_request else _json_response(status, {"executionId": new.id})
+        if new.trigger is not None and new.trigger.get("response") is not None:
+            return _http_response(new.trigger["response"])
+        return HttpResponse() if endpoint.parses_request else _json_response(200, {"executionId": new.id})
 
     async def _start_once(self, endpoint: Endpoint, request: IncomingRequest) -> tuple[NewRun, bool]:
         """Return the run of the request, which is started, and whether it is new; raises ``PerformError``."""
@@ -97,8 +115,12 @@ class WebhookHandler:
         # The trigger verifies the request itself, before anything is stored.
         envelope = await loaded.invoker.perform_once(flow, call, payload)
         event = self._event(endpoint, call, envelope, request)
+        if event is not None:
+            run_id = f"web-{event}"
+            payload["executionId"] = run_id
+            envelope = {**envelope, "payload": {**envelope["payload"], "executionId": run_id}}
         new = NewRun(
-            id=run_id if event is None else f"web-{event}",
+            id=run_id,
             definition=endpoint.served.digest,
             integration=loaded.integration.name,
             flow=flow.name,
@@ -109,13 +131,6 @@ class WebhookHandler:
         )
         also = Change(scopes, shown, envelope).to_make
         return new, await self._engine.begin(new, also, immediately=flow.is_synchronous)
-
-    async def _wait_for_response(self, run_id: str) -> HttpResponse:
-        ended = await self._engine.ended(run_id, RESPONSE_SECONDS)
-        if ended is None or ended["response"] is None:
-            return HttpResponse()
-        await self._engine.runs.forget_response(run_id)
-        return _http_response(ended["response"])
 
     def _event(
         self, endpoint: Endpoint, call: Call, envelope: Mapping[str, Any], request: IncomingRequest
@@ -139,20 +154,19 @@ class WebhookHandler:
 def payload_of(request: IncomingRequest) -> dict[str, Any]:
     """Return the request as the part of a trigger payload that comes from HTTP."""
     content_type = request.headers.get("content-type", "")
-    payload: dict[str, Any] = json_ready(
-        {
-            "headers": request.headers,
-            "method": request.method,
-            "invokeUrl": request.url,
-            "rawBody": {"data": request.body, "contentType": content_type},
-        }
-    )
-    return payload
+    return {
+        "headers": request.headers,
+        "method": request.method,
+        "invokeUrl": request.url,
+        "rawBody": {"data": request.body, "contentType": content_type},
+    }
 
 
-def _http_response(response: Mapping[str, Any] | None) -> HttpResponse:
-    if response is None:
-        return HttpResponse()
+def _json_response(status: int, body: Mapping[str, Any]) -> HttpResponse:
+    return HttpResponse(status, json.dumps(body), "application/json")
+
+
+def _http_response(response: Mapping[str, Any]) -> HttpResponse:
     body = response.get("body")
     return HttpResponse(
         status=int(response.get("statusCode") or 200),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from twilio_component.emulator.connection import emulator_connection
 from twilio_component.host import Context, Host
+from twilio_component.host.http.request_payload import request_parts
 from twilio_component.host.state_file import apply_changes
 from twilio_component.testing.connections import default_trigger_payload
 from twilio_component.testing.logs import RecordingLogger
@@ -75,9 +76,17 @@ class Harness:
     async def trigger(
         self, key: str, payload: Mapping[str, Any] | None = None, params: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Invoke a trigger and return ``{"payload": …}``; ``payload`` is merged into ``default_trigger_payload()``."""
+        """Invoke a trigger and return ``{"payload": …}``; ``payload`` is merged into ``default_trigger_payload()``.
+
+        A request in ``payload`` (``rawBody`` without a ``body``) is parsed, unless the trigger does that itself.
+        """
         inputs = self._complete(key, params)
         full = {**default_trigger_payload(), **(payload or {})}
+        if payload is not None and "rawBody" in payload and "body" not in payload:
+            component = self.host.components.get(self.component)
+            trigger = component.triggers.get(key) if component is not None else None
+            if trigger is not None and not trigger.options.get("parsesRequest"):
+                full = {**full, **request_parts(payload, default_trigger_payload()["invokeUrl"])}
         return await self.host.invoke_trigger(self.component, key, full, inputs, context=self._context())
 
     async def webhook(

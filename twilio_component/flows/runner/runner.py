@@ -28,7 +28,7 @@ from twilio_component.flows.runner.configuration import Configuration, config_va
 from twilio_component.flows.runner.invoker import Invoker
 from twilio_component.flows.runner.item_sources import Sources
 from twilio_component.flows.runner.mocks import Mocks
-from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload
+from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload, parses_request
 from twilio_component.host.errors import join_names
 from twilio_component.host.redaction import RedactingLogger, Redactor
 from twilio_component.host.serialization import iso_time
@@ -167,7 +167,8 @@ class FlowRunner:
 
     async def _run(self, flow: Flow, given: Mapping[str, Any], execution_id: str, depth: int) -> Outcome:
         occasion = ExecutionInfo(execution_id=execution_id, started_at=iso_time(dt.datetime.now(dt.UTC)))
-        payload = complete_payload(given, self.integration, flow, occasion)
+        parses_body = not parses_request(flow, self.host.components)
+        payload = complete_payload(given, self.integration, flow, occasion, parses_body=parses_body)
         state = initial_state(payload)
         # One object for all executions of this process: a flow sees at once what another one keeps.
         state["stored_state"].update(

@@ -1,0 +1,71 @@
+"""The web application of a served flow without a database: what it stores is in a fake engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+from twilio_component.durable.deployment import Deployment
+from twilio_component.flows import Configuration
+from twilio_component.host import Host
+from twilio_component.serving.endpoints import Served, endpoints
+from twilio_component.serving.http_app import WebhookApp
+from twilio_component.serving.trusted_proxies import TrustedProxies
+from twilio_component.serving.webhook_handler import WebhookHandler
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from twilio_component.durable.engine import Engine
+    from twilio_component.durable.store.new_runs import NewRun
+    from twilio_component.serving.status_callbacks import Callbacks
+
+
+class FakeEngine:
+    """Remembers runs by their ids; ``outcome`` is how they end."""
+
+    def __init__(self, outcome: Any = None) -> None:
+        self.outcome = outcome
+        self.begun: dict[str, NewRun] = {}
+        self.forgotten: list[str] = []
+        self.runs = SimpleNamespace(forget_response=self._forget)
+
+    async def begin(self, new: NewRun, _in_transaction: Any, *, immediately: bool) -> bool:
+        self.immediately = immediately
+        return self.begun.setdefault(new.id, new) is new
+
+    async def ended(self, _run: str, _seconds: float) -> Any:
+        return self.outcome
+
+    async def states(self, scopes: dict[str, str]) -> dict[str, Any]:
+        return {name: {} for name in scopes}
+
+    async def _forget(self, run: str) -> None:
+        self.forgotten.append(run)
+
+
+@asynccontextmanager
+async def application(
+    flow: Path, engine: FakeEngine, *, public_url: str, configuration: Configuration | None = None
+) -> AsyncIterator[Starlette]:
+    """The application that serves the flows of a file."""
+
+    async def nothing() -> None:
+        return None
+
+    async with Host.discover() as host:
+        deployment = Deployment(host, configuration or Configuration(), {}, public_url=public_url)
+        text = flow.read_text(encoding="utf-8")
+        served = Served(str(flow), text, "digest", deployment.load(str(flow), text))
+        yield WebhookApp(
+            endpoints=endpoints(deployment, [served]),
+            handler=WebhookHandler(deployment, cast("Engine", engine)),
+            callbacks=cast("Callbacks", None),
+            public_url=public_url,
+            proxies=TrustedProxies(),
+            ready=nothing,
+            on_shutdown=nothing,
+        ).application()
