@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from support.emulated_serve import served
-from support.serve_processes import until
+from support.waiting import until
 
 from twilio_component.cli.main import main
 
