@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Awaitable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def everything_in(file: Path) -> str:
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection:
         return "\n".join(connection.iterdump())
 
 
@@ -64,7 +65,7 @@ def test_texts_are_kept_where_the_configuration_asks_for_it_and_of_what_is_unkno
             assert (ended["state"], ended["error"]["code"]) == ("unknown", "outcome-unknown")
 
     asyncio.run(scenario())
-    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "runs.sqlite")) as connection:
         payloads = dict(connection.execute("SELECT id, payload FROM flow_runs"))
     assert TO in payloads["kept"]
     assert TO in payloads["unknown"]
@@ -96,7 +97,7 @@ def test_flows_start_flows_and_wait_for_those_that_are_synchronous(tmp_path: Pat
             assert (endless["state"], endless["error"]["code"]) == ("failed", "flow-failed")
 
     asyncio.run(scenario())
-    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "runs.sqlite")) as connection:
         results = connection.execute("SELECT run FROM flow_journal WHERE step_id = 'result'").fetchall()
     assert results == []  # what one run has told another is not kept a second time
 

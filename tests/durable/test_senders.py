@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def test_a_flow_and_a_configuration_may_write_a_sender_differently(tmp_path: Pat
             assert {one["state"] for one in ended} == {"succeeded"}
 
     asyncio.run(scenario())
-    with sqlite3.connect(tmp_path / "runs.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "runs.sqlite")) as connection:
         tokens = connection.execute("SELECT key, count(*) FROM flow_rate_tokens GROUP BY key").fetchall()
     ((key, count),) = tokens
     assert (key.partition(":")[2], count) == ("+15017122661", 2)

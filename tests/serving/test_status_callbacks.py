@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -43,7 +44,7 @@ def callback(message: int, status: str) -> IncomingRequest:
 
 def told(folder: Path) -> list[dict[str, Any]]:
     """What the trigger told, in the order in which its answers were stored."""
-    with sqlite3.connect(folder / "runs.sqlite") as connection:
+    with closing(sqlite3.connect(folder / "runs.sqlite")) as connection:
         rows = connection.execute("SELECT value FROM flow_journal WHERE ordinal = 0 ORDER BY rowid").fetchall()
     return [json.loads(value)["envelope"]["payload"]["status"] for (value,) in rows]
 

@@ -36,6 +36,7 @@ from twilio_component.durable.sending.throttle import Throttle
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.request_batcher import RequestBatcher
 from twilio_component.durable.store.runs import Also, RunStore
+from twilio_component.durable.store.sqlite_connection import SqliteConnection
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment
@@ -302,6 +303,7 @@ class Engine:
         return {
             "name": APPLICATION,
             "system_database_url": self.database.url,
+            "db_engine_kwargs": {"connect_args": {"factory": SqliteConnection}} if self.database.is_sqlite else {},
             "executor_id": self._executor,
             "application_version": VERSION,
             "log_level": "WARNING",

@@ -19,6 +19,7 @@ from sqlalchemy.schema import CreateColumn
 from twilio_component.durable.errors import DurableError, StoreBusyError, StoreUnavailableError
 from twilio_component.durable.store.group_commit import GroupCommit
 from twilio_component.durable.store.schema import metadata
+from twilio_component.durable.store.sqlite_connection import SqliteConnection, check_version
 
 _LOGGER = logging.getLogger("twilio_component.durable")
 _Found = TypeVar("_Found")
@@ -56,7 +57,10 @@ class Database:
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         # Parameters are people's numbers and texts, and would stand in the messages of errors.
         if self.is_sqlite:
-            self.engine = self._asked_engine = create_engine(url, hide_parameters=True)
+            check_version()
+            self.engine = self._asked_engine = create_engine(
+                url, hide_parameters=True, connect_args={"factory": SqliteConnection}
+            )
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         elif parsed.get_backend_name() == "postgresql":
