@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -108,6 +108,15 @@ def test_closing_cancels_what_other_threads_wait_for(toy: MakePlugin) -> None:
     assert waiting.cancelled.is_set()
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C raises ``KeyboardInterrupt``, also where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_ctrl_c_while_waiting_cancels_the_call_in_the_background(toy: MakePlugin) -> None:
     waiting, main = Waiting(), threading.get_ident()
 

@@ -15,7 +15,7 @@ import aiohttp
 import httpx
 import pytest
 import trustme
-from support.broken_server import Wire, answer, wire
+from support.broken_server import BrokenServer, http_response, serve_broken
 from support.ports import reserve_port
 
 from twilio_component.host.http.aiohttp_transport import AiohttpTransport
@@ -29,7 +29,7 @@ from twilio_component.host.http.messages import (
     ResponseTooLargeError,
 )
 
-OK = answer("200 OK", b'{"fine": true}')
+OK = http_response("200 OK", b'{"fine": true}')
 
 
 @asynccontextmanager
@@ -52,24 +52,24 @@ Carrying = Callable[[], Any]
 
 
 async def run(
-    carrying: Carrying, reaction: Any, use: Callable[[HttpTransport, Wire], Awaitable[Any]]
-) -> tuple[Any, Wire]:
+    carrying: Carrying, reaction: Any, use: Callable[[HttpTransport, BrokenServer], Awaitable[Any]]
+) -> tuple[Any, BrokenServer]:
     """What ``use`` returns, and the server after it."""
-    async with wire(reaction) as server, carrying() as transport:
+    async with serve_broken(reaction) as server, carrying() as transport:
         return await use(transport, server), server
 
 
-def post(*, seconds: float = 5.0) -> Callable[[HttpTransport, Wire], Awaitable[Response]]:
-    async def use(transport: HttpTransport, server: Wire) -> Response:
+def post(*, seconds: float = 5.0) -> Callable[[HttpTransport, BrokenServer], Awaitable[Response]]:
+    async def use(transport: HttpTransport, server: BrokenServer) -> Response:
         return await transport.send(Request("POST", server.url, {}, b"To=x", seconds))
 
     return use
 
 
-async def lost(carrying: Carrying, reaction: Any, *, seconds: float = 5.0) -> tuple[str, Wire]:
+async def lost(carrying: Carrying, reaction: Any, *, seconds: float = 5.0) -> tuple[str, BrokenServer]:
     """The words of the error that a POST ends with when its answer is lost, and the server."""
 
-    async def use(transport: HttpTransport, server: Wire) -> str:
+    async def use(transport: HttpTransport, server: BrokenServer) -> str:
         with pytest.raises(ResponseLostError) as caught:
             await post(seconds=seconds)(transport, server)
         return str(caught.value)
@@ -80,7 +80,7 @@ async def lost(carrying: Carrying, reaction: Any, *, seconds: float = 5.0) -> tu
 async def too_large(carrying: Carrying, reaction: Any) -> tuple[str, int | None]:
     """The words of the error for an answer with more than 1,000 bytes, and the size that it tells."""
 
-    async def use(transport: HttpTransport, server: Wire) -> tuple[str, int | None]:
+    async def use(transport: HttpTransport, server: BrokenServer) -> tuple[str, int | None]:
         with pytest.raises(ResponseTooLargeError) as caught:
             await transport.send(Request("GET", server.url, {}, largest=1000))
         assert caught.value.bound == 1000
@@ -105,7 +105,7 @@ async def fine(writer: Any, _n: int) -> bool:
 @BOTH
 class TestEitherCarrier:
     async def test_a_request_arrives_as_it_was_written_and_its_answer_comes_back(self, carrying: Carrying) -> None:
-        async def use(transport: HttpTransport, server: Wire) -> Response:
+        async def use(transport: HttpTransport, server: BrokenServer) -> Response:
             url = f"{server.url}/a%2Fb?DateSent%3E=2026-01-01&x=%27"
             return await transport.send(Request("POST", url, {"X-Mine": "1"}, b"To=%2B1"))
 
@@ -119,7 +119,7 @@ class TestEitherCarrier:
         assert given.headers.get("content-TYPE") == "application/json"
 
     async def test_a_refused_connection_is_known_to_have_sent_nothing(self, carrying: Carrying) -> None:
-        async def use(transport: HttpTransport, _server: Wire) -> None:
+        async def use(transport: HttpTransport, _server: BrokenServer) -> None:
             with pytest.raises(NotWrittenError) as caught:
                 await transport.send(Request("POST", f"http://127.0.0.1:{reserve_port()}", {}, b"x"))
             assert caught.value.transient
@@ -127,14 +127,14 @@ class TestEitherCarrier:
         await run(carrying, fine, use)
 
     async def test_an_unknown_host_is_known_to_have_sent_nothing(self, carrying: Carrying) -> None:
-        async def use(transport: HttpTransport, _server: Wire) -> None:
+        async def use(transport: HttpTransport, _server: BrokenServer) -> None:
             with pytest.raises(NotWrittenError):
                 await transport.send(Request("POST", "http://host.invalid", {}, b"x"))
 
         await run(carrying, fine, use)
 
     async def test_a_url_that_is_none_sends_nothing_and_never_will(self, carrying: Carrying) -> None:
-        async def use(transport: HttpTransport, _server: Wire) -> None:
+        async def use(transport: HttpTransport, _server: BrokenServer) -> None:
             with pytest.raises(NotWrittenError) as caught:
                 await transport.send(Request("POST", "ftp://127.0.0.1/x", {}, b"x"))
             assert not caught.value.transient
@@ -189,7 +189,7 @@ class TestEitherCarrier:
 
     async def test_a_broken_encoding_is_a_lost_answer(self, carrying: Carrying) -> None:
         async def broken(writer: Any, _n: int) -> bool:
-            writer.write(answer("201 Created", b"no gzip", "Content-Encoding: gzip"))
+            writer.write(http_response("201 Created", b"no gzip", "Content-Encoding: gzip"))
             return True
 
         await lost(carrying, broken)
@@ -199,7 +199,9 @@ class TestEitherCarrier:
         body = packed(b"fine" * 1000, encoding)
 
         async def pack(writer: Any, _n: int) -> bool:
-            head, _, _ = answer("200 OK", body, f"Content-Encoding: {encoding.partition(' ')[0]}").partition(body)
+            head, _, _ = http_response("200 OK", body, f"Content-Encoding: {encoding.partition(' ')[0]}").partition(
+                body
+            )
             writer.write(head + body[:5])
             await writer.drain()
             writer.write(body[5:])
@@ -213,21 +215,21 @@ class TestEitherCarrier:
         self, carrying: Carrying, body: bytes
     ) -> None:
         async def cut(writer: Any, _n: int) -> bool:
-            writer.write(answer("200 OK", body, "Content-Encoding: gzip"))
+            writer.write(http_response("200 OK", body, "Content-Encoding: gzip"))
             return True
 
         assert (await lost(carrying, cut))[0] == "the response's encoding is broken"
 
     async def test_an_encoding_that_nobody_asked_for_is_a_lost_answer(self, carrying: Carrying) -> None:
         async def strange(writer: Any, _n: int) -> bool:
-            writer.write(answer("200 OK", b"?", "Content-Encoding: zstd"))
+            writer.write(http_response("200 OK", b"?", "Content-Encoding: zstd"))
             return True
 
         assert "encoding is not one of deflate, gzip" in (await lost(carrying, strange))[0]
 
     async def test_an_answer_without_a_body_may_name_an_encoding(self, carrying: Carrying) -> None:
         async def empty(writer: Any, _n: int) -> bool:
-            writer.write(answer("200 OK", b"", "Content-Encoding: gzip"))
+            writer.write(http_response("200 OK", b"", "Content-Encoding: gzip"))
             return True
 
         assert (await run(carrying, empty, post()))[0].content == b""
@@ -259,17 +261,17 @@ class TestEitherCarrier:
         assert len(bomb) < 1000
 
         async def explode(writer: Any, _n: int) -> bool:
-            writer.write(answer("200 OK", bomb, "Content-Encoding: gzip"))
+            writer.write(http_response("200 OK", bomb, "Content-Encoding: gzip"))
             return True
 
         assert (await too_large(carrying, explode))[0].startswith("the response has more than 1,000 bytes")
 
     async def test_an_error_may_have_more_words_than_the_file_that_was_asked_for(self, carrying: Carrying) -> None:
         async def explain(writer: Any, _n: int) -> bool:
-            writer.write(answer("404 Not Found", b"x" * 1001))
+            writer.write(http_response("404 Not Found", b"x" * 1001))
             return True
 
-        async def use(transport: HttpTransport, server: Wire) -> Response:
+        async def use(transport: HttpTransport, server: BrokenServer) -> Response:
             return await transport.send(Request("GET", server.url, {}, largest=1000))
 
         assert len((await run(carrying, explain, use))[0].content) == 1001
@@ -279,13 +281,13 @@ class TestEitherCarrier:
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n")
             return True
 
-        async def use(transport: HttpTransport, server: Wire) -> Response:
+        async def use(transport: HttpTransport, server: BrokenServer) -> Response:
             return await transport.send(Request("HEAD", server.url, {}, largest=1000))
 
         assert (await run(carrying, announce, use))[0].content == b""
 
     async def test_connections_are_kept_and_used_again(self, carrying: Carrying) -> None:
-        async def use(transport: HttpTransport, server: Wire) -> None:
+        async def use(transport: HttpTransport, server: BrokenServer) -> None:
             for _ in range(5):
                 await post()(transport, server)
 
@@ -297,7 +299,7 @@ class TestEitherCarrier:
             writer.write(OK)
             return False
 
-        async def use(transport: HttpTransport, server: Wire) -> None:
+        async def use(transport: HttpTransport, server: BrokenServer) -> None:
             await post()(transport, server)
             await asyncio.sleep(0.05)
             await post()(transport, server)
@@ -307,7 +309,7 @@ class TestEitherCarrier:
 
     async def test_a_redirect_is_an_answer_like_others(self, carrying: Carrying) -> None:
         async def redirect(writer: Any, _n: int) -> bool:
-            writer.write(answer("307 Temporary Redirect", b"", "Location: http://127.0.0.1:1/"))
+            writer.write(http_response("307 Temporary Redirect", b"", "Location: http://127.0.0.1:1/"))
             return True
 
         given, server = await run(carrying, redirect, post())
@@ -344,7 +346,7 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
 async def over_tls(carrying: Carrying, authority: trustme.CA, name: str) -> Response:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(name).configure_cert(context)
-    server = await asyncio.start_server(Wire(fine).handle, "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(BrokenServer(fine).handle, "127.0.0.1", 0, ssl=context)
     try:
         async with carrying() as transport:
             port = server.sockets[0].getsockname()[1]
@@ -362,7 +364,7 @@ class TestOverAiohttp:
                 writer.write(OK)
             return n == 1
 
-        async def use(transport: HttpTransport, server: Wire) -> None:
+        async def use(transport: HttpTransport, server: BrokenServer) -> None:
             await transport.send(Request("GET", server.url, {}))
             with pytest.raises(ResponseLostError):
                 await transport.send(Request("GET", server.url, {}))
@@ -371,7 +373,7 @@ class TestOverAiohttp:
         assert (len(server.requests), server.connections) == (2, 1)
 
     async def test_what_was_written_is_kept_account_of(self) -> None:
-        async def use(transport: HttpTransport, server: Wire) -> tuple[bool, bool]:
+        async def use(transport: HttpTransport, server: BrokenServer) -> tuple[bool, bool]:
             arrived = Request("POST", server.url, {}, b"x")
             refused = Request("POST", f"http://127.0.0.1:{reserve_port()}", {}, b"x")
             await transport.send(arrived)
@@ -401,7 +403,7 @@ class TestOverAiohttp:
     async def test_the_environments_proxy_is_used_and_its_exceptions_are_kept(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async with wire(fine) as proxy, wire(fine) as direct:
+        async with serve_broken(fine) as proxy, serve_broken(fine) as direct:
             monkeypatch.setenv("HTTP_PROXY", proxy.url)
             monkeypatch.setenv("NO_PROXY", "127.0.0.1")
             async with over_aiohttp() as transport:

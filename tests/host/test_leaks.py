@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.broken_server import answer, wire
+from support.broken_server import http_response, serve_broken
 
 from twilio_component.host import Host
 from twilio_component.testing import emulator_connection
 
-ACCEPTED = answer("201 Created", json.dumps({"sid": "SM" + "0" * 32, "status": "queued"}).encode())
+ACCEPTED = http_response("201 Created", json.dumps({"sid": "SM" + "0" * 32, "status": "queued"}).encode())
 
 
 def held() -> tuple[int, int]:
@@ -29,7 +29,7 @@ async def test_a_thousand_invocations_leave_neither_objects_nor_sockets() -> Non
         writer.write(ACCEPTED)
         return True
 
-    async with wire(accept) as server, Host.discover() as host:
+    async with serve_broken(accept) as server, Host.discover() as host:
         connection = emulator_connection()
         connection["fields"]["baseUrl"] = server.url
         sms = {"twilioConnection": connection, "to": "+15558675310", "from": "+15017122661", "message": "Hi"}

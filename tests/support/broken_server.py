@@ -1,4 +1,4 @@
-"""A server on a loopback socket that does what it is told, for tests of what happens when Twilio does not."""
+"""A server on a loopback socket that behaves as badly as a test wants."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Reaction = Callable[[asyncio.StreamWriter, int], Awaitable[bool]]
 
 
 @dataclass
-class Wire:
+class BrokenServer:
     """A server on a loopback socket that counts what it reads; its reaction is free to misbehave."""
 
     reaction: Reaction
@@ -51,16 +51,16 @@ async def _head(reader: asyncio.StreamReader) -> bytes:
         return b""
 
 
-def answer(status: str, body: bytes, *headers: str) -> bytes:
-    """An HTTP answer as bytes."""
+def http_response(status: str, body: bytes, *headers: str) -> bytes:
+    """An HTTP response as bytes."""
     lines = [f"HTTP/1.1 {status}", "Content-Type: application/json", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
 @asynccontextmanager
-async def wire(reaction: Reaction) -> AsyncIterator[Wire]:
+async def serve_broken(reaction: Reaction) -> AsyncIterator[BrokenServer]:
     """Open the server; in the end its reactions are cut short."""
-    served = Wire(reaction)
+    served = BrokenServer(reaction)
     server = await asyncio.start_server(served.handle, "127.0.0.1", 0)
     served.port = server.sockets[0].getsockname()[1]
     try:

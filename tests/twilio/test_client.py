@@ -13,7 +13,7 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.broken_server import wire
+from support.broken_server import serve_broken
 
 from twilio_component.host.http.aiohttp_transport import AiohttpTransport
 from twilio_component.host.http.httpx_transport import HttpxTransport
@@ -328,7 +328,7 @@ class TestCancelling:
 
         transport = AiohttpTransport()
         with caplog.at_level(logging.WARNING):
-            async with wire(silence) as server:
+            async with serve_broken(silence) as server:
                 task = asyncio.create_task(client(transport, base_url=server.url).call(method, MESSAGES))
                 await arrived.wait()
                 task.cancel()

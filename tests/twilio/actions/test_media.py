@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.broken_server import answer, wire
+from support.broken_server import http_response, serve_broken
 
 from twilio_component.emulator import Emulator
 from twilio_component.host import Host
@@ -84,7 +84,7 @@ async def test_an_endless_file_is_left_at_the_bound() -> None:
     async def endless(writer: asyncio.StreamWriter, n: int) -> bool:
         nonlocal written
         if n == 1:
-            writer.write(answer("307 Temporary Redirect", b"", "Location: /file"))
+            writer.write(http_response("307 Temporary Redirect", b"", "Location: /file"))
             return True
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\n\r\n")
         while True:
@@ -92,7 +92,7 @@ async def test_an_endless_file_is_left_at_the_bound() -> None:
             written += 65_536
             await writer.drain()
 
-    async with wire(endless) as server, Host.discover() as host:
+    async with serve_broken(endless) as server, Host.discover() as host:
         connection = emulator_connection()
         connection["fields"]["baseUrl"] = server.url
         inputs = {"twilioConnection": connection, **SIDS, "maxBytes": 100_000}
