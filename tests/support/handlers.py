@@ -31,17 +31,25 @@ class FakeEngine:
         self.outcome = outcome
         self.begun: dict[str, NewRun] = {}
         self.forgotten: list[str] = []
-        self.runs = SimpleNamespace(forget_response=self._forget)
+        self.runs = SimpleNamespace(forget_response=self._forget, run_of=self._run_of)
+        self._by_event: dict[str, str] = {}
 
     async def begin(self, new: NewRun, _in_transaction: Any, *, immediately: bool) -> bool:
         self.immediately = immediately
-        return self.begun.setdefault(new.id, new) is new
+        first = await self._run_of(new)
+        if new.event is not None:
+            self._by_event |= dict.fromkeys((*new.event.known_by, *new.event.marks), first)
+        return first == new.id and self.begun.setdefault(new.id, new) is new
 
     async def ended(self, _run: str, _seconds: float) -> Any:
         return self.outcome
 
     async def states(self, scopes: dict[str, str]) -> dict[str, Any]:
         return {name: {} for name in scopes}
+
+    async def _run_of(self, new: NewRun) -> str:
+        found = (self._by_event.get(one) for one in (new.event.looked_for if new.event else ()))
+        return next((run for run in found if run is not None), new.id)
 
     async def _forget(self, run: str) -> None:
         self.forgotten.append(run)

@@ -164,7 +164,8 @@ class Engine:
         fresh = await (self._accepting.submit(new) if also is None else self.runs.accept(new, also))
         self._checkpoints.hit(STORED)
         # Also one that is there: the process that stored it may have died before it started it.
-        await self._starters.submit(new.id, immediately=immediately)
+        run = new.id if fresh else await self.runs.run_of(new)
+        await self._starters.submit(run, immediately=immediately)
         return fresh
 
     async def states(self, scopes: Mapping[str, str]) -> StoredState:

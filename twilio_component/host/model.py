@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from twilio_component.host.errors import PluginError
 
 if TYPE_CHECKING:
+    from twilio_component.host.events import EventIdentity
     from twilio_component.host.results import Candidate, Page
 
 JsonSchema = Mapping[str, Any]
@@ -122,11 +123,18 @@ class Trigger(Operation):
     ``on_instance_deploy`` and ``on_instance_delete``, both ``async (context, inputs) -> result``, are what it does when
     an instance with it is deployed and when the instance is removed, such as telling a service where its webhooks go.
     Both may be called again after a failure, and must then finish what they started (``keep_instance_state``).
+    ``identify_event`` tells which event the returned payload reports; without it every request is an event of its own.
     """
 
     on_instance_deploy: str | Perform | None = None
     on_instance_delete: str | Perform | None = None
+    identify_event: str | Callable[[Mapping[str, Any]], EventIdentity] | None = None
     kind = "trigger"
+
+    @cached_property
+    def identify_function(self) -> Callable[[Mapping[str, Any]], EventIdentity] | None:
+        """The function that identifies events; raises ``PluginError`` when its name does not resolve."""
+        return resolve(self.identify_event) if isinstance(self.identify_event, str) else self.identify_event
 
     @cached_property
     def deploy_function(self) -> Perform | None:

@@ -28,6 +28,7 @@ from twilio_component.serving.status_callbacks import Callbacks
 from twilio_component.serving.trusted_proxies import TrustedProxies
 from twilio_component.serving.webhook_handler import WebhookHandler
 from twilio_component.serving.webhook_registration import Registrations
+from twilio_component.serving.webhook_settings import webhook_settings
 
 if TYPE_CHECKING:
     import httpx
@@ -73,6 +74,7 @@ class Server:
         if self.register and not self.public_url:
             raise DurableError("--register needs to know where Twilio reaches the flows: add --public-url https://…")
         settings = settings_from(self.configuration.durability)
+        webhooks = webhook_settings(self.configuration.durability)
         proxies = TrustedProxies(self.trusted_proxies)
         public_url = self.public_url or f"http://{self.host}:{self.port}"
         async with Host.discover(transport=self.transport) as host:
@@ -97,7 +99,7 @@ class Server:
                 found = endpoints(deployment, served)
                 app = WebhookApp(
                     endpoints=found,
-                    handler=WebhookHandler(deployment, engine),
+                    handler=WebhookHandler(deployment, engine, webhooks),
                     callbacks=Callbacks(deployment, engine),
                     public_url=public_url,
                     proxies=proxies,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import hashlib
 import json
 import logging
 import uuid
@@ -19,13 +18,18 @@ from twilio_component.durable.store.flow_state import Change, scopes_of
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.host.errors import PerformError
 from twilio_component.host.http.request_payload import RequestBodyError
+from twilio_component.host.model import Trigger
 from twilio_component.host.serialization import iso_time
+from twilio_component.serving.event_identity import run_event
+from twilio_component.serving.webhook_settings import DEFAULT_SETTINGS
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment
     from twilio_component.durable.engine import Engine
+    from twilio_component.durable.store.events import RunEvent
     from twilio_component.flows.interpreter.effects import Call
     from twilio_component.serving.endpoints import Endpoint
+    from twilio_component.serving.webhook_settings import WebhookSettings
 
 # Twilio waits 15 s; the response needs some of that to arrive.
 RESPONSE_SECONDS = 12.0
@@ -56,9 +60,10 @@ class HttpResponse:
 class WebhookHandler:
     """Receives requests for flows. ``refused``, ``accepted`` and ``repeated`` count their outcomes."""
 
-    def __init__(self, deployment: Deployment, engine: Engine) -> None:
+    def __init__(self, deployment: Deployment, engine: Engine, settings: WebhookSettings = DEFAULT_SETTINGS) -> None:
         self._deployment = deployment
         self._engine = engine
+        self._settings = settings
         self._locks: dict[str, asyncio.Lock] = {}
         self.refused = self.accepted = self.repeated = 0
 
@@ -79,6 +84,7 @@ class WebhookHandler:
             self.accepted += 1
         else:
             self.repeated += 1
+            new = replace(new, id=await self._engine.runs.run_of(new))
         response = await self._response(endpoint, new)
         return replace(response, headers={**response.headers, EXECUTION_HEADER: new.id})
 
@@ -114,9 +120,9 @@ class WebhookHandler:
         call = loaded.trigger_call(flow, payload, shown)
         # The trigger verifies the request itself, before anything is stored.
         envelope = await loaded.invoker.perform_once(flow, call, payload)
-        event = self._event(endpoint, call, envelope, request)
+        event = self._event(endpoint, call, envelope)
         if event is not None:
-            run_id = f"web-{event}"
+            run_id = f"web-{event.id}"
             payload["executionId"] = run_id
             envelope = {**envelope, "payload": {**envelope["payload"], "executionId": run_id}}
         new = NewRun(
@@ -128,27 +134,19 @@ class WebhookHandler:
             trigger=envelope,
             trigger_step=call.id,
             trigger_inputs=redact_inputs(call.inputs, loaded.invoker.operation(call)),
+            event=event,
         )
         also = Change(scopes, shown, envelope).to_make
         return new, await self._engine.begin(new, also, immediately=flow.is_synchronous)
 
-    def _event(
-        self, endpoint: Endpoint, call: Call, envelope: Mapping[str, Any], request: IncomingRequest
-    ) -> str | None:
-        """Return the digest that identifies the event by what is signed; None where every request is an event."""
-        operation = endpoint.served.loaded.invoker.operation(call)
-        keys = operation.options.get("eventKeys") if operation is not None else None
-        if keys is None:
+    def _event(self, endpoint: Endpoint, call: Call, envelope: Mapping[str, Any]) -> RunEvent | None:
+        """Return the ids of the event that the payload reports; None where every request is an event of its own."""
+        trigger = endpoint.served.loaded.invoker.operation(call)
+        if not isinstance(trigger, Trigger) or trigger.identify_function is None:
             return None
-        payload = envelope.get("payload") or {}
-        body = (payload.get("body") or {}).get("data")
-        data = body if isinstance(body, Mapping) else payload.get("queryParameters") or {}
-        if data.get(keys[0]):
-            told: Any = [data.get(key) for key in keys]
-        else:
-            told = [request.method, request.url, hashlib.sha256(request.body).hexdigest()]
-        text = json.dumps([endpoint.served.loaded.integration.name, endpoint.flow.name, told])
-        return hashlib.sha256(text.encode()).hexdigest()[:40]
+        identity = trigger.identify_function(envelope.get("payload") or {})
+        integration, flow = endpoint.served.loaded.integration.name, endpoint.flow.name
+        return run_event(identity, integration, flow, strict=self._settings.strict_replays)
 
 
 def payload_of(request: IncomingRequest) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.durable.store.events import RunEvent, claim_events
 from twilio_component.durable.store.journal import JournalEntry, Times, entry_row
 from twilio_component.durable.store.run_status import RUNNING
 from twilio_component.durable.store.schema import journal, runs
@@ -20,6 +21,7 @@ class NewRun:
     """A run that is to begin.
 
     ``trigger`` is the envelope of a trigger that was invoked before it was stored, with the outline of its inputs.
+    ``event`` has the ids of the event that starts it: one that has started another run starts no second one.
     """
 
     id: str
@@ -31,6 +33,7 @@ class NewRun:
     trigger_step: str = ""
     trigger_inputs: Mapping[str, Any] | None = None
     parent: str | None = None
+    event: RunEvent | None = None
 
 
 def store_new_runs(connection: Connection, now: float, news: Sequence[NewRun]) -> list[bool]:
@@ -38,12 +41,16 @@ def store_new_runs(connection: Connection, now: float, news: Sequence[NewRun]) -
     by_id: dict[str, NewRun] = {}
     for new in news:
         by_id.setdefault(new.id, new)
+    for repeated in claim_events(connection, {run: new.event for run, new in by_id.items() if new.event is not None}):
+        del by_id[repeated]
+    if not by_id:
+        return [False] * len(news)
     # In one order in all processes: two that store the same ones must not wait for each other.
     fresh = insert_all_once(connection, runs, runs.c.id, [_run_row(by_id[run], now) for run in sorted(by_id)])
     answered = [_trigger_row(new, now) for new in by_id.values() if new.id in fresh and new.trigger is not None]
     if answered:
         insert_all_once(connection, journal, journal.c.run, answered)
-    return [new.id in fresh and by_id[new.id] is new for new in news]
+    return [new.id in fresh and by_id.get(new.id) is new for new in news]
 
 
 def _run_row(new: NewRun, now: float) -> dict[str, Any]:

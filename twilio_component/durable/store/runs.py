@@ -11,10 +11,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from sqlalchemy import Connection, bindparam, delete, exists, not_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from twilio_component.durable.store.events import first_run
 from twilio_component.durable.store.journal import JournalEntry, Times, entry_from, record_entry
 from twilio_component.durable.store.new_runs import NewRun, store_new_runs
 from twilio_component.durable.store.run_status import RUNNING, STOPPED, SUCCEEDED
-from twilio_component.durable.store.schema import definitions, intents, items, journal, loops, runs, stored_state
+from twilio_component.durable.store.schema import (
+    definitions,
+    events,
+    intents,
+    items,
+    journal,
+    loops,
+    runs,
+    stored_state,
+)
 from twilio_component.durable.store.upsert import insert_once, written
 
 if TYPE_CHECKING:
@@ -96,6 +106,13 @@ class RunStore:
         return await self._database.run(
             lambda connection: store_new_runs(connection, self._database.now(connection), news)
         )
+
+    async def run_of(self, new: NewRun) -> str:
+        """The id of the run that the event of ``new`` has started: its own, unless the event was known."""
+        event = new.event
+        if event is None:
+            return new.id
+        return await self._database.run(lambda connection: first_run(connection, event)) or new.id
 
     async def load(self, run: str, *, wait_for_database: bool = False) -> Run | None:
         """The run of this id, or with a round of this id; None when it was purged."""
@@ -229,6 +246,7 @@ class RunStore:
             connection.execute(delete(items).where(items.c.run.in_(ids)))
             connection.execute(delete(loops).where(loops.c.run.in_(ids)))
             connection.execute(delete(intents).where(intents.c.run.in_(ids)))
+            connection.execute(delete(events).where(events.c.run.in_(ids)))
             connection.execute(delete(runs).where(runs.c.id.in_(ids)))
 
         await self._do(work, wait_for_database=wait_for_database)

@@ -39,6 +39,14 @@ runs = Table(
 )
 """One row a run. ``payload`` is what started it, ``error`` and ``response`` how it ended; all JSON."""
 
+events = Table(
+    "flow_events",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("run", String(200), nullable=False, index=True),
+)
+"""One row for each id of an event, with the run that the event has started."""
+
 journal = Table(
     "flow_journal",
     metadata,

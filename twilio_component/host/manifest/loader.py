@@ -41,7 +41,11 @@ _KINDS: Mapping[str, type[Operation]] = {"actions": Action, "triggers": Trigger,
 # Functions beside `perform` that a kind of operation may have, and what the model calls them.
 _FUNCTIONS: Mapping[type[Operation], Mapping[str, str]] = {
     Action: {"page": "page"},
-    Trigger: {"onInstanceDeploy": "on_instance_deploy", "onInstanceDelete": "on_instance_delete"},
+    Trigger: {
+        "onInstanceDeploy": "on_instance_deploy",
+        "onInstanceDelete": "on_instance_delete",
+        "identifyEvent": "identify_event",
+    },
     DataSource: {},
 }
 # Other keys that a kind of operation may have.
