@@ -145,7 +145,7 @@ def test_all_problems_come_in_one_error() -> None:
         twilio("sendSMS"),
         {
             "twilioConnection": {"key": "basic", "fields": {"username": KEY, "pasword": "hush"}},
-            "to": "12345",
+            "to": "12",
             "form": "+15017122661",
             "mediaUrl": ["https://example.com/a", "ftp://example.com/b"],
             "attempt": "none",
@@ -252,7 +252,8 @@ def test_a_value_nested_beyond_pythons_depth_is_no_crash() -> None:
     ],
 )
 def test_a_schema_error_says_what_is_allowed_and_repeats_nothing_private(schema: Any, value: Any, text: str) -> None:
-    assert refused(form(a=schema), {"a": value}) == [f"$.inputs.a: {text}"]
+    checked = InputForm({**form(a=schema).schema, "required": ["a"]})
+    assert refused(checked, {"a": value}) == [f"$.inputs.a: {text}"]
 
 
 SECRETS = st.sampled_from(["+14155550100", "Dear Ada, see you at 8", "c0ffee5ec2e7" * 3, "(605) 555-1212", ACCOUNT])
@@ -359,7 +360,7 @@ def test_a_connection_that_was_refused_is_refused_again_and_true_is_not_one() ->
 def test_more_connections_than_are_remembered_are_all_accepted() -> None:
     checked = twilio("listMessages")
     for number in range(1_100):
-        connection = {"key": "basic", "fields": {"username": ACCOUNT, "password": f"secret {number}"}}
+        connection = {"key": "basic", "fields": {"username": ACCOUNT, "password": f"secret-{number}"}}
         assert checked.validate({"twilioConnection": connection})["twilioConnection"] == connection
 
 
@@ -427,3 +428,23 @@ def test_a_component_written_in_python_has_forms_too() -> None:
     )
     schema = {"type": "object", "properties": {"c": {"format": "connection"}}, "additionalProperties": False}
     assert InputForm(schema, {"k": kind}).validate({"c": {"fields": {}}}) == {"c": {"key": "k", "fields": {}}}
+
+
+@pytest.mark.parametrize("empty", [[], "[]", {}, "{}", "", None, " [] "])
+def test_an_optional_list_or_object_that_is_empty_is_absent(empty: Any) -> None:
+    checked = form(items={"type": "array", "minItems": 1}, pairs={"type": "object"}, size={"type": "integer"})
+    given = "pairs" if empty in ({}, "{}") else "items"
+    assert checked.validate({given: empty}) == {}
+
+
+def test_an_empty_list_leaves_the_default() -> None:
+    assert form(a={"type": "array", "default": [1]}).validate({"a": "[]"}) == {"a": [1]}
+
+
+def test_a_required_list_may_be_empty() -> None:
+    checked = InputForm({**form(a={"type": "array"}).schema, "required": ["a"]})
+    assert checked.validate({"a": []}) == {"a": []}
+
+
+def test_an_empty_list_where_anything_is_allowed_is_a_value() -> None:
+    assert form(a={"type": ["string", "array"]}).validate({"a": []}) == {"a": []}

@@ -111,7 +111,9 @@ class TestOneRequest:
         ("fields", "origin"),
         [
             ({}, "https://api.twilio.com"),
-            ({"region": "ie1"}, "https://api.ashburn.ie1.twilio.com"),
+            ({"region": "ie1"}, "https://api.dublin.ie1.twilio.com"),
+            ({"region": "au1"}, "https://api.sydney.au1.twilio.com"),
+            ({"region": "us1"}, "https://api.ashburn.us1.twilio.com"),
             ({"edge": "dublin"}, "https://api.dublin.us1.twilio.com"),
             ({"region": "ie1", "edge": "dublin"}, "https://api.dublin.ie1.twilio.com"),
             ({"region": "ie1", "base_url": "http://127.0.0.1:8010"}, "http://127.0.0.1:8010"),

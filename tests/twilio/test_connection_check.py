@@ -65,6 +65,12 @@ async def test_wrong_credentials_are_named_as_a_pair() -> None:
     assert "API Key SID and API Key Secret" in finding.text
 
 
+async def test_a_region_that_does_not_know_the_credentials_is_named() -> None:
+    wrong = create_connection("basic", {**BASIC["fields"], "password": "wrong", "baseUrl": "", "region": "ie1"})
+    (finding,) = await check(emulated().transport, wrong)
+    assert "The region ie1 has credentials of its own" in finding.text
+
+
 async def test_swapped_fields_are_found_before_anything_is_asked() -> None:
     swapped = create_connection("apiKeySecret", {"accountSid": KEY, "apiKey": SID, "apiSecret": "secret"})
     texts = [finding.text for finding in await check(emulated().transport, swapped)]

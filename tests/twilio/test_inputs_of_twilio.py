@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from twilio_component.twilio import payloads
-from twilio_component.twilio.inputs import addresses, dates, sids, urls
+from twilio_component.twilio import hosts, payloads
+from twilio_component.twilio.inputs import addresses, dates, regions, secrets, sids, urls
 
 
 @pytest.mark.parametrize(
@@ -33,9 +33,119 @@ def test_a_recipient_is_completed(given: str, taken: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "given",
+    [
+        "+15558675310",
+        "12345",
+        "whatsapp:+15558675310",
+        "whatsapp:+5215512345678",  # Mexico's older plan, as WhatsApp has it
+        "whatsapp:+22507123456",  # Ivory Coast's
+        "whatsapp:US.13491208655302741918",
+        "whatsapp:BR.ENT.11815799212886844830",
+        "messenger:1234567890123456",
+        "instagram:17841400008460056",
+        "rcs:+15558675310",
+        "rcs:brand_7dk3_agent",
+        "sim:DE" + "0" * 32,
+    ],
+)
+def test_an_address_that_twilio_sends_as_from_passes_unchanged(given: str) -> None:
+    for clean in (addresses.clean_recipient, addresses.clean_sender, addresses.clean_party):
+        assert clean(given, {}) == given
+        assert clean(given, {"defaultRegion": "DE"}) == given
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "\u202a+1 605 555 1212\u202c",
+        "\u2068+16055551212\u2069",
+        "+1605\u200b5551212",
+        "+1605\u202a5551212",
+        "\ufeff+16055551212",
+        "+1\u2011605\u2013555\u22121212",
+        "\uff0b1 605 555 1212",
+        "\uff0b\uff11\uff16\uff10\uff15\uff15\uff15\uff15\uff11\uff12\uff11\uff12",
+        "tel:+1-605-555-1212",
+        "TEL:605-555-1212",
+        "(605)\u00a0555\u202f1212",
+        "(+1) 605-555-1212",
+        "[605] 555/1212",
+        "605\t555 1212",
+        "\u0661\u0666\u0660\u0665\u0665\u0665\u0665\u0661\u0662\u0661\u0662",
+    ],
+)
+def test_a_pasted_number_is_read_as_it_looks(given: str) -> None:
+    assert addresses.clean_recipient(given, {}) == "+16055551212"
+    assert addresses.clean_recipient(f"whatsapp:{given.lower().removeprefix('tel:')}", {}) == "whatsapp:+16055551212"
+
+
+@pytest.mark.parametrize(
+    ("given", "name"), [("+1605\u26025551212", "U+2602"), ("+1605\n5551212", "U+000A"), ("605x555y1212", "U+0078")]
+)
+def test_a_character_that_no_number_has_is_named(given: str, name: str) -> None:
+    with pytest.raises(ValueError, match=f"only digits, spaces, .* not {name.replace('+', '.')}"):
+        addresses.clean_recipient(given, {})
+
+
+def test_an_extension_receives_no_messages() -> None:
+    with pytest.raises(ValueError, match=r"not U\+003B"):
+        addresses.clean_recipient("605-555-1212;ext=5", {})
+
+
+@pytest.mark.parametrize("given", ["  secret", "secret\r\n", "\ufeffsecret\n", "\u200bsecret", "secret"])
+def test_white_space_around_a_secret_does_not_count(given: str) -> None:
+    assert secrets.secret(given, {}) == "secret"
+
+
+@pytest.mark.parametrize(("given", "why"), [("se cret", "inside"), ("se\ncret", "inside"), (" \n", "blank")])
+def test_a_secret_in_two_pieces_is_refused_and_not_shown(given: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why) as caught:
+        secrets.secret(given, {})
+    assert "cret" not in str(caught.value).replace("secret", "")
+
+
+@pytest.mark.parametrize(
+    ("region", "edge", "origin"),
+    [
+        (None, None, "https://api.twilio.com"),
+        ("us1", None, "https://api.ashburn.us1.twilio.com"),
+        ("ie1", None, "https://api.dublin.ie1.twilio.com"),
+        ("au1", None, "https://api.sydney.au1.twilio.com"),
+        (None, "tokyo", "https://api.tokyo.us1.twilio.com"),
+        ("ie1", "frankfurt", "https://api.frankfurt.ie1.twilio.com"),
+        ("xx9", "somewhere", "https://api.somewhere.xx9.twilio.com"),
+    ],
+)
+def test_a_region_has_its_edge(region: str | None, edge: str | None, origin: str) -> None:
+    assert hosts.origin_of("api", region, edge) == origin
+
+
+@pytest.mark.parametrize(
+    ("region", "why"),
+    [
+        ("jp1", "merged into us1; leave region out, and set edge to tokyo"),
+        ("br1", "set edge to sao-paulo"),
+        ("xx9", "or another region together with its edge"),
+        ("dublin", "must be a Twilio region: us1, ie1, au1"),
+    ],
+)
+def test_a_region_without_a_host_is_refused_with_what_works(region: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        regions.region(region, {})
+
+
+def test_a_region_is_trimmed_and_written_small() -> None:
+    assert regions.region(" IE1\n", {}) == "ie1"
+    assert regions.region("xx9", {"edge": "somewhere"}) == "xx9"
+    assert regions.edge(" Dublin ", {}) == "dublin"
+
+
+@pytest.mark.parametrize(
     ("given", "region", "why"),
     [
-        ("12345", "US", "too few digits for the region US"),
+        ("12", "US", "too few digits for the region US"),
+        ("1234567", "US", "area code is missing"),
         ("+1500", "US", "too few digits for its country"),
         ("+1555867531012345", "US", "too many digits"),
         ("555-1212", "US", "area code is missing"),
@@ -43,7 +153,7 @@ def test_a_recipient_is_completed(given: str, taken: str) -> None:
         ("6055551212", "ZZ", "'ZZ' is not a known region"),
         ("MyBrand", "US", "only digits"),
         ("😀", "US", "only digits"),
-        ("telegram:+15558675310", "US", "must be one of whatsapp, messenger, rcs"),
+        ("telegram:+15558675310", "US", "must be one of whatsapp, messenger, instagram, rcs"),
         ("messenger:", "US", "must be followed by an identifier"),
         ("+1555\u0000867531", "US", "only digits"),
     ],

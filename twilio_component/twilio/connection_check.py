@@ -94,8 +94,9 @@ def _kind(connection: Mapping[str, Any]) -> str:
 def _refusal(error: TwilioAPIError, connection: Mapping[str, Any]) -> Finding:
     if isinstance(error, AuthenticationError):
         pair = "Account SID and Auth Token" if _kind(connection) == "basic" else "API Key SID and API Key Secret"
-        hint = "both of the same account; test credentials and other regions have their own"
-        return Finding("error", f"Twilio does not accept the credentials ({pair}, {hint}). {error}")
+        hint = "both of the same account; test credentials have their own"
+        refused = f"Twilio does not accept the credentials ({pair}, {hint})."
+        return Finding("error", f"{refused} {_about_region(connection)} {error}")
     if isinstance(error, PermissionDeniedError):
         return Finding(
             "error", f"the credentials are right, but may not read messages: is it a restricted key? {error}"
@@ -103,6 +104,17 @@ def _refusal(error: TwilioAPIError, connection: Mapping[str, Any]) -> Finding:
     if isinstance(error, NotFoundError):
         return Finding("error", f"these credentials have no such account, or baseUrl is not Twilio's API. {error}")
     return Finding("error", str(error), retryable=error.retryable)
+
+
+def _about_region(connection: Mapping[str, Any]) -> str:
+    """A hint about the region, each of which has credentials of its own."""
+    region = connection["fields"].get("region")
+    if region in (None, "", "us1"):
+        return "Credentials of another region than us1 need the name of that region as region."
+    return (
+        f"The region {region} has credentials of its own and does not know those of us1: copy the pair of {region} "
+        "from the Console, or leave region out."
+    )
 
 
 def _unreachable(error: TwilioError) -> Finding:

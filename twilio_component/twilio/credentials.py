@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from twilio_component.twilio.hosts import origin_of
+
 API_VERSION = "2010-04-01"
-# How Twilio completes a region or an edge that stands alone.
-_DEFAULT_EDGE = "ashburn"
-_DEFAULT_REGION = "us1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,4 @@ class Credentials:
         """Return the origin of a product's host, such as ``https://api.twilio.com``, or the connection's base URL."""
         if self.base_url:
             return self.base_url
-        if not self.region and not self.edge:
-            return f"https://{product}.twilio.com"
-        return f"https://{product}.{self.edge or _DEFAULT_EDGE}.{self.region or _DEFAULT_REGION}.twilio.com"
+        return origin_of(product, self.region, self.edge)

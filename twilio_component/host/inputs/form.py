@@ -122,13 +122,21 @@ class InputForm:
             elif name in self.connections and type(value) is dict:
                 values[name] = value
             elif value is not None and value != "":
-                values[name] = convert(value, self.properties[name])
+                converted = convert(value, self.properties[name])
+                if self._is_left_empty(name, converted):
+                    continue
+                values[name] = converted
                 if name not in self.connections and _has_broken_text(values[name]):
                     problems.append(((*self.place, name), "contains an unpaired surrogate"))
         for name, default in self.defaults.items():
             if name not in values:
                 values[name] = deepcopy(default) if isinstance(default, (list, dict)) else default
         return values
+
+    def _is_left_empty(self, name: str, value: Any) -> bool:
+        """Whether an optional list or object is empty, which means the same as an empty text: nothing was given."""
+        kind = self.properties[name].get("type")
+        return kind in ("array", "object") and value in ([], {}) and name not in self.required
 
     def _clean(self, values: dict[str, Any], problems: Problems) -> None:
         for name, clean in self.cleaners.items():

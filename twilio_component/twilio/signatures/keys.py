@@ -23,12 +23,12 @@ class Key(NamedTuple):
     @classmethod
     def of_auth_token(cls, token: str) -> Key:
         """Return the key of an account's Auth Token."""
-        return cls(token.encode("utf-8", "surrogatepass"), "sha1", "the Auth Token")
+        return cls(token.strip().encode("utf-8", "surrogatepass"), "sha1", "the Auth Token")
 
     @classmethod
     def shared(cls, key_id: str, secret: str) -> Key:
         """Return the key of a webhook shared key."""
-        return cls(secret.encode("utf-8", "surrogatepass"), "sha256", f"the shared key {key_id}")
+        return cls(secret.strip().encode("utf-8", "surrogatepass"), "sha256", f"the shared key {key_id}")
 
     def signature(self, url: bytes, signed: bytes) -> bytes:
         """Return the signature of a request, in base64."""

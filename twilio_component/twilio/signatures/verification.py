@@ -101,15 +101,16 @@ def verify(
     ``url`` is the whole URL that Twilio was given, query string included; ``headers`` is a mapping or pairs, with names
     in any case; ``body`` is the raw bytes. Two ``auth_tokens`` are in use while one is being rotated; ``shared_keys``
     are the secrets of webhook shared keys by their ids. A request that names a shared key must be signed with that key,
-    by HMAC-SHA256, and any other with an Auth Token, by HMAC-SHA1. ``None`` and blank secrets do not count, and without
-    a key every request is refused.
+    by HMAC-SHA256, and any other with an Auth Token, by HMAC-SHA1. White space around a
+    secret, such as the line end of a file, does not count. ``None`` and blank secrets are ignored, and without a key
+    every request is refused.
     """
     given_tokens = [auth_tokens] if isinstance(auth_tokens, str) else auth_tokens
-    tokens = [Key.of_auth_token(token) for token in given_tokens if token and not token.isspace()]
+    tokens = [Key.of_auth_token(token) for token in given_tokens if token and token.strip()]
     shared = {
         key_id: Key.shared(key_id, secret)
         for key_id, secret in (shared_keys or {}).items()
-        if secret and not secret.isspace()
+        if secret and secret.strip()
     }
     if not tokens and not shared:
         raise WebhookRefusedError(

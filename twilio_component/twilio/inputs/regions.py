@@ -1,0 +1,35 @@
+"""Regions and edge locations of a connection."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from twilio_component.twilio.hosts import EDGES, MERGED_REGIONS
+
+_REGION = re.compile(r"[a-z]{2}[0-9]{1,2}")
+_EDGE = re.compile(r"[a-z0-9-]{2,30}")
+
+
+def region(value: str, fields: Mapping[str, Any]) -> str:
+    """Return a region such as ``ie1``; raises ``ValueError`` for one that no host can be made of."""
+    name = value.strip().lower()
+    if not _REGION.fullmatch(name):
+        raise ValueError(f"must be a Twilio region: {', '.join(EDGES)}")
+    if name in MERGED_REGIONS:
+        raise ValueError(
+            f"the region {name} has been merged into us1; leave region out, and set edge to {MERGED_REGIONS[name]} if "
+            "the requests should enter Twilio's network there"
+        )
+    if name not in EDGES and not fields.get("edge"):
+        raise ValueError(f"must be {', '.join(EDGES)}, or another region together with its edge")
+    return name
+
+
+def edge(value: str, _fields: Mapping[str, Any]) -> str:
+    """Return an edge location such as ``dublin``; raises ``ValueError`` for anything else."""
+    name = value.strip().lower()
+    if not _EDGE.fullmatch(name):
+        raise ValueError("must be a Twilio edge location such as ashburn, dublin or sydney")
+    return name
