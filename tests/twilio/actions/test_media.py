@@ -74,7 +74,7 @@ async def test_credentials_stay_with_the_api_over_either_carrier(*, over_aiohttp
 def test_a_file_as_large_as_allowed_comes_and_one_byte_more_does_not(twilio_harness_blocking: BlockingHarness) -> None:
     sids = asyncio.run(received(twilio_harness_blocking.emulator))
     assert twilio_harness_blocking.action("downloadMedia", {**sids, "maxBytes": len(GIF)})["contentType"] == "image/gif"
-    with pytest.raises(TooLargeError, match="the response has 8 bytes, and at most 7 are read"):
+    with pytest.raises(TooLargeError, match="the response has 8 bytes; at most 7 are read"):
         twilio_harness_blocking.action("downloadMedia", {**sids, "maxBytes": len(GIF) - 1})
 
 
