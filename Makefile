@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check conformance lint types docs site pictures bench campaign clean
+.PHONY: demo test check pythons conformance lint types docs site pictures bench campaign clean
 
 demo: $(READY)  ## send, fetch, list and ask raw, against the embedded emulator
 	@$(BIN)/twilio-component demo
@@ -30,6 +30,9 @@ conformance: $(READY)  ## the emulator against the official SDKs (Node's where t
 	else echo "no npm: the Node SDK's suite is left out"; fi
 	TWILIO_OPENAPI="$(TWILIO_OPENAPI)" TWILIO_NODE_MODULES="$(CURDIR)/$(NODE_SUITE)/node_modules" \
 		$(BIN)/python -m pytest -q -rs tests/conformance tests/docs/test_emulator_page.py
+
+pythons: $(READY)  ## the suite and the wheel's own tests on every Python that is found, and on the oldest dependencies
+	$(BIN)/nox
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""A component in a distribution of its own, as the documentation writes it: installed with pip, found, run."""
+"""A component in a distribution of its own, as the documentation writes it: built, installed, found, run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -39,9 +40,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, code in re.findall(r"^`([\w./]+)`\n\n```\w+\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL):
         (source / name).parent.mkdir(exist_ok=True)
         (source / name).write_text(code)
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    offline = ["--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*pip, *offline, "--target", str(target), str(source)], check=True, timeout=120)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(source / "dist"), str(source)]
+    subprocess.run(build, check=True, capture_output=True, timeout=120)
+    (wheel,) = (source / "dist").glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(target)  # all that an installer does with a pure wheel without scripts
     return target
 
 

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from twilio_component.host.errors import PluginError, did_you_mean, join_names
+
 Check = Callable[[Any], bool]
 
 # Keywords that say nothing about validity.
@@ -67,6 +69,11 @@ def _all(checks: list[Check]) -> Check:
 
 def _type(allowed: Any, _schema: Any) -> Check:
     names = allowed if isinstance(allowed, list) else [allowed]
+    for name in names:
+        if name not in _TYPES:
+            raise PluginError(
+                f"'{name}' is not a type of JSON Schema{did_you_mean(str(name), _TYPES)} (types: {join_names(_TYPES)})"
+            )
     kinds = frozenset(kind for name in names for kind in _TYPES[name])
     # By exact type: in Python a boolean is an int, in JSON it is not.
     return lambda value: type(value) in kinds

@@ -108,13 +108,19 @@ def _wrong_type(allowed: Any, value: Any) -> str:
     return f"must be {join_names((_TYPES[name] for name in wanted), word='or')}, not {type_name(value)}"
 
 
+def _none_of_the_words(allowed: Any, value: Any) -> str:
+    words = [word for word in allowed if isinstance(word, str)]
+    hint = did_you_mean(value, words) if isinstance(value, str) else ""
+    return f"must be {join_names(allowed, word='or')}, not {display(value)}{hint}"
+
+
 def _too_short(allowed: Any, value: Any) -> str:
     return "must not be empty" if allowed == 1 else f"must have at least {allowed} characters, not {len(value)}"
 
 
 _REASONS: dict[str, Callable[[Any, Any], str]] = {
     "type": _wrong_type,
-    "enum": lambda allowed, value: f"must be {join_names(allowed, word='or')}, not {display(value)}",
+    "enum": _none_of_the_words,
     "const": lambda allowed, _value: f"must be {display(allowed)}",
     "minLength": _too_short,
     "maxLength": lambda allowed, value: f"must have at most {allowed:,} characters, not {len(value):,}",

@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.host.errors import DocumentError, ManifestError, PluginError, Problem, did_you_mean
 from twilio_component.host.manifest.documents import Document, PathParts, read_document
 from twilio_component.host.manifest.files import shipped_file
+from twilio_component.host.manifest.structure import KEYWORDS, TYPES, has_unknown_words, unknown_words
 from twilio_component.host.model import (
     Action,
     Component,
@@ -73,7 +75,7 @@ def load_component(path: Path, *, version: str = "") -> Component:
     """
     try:
         manifest = _Manifest(path, _read_quickly)
-        if not manifest.problems:
+        if not manifest.problems and not has_unknown_words(manifest.data, _manifest_schema()):
             return _component(manifest.data, version, path)
     except (KeyError, TypeError, AttributeError, RecursionError):
         # Its structure is wrong: the schema says where.
@@ -144,7 +146,7 @@ class _Manifest:
     def schema_problems(self) -> Iterator[Problem]:
         from jsonschema import Draft202012Validator  # it costs 100 ms to import
 
-        return self.found_by(Draft202012Validator(self.file(shipped_file(_SCHEMA))), self.data, ())
+        return self.found_by(Draft202012Validator(_manifest_schema()), self.data, ())
 
     def input_problems(self) -> Iterator[Problem]:
         from jsonschema import Draft202012Validator
@@ -155,6 +157,7 @@ class _Manifest:
         for path, part in self.parts():
             for name in ("inputs", "outputSchema"):
                 yield from self.found_by(meta, part.get(name, {}), (*path, name))
+                yield from self.keyword_problems(part.get(name, {}), (*path, name))
             inputs = _mapping(part.get("inputs"))
             properties = _mapping(inputs.get("properties"))
             if not meta.is_valid(inputs):
@@ -167,6 +170,14 @@ class _Manifest:
                 if "default" in _mapping(schema):
                     place = (*path, "inputs", "properties", name, "default")
                     yield from self.found_by(Draft202012Validator(schema), schema["default"], place)
+
+    def keyword_problems(self, schema: Any, place: PathParts) -> Iterator[Problem]:
+        own = frozenset(_manifest_schema()["$defs"]["input"]["properties"])
+        for path, word in unknown_words(schema, own):
+            if path[-1] == word and word not in TYPES:
+                hint = did_you_mean(word, KEYWORDS | own)
+                message = f"is not a keyword of JSON Schema{hint} (keywords of your own start with x-)"
+                yield self.document.problem((*place, *path), message, key=True)
 
     def found_by(self, validator: Draft202012Validator, data: Any, place: PathParts) -> Iterator[Problem]:
         from twilio_component.host.inputs.messages import error_messages
@@ -201,6 +212,11 @@ class _Manifest:
         for section in ("connections", *_KINDS):
             for key, part in _mapping(_mapping(self.data).get(section)).items():
                 yield (section, key), _mapping(part)
+
+
+@lru_cache(maxsize=1)
+def _manifest_schema() -> Any:
+    return json.loads(shipped_file(_SCHEMA).read_bytes())
 
 
 def _read_carefully(path: Path) -> Any:

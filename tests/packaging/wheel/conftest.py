@@ -1,0 +1,44 @@
+"""The wheel, built from this checkout, and environments with nothing else. Tests of it import none of the package."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from this checkout."""
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def clean(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `bin` folder of an environment with nothing but the wheel and what it depends on."""
+    return new_environment(tmp_path_factory.mktemp("clean"), str(wheel))
+
+
+@pytest.fixture(scope="session")
+def able_to_serve(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `bin` folder of an environment with the wheel and its extra ``serve``."""
+    return new_environment(tmp_path_factory.mktemp("able to serve"), f"{wheel}[serve]")
+
+
+def build_wheel(folder: Path) -> Path:
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True, timeout=120)
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+def new_environment(folder: Path, requirement: str) -> Path:
+    venv.create(folder, with_pip=True)
+    pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement]
+    subprocess.run(pip, check=True, timeout=600)
+    return folder / "bin"
