@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -133,3 +134,72 @@ def test_a_file_is_readable_in_one_sitting(path: Path) -> None:
 def test_importing_the_package_loads_nothing_but_the_table_of_its_names() -> None:
     assert [*imports(MODULES["twilio_component"], only_at_start=True)] == ["twilio_component._lazy"]
     assert [*imports(MODULES["twilio_component._lazy"], only_at_start=True)] == []
+
+
+# Words of the first vocabulary, each a metaphor or a false friend of a term of the field. They may be no part of a
+# name: neither `Journey` nor `_journey_of`.
+OLD_WORDS = """
+carrier carriers checkpoint checkpoints chore chores deed deeds fate fates insist journey junction lane lanes
+mishap mishaps occasion patiently postman starters straggler stragglers stray strays
+"""
+# Names that were whole ones; a part of another name they may be.
+OLD_NAMES = """
+Also Answer AnswerLostError AnswerTooLargeError Arrival ChangedRunError Driver Fan Fans Guide HidingLogger Holds
+InterruptedRun Journal Kept Letter Life MovedStatesError NoAnswerError Pace Paces Pieces Place Reception Refusal Serving
+SoleProcess StillUnderWayError Together Unregistering WebFace WebhookElsewhereError Working World again_and_again
+forgiving hold_back keep_texts paced_by read_ahead repeatable slow_down to_the_end too_late world
+"""
+PARTICIPLES = """
+begun broken built chosen done drawn found given gone held kept known left lost made ran sent shown spent spoken taken
+told understood woken written
+"""
+# What an execution is told of each effect, as Temporal's and redux-saga's are.
+TOLD_TO_EXECUTIONS = {"succeeded", "failed", "waited"}
+
+
+def names_in(tree: ast.Module) -> Iterator[str]:
+    """Every name that a module gives to something or uses, but not the names of what it imports."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            found = (getattr(node, field, None) for field in ("id", "attr", "name", "arg", "asname"))
+            yield from (name for name in found if isinstance(name, str))
+
+
+def is_old(name: str) -> bool:
+    return name.strip("_") in OLD_NAMES.split() or not words(name).isdisjoint(OLD_WORDS.split())
+
+
+def words(name: str) -> set[str]:
+    """The words of a name, in whatever case: ``HttpTransport`` and ``_http_transport`` have the same."""
+    return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+
+
+def bare_participles(tree: ast.Module) -> Iterator[str]:
+    """Functions, but no properties, whose only word is a past participle."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            word = node.name.strip("_")
+            is_property = any(ast.unparse(one).endswith("property") for one in node.decorator_list)
+            if not is_property and (re.fullmatch("[a-z]+ed", word) or word in PARTICIPLES.split()):
+                yield node.name
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if ".durable" not in name])
+def test_no_old_word_comes_back(name: str) -> None:
+    used = {*names_in(MODULES[name]), *name.split(".")}
+    assert set(filter(is_old, used)) == set()
+
+
+def test_an_old_word_is_found_in_every_case() -> None:
+    tree = ast.parse("class JourneyOfSomebody: ...\nfor _stray in (): one.world(deeds=1)")
+    assert set(filter(is_old, names_in(tree))) == {"JourneyOfSomebody", "_stray", "world", "deeds"}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if ".durable" not in name])
+def test_a_function_is_named_by_a_verb_or_by_what_it_returns(name: str) -> None:
+    assert {*bare_participles(MODULES[name])} - TOLD_TO_EXECUTIONS == set()
+
+
+def test_a_bare_participle_is_found_and_a_property_may_be_one() -> None:
+    tree = ast.parse("def _told(): ...\nasync def described(): ...\nclass A:\n  @property\n  def sent(self): ...")
+    assert [*bare_participles(tree)] == ["_told", "described"]

@@ -203,8 +203,8 @@ def test_an_integration_with_errors_is_not_loaded() -> None:
 
 def test_a_payload_is_completed_with_everything_that_a_trigger_finds() -> None:
     integration = load_integration(FIXTURES / "integrations" / "batches.yaml")
-    occasion = ExecutionInfo(execution_id="execution", started_at="2026-01-01T00:00:00.000Z", webhook_base="https://x")
-    payload = complete_payload({"body": {"data": "hello"}}, integration, integration.flows[1], occasion)
+    info = ExecutionInfo(execution_id="execution", started_at="2026-01-01T00:00:00.000Z", webhook_base="https://x")
+    payload = complete_payload({"body": {"data": "hello"}}, integration, integration.flows[1], info)
     assert payload["webhookUrls"] == {"Split": "https://x/split", "Send batch": "https://x/sendBatch"}
     assert payload["invokeUrl"] == "https://x/sendBatch"
     assert payload["rawBody"] == {"data": "hello", "contentType": "application/json"}
@@ -212,7 +212,7 @@ def test_a_payload_is_completed_with_everything_that_a_trigger_finds() -> None:
     documented = Host.discover().components["webhook-triggers"].triggers["webhook"].example["payload"]
     assert payload.keys() == documented.keys()
     given = {"body": "not an object", "rawBody": {"data": b"\x00"}, "customer": {"id": "c"}}
-    payload = complete_payload(given, integration, integration.flows[0], occasion)
+    payload = complete_payload(given, integration, integration.flows[0], info)
     assert payload["body"]["data"] == "not an object"
     assert payload["rawBody"] == {"data": {"type": "Buffer", "data": [0]}}
     assert payload["customer"] == {"id": "c"}

@@ -96,9 +96,9 @@ class Deployment:
     ) -> dict[str, Any]:
         """The complete payload of a run's trigger."""
         base = self.webhook_base(loaded.integration)
-        occasion = ExecutionInfo(execution_id=execution_id, started_at=started_at, webhook_base=base)
+        info = ExecutionInfo(execution_id=execution_id, started_at=started_at, webhook_base=base)
         parses_body = not parses_request(flow, self.host.components)
-        return complete_payload(given, loaded.integration, flow, occasion, parses_body=parses_body)
+        return complete_payload(given, loaded.integration, flow, info, parses_body=parses_body)
 
     def callback_url(self, component: str, action: str, run: str, ordinal: int) -> str:
         """Where a callback about a call is to go; nothing when there is no such place."""

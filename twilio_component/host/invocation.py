@@ -79,7 +79,7 @@ class _Call(Awaitable[dict[str, Any]]):
         return self._run().__await__()
 
     async def _run(self) -> dict[str, Any]:
-        return self._enveloped(await self._call(*self._arguments))
+        return self._wrap(await self._call(*self._arguments))
 
     async def _call(self, *arguments: Any) -> Any:
         value = self._function(*arguments)
@@ -87,7 +87,7 @@ class _Call(Awaitable[dict[str, Any]]):
             raise PluginError(f"{self._label} returned {type(value).__name__}; it must be an 'async def'")
         return await value
 
-    def _enveloped(self, value: Any) -> dict[str, Any]:
+    def _wrap(self, value: Any) -> dict[str, Any]:
         value = self._result(value)
         try:
             return {self._envelope: value.value if value.ready else json_ready(value.value), **json_ready(value.rest())}
@@ -118,7 +118,7 @@ class _WaitingCall(_Call):
                 return {"again": value.seconds}
             await resources.sleep(value.seconds)
             context = replace(context, waited=resources.clock() - begun)
-        return self._enveloped(value)
+        return self._wrap(value)
 
 
 class _PageCall(_Call):

@@ -68,7 +68,7 @@ def _iso_day(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _shared(value: _Value) -> _Value:
+def _intern(value: _Value) -> _Value:
     """Return one object for equal values, since the messages of a long list have most values in common."""
     return value
 
@@ -91,25 +91,25 @@ def _message(resource: Mapping[str, Any], fields: tuple[Any, ...], *, more: bool
         service, media, segments, price, unit, sid, status, subresources, recipient, uri,
     ) = fields  # fmt: skip
     payload = {
-        "accountSid": _shared(account),
-        "apiVersion": _shared(version),
+        "accountSid": _intern(account),
+        "apiVersion": _intern(version),
         "body": body,
         "dateCreated": _date(created),
         "dateSent": _date(sent),
         "dateUpdated": _date(updated),
-        "direction": _shared(direction),
+        "direction": _intern(direction),
         "errorCode": code,
-        "errorMessage": _shared(error),
-        "from": _shared(sender),
-        "messagingServiceSid": _shared(service),
+        "errorMessage": _intern(error),
+        "from": _intern(sender),
+        "messagingServiceSid": _intern(service),
         "numMedia": media,
         "numSegments": segments,
-        "price": _shared(price),
-        "priceUnit": _shared(unit),
+        "price": _intern(price),
+        "priceUnit": _intern(unit),
         "sid": sid,
-        "status": _shared(status),
+        "status": _intern(status),
         "subresourceUris": subresources,
-        "to": _shared(recipient),
+        "to": _intern(recipient),
         "uri": uri,
     }
     if more:

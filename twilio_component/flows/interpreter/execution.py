@@ -93,7 +93,7 @@ class Execution:
             if self._state["steps"] > MOST_STEPS and not self._position.is_over:
                 self._give_up("", "", Failure(code=EvaluationError.code, message=f"more than {MOST_STEPS:,} steps"))
             if self._position.is_over:
-                return self._done()
+                return self._finish()
             if self._position.is_at_block_end:
                 self._loops.close_block()
                 continue
@@ -300,7 +300,7 @@ class Execution:
         self._state["error"] = failure_record(name, step_id, failure)
         self._position.frames.clear()
 
-    def _done(self) -> Done:
+    def _finish(self) -> Done:
         state = self._state
         result = state["results"].get(state["last"])
         return Done(

@@ -29,7 +29,7 @@ def captured_state(state: Mapping[str, Any], frames: Sequence[Frame], loop: Step
     }
     return {
         "results": {key: value for key, value in state["results"].items() if key in wanted},
-        "frames": [frame.captured().as_json() for frame in frames if isinstance(frame, LoopFrame)],
+        "frames": [frame.capture().as_json() for frame in frames if isinstance(frame, LoopFrame)],
         "stored_state": {name: dict(values) for name, values in state["stored_state"].items()},
         "flow_attempt": state["flow_attempt"],
     }

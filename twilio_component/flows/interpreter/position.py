@@ -57,7 +57,7 @@ class LoopFrame(Frame):
         """The item of the current iteration; of a counted loop its number."""
         return self.iteration if self.items is None else self.items[self.iteration - self.first_index]
 
-    def captured(self) -> LoopFrame:
+    def capture(self) -> LoopFrame:
         """The frame as iterations of an inner loop see it: with the current item and no other, and no results."""
         items = None if self.items is None else [self.item]
         return LoopFrame(

@@ -67,13 +67,13 @@ class InputReader:
         if not isinstance(raw, Mapping):
             return Value(raw, at)
         if is_typed(raw):
-            return self._typed(raw, at)
+            return self._typed_input(raw, at)
         fields = []
         for name, value in raw.items():
             fields.append((name, self.read(value, (*at, name))))
         return Fields(tuple(fields), at)
 
-    def _typed(self, raw: Mapping[str, Any], at: PathParts) -> Input:
+    def _typed_input(self, raw: Mapping[str, Any], at: PathParts) -> Input:
         kind, value, place = raw["type"], raw["value"], (*at, "value")
         self.fields.keys(raw, at, TYPED_KEYS, ())
         if kind == "value":
@@ -189,7 +189,7 @@ class InputReader:
             return None
         word, rest = raw[0], raw[1:]
         if word in _JUNCTIONS:
-            return self._junction(word, rest, at)
+            return self._boolean_expression(word, rest, at)
         if word not in OPERATORS:
             known = (*OPERATORS, *_JUNCTIONS)
             self._bad_condition((*at, 0), f"'{word[:40]}' is not an operator{did_you_mean(word, known)}")
@@ -205,7 +205,7 @@ class InputReader:
             return None
         return Comparison(word, tuple(terms), at)
 
-    def _junction(self, word: str, rest: list[Any], at: PathParts) -> Condition | None:
+    def _boolean_expression(self, word: str, rest: list[Any], at: PathParts) -> Condition | None:
         conditions = []
         for index, part in enumerate(rest, start=1):
             conditions.append(self.condition(part, (*at, index)))

@@ -137,11 +137,11 @@ class _Reader:
         return variables
 
     def with_inputs(self, variable: ConfigVariable) -> ConfigVariable:
-        raw = cast("Mapping[str, Any]", self.found(variable.at)).get("inputs")
+        raw = cast("Mapping[str, Any]", self.value_at(variable.at)).get("inputs")
         inputs = self.step_inputs(raw, (*variable.at, "inputs"))
         return ConfigVariable(**{**vars(variable), "inputs": inputs})
 
-    def found(self, at: PathParts) -> Any:
+    def value_at(self, at: PathParts) -> Any:
         value = self.document.data
         for key in at:
             value = value[key]

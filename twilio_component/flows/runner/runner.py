@@ -166,9 +166,9 @@ class FlowRunner:
         return replace(outcome, started=tuple(started))
 
     async def _run(self, flow: Flow, given: Mapping[str, Any], execution_id: str, depth: int) -> Outcome:
-        occasion = ExecutionInfo(execution_id=execution_id, started_at=iso_time(dt.datetime.now(dt.UTC)))
+        info = ExecutionInfo(execution_id=execution_id, started_at=iso_time(dt.datetime.now(dt.UTC)))
         parses_body = not parses_request(flow, self.host.components)
-        payload = complete_payload(given, self.integration, flow, occasion, parses_body=parses_body)
+        payload = complete_payload(given, self.integration, flow, info, parses_body=parses_body)
         state = initial_state(payload)
         # One object for all executions of this process: a flow sees at once what another one keeps.
         state["stored_state"].update(

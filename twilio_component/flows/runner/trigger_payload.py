@@ -40,7 +40,7 @@ def parses_request(flow: Flow, components: Mapping[str, Component]) -> bool:
 
 
 def complete_payload(
-    given: Mapping[str, Any], integration: Integration, flow: Flow, occasion: ExecutionInfo, *, parses_body: bool = True
+    given: Mapping[str, Any], integration: Integration, flow: Flow, info: ExecutionInfo, *, parses_body: bool = True
 ) -> dict[str, Any]:
     """Return the complete payload of a trigger, JSON-ready.
 
@@ -49,7 +49,7 @@ def complete_payload(
     request stays null, for a trigger that parses it itself. Raises ``RequestBodyError`` for a body that is not what its
     content type says.
     """
-    urls = webhook_urls(integration, occasion.webhook_base)
+    urls = webhook_urls(integration, info.webhook_base)
     given = {"headers": {}, "invokeUrl": urls[flow.name], **given}
     is_request = "body" not in given and any(key in given for key in ("rawBody", "method"))
     if is_request:
@@ -79,6 +79,6 @@ def complete_payload(
         **given,
         "rawBody": raw,
         "body": body,
-        "executionId": occasion.execution_id,
-        "startedAt": occasion.started_at,
+        "executionId": info.execution_id,
+        "startedAt": info.started_at,
     }

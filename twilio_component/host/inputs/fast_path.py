@@ -130,7 +130,7 @@ def _other_properties(other: Any, schema: Any) -> Check:
     return _always if "properties" in schema else _properties({}, {"additionalProperties": other})
 
 
-def _required(names: Any, _schema: Any) -> Check:
+def _required_properties(names: Any, _schema: Any) -> Check:
     wanted = frozenset(names)
     return lambda value: type(value) is dict and value.keys() >= wanted
 
@@ -174,7 +174,7 @@ _KEYWORDS: Mapping[str, Callable[[Any, Any], Check]] = {
     "items": _items,
     "properties": _properties,
     "additionalProperties": _other_properties,
-    "required": _required,
+    "required": _required_properties,
     "dependentRequired": _dependent,
     "allOf": _all_of,
     "anyOf": _any_of,

@@ -26,7 +26,7 @@ class Key(NamedTuple):
         return cls(token.strip().encode("utf-8", "surrogatepass"), "sha1", "the Auth Token")
 
     @classmethod
-    def shared(cls, key_id: str, secret: str) -> Key:
+    def of_shared_key(cls, key_id: str, secret: str) -> Key:
         """Return the key of a webhook shared key."""
         return cls(secret.strip().encode("utf-8", "surrogatepass"), "sha256", f"the shared key {key_id}")
 

@@ -77,7 +77,7 @@ def sign_with_shared_key(key_id: str, secret: str, url: str, params: Iterable[tu
     ``url`` and ``params`` are those of ``sign``.
     """
     return {
-        SIGNATURE_HEADER: _signature(Key.shared(key_id, secret), url, params),
+        SIGNATURE_HEADER: _signature(Key.of_shared_key(key_id, secret), url, params),
         SETTINGS_HEADER: settings_value(key_id),
     }
 
@@ -108,7 +108,7 @@ def verify(
     given_tokens = [auth_tokens] if isinstance(auth_tokens, str) else auth_tokens
     tokens = [Key.of_auth_token(token) for token in given_tokens if token and token.strip()]
     shared = {
-        key_id: Key.shared(key_id, secret)
+        key_id: Key.of_shared_key(key_id, secret)
         for key_id, secret in (shared_keys or {}).items()
         if secret and secret.strip()
     }

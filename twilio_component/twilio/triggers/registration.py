@@ -141,7 +141,7 @@ async def _register(context: Context, inputs: Mapping[str, Any], kinds: tuple[Ta
     report: Report = []
     targets = [target for kind in kinds if (target := await _find_target(context, inputs, kind)) is not None]
     found = [(target, await target.read(_client(context, inputs))) for target in targets]
-    wanted = {target.key: target.kind.wanted(_url(context)) for target in targets}
+    wanted = {target.key: target.kind.settings_for(_url(context)) for target in targets}
     for target, current in found:
         if not inputs.get("replaceWebhook"):
             _check(target, current, wanted[target.key], records.find(target))
@@ -220,7 +220,7 @@ async def _restore(client: TwilioClient, records: _Records, record: _Record) -> 
         )
     try:
         current = await target.read(client)
-        outcome, text = "restored", _restored(target.kind.display(record.former))
+        outcome, text = "restored", _restoration_text(target.kind.display(record.former))
         if record.is_ours(current):
             if current != record.former:
                 await target.write(client, record.former)
@@ -234,7 +234,7 @@ async def _restore(client: TwilioClient, records: _Records, record: _Record) -> 
     return _report_entry(target, outcome, text)
 
 
-def _restored(former: str | None) -> str:
+def _restoration_text(former: str | None) -> str:
     return f"points to {former} again, as before" if former else "has no webhook again, as before"
 
 

@@ -38,7 +38,7 @@ class TargetKind:
         """Return a resource's settings."""
         return {parameter: _text(resource.get(key)) for parameter, key in self.keys.items()}
 
-    def wanted(self, url: str) -> WebhookSettings:
+    def settings_for(self, url: str) -> WebhookSettings:
         """Return the settings that point to ``url``."""
         return {self.url: url, **self.fixed}
 
