@@ -183,7 +183,7 @@ async def late_answers(url: str, latency: float) -> Row:
     # All of them begin at the same moment, and take a while to spread: the first 5,000 do not count.
     rounds = [ends[5_000 * number - 1 : 5_000 * (number + 1)] for number in range(1, ROUNDS + 1)]
     rates = [5_000 / (found[-1] - found[0]) for found in rounds]
-    name = f"sendSMS, 100 in flight, answered after {latency * 1e3:.0f} ms, against the ideal"
+    name = f"sendSMS, 100 in flight, response after {latency * 1e3:.0f} ms, against the ideal"
     return Row(name, "1/s", rates, [100 / latency] * ROUNDS, "≥ 0.95")
 
 

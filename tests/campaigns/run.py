@@ -143,7 +143,7 @@ def of_lists(alone: Figures, shared: Figures) -> str:
         ),
         ("", "SQLite, restarted each time", "Postgres, beside one that lives"),
     )
-    return f"\n## Long lists\n\nA loop over a file, 20 rounds side by side, `resend: true`.\n\n{outcome}\n"
+    return f"\n## Long lists\n\nA loop over a file, 20 concurrent iterations, `resend: true`.\n\n{outcome}\n"
 
 
 def of_takeovers(found: list[Takeover]) -> str:
@@ -157,7 +157,7 @@ def of_rates(paces: list[Arrivals]) -> str:
     """What arrived of senders with a rate."""
     rows = ((one.senders, f"{one.rate:g}", one.messages, f"{one.seconds:.0f}", one.most) for one in paces)
     head = ("senders", "rate of each, a second", "messages", "seconds", "most of one sender in any second")
-    return f"\n## Rates\n\nTwo processes on Postgres, all messages wanted at once.\n\n{table(rows, head)}\n"
+    return f"\n## Rates\n\nTwo processes on Postgres, all messages requested at once.\n\n{table(rows, head)}\n"
 
 
 def _lost(figures: Figures) -> int:
@@ -170,16 +170,16 @@ def _made(folder: Path) -> Path:
 
 
 _TEXT = """\
-# Reliability, measured
+# Reliability
 
-`make campaign` writes this page. {day}, Python {python}, {cores} cores, SQLite on a local disk, the emulator as Twilio.
+`make campaign` kills processes, lets Twilio fail, and writes this page. Measured on {day} with Python {python}, {cores}
+cores, SQLite on a local disk, and the emulator as Twilio.
 
-## Processes that are killed
+## Killed processes
 
-A serving process is killed with SIGKILL, again and again, at every place of a send, with eight sends at a time under
-way. The next process goes on with what it left, and may be killed while it does: a send counts for each process that it
-dies with. Twilio's list shows a message
-{lag:g} s after it was accepted; the configuration says `lagBound: {bound:g}`.
+We kill a serving process with SIGKILL, again and again, at every point of a send, with eight sends under way at a time.
+The next process continues the work and may be killed while it does; a send counts once for each process that it dies
+with. Twilio's list shows a message {lag:g} s after Twilio accepted it; the configuration says `lagBound: {bound:g}`.
 
 The first pair of columns is with `resend: true`, the second with `resend: false`, the default.
 
@@ -189,7 +189,7 @@ The first pair of columns is with `resend: true`, the second with `resend: false
 
 ## Twilio's faults
 
-Of {sends} sends, {hit} met a fault; the list lagged by 1 s throughout, and `resend: true` was set.
+Of {sends} sends, {hit} met a fault. The list lagged by 1 s throughout, with `resend: true`.
 
 {met}
 
@@ -200,10 +200,10 @@ It took {seconds} s.
 _OF_WORKERS = """
 ## Two processes on Postgres
 
-**Killed**: {kills} serving processes were killed in a send, one after the other, beside one that lived and went on with
-what they left, {under_way} sends among it. **Restarted**: {events:,} events came while both were restarted in turn,
-{restarts} restarts in all; what one did not take was given to the other. **Database away**: Postgres was stopped for
-{seconds:g} s while events came; {refused} requests were answered with 503, every other one with 204.
+**Killed**: {kills} serving processes were killed in a send, one after the other, while another one lived and continued
+their work, {under_way} sends included. **Restarted**: {events:,} events arrived while both processes were restarted in
+turn, {restarts} restarts in all; an event that one did not accept went to the other. **Database away**: Postgres was
+stopped for {seconds:g} s while events arrived; {refused} requests got 503, all others 204.
 
 {outcome}
 
@@ -213,9 +213,9 @@ Where the processes were killed:
 """
 
 _OF_TAKEOVERS = """
-A process with the default `timeout: {timeout:g}` was killed at each place of a send, and another one, which goes on
-with its run, was started only then. A request that may be under way is waited out, {bound:g} s from its claim. What is
-not found is unknown after `lagBound`, here {lag:g} s (60 by default), or sent then with `resend: true`. The seconds are
+A process with the default `timeout: {timeout:g}` was killed at each point of a send, and only then another one started,
+which continues its run. It waits for a request that may be under way, {bound:g} s from its claim. A message that is not
+found is unknown after `lagBound`, here {lag:g} s (60 by default), or sent then with `resend: true`. The seconds are
 from the kill to the end of the run and include the start of the other process.
 
 {table}

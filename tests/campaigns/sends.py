@@ -24,14 +24,14 @@ from twilio_component.emulator import Emulator
 if TYPE_CHECKING:
     import subprocess
 
-ACCEPTED = "accepted by Twilio, the answer not read"
+ACCEPTED = "accepted by Twilio, the response not read"
 PLACES = {
     crash_points.BEFORE_INTENT: "before the intent",
     crash_points.INTENT: "after the intent",
     crash_points.CLAIMED: "after the claim, before the request",
     ACCEPTED: ACCEPTED,
-    crash_points.RESPONDED: "after the answer",
-    crash_points.SETTLED: "after the answer was stored",
+    crash_points.RESPONDED: "after the response",
+    crash_points.SETTLED: "after the result was stored",
 }
 _BATCH = 8
 
@@ -132,9 +132,9 @@ def _kinds(emulator: Emulator) -> dict[str, Callable[[str], object]]:
         "a web page instead, accepted": lambda to: faults_.html(accepted=True, operation=create, to=to),
         "connection dropped, not accepted": lambda to: faults_.drop(operation=create, to=to),
         "connection dropped, accepted": lambda to: faults_.drop(accepted=True, operation=create, to=to),
-        "answer cut off": lambda to: faults_.cut_off(operation=create, to=to),
-        "answer after the timeout": lambda to: faults_.slow(seconds=3, operation=create, to=to),
-        "list answers 500": lambda to: (
+        "response cut off": lambda to: faults_.cut_off(operation=create, to=to),
+        "response after the timeout": lambda to: faults_.slow(seconds=3, operation=create, to=to),
+        "list gets 500": lambda to: (
             faults_.drop(accepted=True, operation=create, to=to),
             faults_.server_error(operation="messages.list", to=to),
         ),

@@ -52,7 +52,7 @@ def test_a_run_of_a_killed_process_is_ended_by_another_wherever_it_was_killed(tm
     ended = {one.place: one.state for one in found}
     assert ended.pop(crash_points.CLAIMED) == "unknown"  # nothing was sent, and nothing proves it
     assert set(ended.values()) == {"succeeded"}
-    assert "| after the answer | succeeded |" in of_takeovers(found)
+    assert "| after the response | succeeded |" in of_takeovers(found)
 
 
 def test_senders_with_a_rate_keep_to_it_from_two_processes(tmp_path: Path) -> None:
