@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import operator
 from collections.abc import Mapping
 from typing import Any
@@ -66,3 +67,21 @@ def iso_time(moment: dt.datetime) -> str:
     """Return a time as ``2010-04-01T00:00:00.000Z``; one without a time zone is taken as UTC."""
     moment = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def number_text(value: float) -> str:
+    """A number as JavaScript writes it: ``5.0`` as ``5``, ``1e-07`` as ``1e-7``. Integers keep all their digits."""
+    if isinstance(value, int):
+        return str(value)
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if value == 0:
+        return "0"
+    if value.is_integer() and abs(value) < 1e21:  # noqa: PLR2004 - from here on JavaScript writes an exponent
+        return str(int(value))
+    mantissa, _, exponent = repr(value).partition("e")
+    power = int(exponent or 0)
+    if -7 < power < 0:  # noqa: PLR2004 - JavaScript writes an exponent from 1e-7 on, Python from 1e-5 on
+        sign, digits = ("-", mantissa[1:]) if mantissa.startswith("-") else ("", mantissa)
+        return f"{sign}0.{'0' * (-power - 1)}{digits.replace('.', '')}"
+    return f"{mantissa.removesuffix('.0')}e{'+' if power > 0 else '-'}{abs(power)}" if power else mantissa

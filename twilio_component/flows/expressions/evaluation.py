@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from twilio_component.flows.expressions.javascript import ABSENT
 from twilio_component.flows.expressions.operators import OPERATORS
 from twilio_component.flows.expressions.references import as_text, render
 from twilio_component.flows.findings import EvaluationError
@@ -32,13 +33,13 @@ class Scope:
     config: Callable[[ConfigVar], Any]
 
     def lenient(self) -> Scope:
-        """This scope, except that a reference without a value is null: a branch may ask whether it has one."""
+        """This scope, except that a reference without a value is ``ABSENT``: a branch may ask whether it has one."""
 
         def lookup(reference: Reference) -> Any:
             try:
                 return self.lookup(reference)
             except EvaluationError:
-                return None
+                return ABSENT
 
         return Scope(lookup, self.config)
 
@@ -54,7 +55,7 @@ def evaluate(value: Input, scope: Scope) -> Any:
     if isinstance(value, Template):
         return render(value, scope.lookup, scope.config)
     if isinstance(value, Fields):
-        return {name: evaluate(part, scope) for name, part in value.fields}
+        return {name: _member(part, scope) for name, part in value.fields}
     return _complex(value, scope)
 
 
@@ -62,9 +63,14 @@ def _complex(value: Complex, scope: Scope) -> list[Any]:
     # A loop, not a comprehension: each level of nesting costs two frames of Python's stack instead of three.
     members = []
     for item in value.items:
-        member = evaluate(item.value, scope)
+        member = _member(item.value, scope)
         members.append(member if item.name is None else {"key": _name(item, scope), "value": member})
     return members
+
+
+def _member(value: Input, scope: Scope) -> Any:
+    member = evaluate(value, scope)
+    return None if member is ABSENT else member
 
 
 def _name(item: Item, scope: Scope) -> str:

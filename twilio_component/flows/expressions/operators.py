@@ -1,19 +1,27 @@
 """The 23 operators of conditions, on values as JSON has them.
 
-Terms that are JSON text are taken for what they hold (``"5"`` for 5, ``"[1]"`` for a list) before they are compared.
+Terms that are JSON text are taken for what they hold (``"5"`` for 5, ``"[1]"`` for a list) before they are compared,
+and compared as JavaScript does (``javascript``). Null and absent values are in nothing and start or end no text.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import json
 import math
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.expressions.references import as_text
-from twilio_component.flows.findings import EvaluationError
+from twilio_component.flows.expressions.dates import moment
+from twilio_component.flows.expressions.javascript import (
+    ABSENT,
+    compare,
+    equals,
+    is_nothing,
+    parse_json,
+    to_text,
+)
+
+if TYPE_CHECKING:
+    import datetime as dt
 
 _TRUE = frozenset({"t", "true", "y", "yes"})
 _FALSE = frozenset({"f", "false", "n", "no"})
@@ -24,135 +32,123 @@ def parse_term(term: Any) -> Any:
     if not isinstance(term, str):
         return term
     try:
-        return json.loads(term)
-    except (ValueError, RecursionError):  # no JSON, or nested deeper than anybody compares
+        return parse_json(term)
+    except (ValueError, RecursionError):  # not JSON, or nested too deep to be compared
         return term
 
 
 def truth(value: Any) -> bool:
     """``t true y yes`` in any case are true, ``f false n no`` false; else null, "", 0 and NaN are false."""
-    if isinstance(value, str) and value.strip().lower() in _TRUE | _FALSE:
-        return value.strip().lower() in _TRUE
+    if isinstance(value, str) and value.lower() in _TRUE | _FALSE:
+        return value.lower() in _TRUE
     return exists(value)
 
 
 def exists(value: Any) -> bool:
-    """Everything but null, "", 0, NaN and false."""
+    """Everything but null, an absent value, "", 0, NaN and false."""
     if isinstance(value, (list, Mapping)):
         return True
     return bool(value) and value == value  # noqa: PLR0124 - NaN is the value that differs from itself
 
 
-def is_empty(value: Any) -> bool:
-    """Null, "", a list or an object without members."""
-    return value is None or (isinstance(value, (str, list, Mapping)) and not value)
+def is_empty(term: Any) -> bool:
+    """Null, an absent value, text without characters, a list (also as text) or an object without members."""
+    value = parse_term(term)
+    if isinstance(value, list) or not isinstance(term, str):
+        return is_nothing(value) or (isinstance(value, (list, Mapping)) and not value)
+    return not term
 
 
 def strictly_equal(left: Any, right: Any) -> bool:
-    """Equal in type and value, lists and objects member by member; 1 and 1.0 are one number."""
+    """Equal in type and value, lists and objects member by member; 1 and 1.0 are one number, NaN equals itself."""
     pairs = [(left, right)]
     while pairs:
         left, right = pairs.pop()
-        if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
-            pairs.extend(zip(left, right, strict=True))
-        elif isinstance(left, Mapping) and isinstance(right, Mapping) and left.keys() == right.keys():
-            pairs.extend((left[key], right[key]) for key in left)
-        elif isinstance(left, bool) or isinstance(right, bool):
+        members = _member_pairs(left, right)
+        if members is not None:
+            pairs.extend(members)
+        elif isinstance(left, bool) or isinstance(right, bool) or left is ABSENT or right is ABSENT:
             if left is not right:
                 return False
-        elif left != right or isinstance(left, (list, Mapping)):
+        elif isinstance(left, (list, Mapping)) or (left != right and not (_is_nan(left) and _is_nan(right))):
             return False
     return True
 
 
 def loosely_equal(left: Any, right: Any) -> bool:
-    """As ``==`` of JavaScript for plain values: booleans and text count as numbers beside a number or a boolean.
+    """``==`` of JavaScript; lists and objects equal their like, member by member, as loosely."""
+    if equals(left, right):
+        return True
+    pairs = [(left, right)]
+    while pairs:
+        left, right = pairs.pop()
+        members = _member_pairs(left, right)
+        if members is not None:
+            pairs.extend(members)
+        elif isinstance(left, (list, Mapping)) or isinstance(right, (list, Mapping)):
+            return False
+        elif left is None or right is None or left is ABSENT or right is ABSENT:
+            if left is not right:
+                return False
+        elif not equals(left, right):
+            return False
+    return True
 
-    Lists and objects equal only their like, member by member.
-    """
-    plain = (str, int, float, bool)
-    if isinstance(left, plain) and isinstance(right, plain) and type(left) is not type(right):
-        return _number(left) == _number(right)
-    return strictly_equal(left, right)
+
+def _member_pairs(left: Any, right: Any) -> list[tuple[Any, Any]] | None:
+    """The members of two lists or two objects of one shape, side by side; None for anything else."""
+    if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+        return list(zip(left, right, strict=True))
+    if isinstance(left, Mapping) and isinstance(right, Mapping) and left.keys() == right.keys():
+        return [(left[key], right[key]) for key in left]
+    return None
 
 
-def _number(value: Any) -> float:
-    if isinstance(value, str):
-        text = value.strip()
-        try:
-            return float(text) if text.isascii() and "_" not in text else math.nan
-        except ValueError:
-            return math.nan if text else 0.0
-    return value if isinstance(value, (int, float)) else math.nan
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
-def _order(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    def decide(left: Any, right: Any) -> bool:
-        left, right = parse_term(left), parse_term(right)
-        if isinstance(left, str) and isinstance(right, str):
-            return compare(left, right)
-        # NaN, the number of whatever is none, is neither smaller nor greater than anything.
-        return compare(_number(left), _number(right))
+def _order(decide: Callable[[int], bool]) -> Callable[[Any, Any], bool]:
+    def operator(left: Any, right: Any) -> bool:
+        order = compare(parse_term(left), parse_term(right))
+        return order is not None and decide(order)
 
-    return decide
+    return operator
 
 
 def _contains(part: Any, whole: Any) -> bool:
     container = parse_term(whole)
     if isinstance(container, list):
-        wanted = parse_term(part)
-        return any(loosely_equal(wanted, parse_term(member)) for member in container)
+        members = (part, parse_term(part))
+        # Lists and objects are members of nothing: JavaScript compares them by identity.
+        return any(
+            strictly_equal(wanted, member)
+            for member in container
+            if not isinstance(member, (list, Mapping))
+            for wanted in members
+        )
     if isinstance(container, Mapping):
-        return as_text(part) in container
-    return whole is not None and as_text(part) in _plain_text(whole)
-
-
-def _plain_text(term: Any) -> str:
-    # Text that is JSON for text loses its quotation marks; a number in text keeps its digits as they were written.
-    held = parse_term(term)
-    return as_text(held if isinstance(held, str) else term)
+        return to_text(part) in container
+    if is_nothing(container):
+        return False
+    # A number in text keeps its digits as they were written.
+    return to_text(part) in to_text(container if isinstance(container, str) else whole)
 
 
 def _starts(part: Any, whole: Any) -> bool:
-    return whole is not None and part is not None and _plain_text(whole).startswith(_plain_text(part))
+    return to_text(parse_term(whole)).startswith(to_text(parse_term(part)))
 
 
 def _ends(part: Any, whole: Any) -> bool:
-    return whole is not None and part is not None and _plain_text(whole).endswith(_plain_text(part))
+    return to_text(parse_term(whole)).endswith(to_text(parse_term(part)))
 
 
-def moment(value: Any) -> dt.datetime | None:
-    """A point in time: ISO 8601, the form of mail headers, or milliseconds since 1970; None for what is missing.
+def _compare_dates(decide: Callable[[dt.datetime, dt.datetime], bool]) -> Callable[[Any, Any], bool]:
+    def operator(left: Any, right: Any) -> bool:
+        first, second = moment(parse_term(left)), moment(parse_term(right))
+        return first is not None and second is not None and decide(first, second)
 
-    A time without a zone is UTC. Raises ``EvaluationError`` for anything else.
-    """
-    if value is None or value == "":
-        return None
-    try:
-        number = parse_term(value)
-        if isinstance(number, (int, float)) and not isinstance(number, bool):
-            return dt.datetime.fromtimestamp(number / 1000, dt.UTC)
-        found = _date_in(str(value).strip())
-    except (ValueError, OverflowError, OSError, TypeError) as error:
-        raise EvaluationError(
-            "a date or a time is needed, such as 2026-01-31T12:00:00Z or milliseconds since 1970"
-        ) from error
-    return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found
-
-
-def _date_in(text: str) -> dt.datetime:
-    try:
-        return dt.datetime.fromisoformat(text)
-    except ValueError:
-        return parsedate_to_datetime(text)
-
-
-def _compare_dates(compare: Callable[[dt.datetime, dt.datetime], bool]) -> Callable[[Any, Any], bool]:
-    def decide(left: Any, right: Any) -> bool:
-        first, second = moment(left), moment(right)
-        return first is not None and second is not None and compare(first, second)
-
-    return decide
+    return operator
 
 
 def _not(operator: Callable[..., bool]) -> Callable[..., bool]:
@@ -168,8 +164,8 @@ UNARY: Mapping[str, Callable[[Any], bool]] = {
     "isFalse": _not(_parsing(truth)),
     "exists": _parsing(exists),
     "doesNotExist": _not(_parsing(exists)),
-    "isEmpty": _parsing(is_empty),
-    "isNotEmpty": _not(_parsing(is_empty)),
+    "isEmpty": is_empty,
+    "isNotEmpty": _not(is_empty),
 }
 # For the last six that speak of text, the left term is the part and the right one the whole.
 BINARY: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -177,10 +173,10 @@ BINARY: Mapping[str, Callable[[Any, Any], bool]] = {
     "notEqual": _not(_parsing(loosely_equal)),
     "exactlyMatches": _parsing(strictly_equal),
     "doesNotExactlyMatch": _not(_parsing(strictly_equal)),
-    "greaterThan": _order(lambda left, right: left > right),
-    "greaterThanOrEqual": _order(lambda left, right: left >= right),
-    "lessThan": _order(lambda left, right: left < right),
-    "lessThanOrEqual": _order(lambda left, right: left <= right),
+    "greaterThan": _order(lambda order: order > 0),
+    "greaterThanOrEqual": _order(lambda order: order >= 0),
+    "lessThan": _order(lambda order: order < 0),
+    "lessThanOrEqual": _order(lambda order: order <= 0),
     "in": _contains,
     "notIn": _not(_contains),
     "startsWith": _starts,

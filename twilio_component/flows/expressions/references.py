@@ -7,15 +7,16 @@ template ``{{$reference}}`` and ``{{#Config variable}}`` are placeholders, and a
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.flows.expressions.javascript import ABSENT
 from twilio_component.flows.findings import EvaluationError
 from twilio_component.flows.model import ConfigVar, Reference, Template
 from twilio_component.host.errors import join_names
 from twilio_component.host.inputs.messages import display, type_name
+from twilio_component.host.serialization import number_text
 
 if TYPE_CHECKING:
     from twilio_component.host.manifest.documents import PathParts
@@ -138,8 +139,8 @@ def as_text(value: Any) -> str:
     """A value as it appears inside text: ``5.0`` as ``5``, null as nothing, lists and objects as JSON."""
     if isinstance(value, str):
         return value
-    if value is None:
+    if value is None or value is ABSENT:
         return ""
-    if isinstance(value, float) and math.isfinite(value) and value.is_integer() and abs(value) < 2**53:
-        return str(int(value))
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return number_text(value)
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

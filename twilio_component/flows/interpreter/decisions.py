@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows import control_steps
 from twilio_component.flows.expressions.evaluation import Scope, evaluate, is_true
+from twilio_component.flows.expressions.javascript import is_nothing
 from twilio_component.flows.expressions.operators import loosely_equal, parse_term
 from twilio_component.flows.findings import EvaluationError
 from twilio_component.host.inputs.messages import display, type_name
@@ -25,7 +26,7 @@ def branch_to_take(step: Step, scope: Scope) -> str:
             (name for name, condition in step.conditions or () if is_true(condition, scope)), control_steps.ELSE
         )
     value = parse_term(_input(step, "inputValue", scope))
-    if value is not None:
+    if not is_nothing(value):
         for name, wanted in _pairs(_input(step, "branchValueMappings", scope)):
             if loosely_equal(value, parse_term(wanted)):
                 return name
