@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -61,7 +62,18 @@ def shout(value: str, inputs: Any) -> str:
         ({"type": "integer"}, " -5 ", -5),
         ({"type": "integer"}, "+5", 5),
         ({"type": "integer"}, 5.0, 5),
+        ({"type": "integer"}, "2.5", 2),
+        ({"type": "integer"}, -2.5, -2),
         ({"type": "number"}, "2.5", 2.5),
+        ({"type": "number"}, ".5", 0.5),
+        ({"type": "number"}, "5.", 5.0),
+        ({"type": "boolean"}, "Yes", True),
+        ({"type": "boolean"}, "0", False),
+        ({"type": "boolean"}, 1, True),
+        ({"type": "string"}, 12.5, "12.5"),
+        ({"type": "string"}, 5.0, "5"),
+        ({"type": "string"}, True, "true"),
+        ({"type": "object", "properties": {"t": {"type": "string"}}}, {"t": None}, {"t": ""}),
         ({"type": "number"}, "1e3", 1000.0),
         ({"type": "boolean"}, "false", False),
         ({"type": "boolean"}, " TRUE ", True),
@@ -88,20 +100,20 @@ def test_texts_of_forms_and_flow_files_become_what_the_schema_says(schema: Any, 
 @pytest.mark.parametrize(
     ("schema", "given"),
     [
-        ({"type": "integer"}, "2.5"),
         ({"type": "integer"}, "1_000"),
         ({"type": "integer"}, "٣"),
         ({"type": "integer"}, "0x10"),
         ({"type": "integer"}, "9" * 5_000),
         ({"type": "integer"}, True),
-        ({"type": "integer"}, 2.5),
         ({"type": "number"}, "nan"),
         ({"type": "number"}, "infinity"),
         ({"type": "number"}, "9" * 400),
-        ({"type": "boolean"}, "yes"),
-        ({"type": "boolean"}, 1),
-        ({"type": "string"}, True),
-        ({"type": "string"}, 1.5),
+        ({"type": "boolean"}, "perhaps"),
+        ({"type": "boolean"}, "2"),
+        ({"type": "boolean"}, 2),
+        ({"type": "string"}, math.nan),
+        ({"type": "integer"}, "2.5 apples"),
+        ({"type": "number"}, "."),
         pytest.param({"type": "string"}, 10**5_000, id="huge"),
         ({"type": "object"}, "{broken"),
         ({"type": "object"}, "[" * 100_000),
@@ -350,10 +362,12 @@ def test_a_connection_that_was_refused_is_refused_again_and_true_is_not_one() ->
     checked = twilio("listMessages")
     one: dict[str, Any] = {"key": "basic", "fields": {"username": ACCOUNT, "password": 1}}
     assert checked.validate({"twilioConnection": one})["twilioConnection"]["fields"]["password"] == "1"
+    one["fields"]["password"] = True
+    assert checked.validate({"twilioConnection": one})["twilioConnection"]["fields"]["password"] == "true"
     for _ in range(2):
-        wrong = {"key": "basic", "fields": {"username": ACCOUNT, "password": True}}
+        wrong = {"key": "basic", "fields": {"username": ACCOUNT, "password": ["no"]}}
         assert refused(checked, {"twilioConnection": wrong}) == [
-            "$.inputs.twilioConnection.fields.password: must be text, not true or false"
+            "$.inputs.twilioConnection.fields.password: must be text, not a list"
         ]
 
 

@@ -8,6 +8,7 @@ inputs' own ``clean`` functions run, and the whole is validated. One ``InputErro
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -18,15 +19,19 @@ from twilio_component.host.errors import InputError, Problem, did_you_mean, join
 from twilio_component.host.inputs.fast_path import certainly_valid
 from twilio_component.host.inputs.messages import display, error_messages, type_name
 from twilio_component.host.model import Connection, JsonSchema, resolve
-from twilio_component.host.serialization import json_ready
+from twilio_component.host.serialization import json_ready, number_text
 
 Clean = Callable[[Any, Mapping[str, Any]], Any]
 Path = tuple[str | int, ...]
 Problems = list[tuple[Path, str]]
 
-_BOOLEANS = {"true": True, "false": False}
+# What forms and flow files write for a boolean, in any case.
+_BOOLEANS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0"), False),
+}
 _INTEGER = re.compile(r"\s*[-+]?[0-9]{1,400}\s*")
-_NUMBER = re.compile(r"\s*[-+]?[0-9]{1,300}(\.[0-9]{1,300})?([eE][-+]?[0-9]{1,2})?\s*")
+_NUMBER = re.compile(r"\s*[-+]?([0-9]{1,300}(\.[0-9]{0,300})?|\.[0-9]{1,300})([eE][-+]?[0-9]{1,2})?\s*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LARGEST_NUMBER = 10**400  # Python refuses to write integers of more than 4,300 digits
 _MOST_CONNECTIONS = 1_000
@@ -231,18 +236,37 @@ def convert(value: Any, schema: JsonSchema) -> Any:
         # Several types are allowed: only the operation knows which one a text means.
         return value
     if kind == "string":
-        # A SID or a secret of digits, written without quotes in YAML, arrives as a number.
-        return str(value) if type(value) is int and abs(value) < _LARGEST_NUMBER else value
-    if kind == "boolean" and isinstance(value, str):
-        return _BOOLEANS.get(value.strip().lower(), value)
+        return _text(value)
+    if kind == "boolean":
+        return _boolean(value)
     conversion = _CONVERSIONS.get(kind)
     return conversion(value, schema) if conversion else value
 
 
+def _text(value: Any) -> Any:
+    """Numbers, booleans and null as text: a SID of digits, written without quotes in YAML, arrives as a number."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value) if abs(value) < _LARGEST_NUMBER else value
+    return number_text(value) if isinstance(value, float) and math.isfinite(value) else value
+
+
+def _boolean(value: Any) -> Any:
+    if isinstance(value, str):
+        return _BOOLEANS.get(value.strip().lower(), value)
+    return bool(value) if isinstance(value, (int, float)) and value in (0, 1) else value
+
+
 def _integer(value: Any, _schema: JsonSchema) -> Any:
-    if isinstance(value, str) and _INTEGER.fullmatch(value):
-        return int(value)
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    """A whole number; a fraction is cut off."""
+    if isinstance(value, str):
+        if _INTEGER.fullmatch(value):
+            return int(value)
+        value = float(value) if _NUMBER.fullmatch(value) else value
+    return int(value) if isinstance(value, float) and math.isfinite(value) else value
 
 
 def _number(value: Any, _schema: JsonSchema) -> Any:
