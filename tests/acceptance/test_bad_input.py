@@ -130,15 +130,15 @@ TABLE: list[Row] = [
     ("sendSMS", "validityPeriod", "0", {}, "$.inputs.validityPeriod: must be at least 1, not 0"),
     ("sendSMS", "validityPeriod", 36001, {}, "$.inputs.validityPeriod: must be at most 36000, not 36001"),
     ("sendSMS", "validityPeriod", "ten", {}, "$.inputs.validityPeriod: must be a whole number, not text"),
-    ("sendSMS", "shortenUrls", "yes", SERVICE, f"$.inputs.shortenUrls: {FLAG} text"),
-    ("sendSMS", "smartEncoded", 1, {}, f"$.inputs.smartEncoded: {FLAG} a whole number"),
+    ("sendSMS", "shortenUrls", "perhaps", SERVICE, f"$.inputs.shortenUrls: {FLAG} text"),
+    ("sendSMS", "smartEncoded", 2, {}, f"$.inputs.smartEncoded: {FLAG} a whole number"),
     ("sendSMS", "sendAsMms", "on", {}, f"$.inputs.sendAsMms: {FLAG} text"),
     ("sendSMS", "provideFeedback", [], {}, f"$.inputs.provideFeedback: {FLAG} a list"),
     ("sendSMS", "attempt", -1, {}, "$.inputs.attempt: must be at least 1, not -1"),
     ("sendSMS", "forceDelivery", "maybe", {}, f"$.inputs.forceDelivery: {FLAG} text"),
     ("sendSMS", "riskCheck", "enabled", {}, "$.inputs.riskCheck: must be enable or disable, not 'enabled'"),
     ("sendSMS", "contentRetention", "keep", {}, "$.inputs.contentRetention: must be retain or discard, not 'keep'"),
-    ("sendSMS", "addressRetention", True, {}, "$.inputs.addressRetention: must be retain or obfuscate, not true"),
+    ("sendSMS", "addressRetention", True, {}, "$.inputs.addressRetention: must be retain or obfuscate, not 'true'"),
     ("sendSMS", "persistentAction", [""], {}, "$.inputs.persistentAction[0]: must not be empty"),
     ("sendSMS", "messageIntent", {}, {}, "$.inputs.messageIntent: must be text, not an object"),
     ("sendSMS", "applicationSid", "AP", {}, "$.inputs.applicationSid: must be a TwiML application SID: AP and 32"),
@@ -243,7 +243,7 @@ TABLE: list[Row] = [
         for trigger in ("webhook", "inboundMessage", "statusCallback")
     ),
     *(
-        (trigger, "replaceWebhook", "yes", {}, f"$.inputs.replaceWebhook: {FLAG} text")
+        (trigger, "replaceWebhook", "perhaps", {}, f"$.inputs.replaceWebhook: {FLAG} text")
         for trigger in ("webhook", "inboundMessage", "statusCallback")
     ),
     (
@@ -261,7 +261,7 @@ TABLE: list[Row] = [
         "$.inputs.replyMessage: must have at most 1,600 characters, not 1,601",
     ),
     ("inboundMessage", "replyMediaUrl", "map.png", {}, "$.inputs.replyMediaUrl[0]: must be an absolute URL"),
-    ("webhook", "validateSignature", "no", {}, f"$.inputs.validateSignature: {FLAG} text"),
+    ("webhook", "validateSignature", "perhaps", {}, f"$.inputs.validateSignature: {FLAG} text"),
     ("webhook", "authToken", ["t"], {}, "$.inputs.authToken: must be text, not a list"),
     ("webhook", "secondaryAuthToken", {}, {}, "$.inputs.secondaryAuthToken: must be text, not an object"),
     (
@@ -283,13 +283,13 @@ TABLE: list[Row] = [
     ),
     ("pollChangesTrigger", "from", "1", {}, f"$.inputs.from: {SENDER}"),
     ("pollChangesTrigger", "to", {}, {}, "$.inputs.to: must be text, not an object"),
-    ("pollChangesTrigger", "showNewRecords", "yes", {}, f"$.inputs.showNewRecords: {FLAG} text"),
-    ("pollChangesTrigger", "showUpdatedRecords", 1, {}, f"$.inputs.showUpdatedRecords: {FLAG} a whole number"),
+    ("pollChangesTrigger", "showNewRecords", "perhaps", {}, f"$.inputs.showNewRecords: {FLAG} text"),
+    ("pollChangesTrigger", "showUpdatedRecords", 2, {}, f"$.inputs.showUpdatedRecords: {FLAG} a whole number"),
     ("pollChangesTrigger", "lookBackMinutes", 0, {}, "$.inputs.lookBackMinutes: must be at least 1, not 0"),
     ("pollChangesTrigger", "limit", 10001, {}, "$.inputs.limit: must be at most 10000, not 10001"),
     ("waitForDelivery", "sid", "", {}, "$.inputs.sid: is required"),
     ("waitForDelivery", "timeoutSeconds", "forever", {}, "$.inputs.timeoutSeconds: must be a whole number, not text"),
-    ("waitForDelivery", "acceptSent", "yes", {}, f"$.inputs.acceptSent: {FLAG} text"),
+    ("waitForDelivery", "acceptSent", "perhaps", {}, f"$.inputs.acceptSent: {FLAG} text"),
 ]
 CONNECTIONS: list[tuple[Any, str]] = [
     (None, "$.inputs.twilioConnection: is required: a connection of type apiKeySecret or basic"),

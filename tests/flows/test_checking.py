@@ -177,11 +177,10 @@ MISTAKES = {
           inputs: {conditions: {Yes: [isTrue, "{{$trigger.results.body.data}}"]}}
           branches:
             - {name: Yes, steps: [{name: Send, action: log.writeLog}]}
-            - {name: Else, steps: []}
-        - {name: Log, action: log.writeLog, inputs: {message: "{{$send.results}}"}}
+            - {name: Else, steps: [{name: Log, action: log.writeLog, inputs: {message: "{{$send.results}}"}}]}
         """,
         (
-            "test.yaml:16:61: error: the step 'send' is inside a branch or a loop, and its results cannot be seen from "
+            "test.yaml:15:86: error: the step 'send' is inside a branch or a loop, and its results cannot be seen from "
             "here (other-branch-reference)\n"
             "    Refer to it from inside, or keep its result with persist-data.saveExecutionValue."
         ),

@@ -422,8 +422,11 @@ def test_sleep_lets_time_pass_and_is_not_a_call() -> None:
 @pytest.mark.parametrize(
     ("steps", "message"),
     [
-        ("- {name: L, action: loop.loopOverItems, inputs: {items: text}, steps: []}", "items must be a list, not text"),
-        ("- {name: L, action: loop.loopOverItems, steps: []}", "items must be a list, not null"),
+        (
+            "- {name: L, action: loop.loopOverItems, inputs: {items: text}, steps: []}",
+            "items must be a list or an object, not text",
+        ),
+        ("- {name: L, action: loop.loopOverItems, steps: []}", "items must be a list or an object, not null"),
         (
             "- {name: L, action: loop.loopNTimes, inputs: {iterationCount: many}, steps: []}",
             "iterationCount must be a number from 0 to 100,000, not 'many'",

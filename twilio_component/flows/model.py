@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,13 @@ class ConfigVar:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An input that cannot be read; a finding says why, and nothing else is said about it."""
+
+    at: PathParts = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """Text with placeholders: always text, whatever is put in."""
 
@@ -91,7 +99,7 @@ class Fields:
     at: PathParts = ()
 
 
-Input = Value | Reference | ConfigVar | Template | Complex | Fields
+Input = Value | Reference | ConfigVar | Template | Complex | Fields | Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +125,13 @@ Condition = Comparison | BooleanExpression
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorConfig:
-    """What to do when a step fails: ``handler`` is fail, ignore or retry; delays are in seconds."""
+    """What to do when a step fails: ``handler`` is fail, ignore or retry.
+
+    ``max_retries`` counts the retries, not the first attempt; ``delay`` is in seconds.
+    """
 
     handler: str = "fail"
-    max_attempts: int = 1
+    max_retries: int = 0
     delay: float = 0
     growing: bool = False
     ignore_final: bool = False
@@ -128,9 +139,9 @@ class ErrorConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryConfig:
-    """How often a failed execution is run again; the delay is in seconds."""
+    """How often a failed execution is run again (``max_retries``), and after how many seconds (``delay``)."""
 
-    max_attempts: int = 1
+    max_retries: int = 0
     delay: float = 0
     growing: bool = False
 
@@ -210,11 +221,15 @@ class Flow:
 
 @dataclass(frozen=True, kw_only=True)
 class ConfigVariable:
-    """A config variable: for a connection its component and kind, and the fields that the file gives."""
+    """A config variable: for a connection its component and kind, and the fields that the file gives.
+
+    ``time_zone`` is that of a variable that holds a schedule.
+    """
 
     key: str
     data_type: str = "string"
     default: Any = None
+    time_zone: str = ""
     component: str = ""
     connection: str = ""
     inputs: Mapping[str, Input] = field(default_factory=dict)
@@ -236,13 +251,26 @@ class Integration:
     file: str = ""
 
 
+def normalize(name: str) -> str:
+    """A name in the normal form in which names are compared: the same letters may be written in several ways."""
+    return unicodedata.normalize("NFC", name)
+
+
+def schedule_zone(schedule: Schedule, variables: Mapping[str, ConfigVariable]) -> str:
+    """The time zone of a schedule: its own, or that of the config variable that holds it; empty for UTC."""
+    if schedule.time_zone or not isinstance(schedule.cron, ConfigVar):
+        return schedule.time_zone
+    variable = variables.get(schedule.cron.name)
+    return variable.time_zone if variable is not None else ""
+
+
 def camel_case(name: str) -> str:
     """How references write a name: its words (runs of letters and digits) joined, each but the first capitalised.
 
     >>> camel_case("Get a Queue's URL")
     'getAQueueSUrl'
     """
-    words = [word.lower() for word in _WORD.findall(name)]
+    words = [word.lower() for word in _WORD.findall(normalize(name))]
     return "".join(words[:1] + [word.capitalize() for word in words[1:]])
 
 
@@ -274,6 +302,13 @@ def all_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
         yield step
         inside = [*(step.steps or ()), *(inner for branch in step.branches or () for inner in branch.steps)]
         waiting.extend(reversed(inside))
+
+
+def branch_steps(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """The steps that run or not, as a branch is taken or not: everything inside branches, also inside loops there."""
+    for step in all_steps(steps):
+        for branch in step.branches or ():
+            yield from all_steps(branch.steps)
 
 
 def all_operations(steps: tuple[Step, ...]) -> Iterator[str]:

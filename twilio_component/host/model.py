@@ -103,11 +103,13 @@ class Action(Operation):
 
     An action that lists may have ``page``, ``async (context, inputs, after) -> Page``: the list that perform returns as
     a whole can then also be read page by page. An action that ``waits`` may return ``PollAgain`` instead of its data;
-    since it is then called again, it must be idempotent.
+    since it is then called again, it must be idempotent. One that ``branches`` returns a ``Result`` with the name of
+    the branch that a flow takes after it.
     """
 
     page: str | Callable[..., Awaitable[Page]] | None = None
     waits: bool = False
+    branches: bool = False
     kind = "action"
 
     @cached_property

@@ -6,7 +6,6 @@ import argparse
 import json
 import shlex
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,8 @@ and the environment takes precedence: FLOW_SENDER is the config variable Sender,
 JSON. Without either, a connection's fields come from the component's own variables (TWILIO_ACCOUNT_SID …).
 
 A mock replaces an action: --mock slack.postMessage='{"ok": true}'. Without a value it returns the action's example, or
-null; that of a trigger may be {"payload": …, "branch": …}. With --emulator waiting takes no time.
+null; that of a trigger may be {"payload": …, "branch": …}, and --mock crm.decide:Urgent=JSON takes a branch. With
+--emulator waiting takes no time.
 """
 
 
@@ -36,6 +36,7 @@ def add_parser(commands: Any) -> None:
     check = subcommands.add_parser("check", help="find every mistake in flow definitions", description=_check.__doc__)
     check.add_argument("files", nargs="+", metavar="FILE")
     check.add_argument("--json", action="store_true", help="one JSON document with all findings")
+    check.add_argument("--mock", action="append", default=[], metavar="COMPONENT.ACTION", help="as for flow run")
     check.set_defaults(run=_check)
     run = subcommands.add_parser(
         "run",
@@ -66,7 +67,8 @@ def _check(options: argparse.Namespace) -> int:
     from twilio_component.host import Host
 
     components = Host.discover().components
-    findings = [finding for file in options.files for finding in check_file(file, components)]
+    mocked = [_mock(text)[0] for text in options.mock]
+    findings = [finding for file in options.files for finding in check_file(file, components, mocked=mocked)]
     if options.json:
         print(json.dumps({"findings": [finding.as_json() for finding in findings]}, ensure_ascii=False, indent=2))
     else:
@@ -145,15 +147,15 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
             return None
         flow = find_flow(integration, options.flow)
         # The flow and those that it starts; the file's other flows may be as they are.
-        part = replace(integration, flows=tuple(reachable_flows(integration, flow)))
-        errors = _errors(check_integration(replace(definition, integration=part), host.components, mocked=mocks))
+        reachable = reachable_flows(integration, flow)
+        errors = _errors(check_integration(definition, host.components, mocked=mocks, flows=reachable))
         if errors:
             _print_findings(errors)
             return None
         if emulator is not None:
             configuration = with_emulator(configuration, twilio_connections(integration))
             payload = _sign(payload, flow)
-        elif not options.live and not _confirm(side_effects(part.flows, host.components, mocks)):
+        elif not options.live and not _confirm(side_effects(reachable, host.components, mocks)):
             return None
         view = view_for(sys.stdout)
         runner = FlowRunner(
@@ -211,13 +213,15 @@ def _sign(payload: dict[str, Any], flow: Flow) -> dict[str, Any]:
 def _mock(text: str) -> tuple[str, Any]:
     from twilio_component.flows import EXAMPLE
 
-    operation, equals, value = text.partition("=")
+    name, equals, value = text.partition("=")
+    operation, colon, branch = name.partition(":")
     if not equals:
-        return operation, EXAMPLE
+        return operation, {"data": None, "branch": branch} if colon else EXAMPLE
     try:
-        return operation, json.loads(value)
+        data = json.loads(value)
     except (ValueError, RecursionError) as error:
         raise InputError("The mock is not valid", [Problem(f"--mock {operation}", "its value is not JSON")]) from error
+    return operation, {"data": data, "branch": branch} if colon else data
 
 
 def _payload(given: str | None) -> dict[str, Any]:

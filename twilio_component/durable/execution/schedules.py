@@ -16,7 +16,7 @@ from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.flows import control_steps
 from twilio_component.flows.expressions.evaluation import Scope, evaluate
 from twilio_component.flows.findings import EvaluationError, FlowError
-from twilio_component.flows.model import find_flow
+from twilio_component.flows.model import find_flow, schedule_zone
 from twilio_component.flows.parsing.cron import check_cron
 from twilio_component.host.serialization import iso_time
 
@@ -125,7 +125,7 @@ def _input(definition: Scheduled, flow: Flow, fire: Fire) -> ScheduleInput:
         "workflow_fn": fire,
         "schedule": cron,
         "context": _Context(definition=definition.digest, flow=flow.name),
-        "cron_timezone": schedule.time_zone or None,
+        "cron_timezone": schedule_zone(schedule, integration.config_variables) or None,
     }
 
 

@@ -7,10 +7,12 @@ installed, its references against the steps, its config variables against their 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows import control_steps
+from twilio_component.flows.checking.code_native import is_code_native, report_code_native
 from twilio_component.flows.checking.inputs import InputChecker
 from twilio_component.flows.checking.references import ReferenceChecker
 from twilio_component.flows.checking.variables import check_variables
@@ -23,36 +25,62 @@ from twilio_component.flows.model import (
     Source,
     Step,
     Value,
+    all_operations,
     all_steps,
     inner_inputs,
     inner_steps,
 )
 from twilio_component.flows.parsing.cron import check_cron, check_time_zone
 from twilio_component.flows.parsing.reader import Definition, read_definition
-from twilio_component.host.errors import did_you_mean, join_names
+from twilio_component.host.errors import did_you_mean, join_names, json_path
 
 if TYPE_CHECKING:
+    from twilio_component.host.manifest.documents import PathParts
     from twilio_component.host.model import Component
 
+_SCHEDULE_HINT = 'Write schedule: "*/5 * * * *" beside the action, for a flow that is served.'
 
-def check_file(path: Path | str, components: Mapping[str, Component], *, text: str | None = None) -> list[Finding]:
-    """Everything that is wrong with a file, in the order of its lines; an empty list when there is nothing."""
-    return check_integration(read_definition(path, text=text), components)
+
+def check_file(
+    path: Path | str,
+    components: Mapping[str, Component],
+    *,
+    text: str | None = None,
+    mocked: Collection[str] = (),
+) -> list[Finding]:
+    """Everything that is wrong with a file, in the order of its lines; an empty list when there is nothing.
+
+    The operations in ``mocked`` (``component.action``) need not be installed, and their inputs are not checked.
+    """
+    return check_integration(read_definition(path, text=text), components, mocked=mocked)
 
 
 def check_integration(
-    definition: Definition, components: Mapping[str, Component], *, mocked: Collection[str] = ()
+    definition: Definition,
+    components: Mapping[str, Component],
+    *,
+    mocked: Collection[str] = (),
+    flows: Collection[Flow] | None = None,
 ) -> list[Finding]:
     """The findings of reading the definition, and those that its integration and the components give.
 
-    The operations in ``mocked`` (``component.action``) need not be installed, and their inputs are not looked at.
+    The operations in ``mocked`` (``component.action``) need not be installed, and their inputs are not checked. With
+    ``flows``, only these flows of the integration are checked: mistakes inside the others do not matter.
     """
     if definition.integration is None:
         return definition.findings
     findings = Findings(definition.document)
-    findings.found.extend(definition.findings)
-    _Checker(findings, definition.integration, components, mocked).check()
-    check_variables(findings, definition.integration, components)
+    integration, known = definition.integration, definition.findings
+    if flows is not None:
+        others = tuple(f"{json_path(flow.at)}." for flow in integration.flows if flow not in flows)
+        known = [finding for finding in known if not finding.path.startswith(others)]
+        integration = replace(integration, flows=tuple(flows))
+    findings.found.extend(known)
+    if is_code_native(definition.document.data):
+        report_code_native(findings)
+        return findings.in_order()
+    _Checker(findings, integration, components, mocked).check()
+    check_variables(findings, integration, components)
     return findings.in_order()
 
 
@@ -78,12 +106,13 @@ class _Checker:
                     self.operation(step)
                 self.loop(step)
                 self.branches(step)
+                self.unexpected_branches(step)
                 self.schedule(step)
             self.breaks(flow)
         self.started_flows()
 
     def operation(self, step: Step) -> None:
-        at = (*step.at, "action")
+        at = self.action_place(step)
         if step.operation in control_steps.JAVASCRIPT:
             self.findings.add(
                 "javascript-not-run",
@@ -94,7 +123,7 @@ class _Checker:
             return
         component = self.components.get(step.component)
         if component is None:
-            self.component_missing(step.component, step.operation, at)
+            self.component_missing(step.component, at)
             return
         offered: Mapping[str, Any] = component.triggers if step.is_trigger else component.actions
         kind = "trigger" if step.is_trigger else "action"
@@ -109,17 +138,33 @@ class _Checker:
             return
         InputChecker(self.findings, component, offered[step.action]).check(step)
 
-    def component_missing(self, key: str, operation: str, at: tuple[str | int, ...]) -> None:
+    def action_place(self, step: Step) -> PathParts:
+        """The path of what names a step's action: the key itself, where component and key are written apart."""
+        at = (*step.at, "action")
+        return (*at, "key") if (*at, "key") in self.findings.document.values else at
+
+    def component_missing(self, key: str, at: PathParts) -> None:
         if key in self.missing:
             return
         self.missing.add(key)
+        used = [name for flow in self.integration.flows for name in all_operations(flow.steps)]
+        mocks = [name for name in dict.fromkeys(used) if name.startswith(f"{key}.") and name not in self.mocked]
         self.findings.add(
             "component-not-installed",
             at,
             f"the component '{key}' is not installed{did_you_mean(key, self.components)}",
             "Install the Python package that provides it (its entry point is in the group integration_components: "
-            f"pip install PACKAGE), or stand in for it with --mock {operation}=JSON.",
+            f"pip install PACKAGE), or stand in for it with {' '.join(f'--mock {name}=JSON' for name in mocks)}.",
         )
+
+    def unexpected_branches(self, step: Step) -> None:
+        if step.branches is None or step.is_trigger or step.operation in control_steps.BRANCHES:
+            return
+        component = self.components.get(step.component)
+        action = component.actions.get(step.action) if component is not None else None
+        if action is not None and not action.branches and step.operation not in self.mocked:
+            message = f"{step.operation} never branches, so these steps never run"
+            self.findings.add("unexpected-branches", (*step.at, "branches"), message, key=True)
 
     def loop(self, step: Step) -> None:
         if step.source is not None:
@@ -130,7 +175,7 @@ class _Checker:
         if step.concurrency is None:
             return
         for inner, depth in inner_steps(step):
-            at = (*inner.at, "action")
+            at = self.action_place(inner)
             if inner.concurrency is not None:
                 message = f"'{inner.name}' is inside another loop with a concurrency; the outer one is enough"
                 self.findings.add("invalid-loop", (*inner.at, "concurrency"), message, key=True)
@@ -158,7 +203,7 @@ class _Checker:
             message = (
                 f"{listing.operation} does not list page by page (of {component.key}: {join_names(able, word='or')})"
             )
-            self.findings.add("invalid-loop", (*listing.at, "action"), message)
+            self.findings.add("invalid-loop", self.action_place(listing), message)
 
     def branches(self, step: Step) -> None:
         if step.operation not in control_steps.BRANCHES or step.branches is None:
@@ -206,10 +251,12 @@ class _Checker:
     def schedule(self, step: Step) -> None:
         if step.schedule is None:
             if step.operation == control_steps.SCHEDULE:
-                hint = 'Add schedule: "*/5 * * * *" beside the action.'
-                self.findings.add("invalid-schedule", step.at, f"'{step.name}' has no schedule", hint)
+                self.findings.add("missing-schedule", step.at, f"'{step.name}' has no schedule", _SCHEDULE_HINT)
             return
         cron = step.schedule.cron
+        if isinstance(cron, Value) and cron.value in (None, ""):
+            self.findings.add("missing-schedule", cron.at, f"the schedule of '{step.name}' is empty", _SCHEDULE_HINT)
+            return
         try:
             if isinstance(cron, Value):
                 check_cron(str(cron.value))

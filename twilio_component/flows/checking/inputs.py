@@ -6,11 +6,13 @@ bring is taken for good.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows import control_steps
 from twilio_component.flows.expressions.evaluation import fixed_value, is_fixed
+from twilio_component.flows.model import Complex, Fields, Value
 from twilio_component.flows.parsing.fitting import fit_inputs, is_left_empty
 from twilio_component.host.errors import InputError, did_you_mean, join_names, json_path
 from twilio_component.host.inputs.form import InputForm
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 # What stands for a value that only running the flow will bring.
 _LATER = "later"
+_PART = re.compile(r"""\[(\d+)\]|\.([A-Za-z_][A-Za-z0-9_-]*)|\["((?:[^"\\]|\\.)*)"\]""")
 
 
 class InputChecker:
@@ -84,7 +87,9 @@ class InputChecker:
             text = f"{name} needs the input '{key}', which {message}"
             self.findings.add("missing-input", inputs, text, self._about(key), key=True)
         else:
-            self.findings.add("invalid-input", (*inputs, key), f"{key}: {message}", self._about(key))
+            rest = _parts(path.removeprefix(json_path(("inputs", key))))
+            at = place_within(step.inputs[key], rest) if key in step.inputs else (*inputs, key)
+            self.findings.add("invalid-input", at, f"{key}: {message}", self._about(key))
 
     def _about(self, key: str | None) -> str:
         if key is None:
@@ -94,6 +99,44 @@ class InputChecker:
             return f"Give the name of a connection of {self.component.key} that requiredConfigVars declares."
         examples = part.get("examples")
         return f"{part.get('description', key)}" + (f" For example: {examples[0]}" if examples else "")
+
+
+def place_within(value: Input, rest: Sequence[str]) -> PathParts:
+    """The path in the document of what stands at the path ``rest`` within an input's value; as far as it is known."""
+    for number, part in enumerate(rest):
+        if isinstance(value, Fields):
+            inner: Input | None = next((field for name, field in value.fields if name == part), None)
+        elif isinstance(value, Complex) and part.isdigit() and int(part) < len(value.items):
+            item = value.items[int(part)]
+            inner = item.value
+            if item.name is not None and rest[number + 1 : number + 2] in (["key"], ["value"]):
+                return place_within(item.name if rest[number + 1] == "key" else inner, rest[number + 2 :])
+        else:
+            inner = None
+        if inner is None:
+            literal = value.value if isinstance(value, Value) else None
+            return (*value.at, *_literal_path(literal, rest[number:]))
+        value = inner
+    return value.at
+
+
+def _literal_path(value: Any, rest: Sequence[str]) -> PathParts:
+    parts: list[str | int] = []
+    for part in rest:
+        if isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            parts.append(int(part))
+            value = value[int(part)]
+        elif isinstance(value, Mapping) and part in value:
+            parts.append(part)
+            value = value[part]
+        else:
+            break
+    return tuple(parts)
+
+
+def _parts(path: str) -> list[str]:
+    """The keys and indices in the rest of a JSON path, such as ``[1].value``."""
+    return [index or key or quoted for index, key, quoted in _PART.findall(path)]
 
 
 def _is_within(path: str, start: str) -> bool:

@@ -40,6 +40,8 @@ class ReferenceChecker:
             seen.append(step.key)
             for branch in step.branches or ():
                 self._block(branch.steps, tuple(seen), loops)
+            # What a branch did can be referred to after it; it has no value when another branch was taken.
+            seen.extend(_keys_in_branches(step))
 
     def _reference(self, reference: Reference, step: Step, visible: list[str], loops: tuple[str, ...]) -> None:
         name = reference.step
@@ -76,3 +78,12 @@ class ReferenceChecker:
             message = f"the step '{name}' is inside a branch or a loop, and its results cannot be seen from here"
             hint = "Refer to it from inside, or keep its result with persist-data.saveExecutionValue."
             self.findings.add("other-branch-reference", reference.at, message, hint)
+
+
+def _keys_in_branches(step: Step) -> list[str]:
+    """The steps inside a step's branches that keep their results: those that are in no loop there."""
+    keys: list[str] = []
+    for branch in step.branches or ():
+        for inner in branch.steps:
+            keys += [inner.key, *_keys_in_branches(inner)]
+    return keys

@@ -20,6 +20,7 @@ from twilio_component.flows.model import (
     Item,
     Reference,
     Template,
+    Unreadable,
     Value,
     inner_inputs,
 )
@@ -56,6 +57,8 @@ def evaluate(value: Input, scope: Scope) -> Any:
         return render(value, scope.lookup, scope.config)
     if isinstance(value, Fields):
         return {name: _member(part, scope) for name, part in value.fields}
+    if isinstance(value, Unreadable):
+        raise EvaluationError("an input cannot be read")
     return _complex(value, scope)
 
 
@@ -80,7 +83,8 @@ def _name(item: Item, scope: Scope) -> str:
 def is_fixed(value: Input) -> bool:
     """Whether the value stands in the file, and needs neither a step nor a config variable."""
     return not any(
-        isinstance(part, Reference) or (isinstance(part, ConfigVar) and part.name) for part in inner_inputs(value)
+        isinstance(part, (Reference, Unreadable)) or (isinstance(part, ConfigVar) and part.name)
+        for part in inner_inputs(value)
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.expressions.javascript import ABSENT
 from twilio_component.flows.findings import EvaluationError
-from twilio_component.flows.model import ConfigVar, Reference, Template
+from twilio_component.flows.model import ConfigVar, Reference, Template, normalize
 from twilio_component.host.errors import join_names
 from twilio_component.host.inputs.messages import display, type_name
 from twilio_component.host.serialization import number_text
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 RESULTS, CURRENT_ITEM, INDEX = "results", "currentItem", "index"
 _PARTS = (RESULTS, CURRENT_ITEM, INDEX)
-# A key in brackets may be quoted, and then hold anything but its quotation mark.
-_KEY = re.compile(r"""\.([^.\[\]]+)|\["([^"]*)"\]|\['([^']*)'\]|\[([^\[\]"']+)\]""")
+# A key in brackets may be quoted, and then hold anything but its quotation mark; exports write a dot before it.
+_KEY = re.compile(r"""\.?(?:\["([^"]*)"\]|\['([^']*)'\]|\[([^\[\]"']+)\])|\.([^.\[\]]+)""")
 _STEP = re.compile(r"[^.\[\]\s]+")
 _PLACEHOLDER = re.compile(r"\{\{([$#])([^{}]+)\}\}")
 _ALMOST = re.compile(r"\{\{\s+[$#][^{}]*\}\}|\{\{[$#][^{}]*\}?(?!\})(?=$|[^}])|(?<!\{)\{[$#][^{}]*\}\}")
@@ -48,7 +48,7 @@ def parse_reference(text: str, at: PathParts = ()) -> Reference:
         position = match.end()
     if not keys or keys[0] not in _PARTS:
         raise ValueError(f"after the step's name comes {join_names(_PARTS, word='or')}")
-    return Reference(start.group(), keys[0], tuple(keys[1:]), at)
+    return Reference(normalize(start.group()), keys[0], tuple(keys[1:]), at)
 
 
 def parse_template(text: str, at: PathParts = ()) -> Template:
@@ -59,7 +59,7 @@ def parse_template(text: str, at: PathParts = ()) -> Template:
         if match.start() > position:
             parts.append(text[position : match.start()])
         sign, inside = match.groups()
-        parts.append(parse_reference(inside, at) if sign == "$" else ConfigVar(inside.strip(), at))
+        parts.append(parse_reference(inside, at) if sign == "$" else ConfigVar(normalize(inside.strip()), at))
         position = match.end()
     if position < len(text):
         parts.append(text[position:])

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from twilio_component.flows.model import Step
 
 MAX_ITERATIONS = 100_000
+# How often loopNTimes runs, and how many milliseconds sleep waits, where a form was left as it was.
+DEFAULT_NUMBER = 1_000
 
 
 def branch_to_take(step: Step, scope: Scope) -> str:
@@ -39,17 +41,22 @@ def loop_items(step: Step, scope: Scope) -> tuple[int, list[Any] | None]:
         return int(number_input(step, "iterationCount", MAX_ITERATIONS, scope)), None
     given = _input(step, "items", scope)
     items = parse_term(given)
+    if isinstance(items, Mapping):
+        items = [{"key": key, "value": value} for key, value in items.items()]
     if not isinstance(items, list):
-        raise EvaluationError(f"items must be a list, not {type_name(given)}")
+        raise EvaluationError(f"items must be a list or an object, not {type_name(given)}")
     if len(items) > MAX_ITERATIONS:
         raise EvaluationError(f"a loop can go over at most {MAX_ITERATIONS:,} items, not {len(items):,}")
     return len(items), items
 
 
 def number_input(step: Step, name: str, most: int, scope: Scope) -> float:
-    """The number that an input holds, also as text; raises ``EvaluationError`` unless it is from 0 to ``most``."""
+    """The number that an input holds, also as text; ``DEFAULT_NUMBER`` where it was left empty.
+
+    Raises ``EvaluationError`` unless it is from 0 to ``most``.
+    """
     given = _input(step, name, scope)
-    number = parse_term(given)
+    number = DEFAULT_NUMBER if is_nothing(given) or given == "" else parse_term(given)
     if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number <= most:
         raise EvaluationError(f"{name} must be a number from 0 to {most:,}, not {display(given)}")
     return number

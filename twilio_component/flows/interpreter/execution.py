@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from twilio_component.flows import control_steps
 from twilio_component.flows.expressions.evaluation import Scope, evaluate
+from twilio_component.flows.expressions.operators import parse_term
 from twilio_component.flows.expressions.references import RESULTS, follow
 from twilio_component.flows.findings import EvaluationError
 from twilio_component.flows.interpreter.backoff import delay_before
@@ -31,7 +32,7 @@ from twilio_component.flows.interpreter.state import (
     record_completion,
     store_changes,
 )
-from twilio_component.flows.model import ConfigVar, Flow, Reference, Step, environment_name
+from twilio_component.flows.model import ConfigVar, Flow, Reference, Step, branch_steps, environment_name
 from twilio_component.host.errors import join_names
 
 MOST_STEPS = 1_000_000
@@ -51,6 +52,7 @@ class Execution:
         self._scope = Scope(self._lookup, self._config)
         self._position = Position(flow)
         self._loops = Loops(self._position, self._scope)
+        self._optional = {step.key for step in branch_steps(flow.steps)}
         self._restore(state)
 
     @classmethod
@@ -176,7 +178,10 @@ class Execution:
             name = inputs.get("flowName")
             if not isinstance(name, str) or not name:
                 raise EvaluationError("flowName must be the name of a flow")
-            body = {"data": inputs.get("data"), "contentType": inputs.get("contentType") or "application/json"}
+            body = {
+                "data": _invoked_data(inputs.get("data")),
+                "contentType": inputs.get("contentType") or "application/json",
+            }
             payload = {"body": body}
             return StartFlow(
                 id=step_id, name=step.name, flow=name, payload=payload, attempt=attempt, flow_attempt=flow_attempt
@@ -229,9 +234,10 @@ class Execution:
             self._position.frames.clear()
             return
         branch = envelope.get("branch")
-        if step.branches is not None and step.is_trigger and not isinstance(branch, str):
+        if step.branches is not None and not isinstance(branch, str):
             names = join_names(branch.name for branch in step.branches)
-            message = f"the trigger's result names no branch to take (the step has: {names})"
+            kind = "trigger" if step.is_trigger else "action"
+            message = f"the {kind}'s result names no branch to take (the step has: {names})"
             self._fail(step, Failure(code=EvaluationError.code, message=message, permanent=True))
             return
         self._pass(step, result)
@@ -253,6 +259,8 @@ class Execution:
         if reference.part != RESULTS:
             return self._position.loop_value(reference)
         if reference.step not in self._state["results"]:
+            if reference.step in self._optional:
+                return None  # its branch was not taken
             raise EvaluationError(f"{reference} has no value: the step '{reference.step}' has not run")
         return follow(reference, self._state["results"][reference.step])
 
@@ -270,7 +278,7 @@ class Execution:
         how, state = step.on_error, self._state
         state["unknown"] = state["unknown"] or failure.outcome_unknown
         may_repeat = not failure.permanent and not failure.outcome_unknown
-        if how.handler == "retry" and may_repeat and state["attempt"] < how.max_attempts:
+        if how.handler == "retry" and may_repeat and state["attempt"] <= how.max_retries:
             note(state, step.name, self._id(step), failure, "retried")
             state.update(attempt=state["attempt"] + 1, since=None)
             seconds = delay_before(state["attempt"], how.delay, growing=how.growing)
@@ -287,7 +295,7 @@ class Execution:
     def _abort(self, name: str, step_id: str, failure: Failure) -> None:
         """Give this attempt up; ``retryConfig`` may begin another one, unless that might do something twice."""
         retry, state = self.flow.retry, self._state
-        if retry is not None and state["flow_attempt"] < retry.max_attempts and not state["unknown"]:
+        if retry is not None and state["flow_attempt"] <= retry.max_retries and not state["unknown"]:
             note(state, name, step_id, failure, "run again")
             begin_again(state)
             self._position.frames = [frame_from_json(frame) for frame in state.pop("frames")]
@@ -309,3 +317,9 @@ class Execution:
             error=state["error"],
             handled=tuple(state["handled"]),
         )
+
+
+def _invoked_data(data: Any) -> Any:
+    """What the invoked flow's trigger gets: an object or a list may be given as JSON text."""
+    parsed = parse_term(data)
+    return parsed if isinstance(parsed, (dict, list)) else data

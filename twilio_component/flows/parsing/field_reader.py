@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.parsing.known_keys import COMPONENT, OPERATION
+from twilio_component.flows.model import normalize
+from twilio_component.flows.parsing.known_keys import COMPONENT, OPERATION, PLATFORM
 from twilio_component.host.errors import did_you_mean, join_names
 from twilio_component.host.inputs.messages import type_name
 
@@ -49,13 +50,14 @@ class FieldReader:
         """Report keys that are not known, and required ones that are missing."""
         for key in raw:
             if key not in known:
+                names = join_names([one for one in known if one not in PLATFORM], limit=40)
                 hint = did_you_mean(key, known)
                 code = "misspelt-key" if hint else "unknown-key"
                 self.findings.add(
                     code,
                     (*at, key),
                     f"'{key}' is not known here{hint}",
-                    f"Known: {join_names(known, limit=40)}.",
+                    f"Known: {names}.",
                     key=True,
                 )
         for key in required:
@@ -86,7 +88,7 @@ class FieldReader:
         if isinstance(value, (Mapping, list)) or (key in raw and value in (None, "")):
             self.findings.add("wrong-type", (*at, key), f"{key} must be text that is not empty")
             return ""
-        return value if isinstance(value, str) else str(value)
+        return normalize(value if isinstance(value, str) else str(value))
 
     def flag(self, raw: Mapping[str, Any], key: str, at: PathParts) -> bool | None:
         """A boolean; None, with a finding, for anything else."""

@@ -28,7 +28,9 @@ from twilio_component.flows.model import (
     Input,
     Item,
     Template,
+    Unreadable,
     Value,
+    normalize,
 )
 from twilio_component.flows.parsing.field_reader import FieldReader
 from twilio_component.host.errors import did_you_mean, join_names
@@ -82,7 +84,7 @@ class InputReader:
             return self._complex(value, place)
         if kind in TYPES and isinstance(value, str):
             readers: dict[str, Callable[[str, PathParts], Input]] = {
-                "configVar": ConfigVar,
+                "configVar": lambda name, place: ConfigVar(normalize(name), place),
                 "template": self._template,
                 "reference": self._reference,
             }
@@ -96,11 +98,11 @@ class InputReader:
                 f"'{str(kind)[:40]}' is not an input type{did_you_mean(str(kind), TYPES)}",
                 f"Types are {join_names(TYPES)}. An object with keys of these names is written as a complex value.",
             )
-        return Value(None, place)
+        return Unreadable(place)
 
     def _text(self, raw: str, at: PathParts) -> Input:
-        if raw in self.connections:
-            return ConfigVar(raw, at)
+        if normalize(raw) in self.connections:
+            return ConfigVar(normalize(raw), at)
         if not has_placeholder(raw):
             self._look_for_slips(raw, at)
             return Value(raw, at)
@@ -118,15 +120,22 @@ class InputReader:
     def _complex(self, raw: Any, at: PathParts) -> Input:
         if not isinstance(raw, list):
             self.findings.add("wrong-type", at, f"a complex value must be a list of items, not {type_name(raw)}")
-            return Value(None, at)
+            return Unreadable(at)
         items = []
         for index, value in enumerate(raw):
             place = (*at, index)
             name = value.get("name") if isinstance(value, Mapping) and is_typed(value) else None
             # The terms of exported conditions carry an empty name.
             named = None if name is None or name == "" else self.read(name, (*place, "name"))
-            items.append(Item(named, self.read(value, place)))
+            items.append(Item(named, self._member(value, place)))
         return Complex(tuple(items), at)
+
+    def _member(self, raw: Any, at: PathParts) -> Input:
+        if isinstance(raw, Mapping) and raw.keys() == {"name", "value"}:
+            message = f"this member has no type (types are {join_names(TYPES)})"
+            self.findings.add("unknown-input-type", at, message, "Add type: value, or what else it is.")
+            return Unreadable(at)
+        return self.read(raw, at)
 
     def _reference(self, text: str, at: PathParts) -> Input:
         if not text.strip():
@@ -140,7 +149,7 @@ class InputReader:
                 f"'{text.strip()[:80]}' is not a reference: {error}",
                 'References look like trigger.results.body.data.name or loopOverItems.currentItem["odd.key"].0',
             )
-            return Value(None, at)
+            return Unreadable(at)
 
     def _template(self, text: str, at: PathParts) -> Input:
         self._look_for_slips(text, at)
@@ -153,7 +162,7 @@ class InputReader:
                 f"a placeholder of the template is not a reference: {error}",
                 "Placeholders look like {{$trigger.results.body.data.name}} or {{#Config Variable}}",
             )
-            return Value(None, at)
+            return Unreadable(at)
 
     def _look_for_slips(self, text: str, at: PathParts) -> None:
         found = almost_placeholder(text)
@@ -170,7 +179,7 @@ class InputReader:
         if isinstance(raw, Mapping) and raw.get("type") == "complex" and isinstance(raw.get("value"), list):
             named = [self._named_condition(item, (*at, "value", i)) for i, item in enumerate(raw["value"])]
         elif isinstance(raw, Mapping) and "type" not in raw:
-            named = [(name, self.condition(value, (*at, name))) for name, value in raw.items()]
+            named = [(normalize(name), self.condition(value, (*at, name))) for name, value in raw.items()]
         else:
             self._bad_condition(at, "conditions must be conditions by branch")
             return ()
@@ -180,7 +189,7 @@ class InputReader:
         if not isinstance(item, Mapping) or not isinstance(item.get("name"), str) or "value" not in item:
             self._bad_condition(at, "must have the name of a branch and, as value, a condition")
             return "", None
-        return item["name"], self.condition(item["value"], (*at, "value"))
+        return normalize(item["name"]), self.condition(item["value"], (*at, "value"))
 
     def condition(self, raw: Any, at: PathParts) -> Condition | None:
         """``[operator, term, term?]`` or ``[and | or, condition…]``; None when it is neither."""

@@ -5,6 +5,18 @@ Some mean something here; the others are what exports carry for the platform the
 
 from __future__ import annotations
 
+# What current exports write at every level for the platform alone.
+PLATFORM = (
+    "stableKey",
+    "stableId",
+    "version",
+    "externalVersion",
+    "isCodeNative",
+    "importMetadata",
+    "isAgentFlow",
+    "triggerResolver",
+    "supplementalComponents",
+)
 INTEGRATION = (
     "name",
     "description",
@@ -18,6 +30,7 @@ INTEGRATION = (
     "userLevelConfigPages",
     "endpointType",
     "defaultInstanceProfile",
+    *PLATFORM,
 )
 FLOW = (
     "name",
@@ -29,6 +42,7 @@ FLOW = (
     "organizationApiKeys",
     "queueConfig",
     "schemas",
+    *PLATFORM,
 )
 STEP = (
     "name",
@@ -43,6 +57,7 @@ STEP = (
     "branches",
     "validFor",
     "errorConfig",
+    *PLATFORM,
 )
 SOURCE = ("file", "action", "inputs")
 CONFIG_VARIABLE = (
@@ -62,8 +77,9 @@ CONFIG_VARIABLE = (
     "scheduleType",
     "timeZone",
     "useScopedConfigVar",
+    *PLATFORM,
 )
-OPERATION = ("key", "component")
-COMPONENT = ("key", "isPublic", "version", "signature")
+OPERATION = ("key", "component", "stableKey")
+COMPONENT = ("key", "isPublic", "version", "signature", "stableKey")
 ERROR_CONFIG = ("errorHandlerType", "maxAttempts", "delaySeconds", "usesExponentialBackoff", "ignoreFinalError")
-RETRY_CONFIG = ("maxAttempts", "delayMinutes", "usesExponentialBackoff")
+RETRY_CONFIG = ("maxAttempts", "delayMinutes", "usesExponentialBackoff", "uniqueRequestIdField")

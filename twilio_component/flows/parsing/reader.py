@@ -130,6 +130,7 @@ class _Reader:
                 key=key,
                 data_type=str(item.get("dataType", "connection" if connection else "string")),
                 default=item.get("defaultValue"),
+                time_zone=str(item.get("timeZone") or ""),
                 component=component,
                 connection=connection,
                 at=at,

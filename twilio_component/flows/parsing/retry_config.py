@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from twilio_component.host.manifest.documents import PathParts
 
 HANDLERS = ("fail", "ignore", "retry")
-MOST_STEP_ATTEMPTS = 100
-MOST_RUNS = 10
+MOST_STEP_RETRIES = 100
+MOST_FLOW_RETRIES = 10
 
 
 def read_error_config(findings: Findings, raw: Any, at: PathParts) -> ErrorConfig:
@@ -30,7 +30,7 @@ def read_error_config(findings: Findings, raw: Any, at: PathParts) -> ErrorConfi
         handler = "fail"
     return ErrorConfig(
         handler=str(handler),
-        max_attempts=part.attempts(MOST_STEP_ATTEMPTS),
+        max_retries=part.retries(MOST_STEP_RETRIES),
         delay=part.number("delaySeconds", LONGEST_DELAY),
         growing=part.flag("usesExponentialBackoff"),
         ignore_final=part.flag("ignoreFinalError"),
@@ -43,7 +43,7 @@ def read_retry_config(findings: Findings, raw: Any, at: PathParts) -> RetryConfi
         return None
     part = _Part(findings, raw, at, RETRY_CONFIG)
     return RetryConfig(
-        max_attempts=part.attempts(MOST_RUNS),
+        max_retries=part.retries(MOST_FLOW_RETRIES),
         delay=60 * part.number("delayMinutes", LONGEST_DELAY / 60),
         growing=part.flag("usesExponentialBackoff"),
     )
@@ -60,12 +60,12 @@ class _Part:
             findings.add("wrong-type", at, f"{at[-1]} must be an object, not {type_name(raw)}")
         FieldReader(findings).keys(self.given, at, known, ())
 
-    def attempts(self, most: int) -> int:
-        """How often at most; exports say 0 where there is nothing to repeat, which is once."""
+    def retries(self, most: int) -> int:
+        """``maxAttempts``: how often at most to try again after the first attempt, as Spectral counts."""
         number = self.number("maxAttempts", most)
         if not number.is_integer():
             self.complain("maxAttempts", "must be a whole number")
-        return max(int(number), 1)
+        return int(number)
 
     def number(self, key: str, most: float) -> float:
         """A number from 0 to ``most``; 0, with a finding, for anything else."""

@@ -28,7 +28,8 @@ EXAMPLE: Final = _Example()
 class Mocks:
     """Results by ``component.action``.
 
-    A mock is the action's data; for a trigger its payload, or ``{"payload": …, "branch": …}``. It may also be
+    A mock is the action's data; or ``{"data": …, "branch": …}``; for a trigger its payload, or
+    ``{"payload": …, "branch": …}``. It may also be
     ``EXAMPLE``, an exception to raise, a ``Result``, or a function of the inputs that returns any of these, which may
     be asynchronous.
     """
@@ -62,9 +63,14 @@ class Mocks:
         name = "payload" if call.is_trigger else "data"
         if isinstance(result, Result):
             return {name: json_ready(result.value), **json_ready(result.rest())}
-        if call.is_trigger and isinstance(result, Mapping) and "payload" in result:
+        if isinstance(result, Mapping) and _is_envelope(result, name):
             return dict(json_ready(result))
         return {name: json_ready(result)}
+
+
+def _is_envelope(result: Mapping[str, Any], name: str) -> bool:
+    # An action's data may be any object; only one that names a branch too is more than data.
+    return name in result if name == "payload" else result.keys() == {"data", "branch"}
 
 
 def _example(operation: Operation | None) -> Any:

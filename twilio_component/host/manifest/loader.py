@@ -51,7 +51,7 @@ _FUNCTIONS: Mapping[type[Operation], Mapping[str, str]] = {
     DataSource: {},
 }
 # Other keys that a kind of operation may have.
-_TRAITS: Mapping[type[Operation], tuple[str, ...]] = {Action: ("waits",), Trigger: (), DataSource: ()}
+_TRAITS: Mapping[type[Operation], tuple[str, ...]] = {Action: ("waits", "branches"), Trigger: (), DataSource: ()}
 _FUNCTION_NAMES = frozenset(name for names in _FUNCTIONS.values() for name in names)
 _OPERATION_FIELDS = _FUNCTION_NAMES | {
     "display",
@@ -61,6 +61,7 @@ _OPERATION_FIELDS = _FUNCTION_NAMES | {
     "example",
     "idempotent",
     "waits",
+    "branches",
     "reconciliation",
 }
 # The manifest's own schema is part of the host, but is kept with the other schemas, where editors look for it.
