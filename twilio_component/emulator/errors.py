@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.emulator.http import Response, json_response
+from twilio_component.host.portable_error import PortableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,7 @@ _ERRORS: dict[int, tuple[int, str]] = {
 }
 
 
-class ApiError(Exception):
+class ApiError(PortableError):
     """An error that Twilio's API responds with. ``str()`` is the message; ``facts`` fill its blanks."""
 
     def __init__(self, code: int, *, headers: Mapping[str, str] | None = None, **facts: Any) -> None:

@@ -22,17 +22,19 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from twilio_component.host.portable_error import PortableError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
-class IntegrationError(Exception):
+class IntegrationError(PortableError):
     """The base of every error that this package raises on purpose.
 
     ``code`` is a stable name for scripts and documentation; the text is for people. ``retryable`` says whether the same
-    call may succeed later without a change.
+    call may succeed later without a change. Errors pickle and copy with all their attributes.
     """
 
     code = "integration-error"

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from twilio_component.durable.deployment import CALLBACKS
 from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.host.portable_error import PortableError
 from twilio_component.serving.endpoints import find_endpoint
 from twilio_component.serving.status_callbacks import CallbackAddress
 from twilio_component.serving.webhook_handler import IncomingRequest
@@ -38,7 +39,7 @@ _LOGGER = logging.getLogger("twilio_component.serving")
 _Receive = Callable[[IncomingRequest], Awaitable["HttpResponse"]]
 
 
-class RequestRejected(Exception):  # noqa: N818 - it is a response, not a fault of this program
+class RequestRejected(PortableError):  # noqa: N818 - it is a response, not a fault of this program
     """The request is not a webhook; ``status`` is the HTTP status that says why."""
 
     def __init__(self, status: int) -> None:

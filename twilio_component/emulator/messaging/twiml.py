@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
+from twilio_component.host.portable_error import PortableError
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -25,7 +27,7 @@ class Redirect:
     method: str = "POST"
 
 
-class TwimlError(Exception):
+class TwimlError(PortableError):
     """TwiML that cannot be carried out; ``code`` is Twilio's."""
 
     def __init__(self, code: int, message: str) -> None:

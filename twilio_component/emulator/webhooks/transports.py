@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from twilio_component.emulator.http import FORM, Response
+from twilio_component.host.portable_error import PortableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
 
-class UndeliverableError(Exception):
+class UndeliverableError(PortableError):
     """A webhook without a response; ``kind`` is ``ct`` where the connection failed, ``rt`` where it broke later."""
 
     def __init__(self, kind: str, message: str) -> None:

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any, Protocol
 
+from twilio_component.host.portable_error import PortableError
+
 CONNECT_SECONDS = 5.0
 SECONDS = 30.0
 # Far more than a page of a thousand long messages, and nothing that fills a machine's memory.
@@ -68,7 +70,7 @@ class Response:
             return None
 
 
-class NotWrittenError(Exception):
+class NotWrittenError(PortableError):
     """No byte of the request was written. ``transient`` says whether a later attempt may fare better."""
 
     def __init__(self, reason: str, *, transient: bool = True) -> None:
@@ -76,7 +78,7 @@ class NotWrittenError(Exception):
         self.transient = transient
 
 
-class ResponseLostError(Exception):
+class ResponseLostError(PortableError):
     """The request may have arrived; its outcome is unknown."""
 
 
