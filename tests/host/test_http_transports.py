@@ -418,6 +418,88 @@ class TestOverAiohttp:
             with pytest.raises(NotWrittenError):
                 await transport.send(Request("POST", "https://api.twilio.test", {}, b"x"))
 
+    @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+    async def test_the_authorities_of_other_tools_count_too(
+        self, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        authority, file = trustme.CA(), tmp_path / "ca.pem"
+        authority.cert_pem.write_to_path(str(file))
+        monkeypatch.setenv(variable, str(file))
+        assert (await over_tls(over_aiohttp, authority, "localhost")).status == 200
+
+    async def test_authorities_that_cannot_be_read_are_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "absent.pem"))
+        with pytest.raises(
+            NotWrittenError, match=r"REQUESTS_CA_BUNDLE names .*absent\.pem, which cannot be used"
+        ) as caught:
+            await over_tls(over_aiohttp, trustme.CA(), "localhost")
+        assert not caught.value.transient
+
+
+async def hang_up(_writer: asyncio.StreamWriter, _number: int) -> bool:
+    return False
+
+
+async def reset(writer: asyncio.StreamWriter, _number: int) -> bool:
+    writer.transport.abort()
+    return False
+
+
+def say(content: bytes) -> Callable[[asyncio.StreamWriter, int], Awaitable[bool]]:
+    async def reaction(writer: asyncio.StreamWriter, _number: int) -> bool:
+        writer.write(content)
+        await writer.drain()
+        return False
+
+    return reaction
+
+
+PROXIES = {
+    "hangs up": hang_up,
+    "resets": reset,
+    "says no HTTP": say(b"SSH-2.0-x\r\n\r\n"),
+    "cuts its head off": say(b"HTTP/1.1 200 Conn"),
+    "says 502": say(http_response("502 Bad Gateway", b"")),
+    "says 407": say(http_response("407 Proxy Authentication Required", b"")),
+    "opens a tunnel to nothing": say(b"HTTP/1.1 200 Connection established\r\n\r\n"),
+}
+
+
+class TestThroughAProxy:
+    """A tunnel that does not stand carries nothing: whatever the proxy does, the request was not written."""
+
+    @pytest.mark.parametrize("behaviour", PROXIES)
+    async def test_a_proxy_that_fails_before_the_tunnel_was_sent_nothing(
+        self, behaviour: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with serve_broken(PROXIES[behaviour]) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+            async with over_aiohttp() as transport:
+                await self.refuse(transport, proxy, transient=behaviour != "says 407")
+
+    @pytest.mark.parametrize("behaviour", PROXIES)
+    async def test_over_httpx_too(self, behaviour: str) -> None:
+        async with serve_broken(PROXIES[behaviour]) as proxy, httpx.AsyncHTTPTransport(proxy=proxy.url) as injected:
+            await self.refuse(HttpxTransport(injected), proxy)
+
+    async def refuse(self, transport: HttpTransport, proxy: BrokenServer, *, transient: bool = True) -> None:
+        request = Request("POST", "https://api.twilio.test/x", {}, b"x")
+        with pytest.raises(NotWrittenError) as caught:
+            await transport.send(request)
+        assert (request.written, caught.value.transient) == (False, transient)
+        assert [one.partition(b" ")[0] for one in proxy.requests] == [b"CONNECT"]
+
+    async def test_an_open_proxy_that_drops_a_request_to_plain_http_may_have_passed_it_on(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with serve_broken(hang_up) as proxy:
+            monkeypatch.setenv("HTTP_PROXY", proxy.url)
+            async with over_aiohttp() as transport:
+                with pytest.raises(ResponseLostError):
+                    await transport.send(Request("POST", "http://api.twilio.test/x", {}, b"x"))
+
 
 class TestOverAnInjectedTransport:
     def test_a_connect_error_proves_that_nothing_was_sent(self) -> None:

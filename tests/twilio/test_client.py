@@ -129,6 +129,16 @@ class TestOneRequest:
     async def test_an_empty_answer_is_an_empty_object(self) -> None:
         assert await get(mocked(httpx.Response(204))[0]) == {}
 
+    @pytest.mark.parametrize("status", [200, 201, 202])
+    async def test_a_success_without_a_body_names_no_message(self, status: int) -> None:
+        with pytest.raises(OutcomeUnknownError, match="the body is empty"):
+            await post(mocked(httpx.Response(status))[0])
+        with pytest.raises(UnexpectedResponseError, match="the body is empty"):
+            await get(mocked(httpx.Response(status))[0])
+        transport, _ = mocked(httpx.Response(status))
+        with pytest.raises(UnexpectedResponseError):
+            await client(transport).call("POST", MESSAGES, form=[("Body", "")], idempotent=True)
+
     def test_credentials_show_no_secret(self) -> None:
         shown = repr(Credentials(account_sid=ACCOUNT, user=ACCOUNT, secret=SECRET, auth_token="t0ken"))
         assert SECRET not in shown

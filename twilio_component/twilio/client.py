@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 Pairs = Iterable[tuple[str, str]]
 ObjectHook = Callable[[dict[str, Any]], Any]
 
+NO_CONTENT = 204
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _QUOTING = str.maketrans({character: quote_plus(character) for character in map(chr, range(128))})
 _LOGGER = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ class TwilioClient:
         product: str = "api",
         object_hook: ObjectHook | None = None,
     ) -> dict[str, Any]:
-        """Call Twilio's API once and return its JSON object, or ``{}`` for an empty body.
+        """Call Twilio's API and return its JSON object, or ``{}`` for a 204 and a deletion.
 
         ``path`` is relative to the host that ``product`` names. ``idempotent`` says whether a second request does no
         harm; the default is true for GET. ``object_hook`` may replace every JSON object as soon as it is parsed. Raises
@@ -102,8 +103,11 @@ class TwilioClient:
             request = Request(method, url, self.headers)
         else:
             request = Request(method, url, self._form_headers, encode_pairs(form).encode("ascii"))
-        response = await self.send(request, idempotent=method == "GET" if idempotent is None else idempotent)
-        return _parse_resource(response, request, object_hook) if response.content else {}
+        repeatable = method == "GET" if idempotent is None else idempotent
+        response = await self.send(request, idempotent=repeatable)
+        if response.status == NO_CONTENT or (method == "DELETE" and not response.content):
+            return {}
+        return _parse_resource(response, request, object_hook, idempotent=repeatable)
 
     async def pages(
         self, path: str, key: str, params: Pairs, *, product: str = "api"
@@ -258,7 +262,9 @@ def _error_for(response: Response, request: Request, *, idempotent: bool) -> Twi
     )
 
 
-def _parse_resource(response: Response, request: Request, object_hook: ObjectHook | None) -> dict[str, Any]:
+def _parse_resource(
+    response: Response, request: Request, object_hook: ObjectHook | None, *, idempotent: bool
+) -> dict[str, Any]:
     body = response.json(object_hook)
     if isinstance(body, dict):
         return body
@@ -266,7 +272,7 @@ def _parse_resource(response: Response, request: Request, object_hook: ObjectHoo
         f"{_request_label(request)} succeeded (HTTP {response.status}), but the body is {_describe_body(response)}, "
         "not Twilio's JSON"
     )
-    if request.method == "GET":
+    if idempotent:
         raise UnexpectedResponseError(text, status=response.status)
     raise OutcomeUnknownError(text, status=response.status)
 

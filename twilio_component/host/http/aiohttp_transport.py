@@ -2,8 +2,8 @@
 
 httpx's own asynchronous pool slows down with the number of requests in flight, and its request and response objects
 cost more than everything else in a call. Proxies and certificate authorities come from the environment
-(``HTTPS_PROXY``, ``NO_PROXY``, ``SSL_CERT_FILE`` …). Cookies, ``.netrc``, redirects and aiohttp's own repetition of
-requests are off: one call sends one request.
+(``HTTPS_PROXY``, ``NO_PROXY``, ``SSL_CERT_FILE``, ``REQUESTS_CA_BUNDLE`` …). Cookies, ``.netrc``, redirects and
+aiohttp's own repetition of requests are off: one call sends one request.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import ssl
 from contextvars import ContextVar
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
@@ -27,14 +28,9 @@ from twilio_component.host.http.messages import NotWrittenError, Request, Respon
 _IDLE_SECONDS = 10.0
 _MOST_CONNECTIONS = 256
 _FAILURES = (aiohttp.ClientError, TimeoutError, OSError)
-# Raised before there is a connection. Any other error may have come after writing.
-_CONNECTING = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ClientHttpProxyError,
-    aiohttp.InvalidURL,
-    aiohttp.NonHttpUrlClientError,
-    TimeoutError,
-)
+# Certificate authorities that other HTTP tools take from the environment, beside OpenSSL's own variables.
+_AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_PROXY_AUTHENTICATION = 407
 _CURRENT: ContextVar[Request] = ContextVar("the current request")
 
 
@@ -68,10 +64,13 @@ class AiohttpTransport:
             ) as response:
                 content = await read_body(response.content.iter_any(), response.status, response.headers, request)
         except _FAILURES as error:
+            if request.written:
+                raise ResponseLostError(_reason(error, request)) from error
+            # There was no connection yet, not even a tunnel through the proxy.
             reason = _reason(error, request)
-            if not request.written and isinstance(error, _CONNECTING):
-                raise NotWrittenError(reason, transient=_is_transient(error)) from error
-            raise ResponseLostError(reason) from error
+            if self._proxy(url) is not None and not isinstance(error, aiohttp.ClientConnectorError):
+                reason = f"the proxy made no connection ({reason})"
+            raise NotWrittenError(reason, transient=_is_transient(error)) from error
         return Response(response.status, response.headers, content)
 
     async def aclose(self) -> None:
@@ -98,6 +97,9 @@ class AiohttpTransport:
             self._tls = ssl.create_default_context()
             if not (os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")):
                 self._tls.load_verify_locations(certifi.where())
+            for variable in _AUTHORITIES:
+                if path := os.environ.get(variable):
+                    _load_authorities(self._tls, variable, path)
         return self._tls
 
     def _proxy(self, url: URL) -> str | None:
@@ -123,8 +125,18 @@ def _parse_url(url: str) -> URL:
     return URL(url, encoded=True)
 
 
+def _load_authorities(tls: ssl.SSLContext, variable: str, path: str) -> None:
+    try:
+        tls.load_verify_locations(**{"capath" if Path(path).is_dir() else "cafile": path})
+    except OSError as error:
+        words = error.strerror or "it holds no certificates"
+        raise NotWrittenError(f"{variable} names {path}, which cannot be used: {words}", transient=False) from error
+
+
 def _is_transient(error: Exception) -> bool:
-    """Whether a later attempt may succeed: an invalid certificate or URL stays invalid."""
+    """Whether a later attempt may succeed: an invalid certificate, URL or proxy password stays invalid."""
+    if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == _PROXY_AUTHENTICATION:
+        return False
     return not isinstance(
         error, (aiohttp.ClientConnectorCertificateError, aiohttp.NonHttpUrlClientError, aiohttp.InvalidURL)
     )
@@ -138,6 +150,8 @@ def _reason(error: Exception, request: Request) -> str:
         if request.written:
             return f"no complete response within {request.seconds:g} s"
         return f"no connection within {min(request.connect_seconds, request.seconds):g} s"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"HTTP {error.status}"
     if isinstance(error, aiohttp.ClientResponseError):
         # Its text quotes what the server sent; the first line says what is wrong with it.
         return error.message.partition("\n")[0].rstrip(":")

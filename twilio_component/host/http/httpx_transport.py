@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 import httpx
 
@@ -27,7 +28,7 @@ _AIOHTTP_CONNECTING = frozenset(
 class HttpxTransport:
     """The transport over an injected httpx transport, which the caller closes.
 
-    A request counts as written unless its error proves that it was not.
+    A request counts as written unless its error, or what httpx reports of its connections, proves that it was not.
     """
 
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
@@ -37,12 +38,13 @@ class HttpxTransport:
         """Send a request and return its response; raises ``NotWrittenError`` or ``ResponseLostError``."""
         seconds = request.seconds
         timeout = {"connect": request.connect_seconds, "pool": seconds, "read": seconds, "write": seconds}
+        trace = _Trace()
         sent = httpx.Request(
             request.method,
             request.url,
             headers=request.headers,
             content=request.content,
-            extensions={"timeout": timeout},
+            extensions={"timeout": timeout, "trace": trace},
         )
         try:
             async with asyncio.timeout(seconds):
@@ -54,16 +56,41 @@ class HttpxTransport:
                 finally:
                     await response.aclose()
         except TimeoutError as error:
+            if trace.proves_unwritten:
+                raise NotWrittenError(f"no connection within {seconds:g} s") from error
             raise ResponseLostError(f"no complete response within {seconds:g} s") from error
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
-            if never_written(error):
+            if trace.proves_unwritten or never_written(error):
                 raise NotWrittenError(reason, transient=_is_transient(error)) from error
             raise ResponseLostError(reason) from error
+        finally:
+            request.written = not trace.proves_unwritten
         return Response(response.status_code, response.headers, content)
 
     async def aclose(self) -> None:
         """Do nothing: the caller closes the injected transport."""
+
+
+class _Trace:
+    """Follows the events of httpx's own transports: was the request begun, or only connections and a proxy's tunnel?
+
+    A transport without events proves nothing.
+    """
+
+    def __init__(self) -> None:
+        self._events = False
+        self._begun = False
+
+    @property
+    def proves_unwritten(self) -> bool:
+        """Whether there were events, and none of them is of the request itself."""
+        return self._events and not self._begun
+
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        self._events = True
+        if event.endswith("send_request_headers.started"):
+            self._begun = self._begun or info["request"].method != b"CONNECT"
 
 
 def never_written(error: httpx.TransportError) -> bool:
