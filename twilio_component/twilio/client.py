@@ -103,11 +103,11 @@ class TwilioClient:
             request = Request(method, url, self.headers)
         else:
             request = Request(method, url, self._form_headers, encode_pairs(form).encode("ascii"))
-        repeatable = method == "GET" if idempotent is None else idempotent
-        response = await self.send(request, idempotent=repeatable)
+        safe_to_repeat = method == "GET" if idempotent is None else idempotent
+        response = await self.send(request, idempotent=safe_to_repeat)
         if response.status == NO_CONTENT or (method == "DELETE" and not response.content):
             return {}
-        return _parse_resource(response, request, object_hook, idempotent=repeatable)
+        return _parse_resource(response, request, object_hook, idempotent=safe_to_repeat)
 
     async def pages(
         self, path: str, key: str, params: Pairs, *, product: str = "api"
