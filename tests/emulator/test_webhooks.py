@@ -361,8 +361,13 @@ def test_opting_out_of_a_service_counts_for_all_its_numbers(
     numbers = [emulator.add_number(FROM), emulator.add_number("+15550001111")]
     service = emulator.add_service("S", numbers, inbound_request_url="http://app.test/service")
     api.receive("STOP")
-    assert api.send(From="", MessagingServiceSid=service.sid)["code"] == 21610
     assert dict(application.webhooks[0].form)["OptOutType"] == "STOP"
+    assert api.send(From="+15550001111")["code"] == 21610
+    accepted = api.send(From="", MessagingServiceSid=service.sid)
+    assert (accepted["status"], accepted["error_code"]) == ("accepted", None)
+    api.advance(1)
+    failed = api.request("GET", accepted["uri"]).json()
+    assert (failed["status"], failed["error_code"]) == ("failed", 21610)
     api.receive("HELP")
     assert len([one for one in emulator.messages if one.direction == "outbound-reply"]) == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from email.utils import formatdate
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,15 @@ class Emulator:
         )
 
     async def handle(self, request: Request) -> Response:
-        """Return the response to a request to Twilio's API, the emulator's own under ``/_emulator``, or its page."""
+        """Return the response to a request to Twilio's API, the emulator's own under ``/_emulator``, or its page.
+
+        Every response has a ``Date``: the clock's, unless `Faults.skew_clock` moves it.
+        """
+        response = await self._respond(request)
+        response.headers.setdefault("Date", formatdate(self.clock.now() + self.faults.clock_skew, usegmt=True))
+        return response
+
+    async def _respond(self, request: Request) -> Response:
         if static.is_part_of_it(request.path):
             return static.respond(request)
         if request.path == api.PREFIX or request.path.startswith(f"{api.PREFIX}/"):

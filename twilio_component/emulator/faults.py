@@ -9,12 +9,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Unpack
 
-from twilio_component.emulator.errors import ApiError
+from twilio_component.emulator.errors import ApiError, error_response
 from twilio_component.emulator.http import ConnectionFault, Response
 from twilio_component.emulator.rules import MessageConditions, RequestConditions, Rule, Subject
+from twilio_component.twilio.error_codes import explain
 
+_LAST_STATUS = 599
 _HTML = b"<!DOCTYPE html><html><head><title>Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
@@ -28,11 +31,20 @@ class Fault:
     accepted: bool = False
     response: Response | None = None
     connection_fault: ConnectionFault | None = None
+    # The body that replaces the one of the response, whose status stays.
+    body: bytes | None = None
 
     def apply(self, response: Response) -> Response:
         """Return what is sent instead of a response."""
         chosen = self.response or response
+        if self.body is not None:
+            # A response that nothing came of has no status: the request did not take effect.
+            return Response(response.status or HTTPStatus.OK, self.body, self._headers(response))
         return Response(chosen.status, chosen.body, dict(chosen.headers), self.connection_fault)
+
+    def _headers(self, response: Response) -> dict[str, str]:
+        kept = {name: value for name, value in response.headers.items() if name != "Content-Type"}
+        return {**kept, "Content-Type": "application/json;charset=utf-8"} if self.body else kept
 
 
 class Faults:
@@ -43,6 +55,7 @@ class Faults:
         self._numbers = itertools.count(1)
         self.list_lag = 0.0
         self.page_shift = 0
+        self.clock_skew = 0.0
         self.doubled_callbacks: list[Rule] = []
         self.swapped_callbacks: list[Rule] = []
         # Makes the server, if there is one, refuse connections for so many seconds.
@@ -85,6 +98,39 @@ class Faults:
         """Respond with a web page, as a proxy does."""
         page = Response(status, _HTML, {"Content-Type": "text/html; charset=utf-8"})
         return self._add("html", times, conditions, accepted=accepted, response=page)
+
+    def blank(
+        self,
+        times: int | None = 1,
+        *,
+        content: str = "",
+        accepted: bool = True,
+        **conditions: Unpack[RequestConditions],
+    ) -> Fault:
+        """Respond with the usual status and a body that says nothing: empty, or ``{}``, ``null``, a gateway's ``ok``.
+
+        The request takes effect, unless ``accepted`` is false: then the status is 200.
+        """
+        return self._add("blank", times, conditions, accepted=accepted, body=content.encode())
+
+    def api_error(
+        self,
+        code: int,
+        times: int | None = 1,
+        *,
+        status: int = 400,
+        message: str | None = None,
+        **conditions: Unpack[RequestConditions],
+    ) -> Fault:
+        """Respond with one of Twilio's errors, such as 60410 (Verify's fraud guard); nothing takes effect.
+
+        ``message`` is, by default, what Twilio's code means. Raises ValueError for a status that is not an error.
+        """
+        if not HTTPStatus.BAD_REQUEST <= status <= _LAST_STATUS:
+            raise ValueError(f"the status of an error is 400 to {_LAST_STATUS}, not {status}")
+        known = explain(code)
+        text = message or (known.meaning if known else f"Error {code}")
+        return self._add("api_error", times, conditions, response=error_response(status, code, text))
 
     def refuse(
         self, times: int | None = 1, *, seconds: float = 1.0, **conditions: Unpack[RequestConditions]
@@ -134,6 +180,10 @@ class Faults:
         """
         self.page_shift = records
 
+    def skew_clock(self, seconds: float) -> None:
+        """Let the ``Date`` of every response be ``seconds`` ahead of the clock (negative: behind it); 0 ends that."""
+        self.clock_skew = seconds
+
     def double_callbacks(self, times: int | None = 1, **conditions: Unpack[MessageConditions]) -> Rule:
         """Send status callbacks twice, as Twilio sometimes does; the conditions are those of a message."""
         self.doubled_callbacks.append(Rule(times=times, **conditions))
@@ -156,7 +206,7 @@ class Faults:
         self._active.clear()
         self.doubled_callbacks.clear()
         self.swapped_callbacks.clear()
-        self.list_lag, self.page_shift = 0.0, 0
+        self.list_lag, self.page_shift, self.clock_skew = 0.0, 0, 0.0
 
     def remove(self, fault: Fault) -> None:
         """Remove one fault; nothing happens where it is spent."""
@@ -172,7 +222,9 @@ class Faults:
         accepted: bool = False,
         response: Response | None = None,
         connection_fault: ConnectionFault | None = None,
+        body: bytes | None = None,
     ) -> Fault:
-        fault = Fault(next(self._numbers), name, Rule(times=times, **conditions), accepted, response, connection_fault)
+        rule = Rule(times=times, **conditions)
+        fault = Fault(next(self._numbers), name, rule, accepted, response, connection_fault, body)
         self._active.append(fault)
         return fault

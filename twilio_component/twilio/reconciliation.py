@@ -24,13 +24,17 @@ async def sent_messages(context: Context, inputs: Mapping[str, Any], since: dt.d
     """
     client = client_for(context, inputs["twilioConnection"])
     params = [("To", inputs["to"]), ("PageSize", str(_PAGE))]
+    # Twilio gives whole seconds: a message of this second may look older than it is.
+    earliest = since - dt.timedelta(seconds=1)
     found: list[Candidate] = []
     async for page in client.pages(f"{client.account_path}/Messages.json", "messages", params):
         for resource in page:
             sent = message(resource)
-            # Twilio gives whole seconds: a message of this second may look older than it is.
-            if dt.datetime.fromisoformat(sent["dateCreated"]) < since - dt.timedelta(seconds=1):
+            # The list is ordered by the date of sending: an older message that was scheduled for now stands first.
+            if dt.datetime.fromisoformat(sent["dateSent"] or sent["dateCreated"]) < earliest:
                 return found
+            if dt.datetime.fromisoformat(sent["dateCreated"]) < earliest:
+                continue
             if str(sent["direction"]).startswith("outbound-api"):
                 found.append(Candidate(id=sent["sid"], data=sent, equal=_is_equal(sent, inputs)))
     return found

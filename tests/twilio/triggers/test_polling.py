@@ -236,3 +236,19 @@ def test_clocks_that_jump_hide_nothing_and_repeat_nothing(poller: Poller) -> Non
     # From the one that jumped ahead on, all of them are watched.
     poller.emulator.messages[4].error_code = 30007
     assert sids(poller.poll()[1]) == [sent[4]]
+
+
+def test_a_scheduled_message_is_reported_when_it_is_created_and_not_again_when_it_is_sent(poller: Poller) -> None:
+    poller.inputs["lookBackMinutes"] = 1
+    service = poller.emulator.add_service("S", [poller.emulator.add_number("+15017122661")])
+    poller.poll()
+    at = dt.datetime.fromtimestamp(poller.emulator.clock.now(), dt.UTC) + dt.timedelta(hours=2)
+    scheduled = poller.send(**{"from": None, "messagingServiceSid": service.sid, "sendAt": f"{at:%Y-%m-%dT%H:%M:%SZ}"})
+    assert sids(poller.poll()[0]) == [scheduled]
+    poller.advance(3600)
+    later = poller.send()
+    assert sids(poller.poll()[0]) == [later]
+    poller.advance(4000)
+    assert poller.poll()[0] == []
+    newest = poller.send()
+    assert sids(poller.poll()[0]) == [newest]

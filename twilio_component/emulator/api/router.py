@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from twilio_component.emulator.api import accounts, content, media, messages, messaging_services, phone_numbers
 from twilio_component.emulator.api.unsupported import not_emulated
@@ -21,17 +22,24 @@ _ACCOUNT = _ACCOUNTS + "/{account}"
 _MESSAGE = _ACCOUNT + "/Messages/{message}"
 _NUMBERS = _ACCOUNT + "/IncomingPhoneNumbers"
 _SERVICE = "/v1/Services/{service}"
+# Paths, and the products that have them: Twilio has a host for each product.
+_PRODUCTS = {"/2010-04-01": "api", "/v1/Services": "messaging", "/v1/Content": "content", "/media": "media"}
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation: ``name`` is what journals, rules and faults call it. A ``public`` one wants no credentials."""
+    """One operation: ``name`` is its name in logs, rules and faults. A ``public`` one needs no credentials."""
 
     method: str
     path: str
     name: str
     handler: Callable[[ApiCall], Response]
     public: bool = False
+
+    @property
+    def product(self) -> str:
+        """The first label of the host that has it: ``api`` of ``api.twilio.com`` and ``api.dublin.ie1.twilio.com``."""
+        return next(product for prefix, product in _PRODUCTS.items() if self.path.startswith(prefix))
 
 
 ROUTES = (
@@ -94,10 +102,12 @@ class Match:
 
 
 def match(request: Request) -> Match:
-    """Find the route of a request."""
+    """Find the route of a request. On a host of Twilio's there are only the paths of its product."""
+    host = urlsplit(request.base_url).hostname or ""
+    product = host.partition(".")[0] if host.endswith(".twilio.com") else None
     for pattern, by_method in _PATHS:
         found = pattern.fullmatch(request.path)
-        if found is not None:
+        if found is not None and product in (None, next(iter(by_method.values())).product):
             return Match(by_method.get(request.method), found.groupdict(), tuple(by_method))
     return Match(None)
 

@@ -35,6 +35,8 @@ _FAULT_OPTIONS: dict[str, tuple[str, dict[str, str]]] = {
     "rateLimit": ("rate_limit", {"retryAfter": "retry_after"}),
     "serverError": ("server_error", {"status": "status", "accepted": "accepted"}),
     "html": ("html", {"status": "status", "accepted": "accepted"}),
+    "blank": ("blank", {"content": "content", "accepted": "accepted"}),
+    "apiError": ("api_error", {"code": "code", "status": "status", "message": "message"}),
     "refuse": ("refuse", {"seconds": "seconds"}),
     "drop": ("drop", {"accepted": "accepted"}),
     "cutOff": ("cut_off", {"share": "share"}),
@@ -188,8 +190,10 @@ async def _add_fault(state: EmulatorState, wanted: dict[str, Any]) -> Any:
         return faults.lag_lists(float(wanted["seconds"]))
     if name == "shiftPages":
         return faults.shift_pages(int(wanted["records"]))
+    if name == "skewClock":
+        return faults.skew_clock(float(wanted["seconds"]))
     if name not in _FAULT_OPTIONS:
-        known = ", ".join((*_FAULT_OPTIONS, "lagLists", "shiftPages"))
+        known = ", ".join((*_FAULT_OPTIONS, "lagLists", "shiftPages", "skewClock"))
         raise ValueError(f"there is no fault {name!r}; there are {known}")
     method, options = _FAULT_OPTIONS[name]
     known_keys = options | CONDITIONS

@@ -107,8 +107,7 @@ class Conversations:
         account: Account | None = next((one for one in self._accounts if one.sid == pair.account_sid), None)
         if account is None:
             return False
-        number = account.number_of(addresses.strip_channel(pair.number))
-        service = account.service_of(number) if number else None
+        service = account.service_of(pair.number)
         return account.opt_outs.forbid(pair.phone, pair.number, service.sid if service else None)
 
     def _items(self) -> Iterator[Item]:

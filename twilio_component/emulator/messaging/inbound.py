@@ -67,7 +67,7 @@ async def receive(
     """
     owner = account or state.accounts.owner_of_number(addresses.strip_channel(to)) or state.accounts.default_account()
     number = owner.number_of(addresses.strip_channel(addresses.sender(to)))
-    service = owner.service_of(number) if number else None
+    service = owner.service_of(addresses.sender(to))
     message = _message(owner, state.clock.now(), to=to, sender=sender, body=body, media=media)
     message.messaging_service_sid = service.sid if service else None
     owner.messages.append(message)

@@ -117,11 +117,16 @@ class MessageLifecycle:
         self.rules.insert(0, added)
         return added
 
-    def begin(self, message: Message, log: MessageLog) -> None:
-        """Start the lifecycle of a message that was just added to ``log``."""
+    def begin(self, message: Message, log: MessageLog, *, failure: int | None = None) -> None:
+        """Start the lifecycle of a message that was just added to ``log``.
+
+        ``failure`` is the code with which it fails as soon as it is processed, whatever the delivery rules say.
+        """
         subject = Subject(None, message.to, message.sender, message.body)
         rule = next((one for one in self.rules if one.rule.applies_to(subject)), None)
         delivery = _Delivery(message, log, rule.ending, rule.code, rule.delay) if rule else _Delivery(message, log)
+        if failure is not None:
+            delivery = _Delivery(message, log, "failed", failure)
         if message.status == "scheduled" and message.send_at is not None:
             self._after(message.send_at - self._clock.now(), delivery, "queued")
         elif message.status == "accepted":
@@ -178,6 +183,8 @@ class MessageLifecycle:
 
     def _finish_sending(self, delivery: _Delivery, now: float) -> None:
         delivery.message.sent = now
+        if delivery.message.send_at is not None:
+            delivery.log.bring_forward(delivery.message)
         if delivery.message.discards_content:
             delivery.message.body = ""
         if delivery.ending != "sent":

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from twilio_component.emulator.model.accounts import Account
     from twilio_component.emulator.state import EmulatorState
 
+_OPTED_OUT = 21610
+
 
 def send(state: EmulatorState, account: Account, form: Fields, direction: str = "outbound-api") -> Message:
     """Accept a message, or raise the `ApiError` that Twilio would respond with. Test credentials leave no trace."""
@@ -25,14 +27,13 @@ def send(state: EmulatorState, account: Account, form: Fields, direction: str = 
     refuse_magic(outgoing.to, outgoing.sender, test_credentials=account.test)
     _refuse_foreign_sender(state, account, outgoing)
     chosen = _chosen_sender(account, outgoing)
-    if account.opt_outs.forbid(outgoing.to, outgoing.sender, outgoing.messaging_service_sid, chosen):
-        raise ApiError(21610)
+    failure = _opt_out(account, outgoing, chosen)
     _fill_in_template(account, outgoing)
     message = _message(outgoing, account, now, direction)
     message.chosen_sender = chosen
     if not account.test:
         account.messages.append(message)
-        state.lifecycle.begin(message, account.messages)
+        state.lifecycle.begin(message, account.messages, failure=failure)
     return message
 
 
@@ -57,11 +58,21 @@ def _chosen_sender(account: Account, outgoing: Outgoing) -> str | None:
     service = account.services.get(sid)
     if service is None:
         raise ApiError(21701, sid=sid)
-    number = service.sender_for(outgoing.to)
-    if number is None:
+    sender = service.sender_for(outgoing.to)
+    if sender is None:
         raise ApiError(21703, sid=sid)
-    channel = addresses.channel_of(outgoing.to)
-    return f"{channel}:{number}" if channel else number
+    return sender
+
+
+def _opt_out(account: Account, outgoing: Outgoing, chosen: str | None) -> int | None:
+    """Refuse a recipient who has opted out of a number; return the code with which a service's message fails later."""
+    service = account.service_of(outgoing.sender) if outgoing.sender else None
+    senders = (outgoing.sender, outgoing.messaging_service_sid, chosen, service.sid if service else None)
+    if not account.opt_outs.forbid(outgoing.to, *senders):
+        return None
+    if outgoing.messaging_service_sid is None:
+        raise ApiError(_OPTED_OUT)
+    return _OPTED_OUT
 
 
 def _fill_in_template(account: Account, outgoing: Outgoing) -> None:

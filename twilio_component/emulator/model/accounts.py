@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from twilio_component.emulator.errors import ApiError
+from twilio_component.emulator.model import addresses
 from twilio_component.emulator.model.message_log import MessageListener, MessageLog
 from twilio_component.emulator.model.opt_outs import OptOuts
 from twilio_component.emulator.model.sids import is_sid, new_sid
@@ -75,9 +76,13 @@ class Account:
         """Return the number of this account that is written ``number``."""
         return next((one for one in self.numbers.values() if one.number == number), None)
 
-    def service_of(self, number: PhoneNumber) -> MessagingService | None:
-        """Return the messaging service that has ``number`` in its pool."""
-        return next((one for one in self.services.values() if number.sid in one.pool), None)
+    def service_of(self, sender: str) -> MessagingService | None:
+        """Return the messaging service that has the number or the channel address ``sender`` among its senders."""
+        number = self.number_of(addresses.strip_channel(sender))
+        for service in self.services.values():
+            if sender in service.channel_senders or (number is not None and number.sid in service.pool):
+                return service
+        return None
 
 
 class Accounts:

@@ -6,12 +6,14 @@ import re
 
 from twilio_component.emulator.errors import ApiError
 
-CHANNELS = ("whatsapp", "messenger", "rcs")
+CHANNELS = ("whatsapp", "messenger", "instagram", "rcs")
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _NATIONAL = re.compile(r"1?([2-9][0-9]{9})")
 _SHORT_CODE = re.compile(r"[0-9]{3,6}")
 _SENDER_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &+_-]{1,11}")
+# A WhatsApp user without a visible number: a country, perhaps an enterprise parent, and letters and digits.
+_USERNAME = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
 _PUNCTUATION = str.maketrans("", "", " -().\u00a0")
 
 
@@ -24,7 +26,7 @@ def channel_of(address: str) -> str | None:
 def recipient(text: str) -> str:
     """Return the recipient in the form in which Twilio keeps it; `ApiError` 21211 where there is none."""
     channel = channel_of(text)
-    if channel in ("messenger", "rcs"):
+    if channel in ("messenger", "instagram", "rcs") or username_of(text):
         return text
     number = _number(text.removeprefix("whatsapp:"))
     if number is None:
@@ -35,7 +37,7 @@ def recipient(text: str) -> str:
 def sender(text: str) -> str:
     """Return the sender in the form in which Twilio keeps it; `ApiError` 21212 where there is none."""
     channel = channel_of(text)
-    if channel in ("messenger", "rcs"):
+    if channel in ("messenger", "instagram", "rcs") or username_of(text):
         return text
     if channel is None and (_SHORT_CODE.fullmatch(text) or _SENDER_NAME.fullmatch(text)):
         return text
@@ -43,6 +45,12 @@ def sender(text: str) -> str:
     if number is None:
         raise ApiError(21212, sender=text)
     return f"{channel}:{number}" if channel else number
+
+
+def username_of(address: str) -> str | None:
+    """Return the username in the address of a WhatsApp user whose number is hidden, ``US.1349…``; None without one."""
+    name = address.removeprefix("whatsapp:")
+    return name if name != address and _USERNAME.fullmatch(name) else None
 
 
 def is_number(text: str) -> bool:

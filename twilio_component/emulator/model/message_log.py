@@ -23,26 +23,36 @@ class MessageListener(Protocol):
 class MessageLog:
     """A list that is appended to and read from its end; a deleted message leaves a gap, so that positions last.
 
+    Twilio lists messages by the date on which they were sent, so there are two orders: iterating gives that of
+    creation, `newest_first` and `oldest_first` that of lists, in which a scheduled message moves when it is sent.
+
     Every message that is appended, changed or removed is reported to ``listeners``.
     """
 
     def __init__(self, listeners: Iterable[MessageListener] = ()) -> None:
         self._listeners = listeners
+        self._messages: dict[str, Message] = {}
         self._slots: list[Message | None] = []
         self._positions: dict[str, int] = {}
 
     def __len__(self) -> int:
-        return len(self._positions)
+        return len(self._messages)
 
     def __iter__(self) -> Iterator[Message]:
-        """Oldest first."""
-        return (message for message in list(self._slots) if message is not None)
+        """Iterate in the order of creation, oldest first."""
+        return iter(list(self._messages.values()))
 
     def append(self, message: Message) -> None:
         """Add the newest message."""
-        self._positions[message.sid] = len(self._slots)
-        self._slots.append(message)
+        self._messages[message.sid] = message
+        self._list_last(message)
         self.notify(message)
+
+    def bring_forward(self, message: Message) -> None:
+        """List a scheduled message as the newest, because it has just been sent."""
+        if message.sid in self._messages:
+            self._slots[self._positions[message.sid]] = None
+            self._list_last(message)
 
     def notify(self, message: Message) -> None:
         """Report that a message has changed."""
@@ -51,17 +61,18 @@ class MessageLog:
 
     def get(self, sid: str) -> Message | None:
         """Return the message ``sid``, or None."""
-        position = self._positions.get(sid)
-        return None if position is None else self._slots[position]
+        return self._messages.get(sid)
 
     def remove(self, message: Message) -> None:
         """Delete a message."""
+        del self._messages[message.sid]
         self._slots[self._positions.pop(message.sid)] = None
         for listener in self._listeners:
             listener.remove_message(message)
 
     def clear(self) -> None:
         """Forget every message; positions begin anew."""
+        self._messages.clear()
         self._slots.clear()
         self._positions.clear()
 
@@ -79,3 +90,7 @@ class MessageLog:
             message = self._slots[position]
             if message is not None:
                 yield position, message
+
+    def _list_last(self, message: Message) -> None:
+        self._positions[message.sid] = len(self._slots)
+        self._slots.append(message)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.emulator.model import addresses
 from twilio_component.emulator.model.sids import new_sid
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ _SETTINGS: dict[str, tuple[str, Any]] = {
 
 @dataclass(eq=False, slots=True)
 class MessagingService:
-    """A messaging service of an account. ``settings`` holds what the API can change, by its key in the resource."""
+    """A messaging service of an account. ``settings`` holds what the API can change, by its key in the resource.
+
+    Its senders are the numbers of its ``pool``, and ``channel_senders`` such as ``rcs:my_agent``.
+    """
 
     account_sid: str
     friendly_name: str
@@ -43,6 +47,7 @@ class MessagingService:
     updated: float = 0.0
     sid: str = field(default_factory=lambda: new_sid("MG"))
     pool: dict[str, PhoneNumber] = field(default_factory=dict)
+    channel_senders: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=lambda: dict(_SETTINGS.values()))
 
     def __post_init__(self) -> None:
@@ -58,9 +63,15 @@ class MessagingService:
         self.updated = now
 
     def sender_for(self, recipient: str) -> str | None:
-        """Return the number of the pool that sends to ``recipient``, always the same one; None from an empty pool."""
-        numbers = sorted(number.number for number in self.pool.values())
-        return numbers[zlib.crc32(recipient.encode()) % len(numbers)] if numbers else None
+        """Return the sender that writes to ``recipient``, always the same one; None from an empty service.
+
+        A recipient on a channel gets a sender of that channel, if there is one, or else a number of the pool.
+        """
+        channel = addresses.channel_of(recipient)
+        senders = sorted(one for one in self.channel_senders if addresses.channel_of(one) == channel)
+        prefix = f"{channel}:" if channel else ""
+        senders = senders or sorted(f"{prefix}{number.number}" for number in self.pool.values())
+        return senders[zlib.crc32(recipient.encode()) % len(senders)] if senders else None
 
     def representation(self, base_url: str) -> dict[str, Any]:
         """Return the Service resource."""

@@ -27,18 +27,26 @@ def keyword_of(body: str) -> Keyword | None:
 
 @dataclass(slots=True)
 class OptOuts:
-    """Pairs of a sender (a number, or the SID of a messaging service) and a recipient who has opted out of it."""
+    """Pairs of a sender (a number, or the SID of a messaging service) and a recipient who has opted out of it.
+
+    SMS, MMS and RCS of a sender share their opt-outs; WhatsApp and other channels have their own.
+    """
 
     _pairs: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, sender: str, recipient: str) -> None:
         """Note that ``recipient`` wants nothing more from ``sender``."""
-        self._pairs.add((sender, recipient))
+        self._pairs.add((_shared(sender), _shared(recipient)))
 
     def remove(self, sender: str, recipient: str) -> None:
         """Note that ``recipient`` wants messages from ``sender`` again."""
-        self._pairs.discard((sender, recipient))
+        self._pairs.discard((_shared(sender), _shared(recipient)))
 
     def forbid(self, recipient: str, *senders: str | None) -> bool:
         """Return whether ``recipient`` has opted out of one of ``senders``."""
-        return any((sender, recipient) in self._pairs for sender in senders if sender)
+        return any((_shared(sender), _shared(recipient)) in self._pairs for sender in senders if sender)
+
+
+def _shared(address: str) -> str:
+    """Return the address under which SMS and RCS share an opt-out."""
+    return address.removeprefix("rcs:")

@@ -48,7 +48,11 @@ def inbound_parameters(message: Message, base_url: str, more: Mapping[str, str])
     if message.messaging_service_sid:
         found["MessagingServiceSid"] = message.messaging_service_sid
     if channel == "whatsapp":
-        found["WaId"] = (message.sender or "").removeprefix("whatsapp:+")
+        username = addresses.username_of(message.sender or "")
+        if username is None:
+            found["WaId"] = (message.sender or "").removeprefix("whatsapp:+")
+        else:
+            found["ExternalUserId"] = username
     for index, media in enumerate(message.media):
         found[f"MediaUrl{index}"] = f"{base_url}{message.uri}/Media/{media.sid}"
         found[f"MediaContentType{index}"] = media.content_type

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from collections import deque
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.twilio.triggers import poll_state
@@ -16,6 +18,7 @@ Message = dict[str, Any]
 
 HISTORY = 100
 """How many old messages in a row end a poll that has not met every known message, since some may be deleted."""
+_SHORTEST_SCHEDULE = dt.timedelta(minutes=5)
 _FINGERPRINT_FIELDS = ("status", "errorCode", "errorMessage", "price", "priceUnit")
 
 
@@ -45,6 +48,9 @@ class ListDiff:
         if sid in self.listed:
             return True  # it is listed twice when pages shift
         known = self._state.seen.get(sid)
+        if known is None and not self._is_late(one) and was_scheduled(one):
+            # Lists are ordered by the date of sending: it was reported long ago, and has moved up since.
+            return True
         if known is None and self._ends_with(one):
             return False
         self.listed[sid] = None
@@ -88,6 +94,23 @@ class ListDiff:
     def _resolve_doubts(self) -> None:
         self.new.extend(self._in_doubt)
         self._in_doubt.clear()
+
+
+def oldest_first(listed: Collection[Message]) -> list[Message]:
+    """Return messages from a list, newest first, in the order of their creation.
+
+    That is the reverse of the list's, unless a scheduled message has moved up in it; then the dates decide.
+    """
+    ordered = [*reversed([*listed])]
+    return sorted(ordered, key=lambda one: str(one["dateCreated"])) if any(map(was_scheduled, ordered)) else ordered
+
+
+def was_scheduled(one: Message) -> bool:
+    """Whether a message waited for its ``sendAt``, which only a messaging service can do."""
+    if one["messagingServiceSid"] is None or one["dateSent"] is None:
+        return False
+    waited = dt.datetime.fromisoformat(one["dateSent"]) - dt.datetime.fromisoformat(one["dateCreated"])
+    return waited >= _SHORTEST_SCHEDULE
 
 
 def status_fingerprint(one: Message) -> str:

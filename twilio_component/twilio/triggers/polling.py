@@ -17,7 +17,7 @@ from twilio_component.twilio.client import client_for
 from twilio_component.twilio.pages import MAX_PAGE_SIZE
 from twilio_component.twilio.parameters import parameters
 from twilio_component.twilio.payloads import message
-from twilio_component.twilio.triggers.poll_diff import ListDiff, Message, status_fingerprint
+from twilio_component.twilio.triggers.poll_diff import ListDiff, Message, oldest_first, status_fingerprint
 from twilio_component.twilio.triggers.poll_state import MAX_REMEMBERED, PollState
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def poll(context: Context, payload: Mapping[str, Any], inputs: Mapping[str
         payload,
         state,
         created if inputs["showNewRecords"] else [],
-        [*reversed(diff.changed)] if inputs["showUpdatedRecords"] else [],
+        oldest_first(diff.changed) if inputs["showUpdatedRecords"] else [],
     )
 
 
@@ -57,7 +57,7 @@ def _update_state(context: Context, state: PollState, diff: ListDiff, look_back:
     for one in diff.changed:
         state.seen[one["sid"]] = _seen_entry(one)
     unreported = diff.changed_sids - {one["sid"] for one in diff.changed}
-    new = [*reversed(diff.new)]
+    new = oldest_first(diff.new)
     dates = [created for created, _ in state.seen.values()] + [one["dateCreated"] for one in new]
     if dates:
         state.advance(max(dates), look_back, unreported)
