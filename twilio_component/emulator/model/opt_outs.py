@@ -36,17 +36,17 @@ class OptOuts:
 
     def add(self, sender: str, recipient: str) -> None:
         """Note that ``recipient`` wants nothing more from ``sender``."""
-        self._pairs.add((_shared(sender), _shared(recipient)))
+        self._pairs.add((_opt_out_key(sender), _opt_out_key(recipient)))
 
     def remove(self, sender: str, recipient: str) -> None:
         """Note that ``recipient`` wants messages from ``sender`` again."""
-        self._pairs.discard((_shared(sender), _shared(recipient)))
+        self._pairs.discard((_opt_out_key(sender), _opt_out_key(recipient)))
 
     def forbid(self, recipient: str, *senders: str | None) -> bool:
         """Return whether ``recipient`` has opted out of one of ``senders``."""
-        return any((_shared(sender), _shared(recipient)) in self._pairs for sender in senders if sender)
+        return any((_opt_out_key(sender), _opt_out_key(recipient)) in self._pairs for sender in senders if sender)
 
 
-def _shared(address: str) -> str:
+def _opt_out_key(address: str) -> str:
     """Return the address under which SMS and RCS share an opt-out."""
     return address.removeprefix("rcs:")

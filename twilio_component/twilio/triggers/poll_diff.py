@@ -41,6 +41,8 @@ class ListDiff:
         self.changed: deque[Message] = deque(maxlen=limit)
         self.changed_sids: set[str] = set()
         self.listed: dict[str, None] = {}
+        # New messages that were scheduled: where they are listed does not tell their age.
+        self._moved_up: list[Message] = []
 
     def take(self, one: Message) -> bool:
         """Take the next message; return False when this and all that follow are history."""
@@ -69,6 +71,10 @@ class ListDiff:
         """End the comparison: messages not listed above a known one are history, unless they were listed late."""
         self.new.extend(one for one in self._in_doubt if self._is_late(one))
         self._in_doubt.clear()
+        if self._moved_up:
+            oldest = sorted([*reversed(self.new), *self._moved_up], key=_creation_date)[: self.new.maxlen]
+            self.new.clear()
+            self.new.extend(reversed(oldest))
 
     def _is_late(self, one: Message) -> bool:
         created: str = one["dateCreated"]
@@ -86,7 +92,9 @@ class ListDiff:
         return not self._missing or self._history > (poll_state.MAX_REMEMBERED if met_none else HISTORY)
 
     def _take_unknown(self, one: Message) -> None:
-        if self._is_late(one) and not self._in_doubt:
+        if was_scheduled(one):
+            self._moved_up.append(one)
+        elif self._is_late(one) and not self._in_doubt:
             self.new.append(one)
         else:
             self._in_doubt.append(one)
@@ -102,7 +110,12 @@ def oldest_first(listed: Collection[Message]) -> list[Message]:
     That is the reverse of the list's, unless a scheduled message has moved up in it; then the dates decide.
     """
     ordered = [*reversed([*listed])]
-    return sorted(ordered, key=lambda one: str(one["dateCreated"])) if any(map(was_scheduled, ordered)) else ordered
+    return sorted(ordered, key=_creation_date) if any(map(was_scheduled, ordered)) else ordered
+
+
+def _creation_date(one: Message) -> str:
+    date: str = one["dateCreated"]
+    return date
 
 
 def was_scheduled(one: Message) -> bool:
