@@ -45,7 +45,7 @@ docs: $(READY)  ## rewrite the generated pages in docs/
 	$(BIN)/python docs/generate.py --write docs
 
 site: $(READY)  ## the documentation as a web site in build/site; a broken link fails
-	$(BIN)/sphinx-build -W --keep-going -q -b html -d build/doctrees docs build/site
+	$(BIN)/sphinx-build -W --keep-going -q -E -a -b html -d build/doctrees docs build/site
 
 campaign: $(READY)  ## kill processes and let Twilio fail, for minutes; what was found goes into docs/explanation/reliability.md
 	PYTHONPATH=tests $(BIN)/python tests/campaigns/run.py docs/explanation/reliability.md

@@ -20,7 +20,7 @@ source_suffix = {".md": "markdown"}
 myst_heading_anchors = 3  # links to headings work as they do where the repository is browsed
 myst_enable_extensions = ["html_image"]
 
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
@@ -28,6 +28,8 @@ python_maximum_signature_line_length = 100
 python_use_unqualified_type_names = True
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = f"twilio-component {version}"
 html_copy_source = False  # llms_txt puts the Markdown beside each page
 html_show_sphinx = False

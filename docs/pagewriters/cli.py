@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from textwrap import dedent, wrap
 
 from pagewriters import NOTE
 from twilio_component.cli.main import command_parser
@@ -50,7 +51,9 @@ def _section(parser: argparse.ArgumentParser) -> Iterator[str]:
     if parser.description:
         yield from (" ".join(parser.description.replace("``", "`").split()), "")
     usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
-    yield from ("```text", usage, "```", "")
+    indent = " " * (len(parser.prog) + 1)
+    lines = wrap(usage, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    yield from ("```text", *lines, "```", "")
     actions = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]  # noqa: SLF001
     formatter = parser._get_formatter()  # noqa: SLF001
     if actions:
@@ -60,6 +63,8 @@ def _section(parser: argparse.ArgumentParser) -> Iterator[str]:
         if action.default not in (None, False, argparse.SUPPRESS, []) and "default" not in description:
             description = f"{description}; default: `{action.default}`".lstrip("; ")
         yield f"| {_spelling(action)} | {description.replace('|', chr(92) + '|')} |"
+    if parser.epilog:
+        yield from ("", "```text", *dedent(parser.epilog).strip().splitlines(), "```")
 
 
 def _spelling(action: argparse.Action) -> str:
