@@ -137,7 +137,7 @@ def test_anything_at_all_is_taken_or_refused_and_never_crashes() -> None:
     ("text", "region"),
     [
         ("6588765432", "US"),  # of Singapore, without its +; in North America it would be Jamaica's
-        ("07797 712345", "GB"),  # Jersey's
+        ("8 701 234 56 78", "RU"),  # Kazakhstan's
         ("876 555 1234", "US"),  # Jamaica's
     ],
 )
@@ -145,6 +145,14 @@ def test_a_number_of_another_country_of_the_same_calling_code_is_refused(text: s
     assert reading(text, region) is not None
     with pytest.raises(ValueError, match=f"the region {region} has no such number"):
         clean_recipient(text, {"defaultRegion": region})
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "number"),
+    [("07797 712345", "GB", "+447797712345"), ("787 234 5678", "US", "+17872345678")],
+)
+def test_a_number_of_a_dependency_belongs_to_the_country(text: str, region: str, number: str) -> None:
+    assert clean_recipient(text, {"defaultRegion": region}) == number
 
 
 def test_a_free_number_belongs_to_all_countries_of_its_calling_code() -> None:

@@ -201,7 +201,7 @@ class TestWhatIsRefusedBeforeAnythingIsSent:
             ({"from": ""}, "$.inputs: needs a sender; give from or messagingServiceSid"),
             ({"message": ""}, "$.inputs: needs something to send; give message, mediaUrl or contentSid"),
             ({"to": None}, "$.inputs.to: is required"),
-            ({"to": "12345"}, "$.inputs.to: The recipient must be a valid phone number: it has too few digits"),
+            ({"to": "12"}, "$.inputs.to: The recipient must be a valid phone number: it has too few digits"),
             ({"sendAt": "2026-12-24T17:00:00Z"}, "$.inputs.sendAt: can only be used together with messagingServiceSid"),
             ({"contentVariables": {"1": "x"}}, "$.inputs.contentVariables: can only be used together with contentSid"),
             ({"shortenUrls": True}, "$.inputs.shortenUrls: can only be used together with messagingServiceSid"),

@@ -16,6 +16,19 @@ _TEL = "tel:"
 _ALLOWED = "it may have only digits, spaces, brackets, dots, hyphens and a leading +"
 _NORTH_AMERICAN_LETTERS = re.compile(r"[0-9 ().+/-]*[0-9][0-9 ().+/-]*[A-Za-z]{3,}[0-9A-Za-z -]*")
 
+# Countries with their dependencies, whose numbers are dialled alike and belong together. Others of one calling code are
+# strangers to each other: Jamaica to the United States, Kazakhstan to Russia.
+_FAMILIES = (
+    frozenset({"GB", "GG", "IM", "JE"}),
+    frozenset({"US", "AS", "GU", "MP", "PR", "VI"}),
+    frozenset({"AU", "CC", "CX"}),
+    frozenset({"FI", "AX"}),
+    frozenset({"NO", "SJ"}),
+    frozenset({"IT", "VA"}),
+    frozenset({"MA", "EH"}),
+    frozenset({"GP", "BL", "MF"}),
+)
+
 # By phonenumbers.ValidationResult: 1 calling code, 2 short, 3 long, 4 local only, 5 a length that does not occur.
 _LENGTHS = {
     1: "no country has this calling code",
@@ -89,14 +102,15 @@ def _parse(text: str, region: str) -> str:
 
 
 def _belongs_to(region: str, number: Any) -> bool:
-    """Whether a number without ``+`` is one of the region's.
+    """Whether a number without ``+`` is one of the region's, or of its dependencies.
 
     A number that starts with the region's calling code needs only to be valid, as do free numbers, which the countries
     of one calling code share.
     """
     import phonenumbers
 
-    if phonenumbers.is_valid_number_for_region(number, region):
+    family = next((regions for regions in _FAMILIES if region in regions), frozenset({region}))
+    if any(phonenumbers.is_valid_number_for_region(number, one) for one in (region, *family)):
         return True
     written_out = number.country_code_source == phonenumbers.CountryCodeSource.FROM_NUMBER_WITHOUT_PLUS_SIGN
     shared = phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.TOLL_FREE
