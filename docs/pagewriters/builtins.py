@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pagewriters import NOTE
-from pagewriters.operations import operation_section
 from twilio_component.builtins.plugin import register_component
+from twilio_component.cli.markdown import operation_section
 
 _INTRODUCTION = (
     "Exported flows use these components without naming them anywhere, so they are part of this package. They are "

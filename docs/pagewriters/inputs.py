@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pagewriters import NOTE
-from pagewriters.operations import sections, table
+from twilio_component.cli.markdown import connection_sections, sections
 from twilio_component.host.manifest.loader import load_component
 from twilio_component.twilio.plugin import manifest_file
 
@@ -24,7 +24,4 @@ def _lines() -> Iterator[str]:
     component = load_component(manifest_file())
     yield from ("# Inputs of the Twilio component", "", NOTE.format(source="component.yaml"), "", _INTRODUCTION)
     yield from sections(component, "##")
-    yield from ("", "## Connections")
-    for connection in component.connections.values():
-        yield from ("", f"### `{connection.key}`", "", f"{connection.display.description.rstrip('.')}.", "")
-        yield from table(connection.inputs, "field")
+    yield from connection_sections(component)

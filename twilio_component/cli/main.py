@@ -38,6 +38,7 @@ COMMANDS = {
     "emulator": "emulator",
     "errors": "errors",
     "connection": "connection",
+    "component": "component",
     "signature": "signature",
     "trigger": "trigger",
     "flow": "flow",

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
 from twilio_component.cli.options import CONNECTION_HELP, connection_of
+from twilio_component.host.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from twilio_component.host.model import Component
 
 
 def add_parser(commands: Any) -> None:
@@ -21,6 +25,7 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--connection", metavar="FILE", help="the connection; see below")
+    parser.add_argument("--component", default="twilio", metavar="KEY", help="whose connection it is; default: twilio")
     parser.set_defaults(run=run)
 
 
@@ -31,12 +36,37 @@ def run(options: argparse.Namespace) -> int:
     return asyncio.run(_check(options))
 
 
+def _check_fields(component: Component, connection: dict[str, Any]) -> int:
+    """Check the fields of a connection of a component that the command knows nothing else about."""
+    from twilio_component.host.errors import json_path
+    from twilio_component.host.inputs.form import ConnectionForm
+
+    problems: list[Any] = []
+    ConnectionForm(component.connections).validate(connection, problems)
+    for path, message in problems:
+        print(f"error: {json_path(path)}: {message}")
+    if problems:
+        return exit_codes.FAILED
+    print("fine: the fields are valid")
+    print(f"warning: nothing was sent; whether the service accepts them, an action of {component.key} shows")
+    return exit_codes.DONE
+
+
 async def _check(options: argparse.Namespace) -> int:
+    from twilio_component.cli.components import find_component
     from twilio_component.host import Host
     from twilio_component.twilio.connection_check import check_connection
 
     async with Host.discover() as host:
-        findings = await check_connection(host, connection_of(options, host.components["twilio"]))
+        component = find_component(host.components, options.component)
+        if not component.connections:
+            raise InputError(
+                "There is nothing to check", [Problem("--component", f"{component.key} needs no connection")]
+            )
+        connection = connection_of(options, component)
+        if component.key != "twilio":
+            return _check_fields(component, connection)
+        findings = await check_connection(host, connection)
     for finding in findings:
         print(finding)
     errors = [finding for finding in findings if finding.level == "error"]

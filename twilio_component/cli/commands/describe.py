@@ -1,4 +1,4 @@
-"""``twilio-component describe``: what the component offers, in words and as JSON."""
+"""``twilio-component describe``: what a component offers, in words, as JSON and as a page of documentation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
-from twilio_component.host.errors import UnknownKeyError, did_you_mean, join_names
+from twilio_component.cli.input_types import input_type
 
 if TYPE_CHECKING:
     import argparse
@@ -21,50 +21,80 @@ _SECTIONS = {"action": "actions", "trigger": "triggers", "data source": "dataSou
 
 def add_parser(commands: Any) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("describe", help="what the component offers", description="What the component offers.")
-    parser.add_argument(
-        "operation", nargs="?", metavar="KEY", help="one action, trigger or data source, with its inputs"
+    parser = commands.add_parser(
+        "describe",
+        help="what a component offers",
+        description="What the Twilio component, or any other installed one, offers.",
     )
-    parser.add_argument("--json", action="store_true", help="the complete manifest, input schemas included")
+    parser.add_argument(
+        "name",
+        nargs="?",
+        metavar="KEY",
+        help="one action, trigger or data source with its inputs, as KEY of the Twilio component or COMPONENT.KEY; or "
+        "a component",
+    )
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="the complete manifest, input schemas included")
+    output.add_argument("--markdown", action="store_true", help="a page of documentation")
+    output.add_argument("--list", action="store_true", help="the installed components")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the component, or one of its operations."""
-    from twilio_component.host.manifest.loader import load_component
-    from twilio_component.twilio.plugin import manifest_file
+    """Print the installed components, one of them, or one of its operations."""
+    if options.list:
+        print("\n".join(_list_lines(_installed())))
+        return exit_codes.DONE
+    component, operation = _named(options.name)
+    if options.markdown:
+        from twilio_component.cli.markdown import component_page, operation_page
 
-    component = load_component(manifest_file())
-    print(as_json(component, options.operation) if options.json else as_text(component, options.operation))
+        print(component_page(component) if operation is None else operation_page(component, operation), end="")
+    else:
+        print(as_json(component, operation) if options.json else as_text(component, operation))
     return exit_codes.DONE
 
 
-def as_json(component: Component, operation: str | None = None) -> str:
-    """Return the manifest as JSON, references resolved; or one operation of it. Raises ``UnknownKeyError``."""
+def _named(name: str | None) -> tuple[Component, Operation | None]:
+    """Return the component and perhaps the operation of that name; only other components' names load every plugin."""
+    from twilio_component.cli.components import find_operation
+    from twilio_component.host.manifest.loader import load_component
+    from twilio_component.twilio.plugin import manifest_file
+
+    twilio = load_component(manifest_file())
+    if name is None or name == twilio.key:
+        return twilio, None
+    own = {operation.key: operation for operation in twilio.operations()}
+    if name.removeprefix("twilio.") in own:
+        return twilio, own[name.removeprefix("twilio.")]
+    components = _installed()
+    return (components[name], None) if name in components else find_operation(components, name)
+
+
+def _installed() -> Mapping[str, Component]:
+    from twilio_component.host.host import Host
+
+    return Host.discover().components
+
+
+def _list_lines(components: Mapping[str, Component]) -> Iterator[str]:
+    width = max(map(len, components)) + 2
+    for key, component in sorted(components.items()):
+        yield f"{key:<{width}}{component.display.label}: {component.display.description}"
+
+
+def as_json(component: Component, operation: Operation | None = None) -> str:
+    """Return the manifest as JSON, references resolved; or one operation of it."""
     data: Any = component.manifest
     if operation is not None:
-        found = _find(component, operation)
-        data = component.manifest[_SECTIONS[found.kind]][found.key]
+        data = component.manifest[_SECTIONS[operation.kind]][operation.key]
     return json.dumps(data, indent=2, ensure_ascii=False)
 
 
-def as_text(component: Component, operation: str | None = None) -> str:
-    """Return the component, or one operation with its inputs, in words. Raises ``UnknownKeyError``."""
-    lines = _component_lines(component) if operation is None else _operation_lines(_find(component, operation))
+def as_text(component: Component, operation: Operation | None = None) -> str:
+    """Return the component, or one operation with its inputs, in words."""
+    lines = _component_lines(component) if operation is None else _operation_lines(operation)
     return "\n".join(lines)
-
-
-def input_type(schema: JsonSchema) -> str:
-    """Return an input's type in words: ``connection``, ``list of text``, ``enable or disable`` …."""
-    if schema.get("format") in ("connection", "keyvaluelist"):
-        return {"connection": "connection", "keyvaluelist": "key and value pairs"}[schema["format"]]
-    kinds = schema.get("type", "any")
-    names = {"string": "text", "integer": "whole number", "boolean": "true or false"}
-    if "enum" in schema:
-        return join_names(schema["enum"], word="or")
-    if kinds == "array":
-        return f"list of {input_type(schema.get('items', {}))}"
-    return join_names((names.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)), word="or")
 
 
 def _operations(component: Component) -> dict[str, Mapping[str, Operation]]:
@@ -75,18 +105,12 @@ def _operations(component: Component) -> dict[str, Mapping[str, Operation]]:
     }
 
 
-def _find(component: Component, key: str) -> Operation:
-    known = {name: operation for offered in _operations(component).values() for name, operation in offered.items()}
-    if key not in known:
-        hint = did_you_mean(key, known) or f" (it has: {join_names(known)})"
-        raise UnknownKeyError(f"{component.key} has no action, trigger or data source '{key}'{hint}")
-    return known[key]
-
-
 def _component_lines(component: Component) -> Iterator[str]:
     yield f"{component.display.label}: {component.display.description} (component key: {component.key})"
-    yield from ("", *wrap(component.documentation, _WIDTH))
-    yield from ("", "Connections")
+    if component.documentation:
+        yield from ("", *wrap(component.documentation, _WIDTH))
+    if component.connections:
+        yield from ("", "Connections")
     for connection in component.connections.values():
         yield f"  {connection.key:<16}{connection.display.label}: {', '.join(connection.inputs['properties'])}"
     for title, offered in _operations(component).items():
@@ -94,7 +118,8 @@ def _component_lines(component: Component) -> Iterator[str]:
             yield from ("", title)
         for operation in offered.values():
             yield f"  {operation.key:<16}{operation.display.description}"
-    yield from ("", "`describe KEY` shows the inputs of one of them.")
+    prefix = "" if component.key == "twilio" else f"{component.key}."
+    yield from ("", f"`describe {prefix}KEY` shows the inputs of one of them.")
 
 
 def _operation_lines(operation: Operation) -> Iterator[str]:
@@ -108,7 +133,7 @@ def _operation_lines(operation: Operation) -> Iterator[str]:
         if "default" in schema:
             notes.append(f"default {json.dumps(schema['default'])}")
         yield f"  {name} ({', '.join(notes)})"
-        for line in wrap(schema["description"], _WIDTH - 6):
+        for line in wrap(schema.get("description", ""), _WIDTH - 6):
             yield f"      {line}"
     output = [*_output_lines(operation.output_schema)]
     if output:

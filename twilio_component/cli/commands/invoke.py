@@ -1,4 +1,4 @@
-"""``twilio-component invoke``: run an action and print its result."""
+"""``twilio-component invoke``: run an action or a data source and print its result."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ import sys
 from typing import Any
 
 from twilio_component.cli import exit_codes
-from twilio_component.cli.options import CONNECTION_HELP, add_inputs, connection_of, inputs_of
+from twilio_component.cli.options import CONNECTION_HELP, add_inputs, inputs_of
 
 
 def add_parser(commands: Any) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "invoke",
-        help="run an action",
-        description="Run an action and print its result.",
+        help="run an action or a data source",
+        description="Run an action or a data source of an installed component and print its result.",
         epilog=CONNECTION_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("action", metavar="ACTION", help="the action's key, e.g. sendSMS")
+    parser.add_argument(
+        "action", metavar="KEY", help="of the Twilio component, e.g. sendSMS, or COMPONENT.KEY of any installed one"
+    )
     add_inputs(parser)
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--connection", metavar="FILE", help="the connection; see below")
@@ -30,7 +32,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the action and print its result: JSON, or a table on a terminal."""
+    """Run the operation and print its result: JSON, or a table on a terminal."""
     import asyncio
 
     from twilio_component.cli.output import format_result
@@ -41,7 +43,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _invoke(options: argparse.Namespace) -> dict[str, Any]:
-    from twilio_component.host import Host
+    from twilio_component.cli.components import complete_connection, find_operation
+    from twilio_component.host import Host, UnknownKeyError
 
     inputs = inputs_of(options)
     transport = None
@@ -55,12 +58,11 @@ async def _invoke(options: argparse.Namespace) -> dict[str, Any]:
         logging.basicConfig(stream=sys.stderr)
         logging.getLogger("twilio_component").setLevel(logging.DEBUG)
     async with Host.discover(transport=transport, debug=options.debug) as host:
-        host.find_action("twilio", options.action)
-        if "twilioConnection" not in inputs:
-            if options.emulator:
-                from twilio_component.emulator.connection import emulator_connection
-
-                inputs["twilioConnection"] = emulator_connection()
-            else:
-                inputs["twilioConnection"] = connection_of(options, host.components["twilio"])
-        return await host.invoke_action("twilio", options.action, inputs)
+        component, operation = find_operation(host.components, options.action)
+        if operation.kind == "trigger":
+            raise UnknownKeyError(
+                f"{component.key}.{operation.key} is a trigger, which needs a request: run a flow with it (flow run)"
+            )
+        complete_connection(inputs, component, operation, options)
+        invoke = host.invoke_action if operation.kind == "action" else host.invoke_data_source
+        return await invoke(component.key, operation.key, inputs)

@@ -1,4 +1,4 @@
-"""Tables of what a component's operations take, from its manifest."""
+"""A component's documentation in Markdown, from its manifest."""
 
 from __future__ import annotations
 
@@ -6,14 +6,39 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.cli.commands.describe import input_type
+from twilio_component.cli.input_types import input_type
 
 if TYPE_CHECKING:
     from twilio_component.host.model import Component, JsonSchema, Operation
 
 
+def component_page(component: Component) -> str:
+    """Return the page of a component: its operations with their inputs, and the fields of its connections."""
+    display = component.display
+    documentation = component.documentation.strip()
+    lines = [f"# {display.label}", "", f"{display.description.rstrip('.')}. Its key is `{component.key}`."]
+    lines += ["", documentation] if documentation else []
+    lines += [*sections(component, "##"), *connection_sections(component)]
+    return "\n".join(lines) + "\n"
+
+
+def operation_page(component: Component, operation: Operation) -> str:
+    """Return the page of one operation."""
+    lines = [f"# `{component.key}.{operation.key}`", *operation_section(operation, "##")[2:]]
+    return "\n".join(lines) + "\n"
+
+
+def connection_sections(component: Component) -> Iterator[str]:
+    """Yield a section for each connection type that the component has."""
+    if component.connections:
+        yield from ("", "## Connections")
+    for connection in component.connections.values():
+        yield from ("", f"### `{connection.key}`", "", f"{connection.display.description.rstrip('.')}.", "")
+        yield from table(connection.inputs, "field")
+
+
 def sections(component: Component, level: str) -> Iterator[str]:
-    """A section for each kind of operation that the component has, and one for each operation in it."""
+    """Yield a section for each kind of operation that the component has, and one for each operation in it."""
     kinds: tuple[tuple[str, Mapping[str, Operation]], ...] = (
         ("Triggers", component.triggers),
         ("Actions", component.actions),
@@ -26,17 +51,16 @@ def sections(component: Component, level: str) -> Iterator[str]:
             yield from operation_section(operation, f"{level}#")
 
 
-def operation_section(operation: Operation, level: str) -> Iterator[str]:
-    """An operation's description, its inputs and the rules between them."""
-    yield from ("", f"{level} `{operation.key}`", "", f"{operation.display.description.rstrip('.')}.")
+def operation_section(operation: Operation, level: str) -> list[str]:
+    """Return an operation's description, its inputs and the rules between them."""
+    lines = ["", f"{level} `{operation.key}`", "", f"{operation.display.description.rstrip('.')}."]
     if operation.inputs["properties"]:
-        yield ""
-        yield from table(operation.inputs, "input")
-    yield from (f"\n{rule}" for rule in _rules(operation.inputs))
+        lines += ["", *table(operation.inputs, "input")]
+    return [*lines, *(f"\n{rule}" for rule in _rules(operation.inputs))]
 
 
 def table(schema: JsonSchema, word: str) -> Iterator[str]:
-    """The properties of a schema, a row each; ``word`` heads the first column."""
+    """Yield a table of a schema's properties, a row each; ``word`` heads the first column."""
     yield f"| {word} | type | | description |"
     yield "|---|---|---|---|"
     for name, part in schema["properties"].items():

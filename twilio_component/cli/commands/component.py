@@ -1,0 +1,89 @@
+"""``twilio-component component``: start a component of one's own, and check its manifest."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.cli import exit_codes
+from twilio_component.host.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    import argparse
+
+_STARTER = Path(__file__).parents[1] / "starter_component"
+_SUFFIX = ".template"
+
+
+def add_parser(commands: Any) -> None:
+    """Add the commands to the command line."""
+    group = commands.add_parser("component", help="write a component of your own")
+    parsers = group.add_subparsers(required=True, metavar="COMMAND")
+    new = parsers.add_parser(
+        "new",
+        help="start a component in a distribution of its own",
+        description="Write a distribution with a component: a manifest, functions, tests, and the entry point by which "
+        "hosts find it.",
+    )
+    new.add_argument("key", metavar="KEY", help="the component's key, e.g. weather")
+    new.add_argument("--folder", metavar="FOLDER", help="where to write it; must not exist; default: KEY-component")
+    new.set_defaults(run=_new)
+    check = parsers.add_parser(
+        "check",
+        help="find every mistake in a manifest",
+        description="Print every mistake in a component's manifest with file and line. Functions that the manifest "
+        "names are imported, from the working directory too.",
+    )
+    check.add_argument("file", metavar="FILE", type=Path, help="the manifest, e.g. weather/component.yaml")
+    check.set_defaults(run=_check)
+
+
+def _new(options: argparse.Namespace) -> int:
+    key: str = options.key
+    package = key.replace("-", "_").lower()
+    _refuse_bad_key(key, package)
+    folder = Path(options.folder or f"{key.lower()}-component")
+    words = {
+        "key": key,
+        "package": package,
+        "distribution": f"{key.lower()}-component",
+        "label": key.replace("-", " ").capitalize(),
+    }
+    try:
+        folder.mkdir(parents=True)
+        for template in sorted(_STARTER.rglob(f"*{_SUFFIX}")):
+            parts = [package if part == "package" else part for part in template.relative_to(_STARTER).parts]
+            file = folder.joinpath(*parts).with_suffix("")
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(Template(template.read_text(encoding="utf-8")).substitute(words), encoding="utf-8")
+    except OSError as error:
+        reason = "the folder exists already" if isinstance(error, FileExistsError) else error.strerror
+        raise InputError("The component could not be written", [Problem("", str(reason), str(folder))]) from error
+    print(f"Wrote {folder}; its README.md says how to install, test and invoke it.", file=sys.stderr)
+    return exit_codes.DONE
+
+
+def _refuse_bad_key(key: str, package: str) -> None:
+    from importlib.util import find_spec
+    from keyword import iskeyword
+
+    reason = None
+    if not (key.isascii() and key[:1].isalpha() and key.replace("-", "").isalnum()):
+        reason = "must start with a letter and have only letters, digits and hyphens"
+    elif iskeyword(package) or package in sys.stdlib_module_names or find_spec(package) is not None:
+        reason = f"its package would be '{package}', and Python has a module of that name here already"
+    if reason:
+        raise InputError("The component could not be written", [Problem("KEY", reason)])
+
+
+def _check(options: argparse.Namespace) -> int:
+    from twilio_component.host.manifest.loader import check_manifest
+
+    # A console script does not look for modules in the working directory, where a component's package usually is.
+    sys.path.insert(0, str(Path.cwd()))
+    problems = check_manifest(options.file)
+    for problem in problems:
+        print(problem)
+    return exit_codes.BAD_INPUT if problems else exit_codes.DONE

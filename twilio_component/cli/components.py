@@ -1,0 +1,69 @@
+"""Finding an operation of any installed component by its name on the command line, and its connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.cli.options import connection_of
+from twilio_component.host.errors import InputError, Problem, UnknownKeyError, did_you_mean, join_names
+
+if TYPE_CHECKING:
+    import argparse
+
+    from twilio_component.host.model import Component, Operation
+
+TWILIO = "twilio"
+KEY_HELP = "KEY of the Twilio component, e.g. sendSMS, or COMPONENT.KEY of any installed one, e.g. weather.getForecast"
+
+
+def find_component(components: Mapping[str, Component], key: str) -> Component:
+    """Return a component; raises ``UnknownKeyError`` with the nearest key."""
+    if key not in components:
+        hint = did_you_mean(key, components) or f" (installed: {join_names(components)})"
+        raise UnknownKeyError(f"there is no component '{key}'{hint}")
+    return components[key]
+
+
+def find_operation(components: Mapping[str, Component], name: str) -> tuple[Component, Operation]:
+    """Return the operation named ``KEY`` or ``COMPONENT.KEY``, and its component; raises ``UnknownKeyError``."""
+    component_key, dot, key = name.rpartition(".")
+    component = find_component(components, component_key if dot else TWILIO)
+    return component, operation_of(component, key)
+
+
+def operation_of(component: Component, key: str) -> Operation:
+    """Return an operation of a component; raises ``UnknownKeyError`` with the nearest key."""
+    known = {operation.key: operation for operation in component.operations()}
+    if key not in known:
+        hint = did_you_mean(key, known) or f" (it has: {join_names(known)})"
+        raise UnknownKeyError(f"{component.key} has no action, trigger or data source '{key}'{hint}")
+    return known[key]
+
+
+def complete_connection(
+    inputs: dict[str, Any], component: Component, operation: Operation, options: argparse.Namespace
+) -> None:
+    """Add the connection that the inputs lack: the emulator's, a file's or the environment's.
+
+    Raises ``InputError`` for a connection that is given to an operation without one, or that is needed and missing.
+    """
+    emulated = getattr(options, "emulator", False)
+    if emulated and component.key != TWILIO:
+        raise _wrong("--emulator", f"emulates Twilio, and {component.key}.{operation.key} is of another component")
+    wanted = [name for name, schema in operation.inputs["properties"].items() if schema.get("format") == "connection"]
+    missing = [name for name in wanted if name not in inputs]
+    if options.connection and len(missing) != 1:
+        reason = "takes no connection" if not wanted else "has no single connection to fill; give each by --inputs"
+        raise _wrong("--connection", f"{operation.key} {reason}")
+    for name in missing:
+        if emulated:
+            from twilio_component.emulator.connection import emulator_connection
+
+            inputs[name] = emulator_connection()
+        elif options.connection or name in operation.inputs.get("required", ()):
+            inputs[name] = connection_of(options, component)
+
+
+def _wrong(option: str, message: str) -> InputError:
+    return InputError("The options do not fit the operation", [Problem(option, message)])
