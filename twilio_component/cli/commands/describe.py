@@ -43,9 +43,9 @@ def add_parser(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the installed components, one of them, or one of its operations."""
     if options.list:
-        print("\n".join(_list_lines(_installed())))
+        print("\n".join(_list_lines(_components())))
         return exit_codes.DONE
-    component, operation = _named(options.name)
+    component, operation = _find(options.name)
     if options.markdown:
         from twilio_component.cli.markdown import component_page, operation_page
 
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     return exit_codes.DONE
 
 
-def _named(name: str | None) -> tuple[Component, Operation | None]:
+def _find(name: str | None) -> tuple[Component, Operation | None]:
     """Return the component and perhaps the operation of that name; only other components' names load every plugin."""
     from twilio_component.cli.components import find_operation
     from twilio_component.host.manifest.loader import load_component
@@ -67,11 +67,11 @@ def _named(name: str | None) -> tuple[Component, Operation | None]:
     own = {operation.key: operation for operation in twilio.operations()}
     if name.removeprefix("twilio.") in own:
         return twilio, own[name.removeprefix("twilio.")]
-    components = _installed()
+    components = _components()
     return (components[name], None) if name in components else find_operation(components, name)
 
 
-def _installed() -> Mapping[str, Component]:
+def _components() -> Mapping[str, Component]:
     from twilio_component.host.host import Host
 
     return Host.discover().components
