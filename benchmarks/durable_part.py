@@ -78,7 +78,7 @@ class Served:
         )
 
     async def ended(self, run: str) -> None:
-        while await self.engine.ended(run, 60) is None:
+        while await self.engine.wait_for_outcome(run, 60) is None:
             pass
 
 
@@ -148,7 +148,7 @@ async def send_list(database: str, recipients: int, url: str) -> None:
             before, start = _resident(), time.perf_counter()
             most = before
             await served.begin("list", "List")
-            while await served.engine.ended("list", 0.5) is None:
+            while await served.engine.wait_for_outcome("list", 0.5) is None:
                 most = max(most, _resident())
             print(f"{time.perf_counter() - start:.2f} {(most - before):.1f}")
         os.chdir("/")

@@ -29,6 +29,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
 }
 # What each part of a package may import of the package's other parts; a part that is not named here, whatever it likes.
 FLOW_BASE = ("model", "findings", "nesting", "control_steps")
+DURABLE_BASE = ("errors", "settings", "crash_points", "clock", "ids", "active_work")
 PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     "flows": {
         "findings": (),
@@ -40,6 +41,22 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "checking": (*FLOW_BASE, "expressions", "parsing"),
         "interpreter": (*FLOW_BASE, "expressions"),
         "runner": (*FLOW_BASE, "expressions", "parsing", "interpreter"),
+    },
+    "durable": {
+        "errors": (),
+        "settings": (),
+        "crash_points": (),
+        "clock": (),
+        "ids": (),
+        "active_work": ("errors",),
+        "store": DURABLE_BASE,
+        "deployment": (*DURABLE_BASE, "store"),
+        "sending": (*DURABLE_BASE, "store"),
+        "recovery": (*DURABLE_BASE, "store"),
+        "fanout": (*DURABLE_BASE, "store", "sending", "recovery"),
+        "execution": (*DURABLE_BASE, "deployment", "store", "sending", "recovery", "fanout"),
+        "operator": (*DURABLE_BASE, "deployment", "store", "sending", "recovery", "fanout", "execution"),
+        "engine": (*DURABLE_BASE, "deployment", "store", "sending", "recovery", "fanout", "execution"),
     },
 }
 # A file is read in one sitting.

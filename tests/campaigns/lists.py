@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sends import PLACES, Figures
+from support.crashing_serve import VARIABLE
 from support.postgres import Postgres
 from support.serve_processes import HEAD, Deployment, inbound, killed, post
 from support.waiting import PATIENCE, until
@@ -57,7 +58,7 @@ def killed_lists(folder: Path, *, recipients: int, least: int, lag: float, share
         while figures.kills.total() < least:
             place = _PLACES[figures.kills.total() % len(_PLACES)]
             often = chance.randint(1, max(1, recipients // (2 * least)))
-            process = deployment.start({crash_points.VARIABLE: f"{place}:{often}"})
+            process = deployment.start({VARIABLE: f"{place}:{often}"})
             deployment.wait_until_ready(process, or_dead=True)
             if not figures.kills:
                 assert post(deployment.webhook(), inbound(0)).is_success

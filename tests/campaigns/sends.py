@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+from support.crashing_serve import VARIABLE
 from support.serve_processes import Deployment, inbound, killed, post
 from support.waiting import PATIENCE, until
 
@@ -142,7 +143,7 @@ def _kinds(emulator: Emulator) -> dict[str, Callable[[str], object]]:
 
 
 def _started(deployment: Deployment, place: str, chance: random.Random) -> subprocess.Popen[bytes]:
-    armed = {} if place == ACCEPTED else {crash_points.VARIABLE: f"{place}:{chance.randint(1, _BATCH)}"}
+    armed = {} if place == ACCEPTED else {VARIABLE: f"{place}:{chance.randint(1, _BATCH)}"}
     process = deployment.start(armed)
     # It may be killed while it goes on with what the one before left: then there is nothing to wait for.
     deployment.wait_until_ready(process, or_dead=True)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 from sends import ACCEPTED, PLACES, Figures, posted, under_way
+from support.crashing_serve import VARIABLE
 from support.postgres import Postgres
 from support.serve_processes import Deployment, inbound, killed, post
 from support.waiting import PATIENCE, until
 
-from twilio_component.durable import crash_points
 from twilio_component.emulator import Emulator
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def killed_beside_a_worker(folder: Path, *, least: int, lag: float, seed: int = 
             places = list(PLACES)
             while figures.killed.total() < least or len(figures.kills) < len(places):
                 place = places[figures.kills.total() % len(places)]
-                armed = {} if place == ACCEPTED else {crash_points.VARIABLE: f"{place}:{chance.randint(1, 3)}"}
+                armed = {} if place == ACCEPTED else {VARIABLE: f"{place}:{chance.randint(1, 3)}"}
                 process = deployment.start(armed)
                 deployment.wait_until_ready(process, or_dead=True)
                 slow = _slow(emulator) if place == ACCEPTED else None
@@ -82,7 +82,7 @@ def takeovers(folder: Path, *, timeout: float, lag_bound: float) -> list[Takeove
             folder, twilio.url, database=postgres.new_database("runs"), lag_bound=lag_bound, timeout=timeout
         )
         for number, place in enumerate(place for place in PLACES if place != ACCEPTED):
-            process = deployment.start({crash_points.VARIABLE: place})
+            process = deployment.start({VARIABLE: place})
             deployment.wait_until_ready(process)
             assert posted(deployment, number)
             assert killed(process), deployment.log()

@@ -16,7 +16,7 @@ from twilio_component.durable.errors import DurableError, StoreBusyError, StoreU
 from twilio_component.durable.recovery.single_process_lock import SingleProcessLock
 from twilio_component.durable.store import database as database_module
 from twilio_component.durable.store.database import Database, connect_arguments
-from twilio_component.durable.store.new_runs import NewRun, store_new_runs
+from twilio_component.durable.store.new_runs import NewRun, insert_runs
 from twilio_component.durable.store.request_batcher import RequestBatcher
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import metadata, stored_state
@@ -24,7 +24,7 @@ from twilio_component.durable.store.schema import metadata, stored_state
 
 def test_a_database_that_is_away_is_an_error_without_the_statement(tmp_path: Path) -> None:
     away = Database(f"sqlite:///{tmp_path / 'nowhere' / 'runs.sqlite'}")
-    with pytest.raises(StoreUnavailableError, match=r"^the database does not answer \(OperationalError\)$"):
+    with pytest.raises(StoreUnavailableError, match=r"^the database is unavailable \(OperationalError\)$"):
         asyncio.run(away.run(lambda connection: connection.execute(text("SELECT 'secret'"))))
 
 
@@ -114,7 +114,7 @@ def test_what_waits_for_a_process_that_has_frozen_gives_up_and_everything_else_g
         new = NewRun(id="frozen", definition=digest, integration="I", flow="F", payload={})
         together = RequestBatcher(store.accept_all)
         with database.engine.connect() as frozen:
-            store_new_runs(frozen, 0.0, [new])
+            insert_runs(frozen, 0.0, [new])
             first = asyncio.create_task(together.submit(new))
             await asyncio.sleep(0.02)
             others = [replace(new, id=f"other-{number}") for number in range(3)]
@@ -122,7 +122,7 @@ def test_what_waits_for_a_process_that_has_frozen_gives_up_and_everything_else_g
                 first, *(together.submit(one) for one in [*others, new]), return_exceptions=True
             )
             assert [type(one) for one in asked] == [StoreBusyError, bool, bool, bool, StoreBusyError]
-            assert str(asked[0]) == "something else is under way in the database (LockNotAvailable)"
+            assert str(asked[0]) == "the database is busy (LockNotAvailable)"
             frozen.commit()
         assert not await together.submit(new)
 

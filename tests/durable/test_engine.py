@@ -17,7 +17,6 @@ from support.engine import COUNT, HEAD, SEND, START, TO, Served, serving
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.errors import DurableError
-from twilio_component.durable.execution.schedules import Scheduled
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.emulator import Emulator
@@ -41,7 +40,7 @@ def test_a_run_happens_once_and_leaves_no_words_behind(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path, SEND, emulator=emulator) as served:
             assert await served.begin("one")
-            ended = await served.engine.ended("one", 20)
+            ended = await served.engine.wait_for_outcome("one", 20)
             assert not await served.begin("one")
             assert ended == {"state": "succeeded", "error": None, "response": None, "result": None}
 
@@ -92,7 +91,7 @@ def test_flows_start_flows_and_wait_for_those_that_are_synchronous(tmp_path: Pat
             )
             assert waited["response"]["body"] == '{"executionId": "Waits.1", "result": 1}'
             assert went_on["response"]["body"] == '{"executionId": "Goeson.1"}'
-            assert (await served.engine.ended("Goeson.1", 20))["state"] == "succeeded"
+            assert (await served.engine.wait_for_outcome("Goeson.1", 20))["state"] == "succeeded"
             assert erred["error"]["code"] == "unknown-flow"
             assert (endless["state"], endless["error"]["code"]) == ("failed", "flow-failed")
 
@@ -111,17 +110,16 @@ def test_cancelled_in_the_middle_of_a_send_and_resumed_it_is_sent_once(tmp_path:
             connection["fields"]["baseUrl"] = twilio.url
             configuration = Configuration(config_vars={"Twilio": connection})
             deployment = Deployment(host, configuration, {}, public_url="http://flows.test")
-            engine = Engine(deployment, f"sqlite:///{tmp_path / 'runs.sqlite'}", Settings(lag_bound=0.2))
-            await engine.start()
-            served = Served(engine, deployment, SEND)
-            emulator.faults.slow(seconds=0.5, operation="messages.create")
-            await served.begin("one")
-            while not emulator.messages:  # noqa: ASYNC110 - the emulator has no event for it
-                await asyncio.sleep(0.01)
-            await DBOS.cancel_workflow_async("one")
-            await DBOS.resume_workflow_async("one", queue_name="flows")
-            ended = await engine.ended("one", 20)
-            await engine.close()
+            url = f"sqlite:///{tmp_path / 'runs.sqlite'}"
+            async with Engine.open(deployment, url, Settings(lag_bound=0.2)) as engine:
+                served = Served(engine, deployment, SEND)
+                emulator.faults.slow(seconds=0.5, operation="messages.create")
+                await served.begin("one")
+                while not emulator.messages:  # noqa: ASYNC110 - the emulator has no event for it
+                    await asyncio.sleep(0.01)
+                await DBOS.cancel_workflow_async("one")
+                await DBOS.resume_workflow_async("one", queue_name="flows")
+                ended = await engine.wait_for_outcome("one", 20)
             assert ended["state"] == "succeeded"
 
     asyncio.run(scenario())
@@ -137,19 +135,19 @@ def test_a_clock_starts_a_flow_once_for_each_of_its_times(tmp_path: Path) -> Non
 
     async def scenario() -> None:
         async with serving(tmp_path, flows, emulator=emulator) as served:
-            digest = await served.engine.runs.define("test.yaml", served.text)
-            await served.engine.keep_schedules([Scheduled(digest, served.loaded)])
+            await served.engine.runs.define("test.yaml", served.text)
+            await served.engine.keep_schedules([served.definition])
             (kept,) = await DBOS.list_schedules_async()
             assert (kept["schedule_name"], kept["schedule"]) == ("Test/Main", "5 4 * * *")
             await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
             while not emulator.messages:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.01)
             other = served.deployment.load("test.yaml", HEAD + SEND)
-            await served.engine.keep_schedules([Scheduled(digest, other)])
+            await served.engine.keep_schedules([other])
             assert await DBOS.list_schedules_async() == []
             nonsense = served.deployment.load("test.yaml", (HEAD + flows).replace("5 4 * * *", "every day"))
-            with pytest.raises(FlowError, match="the schedule of the flow 'Main' cannot be kept: it has 2 fields"):
-                await served.engine.keep_schedules([Scheduled(digest, nonsense)])
+            with pytest.raises(FlowError, match="the schedule of the flow 'Main' is not valid: it has 2 fields"):
+                await served.engine.keep_schedules([nonsense])
 
     asyncio.run(scenario())
 
@@ -160,7 +158,7 @@ def test_finished_runs_are_forgotten_in_time_and_their_events_with_them(tmp_path
             await served.run("one")
             assert await served.engine.retention.purge() == 1
             assert await served.begin("one")
-            await served.engine.ended("one", 20)
+            await served.engine.wait_for_outcome("one", 20)
 
     asyncio.run(scenario())
 
@@ -179,7 +177,7 @@ def test_a_run_whose_way_has_changed_fails_instead_of_guessing_and_a_file_has_on
                 trigger_step="another-trigger",
             )
             await served.engine.begin(new)
-            ended = await served.engine.ended("one", 20)
+            ended = await served.engine.wait_for_outcome("one", 20)
             assert (ended["state"], ended["error"]["code"]) == ("failed", "run-nondeterministic")
             with pytest.raises(DurableError, match="another process serves"):
                 async with serving(tmp_path, SEND):
@@ -201,7 +199,7 @@ def test_a_process_that_stops_leaves_its_runs_to_the_next_one(tmp_path: Path) ->
 
     async def finished() -> set[str]:
         async with serving(tmp_path, SEND, emulator=emulator) as served:
-            return {(await served.engine.ended(run, 20))["state"] for run in runs}
+            return {(await served.engine.wait_for_outcome(run, 20))["state"] for run in runs}
 
     asyncio.run(begun())
     assert asyncio.run(finished()) == {"succeeded"}
@@ -247,7 +245,7 @@ def test_runs_under_way_at_the_end_never_meet_an_engine_that_is_gone(
 
     async def finished() -> set[str]:
         async with serving(tmp_path, COUNT) as served:
-            return {(await served.engine.ended(run, 20))["state"] for run in runs}
+            return {(await served.engine.wait_for_outcome(run, 20))["state"] for run in runs}
 
     asyncio.run(left())
     monkeypatch.undo()

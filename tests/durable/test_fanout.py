@@ -15,8 +15,8 @@ from support.engine import serving
 from support.long_lists import QUICK, flow, people, sent, stored, until
 
 from twilio_component.cli.main import main
+from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError
-from twilio_component.durable.fanout.coordinator import chunk_id
 from twilio_component.durable.fanout.store import EndedIteration, LoopKey, LoopStore, ParallelLoop
 from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
@@ -79,7 +79,7 @@ def test_recipients_are_recorded_one_by_one_with_the_code_and_the_sid(tmp_path: 
             assert "item" not in everyone[0]
             (sid,) = everyone[0]["effects"]
             assert sid in {message.sid for message in emulator.messages}
-            found = await RunViews(served.engine.database).listed(RunFilter(resource_id=sid))
+            found = await RunViews(served.engine.database).find(RunFilter(resource_id=sid))
             assert [run["id"] for run in found] == ["one"]
 
     asyncio.run(scenario())
@@ -95,7 +95,7 @@ def test_a_process_that_dies_in_the_middle_is_gone_on_with_and_nobody_gets_two(t
 
     async def go_on() -> None:
         async with serving(tmp_path, flow(4), emulator=emulator, settings=QUICK) as served:
-            ended = await served.engine.ended("one", 30)
+            ended = await served.engine.wait_for_outcome("one", 30)
             assert ended["state"] == "succeeded"
 
     asyncio.run(begin())
@@ -122,7 +122,7 @@ def test_a_loop_stops_between_two_requests_and_goes_on_where_it_was(tmp_path: Pa
             assert (loop["taken"], loop["isWhole"], loop["expectedEnd"]) == (40, True, None)
             assert loop["succeeded"] + loop["left"] == 40
             await operations.resume("one")
-            ended = await served.engine.ended("one", 30)
+            ended = await served.engine.wait_for_outcome("one", 30)
             assert ended["state"] == "succeeded"
 
     asyncio.run(scenario())
@@ -158,7 +158,7 @@ def test_unknown_outcomes_are_reported_and_only_they_are_done_when_somebody_says
             with pytest.raises(RunStateError, match="unknown"):
                 await operations.retry("one")
             again = await operations.retry("one", resend=True)
-            ended = await served.engine.ended(again, 20)
+            ended = await served.engine.wait_for_outcome(again, 20)
             assert ended["state"] == "succeeded"
             assert json.loads(ended["response"]["body"])["succeeded"] == 10
 
@@ -204,7 +204,7 @@ def test_a_broken_file_fails_the_loop_before_anything_is_sent(tmp_path: Path) ->
             people(tmp_path, 5)
             operations = Operations(served.engine.database)
             again = await operations.retry("one")
-            assert (await served.engine.ended(again, 20))["state"] == "succeeded"
+            assert (await served.engine.wait_for_outcome(again, 20))["state"] == "succeeded"
 
     asyncio.run(scenario())
     assert len(emulator.messages) == 5
@@ -238,7 +238,7 @@ def test_a_list_that_breaks_off_is_gone_on_with_where_it_broke_off(
 
     async def scenario() -> None:
         async with serving(tmp_path, flows, emulator=emulator, settings=QUICK) as served:
-            account = served.loaded.values.by_name["Twilio"]
+            account = served.definition.values.by_name["Twilio"]
             inputs = {"twilioConnection": account, "to": "+15558675310", "from": "+15017122661", "message": "m"}
             for _ in range(20):
                 await served.deployment.host.invoke_action("twilio", "sendSMS", inputs)
@@ -298,9 +298,9 @@ def test_rounds_wait_and_start_flows_and_keep_things_as_runs_do(tmp_path: Path) 
 
     async def go_on() -> None:
         async with serving(tmp_path, flows, emulator=emulator, settings=QUICK) as served:
-            ended = await served.engine.ended("one", 20)
+            ended = await served.engine.wait_for_outcome("one", 20)
             assert (ended["state"], json.loads(ended["response"]["body"])["succeeded"]) == ("succeeded", 6)
-            kept = (await served.engine.runs.states({"instanceState": "Test/Main"}))["instanceState"]
+            kept = (await served.engine.runs.stored_state({"instanceState": "Test/Main"}))["instanceState"]
             assert kept == {f"P{number}": number + 10 for number in range(6)}
 
     asyncio.run(begin())
@@ -377,7 +377,7 @@ def test_how_a_round_ended_first_stays_when_another_process_has_run_it_too(tmp_p
             await store.take(loop, {"items": ["a"], "next": None})
             await store.end_iterations([EndedIteration("r.1-0", None, {})], keep_payloads=False)
             # The late one finds nothing any more of what the round's calls were answered with, and does some again.
-            await served.engine.runs.keep("r.1-0", 0, JournalEntry(step_id="p", value={}))
+            await served.engine.runs.record("r.1-0", 0, JournalEntry(step_id="p", value={}))
             error = {"step": "", "id": "", "code": "run-nondeterministic", "message": "m", "outcomeUnknown": False}
             await store.end_iterations([EndedIteration("r.1-0", error, {})], keep_payloads=False)
             (item,) = await stored(served, items)
@@ -388,7 +388,7 @@ def test_how_a_round_ended_first_stays_when_another_process_has_run_it_too(tmp_p
 
 
 def test_a_piece_has_an_id_of_its_own_after_each_pause() -> None:
-    assert chunk_id(LoopKey("r", 3), 2, 0) != chunk_id(LoopKey("r", 3), 2, 1)
+    assert ids.chunk_id("r", 3, 2, 0) != ids.chunk_id("r", 3, 2, 1)
 
 
 def test_the_command_line_shows_a_loop_and_its_items(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -419,4 +419,4 @@ def test_the_command_line_shows_a_loop_and_its_items(tmp_path: Path, capsys: pyt
     ]
     assert main(["runs", "items", "nothing", *database]) != 0
     assert main(["runs", "pause", "one", *database]) != 0
-    assert "it would have to be running" in capsys.readouterr().err
+    assert "must be running" in capsys.readouterr().err

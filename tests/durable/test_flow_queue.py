@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from twilio_component.durable.execution.run_queue import FlowQueue
+from twilio_component.durable.execution.run_queue import RunQueue
 
 if TYPE_CHECKING:
     import pytest
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def test_runs_are_put_into_the_queue_once_and_in_one_order_so_that_no_two_processes_wait_for_each_other(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    queue, put = FlowQueue(database), []
+    queue, put = RunQueue(database), []
 
     def note(_connection: Connection, options: dict[str, str], run: str) -> None:
         put.append((options["workflow_id"], run))

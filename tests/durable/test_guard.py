@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from twilio_component.durable.crash_points import CrashPoints
 from twilio_component.durable.sending.guard import Guard
-from twilio_component.durable.sending.intents import Call, IntentStore
+from twilio_component.durable.sending.intents import CallIdentity, IntentStore
 from twilio_component.durable.sending.rate_limiter import RateLimiter
 from twilio_component.durable.sending.throttle import Throttle
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.host.errors import PerformError
@@ -53,6 +53,8 @@ class Deed:
     sender: str = "s"
     expired: Failure | None = None
     meanwhile: Callable[[], Awaitable[Any]] | None = None
+    longest_wait: float = 3600.0
+    must_identify: bool = True
     looks: int = 0
     made: int = 0
     begun: asyncio.Event = field(default_factory=asyncio.Event)
@@ -93,6 +95,7 @@ class Machine:
     def __init__(
         self, database: Database, settings: Settings = QUICK, *, worker_id: str = "one", alive: bool = True
     ) -> None:
+        self.database = database
         self.runs = RunStore(database)
         self.intents = IntentStore(database)
         self.guard = Guard(
@@ -103,23 +106,35 @@ class Machine:
             worker_id=worker_id,
             is_dead=lambda other: other != worker_id,
             may_write=lambda: alive,
-            crash_points=CrashPoints({}),
         )
 
     async def answer(self, deed: Deed, *, run: str = "run", fingerprint: str = "same") -> Any:
-        call = Call(run=run, ordinal=1, step_id="send", fingerprint=fingerprint)
+        await store_run(self.database, run)
+        call = identity(run, fingerprint, guarded=deed)
         await self.guard.perform(call, deed)
         kept = await self.runs.entry_at(run, 1)
         assert kept is not None
         return kept.value.get("failure", {}).get("code") or kept.value["envelope"]["data"]["sid"]
 
 
+def identity(run: str, fingerprint: str = "same", guarded: Deed | None = None) -> CallIdentity:
+    keys = tuple(guarded.limit_keys.values()) if guarded is not None else ()
+    return CallIdentity(run=run, ordinal=1, step_id="send", fingerprint=fingerprint, limit_keys=keys)
+
+
+async def store_run(database: Database, run: str) -> None:
+    runs = RunStore(database)
+    digest = await runs.define("flow.yaml", "text")
+    await runs.accept(NewRun(id=run, definition=digest, integration="I", flow="F", payload={}))
+
+
 async def left_in_doubt(database: Database, run: str = "run", fingerprint: str = "same") -> None:
     """What a process leaves that dies after it has entered a call."""
-    call = Call(run=run, ordinal=1, step_id="send", fingerprint=fingerprint)
+    call = identity(run, fingerprint)
+    await store_run(database, run)
     intents = IntentStore(database)
     await intents.plan(call)
-    assert (await intents.claim(call, "dead")).claimed
+    assert (await intents.claim(call, 0, "dead")).attempt == 1
 
 
 def message(sid: str, *, equal: bool = True) -> Candidate:
@@ -170,7 +185,7 @@ def test_who_is_told_to_slow_down_in_one_process_is_held_back_in_all(url: str) -
     async def scenario(databases: list[Database]) -> None:
         one, two = (Machine(database, worker_id=name) for name, database in zip("12", databases, strict=True))
         told = asyncio.create_task(one.answer(deed("told", [SlowlyError("slower"), "SM1"]), run="told"))
-        call = Call(run="told", ordinal=1, step_id="", fingerprint="")
+        call = identity("told")
         while not made["told"] or (await one.intents.plan(call)).state != "planned":  # noqa: ASYNC110 - a row
             await asyncio.sleep(0.01)
         same = two.answer(deed("same", ["SM2"]), run="same")
@@ -331,8 +346,6 @@ def test_a_signed_callback_proves_what_was_done(database: Database, seen: list[C
         assert await answering == "SM1"
         await left_in_doubt(database, "other")
         await machine.intents.confirm("other:1", "SM1")
-        assert (
-            await machine.intents.plan(Call(run="other", ordinal=1, step_id="", fingerprint=""))
-        ).resource_id is None
+        assert (await machine.intents.plan(identity("other"))).resource_id is None
 
     asyncio.run(scenario())

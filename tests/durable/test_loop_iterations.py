@@ -12,7 +12,7 @@ from support.engine import serving
 from support.long_lists import QUICK, flow, people, sent, stored, until
 
 from twilio_component.durable.errors import StoreUnavailableError
-from twilio_component.durable.execution.replayer import ReplayContext, Replayer
+from twilio_component.durable.execution.replayer import IterationReplayer
 from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.store.database import Database
@@ -59,7 +59,7 @@ def test_a_round_whose_flow_is_stopped_fails_and_the_others_go_on(tmp_path: Path
                     await asyncio.sleep(0.02)
             await asyncio.sleep(0.3)
             await getattr(operations, stop)("one.1-0.0")
-            ended = await served.engine.ended("one", 20)
+            ended = await served.engine.wait_for_outcome("one", 20)
             assert ended["state"] == state
             assert [row["state"] for row in await stored(served, items)] == [
                 "unknown" if stop == "pause" else "failed",
@@ -74,13 +74,13 @@ def test_a_round_that_starts_a_flow_waits_for_a_database_that_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people(tmp_path, 1)
-    away, run = {"RunStore.define", "RunStore.accept", "RunStore.ended"}, Database._done
+    away, run = {"RunStore.define", "RunStore.accept", "RunStore.outcome"}, Database._done
 
     async def now_and_then(database: Database, work: Any, *where: Any) -> Any:
         name = work.__qualname__.removesuffix(".<locals>.work")
         if name in away:
             away.remove(name)
-            raise StoreUnavailableError("the database does not answer")
+            raise StoreUnavailableError("the database is unavailable")
         return await run(database, work, *where)
 
     async def scenario() -> None:
@@ -88,7 +88,7 @@ def test_a_round_that_starts_a_flow_waits_for_a_database_that_is_away(
             await served.begin("one")
             monkeypatch.setattr(Database, "_done", now_and_then)
             await until(lambda: not away)
-            assert (await served.engine.ended("one", 20))["state"] == "succeeded"
+            assert (await served.engine.wait_for_outcome("one", 20))["state"] == "succeeded"
             assert [row["state"] for row in await stored(served, items)] == ["succeeded"]
 
     asyncio.run(scenario())
@@ -97,15 +97,15 @@ def test_a_round_that_starts_a_flow_waits_for_a_database_that_is_away(
 def test_a_round_that_cannot_go_on_is_reported_and_the_others_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    emulator, to_the_end = Emulator(), Replayer.to_the_end
+    emulator, run = Emulator(), IterationReplayer.run
     numbers = people(tmp_path, 5)
 
-    async def broken(guide: Replayer, journey: ReplayContext) -> Done:
-        if journey.id == "one.1-2":
+    async def broken(replayer: IterationReplayer) -> Done:
+        if replayer.item == "one.1-2":
             raise KeyError(numbers[2])
-        return await to_the_end(guide, journey)
+        return await run(replayer)
 
-    monkeypatch.setattr(Replayer, "to_the_end", broken)
+    monkeypatch.setattr(IterationReplayer, "run", broken)
 
     async def scenario() -> None:
         async with serving(tmp_path, flow(2), emulator=emulator, settings=QUICK) as served:
@@ -117,4 +117,4 @@ def test_a_round_that_cannot_go_on_is_reported_and_the_others_go_on(
 
     asyncio.run(scenario())
     assert sent(emulator) == Counter(set(numbers) - {numbers[2]})
-    assert "one.1-2 cannot go on" in caplog.text
+    assert "one.1-2 cannot continue" in caplog.text

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, delete, insert, update
 from support.engine import SEND, serving
 from support.long_lists import QUICK, flow, people, sent, stored
 
-from twilio_component.durable.errors import RunStateError
+from twilio_component.durable.errors import RunStateError, RunStopped
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.operator.views import RunViews
-from twilio_component.durable.sending.intents import Call
+from twilio_component.durable.sending.intents import CallIdentity
 from twilio_component.durable.store.schema import intents, items, journal, loops, runs
 from twilio_component.emulator import Emulator
 from twilio_component.flows.interpreter.effects import Failure, ItemSource
@@ -112,7 +112,7 @@ def test_a_round_goes_on_from_the_call_whose_outcome_was_unknown(tmp_path: Path,
             emulator.faults.server_error(operation="messages.create", to=numbers[2], nth=2)
             assert (await served.run("one"))["state"] == "unknown"
             again = await operations.retry("one", resend=True)
-            ended = await served.engine.ended(again, 20)
+            ended = await served.engine.wait_for_outcome(again, 20)
             assert ended["state"] == "succeeded", ended
 
     asyncio.run(scenario())
@@ -130,7 +130,7 @@ def test_a_round_that_went_on_after_its_unknown_outcome_stays_unknown(tmp_path: 
             emulator.faults.server_error(operation="messages.create", to=numbers[2])
             assert (await served.run("one"))["state"] == "unknown"
             again = await operations.retry("one", resend=True)
-            ended = await served.engine.ended(again, 20)
+            ended = await served.engine.wait_for_outcome(again, 20)
             assert ended["state"] == "unknown"
 
     asyncio.run(scenario())
@@ -150,7 +150,7 @@ def test_an_unknown_round_is_not_done_again_without_being_asked_for_though_the_r
     async def scenario() -> None:
         async with serving(tmp_path, LISTING, emulator=emulator, settings=QUICK) as served:
             operations = Operations(served.engine.database)
-            account = served.loaded.values.by_name["Twilio"]
+            account = served.definition.values.by_name["Twilio"]
             inputs = {"twilioConnection": account, "to": "+15558675310", "from": "+15017122661", "message": "m"}
             for _ in range(12):
                 await served.deployment.host.invoke_action("twilio", "sendSMS", inputs)
@@ -158,7 +158,7 @@ def test_an_unknown_round_is_not_done_again_without_being_asked_for_though_the_r
             ended = await served.run("one")
             assert ended["state"] == "failed", ended
             monkeypatch.undo()
-            ended = await served.engine.ended(await operations.retry("one"), 20)
+            ended = await served.engine.wait_for_outcome(await operations.retry("one"), 20)
             assert ended["state"] == "unknown"
 
     asyncio.run(scenario())
@@ -173,10 +173,10 @@ def test_what_rounds_did_is_no_step_of_the_run(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path, flow(2), emulator=Emulator(), settings=QUICK) as served:
             await served.run("one")
-            shown = await RunViews(served.engine.database).shown("one")
+            shown = await RunViews(served.engine.database).show("one")
             assert [step["step"] for step in shown["steps"]] == ["trigger", "everyone"]
             assert {row["run"] for row in await stored(served, journal)} == {"one"}
-            assert json.loads((await served.engine.ended("one", 1))["response"]["body"])["succeeded"] == 3
+            assert json.loads((await served.engine.wait_for_outcome("one", 1))["response"]["body"])["succeeded"] == 3
 
     asyncio.run(scenario())
 
@@ -207,10 +207,10 @@ def test_what_was_under_way_when_a_run_failed_is_not_done_again_without_being_as
             assert (await served.run("one"))["state"] == "unknown"
             await served.engine.database.run(break_off)
             again = await operations.retry("one")
-            assert (await served.engine.ended(again, 20))["state"] == "unknown"
+            assert (await served.engine.wait_for_outcome(again, 20))["state"] == "unknown"
             assert sent(emulator) == Counter(set(numbers) - {numbers[1]})
             last = await operations.retry(again, resend=True)
-            assert (await served.engine.ended(last, 20))["state"] == "succeeded"
+            assert (await served.engine.wait_for_outcome(last, 20))["state"] == "succeeded"
 
     asyncio.run(scenario())
     assert sent(emulator) == Counter(numbers)
@@ -231,7 +231,7 @@ def test_a_call_that_was_under_way_when_its_run_failed_is_not_done_again_without
             operations = Operations(served.engine.database)
             await served.run("one")
             await served.engine.database.run(break_off)
-            with pytest.raises(RunStateError, match="is unknown: look"):
+            with pytest.raises(RunStateError, match="is unknown: find out"):
                 await operations.retry("one")
 
     asyncio.run(scenario())
@@ -242,11 +242,14 @@ def test_a_call_that_was_under_way_when_its_run_failed_is_not_done_again_without
 def test_a_call_that_waited_for_its_turn_is_not_made_when_its_run_does_not_go_on(tmp_path: Path, state: str) -> None:
     async def scenario() -> None:
         async with serving(tmp_path, SEND, settings=QUICK) as served:
-            await served.run("one")
-            await served.engine.database.run(lambda connection: connection.execute(update(runs).values(state=state)))
-            call = Call(run="one.1-7", ordinal=0, step_id="p", fingerprint="f", owner="one")
+            await served.begin("one")
+            call = CallIdentity(run="one", item="one.1-7", ordinal=0, step_id="p", fingerprint="f")
             await served.engine.intents.plan(call)
-            entry = await served.engine.intents.claim(call, "worker_id")
-            assert (entry.claimed, entry.stopped) == (False, True)
+            await served.engine.wait_for_outcome("one", 20)
+            await served.engine.database.run(lambda connection: connection.execute(update(runs).values(state=state)))
+            claim = await served.engine.intents.claim(call, 0, "worker")
+            assert (claim.attempt, claim.is_stopped) == (None, True)
+            with pytest.raises(RunStopped):
+                await served.engine.intents.plan(call)
 
     asyncio.run(scenario())

@@ -41,7 +41,7 @@ REFER = """\
 async def in_state(served: Served, run: str, state: str) -> dict[str, Any]:
     views = RunViews(served.engine.database)
     for _ in range(400):
-        found = await views.shown(run)
+        found = await views.show(run)
         if found["state"] == state:
             return found
         await asyncio.sleep(0.05)
@@ -68,7 +68,7 @@ def test_runs_are_listed_shown_and_run_again_and_nothing_is_sent_twice(tmp_path:
             }
             emulator.faults.server_error(operation="messages.create")
             assert (await served.run("lost"))["state"] == "unknown"
-            with pytest.raises(RunStateError, match="look whether it happened"):
+            with pytest.raises(RunStateError, match="find out whether it happened"):
                 await operations.retry("lost")
             assert (await operations.retry("lost", resend=True)) == "lost~2"
             await in_state(served, "lost~2", "succeeded")
@@ -76,7 +76,7 @@ def test_runs_are_listed_shown_and_run_again_and_nothing_is_sent_twice(tmp_path:
             emulator.faults.lag_lists(60)
             assert (await served.run("seen"))["state"] == "unknown"
             await operations.resolve("seen")
-            states = {run["id"]: run["state"] for run in await views.listed(RunFilter())}
+            states = {run["id"]: run["state"] for run in await views.find(RunFilter())}
             assert states == {
                 "refused": "retried",
                 "refused~2": "succeeded",
@@ -85,18 +85,18 @@ def test_runs_are_listed_shown_and_run_again_and_nothing_is_sent_twice(tmp_path:
                 "seen": "resolved",
             }
             sid = sent["steps"][1]["effect"]
-            assert [run["id"] for run in await views.listed(RunFilter(resource_id=sid))] == ["refused~2"]
-            assert await views.listed(RunFilter(flow="Other")) == []
-            shown = await views.shown("seen")
+            assert [run["id"] for run in await views.find(RunFilter(resource_id=sid))] == ["refused~2"]
+            assert await views.find(RunFilter(flow="Other")) == []
+            shown = await views.show("seen")
             assert shown["steps"][-1]["error"]["code"] == "outcome-unknown"
             assert TO not in json.dumps(shown)
-            with pytest.raises(RunStateError, match="the run 'seen' is resolved; it would have to be running"):
+            with pytest.raises(RunStateError, match="the run 'seen' is resolved, but must be running"):
                 await operations.cancel("seen")
             with pytest.raises(UnknownRunError):
                 await operations.resume("nobody")
             assert await operations.purge(0) == 5
             with pytest.raises(UnknownRunError):
-                await views.shown("seen")
+                await views.show("seen")
 
     asyncio.run(scenario())
     assert len(emulator.messages) == 3
@@ -114,7 +114,7 @@ def test_a_run_that_cannot_be_started_again_is_as_it_was(tmp_path: Path, monkeyp
                 patched.setattr(operations._client, "enqueue_in_transaction", None)
                 with pytest.raises(TypeError):
                     await operations.retry("refused")
-            assert (await views.shown("refused"))["state"] == "failed"
+            assert (await views.show("refused"))["state"] == "failed"
             assert await operations.retry("refused") == "refused~2"
             await in_state(served, "refused~2", "succeeded")
 
@@ -130,11 +130,11 @@ def test_of_a_run_that_succeeded_the_errors_that_it_took_care_of_stay_and_no_wor
         async with serving(tmp_path, flows, emulator=emulator, settings=QUICK) as served:
             emulator.faults.html(status=404, operation="messages.create")
             assert (await served.run("one"))["state"] == "succeeded"
-            steps = {step["step"]: step for step in (await RunViews(served.engine.database).shown("one"))["steps"]}
+            steps = {step["step"]: step for step in (await RunViews(served.engine.database).show("one"))["steps"]}
             assert steps["send"]["error"]["code"] == "twilio-not-found"
             assert "error" not in steps["read"]
             assert steps["read"]["inputs"] == {"keyInput": "text of 1 character", "defaultValueInput": "***10"}
-            kept = await served.engine.runs.kept("one", -2, 100)
+            kept = await served.engine.runs.entries("one", -2, 100)
             assert [dict(one.value) for one in kept.values() if "failure" not in one.value] == [{}, {}]
 
     asyncio.run(scenario())
@@ -203,7 +203,7 @@ def test_the_command_line_operates_runs(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["runs", "cancel", "refused~2", *database]) == 0
     assert main(["runs", "resume", "refused~2", *database]) == 0
     assert main(["runs", "resolve", "sent", *database]) != 0
-    assert "it would have to be unknown" in capsys.readouterr().err
+    assert "must be unknown for this" in capsys.readouterr().err
     assert main(["runs", "follow", "refused", *database]) == 0
     steps = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (steps[-1]["id"], steps[-1]["state"]) == ("refused", "retried")

@@ -35,10 +35,10 @@ def test_what_was_given_to_this_process_and_never_begun_is_given_back_and_begun(
             assert (await served.run("first"))["state"] == "succeeded"
             await served.begin("second")
             assert await asyncio.to_thread(lost.wait, 20)
-            assert await served.engine.strays.sweep() == 0  # it may be being begun
-            assert await served.engine.strays.sweep(0) == 1
-            assert (await served.engine.ended("second", 20))["state"] == "succeeded"
-            assert await served.engine.strays.sweep(0) == 0
+            assert await served.engine.orphaned_workflows.sweep() == 0  # it may be being begun
+            assert await served.engine.orphaned_workflows.sweep(0) == 1
+            assert (await served.engine.wait_for_outcome("second", 20))["state"] == "succeeded"
+            assert await served.engine.orphaned_workflows.sweep(0) == 0
 
     asyncio.run(scenario())
     assert len(emulator.messages) == 2
@@ -56,7 +56,7 @@ def test_what_is_under_way_is_left_alone(tmp_path: Path) -> None:
         async with serving(tmp_path, flows) as served:
             await served.begin("one")
             await asyncio.sleep(1.5)
-            assert await served.engine.strays.sweep(0) == 0
-            assert (await served.engine.ended("one", 20))["state"] == "succeeded"
+            assert await served.engine.orphaned_workflows.sweep(0) == 0
+            assert (await served.engine.wait_for_outcome("one", 20))["state"] == "succeeded"
 
     asyncio.run(scenario())

@@ -11,9 +11,11 @@ from typing import Any
 from sqlalchemy import update
 
 from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.flow_state import store_value
+from twilio_component.durable.store.journal import INITIAL_STATE
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.run_status import PAUSED, SUCCEEDED
-from twilio_component.durable.store.runs import INITIAL_STATE, RunStore, store_value
+from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import runs
 
 
@@ -38,7 +40,7 @@ def test_a_run_is_stored_once_together_with_what_its_trigger_answered(url: str) 
         )
         assert await store.accept(first)
         assert not await store.accept(again)
-        kept = await store.kept("run", -2, 100)
+        kept = await store.entries("run", -2, 100)
         assert kept[0].value == {"envelope": {"payload": {"said": "first"}}}
 
     asyncio.run(scenario())
@@ -59,9 +61,9 @@ def test_of_many_that_are_stored_together_each_is_told_whether_it_is_new(url: st
         silent = replace(new, id="c")
         known = replace(new, id="a", trigger=said["c"])
         assert await store.accept_all([silent, first, same, other, known]) == [True, True, False, False, False]
-        assert (await store.kept("a", 0, 1))[0].value == {"envelope": said["a"]}
-        assert (await store.kept("b", 0, 1))[0].value == {"envelope": said["a"]}
-        assert await store.kept("c", 0, 1) == {}
+        assert (await store.entries("a", 0, 1))[0].value == {"envelope": said["a"]}
+        assert (await store.entries("b", 0, 1))[0].value == {"envelope": said["a"]}
+        assert await store.entries("c", 0, 1) == {}
 
     asyncio.run(scenario())
     database.close()
@@ -96,8 +98,8 @@ async def begun(database: Database, *ids: str) -> RunStore:
     return store
 
 
-async def finish(store: RunStore, run: str, states: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> Any:
-    return await store.finish(run, SUCCEEDED, error=None, response=None, keep_payloads=False, states=states)
+async def finish(store: RunStore, run: str, changes: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> Any:
+    return await store.finish(run, SUCCEEDED, error=None, response=None, keep_payloads=False, changes=changes)
 
 
 def test_a_run_that_was_paused_before_its_end_could_be_stored_keeps_what_it_needs_to_go_on(url: str) -> None:
@@ -105,10 +107,10 @@ def test_a_run_that_was_paused_before_its_end_could_be_stored_keeps_what_it_need
         database = Database(url)
         database.create()
         store = await begun(database, "one")
-        before = await store.kept("one", INITIAL_STATE, 10)
+        before = await store.entries("one", INITIAL_STATE, 10)
         await database.run(lambda connection: connection.execute(update(runs).values(state=PAUSED)))
         assert await finish(store, "one") == PAUSED
-        assert await store.kept("one", INITIAL_STATE, 10) == before
+        assert await store.entries("one", INITIAL_STATE, 10) == before
         assert await finish(store, "purged") is None
         database.close()
 
@@ -128,7 +130,7 @@ def test_two_runs_that_keep_something_new_under_one_name_both_end(new_database: 
         first.commit()
         first.close()
         assert await second == SUCCEEDED
-        assert await store.states({"instanceState": "scope"}) == {"instanceState": {"name": 2}}
+        assert await store.stored_state({"instanceState": "scope"}) == {"instanceState": {"name": 2}}
         database.close()
 
     asyncio.run(scenario())

@@ -79,7 +79,7 @@ def test_a_run_whose_started_flow_sent_something_is_not_run_again_but_that_flow_
                 with pytest.raises(RunStateError, match=r"started the run 'one\.1'"):
                     await operations.retry("one", resend=resend)
             again = await operations.retry("one.1")
-            assert (await served.engine.ended(again, 20))["state"] == "failed"
+            assert (await served.engine.wait_for_outcome(again, 20))["state"] == "failed"
 
     asyncio.run(scenario())
     assert sent(emulator) == Counter([TO])
@@ -94,7 +94,7 @@ def test_a_round_whose_started_flow_sent_something_is_not_done_again(tmp_path: P
             emulator.faults.server_error(accepted=False, operation="messages.create", to=numbers[1])
             assert (await served.run("one"))["state"] == "unknown"
             again = await operations.retry("one", resend=True)
-            assert (await served.engine.ended(again, 20))["state"] == "unknown"
+            assert (await served.engine.wait_for_outcome(again, 20))["state"] == "unknown"
             (loop,) = await LoopViews(served.engine.database).loops(again)
             assert (loop["unknown"], loop["left"]) == (1, 0)
 
@@ -110,13 +110,13 @@ def test_a_flow_that_was_started_is_kept_as_long_as_the_run_that_started_it(tmp_
         async with serving(tmp_path, flows, emulator=emulator, settings=QUICK) as served:
             await served.begin("one")
             await until(lambda: bool(emulator.messages))
-            await served.engine.ended("one.1", 20)
+            await served.engine.wait_for_outcome("one.1", 20)
 
     async def go_on() -> None:
         async with serving(tmp_path, flows, emulator=emulator, settings=replace(QUICK, keep_days=0)) as served:
             await served.engine.retention.purge()
             assert await served.engine.runs.load("one.1") is not None
-            assert (await served.engine.ended("one", 20))["state"] == "succeeded"
+            assert (await served.engine.wait_for_outcome("one", 20))["state"] == "succeeded"
             await served.engine.retention.purge()
             assert await served.engine.runs.load("one.1") is None
 
@@ -131,13 +131,13 @@ def test_a_flow_that_was_started_and_is_forgotten_is_not_started_again(tmp_path:
     async def begin() -> None:
         async with serving(tmp_path, flows, emulator=emulator, settings=QUICK) as served:
             await served.begin("one")
-            assert (await served.engine.ended("one.1", 20))["state"] == "succeeded"
+            assert (await served.engine.wait_for_outcome("one.1", 20))["state"] == "succeeded"
             await DBOS.delete_workflows_async(["one.1"])
             await served.engine.runs.forget(["one.1"])
 
     async def go_on() -> None:
         async with serving(tmp_path, flows, emulator=emulator, settings=QUICK) as served:
-            assert (await served.engine.ended("one", 20))["state"] == "succeeded"
+            assert (await served.engine.wait_for_outcome("one", 20))["state"] == "succeeded"
             assert await served.engine.runs.load("one.1") is None
 
     asyncio.run(begin())

@@ -13,11 +13,10 @@ from dbos import DBOS
 from support.engine import serving
 
 from twilio_component.durable.errors import StateConflictError
-from twilio_component.durable.execution.schedules import Scheduled
 from twilio_component.durable.operator.views import RunFilter, RunViews
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.database import Database
-from twilio_component.durable.store.flow_state import Change, after
+from twilio_component.durable.store.flow_state import StateChange, apply_changes
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.emulator import Emulator
 from twilio_component.host.hookspecs import hookimpl
@@ -42,7 +41,7 @@ NUMBER = "+15017122661"
 
 
 class Gate:
-    """Throttle the answers of polls back until it is opened; without one there is nothing to hold."""
+    """Holds the results of polls back until it is opened; without one there is nothing to hold."""
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
@@ -61,16 +60,16 @@ class Gate:
         await self.open.wait()
         return envelope
 
-    async def throttles(self, count: int) -> None:
+    async def holds(self, count: int) -> None:
         while self.waiting < count:  # noqa: ASYNC110 - a gate has no event for it
             await asyncio.sleep(0.01)
 
 
 async def told(served: Served, run: str) -> list[str]:
     """The SIDs that a poll told, once its run has ended."""
-    ended = await served.engine.ended(run, 20)
+    ended = await served.engine.wait_for_outcome(run, 20)
     assert ended["state"] == "succeeded"
-    poll = (await served.engine.runs.kept(run, 0, 1))[0].value["envelope"]
+    poll = (await served.engine.runs.entries(run, 0, 1))[0].value["envelope"]
     return [message["sid"] for message in poll["payload"]["body"]["data"]["created"]]
 
 
@@ -114,7 +113,7 @@ def test_of_polls_that_overlap_each_message_is_told_by_one(url: str, tmp_path: P
             gate.open.clear()
             for run in ("one", "two"):
                 await served.begin(run)
-            await gate.throttles(3)
+            await gate.holds(3)
             gate.open.set()
             assert sorted([*await told(served, "one"), *await told(served, "two")]) == sorted(new)
 
@@ -123,22 +122,22 @@ def test_of_polls_that_overlap_each_message_is_told_by_one(url: str, tmp_path: P
 
 def test_a_clock_does_not_poll_while_a_poll_is_under_way(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def runs(served: Served) -> int:
-        return len(await RunViews(served.engine.database).listed(RunFilter()))
+        return len(await RunViews(served.engine.database).find(RunFilter()))
 
     async def scenario() -> None:
         gate = Gate()
         async with serving(tmp_path, POLL, settings=KEEPING, plugins=[gate]) as served:
-            digest = await served.engine.runs.define("test.yaml", served.text)
-            await served.engine.keep_schedules([Scheduled(digest, served.loaded)])
+            await served.engine.runs.define("test.yaml", served.text)
+            await served.engine.keep_schedules([served.definition])
             await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
-            await gate.throttles(1)
+            await gate.holds(1)
             with caplog.at_level(logging.WARNING):
                 await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
-                while "Main is still polling; this time is left out" not in caplog.text:  # noqa: ASYNC110 - a log
+                while "Main is still polling; this time is skipped" not in caplog.text:  # noqa: ASYNC110 - a log
                     await asyncio.sleep(0.01)
             assert await runs(served) == 1
             gate.open.set()
-            (run,) = await RunViews(served.engine.database).listed(RunFilter())
+            (run,) = await RunViews(served.engine.database).find(RunFilter())
             await told(served, run["id"])
             await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
             while await runs(served) == 1:  # noqa: ASYNC110 - rows
@@ -158,7 +157,7 @@ def test_a_run_sees_what_its_trigger_remembers_and_does_not_keep_it_once_more(tm
             await message_in(emulator)
             await served.begin("second")
             await told(served, "second")
-            assert (await served.engine.runs.kept("second", -2, 100))[1].value["envelope"]["data"] == [
+            assert (await served.engine.runs.entries("second", -2, 100))[1].value["envelope"]["data"] == [
                 "pollChangesTrigger"
             ]
 
@@ -171,15 +170,17 @@ def test_a_change_is_made_only_of_what_was_shown_and_with_all_that_belongs_to_it
 
     def change(shown: dict[str, Any], **changes: Any) -> None:
         states = {"instanceState": shown, "crossFlowState": {}}
-        to_make = Change(SCOPES, states, {"instanceState": changes, "executionState": {"x": 1}}).to_make
-        assert to_make is not None
+        in_transaction = StateChange(
+            SCOPES, states, {"instanceState": changes, "executionState": {"x": 1}}
+        ).in_transaction
+        assert in_transaction is not None
         with database.engine.begin() as connection:
-            to_make(connection)
+            in_transaction(connection)
 
     def kept() -> Any:
-        return asyncio.run(RunStore(database).states(SCOPES))["instanceState"]
+        return asyncio.run(RunStore(database).stored_state(SCOPES))["instanceState"]
 
-    assert Change(SCOPES, {}, {"instanceState": {}, "executionState": {"x": 1}}).to_make is None
+    assert StateChange(SCOPES, {}, {"instanceState": {}, "executionState": {"x": 1}}).in_transaction is None
     change({}, seen={"b": 1, "a": [1.5, "é"]}, nothing=None)
     assert kept() == {"seen": {"b": 1, "a": [1.5, "é"]}}
     change(kept(), seen={"b": 2})
@@ -197,4 +198,4 @@ def test_a_change_is_made_only_of_what_was_shown_and_with_all_that_belongs_to_it
 def test_after_an_answer_null_is_gone() -> None:
     states = {"instanceState": {"a": 1, "b": 2}, "crossFlowState": {}}
     envelope = {"instanceState": {"a": None, "c": 3}, "executionState": {"x": 1}}
-    assert after(states, envelope) == {"instanceState": {"b": 2, "c": 3}, "crossFlowState": {}}
+    assert apply_changes(states, envelope) == {"instanceState": {"b": 2, "c": 3}, "crossFlowState": {}}

@@ -1,10 +1,13 @@
-"""Who may go on, and when."""
+"""Throttling and slots: who may send, and when."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import TYPE_CHECKING
+
+import pytest
 
 from twilio_component.durable.sending.throttle import Throttle, throttle
 
@@ -14,11 +17,11 @@ if TYPE_CHECKING:
 
 def test_no_more_requests_than_allowed_are_in_flight() -> None:
     async def scenario() -> int:
-        throttles, now, most = Throttle(2), 0, 0
+        throttle, now, most = Throttle(2), 0, 0
 
         async def request() -> None:
             nonlocal now, most
-            async with throttles.turn({"sender": "s"}):
+            async with throttle.slot():
                 now += 1
                 most = max(most, now)
                 await asyncio.sleep(0.01)
@@ -32,15 +35,16 @@ def test_no_more_requests_than_allowed_are_in_flight() -> None:
 
 def test_whoever_is_told_to_slow_down_waits_and_others_do_not() -> None:
     async def scenario() -> tuple[float, float]:
-        throttles, begun = Throttle(5), time.monotonic()
-        throttles.hold("held", 0.1)
-        async with throttles.turn({"connection": "free"}):
-            free = time.monotonic() - begun
-        async with throttles.turn({"connection": "held"}):
-            return free, time.monotonic() - begun
+        throttle, begun = Throttle(5), time.monotonic()
+        throttle.remember("throttled", 0.1)
+        assert await throttle.wait(["free"], 10)
+        free = time.monotonic() - begun
+        assert not await throttle.wait(["free", "throttled"], 0.01)
+        assert await throttle.wait(["throttled"], 10)
+        return free, time.monotonic() - begun
 
-    free, held = asyncio.run(scenario())
-    assert free < 0.1 <= held
+    free, throttled = asyncio.run(scenario())
+    assert free < 0.1 <= throttled
 
 
 def test_a_pause_grows_when_it_was_too_short_and_not_because_many_were_told_at_once(database: Database) -> None:
@@ -48,7 +52,7 @@ def test_a_pause_grows_when_it_was_too_short_and_not_because_many_were_told_at_o
 
     def told(now: float, seconds: float | None = None) -> None:
         with database.engine.begin() as connection:
-            pauses.append(round(throttle(connection, "sender", seconds, now), 3))
+            pauses.append(round(throttle(connection, "sender", seconds, "why", now), 3))
 
     told(100.0)
     told(100.1)  # it was under way when the first was told
@@ -60,3 +64,17 @@ def test_a_pause_grows_when_it_was_too_short_and_not_because_many_were_told_at_o
     told(241.5)
 
     assert pauses == [0.5, 0.4, 2.0, 1.0, 2.0, 0.5, 40.0, 30.0]
+
+
+@pytest.mark.parametrize(("asked", "pause"), [(math.inf, 3600.0), (1e9, 3600.0), (math.nan, 0.5), (-5.0, 0.0)])
+def test_nobody_is_throttled_for_ever_whatever_a_server_asks_for(
+    database: Database, asked: float, pause: float
+) -> None:
+    with database.engine.begin() as connection:
+        assert throttle(connection, "sender", asked, "why", 100.0) == pause
+
+
+def test_a_throttle_that_an_operator_lifts_is_soon_forgotten_by_every_process() -> None:
+    throttle = Throttle(5)
+    throttle.remember("sender", 3600.0)
+    assert throttle.seconds_left(["sender"]) < 10

@@ -66,7 +66,7 @@ async def steps_as(served: Served, run: str, wanted: str) -> None:
     """Return as soon as an operator sees the steps so."""
     views, said = RunViews(served.engine.database), ""
     for _ in range(200):
-        said = ", ".join(f"{step['step']} {step['state']}" for step in (await views.shown(run))["steps"])
+        said = ", ".join(f"{step['step']} {step['state']}" for step in (await views.show(run))["steps"])
         if said == wanted:
             return
         await asyncio.sleep(0.05)
@@ -87,7 +87,7 @@ def test_a_wait_goes_on_after_a_restart_and_ends_at_the_deadline_that_it_began_w
 
     async def to_the_deadline() -> None:
         async with serving(tmp_path, WAIT, emulator=emulator, settings=QUICK) as served:
-            ended = await served.engine.ended("run", 20)
+            ended = await served.engine.wait_for_outcome("run", 20)
             assert (ended["state"], ended["error"]["code"]) == ("failed", "twilio-delivery-pending")
             assert "after 2 s the message is still" in ended["error"]["message"]
 
@@ -97,7 +97,7 @@ def test_a_wait_goes_on_after_a_restart_and_ends_at_the_deadline_that_it_began_w
             again = await operations.retry("run")
             await steps_as(served, again, "trigger succeeded, send succeeded, wait waiting")
             await emulator.clock.advance(60)
-            assert (await served.engine.ended(again, 20))["state"] == "succeeded"
+            assert (await served.engine.wait_for_outcome(again, 20))["state"] == "succeeded"
             await steps_as(served, again, "trigger succeeded, send succeeded, wait succeeded")
 
     begun = time.monotonic()

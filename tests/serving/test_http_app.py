@@ -53,7 +53,6 @@ class App:
         self.handler = FakeHandler(answer)
         self.callbacks = FakeHandler(answer)
         self.away = away
-        self.closed = False
         app = WebhookApp(
             endpoints={"/demo/reply": cast("Endpoint", SimpleNamespace(path="/demo/reply", methods=("GET", "POST")))},
             handler=cast("WebhookHandler", self.handler),
@@ -61,7 +60,6 @@ class App:
             public_url="https://flows.example.com/",
             proxies=TrustedProxies(trusted),
             ready=self._ready,
-            on_shutdown=self._shut_down,
         )
         self.application = app.application()
         self.peer = peer
@@ -80,9 +78,6 @@ class App:
     async def _ready(self) -> None:
         if self.away:
             raise StoreUnavailableError("the database does not answer (OperationalError)")
-
-    async def _shut_down(self) -> None:
-        self.closed = True
 
 
 def test_a_request_is_known_by_the_public_url_whatever_it_says_of_its_host() -> None:

@@ -22,7 +22,7 @@ from twilio_component.emulator import Emulator
 from twilio_component.flows import Configuration
 from twilio_component.flows.findings import FlowError
 from twilio_component.host import Component, Host, hookimpl
-from twilio_component.serving.endpoints import Served, endpoints
+from twilio_component.serving.endpoints import endpoints
 from twilio_component.serving.webhook_registration import Registrations
 from twilio_component.testing import emulator_connection
 from twilio_component.twilio.errors import TwilioAPIError
@@ -101,9 +101,9 @@ class _MortalStore(RegistrationStore):
         super().__init__(database)
         self._wire = wire
 
-    async def keep(self, known: Registration, state: Mapping[str, Any]) -> Registration:
+    async def save(self, known: Registration, state: Mapping[str, Any]) -> Registration:
         self._wire.step()
-        kept = await super().keep(known, state)
+        kept = await super().save(known, state)
         self._wire.step()
         return kept
 
@@ -140,8 +140,8 @@ class Stage:
 
         async def scenario() -> None:
             async with self.opened() as (registrations, deployment, runs, _):
-                digest = await runs.define("demo.yaml", text)
-                served = [Served("demo.yaml", text, digest, deployment.load("demo.yaml", text))]
+                await runs.define("demo.yaml", text)
+                served = [deployment.load("demo.yaml", text)]
                 await registrations.register(endpoints(deployment, served).values(), replace_webhooks=replace)
 
         asyncio.run(scenario())
@@ -259,7 +259,7 @@ def test_a_definition_whose_trigger_is_no_more_deployed_is_not_forgotten(stage: 
     async def scenario() -> None:
         async with stage.opened() as (registrations, _, runs, store):
             digest = await runs.define("demo.yaml", HEAD + GENERIC)
-            await store.keep(Registration(integration="Demo", flow="Other", definition=digest), {"a": 1})
+            await store.save(Registration(integration="Demo", flow="Other", definition=digest), {"a": 1})
             with pytest.raises(FlowError, match="has nothing to remove"):
                 await registrations.unregister()
 
@@ -296,15 +296,15 @@ def test_the_store_lets_only_who_knows_the_last_state_change_it(tmp_path: Path) 
         store = RegistrationStore(database)
         digest = await RunStore(database).define("a", "b")
         known = Registration(integration="I", flow="F", definition=digest)
-        first = await store.keep(known, {"a": 1})
+        first = await store.save(known, {"a": 1})
         assert await store.find("I", "F") == first
         for stale in (known, Registration(integration="I", flow="F", definition=digest, version=7)):
             with pytest.raises(StateConflictError, match="another process has registered F"):
-                await store.keep(stale, {"a": 2})
-        second = await store.keep(first, {"a": 2})
+                await store.save(stale, {"a": 2})
+        second = await store.save(first, {"a": 2})
         with pytest.raises(StateConflictError):
-            await store.keep(first, {})
-        assert (await store.keep(second, {})).version == 0
+            await store.save(first, {})
+        assert (await store.save(second, {})).version == 0
         assert await store.all() == []
         database.close()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.crashing_serve import VARIABLE
 from support.serve_processes import ACCOUNT_SID, AUTH_TOKEN, FLOW, SENDER, Deployment, inbound, killed, post
 from support.waiting import until
 
@@ -76,7 +77,7 @@ def test_a_process_that_is_killed_in_a_send_sends_once_all_the_same(
     emulator: Emulator, twilio: str, tmp_path: Path, place: str
 ) -> None:
     deployment = Deployment(tmp_path, twilio, resend="true", timeout=0.5, lag_bound=0.5)
-    process = deployment.start({crash_points.VARIABLE: place})
+    process = deployment.start({VARIABLE: place})
     deployment.wait_until_ready(process)
     assert post(deployment.webhook(), inbound(1)).status_code == 204
     assert killed(process)
@@ -91,7 +92,7 @@ def test_a_process_that_is_killed_before_it_starts_what_it_has_stored_runs_it_al
     emulator: Emulator, twilio: str, tmp_path: Path
 ) -> None:
     deployment = Deployment(tmp_path, twilio)
-    process = deployment.start({crash_points.VARIABLE: crash_points.STORED})
+    process = deployment.start({VARIABLE: crash_points.STORED})
     deployment.wait_until_ready(process)
     with pytest.raises(httpx.TransportError):
         post(deployment.webhook(), inbound(1))

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from support.engine import HEAD, serving
 
 from twilio_component.durable.settings import Settings
-from twilio_component.serving.endpoints import Served, endpoints
+from twilio_component.serving.endpoints import endpoints
 from twilio_component.serving.webhook_handler import IncomingRequest, WebhookHandler
 from twilio_component.testing import emulator_connection
 from twilio_component.twilio.message_status import PROGRESS
@@ -55,9 +55,8 @@ def test_whatever_comes_at_once_each_is_late_only_behind_a_later_one_of_its_mess
 
     async def scenario() -> None:
         async with serving(tmp_path, FOLLOW, settings=Settings(keep_payloads=True)) as served:
-            digest = await served.engine.runs.define("test.yaml", HEAD + FOLLOW)
-            one = Served("test.yaml", HEAD + FOLLOW, digest, served.loaded)
-            endpoint = endpoints(served.deployment, [one])["/test/follow"]
+            await served.engine.runs.define("test.yaml", HEAD + FOLLOW)
+            endpoint = endpoints(served.deployment, [served.definition])["/test/follow"]
             handlers = [WebhookHandler(served.deployment, served.engine) for _ in range(2)]  # as of two processes
             both = [handlers[number % 2].receive(endpoint, request) for number, request in enumerate(arrivals)]
             again = handlers[0].receive(endpoint, arrivals[0])

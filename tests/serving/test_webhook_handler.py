@@ -16,7 +16,7 @@ from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.errors import DurableError
 from twilio_component.flows import Configuration
 from twilio_component.host import Host
-from twilio_component.serving.endpoints import Served, endpoints
+from twilio_component.serving.endpoints import endpoints
 from twilio_component.serving.webhook_handler import HttpResponse, IncomingRequest, WebhookHandler
 from twilio_component.testing import emulator_connection
 from twilio_component.twilio.signatures.verification import sign
@@ -52,7 +52,7 @@ def received(text: str, engine: FakeEngine, *arrivals: IncomingRequest) -> list[
         async with Host.discover() as host:
             configuration = Configuration(config_vars={"Twilio": emulator_connection()})
             deployment = Deployment(host, configuration, {}, public_url=BASE)
-            served = Served("demo.yaml", text, "digest", deployment.load("demo.yaml", text))
+            served = deployment.load("demo.yaml", text)
             endpoint = endpoints(deployment, [served])["/demo/reply"]
             handler = WebhookHandler(deployment, cast("Engine", engine))
             return [await handler.receive(endpoint, request) for request in arrivals]
@@ -152,7 +152,7 @@ def test_a_flow_that_the_clock_starts_has_no_url() -> None:
     async def scenario() -> set[str]:
         async with Host.discover() as host:
             deployment = Deployment(host, Configuration(), {}, public_url=BASE)
-            served = Served("demo.yaml", "", "", deployment.load("demo.yaml", generic()))
+            served = deployment.load("demo.yaml", generic())
             return set(endpoints(deployment, [served]))
 
     assert asyncio.run(scenario()) == {"/demo/reply"}
@@ -166,7 +166,7 @@ def test_a_flow_that_polls_needs_a_schedule() -> None:
             )
             loaded = deployment.load("demo.yaml", HEAD.replace("twilio.webhook", "twilio.pollChangesTrigger"))
             with pytest.raises(DurableError, match=r"the flow 'Reply' of demo\.yaml polls, but has no schedule"):
-                endpoints(deployment, [Served("demo.yaml", "", "", loaded)])
+                endpoints(deployment, [loaded])
 
     asyncio.run(scenario())
 
@@ -177,8 +177,7 @@ def test_two_flows_cannot_have_one_path() -> None:
             check(Deployment(host, Configuration(), {}, public_url=BASE))
 
     def check(deployment: Deployment) -> None:
-        loaded = deployment.load("demo.yaml", generic())
-        served = [Served(name, "", "", loaded) for name in ("one.yaml", "two.yaml")]
+        served = [deployment.load(name, generic()) for name in ("one.yaml", "two.yaml")]
         with pytest.raises(DurableError, match="would have the same path /demo/reply: rename one of them"):
             endpoints(deployment, served)
 

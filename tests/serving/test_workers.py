@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from support.crashing_serve import VARIABLE
 from support.postgres import Postgres
 from support.serve_processes import Deployment, inbound, killed, post
 from support.waiting import PATIENCE, until
@@ -37,7 +38,7 @@ def test_a_worker_goes_on_with_what_a_killed_process_left(
     emulator: Emulator, twilio: str, tmp_path: Path, new_database: Callable[[], str]
 ) -> None:
     deployment = Deployment(tmp_path, twilio, database=new_database(), resend="true")
-    process = deployment.start({crash_points.VARIABLE: f"{crash_points.RESPONDED}:1"})
+    process = deployment.start({VARIABLE: f"{crash_points.RESPONDED}:1"})
     deployment.wait_until_ready(process)
     assert post(deployment.webhook(), inbound(1)).status_code == 204
     assert killed(process)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
+from twilio_component.durable.clock import Clock
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.schema import metadata
@@ -57,14 +58,31 @@ class Server:
             return work(connection)
 
 
+class SimulatedClock(Clock):
+    """The virtual time of the loop."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def now(self) -> float:
+        return self._server.now()
+
+    def monotonic(self) -> float:
+        return self._server.loop.time()
+
+    def jitter(self) -> float:
+        return self._server.random.random()
+
+
 class SimulatedDatabase(Database):
     """One process's way to the server."""
 
     def __init__(self, server: Server) -> None:
         self.is_sqlite = False
         self._server = server
-        self.engine = self._asked_engine = server.engine
-        self._running = self._asked = None  # type: ignore[assignment]
+        self.clock = SimulatedClock(server)
+        self.engine = self._request_engine = server.engine
+        self._run_threads = self._request_threads = None  # type: ignore[assignment]
 
     def now(self, _connection: Connection) -> float:
         return self._server.now()

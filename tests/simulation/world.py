@@ -16,11 +16,10 @@ from simulation.loop import SimulatedLoop
 from simulation.twilio import Faults, SimulatedTwilio
 from sqlalchemy import insert, select, update
 
-from twilio_component.durable.crash_points import CrashPoints
 from twilio_component.durable.errors import RunStopped
 from twilio_component.durable.sending import intents as states
 from twilio_component.durable.sending.guard import Guard
-from twilio_component.durable.sending.intents import Call, IntentStore
+from twilio_component.durable.sending.intents import CallIdentity, IntentStore
 from twilio_component.durable.sending.rate_limiter import RateLimiter
 from twilio_component.durable.sending.throttle import Throttle
 from twilio_component.durable.settings import Settings
@@ -54,6 +53,8 @@ class SimulatedCall:
     """The call of a run, as the guard sees it."""
 
     expired: Failure | None = None
+    longest_wait = 86_400.0
+    must_identify = True
 
     def __init__(self, twilio: SimulatedTwilio, key: str, text: str) -> None:
         self._twilio = twilio
@@ -97,12 +98,14 @@ class Process:
         self.guard = Guard(
             IntentStore(database),
             settings,
-            Throttle(settings.in_flight),
-            RateLimiter(database, settings.rates, most_seconds=2 * settings.claim + settings.timeout),
+            Throttle(settings.in_flight, database.clock),
+            RateLimiter(
+                database, settings.rates, most_seconds=2 * settings.claim + settings.timeout, clock=database.clock
+            ),
             worker_id=name,
             is_dead=lambda _: False,
             may_write=self.may_write,
-            crash_points=CrashPoints({}),
+            clock=database.clock,
         )
 
     def may_write(self) -> bool:
@@ -129,9 +132,16 @@ class Process:
     async def _drive(self, run: Run) -> None:
         for ordinal, text in enumerate(run.texts):
             key = f"{run.id}:{ordinal}"
-            call = Call(run=run.id, ordinal=ordinal, step_id="send", fingerprint=text)
+            guarded = SimulatedCall(self.world.twilio, key, text)
+            call = CallIdentity(
+                run=run.id,
+                ordinal=ordinal,
+                step_id="send",
+                fingerprint=text,
+                limit_keys=tuple(guarded.limit_keys.values()),
+            )
             with suppress(RunStopped):
-                await self.guard.perform(call, SimulatedCall(self.world.twilio, key, text))
+                await self.guard.perform(call, guarded)
                 continue
             return
 

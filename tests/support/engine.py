@@ -61,21 +61,21 @@ class Served:
         self.engine = engine
         self.deployment = deployment
         self.text = HEAD + flows
-        self.loaded = deployment.load("test.yaml", self.text)
+        self.definition = deployment.load("test.yaml", self.text)
 
     async def begin(self, run: str, flow: str = "Main") -> bool:
         return await self.engine.begin(await self.new_run(run, flow))
 
     async def new_run(self, run: str, flow: str = "Main") -> NewRun:
         digest = await self.engine.runs.define("test.yaml", self.text)
-        found = next(one for one in self.loaded.integration.flows if one.name == flow)
+        found = next(one for one in self.definition.integration.flows if one.name == flow)
         given = {"body": {"data": {"to": TO}, "contentType": "application/json"}}
-        payload = self.deployment.payload(given, self.loaded, found, run, "2026-01-01T00:00:00.000Z")
+        payload = self.deployment.payload(given, self.definition, found, run, "2026-01-01T00:00:00.000Z")
         return NewRun(id=run, definition=digest, integration="Test", flow=flow, payload=payload)
 
     async def run(self, run: str, flow: str = "Main") -> Mapping[str, Any]:
         await self.begin(run, flow)
-        ended: Mapping[str, Any] | None = await self.engine.ended(run, 20)
+        ended: Mapping[str, Any] | None = await self.engine.wait_for_outcome(run, 20)
         assert ended is not None
         return ended
 
@@ -95,9 +95,5 @@ async def serving(
         configuration = Configuration(config_vars={"Twilio": emulator_connection()})
         deployment = Deployment(host, configuration, {}, public_url="http://flows.test")
         url = database or f"sqlite:///{folder / 'runs.sqlite'}"
-        engine = Engine(deployment, url, settings or Settings(timeout=0.5, lag_bound=0.2))
-        try:
-            await engine.start()
+        async with Engine.open(deployment, url, settings or Settings(timeout=0.5, lag_bound=0.2)) as engine:
             yield Served(engine, deployment, flows)
-        finally:
-            await engine.close()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from twilio_component.durable.deployment import Deployment
 from twilio_component.flows import Configuration
 from twilio_component.host import Host
-from twilio_component.serving.endpoints import Served, endpoints
+from twilio_component.serving.endpoints import endpoints
 from twilio_component.serving.http_app import WebhookApp
 from twilio_component.serving.trusted_proxies import TrustedProxies
 from twilio_component.serving.webhook_handler import WebhookHandler
@@ -41,10 +41,10 @@ class FakeEngine:
             self._by_event |= dict.fromkeys((*new.event.known_by, *new.event.marks), first)
         return first == new.id and self.begun.setdefault(new.id, new) is new
 
-    async def ended(self, _run: str, _seconds: float) -> Any:
+    async def wait_for_outcome(self, _run: str, _seconds: float) -> Any:
         return self.outcome
 
-    async def states(self, scopes: dict[str, str]) -> dict[str, Any]:
+    async def stored_state(self, scopes: dict[str, str]) -> dict[str, Any]:
         return {name: {} for name in scopes}
 
     async def _run_of(self, new: NewRun) -> str:
@@ -67,7 +67,7 @@ async def application(
     async with Host.discover() as host:
         deployment = Deployment(host, configuration or Configuration(), {}, public_url=public_url)
         text = flow.read_text(encoding="utf-8")
-        served = Served(str(flow), text, "digest", deployment.load(str(flow), text))
+        served = deployment.load(str(flow), text)
         yield WebhookApp(
             endpoints=endpoints(deployment, [served]),
             handler=WebhookHandler(deployment, cast("Engine", engine)),
@@ -75,5 +75,4 @@ async def application(
             public_url=public_url,
             proxies=TrustedProxies(),
             ready=nothing,
-            on_shutdown=nothing,
         ).application()

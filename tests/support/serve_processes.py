@@ -53,7 +53,7 @@ configVars:
 sending: {{lagBound: {lag_bound}, timeout: {timeout}, resend: {resend}}}
 rateLimits: {rates}
 """
-_MAIN = "import sys; from twilio_component.cli.main import main; sys.exit(main(sys.argv[1:]))"
+_PROGRAM = Path(__file__).with_name("crashing_serve.py")
 
 
 class Deployment:
@@ -144,7 +144,7 @@ class Deployment:
     def _program(self, arguments: list[str], environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
         with (self.folder / "serve.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-c", _MAIN, *arguments],
+                [sys.executable, str(_PROGRAM), *arguments],
                 env={**os.environ, **(environment or {})},
                 stdout=log,
                 stderr=log,

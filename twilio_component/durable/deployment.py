@@ -1,4 +1,7 @@
-"""What is served: definitions, the host that carries out their calls, and the values they are run with."""
+"""What is served: the definitions, the host that performs their calls, and the values they run with.
+
+A ``Deployment`` is what one process runs; it does not roll anything out.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from twilio_component.durable.store.runs import definition_digest
 from twilio_component.flows.findings import FlowError
 from twilio_component.flows.interpreter.effects import Call
 from twilio_component.flows.interpreter.execution import Execution
@@ -28,31 +32,38 @@ if TYPE_CHECKING:
     from twilio_component.host import Host
 
 _LOGGER = logging.getLogger("twilio_component.execution")
-_MOST_KEPT = 100
+_MAX_LOADED = 100
 CALLBACKS = "/callbacks"
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A definition that can be run. ``values`` are this process's: secrets are never stored with a run."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedDefinition:
+    """A definition that can run: its ``text`` in the ``file``, and the ``digest`` by which runs refer to it.
 
+    ``values`` are this process's: secrets are never stored with a run.
+    """
+
+    file: str
+    text: str
+    digest: str
     integration: Integration
     values: Values
     invoker: Invoker
     redactor: Redactor
 
-    def trigger_call(self, flow: Flow, payload: dict[str, Any], states: StoredState | None = None) -> Call:
-        """The call that asks the flow's trigger, which is shown the states; raises ``FlowError`` without one."""
-        effect = Execution(flow, self.values.by_name, initial_state(payload, stored_state=states)).next()
+    def trigger_call(self, flow: Flow, payload: dict[str, Any], stored_state: StoredState | None = None) -> Call:
+        """The call of the flow's trigger, which is shown the stored state; raises ``FlowError`` without one."""
+        effect = Execution(flow, self.values.by_name, initial_state(payload, stored_state=stored_state)).next()
         if not isinstance(effect, Call):
-            raise FlowError(f"the trigger of {flow.name} cannot be asked: its inputs have no values")
+            raise FlowError(f"the trigger of {flow.name} cannot be invoked: its inputs have no values")
         return effect
 
 
 class Deployment:
     """Loads definitions, each text once.
 
-    ``public_url`` is where the webhooks of all of them begin. With ``has_callbacks`` calls may ask for callbacks there.
+    ``public_url`` is the common beginning of their webhooks' URLs. With ``has_callbacks`` calls may ask for callbacks
+    below it.
     """
 
     def __init__(
@@ -69,43 +80,58 @@ class Deployment:
         self._has_callbacks = has_callbacks
         self._configuration = configuration
         self._environment = environment
-        self._loaded: dict[tuple[str, str], Loaded] = {}
+        self._loaded: dict[str, LoadedDefinition] = {}
 
-    def load(self, file: str, text: str) -> Loaded:
-        """The definition with this text; raises ``FlowError`` for its shape, ``InputError`` for its configuration."""
-        loaded = self._loaded.get((file, text))
+    def load(self, file: str, text: str) -> LoadedDefinition:
+        """The definition with this text.
+
+        Raises ``FlowError`` for what is wrong with the text, ``InputError`` for its configuration.
+        """
+        digest = definition_digest(file, text)
+        loaded = self._loaded.get(digest)
         if loaded is None:
-            integration = load_integration(file, text=text)
-            values = config_values(integration, self._configuration, self.host.components, self._environment)
-            invoker = Invoker(
-                host=self.host,
-                mocks=Mocks({}),
-                configuration=self._configuration,
-                values=values,
-                logger=_LOGGER,
-                clock=time.time,  # an execution goes on in other processes
-            )
-            loaded = Loaded(integration, values, invoker, Redactor(values.secrets))
-            if len(self._loaded) >= _MOST_KEPT:
+            loaded = self._load(file, text, digest)
+            if len(self._loaded) >= _MAX_LOADED:
                 del self._loaded[next(iter(self._loaded))]
-            self._loaded[file, text] = loaded
+            self._loaded[digest] = loaded
         return loaded
 
     def payload(
-        self, given: Mapping[str, Any], loaded: Loaded, flow: Flow, execution_id: str, started_at: str
+        self, given: Mapping[str, Any], definition: LoadedDefinition, flow: Flow, execution_id: str, started_at: str
     ) -> dict[str, Any]:
         """The complete payload of a run's trigger."""
-        base = self.webhook_base(loaded.integration)
+        base = self.webhook_base(definition.integration)
         info = ExecutionInfo(execution_id=execution_id, started_at=started_at, webhook_base=base)
         parses_body = not parses_request(flow, self.host.components)
-        return complete_payload(given, loaded.integration, flow, info, parses_body=parses_body)
+        return complete_payload(given, definition.integration, flow, info, parses_body=parses_body)
 
     def callback_url(self, component: str, action: str, run: str, ordinal: int) -> str:
-        """Where a callback about a call is to go; nothing when there is no such place."""
+        """The URL for callbacks about a call; empty when this deployment has none."""
         if not self._has_callbacks:
             return ""
         return f"{self.public_url}{CALLBACKS}/{component}/{action}/{quote(run, safe='')}/{ordinal}"
 
     def webhook_base(self, integration: Integration) -> str:
-        """Where the webhooks of an integration's flows begin."""
+        """The common beginning of the webhook URLs of an integration's flows."""
         return f"{self.public_url}/{camel_case(integration.name)}"
+
+    def _load(self, file: str, text: str, digest: str) -> LoadedDefinition:
+        integration = load_integration(file, text=text)
+        values = config_values(integration, self._configuration, self.host.components, self._environment)
+        invoker = Invoker(
+            host=self.host,
+            mocks=Mocks({}),
+            configuration=self._configuration,
+            values=values,
+            logger=_LOGGER,
+            clock=time.time,  # an execution may continue in another process
+        )
+        return LoadedDefinition(
+            file=file,
+            text=text,
+            digest=digest,
+            integration=integration,
+            values=values,
+            invoker=invoker,
+            redactor=Redactor(values.secrets),
+        )

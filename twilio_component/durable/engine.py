@@ -1,23 +1,21 @@
-"""The engine of one process: a database, DBOS upon it, and the runs that it carries out."""
+"""The engine of one process: a database, DBOS on top of it, and the runs that this process executes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from contextvars import Context
-from pathlib import Path
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID, error
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 from sqlalchemy import select
 
+from twilio_component.durable.active_work import ActiveWork
 from twilio_component.durable.crash_points import STORED, CrashPoints
-from twilio_component.durable.errors import DurableError, RunStopped
-from twilio_component.durable.execution.replayer import Children, Replayer
-from twilio_component.durable.execution.run_queue import APPLICATION, QUEUE, VERSION, WORKFLOW, FlowQueue
+from twilio_component.durable.errors import DurableError
+from twilio_component.durable.execution.run_queue import APPLICATION, CHUNKS, RUNS, VERSION, RunQueue
 from twilio_component.durable.execution.run_starter import RunStarter
 from twilio_component.durable.execution.schedules import Schedules
 from twilio_component.durable.execution.workflow_runner import WorkflowRunner
@@ -33,272 +31,235 @@ from twilio_component.durable.sending.intents import IntentStore
 from twilio_component.durable.sending.rate_limiter import RateLimiter
 from twilio_component.durable.sending.sender_rates import rates_of_senders
 from twilio_component.durable.sending.throttle import Throttle
-from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.database import Database, sqlite_file
 from twilio_component.durable.store.request_batcher import RequestBatcher
-from twilio_component.durable.store.runs import Also, RunStore
+from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.sqlite_connection import SqliteConnection
 
 if TYPE_CHECKING:
-    from twilio_component.durable.deployment import Deployment
-    from twilio_component.durable.execution.schedules import Fire, Scheduled
+    from twilio_component.durable.deployment import Deployment, LoadedDefinition
     from twilio_component.durable.settings import Settings
-    from twilio_component.durable.store.flow_state import StoredState
+    from twilio_component.durable.store.flow_state import InTransaction, StoredState
     from twilio_component.durable.store.new_runs import NewRun
 
-# Of their own: runs that wait for their chunks must not keep them from being carried out.
-_CHUNKS = "chunks"
 _POLLING_SECONDS = 0.1
 _DRAIN_SECONDS = 5.0
-# A run that sleeps for days is recovered at each restart; one that kills its process each time must end some day.
-_MOST_RECOVERIES = 1_000
-_MOST_RUNS = 1_000  # side by side; most of them wait for something
+_MAX_RUNS = 1_000  # at a time; most of them wait for something
 _MAX_CHUNKS = 100  # of all loops; of each one there are but two
 _LOGGER = logging.getLogger("twilio_component.durable")
 
 
 class Engine:
-    """Carries out runs from ``start`` to ``close``: one at a time in a process, and one ever on an event loop.
+    """Executes runs while it is open: one engine at a time in a process, and only ever one per event loop."""
 
-    Raises ``InputError`` when the settings give a rate to what can be no sender.
-    """
-
-    def __init__(self, deployment: Deployment, database_url: str, settings: Settings) -> None:
-        rates = rates_of_senders(settings.rates, deployment.host.components)
-        self.database = Database(database_url)
-        self.runs = RunStore(self.database)
+    def __init__(
+        self,
+        *,
+        deployment: Deployment,
+        database: Database,
+        settings: Settings,
+        lease: WorkerLease | None,
+        worker_id: str,
+        crash_points: CrashPoints,
+    ) -> None:
+        """Assemble the parts; ``open`` is the way to get an engine."""
+        self.database = database
+        self.runs = RunStore(database)
+        self.intents = IntentStore(database)
+        self.work = ActiveWork()
+        self._lease = lease
         self._settings = settings
-        self._boot = uuid.uuid4().hex
-        self._sole: SingleProcessLock | None = None
-        self._membership: WorkerLease | None = None
-        self._draining = asyncio.Event()
-        self._working: dict[asyncio.Task[Any], str] = {}
-        self._checkpoints = CrashPoints()
-        self.intents = IntentStore(self.database)
+        self._crash_points = crash_points
+        rates = rates_of_senders(settings.rates, deployment.host.components)
         self.guard = Guard(
             self.intents,
             settings,
             Throttle(settings.in_flight),
-            RateLimiter(self.database, rates, most_seconds=2 * settings.claim + settings.timeout),
-            worker_id=self._boot,
-            # With SQLite this process has the database to itself, and others are dead. With Postgres one that seems to
-            # be gone may only be out of our sight: the time that its request can take is waited out.
-            is_dead=lambda worker_id: self.database.is_sqlite and worker_id != self._boot,
+            RateLimiter(database, rates, most_seconds=2 * settings.claim + settings.timeout),
+            worker_id=worker_id,
+            # With SQLite this process has the database to itself, so others are dead. With Postgres one that seems to
+            # be gone may only be out of our sight: the longest time of its request is waited out.
+            is_dead=lambda other: database.is_sqlite and other != worker_id,
             may_write=self._may_write,
-            crash_points=self._checkpoints,
+            crash_points=crash_points,
         )
-        self._deployment = deployment
-        self._driver: WorkflowRunner | None = None
-        self.schedules = Schedules(deployment, self.runs, self.begin)
-        self.retention = Retention(self.runs, settings.keep_days)
-        self._queue = FlowQueue(self.database)
-        self._accepting = RequestBatcher(self.runs.accept_all)
-        self._showing = RequestBatcher(self.runs.stored_states)
-        self._starters = RunStarter(self._enqueue)
-        self._dbos: DBOS | None = None
-        self._executor = "serve" if self.database.is_sqlite else self._boot
-        self.strays = OrphanedWorkflows(self._executor, lambda: set(self._working.values()), self._requeue)
-        self.stragglers = UnstartedRuns(self.database, self._enqueue)
-        self._chores: list[asyncio.Task[None]] = []
-        self._fire: Fire | None = None
-        self._run_flow: Callable[[str], Coroutine[Any, Any, str]] | None = None
-        self._run_chunk: Callable[[str, int, int], Coroutine[Any, Any, None]] | None = None
-
-    async def start(self) -> None:
-        """Open the database, go on with what was interrupted, and take new runs.
-
-        Raises ``StoreUnavailableError`` or ``DurableError``.
-        """
-        if self.database.is_sqlite:
-            self._sole = SingleProcessLock(Path(str(self.database.engine.url.database)))
-        await asyncio.to_thread(self.database.create)
-        if not self.database.is_sqlite:
-            self._membership = WorkerLease(self.database, self._boot, self._recover)
-            await self._membership.join()
-        loops = LoopStore(self.database)
-        guide = Replayer(
-            deployment=self._deployment,
+        self._queue = RunQueue(database)
+        self._executor = "serve" if database.is_sqlite else worker_id
+        self._dbos = DBOS(config=self._config())
+        loop_store = LoopStore(database)
+        WorkflowRunner(
+            deployment=deployment,
             runs=self.runs,
             guard=self.guard,
-            loops=LoopCoordinator(loops, self._enqueue_chunk, self._raise_if_draining),
-            children=Children(self._enqueue, self._run_here),
-            raise_if_draining=self._raise_if_draining,
+            loops=LoopCoordinator(loop_store, self._enqueue_chunk, self.work),
+            loop_store=loop_store,
+            work=self.work,
+            start_runs=self._enqueue,
+            keep_payloads=settings.keep_payloads,
         )
-        self._driver = WorkflowRunner(guide, loops, self._settings)
-        self._dbos = DBOS(config=self._config())
-        self._run_flow = self._workflow()
-        self._run_chunk = self._chunk_workflow()
-        self._fire = self.schedules.workflow()
-        DBOS.launch()
-        await DBOS.register_queue_async(
-            QUEUE,
-            worker_concurrency=_MOST_RUNS,
-            polling_interval_sec=_POLLING_SECONDS,
-            on_conflict="always_update",
-        )
-        await DBOS.register_queue_async(
-            _CHUNKS,
-            worker_concurrency=_MAX_CHUNKS,
-            partition_worker_concurrency=PARTITIONS_PER_PROCESS,
-            polling_interval_sec=_POLLING_SECONDS,
-            on_conflict="always_update",
-        )
-        self._chores = [
-            asyncio.create_task(self.retention.keep_purging()),
-            asyncio.create_task(self.stragglers.keep_looking()),
-            asyncio.create_task(self.strays.keep_looking()),
-            asyncio.create_task(self._starters.run()),
-        ]
+        self.schedules = Schedules(deployment, self.runs, self.begin)
+        self.retention = Retention(self.runs, settings.keep_days)
+        self.unstarted_runs = UnstartedRuns(database, self._enqueue)
+        self.orphaned_workflows = OrphanedWorkflows(self._executor, self.work, self._requeue)
+        self._accepting = RequestBatcher(self.runs.accept_all)
+        self._reading_state = RequestBatcher(self.runs.stored_states)
+        self._starter = RunStarter(self._enqueue)
 
-    async def keep_schedules(self, definitions: Iterable[Scheduled]) -> None:
-        """Start the flows of these definitions by the clock; raises ``FlowError`` for a schedule that cannot be."""
-        assert self._fire is not None  # noqa: S101 - the engine has started
-        await self.schedules.keep(definitions, self._fire)
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        deployment: Deployment,
+        database_url: str,
+        settings: Settings,
+        *,
+        crash_points: CrashPoints | None = None,
+    ) -> AsyncIterator[Engine]:
+        """Open the database, continue what was interrupted, and execute runs until the end of the block.
 
-    async def begin(self, new: NewRun, also: Also | None = None, *, immediately: bool = False) -> bool:
-        """Store a run and have it started; False when it was there before. Raises ``StoreUnavailableError``.
-
-        When this returns it survives the death of this process, and is started soon. ``also`` is as in
-        ``RunStore.accept``. One that somebody waits for is started ``immediately``.
+        At the end, requests under way are completed, and everything else is left to the next process. Raises
+        ``StoreUnavailableError``, ``DurableError``, or ``InputError`` for a rate limit of something that cannot be a
+        sender.
         """
-        # With something to be done besides, it stands or falls by itself.
-        fresh = await (self._accepting.submit(new) if also is None else self.runs.accept(new, also))
-        self._checkpoints.hit(STORED)
-        # Also one that is there: the process that stored it may have died before it started it.
-        run = new.id if fresh else await self.runs.run_of(new)
-        await self._starters.submit(run, immediately=immediately)
-        return fresh
+        worker_id = uuid.uuid4().hex
+        async with AsyncExitStack() as stack:
+            file = sqlite_file(database_url)
+            if file is not None:
+                stack.enter_context(SingleProcessLock(file))
+            database = Database(database_url)
+            stack.callback(database.close)
+            await asyncio.to_thread(database.create)
+            lease = None
+            if not database.is_sqlite:
+                lease = WorkerLease(database, worker_id)
+                await lease.join()
+                stack.push_async_callback(lease.leave)
+            engine = cls(
+                deployment=deployment,
+                database=database,
+                settings=settings,
+                lease=lease,
+                worker_id=worker_id,
+                crash_points=crash_points or CrashPoints(),
+            )
+            async with engine._executing():
+                yield engine
 
-    async def states(self, scopes: Mapping[str, str]) -> StoredState:
-        """What flows keep in these scopes, as ``RunStore.states``; raises ``StoreUnavailableError``."""
-        return await self._showing.submit(scopes)
+    async def keep_schedules(self, definitions: Iterable[LoadedDefinition]) -> None:
+        """Start the flows of these definitions by their schedules; raises ``FlowError`` for an invalid schedule."""
+        await self.schedules.keep(definitions)
 
-    async def ended(self, run: str, seconds: float) -> Any:
-        """How the run ended (as ``RunStore.ended``), or None when it has not within ``seconds``."""
+    async def begin(
+        self, new: NewRun, in_transaction: InTransaction | None = None, *, immediately: bool = False
+    ) -> bool:
+        """Store a run and have it started soon; False when a run with its id exists.
+
+        Once this returns, the run survives the death of the process. ``in_transaction`` is done in the transaction that
+        stores it. Use ``immediately`` for a run that somebody waits for. Raises ``StoreUnavailableError``.
+        """
+        # With work in its transaction a run succeeds or fails alone.
+        alone = in_transaction is not None
+        is_new = await (self.runs.accept(new, in_transaction) if alone else self._accepting.submit(new))
+        self._crash_points.hit(STORED)
+        # Also a run that exists: the process that stored it may have died before it started it.
+        run = new.id if is_new else await self.runs.run_of(new)
+        await self._starter.submit(run, immediately=immediately)
+        return is_new
+
+    async def stored_state(self, scopes: Mapping[str, str]) -> StoredState:
+        """The stored state of flows by the names of these scopes; raises ``StoreUnavailableError``."""
+        return await self._reading_state.submit(scopes)
+
+    async def wait_for_outcome(self, run: str, seconds: float) -> Any:
+        """The outcome of a run (see ``RunStore.outcome``), or None when it has not ended within ``seconds``."""
         deadline = asyncio.get_running_loop().time() + seconds
         pause = 0.05
-        while (ended := await self.runs.ended(run)) is None and asyncio.get_running_loop().time() < deadline:
+        while (outcome := await self.runs.outcome(run)) is None and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(pause)
             pause = min(2 * pause, 0.5)
-        return ended
+        return outcome
 
     async def check(self) -> None:
         """Raise ``StoreUnavailableError`` when a run could not be stored now."""
         await self.database.run(lambda connection: connection.execute(select(1)))
 
-    async def close(self) -> None:
-        """Let the requests that are under way end, and leave everything else to the next process."""
-        self._draining.set()
-        if self._driver is not None:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.guard.drain(), self._settings.timeout + self._settings.claim)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._settled(), _DRAIN_SECONDS)
-            for chore in self._chores:
-                chore.cancel()
-            # Before DBOS goes, and with it the threads that everything needs: what fails for that must not be kept.
-            logging.getLogger("dbos").setLevel(logging.ERROR)  # it would warn of every run that is left
-            await self._leave_runs()
-            await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
-            await self._leave_runs()
-            self._driver = None
-        if self._membership is not None:
-            await self._membership.leave()
-            self._membership = None
-        self.database.close()
-        if self._sole is not None:
-            self._sole.release()
+    @asynccontextmanager
+    async def _executing(self) -> AsyncIterator[None]:
+        background: list[asyncio.Task[None]] = []
+        try:
+            DBOS.launch()
+            await self._register_queues()
+            if self._lease is not None:
+                self._lease.recover_others(self._recover)
+            background += [
+                asyncio.create_task(self.retention.keep_purging()),
+                asyncio.create_task(self.unstarted_runs.keep_looking()),
+                asyncio.create_task(self.orphaned_workflows.keep_looking()),
+                asyncio.create_task(self._starter.run()),
+            ]
+            yield
+        finally:
+            await self._drain(background)
 
-    async def _settled(self) -> None:
-        """Wait until what has been asked for is stored, and what is stored is started."""
-        await self._showing.drain()
+    async def _register_queues(self) -> None:
+        await DBOS.register_queue_async(
+            RUNS, worker_concurrency=_MAX_RUNS, polling_interval_sec=_POLLING_SECONDS, on_conflict="always_update"
+        )
+        await DBOS.register_queue_async(
+            CHUNKS,
+            worker_concurrency=_MAX_CHUNKS,
+            partition_worker_concurrency=PARTITIONS_PER_PROCESS,
+            polling_interval_sec=_POLLING_SECONDS,
+            on_conflict="always_update",
+        )
+
+    async def _drain(self, background: Sequence[asyncio.Task[None]]) -> None:
+        """Complete the requests under way, and leave everything else to the next process."""
+        self.work.is_draining = True
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.guard.drain(), self._settings.timeout + self._settings.claim)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._store_submitted(), _DRAIN_SECONDS)
+        for task in background:
+            task.cancel()
+        # Before DBOS goes, and with it the threads that everything needs: errors from that must not be stored.
+        logging.getLogger("dbos").setLevel(logging.ERROR)  # it would warn of every run that is left
+        await self._leave_runs()
+        await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+        await self._leave_runs()
+
+    async def _store_submitted(self) -> None:
+        """Wait until what was submitted is stored, and what is stored is started."""
+        await self._reading_state.drain()
         await self._accepting.drain()
-        await self._starters.drain()
+        await self._starter.drain()
 
     async def _leave_runs(self) -> None:
-        for task in list(self._working):
-            task.cancel()
-        await asyncio.gather(*self._working, return_exceptions=True)
+        await self.work.cancel()
         await self.guard.abandon()
 
     def _may_write(self) -> bool:
-        return not self._draining.is_set() and (self._membership is None or self._membership.held)
+        return not self.work.is_draining and (self._lease is None or self._lease.held)
 
     async def _recover(self, worker_id: str) -> None:
-        if self._driver is None or self._draining.is_set():
-            raise DurableError("this process is starting or stopping; it takes nothing over")
-        # Not public, but what DBOS itself does for its own runs at launch: those that somebody has claimed anew, and
-        # nobody else's, stay as they are.
+        if self.work.is_draining:
+            raise DurableError("this process is stopping; it recovers no runs")
+        # Not public, but what DBOS itself does for its own runs at launch: only workflows that are still the dead
+        # process's are enqueued again.
         await asyncio.to_thread(DBOS._recover_pending_workflows, [worker_id])  # noqa: SLF001 - see above
 
     async def _requeue(self, workflow: str) -> bool:
-        assert self._dbos is not None  # noqa: S101 - the engine has started
         # Not public either: what `_recover_pending_workflows` does with each, and this is for one.
-        back = self._dbos._sys_db.reenqueue_for_recovery  # noqa: SLF001 - see above
-        return await asyncio.to_thread(back, workflow, [self._executor], QUEUE)
-
-    def _workflow(self) -> Callable[[str], Coroutine[Any, Any, str]]:
-        @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=_MOST_RECOVERIES)
-        async def run_flow(run_id: str) -> str:
-            return await self._drive(run_id)
-
-        return run_flow
-
-    def _chunk_workflow(self) -> Callable[[str, int, int], Coroutine[Any, Any, None]]:
-        @DBOS.workflow(name="run_chunk", max_recovery_attempts=_MOST_RECOVERIES)
-        async def run_chunk(run_id: str, ordinal: int, chunk: int) -> None:
-            async with self._at_work() as driver:
-                with suppress(RunStopped):
-                    await driver.run_chunk(LoopKey(run_id, ordinal), chunk)
-
-        return run_chunk
-
-    async def _drive(self, run_id: str) -> str:
-        async with self._at_work() as driver:
-            try:
-                return await driver.run(run_id)
-            except RunStopped:
-                # The operator has said so to DBOS too, or is about to: this must not count as the run's end.
-                await DBOS.cancel_workflow_async(run_id)
-                return "interrupted"
-
-    @asynccontextmanager
-    async def _at_work(self) -> AsyncIterator[WorkflowRunner]:
-        assert self._driver is not None  # noqa: S101 - workflows begin after `start`
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - this is a coroutine
-        self._working[task] = DBOS.workflow_id or ""
-        try:
-            await self._raise_if_draining()
-            yield self._driver
-        finally:
-            del self._working[task]
-
-    async def _raise_if_draining(self) -> None:
-        if self._draining.is_set():
-            # The run stays as it is, to be gone on with by the next process.
-            await asyncio.Event().wait()
+        requeue = self._dbos._sys_db.reenqueue_for_recovery  # noqa: SLF001 - see above
+        return await asyncio.to_thread(requeue, workflow, [self._executor], RUNS)
 
     async def _enqueue(self, ids: Sequence[str]) -> None:
         await self.database.run_until_available(lambda connection: self._queue.put(connection, ids))
 
-    async def _enqueue_chunk(self, chunk_id: str, key: LoopKey, chunk: int) -> None:
-        async def enqueue() -> None:
-            assert self._run_chunk is not None  # noqa: S101 - as above
-            loop = SetEnqueueOptions(queue_partition_key=f"{key.run}.{key.ordinal}")
-            once = SetWorkflowID(chunk_id, workflow_id_reuse_policy="reject")
-            with once, loop, suppress(error.DBOSWorkflowIDInUseError):
-                await DBOS.enqueue_workflow_async(_CHUNKS, self._run_chunk, key.run, key.ordinal, chunk)
-
-        # Not as a step of the run that waits for it: in which order chunks begin is not the same each time.
-        await asyncio.create_task(enqueue(), context=Context())
-
-    async def _run_here(self, run_id: str) -> None:
-        assert self._run_flow is not None  # noqa: S101 - as above
-        with SetWorkflowID(run_id):
-            handle = await DBOS.start_workflow_async(self._run_flow, run_id)
-        # One that has been stopped is not an error of whoever waits for it: what became of it is stored.
-        with suppress(error.DBOSAwaitedWorkflowCancelledError):
-            await handle.get_result()
+    def _enqueue_chunk(self, loop: LoopKey, chunk: int, generation: int) -> Coroutine[Any, Any, None]:
+        return self.database.run_until_available(
+            lambda connection: self._queue.put_chunk(connection, loop, chunk, generation)
+        )
 
     def _config(self) -> DBOSConfig:
         return {
@@ -308,5 +269,5 @@ class Engine:
             "executor_id": self._executor,
             "application_version": VERSION,
             "log_level": "WARNING",
-            "serializer": DBOSPortableJSONSerializer(),  # the default one would unpickle what the database throttles
+            "serializer": DBOSPortableJSONSerializer(),  # the default one would unpickle what the database holds
         }

@@ -1,4 +1,4 @@
-"""What can go wrong with durable runs, below the host's ``IntegrationError``."""
+"""Errors of the durable engine."""
 
 from __future__ import annotations
 
@@ -6,47 +6,51 @@ from twilio_component.host.errors import IntegrationError
 
 
 class DurableError(IntegrationError):
-    """A durable engine that cannot do what it is asked to; the text says why."""
+    """The durable engine cannot do what it was asked to; the message says why."""
 
     code = "durable"
 
 
 class StoreUnavailableError(DurableError):
-    """The database does not answer. What was asked for has not happened, as far as this process knows; try later."""
+    """The database is unavailable. As far as this process knows nothing has been changed; try again later."""
 
     code = "store-unavailable"
     retryable = True
 
 
 class StoreBusyError(StoreUnavailableError):
-    """Something else that is under way in the database has to end first, and did not; try later."""
+    """The database is busy with another transaction that did not end in time; try again later."""
 
     code = "store-busy"
 
 
 class UnknownRunError(DurableError):
-    """A run that does not exist, or has been purged."""
+    """The run does not exist, or has been purged."""
 
     code = "run-unknown"
 
 
 class RunStateError(DurableError):
-    """A run that is not in the state that what was asked for needs."""
+    """The run is not in a state in which the operation is possible."""
 
     code = "run-state"
 
 
-class RunStopped(BaseException):
-    """The run has been paused or cancelled: whatever carries out a part of it is to leave it as it is stored."""
-
-
 class NondeterminismError(DurableError):
-    """A run that would go another way than it went before its process died: its config variables have changed."""
+    """Replay diverged from the recorded run, because its config variables changed."""
 
     code = "run-nondeterministic"
 
 
 class StateConflictError(DurableError):
-    """What a trigger was shown of the states has changed in the meantime; nothing is stored, and it is asked again."""
+    """The state that a trigger was shown has changed in the meantime. Nothing is stored; ask the trigger again."""
 
     code = "state-conflict"
+
+
+class RunStopped(BaseException):
+    """The run has been paused or cancelled; leave it as it is stored."""
+
+
+class EngineDraining(BaseException):
+    """The process is stopping; leave the run as it is stored, for another process to continue."""

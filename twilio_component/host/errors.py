@@ -118,11 +118,12 @@ class PerformError(IntegrationError):
     operator or a reconciliation can decide. ``throttled`` says that the call was refused, unprocessed, because the
     connection or the sender exceeded its rate; ``retry_after`` is how many seconds to wait, where that is known.
     ``permanent`` says that a retry is wrong even where a caller asks for one. ``reason`` is the service's own code or
-    word for the refusal.
+    word for the refusal. ``not_sent`` says that nothing left this machine, because no connection was made.
     """
 
     code = "perform-failed"
     may_have_happened = False
+    not_sent = False
     permanent = False
     reason: str | None = None
     throttled: Literal["connection", "sender"] | None = None

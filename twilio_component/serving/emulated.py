@@ -73,7 +73,7 @@ def _assign_numbers(endpoints: Mapping[str, Endpoint]) -> Iterator[tuple[str, En
     for endpoint in endpoints.values():
         if endpoint.flow.trigger.operation not in _INBOUND:
             continue
-        values = endpoint.served.loaded.values.by_name.values()
+        values = endpoint.definition.values.by_name.values()
         own = {value for value in values if isinstance(value, str) and is_number(value)} - taken
         for number in sorted(own) or [next(number for number in spare if number not in taken)]:
             taken.add(number)

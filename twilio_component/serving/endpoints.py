@@ -12,7 +12,7 @@ from twilio_component.flows import control_steps
 from twilio_component.flows.runner.trigger_payload import webhook_urls
 
 if TYPE_CHECKING:
-    from twilio_component.durable.deployment import Deployment, Loaded
+    from twilio_component.durable.deployment import Deployment, LoadedDefinition
     from twilio_component.flows.model import Flow
 
 # Twilio retries after a 503 only where the URL says so; the fragment is for Twilio and is never sent.
@@ -22,23 +22,13 @@ METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """A definition that is served: its file, its text, and the digest by which runs refer to it."""
-
-    file: str
-    text: str
-    digest: str
-    loaded: Loaded
-
-
-@dataclass(frozen=True, slots=True)
 class Endpoint:
     """A flow and the URL that starts it.
 
     ``methods`` are those that start the flow. A trigger that ``parses_request`` verifies and parses requests itself.
     """
 
-    served: Served
+    definition: LoadedDefinition
     flow: Flow
     url: str
     methods: tuple[str, ...] = METHODS
@@ -55,14 +45,14 @@ class Endpoint:
         return self.url + RETRIES
 
 
-def endpoints(deployment: Deployment, served: Iterable[Served]) -> Mapping[str, Endpoint]:
+def endpoints(deployment: Deployment, definitions: Iterable[LoadedDefinition]) -> Mapping[str, Endpoint]:
     """Return the endpoints by their paths.
 
     Raises ``DurableError`` when two flows have the same path, and for a flow that nothing would ever start.
     """
     found: dict[str, Endpoint] = {}
-    for one in served:
-        integration = one.loaded.integration
+    for one in definitions:
+        integration = one.integration
         urls = webhook_urls(integration, deployment.webhook_base(integration))
         for flow in integration.flows:
             if flow.trigger.schedule is not None or flow.trigger.operation == control_steps.SCHEDULE:
@@ -83,7 +73,7 @@ def endpoints(deployment: Deployment, served: Iterable[Served]) -> Mapping[str, 
             other = found.setdefault(endpoint.path, endpoint)
             if other is not endpoint:
                 raise DurableError(
-                    f"the flow '{flow.name}' of {one.file} and the flow '{other.flow.name}' of {other.served.file} "
+                    f"the flow '{flow.name}' of {one.file} and the flow '{other.flow.name}' of {other.definition.file} "
                     f"would have the same path {endpoint.path}: rename one of them, or its integration"
                 )
     return found

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,7 +59,6 @@ class WebhookApp:
     public_url: str
     proxies: TrustedProxies
     ready: Callable[[], Awaitable[None]]
-    on_shutdown: Callable[[], Awaitable[None]]
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -74,7 +72,7 @@ class WebhookApp:
             ),
             Route("/{path:path}", self._receive, methods=["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]),
         ]
-        return Starlette(routes=routes, lifespan=self._lifespan)
+        return Starlette(routes=routes)
 
     async def _receive(self, request: Request) -> Response:
         endpoint = find_endpoint(self.endpoints, request.url.path)
@@ -115,11 +113,6 @@ class WebhookApp:
         except StoreUnavailableError as error:
             return JSONResponse({"status": "not ready", "reason": str(error)}, status_code=503)
         return JSONResponse({"status": "ready"})
-
-    @asynccontextmanager
-    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        yield
-        await self.on_shutdown()
 
 
 def _response(response: HttpResponse) -> Response:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from twilio_component.durable.crash_points import CrashPoints
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.errors import DurableError
-from twilio_component.durable.execution.schedules import Scheduled
 from twilio_component.durable.settings import settings_from
 from twilio_component.durable.store.registrations import RegistrationStore
 from twilio_component.flows.checking.checker import check_file
@@ -22,7 +22,7 @@ from twilio_component.flows.findings import ERROR, FlowError
 from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host import Host
 from twilio_component.host.errors import DocumentError, Problem
-from twilio_component.serving.endpoints import Served, endpoints
+from twilio_component.serving.endpoints import endpoints
 from twilio_component.serving.http_app import WebhookApp
 from twilio_component.serving.status_callbacks import Callbacks
 from twilio_component.serving.trusted_proxies import TrustedProxies
@@ -68,6 +68,7 @@ class Server:
     transport: httpx.AsyncBaseTransport | None = None
     report: Callable[[str], None] = print
     on_ready: Callable[[Mapping[str, Endpoint]], None] = lambda _endpoints: None
+    crash_points: CrashPoints = field(default_factory=CrashPoints)
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM. Raises ``IntegrationError`` for what cannot be served."""
@@ -88,15 +89,12 @@ class Server:
             texts = {file: _read(file) for file in self.files}
             for file, text in texts.items():
                 _check(file, text, host)
-            engine = Engine(deployment, self.database, settings)
-            try:
-                await engine.start()
-                served = [
-                    Served(str(file), text, await engine.runs.define(str(file), text), deployment.load(str(file), text))
-                    for file, text in texts.items()
-                ]
-                await engine.keep_schedules([Scheduled(one.digest, one.loaded) for one in served])
-                found = endpoints(deployment, served)
+            async with Engine.open(deployment, self.database, settings, crash_points=self.crash_points) as engine:
+                definitions = [deployment.load(str(file), text) for file, text in texts.items()]
+                for definition in definitions:
+                    await engine.runs.define(definition.file, definition.text)
+                await engine.keep_schedules(definitions)
+                found = endpoints(deployment, definitions)
                 app = WebhookApp(
                     endpoints=found,
                     handler=WebhookHandler(deployment, engine, webhooks),
@@ -104,7 +102,6 @@ class Server:
                     public_url=public_url,
                     proxies=proxies,
                     ready=engine.check,
-                    on_shutdown=engine.close,
                 )
                 self.report(f"state: {self.database}")
                 for endpoint in found.values():
@@ -115,8 +112,6 @@ class Server:
                     registrations = Registrations(deployment, store, engine.runs, self.report)
                     await registrations.register(found.values(), replace_webhooks=self.replace_webhooks)
                 await self._listen(uvicorn.Config(app.application(), host=self.host, port=self.port, **_BOUNDS))
-            finally:
-                await engine.close()
 
     async def _listen(self, config: uvicorn.Config) -> None:
         # uvicorn raises a captured signal again when it has shut down; then it must not end the process.

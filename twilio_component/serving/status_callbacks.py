@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.durable.ids import call_key
 from twilio_component.flows.interpreter.effects import Call
 from twilio_component.flows.interpreter.state import STORED_STATES
 from twilio_component.flows.model import find_flow
@@ -16,7 +17,7 @@ from twilio_component.host.serialization import iso_time
 from twilio_component.serving.webhook_handler import HttpResponse, IncomingRequest, payload_of
 
 if TYPE_CHECKING:
-    from twilio_component.durable.deployment import Deployment, Loaded
+    from twilio_component.durable.deployment import Deployment, LoadedDefinition
     from twilio_component.durable.engine import Engine
 
 _LOGGER = logging.getLogger("twilio_component.serving")
@@ -47,10 +48,12 @@ class Callbacks:
         run = await self._engine.runs.load(address.run) if proof is not None else None
         if proof is None or run is None:
             return HttpResponse(404)
-        loaded = self._deployment.load(run.file, run.text)
-        flow = find_flow(loaded.integration, run.flow)
-        payload = self._deployment.payload(payload_of(request), loaded, flow, run.id, iso_time(dt.datetime.now(dt.UTC)))
-        for inputs in _connections(loaded, address.component, proof["connectionInput"]):
+        definition = self._deployment.load(run.file, run.text)
+        flow = find_flow(definition.integration, run.flow)
+        payload = self._deployment.payload(
+            payload_of(request), definition, flow, run.id, iso_time(dt.datetime.now(dt.UTC))
+        )
+        for inputs in _connections(definition, address.component, proof["connectionInput"]):
             call = Call(
                 id="callback",
                 name="callback",
@@ -62,7 +65,7 @@ class Callbacks:
                 stored_state={name: {} for name in STORED_STATES},
             )
             try:
-                envelope = await loaded.invoker.perform_once(flow, call, payload)
+                envelope = await definition.invoker.perform_once(flow, call, payload)
             except PerformError:
                 continue  # another connection may have signed it
             await self._confirm(address, envelope, proof)
@@ -75,12 +78,12 @@ class Callbacks:
     async def _confirm(self, address: CallbackAddress, envelope: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
         body = (envelope.get("payload") or {}).get("body") or {}
         data = body.get("data")
-        effect = data.get(proof["identifiedBy"]) if isinstance(data, Mapping) else None
-        if isinstance(effect, str) and effect:
-            await self._engine.intents.confirm(f"{address.run}:{address.ordinal}", effect)
+        resource_id = data.get(proof["identifiedBy"]) if isinstance(data, Mapping) else None
+        if isinstance(resource_id, str) and resource_id:
+            await self._engine.intents.confirm(call_key(address.run, address.ordinal), resource_id)
 
 
-def _connections(loaded: Loaded, component: str, name: str) -> Iterator[dict[str, Any]]:
-    for key, variable in loaded.integration.config_variables.items():
-        if variable.is_connection and variable.component == component and key in loaded.values.by_name:
-            yield {name: loaded.values.by_name[key]}
+def _connections(definition: LoadedDefinition, component: str, name: str) -> Iterator[dict[str, Any]]:
+    for key, variable in definition.integration.config_variables.items():
+        if variable.is_connection and variable.component == component and key in definition.values.by_name:
+            yield {name: definition.values.by_name[key]}

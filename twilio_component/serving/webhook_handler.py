@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.errors import StateConflictError
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
-from twilio_component.durable.store.flow_state import Change, scopes_of
+from twilio_component.durable.store.flow_state import StateChange, scopes_of
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.host.errors import PerformError
 from twilio_component.host.http.request_payload import RequestBodyError
@@ -90,11 +90,11 @@ class WebhookHandler:
 
     async def _response(self, endpoint: Endpoint, new: NewRun) -> HttpResponse:
         if endpoint.flow.is_synchronous:
-            ended = await self._engine.ended(new.id, RESPONSE_SECONDS)
-            if ended is not None and ended["response"] is not None:
+            outcome = await self._engine.wait_for_outcome(new.id, RESPONSE_SECONDS)
+            if outcome is not None and outcome["response"] is not None:
                 await self._engine.runs.forget_response(new.id)
-                return _http_response(ended["response"])
-            status = 202 if ended is None else 200  # it is still running, or its response was sent already
+                return _http_response(outcome["response"])
+            status = 202 if outcome is None else 200  # it is still running, or its response was sent already
             return HttpResponse() if endpoint.parses_request else _json_response(status, {"executionId": new.id})
         if new.trigger is not None and new.trigger.get("response") is not None:
             return _http_response(new.trigger["response"])
@@ -112,14 +112,16 @@ class WebhookHandler:
                         return await self._start(endpoint, request)
 
     async def _start(self, endpoint: Endpoint, request: IncomingRequest) -> tuple[NewRun, bool]:
-        flow, loaded = endpoint.flow, endpoint.served.loaded
+        flow, definition = endpoint.flow, endpoint.definition
         run_id = f"web-{uuid.uuid4().hex}"
-        payload = self._deployment.payload(payload_of(request), loaded, flow, run_id, iso_time(dt.datetime.now(dt.UTC)))
-        scopes = scopes_of(loaded.integration, flow)
-        shown = await self._engine.states(scopes)
-        call = loaded.trigger_call(flow, payload, shown)
+        payload = self._deployment.payload(
+            payload_of(request), definition, flow, run_id, iso_time(dt.datetime.now(dt.UTC))
+        )
+        scopes = scopes_of(definition.integration, flow)
+        shown = await self._engine.stored_state(scopes)
+        call = definition.trigger_call(flow, payload, shown)
         # The trigger verifies the request itself, before anything is stored.
-        envelope = await loaded.invoker.perform_once(flow, call, payload)
+        envelope = await definition.invoker.perform_once(flow, call, payload)
         event = self._event(endpoint, call, envelope)
         if event is not None:
             run_id = f"web-{event.id}"
@@ -127,25 +129,25 @@ class WebhookHandler:
             envelope = {**envelope, "payload": {**envelope["payload"], "executionId": run_id}}
         new = NewRun(
             id=run_id,
-            definition=endpoint.served.digest,
-            integration=loaded.integration.name,
+            definition=definition.digest,
+            integration=definition.integration.name,
             flow=flow.name,
             payload=payload,
             trigger=envelope,
             trigger_step=call.id,
-            trigger_inputs=redact_inputs(call.inputs, loaded.invoker.operation(call)),
+            trigger_inputs=redact_inputs(call.inputs, definition.invoker.operation(call)),
             event=event,
         )
-        also = Change(scopes, shown, envelope).to_make
-        return new, await self._engine.begin(new, also, immediately=flow.is_synchronous)
+        change = StateChange(scopes, shown, envelope).in_transaction
+        return new, await self._engine.begin(new, change, immediately=flow.is_synchronous)
 
     def _event(self, endpoint: Endpoint, call: Call, envelope: Mapping[str, Any]) -> RunEvent | None:
         """Return the ids of the event that the payload reports; None where every request is an event of its own."""
-        trigger = endpoint.served.loaded.invoker.operation(call)
+        trigger = endpoint.definition.invoker.operation(call)
         if not isinstance(trigger, Trigger) or trigger.identify_function is None:
             return None
         identity = trigger.identify_function(envelope.get("payload") or {})
-        integration, flow = endpoint.served.loaded.integration.name, endpoint.flow.name
+        integration, flow = endpoint.definition.integration.name, endpoint.flow.name
         return run_event(identity, integration, flow, strict=self._settings.strict_replays)
 
 

@@ -27,7 +27,7 @@ from twilio_component.host.state_file import apply_changes
 if TYPE_CHECKING:
     import httpx
 
-    from twilio_component.durable.deployment import Loaded
+    from twilio_component.durable.deployment import LoadedDefinition
     from twilio_component.durable.store.registrations import Registration
     from twilio_component.flows.interpreter.effects import Call
     from twilio_component.flows.model import Flow
@@ -43,8 +43,7 @@ _LOGGER = logging.getLogger("twilio_component.execution")
 class _Trigger:
     """A flow whose trigger can be deployed, with its definition and the call of its trigger."""
 
-    digest: str
-    loaded: Loaded
+    definition: LoadedDefinition
     flow: Flow
     call: Call
     trigger: Trigger
@@ -69,11 +68,11 @@ class Registrations:
         """
         served = [*endpoints]
         deployed: dict[_Key, tuple[Endpoint, _Trigger]] = {
-            (one.served.loaded.integration.name, one.flow.name): (one, found)
+            (one.definition.integration.name, one.flow.name): (one, found)
             for one in served
-            if (found := self._trigger_of(one.served.digest, one.served.loaded, one.flow)) is not None
+            if (found := self._trigger_of(one.definition, one.flow)) is not None
         }
-        await self._remove_stale({one.served.file for one in served}, deployed.keys())
+        await self._remove_stale({one.definition.file for one in served}, deployed.keys())
         known = {(one.integration, one.flow) for one in await self._store.all()}
         for key, (endpoint, found) in deployed.items():
             try:
@@ -127,8 +126,8 @@ class Registrations:
 
     async def _remove(self, one: Registration) -> None:
         file, text = await self._runs.definition(one.definition)
-        loaded = self._deployment.load(file, text)
-        found = self._trigger_of(one.definition, loaded, find_flow(loaded.integration, one.flow))
+        definition = self._deployment.load(file, text)
+        found = self._trigger_of(definition, find_flow(definition.integration, one.flow))
         if found is None:
             raise FlowError(f"the trigger of {one.flow} is not installed any more, or has nothing to remove")
         host = self._deployment.host
@@ -144,7 +143,7 @@ class Registrations:
         """Perform it, again when another process changes the registration meanwhile; report and return the result."""
         while True:
             registration = _Registration(
-                self._store, await self._store.find(found.loaded.integration.name, found.flow.name), found
+                self._store, await self._store.find(found.definition.integration.name, found.flow.name), found
             )
             try:
                 envelope = await perform(registration.context(url))
@@ -158,14 +157,14 @@ class Registrations:
                     self._report(f"{found.flow.name}: {entry['text']}")
             return result
 
-    def _trigger_of(self, digest: str, loaded: Loaded, flow: Flow) -> _Trigger | None:
+    def _trigger_of(self, definition: LoadedDefinition, flow: Flow) -> _Trigger | None:
         """Return the flow's trigger; None for one that does nothing on deployment."""
         now = iso_time(dt.datetime.now(dt.UTC))
-        call = loaded.trigger_call(flow, self._deployment.payload({}, loaded, flow, "deployment", now))
-        trigger = loaded.invoker.operation(call)
+        call = definition.trigger_call(flow, self._deployment.payload({}, definition, flow, "deployment", now))
+        trigger = definition.invoker.operation(call)
         if not isinstance(trigger, Trigger) or trigger.deploy_function is None or trigger.delete_function is None:
             return None
-        return _Trigger(digest, loaded, flow, replace(call, inputs=fit_inputs(call.inputs, trigger)), trigger)
+        return _Trigger(definition, flow, replace(call, inputs=fit_inputs(call.inputs, trigger)), trigger)
 
 
 def _key(one: Registration) -> _Key:
@@ -182,22 +181,22 @@ class _Registration:
 
     async def keep(self, changes: Mapping[str, Any]) -> None:
         state = apply_changes(self._stored.state, changes)
-        known = replace(self._stored, definition=self._found.digest)
+        known = replace(self._stored, definition=self._found.definition.digest)
         if state != known.state or known != self._stored:
-            self._stored = await self._store.keep(known, state)
+            self._stored = await self._store.save(known, state)
 
     def context(self, url: str) -> Context:
-        flow, loaded = self._found.flow, self._found.loaded
+        flow, definition = self._found.flow, self._found.definition
         return Context(
             logger=_LOGGER,
             instance_state=self._stored.state,
             keep_instance_state=self.keep,
-            config_vars=loaded.values.by_name,
+            config_vars=definition.values.by_name,
             step_id=self._found.call.id,
             webhook_urls={flow.name: url} if url else {},
             invoke_url=url,
-            instance={"name": loaded.integration.name},
-            integration={"name": loaded.integration.name},
+            instance={"name": definition.integration.name},
+            integration={"name": definition.integration.name},
             flow={"name": flow.name},
         )
 

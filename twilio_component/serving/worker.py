@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from twilio_component.durable.crash_points import CrashPoints
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.errors import DurableError
@@ -30,6 +31,7 @@ class Worker:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     transport: httpx.AsyncBaseTransport | None = None
     report: Callable[[str], None] = print
+    crash_points: CrashPoints = field(default_factory=CrashPoints)
 
     async def run(self) -> None:
         """Work until SIGINT or SIGTERM. Raises ``IntegrationError``."""
@@ -44,14 +46,10 @@ class Worker:
                 public_url=self.public_url,
                 has_callbacks=bool(self.public_url),
             )
-            engine = Engine(deployment, self.database, settings)
             stopping = asyncio.Event()
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
-            try:
-                await engine.start()
+            async with Engine.open(deployment, self.database, settings, crash_points=self.crash_points):
                 self.report("working")
                 await stopping.wait()
-            finally:
-                await engine.close()

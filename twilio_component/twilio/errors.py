@@ -126,6 +126,7 @@ class NotSentError(TwilioError):
     """No byte of the request was written: refused connection, unknown host, TLS failure, proxy failure."""
 
     code = "twilio-not-sent"
+    not_sent = True
     retryable = True
 
 

@@ -78,7 +78,7 @@ def _list(options: argparse.Namespace) -> int:
             resource_id=options.sid,
             limit=options.limit,
         )
-        runs = await views.listed(wanted)
+        runs = await views.find(wanted)
         if options.json or not sys.stdout.isatty():
             _print(runs)
             return
@@ -90,7 +90,7 @@ def _list(options: argparse.Namespace) -> int:
 
 def _show(options: argparse.Namespace) -> int:
     async def print_run(views: RunViews, loops: LoopViews) -> None:
-        _print({**await views.shown(options.id), "loops": await loops.loops(options.id)})
+        _print({**await views.show(options.id), "loops": await loops.loops(options.id)})
 
     return _view(options, print_run)
 
@@ -103,7 +103,7 @@ def _follow(options: argparse.Namespace) -> int:
 
         output = progress(sys.stdout)
         while True:
-            run = {**await views.shown(options.id), "loops": await loops.loops(options.id)}
+            run = {**await views.show(options.id), "loops": await loops.loops(options.id)}
             if run["state"] not in ("running", "paused"):
                 output.end(run)
                 return
@@ -115,7 +115,7 @@ def _follow(options: argparse.Namespace) -> int:
 
 def _items(options: argparse.Namespace) -> int:
     async def print_items(views: RunViews, loops: LoopViews) -> None:
-        await views.shown(options.id)  # says so when there is no such run
+        await views.show(options.id)  # says so when there is no such run
         rounds = loops.iterations(options.id, state=options.state, code=options.code, with_items=options.with_items)
         async for one in rounds:
             print(json.dumps(one, ensure_ascii=False))

@@ -1,7 +1,7 @@
-"""Goes with one execution to its end, and keeps whatever it is answered with before the next question is asked.
+"""Drives one execution to completion, journaling each result before the next step.
 
-An execution that begins again asks the same questions and is given the kept answers, until it comes to one that has
-none. The execution is a run's, as a workflow, or that of one round of a loop, inside a piece.
+An execution that starts again makes the same calls in the same order and is given their recorded results, until it
+comes to a call that has none.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from dbos import DBOS
 
+from twilio_component.durable import ids
 from twilio_component.durable.errors import NondeterminismError, RunStopped, StateConflictError
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.fanout.store import LoopKey
 from twilio_component.durable.sending.guarded_call import GuardedFlowCall
-from twilio_component.durable.sending.intents import Call as CallIdentity
+from twilio_component.durable.sending.intents import CallIdentity
 from twilio_component.durable.store import run_status, runs
-from twilio_component.durable.store.flow_state import Change, StoredState, after, scopes_of
+from twilio_component.durable.store.flow_state import StateChange, apply_changes, scopes_of
 from twilio_component.durable.store.journal import JournalEntry
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.flows.interpreter.backoff import deadline_failure
@@ -33,273 +34,319 @@ from twilio_component.host.errors import join_names
 from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
-    from twilio_component.durable.deployment import Deployment, Loaded
+    from twilio_component.durable.active_work import ActiveWork
+    from twilio_component.durable.deployment import Deployment, LoadedDefinition
     from twilio_component.durable.fanout.coordinator import LoopCoordinator
     from twilio_component.durable.sending.guard import Guard
-    from twilio_component.durable.store.runs import Also, Run, RunStore
+    from twilio_component.durable.store.flow_state import InTransaction, StoredState
+    from twilio_component.durable.store.runs import Run, RunStore
     from twilio_component.flows.interpreter.execution import Execution
     from twilio_component.flows.model import Flow
 
-_DEEPEST = 10
+_MAX_NESTING = 10
 _MOMENT = 0.001
 WINDOW = 500
-"""How many answers of a run are at hand at a time."""
+"""How many journal entries of a run are in memory at a time."""
 
-Effect = Call | StartFlow | TakePage | FanOut
-
-
-@dataclass
-class ReplayContext:
-    """An execution under way, and what it has been answered with.
-
-    ``id`` is the name under which that is kept: the run's, or an item's. ``stopping`` tells a round to stop; None for a
-    run.
-    """
-
-    id: str
-    run: Run
-    loaded: Loaded
-    flow: Flow
-    execution: Execution
-    states: Mapping[str, Mapping[str, Any]]
-    kept: dict[int, JournalEntry]
-    stopping: asyncio.Event | None = None
-    asked: int = 0
-    read_until: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What is to be kept of a question at a place: how it was answered, what was asked, and when that began."""
-
-    step_id: str
-    answer: Mapping[str, Any] | Failure
-    redacted_inputs: Mapping[str, Any] | None = None
-    started: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Children:
-    """How a run starts another one: without waiting for it, or waiting."""
-
-    enqueue: Callable[[Sequence[str]], Awaitable[object]]
-    run: Callable[[str], Awaitable[None]]
+_Result = Mapping[str, Any] | Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replayer:
-    """Takes executions to their ends. ``go_on`` returns when something may be done."""
+class ReplayServices:
+    """What every execution of this process uses.
+
+    ``start_runs`` has stored runs executed; ``run_child`` executes one here and returns when it has ended.
+    """
 
     deployment: Deployment
     runs: RunStore
     guard: Guard
     loops: LoopCoordinator
-    children: Children
-    raise_if_draining: Callable[[], Awaitable[None]]
+    work: ActiveWork
+    start_runs: Callable[[Sequence[str]], Awaitable[object]]
+    run_child: Callable[[str], Awaitable[None]]
 
-    async def to_the_end(self, journey: ReplayContext) -> Done:
-        """Do what the execution asks for; its end."""
-        execution = journey.execution
+
+class Replayer:
+    """One execution of a run's flow. ``state`` is the stored state that it began with."""
+
+    def __init__(
+        self,
+        services: ReplayServices,
+        run: Run,
+        definition: LoadedDefinition,
+        flow: Flow,
+        execution: Execution,
+        *,
+        state: StoredState,
+        journal: Mapping[int, JournalEntry],
+    ) -> None:
+        self.run_id = run.id
+        self.item: str | None = None  # of an iteration
+        self.definition = definition
+        self.flow = flow
+        self._services = services
+        self._run = run
+        self._execution = execution
+        self._state = state
+        self._journal = dict(journal)
+        self._calls = 0
+        self._read_until = WINDOW
+
+    @property
+    def caller(self) -> str:
+        """The id under which results are recorded: the run's, or an item's."""
+        return self.item or self.run_id
+
+    async def run(self) -> Done:
+        """Do what the execution asks for until it is done. Raises ``RunStopped`` or ``EngineDraining``."""
         while True:
-            effect = execution.next()
+            effect = self._execution.next()
             if isinstance(effect, Done):
                 return effect
-            await self.raise_if_draining()
-            if journey.stopping is not None and journey.stopping.is_set():
-                raise RunStopped
+            self._services.work.raise_if_draining()
+            self._raise_if_stopping()
             if isinstance(effect, Wait):
-                await self._wait(journey, effect)
-                execution.waited()
+                await self._wait(effect)
+                self._execution.waited()
                 continue
-            answer = await self._answer(journey, effect)
-            if "failure" in answer:
-                execution.failed(Failure(**answer["failure"]))
-            else:
-                idempotent = isinstance(effect, Call) and journey.loaded.invoker.idempotent(effect)
-                execution.succeeded(answer["envelope"], idempotent=idempotent)
-                if isinstance(effect, Call) and effect.is_trigger:
-                    journey.states = after(journey.states, answer["envelope"])
+            self._report(effect, await self._recorded_result(effect))
 
-    async def _wait(self, journey: ReplayContext, effect: Wait) -> None:
-        if journey.stopping is None:
-            # What is run again after it failed finds the times of its last run, and need not wait for them. But each
-            # run has to come by here as often as before: DBOS takes no note of a sleep that takes no time.
-            left = effect.seconds if effect.until is None else effect.until - time.time()
-            await DBOS.sleep_async(max(left, _MOMENT))
-            if await self.runs.is_stopped(journey.run.id):
-                raise RunStopped
+    def state_changes(self) -> dict[str, dict[str, Any]]:
+        """The values that the execution has changed, by scope and key; None for a key that it has removed."""
+        changes: dict[str, dict[str, Any]] = {}
+        for name, scope in scopes_of(self.definition.integration, self.flow).items():
+            before, after = self._state[name], self._execution.stored_state[name]
+            changed = {key: value for key, value in after.items() if key not in before or before[key] != value}
+            changes[scope] = {**changed, **dict.fromkeys(before.keys() - after.keys())}
+        return changes
+
+    def _report(self, effect: Call | StartFlow | TakePage | FanOut, result: Mapping[str, Any]) -> None:
+        if "failure" in result:
+            self._execution.failed(Failure(**result["failure"]))
             return
-        ordinal = await self._ordinal(journey)
-        kept = journey.kept.pop(ordinal, None)
-        if kept is None:
-            until = time.time() + effect.seconds if effect.until is None else effect.until
-            kept = JournalEntry(step_id=effect.id, value={"until": until})
-            await self.runs.keep(journey.id, ordinal, kept)
+        idempotent = isinstance(effect, Call) and self.definition.invoker.idempotent(effect)
+        self._execution.succeeded(result["envelope"], idempotent=idempotent)
+        if isinstance(effect, Call) and effect.is_trigger:
+            self._state = apply_changes(self._state, result["envelope"])
+
+    async def _recorded_result(self, effect: Call | StartFlow | TakePage | FanOut) -> Mapping[str, Any]:
+        ordinal = await self._next_ordinal()
+        match effect:
+            case StartFlow():
+                await self._start_flow(effect, ordinal)
+            case _ if ordinal in self._journal:
+                pass
+            case FanOut():
+                await self._run_loop(effect, ordinal)
+            case TakePage():
+                await self._take_page(effect, ordinal)
+            case Call(is_trigger=True):
+                await self._invoke_trigger(effect, ordinal)
+            case Call():
+                await self._call(effect, ordinal)
+        entry = self._journal.pop(ordinal, None) or await self._services.runs.entry_at(self.caller, ordinal)
+        if entry is None:
+            raise NondeterminismError(f"the recorded result of {effect.id} is gone")
+        if entry.step_id != effect.id:
+            raise NondeterminismError(
+                f"the recorded run called {entry.step_id} where the replay calls {effect.id}: "
+                "its config variables may have changed"
+            )
+        return entry.value
+
+    async def _next_ordinal(self) -> int:
+        """The number of the next call; after this the journal around it is in memory."""
+        ordinal = self._calls
+        self._calls += 1
+        if ordinal >= self._read_until:
+            # One window at a time: a long execution has more results than memory should hold.
+            self._read_until = ordinal + WINDOW
+            self._journal = await self._services.runs.entries(self.caller, ordinal, self._read_until)
+        return ordinal
+
+    # One handler for each kind of effect. Calls are not DBOS steps: a result is recorded in one transaction of ours.
+
+    async def _wait(self, wait: Wait) -> None:
+        # A run that is retried replays the times of its first attempt and need not wait again. But each replay must
+        # sleep as often as before: DBOS numbers the sleeps, and does not record one of no length.
+        left = wait.seconds if wait.until is None else wait.until - time.time()
+        await DBOS.sleep_async(max(left, _MOMENT))
+        if await self._services.runs.is_stopped(self.run_id):
+            raise RunStopped
+
+    async def _call(self, call: Call, ordinal: int) -> None:
+        invoker = self.definition.invoker
+        operation = invoker.operation(call)
+        redacted = redact_inputs(call.inputs, operation)
+        if operation is None or operation.idempotent:
+            started = time.time()
+            result = deadline_failure(call, started - self._run.created_at) or (
+                await invoker.invoke(self.flow, call, self._run.payload)
+            )
+            await self._record(call.id, ordinal, result, inputs=redacted, started=started)
+            return
+        guarded = GuardedFlowCall(
+            invoker=invoker,
+            flow=self.flow,
+            call=call,
+            payload=self._run.payload,
+            operation=operation,
+            callback=self._services.deployment.callback_url(call.component, call.action, self.caller, ordinal),
+            run_began=self._run.created_at,
+        )
+        identity = CallIdentity(
+            run=self.run_id,
+            item=self.item,
+            ordinal=ordinal,
+            step_id=call.id,
+            fingerprint=guarded.fingerprint,
+            redacted_inputs=redacted,
+            limit_keys=tuple(guarded.limit_keys.values()),
+        )
+        entry = await self._services.guard.perform(identity, guarded)
+        if entry is not None:
+            self._journal[ordinal] = entry
+
+    async def _invoke_trigger(self, call: Call, ordinal: int) -> None:
+        """Record the trigger's result together with what it remembers, based on what is stored now."""
+        invoker, started = self.definition.invoker, time.time()
+        redacted = redact_inputs(call.inputs, invoker.operation(call))
+        scopes = scopes_of(self.definition.integration, self.flow)
+        shown = self._state
+        while True:
+            shown_call = replace(call, stored_state={**call.stored_state, **shown})
+            result = await invoker.invoke(self.flow, shown_call, self._run.payload)
+            change = None if isinstance(result, Failure) else StateChange(scopes, shown, result).in_transaction
+            with suppress(StateConflictError):
+                await self._record(call.id, ordinal, result, inputs=redacted, started=started, in_transaction=change)
+                return
+            shown = await self._services.runs.stored_state(scopes, wait_for_database=True)
+
+    async def _take_page(self, page: TakePage, ordinal: int) -> None:
+        found = await self._sources.page(page.source, page.after)
+        await self._record(page.id, ordinal, found if isinstance(found, Failure) else {"data": found})
+
+    async def _run_loop(self, loop: FanOut, ordinal: int) -> None:
+        started = time.time()
+        result = await self._services.loops.run(LoopKey(self.caller, ordinal), loop, self._sources)
+        await self._record(loop.id, ordinal, result, started=started)
+
+    async def _start_flow(self, start: StartFlow, ordinal: int) -> None:
+        integration = self.definition.integration
+        other = next((flow for flow in integration.flows if flow.name == start.flow), None)
+        inputs = {"flowName": start.flow, **redact_inputs({"data": start.payload["body"]["data"]})}
+        if other is None or ids.nesting(self.caller) >= _MAX_NESTING:
+            names = join_names(flow.name for flow in integration.flows)
+            failure = (
+                Failure(code="unknown-flow", message=f"there is no such flow ({names})", permanent=True)
+                if other is None
+                else Failure(
+                    code="endless-flows",
+                    message=f"flows start flows without end (more than {_MAX_NESTING} deep)",
+                    permanent=True,
+                )
+            )
+            await self._record(start.id, ordinal, failure, inputs=inputs)
+            return
+        if ordinal in self._journal and not self._must_await_again(other):
+            return
+        started = time.time()
+        child = await self._accept_child(start, other, ordinal)
+        if other.is_synchronous:
+            await self._services.run_child(child)
+            result = _child_result(child, await self._services.runs.outcome(child, wait_for_database=True))
+        else:
+            await self._services.start_runs([child])
+            result = {"data": {"executionId": child}}
+        forget = partial(runs.forget_result, run=child)
+        await self._record(start.id, ordinal, result, inputs=inputs, started=started, in_transaction=forget)
+
+    async def _accept_child(self, start: StartFlow, flow: Flow, ordinal: int) -> str:
+        child = ids.child_id(self.caller, ordinal)
+        now = iso_time(dt.datetime.now(dt.UTC))
+        payload = self._services.deployment.payload(start.payload, self.definition, flow, child, now)
+        digest = await self._services.runs.define(self._run.file, self._run.text, wait_for_database=True)
+        new = NewRun(
+            id=child,
+            definition=digest,
+            integration=self.definition.integration.name,
+            flow=flow.name,
+            payload=payload,
+            parent=self.run_id,
+        )
+        await self._services.runs.accept(new, wait_for_database=True)
+        return child
+
+    def _must_await_again(self, child: Flow) -> bool:
+        # Waiting for a child is a step of DBOS's with a number, so each replay must do it.
+        return child.is_synchronous
+
+    def _raise_if_stopping(self) -> None:
+        """A run is stopped where its results are recorded."""
+
+    @property
+    def _sources(self) -> Sources:
+        return Sources(self.definition.invoker, self.definition.integration, self.flow, self._run.payload)
+
+    async def _record(
+        self,
+        step_id: str,
+        ordinal: int,
+        result: _Result,
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        started: float | None = None,
+        in_transaction: InTransaction | None = None,
+    ) -> None:
+        value = {"failure": asdict(result)} if isinstance(result, Failure) else {"envelope": result}
+        entry = JournalEntry(step_id=step_id, value=value, redacted_inputs=inputs)
+        recorded = await self._services.runs.record(
+            self.caller, ordinal, entry, started_at=started, in_transaction=in_transaction
+        )
+        if recorded.is_stopped:
+            raise RunStopped
+        if recorded.is_new:
+            self._journal[ordinal] = entry
+
+
+class IterationReplayer(Replayer):
+    """One iteration of a loop, which is not a workflow of its own. The event ``stopping`` tells it to stop."""
+
+    def __init__(self, item: str, stopping: asyncio.Event, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.item = item
+        self._stopping = stopping
+
+    async def _next_ordinal(self) -> int:
+        self._calls += 1
+        return self._calls - 1
+
+    async def _wait(self, wait: Wait) -> None:
+        ordinal = await self._next_ordinal()
+        entry = self._journal.pop(ordinal, None)
+        if entry is None:
+            until = time.time() + wait.seconds if wait.until is None else wait.until
+            entry = JournalEntry(step_id=wait.id, value={"until": until})
+            await self._services.runs.record(self.caller, ordinal, entry)
         try:
-            async with asyncio.timeout(max(0.0, kept.value["until"] - time.time())):
-                await journey.stopping.wait()
+            async with asyncio.timeout(max(0.0, entry.value["until"] - time.time())):
+                await self._stopping.wait()
         except TimeoutError:
             return
         raise RunStopped
 
-    async def _answer(self, journey: ReplayContext, effect: Effect) -> Mapping[str, Any]:
-        ordinal = await self._ordinal(journey)
-        if isinstance(effect, StartFlow):
-            await self._start(journey, effect, ordinal)
-        elif isinstance(effect, FanOut):
-            await self._fan_out(journey, effect, ordinal)
-        else:
-            # No step of DBOS's: what the call is answered with is kept in one transaction of ours, and kept once.
-            await self._step(journey, effect, ordinal)
-        kept = journey.kept.pop(ordinal, None) or await self.runs.entry_at(journey.id, ordinal)
-        if kept is None:
-            raise NondeterminismError(f"the answer of {effect.id} is gone")
-        if kept.step_id != effect.id:
-            raise NondeterminismError(
-                f"this run went to {kept.step_id} before and would go to {effect.id} now: "
-                "its config variables may have changed"
-            )
-        return kept.value
+    def _must_await_again(self, _child: Flow) -> bool:
+        return False
 
-    async def _ordinal(self, journey: ReplayContext) -> int:
-        """The number of the next question; the kept answers around it are at hand then."""
-        ordinal = journey.asked
-        journey.asked += 1
-        if journey.stopping is None and ordinal >= journey.read_until:
-            # Not all at once: a long execution has more answers than memory should hold.
-            journey.read_until = ordinal + WINDOW
-            journey.kept = await self.runs.kept(journey.id, ordinal, journey.read_until)
-        return ordinal
-
-    async def _step(self, journey: ReplayContext, effect: Call | TakePage, ordinal: int) -> None:
-        if ordinal in journey.kept:
-            return
-        if isinstance(effect, TakePage):
-            page = await self._sources(journey).page(effect.source, effect.after)
-            answer: Mapping[str, Any] | Failure = page if isinstance(page, Failure) else {"data": page}
-            await self._keep(journey, ordinal, Answer(effect.id, answer))
-            return
-        operation = journey.loaded.invoker.operation(effect)
-        if effect.is_trigger:
-            await self._ask_trigger(journey, effect, ordinal)
-            return
-        if operation is None or operation.idempotent:
-            started = time.time()
-            answer = deadline_failure(effect, started - journey.run.created_at) or (
-                await journey.loaded.invoker.invoke(journey.flow, effect, journey.run.payload)
-            )
-            await self._keep(
-                journey, ordinal, Answer(effect.id, answer, redact_inputs(effect.inputs, operation), started)
-            )
-            return
-        callback = self.deployment.callback_url(effect.component, effect.action, journey.id, ordinal)
-        deed = GuardedFlowCall(
-            journey.loaded.invoker,
-            journey.flow,
-            effect,
-            journey.run.payload,
-            operation,
-            callback,
-            journey.run.created_at,
-        )
-        guarded = CallIdentity(
-            run=journey.id,
-            ordinal=ordinal,
-            step_id=effect.id,
-            fingerprint=deed.fingerprint,
-            owner=journey.run.id,
-            redacted_inputs=redact_inputs(effect.inputs, operation),
-        )
-        kept = await self.guard.perform(guarded, deed)
-        if kept is not None:
-            journey.kept[ordinal] = kept
-
-    async def _ask_trigger(self, journey: ReplayContext, call: Call, ordinal: int) -> None:
-        """Keep the trigger's answer, and with it what the trigger remembers; what it is shown is what is kept now."""
-        invoker, started = journey.loaded.invoker, time.time()
-        told = redact_inputs(call.inputs, invoker.operation(call))
-        scopes = scopes_of(journey.loaded.integration, journey.flow)
-        shown: StoredState = journey.states
-        while True:
-            asked = replace(call, stored_state={**call.stored_state, **shown})
-            answer = await invoker.invoke(journey.flow, asked, journey.run.payload)
-            also = None if isinstance(answer, Failure) else Change(scopes, shown, answer).to_make
-            with suppress(StateConflictError):
-                await self._keep(journey, ordinal, Answer(call.id, answer, told, started), also)
-                return
-            shown = await self.runs.states(scopes, wait_for_database=True)
-
-    async def _keep(self, journey: ReplayContext, ordinal: int, given: Answer, also: Also | None = None) -> None:
-        answer = given.answer
-        value = {"failure": asdict(answer)} if isinstance(answer, Failure) else {"envelope": answer}
-        kept = JournalEntry(step_id=given.step_id, value=value, redacted_inputs=given.redacted_inputs)
-        keeping = await self.runs.keep(journey.id, ordinal, kept, given.started, also)
-        if keeping.is_stopped:
+    def _raise_if_stopping(self) -> None:
+        if self._stopping.is_set():
             raise RunStopped
-        if keeping.is_new:
-            journey.kept[ordinal] = kept
-
-    def _sources(self, journey: ReplayContext) -> Sources:
-        return Sources(journey.loaded.invoker, journey.loaded.integration, journey.flow, journey.run.payload)
-
-    async def _fan_out(self, journey: ReplayContext, effect: FanOut, ordinal: int) -> None:
-        if ordinal not in journey.kept:
-            started = time.time()
-            answer = await self.loops.run(LoopKey(journey.id, ordinal), effect, self._sources(journey))
-            await self._keep(journey, ordinal, Answer(effect.id, answer, None, started))
-
-    # Flows that a flow starts
-
-    async def _start(self, journey: ReplayContext, effect: StartFlow, ordinal: int) -> None:
-        integration = journey.loaded.integration
-        child_id, started = f"{journey.id}.{ordinal}", time.time()
-        other = next((flow for flow in integration.flows if flow.name == effect.flow), None)
-        if other is None:
-            names = join_names(flow.name for flow in integration.flows)
-            await self._refuse(journey, effect, ordinal, "unknown-flow", f"there is no such flow ({names})")
-            return
-        if journey.id.count(".") >= _DEEPEST:
-            message = f"flows start flows without end (more than {_DEEPEST} deep)"
-            await self._refuse(journey, effect, ordinal, "endless-flows", message)
-            return
-        if ordinal in journey.kept and (journey.stopping is not None or not other.is_synchronous):
-            # It was started, and may be long forgotten. A run comes by here again all the same where it waits for
-            # another one: for DBOS that is a step, which has its number.
-            return
-        payload = self.deployment.payload(
-            effect.payload, journey.loaded, other, child_id, iso_time(dt.datetime.now(dt.UTC))
-        )
-        digest = await self.runs.define(journey.run.file, journey.run.text, wait_for_database=True)
-        child = NewRun(
-            id=child_id,
-            definition=digest,
-            integration=integration.name,
-            flow=other.name,
-            payload=payload,
-            parent=journey.run.id,
-        )
-        await self.runs.accept(child, wait_for_database=True)
-        if other.is_synchronous:
-            await self.children.run(child_id)
-            answer = _answer_of(child_id, await self.runs.ended(child_id, wait_for_database=True))
-        else:
-            await self.children.enqueue([child_id])
-            answer = {"data": {"executionId": child_id}}
-        given = Answer(effect.id, answer, _outline_of(effect), started)
-        await self._keep(journey, ordinal, given, partial(runs.forget_result, run=child_id))
-
-    async def _refuse(self, journey: ReplayContext, effect: StartFlow, ordinal: int, code: str, message: str) -> None:
-        failure = Failure(code=code, message=message, permanent=True)
-        await self._keep(journey, ordinal, Answer(effect.id, failure, _outline_of(effect)))
 
 
-def _outline_of(effect: StartFlow) -> dict[str, Any]:
-    return {"flowName": effect.flow, **redact_inputs({"data": effect.payload["body"]["data"]})}
-
-
-def _answer_of(child_id: str, ended: Mapping[str, Any] | None) -> dict[str, Any] | Failure:
-    if ended is not None and ended["state"] == run_status.SUCCEEDED:
-        return {"data": {"executionId": child_id, "result": ended["result"]}}
-    # One that is paused is to go on, and nobody will wait for it then.
-    unknown = ended is None or ended["state"] in (run_status.UNKNOWN, run_status.PAUSED)
+def _child_result(child: str, outcome: Mapping[str, Any] | None) -> dict[str, Any] | Failure:
+    if outcome is not None and outcome["state"] == run_status.SUCCEEDED:
+        return {"data": {"executionId": child, "result": outcome["result"]}}
+    # A paused child will continue, but nobody will wait for it then.
+    unknown = outcome is None or outcome["state"] in (run_status.UNKNOWN, run_status.PAUSED)
     return Failure(code="flow-failed", message="the flow failed", outcome_unknown=unknown)

@@ -1,4 +1,4 @@
-"""The queue from which the engine takes the runs that are to begin."""
+"""The queues from which the engine takes runs, and chunks of loops, that are to be executed."""
 
 from __future__ import annotations
 
@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING
 
 from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
 
+from twilio_component.durable import ids
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from twilio_component.durable.fanout.store import LoopKey
     from twilio_component.durable.store.database import Database
 
-APPLICATION, WORKFLOW, QUEUE = "twilio-component", "run_flow", "flows"
-# Grows when a stored run could not go on with newer code: then old runs wait for a process of their version.
+APPLICATION = "twilio-component"
+RUN_FLOW, RUN_CHUNK = "run_flow", "run_chunk"
+RUNS, CHUNKS = "flows", "chunks"
+"""The queues. Chunks have their own: runs that wait for their chunks must not keep these from being executed."""
 VERSION = "4"
+"""Grows when newer code cannot continue a stored run: old runs then wait for a process of their version."""
 
 
-class FlowQueue:
-    """Puts runs into the queue. ``client`` does what else may be done with them; its connections are the database's."""
+class RunQueue:
+    """Enqueues in a transaction of the caller. ``client`` does everything else; its connections are the database's."""
 
     def __init__(self, database: Database) -> None:
         self.client = DBOSClient(
@@ -29,13 +35,24 @@ class FlowQueue:
         )
 
     def put(self, connection: Connection, runs: Iterable[str]) -> None:
-        """Put runs into the queue, in this transaction; what has been put there before stays there as it is."""
-        # In one order in all processes: each locks the rows of those that are there already.
+        """Enqueue runs; one that has been enqueued before stays as it is."""
+        # All processes enqueue in the same order: each locks the rows that exist.
         for run in sorted(set(runs)):
             options: EnqueueOptions = {
-                "workflow_name": WORKFLOW,
-                "queue_name": QUEUE,
+                "workflow_name": RUN_FLOW,
+                "queue_name": RUNS,
                 "workflow_id": run,
                 "app_version": VERSION,
             }
             self.client.enqueue_in_transaction(connection, options, run)
+
+    def put_chunk(self, connection: Connection, loop: LoopKey, chunk: int, generation: int) -> None:
+        """Enqueue a chunk of a loop; one that has been enqueued before in this generation stays as it is."""
+        options: EnqueueOptions = {
+            "workflow_name": RUN_CHUNK,
+            "queue_name": CHUNKS,
+            "workflow_id": ids.chunk_id(loop.run, loop.ordinal, chunk, generation),
+            "app_version": VERSION,
+            "queue_partition_key": ids.loop_id(loop.run, loop.ordinal),
+        }
+        self.client.enqueue_in_transaction(connection, options, loop.run, loop.ordinal, chunk)

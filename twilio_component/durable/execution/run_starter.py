@@ -1,6 +1,6 @@
-"""Starts runs that have been stored, a little later: whoever stored one need not wait until it has been started too.
+"""Starts stored runs a little later, so that storing one need not wait until it has been started too.
 
-A run that nobody lives to start is found by the stragglers.
+A run that no process lives to start is found by ``UnstartedRuns``.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-_MOST = 100  # at once
-_MOST_WAITING = 1_000
-# Of a burst everything is stored first. Whoever sends a request waits, and gives up after a while; a run does not.
+_MAX_BATCH = 100
+_MAX_WAITING = 1_000
+# During a burst, storing comes first: whoever sent a request waits and may give up, a run does not.
 _BURST = 10
 _BURST_SECONDS = 0.2
 _LONGEST_WAIT = 1.0
@@ -21,31 +21,31 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 
 
 class RunStarter:
-    """Starts runs, at most a hundred at once, the first to come among the first; ``start`` starts some."""
+    """Hands the ids of stored runs to ``start``, at most a hundred at once, in the order of submission."""
 
     def __init__(self, start: Callable[[Sequence[str]], Awaitable[object]]) -> None:
         self._start = start
-        self._waiting: asyncio.Queue[tuple[str, float]] = asyncio.Queue(_MOST_WAITING)
-        self._hurried: set[str] = set()
+        self._waiting: asyncio.Queue[tuple[str, float]] = asyncio.Queue(_MAX_WAITING)
+        self._urgent: set[str] = set()
         self._latest: deque[float] = deque(maxlen=_BURST)
 
     async def submit(self, run: str, *, immediately: bool = False) -> None:
-        """Have the run started, ``immediately`` also in a burst; waits only when very many are to be."""
+        """Have the run started, with ``immediately`` also during a burst; waits only while very many are waiting."""
         self._latest.append(_now())
         await self._waiting.put((run, _now()))
         if immediately:
-            self._hurried.add(run)
+            self._urgent.add(run)
 
     async def run(self) -> None:
-        """Start what comes, until cancelled."""
+        """Start what is submitted, until cancelled."""
         while True:
-            run, came_at = await self._waiting.get()
-            while self._is_bursting() and not self._hurried and _now() < came_at + _LONGEST_WAIT:  # noqa: ASYNC110 - it is over when nothing happens
+            run, submitted_at = await self._waiting.get()
+            while self._is_bursting() and not self._urgent and _now() < submitted_at + _LONGEST_WAIT:  # noqa: ASYNC110 - a burst ends when nothing happens
                 await asyncio.sleep(_PAUSE)
             runs = [run]
-            while len(runs) < _MOST and not self._waiting.empty():
+            while len(runs) < _MAX_BATCH and not self._waiting.empty():
                 runs.append(self._waiting.get_nowait()[0])
-            self._hurried.difference_update(runs)
+            self._urgent.difference_update(runs)
             try:
                 await self._start(runs)
             except Exception:
@@ -55,7 +55,7 @@ class RunStarter:
                     self._waiting.task_done()
 
     async def drain(self) -> None:
-        """Wait until everything that has come has been started."""
+        """Wait until everything that was submitted has been started."""
         await self._waiting.join()
 
     def _is_bursting(self) -> bool:

@@ -1,13 +1,12 @@
-"""Schedules: flows that a clock starts, once for each of its times across all processes."""
+"""Schedules: flows that start at set times, once for each time in all processes together."""
 
 from __future__ import annotations
 
-import datetime as dt
+import datetime as dt  # noqa: TC003 - DBOS reads the workflow's annotations
 import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from dbos import DBOS, ScheduleInput
@@ -21,75 +20,84 @@ from twilio_component.flows.parsing.cron import check_cron
 from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
-    from twilio_component.durable.deployment import Deployment, Loaded
+    from twilio_component.durable.deployment import Deployment, LoadedDefinition
     from twilio_component.durable.store.runs import RunStore
     from twilio_component.flows.model import ConfigVar, Flow, Reference
 
 _LONGEST_POLL = 3600.0  # a run that never gets to its poll must not keep all others from theirs
 _LOGGER = logging.getLogger("twilio_component.durable")
 
-Fire = Callable[[dt.datetime, Any], Coroutine[Any, Any, None]]
-
 
 class _Context(TypedDict):
-    """What the clock hands on: which flow of which definition."""
+    """What DBOS stores with a schedule: the digest of a definition, and the flow's name."""
 
     definition: str
     flow: str
 
 
-@dataclass(frozen=True, slots=True)
-class Scheduled:
-    """A definition whose schedules are to be kept, and the digest by which runs refer to it."""
-
-    digest: str
-    loaded: Loaded
-
-
 class Schedules:
-    """Keeps schedules. ``begin`` stores and starts a run."""
+    """Keeps schedules; ``begin`` stores and starts a run.
+
+    Creating it registers the workflow that DBOS fires, so it comes before DBOS is launched.
+    """
 
     def __init__(self, deployment: Deployment, runs: RunStore, begin: Callable[[NewRun], Awaitable[bool]]) -> None:
         self._deployment = deployment
         self._runs = runs
         self._begin = begin
+        self._workflow = self._register()
 
-    def workflow(self) -> Fire:
-        """Register what the clock calls; before DBOS is launched."""
-
+    def _register(self) -> Callable[[dt.datetime, Any], Coroutine[Any, Any, None]]:
         @DBOS.workflow(name="fire_schedule")
         async def fire_schedule(scheduled_at: dt.datetime, context: Any) -> None:
             await self._fire(scheduled_at, context)
 
         return fire_schedule
 
-    async def keep(self, definitions: Iterable[Scheduled], fire: Fire) -> None:
-        """Keep the schedules of these definitions, and of their integrations no others.
+    async def keep(self, definitions: Iterable[LoadedDefinition]) -> None:
+        """Keep exactly the schedules of these definitions, for the integrations that they define.
 
-        Raises ``FlowError`` for one that cannot be kept.
+        Raises ``FlowError`` for an invalid schedule.
         """
         inputs: list[ScheduleInput] = []
         integrations = set()
         for definition in definitions:
-            integrations.add(definition.loaded.integration.name)
+            integrations.add(definition.integration.name)
             inputs += [
-                _input(definition, flow, fire)
-                for flow in definition.loaded.integration.flows
+                self._schedule(definition, flow)
+                for flow in definition.integration.flows
                 if flow.trigger.schedule is not None
             ]
         names = {one["schedule_name"] for one in inputs}
-        for kept in await DBOS.list_schedules_async():
-            name = kept["schedule_name"]
+        for stored in await DBOS.list_schedules_async():
+            name = stored["schedule_name"]
             if name.partition("/")[0] in integrations and name not in names:
                 await DBOS.delete_schedule_async(name)
         await DBOS.apply_schedules_async(inputs)
+
+    def _schedule(self, definition: LoadedDefinition, flow: Flow) -> ScheduleInput:
+        values, integration = definition.values, definition.integration
+        schedule = flow.trigger.schedule
+        assert schedule is not None  # noqa: S101 - the caller has checked it
+        try:
+            cron = str(evaluate(schedule.cron, Scope(_refuse_step, lambda variable: _value(variable, values.by_name))))
+            check_cron(cron)
+        except (EvaluationError, ValueError) as error:
+            raise FlowError(f"the schedule of the flow '{flow.name}' is not valid: {error}") from error
+        return {
+            "schedule_name": f"{integration.name}/{flow.name}",
+            "workflow_fn": self._workflow,
+            "schedule": cron,
+            "context": _Context(definition=definition.digest, flow=flow.name),
+            "cron_timezone": schedule_zone(schedule, integration.config_variables) or None,
+        }
 
     async def _fire(self, scheduled_at: dt.datetime, context: _Context) -> None:
         definition = await self._runs.definition(context["definition"])
         loaded = self._deployment.load(*definition)
         flow = find_flow(loaded.integration, context["flow"])
         if await self._is_polling(loaded, flow):
-            _LOGGER.warning("%s is still polling; this time is left out", flow.name)
+            _LOGGER.warning("%s is still polling; this time is skipped", flow.name)
             return
         moment = iso_time(scheduled_at)
         name = f"{loaded.integration.name}/{flow.name}/{moment}"
@@ -103,33 +111,15 @@ class Schedules:
         )
         await self._begin(new)
 
-    async def _is_polling(self, loaded: Loaded, flow: Flow) -> bool:
-        """Whether a poll of the flow is under way: another one would tell what that one is about to tell."""
+    async def _is_polling(self, loaded: LoadedDefinition, flow: Flow) -> bool:
+        """Whether a poll of the flow is under way: another one would report the same again."""
         if flow.trigger.operation == control_steps.SCHEDULE:
             return False
         since = time.time() - _LONGEST_POLL
         return await self._runs.has_unanswered_trigger(loaded.integration.name, flow.name, since)
 
 
-def _input(definition: Scheduled, flow: Flow, fire: Fire) -> ScheduleInput:
-    values, integration = definition.loaded.values, definition.loaded.integration
-    schedule = flow.trigger.schedule
-    assert schedule is not None  # noqa: S101 - the caller has looked
-    try:
-        cron = str(evaluate(schedule.cron, Scope(_no_step, lambda variable: _value(variable, values.by_name))))
-        check_cron(cron)
-    except (EvaluationError, ValueError) as error:
-        raise FlowError(f"the schedule of the flow '{flow.name}' cannot be kept: {error}") from error
-    return {
-        "schedule_name": f"{integration.name}/{flow.name}",
-        "workflow_fn": fire,
-        "schedule": cron,
-        "context": _Context(definition=definition.digest, flow=flow.name),
-        "cron_timezone": schedule_zone(schedule, integration.config_variables) or None,
-    }
-
-
-def _no_step(reference: Reference) -> Any:
+def _refuse_step(reference: Reference) -> Any:
     raise EvaluationError(f"a schedule cannot depend on {reference}")
 
 

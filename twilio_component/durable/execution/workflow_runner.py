@@ -1,18 +1,24 @@
-"""Carries out what is stored: runs, and chunks of their loops, as workflows that may begin again at any time."""
+"""The workflows: a run, and a chunk of a loop. Each may start again at any time, in any process."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from dbos import DBOS, SetWorkflowID, error
+
 from twilio_component.durable.errors import RunStopped
-from twilio_component.durable.execution.replayer import WINDOW, ReplayContext
+from twilio_component.durable.execution.replayer import WINDOW, IterationReplayer, Replayer, ReplayServices
+from twilio_component.durable.execution.run_queue import RUN_CHUNK, RUN_FLOW
 from twilio_component.durable.fanout.chunk_runner import ChunkRunner
 from twilio_component.durable.fanout.store import EndedIteration, LoopKey
-from twilio_component.durable.store import run_status, runs
+from twilio_component.durable.store import run_status
 from twilio_component.durable.store.flow_state import scopes_of
+from twilio_component.durable.store.journal import INITIAL_STATE
 from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.flows.interpreter.execution import Execution
 from twilio_component.flows.interpreter.iterations import Iteration
@@ -21,136 +27,181 @@ from twilio_component.flows.model import find_flow
 from twilio_component.host.errors import IntegrationError
 
 if TYPE_CHECKING:
-    from twilio_component.durable.execution.replayer import Replayer
+    from twilio_component.durable.active_work import ActiveWork
+    from twilio_component.durable.deployment import Deployment
     from twilio_component.durable.fanout.chunk_runner import IterationRunner
+    from twilio_component.durable.fanout.coordinator import LoopCoordinator
     from twilio_component.durable.fanout.store import Item, LoopStore, ParallelLoop
-    from twilio_component.durable.settings import Settings
+    from twilio_component.durable.sending.guard import Guard
     from twilio_component.durable.store.journal import JournalEntry
     from twilio_component.durable.store.runs import Run, RunStore
     from twilio_component.flows.interpreter.effects import Done
 
 PURGED = "purged"
+_INTERRUPTED = "interrupted"
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+# A run that sleeps for days is recovered at each restart; one that kills its process each time must end some day.
+_MAX_RECOVERIES = 1_000
 _LOGGER = logging.getLogger("twilio_component.durable")
 
 
 class WorkflowRunner:
-    """Runs executions; ``guide`` takes each to its end."""
+    """Executes runs and chunks of loops. Creating it registers the workflows, so it comes before DBOS is launched.
 
-    def __init__(self, guide: Replayer, loops: LoopStore, settings: Settings) -> None:
-        self._load = guide.deployment.load
-        self._guide = guide
-        self._runs: RunStore = guide.runs
-        self._chunks = ChunkRunner(loops, keep_payloads=settings.keep_payloads)
-        self._settings = settings
-        self._raise_if_draining = guide.raise_if_draining
+    ``start_runs`` has stored runs executed, here or elsewhere.
+    """
+
+    def __init__(
+        self,
+        *,
+        deployment: Deployment,
+        runs: RunStore,
+        guard: Guard,
+        loops: LoopCoordinator,
+        loop_store: LoopStore,
+        work: ActiveWork,
+        start_runs: Callable[[Sequence[str]], Coroutine[Any, Any, object]],
+        keep_payloads: bool,
+    ) -> None:
+        self._runs = runs
+        self._load = deployment.load
+        self._work = work
+        self._keep_payloads = keep_payloads
+        self._chunks = ChunkRunner(loop_store, keep_payloads=keep_payloads)
+        self._services = ReplayServices(
+            deployment=deployment,
+            runs=runs,
+            guard=guard,
+            loops=loops,
+            work=work,
+            start_runs=start_runs,
+            run_child=self._run_child,
+        )
+        self._run_flow = self._register()
+
+    def _register(self) -> Callable[[str], Coroutine[Any, Any, str]]:
+        @DBOS.workflow(name=RUN_FLOW, max_recovery_attempts=_MAX_RECOVERIES)
+        async def run_flow(run_id: str) -> str:
+            with self._work.executing(DBOS.workflow_id or ""):
+                try:
+                    return await self.run(run_id)
+                except RunStopped:
+                    # The operator has told DBOS so too, or is about to: this must not count as the run's end.
+                    await DBOS.cancel_workflow_async(run_id)
+                    return _INTERRUPTED
+
+        @DBOS.workflow(name=RUN_CHUNK, max_recovery_attempts=_MAX_RECOVERIES)
+        async def run_chunk(run_id: str, ordinal: int, chunk: int) -> None:
+            with self._work.executing(DBOS.workflow_id or ""), suppress(RunStopped):
+                await self.run_chunk(LoopKey(run_id, ordinal), chunk)
+
+        return run_flow
 
     async def run(self, run_id: str) -> str:
-        """Run, or go on with, a stored run; how it ended: ``succeeded``, ``failed``, ``unknown`` (or ``purged``).
+        """Start or continue a stored run; how it ended: ``succeeded``, ``failed``, ``unknown`` or ``purged``.
 
         Raises ``RunStopped`` when it has been cancelled or paused.
         """
         found = await self._runs.open(run_id, WINDOW)
         if found is None:
             return PURGED
-        run, kept = found
+        run, journal = found
         if run.state in run_status.STOPPED:
             raise RunStopped
         if run.state != run_status.RUNNING:
             return run.state
         try:
-            journey = await self._journey(run, kept)
-            return await self._ended(journey, await self._guide.to_the_end(journey))
+            replayer = await self._replayer(run, journal)
+            return await self._finish(run, replayer, await replayer.run())
         except IntegrationError as error:
-            # The definition, its configuration, or the way back: none of it is the doing of a step.
-            return await self._broken(run, error.code, str(error))
+            # The definition, its configuration, or the replay: not the fault of a step.
+            return await self._fail(run, error.code, str(error))
         except Exception as error:
-            await (
-                self._raise_if_draining()
-            )  # in a process that is stopping anything may fail; its runs are the next one's
-            _LOGGER.exception("%s cannot go on", run.id)
-            return await self._broken(run, "unexpected-error", f"unexpected {type(error).__name__}")
+            self._work.raise_if_draining()
+            _LOGGER.exception("%s cannot continue", run.id)
+            return await self._fail(run, "unexpected-error", f"unexpected {type(error).__name__}")
 
     async def run_chunk(self, key: LoopKey, chunk: int) -> None:
-        """Run the rounds of a chunk of a loop that have not ended."""
+        """Run the iterations of a chunk of a loop that have not ended."""
         pause = _FIRST_PAUSE
         while True:
             try:
-                await self._chunks.run(key, chunk, lambda stopping: self._rounds(key, stopping))
+                await self._chunks.run(key, chunk, partial(self._iteration_runner, key))
             except Exception:
-                # Others wait for these rounds, so they must end some day.
-                await self._raise_if_draining()
-                _LOGGER.exception("a chunk of %s cannot go on; trying again in %.0f s", key.run, pause)
+                # The loop waits for these iterations, so they must end some day.
+                self._work.raise_if_draining()
+                _LOGGER.exception("a chunk of %s cannot continue; trying again in %.0f s", key.run, pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
                 return
 
-    async def _rounds(self, key: LoopKey, stopping: asyncio.Event) -> IterationRunner:
-        """What runs a round of a loop; one whose definition cannot be used any more fails."""
+    async def _run_child(self, run_id: str) -> None:
+        with SetWorkflowID(run_id):
+            handle = await DBOS.start_workflow_async(self._run_flow, run_id)
+        # A child that has been stopped is not an error of its parent: its state is stored.
+        with suppress(error.DBOSAwaitedWorkflowCancelledError):
+            await handle.get_result()
+
+    async def _iteration_runner(self, key: LoopKey, stopping: asyncio.Event) -> IterationRunner:
+        """The function that runs one iteration of a loop; raises ``RunStopped`` when its run has been purged."""
         run = await self._runs.load(key.run, wait_for_database=True)
         if run is None:
             raise RunStopped
-        loaded = self._load(run.file, run.text)
-        flow = find_flow(loaded.integration, run.flow)
+        definition = self._load(run.file, run.text)
+        flow = find_flow(definition.integration, run.flow)
 
-        async def run_iteration(loop: ParallelLoop, item: Item, kept: Mapping[int, JournalEntry]) -> EndedIteration:
-            one = Iteration(loop.captured, loop.loop_step, item.number, item.item)
-            execution = Execution.of_iteration(flow, loaded.values.by_name, run.payload, one)
-            before = {name: dict(values) for name, values in execution.stored_state.items()}
-            journey = ReplayContext(item.id, run, loaded, flow, execution, before, dict(kept), stopping)
+        async def run_iteration(loop: ParallelLoop, item: Item, journal: Mapping[int, JournalEntry]) -> EndedIteration:
+            iteration = Iteration(loop.captured, loop.loop_step, item.number, item.item)
+            execution = Execution.of_iteration(flow, definition.values.by_name, run.payload, iteration)
+            state = {name: dict(values) for name, values in execution.stored_state.items()}
+            replayer = IterationReplayer(
+                item.id, stopping, self._services, run, definition, flow, execution, state=state, journal=journal
+            )
             try:
-                done = await self._guide.to_the_end(journey)
+                done = await replayer.run()
             except IntegrationError as error:
-                return EndedIteration(item.id, failure_record("", "", Failure(code=error.code, message=str(error))), {})
+                return EndedIteration(item.id, _failure_record(error.code, str(error)), {})
             except Exception as error:
-                await self._raise_if_draining()  # as of a run
-                _LOGGER.exception("%s cannot go on", item.id)
-                # How far it came nobody knows, and the other rounds must not wait for it.
-                words = f"unexpected {type(error).__name__}"
-                failure = Failure(code="unexpected-error", message=words, outcome_unknown=True)
-                return EndedIteration(item.id, failure_record("", "", failure), {})
-            open_ = _open(done)
-            return EndedIteration(item.id, loaded.redactor.value(open_ or done.error), _changed(journey))
+                self._work.raise_if_draining()
+                _LOGGER.exception("%s cannot continue", item.id)
+                # Nobody knows how far it came, and the other iterations must not wait for it.
+                record = _failure_record("unexpected-error", f"unexpected {type(error).__name__}", unknown=True)
+                return EndedIteration(item.id, record, {})
+            failure = _unknown_outcome(done) or done.error
+            return EndedIteration(item.id, definition.redactor.value(failure), replayer.state_changes())
 
         return run_iteration
 
-    async def _broken(self, run: Run, code: str, message: str) -> str:
-        return await self._finish(
-            run, run_status.FAILED, error=failure_record("", "", Failure(code=code, message=message))
-        )
-
-    async def _journey(self, run: Run, kept: dict[int, JournalEntry]) -> ReplayContext:
-        loaded = self._load(run.file, run.text)
-        flow = find_flow(loaded.integration, run.flow)
-        begun = kept.pop(runs.INITIAL_STATE, None)
+    async def _replayer(self, run: Run, journal: dict[int, JournalEntry]) -> Replayer:
+        definition = self._load(run.file, run.text)
+        flow = find_flow(definition.integration, run.flow)
+        begun = journal.pop(INITIAL_STATE, None)
         if begun is None:
-            states = await self._runs.begin_with_state(run.id, scopes_of(loaded.integration, flow))
+            state = await self._runs.begin_with_state(run.id, scopes_of(definition.integration, flow))
         else:
-            states = dict(begun.value)
-        execution = Execution(flow, loaded.values.by_name, initial_state(run.payload, stored_state=states))
-        return ReplayContext(run.id, run, loaded, flow, execution, states, kept, read_until=WINDOW)
+            state = dict(begun.value)
+        execution = Execution(flow, definition.values.by_name, initial_state(run.payload, stored_state=state))
+        return Replayer(self._services, run, definition, flow, execution, state=state, journal=journal)
 
-    # The end
+    async def _fail(self, run: Run, code: str, message: str) -> str:
+        return await self._store_end(run, run_status.FAILED, error=_failure_record(code, message))
 
-    async def _ended(self, journey: ReplayContext, done: Done) -> str:
+    async def _finish(self, run: Run, replayer: Replayer, done: Done) -> str:
+        unknown = _unknown_outcome(done)
         state = run_status.SUCCEEDED if done.error is None else run_status.FAILED
-        open_ = _open(done)
-        if open_ is not None:
-            # Somebody has to know that this is open.
-            state = run_status.UNKNOWN
-        hide = journey.loaded.redactor.value
-        error = done.error or open_
-        return await self._finish(
-            journey.run,
-            state,
-            error=hide(error),
-            response=hide(done.response) if journey.flow.is_synchronous else None,
-            result=hide(done.result) if journey.run.parent and journey.flow.is_synchronous else None,
-            states=_changed(journey),
+        redact, is_synchronous = replayer.definition.redactor.value, replayer.flow.is_synchronous
+        return await self._store_end(
+            run,
+            # An operator must learn of it, also where the flow handled the error.
+            state if unknown is None else run_status.UNKNOWN,
+            error=redact(done.error or unknown),
+            response=redact(done.response) if is_synchronous else None,
+            result=redact(done.result) if run.parent and is_synchronous else None,
+            changes=replayer.state_changes(),
         )
 
-    async def _finish(
+    async def _store_end(
         self,
         run: Run,
         state: str,
@@ -158,32 +209,26 @@ class WorkflowRunner:
         error: Mapping[str, Any] | None,
         response: Mapping[str, Any] | None = None,
         result: Any = None,
-        states: Mapping[str, Mapping[str, Any]] | None = None,
+        changes: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> str:
-        ended = await self._runs.finish(
+        stored = await self._runs.finish(
             run.id,
             state,
             error=error,
             response=response,
             result=result,
-            keep_payloads=self._settings.keep_payloads,
-            states=states or {},
+            keep_payloads=self._keep_payloads,
+            changes=changes or {},
         )
-        if ended in run_status.STOPPED:
-            raise RunStopped  # in the last moment: when it goes on, it comes to its end again
-        return ended or PURGED
+        if stored in run_status.STOPPED:
+            raise RunStopped  # at the last moment; a resumed run comes to its end again
+        return stored or PURGED
 
 
-def _open(done: Done) -> Mapping[str, Any] | None:
-    """The error that leaves it open what happened, if there is one, also where the flow went on."""
-    return next((error for error in (done.error, *done.handled) if error and error["outcomeUnknown"]), None)
+def _failure_record(code: str, message: str, *, unknown: bool = False) -> dict[str, Any]:
+    return failure_record("", "", Failure(code=code, message=message, outcome_unknown=unknown))
 
 
-def _changed(journey: ReplayContext) -> dict[str, dict[str, Any]]:
-    """What the execution keeps for later ones, by scope; None for what it has removed."""
-    changes: dict[str, dict[str, Any]] = {}
-    for name, scope in scopes_of(journey.loaded.integration, journey.flow).items():
-        before, after = journey.states[name], journey.execution.stored_state[name]
-        changed = {key: value for key, value in after.items() if key not in before or before[key] != value}
-        changes[scope] = {**changed, **dict.fromkeys(before.keys() - after.keys())}
-    return changes
+def _unknown_outcome(done: Done) -> Mapping[str, Any] | None:
+    """The error after which nobody knows what happened, if there is one; the flow may have handled it."""
+    return next((failure for failure in (done.error, *done.handled) if failure and failure["outcomeUnknown"]), None)

@@ -1,4 +1,4 @@
-"""Loops whose rounds run side by side, as they are stored: their items, and how each round has ended."""
+"""Loops with concurrent iterations, as they are stored: their items, and how each iteration ended."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
+from twilio_component.durable import ids
+from twilio_component.durable.store.flow_state import store_changes
 from twilio_component.durable.store.journal import JournalEntry, entry_from
 from twilio_component.durable.store.run_status import FAILED, RUNNING, SUCCEEDED, UNKNOWN
-from twilio_component.durable.store.runs import store_changes
 from twilio_component.durable.store.schema import items, journal, loops, runs, workers
-from twilio_component.durable.store.upsert import insert_once, written
+from twilio_component.durable.store.upsert import insert_once, to_json
 from twilio_component.flows.interpreter.iterations import MOST_FAILURES, Tally, failure_code
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
 PENDING = "pending"
-"""Of a round that has not ended; the others have the states of runs."""
+"""The state of an item whose iteration has not ended; the others have the states of runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoopKey:
-    """Which loop: the one that was first begun as the ``ordinal``-th call of a run."""
+    """Identifies a loop: the one that a run first began as its call number ``ordinal``."""
 
     run: str
     ordinal: int
@@ -47,7 +48,7 @@ class ParallelLoop:
     size: int | None = None
 
     def concurrency_of(self, chunk: int) -> int:
-        """How many rounds of that chunk may run side by side, so that all together are ``concurrency``."""
+        """How many iterations of that chunk may run at a time, so that all chunks together have ``concurrency``."""
         assert self.partitions is not None  # noqa: S101 - chunks begin when the items have been divided
         more = self.concurrency % self.partitions
         return self.concurrency // self.partitions + (chunk % self.partitions < more)
@@ -55,7 +56,7 @@ class ParallelLoop:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An item whose round has not ended; ``id`` is the name under which what its calls were answered with is kept."""
+    """An item whose iteration has not ended; ``id`` is the caller under which its results are journaled."""
 
     id: str
     number: int
@@ -64,16 +65,16 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class EndedIteration:
-    """How a round has ended; ``states`` are changes of what flows keep, by scope and key."""
+    """How an iteration ended, and its ``changes`` to the stored state of flows, by scope and key."""
 
     id: str
     error: Mapping[str, Any] | None
-    states: Mapping[str, Mapping[str, Any]]
+    changes: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """What the one who watches a loop needs to know; ``pending`` counts rounds by chunk, where there are any."""
+class LoopStatus:
+    """What the coordinator of a loop needs to know; ``pending`` counts iterations by chunk, where there are any."""
 
     run_state: str
     taken: int
@@ -82,13 +83,13 @@ class Status:
 
 
 class LoopStore:
-    """Reads and writes loops in a database."""
+    """Reads and writes loops. Every method retries until the database is available."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def begin(self, loop: ParallelLoop) -> ParallelLoop:
-        """Store a loop that is to begin; as it is stored, if this run has begun it before, as whichever call."""
+        """Store a loop that begins; if this run has begun it before, the stored loop."""
         begun_before = (loops.c.run == loop.key.run, loops.c.step_id == loop.step_id)
 
         def work(connection: Connection) -> ParallelLoop:
@@ -101,7 +102,7 @@ class LoopStore:
                 "step_id": loop.step_id,
                 "loop_step": loop.loop_step,
                 "concurrency": loop.concurrency,
-                "captured": written(loop.captured),
+                "captured": to_json(loop.captured),
                 "taken": 0,
                 "is_whole": False,
                 "generation": 0,
@@ -113,7 +114,7 @@ class LoopStore:
         return await self._database.run_until_available(work)
 
     async def renew(self, key: LoopKey) -> None:
-        """Let chunks that have been carried out be carried out again: there will be more in them."""
+        """Let chunks that have been executed be executed again: they will have more items."""
         await self._database.run_until_available(
             lambda connection: connection.execute(
                 update(loops).where(*_of(key)).values(generation=loops.c.generation + 1)
@@ -130,17 +131,17 @@ class LoopStore:
         return await self._database.run_until_available(work)
 
     async def take(self, loop: ParallelLoop, page: Mapping[str, Any]) -> ParallelLoop:
-        """Store the next items; the loop as it is then. What another process has stored in between stays."""
+        """Store the next items; the loop as it is then. Items that another process has stored in between stay."""
         found = page["items"]
-        after = {"is_whole": page["next"] is None, "after": written(page["next"]), "taken": loop.taken + len(found)}
+        after = {"is_whole": page["next"] is None, "after": to_json(page["next"]), "taken": loop.taken + len(found)}
         rows = [
             {
-                "id": f"{loop.key.run}.{loop.key.ordinal}-{number}",
+                "id": ids.item_id(loop.key.run, loop.key.ordinal, number),
                 "run": loop.key.run,
                 "ordinal": loop.key.ordinal,
                 "number": number,
                 "state": PENDING,
-                "item": written(item),
+                "item": to_json(item),
             }
             for number, item in enumerate(found, start=loop.taken)
         ]
@@ -154,14 +155,14 @@ class LoopStore:
         return await self._database.run_until_available(work)
 
     async def processes(self) -> int:
-        """How many processes carry out runs of this database, one at least."""
+        """How many processes execute runs of this database, at least one."""
         counting = select(func.count()).select_from(workers)
         return max(
             1, await self._database.run_until_available(lambda connection: connection.execute(counting).scalar_one())
         )
 
     async def assign_partitions(self, loop: ParallelLoop, partitions: int, size: int) -> ParallelLoop:
-        """Divide the items into chunks of a size, and the chunks among partitions; what has been divided stays so."""
+        """Divide the items into chunks of ``size``, and the chunks among partitions, unless that has been done."""
 
         def work(connection: Connection) -> ParallelLoop:
             undivided = (*_of(loop.key), loops.c.partitions.is_(None))
@@ -170,10 +171,10 @@ class LoopStore:
 
         return await self._database.run_until_available(work)
 
-    async def status(self, loop: ParallelLoop, chunks: Sequence[int]) -> Status:
-        """How the loop is doing; of the pending rounds only those of these chunks are counted."""
+    async def status(self, loop: ParallelLoop, chunks: Sequence[int]) -> LoopStatus:
+        """The progress of a loop; only the pending iterations of these chunks are counted."""
 
-        def work(connection: Connection) -> Status:
+        def work(connection: Connection) -> LoopStatus:
             stored = connection.execute(
                 select(loops.c.taken, loops.c.generation, runs.c.state)
                 .join(runs, runs.c.id == loops.c.run)
@@ -187,12 +188,12 @@ class LoopStore:
                     select(chunk, func.count()).where(*_items_of(loop.key), within, items.c.state == PENDING)
                 ).group_by(chunk)
                 pending = {int(number): count for number, count in connection.execute(counting)}
-            return Status(stored.state, stored.taken, stored.generation, pending)
+            return LoopStatus(stored.state, stored.taken, stored.generation, pending)
 
         return await self._database.run_until_available(work)
 
     async def pending(self, loop: ParallelLoop, chunk: int) -> tuple[list[Item], dict[str, dict[int, JournalEntry]]]:
-        """The items of a chunk whose rounds have not ended, and what calls of those rounds were answered with."""
+        """The items of a chunk whose iterations have not ended, and the journals of those iterations by item."""
         assert loop.size is not None  # noqa: S101 - the items have been divided
         of_chunk = (
             *_items_of(loop.key),
@@ -213,10 +214,10 @@ class LoopStore:
         return await self._database.run_until_available(work)
 
     async def end_iterations(self, ended: Sequence[EndedIteration], *, keep_payloads: bool) -> None:
-        """Store how rounds have ended. What they kept is deleted if they succeeded, unless ``keep_payloads``.
+        """Store how iterations ended. Unless ``keep_payloads``, the journal of one that succeeded is deleted.
 
-        Where two processes have run a round, since one was taken for dead, it stays as it was first said to have ended:
-        whoever is late may have found its answers deleted.
+        When two processes have run an iteration, since one seemed to be dead, the first end stays: the later process
+        may have found the journal deleted.
         """
 
         def work(connection: Connection) -> None:
@@ -226,7 +227,7 @@ class LoopStore:
                     "of": one.id,
                     "state": _state(one.error),
                     "code": None if one.error is None else failure_code(one.error)[:100],
-                    "error": None if one.error is None else written(one.error),
+                    "error": None if one.error is None else to_json(one.error),
                     "finished_at": now,
                 }
                 for one in ended
@@ -238,12 +239,12 @@ class LoopStore:
                 connection.execute(delete(journal).where(journal.c.run.in_(select(items.c.id).where(*succeeded))))
                 connection.execute(update(items).where(*succeeded).values(item=None))
             for one in ended:
-                store_changes(connection, one.states)
+                store_changes(connection, one.changes)
 
         await self._database.run_until_available(work)
 
     async def tally(self, loop: ParallelLoop) -> dict[str, Any]:
-        """What the loop is answered with, and that it has ended."""
+        """Mark the loop as ended; its result."""
 
         def work(connection: Connection) -> dict[str, Any]:
             tally = Tally()
@@ -263,15 +264,15 @@ class LoopStore:
         return await self._database.run_until_available(work)
 
     async def is_running(self, run: str) -> bool:
-        """Whether the run is to go on; not one that has been purged."""
+        """Whether the run exists and is running."""
         state = select(runs.c.state).where(runs.c.id == run)
         return await self._database.run_until_available(
             lambda connection: connection.execute(state).scalar_one_or_none() == RUNNING
         )
 
 
-def counted(connection: Connection, key: LoopKey) -> dict[str, Any]:
-    """``{"succeeded", "failed": {code: rounds}, "unknown", "pending"}`` of a loop."""
+def count_iterations(connection: Connection, key: LoopKey) -> dict[str, Any]:
+    """``{"succeeded", "failed": {code: count}, "unknown", "pending"}`` of a loop."""
     found: dict[str, Any] = {"succeeded": 0, "failed": {}, "unknown": 0, "pending": 0}
     for state, code, count in connection.execute(_counts(key)):
         if state == FAILED:

@@ -1,4 +1,4 @@
-"""What is kept of a run, or of a round, that is run again: what it was answered with before it went wrong."""
+"""The part of a journal that a retry keeps: everything before the failure."""
 
 from __future__ import annotations
 
@@ -8,48 +8,52 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select
 
+from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.sending.intents import PLANNED
-from twilio_component.durable.store.runs import INITIAL_STATE, RESULT
+from twilio_component.durable.store.journal import INITIAL_STATE, RESULT
 from twilio_component.durable.store.schema import intents, journal
 
 
-def answers_of(connection: Connection, run: str) -> list[dict[str, Any]]:
-    """The values of a run, or of a round by its item's id."""
-    return [dict(row) for row in connection.execute(select(journal).where(journal.c.run == run)).mappings()]
+def entries_of(connection: Connection, caller: str) -> list[dict[str, Any]]:
+    """The journal rows of a run, or of an iteration by its item's id."""
+    return [dict(row) for row in connection.execute(select(journal).where(journal.c.run == caller)).mappings()]
 
 
-def until(ordinal: int, kept: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Of the values of a run, what it was answered with before that call."""
-    return [one for one in kept if one["ordinal"] < ordinal and one["ordinal"] != RESULT]
+def before(ordinal: int, entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The entries of a run before that call."""
+    return [entry for entry in entries if entry["ordinal"] < ordinal and entry["ordinal"] != RESULT]
 
 
-def started_and_did(connection: Connection, starter: str, kept: Sequence[Mapping[str, Any]]) -> str | None:
-    """The flow that the next call after those kept once started, if it did something that must not be done twice.
+def started_flow_that_acted(connection: Connection, caller: str, entries: Sequence[Mapping[str, Any]]) -> str | None:
+    """The flow that the call after these entries once started, if it did something that must not be done twice."""
+    flow = ids.child_id(caller, max((entry["ordinal"] for entry in entries), default=-1) + 1)
+    prefixes = (ids.descendant_prefix(flow), ids.retry_prefix(flow))
+    below = (intents.c.run.startswith(prefix, autoescape=True) for prefix in prefixes)
+    acted = select(intents.c.key).where(or_(intents.c.run == flow, *below), intents.c.state != PLANNED)
+    return None if connection.execute(acted.limit(1)).one_or_none() is None else flow
 
-    ``starter`` is the run, or the item of the round, that made the call.
+
+def before_the_failure(caller: str, entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The entries of a run, or an iteration, without the failure that ended it.
+
+    Raises ``RunStateError`` when it continued after a step whose outcome is unknown.
     """
-    flow = f"{starter}.{max((one['ordinal'] for one in kept), default=-1) + 1}"
-    below = (intents.c.run.startswith(f"{flow}{mark}", autoescape=True) for mark in ".~")
-    did = select(intents.c.key).where(or_(intents.c.run == flow, *below), intents.c.state != PLANNED)
-    return None if connection.execute(did.limit(1)).one_or_none() is None else flow
-
-
-def until_the_failure(run: str, kept: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Of the values of a run (or a round), all but the failure that ended it.
-
-    Raises ``RunStateError`` when it went on after a step whose outcome is unknown.
-    """
-    calls = sorted((one for one in kept if one["ordinal"] >= 0), key=lambda one: one["ordinal"])
-    others = [one for one in kept if one["ordinal"] == INITIAL_STATE]
-    unknown = [one for one in calls if json.loads(one["value"]).get("failure", {}).get("outcome_unknown")]
+    calls = sorted((entry for entry in entries if entry["ordinal"] >= 0), key=lambda entry: entry["ordinal"])
+    others = [entry for entry in entries if entry["ordinal"] == INITIAL_STATE]
+    unknown = [call for call in calls if call["is_failure"] and json.loads(call["value"])["failure"]["outcome_unknown"]]
     if unknown and unknown[0] is not calls[-1]:
-        raise RunStateError(f"the run '{run}' went on after the step whose outcome is unknown; it can only be resolved")
-    if calls and "failure" in json.loads(calls[-1]["value"]):
+        raise RunStateError(
+            f"the run '{caller}' continued after a step with an unknown outcome; it can only be resolved"
+        )
+    if calls and calls[-1]["is_failure"]:
         failed = calls.pop()["step_id"]
-        # A step that was asked again and again, and then failed, waits anew.
-        while (
-            calls and calls[-1]["step_id"] == failed and "again" in json.loads(calls[-1]["value"]).get("envelope", {})
-        ):
+        # A step that was asked several times before it failed starts to wait anew.
+        while calls and calls[-1]["step_id"] == failed and is_asked_again(calls[-1]["value"]):
             calls.pop()
     return [*others, *calls]
+
+
+def is_asked_again(value: str) -> bool:
+    """Whether the result in a journal row is that the step must be asked again."""
+    return "again" in json.loads(value).get("envelope", {})

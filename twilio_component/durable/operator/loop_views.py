@@ -1,4 +1,4 @@
-"""Loops whose rounds run side by side, as an operator sees them: how far they are, and how single rounds have ended."""
+"""Loops with concurrent iterations, as an operator sees them: their progress, and how iterations ended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from twilio_component.durable.fanout.store import LoopKey, counted
+from twilio_component.durable.fanout.store import LoopKey, count_iterations
 from twilio_component.durable.operator.views import format_time
 from twilio_component.durable.store.run_status import RUNNING
 from twilio_component.durable.store.schema import intents, items, loops, runs
@@ -22,32 +22,35 @@ _BATCH = 500
 
 
 class LoopViews:
-    """Looks at loops in a database; changes nothing."""
+    """Reads loops. Its methods raise ``StoreUnavailableError``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def loops(self, run: str) -> list[dict[str, Any]]:
-        """The run's loops, in the order in which they were begun.
+        """The run's loops, in the order in which they began.
 
-        ``{"loop", "taken", "isWhole", "succeeded", "failed": {code: rounds}, "unknown", "left", "perSecond",
-        "expectedEnd"}``: how many items have been taken and whether those are all, how their rounds have ended, how
-        many have not, how many ended per second of the last minute, and when at that rate the last will have.
+        ``{"loop", "taken", "isWhole", "succeeded", "failed": {code: count}, "unknown", "left", "perSecond",
+        "expectedEnd"}``: how many items have been taken and whether there are no more, how their iterations ended, how
+        many have not ended, how many ended per second in the last minute, and when the last one will at that rate.
         """
 
         def work(connection: Connection) -> list[dict[str, Any]]:
             now = self._database.now(connection)
             chosen = select(loops, runs.c.state).join(runs, runs.c.id == loops.c.run).where(loops.c.run == run)
-            return [_told(connection, loop, now) for loop in connection.execute(chosen.order_by(loops.c.ordinal)).all()]
+            return [
+                _progress(connection, loop, now) for loop in connection.execute(chosen.order_by(loops.c.ordinal)).all()
+            ]
 
         return await self._database.run(work)
 
     async def iterations(
         self, run: str, *, state: str | None = None, code: str | None = None, with_items: bool = False
     ) -> AsyncGenerator[dict[str, Any], None]:
-        """The rounds of the run's loops, in their order: ``{"loop", "index", "state", "code", "finished", "effects"}``.
+        """The iterations of the run's loops in their order, filtered by ``state`` and failure ``code``.
 
-        ``effects`` are the ids of what their calls did. With ``with_items`` also the ``item``, as long as it is kept.
+        ``{"loop", "index", "state", "code", "finished", "effects"}``: ``effects`` are the ids of what their calls
+        created. With ``with_items`` also the ``item``, as long as it is stored.
         """
         after = (-1, -1)
         while True:
@@ -55,7 +58,7 @@ class LoopViews:
             if not batch:
                 return
             for row, effects in batch:
-                told = {
+                iteration = {
                     "loop": row.step_id,
                     "index": row.number,
                     "state": row.state,
@@ -63,7 +66,7 @@ class LoopViews:
                     "finished": format_time(row.finished_at),
                     "effects": effects,
                 }
-                yield {**told, "item": json.loads(row.item) if row.item else None} if with_items else told
+                yield {**iteration, "item": json.loads(row.item) if row.item else None} if with_items else iteration
                 after = (row.ordinal, row.number)
 
     async def _batch(
@@ -90,8 +93,8 @@ class LoopViews:
         return await self._database.run(work)
 
 
-def _told(connection: Connection, loop: Row[Any], now: float) -> dict[str, Any]:
-    count = counted(connection, LoopKey(loop.run, loop.ordinal))
+def _progress(connection: Connection, loop: Row[Any], now: float) -> dict[str, Any]:
+    count = count_iterations(connection, LoopKey(loop.run, loop.ordinal))
     lately = max(loop.created_at, now - _RATE_SECONDS)
     ended = (items.c.run == loop.run, items.c.ordinal == loop.ordinal, items.c.finished_at > lately)
     recent = connection.execute(select(func.count()).select_from(items).where(*ended)).scalar_one()

@@ -1,4 +1,4 @@
-"""What an operator does with runs, from a process of its own: cancel, resume, run again, decide, purge."""
+"""What an operator does with runs, from another process: pause, cancel, resume, resolve, retry, purge."""
 
 from __future__ import annotations
 
@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError, UnknownRunError
-from twilio_component.durable.execution.run_queue import QUEUE, FlowQueue
+from twilio_component.durable.execution.run_queue import RUNS, RunQueue
 from twilio_component.durable.fanout.store import LoopKey
-from twilio_component.durable.operator.journal_replay import answers_of, started_and_did, until, until_the_failure
+from twilio_component.durable.operator.journal_replay import (
+    before,
+    before_the_failure,
+    entries_of,
+    started_flow_that_acted,
+)
 from twilio_component.durable.operator.loop_retry import (
     copy_loop,
     has_open_calls,
-    loop_to_go_on_with,
+    loop_to_continue,
     renew_chunks,
 )
 from twilio_component.durable.operator.views import RunViews
@@ -32,41 +38,43 @@ _BATCH = 500
 
 
 class Operations:
-    """Changes runs in a database that others serve from. Each raises ``UnknownRunError`` or ``RunStateError``."""
+    """Changes runs in a database that other processes serve from.
+
+    Each method raises ``UnknownRunError``, ``RunStateError`` or ``StoreUnavailableError``.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._runs = RunStore(database)
         self._views = RunViews(database)
-        self._queue = FlowQueue(database)
+        self._queue = RunQueue(database)
         self._client = self._queue.client
 
     async def cancel(self, run: str) -> None:
-        """Stop a run before its next step; a request that is under way is not called back."""
+        """Stop a run before its next step; a request under way is completed."""
         await self._move(run, (run_status.RUNNING, run_status.PAUSED), run_status.CANCELLED, finished_at=time.time())
         await asyncio.to_thread(self._client.cancel_workflow, run)
 
     async def pause(self, run: str) -> None:
-        """As ``cancel``, of a run that is to go on: it is not purged meanwhile."""
+        """Stop a run before its next step, to be resumed later: until then it is not purged."""
         await self._move(run, (run_status.RUNNING,), run_status.PAUSED)
         await asyncio.to_thread(self._client.cancel_workflow, run)
 
     async def resume(self, run: str) -> None:
-        """Go on with a cancelled or paused run where it was."""
+        """Continue a cancelled or paused run where it was."""
         await self._move(run, run_status.STOPPED, run_status.RUNNING, finished_at=None)
-        await asyncio.to_thread(self._client.resume_workflow, run, queue_name=QUEUE)
+        await asyncio.to_thread(self._client.resume_workflow, run, queue_name=RUNS)
 
     async def resolve(self, run: str) -> None:
-        """Take note that somebody has found out what became of an unknown outcome; nothing is done."""
+        """Mark an unknown outcome as resolved; nothing else is done."""
         await self._move(run, (run_status.UNKNOWN,), RESOLVED)
 
     async def retry(self, run: str, *, resend: bool = False) -> str:
-        """Run a failed run again from the step that failed, as a run of its own; that run's id.
+        """Run a failed run again from the step that failed, as a new run; its id.
 
-        One whose outcome is unknown only with ``resend``: whoever says so has seen that it did not happen.
+        A run with an unknown outcome needs ``resend``, by which the operator says that it did not happen.
         """
-        ids = await self._views.children(run)
-        again = f"{run}~{len(ids) + 1}"
+        again = ids.retry_id(run, 2 + await self._views.count_retries(run))
 
         def work(connection: Connection) -> None:
             row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
@@ -74,23 +82,25 @@ class Operations:
             assert row is not None  # noqa: S101 - it has just been checked
             if not resend and (row.state == run_status.UNKNOWN or has_open_calls(connection, run)):
                 raise RunStateError(
-                    f"what the run '{run}' did is unknown: look whether it happened. If it did not, say so "
-                    "(--resend); if it did, resolve the run"
+                    f"the outcome of the run '{run}' is unknown: find out whether it happened. If it did not, retry "
+                    "it with --resend; if it did, resolve it"
                 )
-            calls = answers_of(connection, run)
-            loop = loop_to_go_on_with(connection, run)
-            wanted = until_the_failure(run, calls) if loop is None else until(loop, calls)
-            flow = started_and_did(connection, run, wanted) if loop is None else None
+            entries = entries_of(connection, run)
+            loop = loop_to_continue(connection, run)
+            wanted = before_the_failure(run, entries) if loop is None else before(loop, entries)
+            flow = started_flow_that_acted(connection, run, wanted) if loop is None else None
             if flow is not None:
                 raise RunStateError(
-                    f"the step that is to be run again started the run '{flow}', which did something that must not be "
-                    "done twice; run that one again instead"
+                    f"the step that would be repeated started the run '{flow}', which did something that must not be "
+                    "done twice; retry that run instead"
                 )
             now = self._database.now(connection)
-            begun = {**row._mapping, "id": again, "state": run_status.RUNNING, "created_at": now}  # noqa: SLF001 - SQLAlchemy's public name for it
-            connection.execute(insert(runs).values(**{**begun, "finished_at": None, "error": None, "response": None}))
-            for one in wanted:
-                connection.execute(insert(journal).values(**{**one, "run": again}))
+            row_again = {**row._mapping, "id": again, "state": run_status.RUNNING, "created_at": now}  # noqa: SLF001 - SQLAlchemy's public name for it
+            connection.execute(
+                insert(runs).values(**{**row_again, "finished_at": None, "error": None, "response": None})
+            )
+            for entry in wanted:
+                connection.execute(insert(journal).values(**{**entry, "run": again}))
             if loop is not None:
                 copy_loop(connection, LoopKey(run, loop), again, resend=resend)
             connection.execute(update(runs).where(runs.c.id == run).values(state=RETRIED))
@@ -100,9 +110,9 @@ class Operations:
         return again
 
     async def purge(self, days: float) -> int:
-        """Forget the runs that ended more than so many days ago; how many those were."""
+        """Delete the runs that ended more than ``days`` ago; their number."""
         purged = 0
-        while due := await self._runs.ended_before(time.time() - days * _DAY, _BATCH):
+        while due := await self._runs.finished_before(time.time() - days * _DAY, _BATCH):
             await asyncio.to_thread(self._client.delete_workflows, due)
             await self._runs.forget(due)
             purged += len(due)
@@ -124,4 +134,4 @@ def _check_state(run: str, row: Any, allowed: tuple[str, ...]) -> None:
     if row is None:
         raise UnknownRunError(f"there is no run '{run}'")
     if row.state not in allowed:
-        raise RunStateError(f"the run '{run}' is {row.state}; it would have to be {' or '.join(allowed)}")
+        raise RunStateError(f"the run '{run}' is {row.state}, but must be {' or '.join(allowed)} for this")

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, or_, select
+from sqlalchemy import Connection, Row, func, select
 
+from twilio_component.durable import ids
 from twilio_component.durable.errors import UnknownRunError
-from twilio_component.durable.store.schema import intents, journal, runs
+from twilio_component.durable.operator.journal_replay import is_asked_again
+from twilio_component.durable.sending.intents import PLANNED
+from twilio_component.durable.store.schema import intents, journal, runs, throttles
 from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
@@ -21,9 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
-    """Which runs: by flow, state, the time from which on they were stored (seconds since 1970), the id of an effect.
+    """Selects runs by flow, state, the time since which they were stored, and the id of a resource they created.
 
-    At most ``limit`` of them, the newest.
+    ``since`` is in seconds since 1970. At most ``limit`` runs are selected, the newest.
     """
 
     flow: str | None = None
@@ -34,60 +37,57 @@ class RunFilter:
 
 
 class RunViews:
-    """Looks at runs in a database; changes nothing."""
+    """Reads runs. Its methods raise ``StoreUnavailableError``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def listed(self, wanted: RunFilter) -> list[dict[str, Any]]:
+    async def find(self, wanted: RunFilter) -> list[dict[str, Any]]:
         """The runs, the newest first: id, integration, flow, state, created, finished and error."""
 
         def work(connection: Connection) -> list[dict[str, Any]]:
-            question = select(runs).order_by(runs.c.created_at.desc(), runs.c.id).limit(wanted.limit)
+            chosen = select(runs).order_by(runs.c.created_at.desc(), runs.c.id).limit(wanted.limit)
             if wanted.flow is not None:
-                question = question.where(runs.c.flow == wanted.flow)
+                chosen = chosen.where(runs.c.flow == wanted.flow)
             if wanted.state is not None:
-                question = question.where(runs.c.state == wanted.state)
+                chosen = chosen.where(runs.c.state == wanted.state)
             if wanted.since is not None:
-                question = question.where(runs.c.created_at >= wanted.since)
+                chosen = chosen.where(runs.c.created_at >= wanted.since)
             if wanted.resource_id is not None:
-                question = question.where(
-                    runs.c.id.in_(select(intents.c.run).where(intents.c.resource_id == wanted.resource_id))
-                )
-            return [_summary(row) for row in connection.execute(question)]
+                creators = select(intents.c.run).where(intents.c.resource_id == wanted.resource_id)
+                chosen = chosen.where(runs.c.id.in_(creators))
+            return [_summary(row) for row in connection.execute(chosen)]
 
         return await self._database.run(work)
 
-    async def shown(self, run: str) -> dict[str, Any]:
+    async def show(self, run: str) -> dict[str, Any]:
         """One run with its ``steps``, in their order; raises ``UnknownRunError``.
 
-        A step has its place, its times, an outline of its ``inputs``, its ``state`` (``succeeded``, ``failed`` or
-        ``waiting``) and ``error``, and the id of its effect, if it had one.
+        A step has its id, its times, its redacted ``inputs``, its ``state`` (``succeeded``, ``failed``, ``waiting``, or
+        the state of a call that has not ended) and ``error``, and the id of what it created (``effect``). A call that
+        must wait says until when (``heldUntil``) and why (``reason``).
         """
 
         def work(connection: Connection) -> dict[str, Any]:
             row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
             if row is None:
                 raise UnknownRunError(f"there is no run '{run}'")
-            kept = select(journal).where(journal.c.run == run, journal.c.ordinal >= 0).order_by(journal.c.ordinal)
-            # Those of rounds are not the run's: there may be very many (``LoopViews.rounds`` tells them).
-            effects = select(intents).where(intents.c.run == run, intents.c.item.is_(None))
-            by_key = {intent.key: intent for intent in connection.execute(effects)}
-            found = connection.execute(kept).all()
-            steps = [_step(value, by_key.pop(f"{run}:{value.ordinal}", None)) for value in _answered(found)]
-            open_ = [{"step": intent.step_id, "state": intent.state, **_effect(intent)} for intent in by_key.values()]
-            return {**_summary(row), "steps": [*steps, *open_]}
+            entries = select(journal).where(journal.c.run == run, journal.c.ordinal >= 0).order_by(journal.c.ordinal)
+            # Without those of iterations, which may be very many: `LoopViews.iterations` shows them.
+            own = select(intents).where(intents.c.run == run, intents.c.item.is_(None))
+            by_key = {intent.key: intent for intent in connection.execute(own)}
+            found = connection.execute(entries).all()
+            steps = [_step(entry, by_key.pop(ids.call_key(run, entry.ordinal), None)) for entry in _final(found)]
+            now = self._database.now(connection)
+            return {**_summary(row), "steps": [*steps, *(_open_call(connection, one, now) for one in by_key.values())]}
 
         return await self._database.run(work)
 
-    async def children(self, run: str) -> list[str]:
-        """The ids of the runs that were begun to run this one again."""
-
-        def work(connection: Connection) -> list[str]:
-            again = or_(runs.c.id == run, runs.c.id.startswith(f"{run}~", autoescape=True))
-            return list(connection.execute(select(runs.c.id).where(again)).scalars())
-
-        return await self._database.run(work)
+    async def count_retries(self, run: str) -> int:
+        """How many runs have been begun to run this one again."""
+        retries = runs.c.id.startswith(ids.retry_prefix(run), autoescape=True)
+        counting = select(func.count()).select_from(runs).where(retries)
+        return await self._database.run(lambda connection: connection.execute(counting).scalar_one())
 
 
 def _summary(row: Row[Any]) -> dict[str, Any]:
@@ -102,26 +102,36 @@ def _summary(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _answered(found: Sequence[Row[Any]]) -> Iterator[Row[Any]]:
-    """The steps without the answers that were only "ask again"; what an execution goes on from has another place."""
-    for value, following in zip_longest(found, found[1:]):
-        again = following is not None and following.step_id == value.step_id
-        if not again or "failure" in json.loads(value.value):
-            yield value
+def _final(entries: Sequence[Row[Any]]) -> Iterator[Row[Any]]:
+    """The entries without the results that were only "ask again" and that the same step's next one follows."""
+    for entry, following in zip_longest(entries, entries[1:]):
+        again = following is not None and following.step_id == entry.step_id
+        if not again or entry.is_failure:
+            yield entry
 
 
-def _step(value: Row[Any], intent: Row[Any] | None) -> dict[str, Any]:
-    kept = json.loads(value.value)
-    failure = kept.get("failure")
+def _step(entry: Row[Any], intent: Row[Any] | None) -> dict[str, Any]:
+    failure = json.loads(entry.value)["failure"] if entry.is_failure else None
     return {
-        "step": value.step_id,
-        "state": "failed" if failure else "waiting" if "again" in kept.get("envelope", {}) else "succeeded",
-        "started": format_time(value.started_at),
-        "finished": format_time(value.finished_at),
-        "inputs": json.loads(value.inputs) if value.inputs else None,
+        "step": entry.step_id,
+        "state": "failed" if failure else "waiting" if is_asked_again(entry.value) else "succeeded",
+        "started": format_time(entry.started_at),
+        "finished": format_time(entry.finished_at),
+        "inputs": json.loads(entry.inputs) if entry.inputs else None,
         **({"error": {"code": failure["code"], "message": failure["message"]}} if failure else {}),
         **(_effect(intent) if intent is not None else {}),
     }
+
+
+def _open_call(connection: Connection, intent: Row[Any], now: float) -> dict[str, Any]:
+    """A call that has no result yet; while it is throttled, until when and why."""
+    call = {"step": intent.step_id, "state": intent.state, **_effect(intent)}
+    if intent.state != PLANNED:
+        return call
+    of_keys = throttles.c.key.in_(json.loads(intent.limit_keys))
+    latest = select(throttles).where(of_keys, throttles.c.throttled_until > now)
+    held = connection.execute(latest.order_by(throttles.c.throttled_until.desc()).limit(1)).one_or_none()
+    return call if held is None else {**call, "heldUntil": format_time(held.throttled_until), "reason": held.reason}
 
 
 def _effect(intent: Row[Any]) -> dict[str, Any]:
@@ -129,5 +139,5 @@ def _effect(intent: Row[Any]) -> dict[str, Any]:
 
 
 def format_time(seconds: float | None) -> str | None:
-    """A time as an operator reads it, of one in seconds since 1970; None where there is none."""
+    """The ISO 8601 time of a time in seconds since 1970; None for None."""
     return None if seconds is None else iso_time(dt.datetime.fromtimestamp(seconds, dt.UTC))

@@ -1,48 +1,46 @@
-"""Workflows that the queue gave to this process and that it never began.
+"""Workflows that the queue gave to this process and that it never started.
 
-The queue marks a workflow as this process's, and reads it then. When the database goes away in between, it is marked,
-and nobody carries it out: not this process, which has forgotten it, nor another, since this one lives.
+The queue first marks a workflow as this process's and then reads it. When the database goes away in between, the
+workflow is marked and nobody executes it: not this process, which does not know of it, and no other, since this one is
+alive.
 """
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from dbos import DBOS
 
 from twilio_component.durable.recovery.periodic import run_periodically
 
+if TYPE_CHECKING:
+    from twilio_component.durable.active_work import ActiveWork
+
 _LOOK_SECONDS = 10.0
-_GRACE_SECONDS = 20.0  # a busy process may take its time to begin one
+_GRACE_SECONDS = 20.0  # a busy process may take its time to start one
 _LOGGER = logging.getLogger("twilio_component.durable")
 
 
 class OrphanedWorkflows:
-    """Gives such workflows back to the queue with ``requeue``, which says whether one still was this process's.
+    """Requeues such workflows. ``requeue`` returns whether the workflow still was this process's."""
 
-    ``at_work`` are the ids of those that it carries out.
-    """
-
-    def __init__(
-        self, executor: str, at_work: Callable[[], Collection[str]], requeue: Callable[[str], Awaitable[bool]]
-    ) -> None:
+    def __init__(self, executor: str, work: ActiveWork, requeue: Callable[[str], Awaitable[bool]]) -> None:
         self._executor = executor
-        self._at_work = at_work
+        self._work = work
         self._requeue = requeue
 
     async def keep_looking(self) -> None:
         """Look every ten seconds, until cancelled."""
-        await asyncio.sleep(_LOOK_SECONDS)  # what was left by the one before is being given back at the start
-        trouble = "it could not be seen whether every run that was given to this process was begun"
+        trouble = "could not check whether every workflow that was given to this process has started; trying again"
         await run_periodically(self.sweep, _LOOK_SECONDS, trouble)
 
     async def sweep(self, grace: float = _GRACE_SECONDS) -> int:
-        """Give back what was given more than ``grace`` seconds ago and is not carried out; how many those were."""
+        """Requeue what was given to this process more than ``grace`` seconds ago and is not executing; the number."""
         before = (dt.datetime.now(dt.UTC) - dt.timedelta(seconds=grace)).isoformat()
-        mine = await DBOS.list_workflows_async(
+        given = await DBOS.list_workflows_async(
             status="PENDING",
             executor_id=self._executor,
             dequeued_before=before,
@@ -50,10 +48,10 @@ class OrphanedWorkflows:
             load_input=False,
             load_output=False,
         )
-        given_back = 0
-        for one in mine:
-            if one.workflow_id not in self._at_work():
-                given_back += await self._requeue(one.workflow_id)
-        if given_back:
-            _LOGGER.warning("%d workflows were given to this process and not begun; they are given back", given_back)
-        return given_back
+        requeued = 0
+        for workflow in given:
+            if workflow.workflow_id not in self._work.workflow_ids:
+                requeued += await self._requeue(workflow.workflow_id)
+        if requeued:
+            _LOGGER.warning("requeued %d workflows that were given to this process and had not started", requeued)
+        return requeued

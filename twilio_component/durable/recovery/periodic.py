@@ -1,4 +1,4 @@
-"""What a process does again and again beside its runs: each time anew, whatever became of the time before."""
+"""Background tasks that run periodically; a failed run does not stop the next."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 
 
 async def run_periodically(work: Callable[[], Awaitable[object]], seconds: float, trouble: str) -> None:
-    """Do the work, and so many seconds after it was done again, until cancelled; ``trouble`` says what has failed."""
+    """Do the work now, and again ``seconds`` after its end, until cancelled; ``trouble`` is logged when it fails."""
     while True:
         try:
             await work()

@@ -1,4 +1,4 @@
-"""Retention: finished runs, and the people's numbers and words in them, are forgotten in time."""
+"""Retention: finished runs, with the phone numbers and texts in them, are deleted in time."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Retention:
         await run_periodically(self.purge, _HOUR, "finished runs could not be purged; trying again in an hour")
 
     async def purge(self) -> int:
-        """Purge what is due; how many runs that was. From then on a webhook that started one is a new event."""
+        """Purge what is due; the number of runs. From then on an event that started one of them is new again."""
         before = time.time() - self._days * 24 * _HOUR
         purged = 0
-        while due := await self._runs.ended_before(before, _BATCH, wait_for_database=True):
+        while due := await self._runs.finished_before(before, _BATCH, wait_for_database=True):
             await DBOS.delete_workflows_async(due)
             await self._runs.forget(due, wait_for_database=True)
             purged += len(due)
-        # What the clock fired, and pieces of loops, are no runs of ours but DBOS's.
+        # Schedules that fired and chunks of loops are workflows of DBOS, but not runs of ours.
         for name in ("fire_schedule", "run_chunk"):
             await self._purge_workflows(name, before)
         return purged
@@ -44,9 +44,9 @@ class Retention:
     async def _purge_workflows(self, name: str, before: float) -> None:
         moment = dt.datetime.fromtimestamp(before, dt.UTC).isoformat()
         while True:
-            fired = await DBOS.list_workflows_async(
+            ended = await DBOS.list_workflows_async(
                 name=name, completed_before=moment, limit=_BATCH, load_input=False, load_output=False
             )
-            if not fired:
+            if not ended:
                 return
-            await DBOS.delete_workflows_async([one.workflow_id for one in fired])
+            await DBOS.delete_workflows_async([one.workflow_id for one in ended])

@@ -1,17 +1,18 @@
-"""A SQLite database has one process: the lock that says so, and that the operating system gives back on its death."""
+"""The lock that gives a SQLite database to one process. The operating system releases it when the process dies."""
 
 from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Self
 
-from twilio_component.durable.errors import StoreBusyError
+from twilio_component.durable.errors import DurableError
 
 
 class SingleProcessLock:
-    """Throttle the lock beside the database file from its making to ``release``.
+    """A lock beside the database file, held until ``release`` or the end of the block.
 
-    Raises ``StoreBusyError`` when another process has it. SQLite's own lock works alike on every system.
+    Raises ``DurableError`` when another process holds it. SQLite's own lock works alike on every system.
     """
 
     def __init__(self, database_file: Path) -> None:
@@ -22,11 +23,17 @@ class SingleProcessLock:
             self._connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
             self._connection.close()
-            raise StoreBusyError(
+            raise DurableError(
                 f"another process serves from {database_file}: stop it, name another --database, or use Postgres, "
                 "which many processes can share"
             ) from error
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
     def release(self) -> None:
-        """Let others have the database."""
+        """Let another process have the database."""
         self._connection.close()

@@ -1,6 +1,6 @@
-"""Runs that were stored and never started: whoever stored them died, or lost the database, before it could.
+"""Runs that were stored and never started: the process that stored them died, or lost the database, in between.
 
-A run is stored first and started then. What stands between the two is found here, in any process of the database.
+A run is stored first and enqueued then. Any process of the database finds the runs for which the second did not happen.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Stored(NamedTuple):
 
 
 class UnstartedRuns:
-    """Looks for such runs; ``start`` starts some, and does nothing about those that somebody else just has."""
+    """Finds such runs and hands them to ``start``, which ignores those that another process has just started."""
 
     def __init__(self, database: Database, start: Callable[[Sequence[str]], Awaitable[object]]) -> None:
         self._database = database
@@ -38,7 +38,7 @@ class UnstartedRuns:
         self._looked_until = 0.0
 
     async def keep_looking(self) -> None:
-        """Look at what is old enough to have been started, again and again; until cancelled."""
+        """Look every ten seconds at the runs that are old enough to have been started, until cancelled."""
         # This process has started nothing yet. Others, if there are any, may be about to.
         grace = 0.0 if self._database.is_sqlite else _GRACE_SECONDS
 
@@ -47,33 +47,33 @@ class UnstartedRuns:
             await self.sweep(grace)
             grace = _GRACE_SECONDS
 
-        trouble = "it could not be seen whether every stored run was started; trying again"
+        trouble = "could not check whether every stored run has been started; trying again"
         await run_periodically(look, _GRACE_SECONDS, trouble)
 
     async def sweep(self, grace: float = _GRACE_SECONDS) -> int:
-        """Start what was stored more than ``grace`` seconds ago and is not started; how many runs that was.
+        """Start what was stored more than ``grace`` seconds ago and has not been started; the number of runs.
 
-        Every run is looked at once: by then it has been started, or it is now.
+        Every run is looked at once: by then it has been started, or it is started now.
         """
         now = await self._database.run_until_available(self._database.now)
         position = (self._looked_until, "")
         started = 0
         while batch := await self._stored(position, now - grace):
             position = (batch[-1].created_at, batch[-1].id)
-            started += await self._started(batch)
-        # What is being stored at this moment has its time already, and is not to be seen yet.
+            started += await self._start_unknown(batch)
+        # A run that is being stored at this moment has its time already, but is not visible yet.
         self._looked_until = now - _GRACE_SECONDS
         if started:
-            _LOGGER.warning("%d runs were stored and not started by whoever stored them; they are now", started)
+            _LOGGER.warning("started %d stored runs that their process had not started", started)
         return started
 
     async def _stored(self, after: tuple[float, str], until: float) -> list[_Stored]:
-        """The next runs in the order in which they were stored that have not ended."""
+        """The next runs, in the order in which they were stored, that have not ended."""
 
         def work(connection: Connection) -> list[_Stored]:
             open_ = (
                 runs.c.state == run_status.RUNNING,
-                runs.c.parent.is_(None),  # another run starts the others, and survives to do so
+                runs.c.parent.is_(None),  # a child is started by its parent, which is recovered to do so
                 runs.c.created_at <= until,
                 tuple_(runs.c.created_at, runs.c.id) > after,
             )
@@ -83,10 +83,11 @@ class UnstartedRuns:
 
         return await self._database.run_until_available(work)
 
-    async def _started(self, batch: list[_Stored]) -> int:
+    async def _start_unknown(self, batch: list[_Stored]) -> int:
+        """Start the runs of which the workflow engine knows nothing; their number."""
         ids = [row.id for row in batch]
         known = await DBOS.list_workflows_async(workflow_ids=ids, load_input=False, load_output=False)
-        lost = sorted(set(ids) - {one.workflow_id for one in known})
-        if lost:
-            await self._start(lost)
-        return len(lost)
+        unknown = sorted(set(ids) - {one.workflow_id for one in known})
+        if unknown:
+            await self._start(unknown)
+        return len(unknown)

@@ -1,7 +1,9 @@
-"""Processes that share a Postgres database: who is alive, and who goes on with the runs of the dead.
+"""Processes that share a Postgres database: which are alive, and which one recovers the runs of the dead.
 
-Each process holds a session-level advisory lock as long as it lives and the database can hear it; the server
-releases it when the connection is gone. Whoever gets the lock of another process may take over its runs.
+Each process holds a session-level advisory lock as long as it lives and the database can hear it; the server releases
+the lock when the connection is gone. A process that gets the lock of another one may recover its runs.
+
+The heartbeat has its own thread, so that a busy event loop cannot delay it.
 """
 
 from __future__ import annotations
@@ -9,10 +11,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import queue
+import threading
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, create_engine, delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,13 +35,15 @@ _ANSWER_SECONDS = 5.0
 _LOGGER = logging.getLogger("twilio_component.durable")
 _Found = TypeVar("_Found")
 
+Recover = Callable[[str], Awaitable[None]]
+"""Enqueues again the runs of the dead worker with this id."""
+
 
 class WorkerLease:
-    """This process among others. ``worker_id`` names it; ``recover`` goes on with the runs of a dead one."""
+    """The lease of this process, which ``worker_id`` names."""
 
-    def __init__(self, database: Database, worker_id: str, recover: Callable[[str], Awaitable[None]]) -> None:
-        self._boot = worker_id
-        self._recover = recover
+    def __init__(self, database: Database, worker_id: str) -> None:
+        self._worker_id = worker_id
         self._engine = create_engine(
             database.engine.url,
             poolclass=NullPool,
@@ -44,10 +51,12 @@ class WorkerLease:
             connect_args=connect_arguments(database.engine.url),
         )
         # One thread: the lock belongs to one connection, and a connection to one thread at a time.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="membership")
+        self._requests: queue.SimpleQueue[tuple[Callable[[Connection], Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="worker-lease", daemon=True)
+        self._stopped: Future[None] = Future()
         self._connection: Connection | None = None
         self._heard_at = float("-inf")
-        self._beating: asyncio.Task[None] | None = None
+        self._recovering: asyncio.Task[None] | None = None
 
     @property
     def held(self) -> bool:
@@ -56,77 +65,109 @@ class WorkerLease:
 
     async def join(self) -> None:
         """Take the lock and keep it from now on; raises ``StoreUnavailableError``."""
+        self._thread.start()
         try:
             await self._on_thread(self._acquire)
-        except SQLAlchemyError:
-            raise StoreUnavailableError("the database does not answer") from None
-        self._beating = asyncio.create_task(self._keep_beating())
+        except (SQLAlchemyError, TimeoutError):
+            self._requests.put(None)
+            raise StoreUnavailableError("the database is unavailable") from None
+
+    def recover_others(self, recover: Recover) -> None:
+        """From now on recover the runs of processes that have died."""
+        self._recovering = asyncio.create_task(self._keep_recovering(recover))
 
     async def leave(self) -> None:
-        """Give the lock back: what is left may be gone on with by others."""
-        if self._beating is not None:
-            self._beating.cancel()
-            await asyncio.gather(self._beating, return_exceptions=True)
-        self._heard_at = float("-inf")
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._let_go)
-        self._thread.shutdown()
+        """Release the lock: another process may recover what this one leaves."""
+        if self._recovering is not None:
+            self._recovering.cancel()
+            await asyncio.gather(self._recovering, return_exceptions=True)
+        self._requests.put(None)
+        # Not by a thread of the event loop's: DBOS has closed that pool.
+        await asyncio.wrap_future(self._stopped)
 
-    async def _keep_beating(self) -> None:
+    async def _keep_recovering(self, recover: Recover) -> None:
         while True:
             await asyncio.sleep(BEAT_SECONDS)
             try:
-                await self._on_thread(self._beat)
-                await self._look_after_others()
+                await self._recover_dead(recover)
             except (SQLAlchemyError, TimeoutError, StoreUnavailableError) as error:
-                _LOGGER.warning("the database does not answer (%s); nothing is sent meanwhile", type(error).__name__)
+                _LOGGER.warning("dead processes cannot be found now (%s); trying again", type(error).__name__)
             except Exception:
-                _LOGGER.exception("the runs of another process could not be taken over; trying again")
+                _LOGGER.exception("the runs of another process could not be recovered; trying again")
 
-    async def _look_after_others(self) -> None:
+    async def _recover_dead(self, recover: Recover) -> None:
         for other in await self._on_thread(self._others):
-            if await self._on_thread(lambda connection, other=other: _try_lock(connection, other)):  # type: ignore[misc]
-                _LOGGER.warning("process %s is gone; going on with its runs", other)
+            if await self._on_thread(partial(_try_lock, worker_id=other)):
+                _LOGGER.warning("process %s is gone; recovering its runs", other)
                 try:
-                    await self._recover(other)
-                    await self._on_thread(lambda connection, other=other: _forget(connection, other))  # type: ignore[misc]
+                    await recover(other)
+                    await self._on_thread(partial(_forget, worker_id=other))
                 finally:
-                    await self._on_thread(lambda connection, other=other: _unlock(connection, other))  # type: ignore[misc]
+                    await self._on_thread(partial(_unlock, worker_id=other))
 
     async def _on_thread(self, work: Callable[[Connection], _Found]) -> _Found:
-        def done() -> _Found:
+        future: Future[_Found] = Future()
+        self._requests.put((work, future))
+        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), _ANSWER_SECONDS)
+
+    # On the thread
+
+    def _serve(self) -> None:
+        next_beat = time.monotonic() + BEAT_SECONDS
+        while True:
+            try:
+                request = self._requests.get(timeout=max(0.0, next_beat - time.monotonic()))
+            except queue.Empty:
+                self._beat()
+                next_beat = time.monotonic() + BEAT_SECONDS
+                continue
+            if request is None:
+                self._disconnect()
+                self._stopped.set_result(None)
+                return
+            work, future = request
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(self._connected(work))
+            except Exception as error:  # noqa: BLE001 - the caller must know
+                future.set_exception(error)
+
+    def _beat(self) -> None:
+        try:
+            if self._heard_at == float("-inf"):
+                self._connected(self._acquire)
+                _LOGGER.warning("the database is available again")
+                return
+            begun = time.monotonic()
+            self._connected(lambda connection: connection.execute(select(1)))
+            self._heard_at = begun
+        except SQLAlchemyError as error:
+            _LOGGER.warning("the database is unavailable (%s); nothing is sent meanwhile", type(error).__name__)
+
+    def _connected(self, work: Callable[[Connection], _Found]) -> _Found:
+        try:
             if self._connection is None:
                 self._connection = self._engine.connect()
-            try:
-                return work(self._connection)
-            except SQLAlchemyError:
-                self._let_go()  # and with it the lock, if the server has not taken it already
-                raise
-
-        running = asyncio.get_running_loop().run_in_executor(self._thread, done)
-        return await asyncio.wait_for(asyncio.shield(running), _ANSWER_SECONDS)
+            return work(self._connection)
+        except SQLAlchemyError:
+            self._disconnect()  # and with it the lock, if the server has not released it already
+            raise
 
     def _acquire(self, connection: Connection) -> None:
         begun = time.monotonic()
-        if not _try_lock(connection, self._boot):
-            raise SQLAlchemyError("another process is taking over our runs at this moment")
-        known = select(workers.c.worker_id).where(workers.c.worker_id == self._boot)
+        if not _try_lock(connection, self._worker_id):
+            raise SQLAlchemyError("another process is recovering our runs at this moment")
+        known = select(workers.c.worker_id).where(workers.c.worker_id == self._worker_id)
         if connection.execute(known).one_or_none() is None:
-            connection.execute(insert(workers).values(worker_id=self._boot))
-        self._heard_at = begun
-
-    def _beat(self, connection: Connection) -> None:
-        if self._heard_at == float("-inf"):
-            self._acquire(connection)
-            _LOGGER.warning("the database answers again")
-            return
-        begun = time.monotonic()
-        connection.execute(select(1))
+            connection.execute(insert(workers).values(worker_id=self._worker_id))
         self._heard_at = begun
 
     def _others(self, connection: Connection) -> list[str]:
-        return list(connection.execute(select(workers.c.worker_id).where(workers.c.worker_id != self._boot)).scalars())
+        others = select(workers.c.worker_id).where(workers.c.worker_id != self._worker_id)
+        return list(connection.execute(others).scalars())
 
-    def _let_go(self) -> None:
+    def _disconnect(self) -> None:
         self._heard_at = float("-inf")
         connection, self._connection = self._connection, None
         if connection is not None:

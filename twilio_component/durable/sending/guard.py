@@ -1,9 +1,10 @@
-"""At most once: how an action that must not be repeated is carried out, whatever dies in between.
+"""At most once: how a call that must not be repeated is made, whatever dies in between.
 
-The way of a call: *planned* (an intent is stored), *entered* (one process has claimed the right to write the request),
-*settled* (the answer is stored). A call that is found entered without an answer is never simply made again: when its
-request is certainly over it is *doubtful*, and what it may have done is looked for. Found: settled. Not found within
-the lag bound: unknown, or planned anew where the deployment asks for that.
+A call is *planned* (an intent is stored), *claimed* (one process has the right to write one request), and *settled*
+(the outcome is stored). A request that was certainly not processed (too many requests, no connection) is planned again
+and waits its turn. A call that is found claimed without an outcome is never simply repeated: once its request is
+certainly over it is *in doubt*, and what it may have created is looked for. Found: settled. Not found within the lag
+bound: unknown, or planned again if the deployment asks to resend.
 """
 
 from __future__ import annotations
@@ -11,23 +12,23 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
-from twilio_component.durable import crash_points
+from twilio_component.durable.clock import Clock
+from twilio_component.durable.crash_points import BEFORE_INTENT, CLAIMED, INTENT, RESPONDED, SETTLED, CrashPoints
 from twilio_component.durable.errors import RunStopped
 from twilio_component.durable.sending import intents
-from twilio_component.durable.sending.intents import Settlement
+from twilio_component.durable.sending.intents import Settlement, Settling
 from twilio_component.durable.store.journal import JournalEntry
+from twilio_component.durable.store.upsert import can_be_stored
 from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.host.errors import PerformError
 
 if TYPE_CHECKING:
-    from twilio_component.durable.crash_points import CrashPoints
-    from twilio_component.durable.sending.intents import Call, Intent, IntentStore
+    from twilio_component.durable.sending.intents import CallIdentity, Intent, IntentStore
     from twilio_component.durable.sending.rate_limiter import RateLimiter
     from twilio_component.durable.sending.throttle import Throttle
     from twilio_component.durable.settings import Settings
@@ -38,166 +39,229 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 CLOCK_SKEW = 30.0
 """Seconds by which Twilio's clock and the database's may differ."""
 _MOMENT = 0.05
+_RECHECK_SECONDS = 15.0
 _FIRST_LOOK, _LONGEST_LOOK = 0.2, 5.0
 
 
 class GuardedCall(Protocol):
-    """One call, as the guard sees it."""
+    """One call that must not be repeated, as the guard sees it."""
 
     @property
     def expired(self) -> Failure | None:
-        """Why it is not to be begun any more, if that is so."""
+        """The failure of a call that must not start any more, else None."""
 
     @property
     def limit_keys(self) -> Mapping[str, str]:
-        """By whom it is slowed down: a key for ``connection`` and one for ``sender``."""
+        """The keys by which the call is throttled: one for the ``connection``, one for the ``sender``."""
 
     @property
     def sender(self) -> str:
-        """Who sends, by the name under which it may have a rate."""
+        """The sender, by the name under which it may have a rate limit."""
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds that the call may wait for its turn, from when it was planned."""
+
+    @property
+    def must_identify(self) -> bool:
+        """Whether a successful result names the resource that the call created."""
 
     async def perform_once(self) -> dict[str, Any]:
-        """Do it; the envelope, or an exception."""
+        """Make one request; the envelope, or an exception."""
 
     def failure(self, error: Exception) -> Failure:
-        """What the exception means to the flow."""
+        """The failure that the exception is for the flow."""
 
     def envelope_for(self, resource_id: str) -> dict[str, Any]:
-        """The envelope of which no more is known than the id of what was done."""
+        """The envelope for a call of which only the resource's id is known."""
 
     def resource_id(self, envelope: Mapping[str, Any]) -> str | None:
-        """The id of what was done."""
+        """The id of the resource that the call created."""
 
     async def find_candidates(self, since: dt.datetime) -> list[Candidate] | None:
-        """What may be its doing; None when nothing can tell."""
+        """The resources that the call may have created since then, the newest first; None when nothing can tell."""
 
 
 class Guard:
-    """Carries out calls at most once.
+    """Makes calls at most once.
 
-    ``worker_id`` names this process. ``is_dead`` says of another one whether it certainly writes nothing any more;
-    ``may_write`` whether this process still may.
+    ``worker_id`` names this process. ``is_dead`` returns whether another one certainly writes nothing any more;
+    ``may_write`` returns whether this process still may.
     """
 
     def __init__(
         self,
         intents: IntentStore,
         settings: Settings,
-        throttles: Throttle,
-        rate_tokens: RateLimiter,
+        throttle: Throttle,
+        rate_limiter: RateLimiter,
         *,
         worker_id: str,
         is_dead: Callable[[str], bool],
         may_write: Callable[[], bool],
-        crash_points: CrashPoints,
+        crash_points: CrashPoints | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._intents = intents
         self._settings = settings
-        self._holds = throttles
-        self._paces = rate_tokens
-        self._boot = worker_id
+        self._throttle = throttle
+        self._rate_limiter = rate_limiter
+        self._worker_id = worker_id
         self._is_dead = is_dead
         self._may_write = may_write
-        self._checkpoints = crash_points
+        self._crash_points = crash_points or CrashPoints()
+        self._clock = clock or Clock()
         self._writing = 0
         self._under_way: dict[str, asyncio.Task[JournalEntry | None]] = {}
 
     async def drain(self) -> None:
-        """Wait until no request is under way; that no new one begins is up to ``may_write``."""
-        while self._writing:  # noqa: ASYNC110 - it ends but once in a process's life
-            await asyncio.sleep(_MOMENT)
+        """Wait until no request is under way; ``may_write`` sees to it that no new one begins."""
+        while self._writing:
+            await self._clock.sleep(_MOMENT)
 
     async def abandon(self) -> None:
-        """Leave every call as it is stored, to be gone on with by another process."""
+        """Leave every call as it is stored, for another process to continue."""
         tasks = list(self._under_way.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def perform(self, call: Call, deed: GuardedCall) -> JournalEntry | None:
-        """Carry out the call, or wait until it has been: then its answer is kept with its run; what is kept, if known.
+    async def perform(self, call: CallIdentity, guarded: GuardedCall) -> JournalEntry | None:
+        """Make the call, or wait until it has been made; the entry if this process has journaled it, else None.
 
-        A call that is under way in this process is joined, not made again; whoever gives up waiting does not stop it.
-        Raises ``RunStopped`` when the run is stopped before the request is written.
+        A call that is under way in this process is joined, not made again, and a caller that is cancelled does not stop
+        it. Raises ``RunStopped`` when the run is stopped before the request is written.
         """
         task = self._under_way.get(call.key)
         if task is None:
-            task = self._under_way[call.key] = asyncio.create_task(self._carry_out(call, deed))
+            task = self._under_way[call.key] = asyncio.create_task(self._complete(call, guarded))
             task.add_done_callback(lambda _: self._under_way.pop(call.key))
         return await asyncio.shield(task)
 
-    async def _carry_out(self, call: Call, deed: GuardedCall) -> JournalEntry | None:
-        begun = time.time()
-        self._checkpoints.hit(crash_points.BEFORE_INTENT)
+    async def _complete(self, call: CallIdentity, guarded: GuardedCall) -> JournalEntry | None:
+        started = self._clock.now()
+        self._crash_points.hit(BEFORE_INTENT)
         intent = await self._intents.plan(call)
-        self._checkpoints.hit(crash_points.INTENT)
-        kept = None
-        while intent.state not in (intents.SETTLED, intents.UNKNOWN):
+        self._crash_points.hit(INTENT)
+        entry = None
+        while entry is None and intent.state in intents.OPEN:
             if intent.state == intents.PLANNED:
-                kept = await self._attempt(call, deed, begun)
-                if kept is not None:
-                    break
+                entry = await self._attempt(call, guarded, intent, started)
             elif intent.state == intents.CLAIMED:
                 await self._outlive(intent)
-                await self._intents.doubt(call, intent.claimed_by)
+                await self._intents.doubt(call, intent.attempt)
             else:
-                await self._reconcile(call, deed, intent, begun)
-            intent = await self._intents.plan(call)
-        self._checkpoints.hit(crash_points.SETTLED)
-        return kept
+                await self._reconcile(call, guarded, intent, started)
+            if entry is None:
+                intent = await self._intents.plan(call)
+        self._crash_points.hit(SETTLED)
+        return entry
 
-    async def _attempt(self, call: Call, deed: GuardedCall, begun: float) -> JournalEntry | None:
-        """Write the request, if it may be written now; the answer, if it is kept."""
-        while not self._may_write():  # noqa: ASYNC110 - what it depends on is a clock
-            await asyncio.sleep(_MOMENT)
-        paced = self._paces.token(deed.limit_keys["sender"], deed.sender)
-        async with paced as taken_at, self._holds.turn(deed.limit_keys), self._write():
-            claimed_at = time.monotonic()
-            if claimed_at - taken_at > self._settings.claim or not self._may_write():
-                return None  # its turn took so long that the token may soon be another's, or that this process stops
-            entry = await self._intents.claim(call, self._boot, deed.limit_keys.values())
-            if not entry.claimed:
-                if entry.stopped:
-                    raise RunStopped
-                for key, seconds in entry.held.items():
-                    self._holds.hold(key, seconds)
+    # An attempt: one request. Everything that may take long is waited for before the claim.
+
+    async def _attempt(
+        self, call: CallIdentity, guarded: GuardedCall, intent: Intent, started: float
+    ) -> JournalEntry | None:
+        overdue = guarded.expired or _waited_too_long(guarded, intent)
+        if overdue is not None:
+            return await self._settle_failure(call, intent.attempt, overdue, started, from_states=(intents.PLANNED,))
+        while not self._may_write():
+            await self._clock.sleep(_MOMENT)
+        if await self._throttle.wait(call.limit_keys, _RECHECK_SECONDS):
+            return await self._take_turn(call, guarded, intent, started)
+        return None
+
+    async def _take_turn(
+        self, call: CallIdentity, guarded: GuardedCall, intent: Intent, started: float
+    ) -> JournalEntry | None:
+        token = self._rate_limiter.token(guarded.limit_keys["sender"], guarded.sender)
+        async with token as taken_at, self._throttle.slot(), self._write():
+            claimed_at = self._clock.monotonic()
+            is_late = claimed_at - taken_at > self._settings.claim  # then the token may soon be another's
+            if is_late or self._throttle.seconds_left(call.limit_keys) or not self._may_write():
                 return None
-            self._checkpoints.hit(crash_points.CLAIMED)
-            if (expired := deed.expired) is not None:
-                return await self._settled(call, Settlement(_kept(call, expired), begun))
-            if time.monotonic() - claimed_at > self._settings.claim or not self._may_write():
-                # Others may soon believe that this request is over: it must not begin now.
-                await self._intents.withdraw(call, intents.CLAIMED, self._boot)
+            attempt = await self._claim(call, intent)
+            if attempt is None:
                 return None
-            try:
-                async with asyncio.timeout(self._settings.timeout):
-                    envelope = await deed.perform_once()
-            except Exception as error:  # noqa: BLE001 - whatever it was, what it means must be stored
-                return await self._failed(call, deed, error, begun)
-        self._checkpoints.hit(crash_points.RESPONDED)
-        answer = Settlement(
-            JournalEntry(step_id=call.step_id, value={"envelope": envelope}), begun, deed.resource_id(envelope)
-        )
-        kept = await self._settled(call, answer)
-        if kept is None:
-            _LOGGER.error("%s: the answer names something that was taken for the doing of another call", call.key)
-            kept = await self._settled(call, replace(answer, resource_id=None))
-        return kept
+            if (expired := guarded.expired) is not None:
+                return await self._settle_failure(call, attempt, expired, started)
+            if self._clock.monotonic() - claimed_at > self._settings.claim or not self._may_write():
+                # Others may soon believe that this request is over: it must not start now.
+                await self._intents.withdraw(call, attempt)
+                return None
+            return await self._write_request(call, guarded, attempt, started)
 
-    async def _settled(self, call: Call, settlement: Settlement) -> JournalEntry | None:
-        return settlement.kept if await self._intents.settle(call, settlement) else None
+    async def _claim(self, call: CallIdentity, intent: Intent) -> int | None:
+        """The number of the attempt that was claimed, or None; raises ``RunStopped``."""
+        claim = await self._intents.claim(call, intent.attempt, self._worker_id)
+        if claim.is_stopped:
+            raise RunStopped
+        for key, seconds in claim.throttled.items():
+            self._throttle.remember(key, seconds)
+        if claim.attempt is not None:
+            self._crash_points.hit(CLAIMED)
+        return claim.attempt
 
-    async def _failed(self, call: Call, deed: GuardedCall, error: Exception, begun: float) -> JournalEntry | None:
-        if isinstance(error, PerformError) and error.throttled is not None:
-            key = deed.limit_keys[error.throttled]
-            self._holds.hold(key, await self._intents.throttle(call, self._boot, key, error.retry_after))
+    async def _write_request(
+        self, call: CallIdentity, guarded: GuardedCall, attempt: int, started: float
+    ) -> JournalEntry | None:
+        try:
+            async with self._clock.timeout(self._settings.timeout):
+                envelope = await guarded.perform_once()
+        except Exception as error:  # noqa: BLE001 - whatever it is, its meaning must be stored
+            return await self._handle_error(call, guarded, attempt, error, started)
+        self._crash_points.hit(RESPONDED)
+        resource_id = guarded.resource_id(envelope)
+        if guarded.must_identify and resource_id is None:
+            _LOGGER.warning("%s: the response names nothing that was created; looking for it", call.key)
+            await self._intents.doubt(call, attempt)
             return None
-        failure = deed.failure(error)
+        if not can_be_stored(envelope):
+            _LOGGER.warning("%s: the response cannot be stored; looking for what was created", call.key)
+            if resource_id is not None:
+                await self._intents.confirm(call.key, resource_id)
+            await self._intents.doubt(call, attempt)
+            return None
+        entry = JournalEntry(step_id=call.step_id, value={"envelope": envelope})
+        settling = await self._intents.settle(call, attempt, Settlement(entry, started, resource_id))
+        if settling == Settling.SETTLED:
+            return entry
+        if settling == Settling.RESOURCE_TAKEN:
+            _LOGGER.error("%s: the response names what another call has created; looking for its own", call.key)
+            await self._intents.doubt(call, attempt)
+        elif resource_id is not None:
+            _LOGGER.error("%s: attempt %d succeeded after another one had begun", call.key, attempt)
+            await self._intents.confirm(call.key, resource_id)
+        return None
+
+    async def _handle_error(
+        self, call: CallIdentity, guarded: GuardedCall, attempt: int, error: Exception, started: float
+    ) -> JournalEntry | None:
+        if isinstance(error, PerformError) and (limited := error.throttled or _unsent(error)) is not None:
+            key = guarded.limit_keys[limited]
+            seconds = await self._intents.throttle(call, attempt, key, error.retry_after, error.code)
+            _LOGGER.warning("%s was not sent (%s); trying again in %.1f s", call.key, error.code, seconds)
+            self._throttle.remember(key, seconds)
+            return None
+        failure = guarded.failure(error)
         if failure.outcome_unknown or isinstance(error, TimeoutError):
             _LOGGER.warning("%s: the outcome is unknown (%s); looking for it", call.key, failure.code)
-            await self._intents.doubt(call, self._boot)
+            await self._intents.doubt(call, attempt)
             return None
-        return await self._settled(call, Settlement(_kept(call, failure), begun))
+        return await self._settle_failure(call, attempt, failure, started)
+
+    async def _settle_failure(
+        self,
+        call: CallIdentity,
+        attempt: int,
+        failure: Failure,
+        started: float,
+        *,
+        from_states: tuple[str, ...] = intents.OPEN,
+    ) -> JournalEntry | None:
+        entry = _failed(call, failure)
+        settling = await self._intents.settle(call, attempt, Settlement(entry, started), from_states=from_states)
+        return entry if settling == Settling.SETTLED else None
 
     @asynccontextmanager
     async def _write(self) -> AsyncIterator[None]:
@@ -207,79 +271,123 @@ class Guard:
         finally:
             self._writing -= 1
 
-    async def _outlive(self, intent: Intent) -> None:
-        """Wait until the request that another process entered is certainly over."""
-        if intent.claimed_by is None or not self._is_dead(intent.claimed_by):
-            await asyncio.sleep(max(0.0, self._request_bound - intent.age))
+    # In doubt
 
-    async def _reconcile(self, call: Call, deed: GuardedCall, intent: Intent, begun: float) -> None:
-        since = dt.datetime.fromtimestamp((intent.since or begun) - CLOCK_SKEW, dt.UTC)
-        decided_at = time.monotonic() + self._request_bound + self._settings.lag_bound - intent.age
+    async def _outlive(self, intent: Intent) -> None:
+        """Wait until the request that another process has claimed is certainly over."""
+        # From now on, by our own clock: when it was claimed is known only by a clock that may step.
+        if intent.claimed_by is None or not self._is_dead(intent.claimed_by):
+            await self._clock.sleep(self._request_bound)
+
+    async def _reconcile(self, call: CallIdentity, guarded: GuardedCall, intent: Intent, started: float) -> None:
+        since = dt.datetime.fromtimestamp((intent.since or started) - CLOCK_SKEW, dt.UTC)
+        decided_at = self._clock.monotonic() + self._request_bound + self._settings.lag_bound
         pause = _FIRST_LOOK
         while True:
-            over = time.monotonic() >= decided_at
+            is_over = self._clock.monotonic() >= decided_at
             try:
-                candidates = await deed.find_candidates(since)
+                candidates = await guarded.find_candidates(since)
             except PerformError as error:
-                if over and not error.retryable:
-                    await self._give_up(call, f"it could not be looked for ({error.code})", begun)
+                if is_over and not error.retryable:
+                    await self._give_up(call, intent, f"the search for it failed ({error.code})", started)
                     return
-                candidates, over = [], False  # nothing was seen: nothing may be concluded
-            proved = (await self._intents.plan(call)).resource_id
-            if proved is not None:
-                await self._take(call, deed, proved, candidates or [], begun)
+                candidates, is_over = [], False  # nothing was seen, so nothing may be concluded
+            now = await self._intents.plan(call)
+            if (now.state, now.attempt) != (intent.state, intent.attempt):
+                return
+            if now.resource_id is not None:
+                await self._settle_confirmed(call, guarded, now, candidates or [], started)
                 return
             if candidates is None:
-                await self._give_up(call, "nothing tells whether it happened", begun)
+                await self._give_up(call, intent, "there is no way to verify it", started)
                 return
-            if await self._decided(call, candidates, begun, over=over):
+            if await self._decide(call, guarded, intent, candidates, started, is_over=is_over):
                 return
-            await asyncio.sleep(min(pause, max(0.05, decided_at - time.monotonic())) if not over else pause)
+            left = max(_MOMENT, decided_at - self._clock.monotonic())
+            await self._clock.sleep(pause if is_over else min(pause, left))
             pause = min(2 * pause, _LONGEST_LOOK)
 
-    async def _take(
-        self, call: Call, deed: GuardedCall, proved: str, candidates: list[Candidate], begun: float
+    async def _settle_confirmed(
+        self, call: CallIdentity, guarded: GuardedCall, intent: Intent, candidates: list[Candidate], started: float
     ) -> None:
-        """A signed callback has said what the call did."""
-        found = next((candidate for candidate in candidates if candidate.id == proved), None)
-        envelope = {"data": found.data} if found is not None else deed.envelope_for(proved)
-        kept = JournalEntry(step_id=call.step_id, value={"envelope": envelope})
-        await self._intents.settle(call, Settlement(kept, begun, proved), only_in_doubt=True)
+        """Settle a call of which a signed callback, or its own response, has proven what it created."""
+        resource_id = intent.resource_id
+        assert resource_id is not None  # noqa: S101 - the caller has checked it
+        found = next((candidate for candidate in candidates if candidate.id == resource_id), None)
+        envelope = {"data": found.data} if found is not None else guarded.envelope_for(resource_id)
+        await self._settle_found(call, guarded, intent, envelope, started)
 
-    async def _decided(self, call: Call, candidates: list[Candidate], begun: float, *, over: bool) -> bool:
-        claimed = await self._intents.resources_taken([candidate.id for candidate in candidates])
-        unclaimed = [candidate for candidate in reversed(candidates) if candidate.id not in claimed]
-        equal = [candidate for candidate in unclaimed if candidate.equal]
+    async def _settle_found(
+        self,
+        call: CallIdentity,
+        guarded: GuardedCall,
+        intent: Intent,
+        envelope: Mapping[str, Any],
+        started: float,
+    ) -> bool:
+        resource_id = guarded.resource_id(envelope)
+        if resource_id is not None and not can_be_stored(envelope):
+            envelope = guarded.envelope_for(resource_id)
+        entry = JournalEntry(step_id=call.step_id, value={"envelope": envelope})
+        settlement = Settlement(entry, started, resource_id)
+        settling = await self._intents.settle(call, intent.attempt, settlement, from_states=(intents.IN_DOUBT,))
+        return settling == Settling.SETTLED
+
+    async def _decide(
+        self,
+        call: CallIdentity,
+        guarded: GuardedCall,
+        intent: Intent,
+        candidates: list[Candidate],
+        started: float,
+        *,
+        is_over: bool,
+    ) -> bool:
+        """Decide by what was found, if that is possible; True when the call is not in doubt any more."""
+        taken = await self._intents.resources_taken([candidate.id for candidate in candidates])
+        free = [candidate for candidate in reversed(candidates) if candidate.id not in taken]
+        equal = [candidate for candidate in free if candidate.equal]
         earlier, under_way = await self._intents.rank(call)
-        # Equal calls cannot tell their effects apart, so the oldest takes the oldest. While one of them is under way,
-        # what is seen may be its doing, and its answer will say so.
+        # Equal calls cannot tell their resources apart, so the oldest takes the oldest. While one of them is under way,
+        # what is seen may be its own, and its response will say so.
         if len(equal) > earlier and not under_way:
-            found = equal[earlier]
-            kept = JournalEntry(step_id=call.step_id, value={"envelope": {"data": found.data}})
-            return await self._intents.settle(call, Settlement(kept, begun, found.id), only_in_doubt=True)
-        if not over:
+            return await self._settle_found(call, guarded, intent, {"data": equal[earlier].data}, started)
+        if not is_over:
             return False
-        if len(equal) < len(unclaimed) or under_way:
-            await self._give_up(call, "something was found that may be its doing, or may not", begun)
+        if len(equal) < len(free) or under_way:
+            await self._give_up(call, intent, "something was found that may or may not be its result", started)
         elif self._settings.resend:
-            await self._intents.withdraw(call, intents.IN_DOUBT, None)
+            await self._intents.resend(call, intent.attempt)
         else:
-            await self._give_up(call, "nothing was found that would be its doing", begun)
+            await self._give_up(call, intent, "nothing was found that it could have created", started)
         return True
 
-    async def _give_up(self, call: Call, reason: str, begun: float) -> None:
+    async def _give_up(self, call: CallIdentity, intent: Intent, reason: str, started: float) -> None:
         failure = Failure(
             code="outcome-unknown",
-            message=f"it may have happened: {reason}. It is not done again until somebody decides",
+            message=f"outcome unknown: {reason}. Not retried; resolve the run, or retry it with --resend",
             outcome_unknown=True,
         )
-        unknown = Settlement(_kept(call, failure), begun, state=intents.UNKNOWN)
-        await self._intents.settle(call, unknown, only_in_doubt=True)
+        unknown = Settlement(_failed(call, failure), started, state=intents.UNKNOWN)
+        await self._intents.settle(call, intent.attempt, unknown, from_states=(intents.IN_DOUBT,))
 
     @property
     def _request_bound(self) -> float:
+        """Seconds from a claim to the certain end of its request."""
         return self._settings.claim + self._settings.timeout
 
 
-def _kept(call: Call, failure: Failure) -> JournalEntry:
+def _unsent(error: PerformError) -> str | None:
+    """What must wait when nothing left this machine and a later attempt may succeed: the connection."""
+    return "connection" if error.not_sent and error.retryable else None
+
+
+def _waited_too_long(guarded: GuardedCall, intent: Intent) -> Failure | None:
+    if intent.age <= guarded.longest_wait:
+        return None
+    hours = guarded.longest_wait / 3600
+    return Failure(code="not-sent", message=f"it could not be sent within {hours:g} h; nothing was sent")
+
+
+def _failed(call: CallIdentity, failure: Failure) -> JournalEntry:
     return JournalEntry(step_id=call.step_id, value={"failure": asdict(failure)})

@@ -1,15 +1,16 @@
-"""A call of a flow as the guard sees it: what the component's manifest says about doing it once."""
+"""A call of a flow as the guard sees it: what the component's manifest says about making it once."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import time
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.durable.clock import Clock
 from twilio_component.flows.expressions.references import as_text
 from twilio_component.flows.interpreter.backoff import deadline_failure
 
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
     from twilio_component.host.results import Candidate
 
 
-@dataclass(frozen=True)
-class GuardedFlowCall:
-    """A call through an invoker; ``payload`` is what the run was started with.
+LONGEST_WAIT = 24 * 3600.0
+"""Seconds that a call waits to be sent where the flow sets no ``validFor``."""
 
-    ``callback`` is the URL at which a callback may prove what the call did, if there is one; ``run_began`` is when the
-    run was stored, in seconds since 1970.
+
+@dataclass(frozen=True, kw_only=True)
+class GuardedFlowCall:
+    """A call of a flow, made through an invoker; ``payload`` is what started its run.
+
+    ``callback`` is the URL at which a callback may prove what the call created, or empty; ``run_began`` is when the run
+    was stored, in seconds since 1970.
     """
 
     invoker: Invoker
@@ -38,55 +43,69 @@ class GuardedFlowCall:
     operation: Operation
     callback: str = ""
     run_began: float = 0.0
+    clock: Clock = field(default_factory=Clock)
 
     @property
     def expired(self) -> Failure | None:
-        """Why it is not to be begun any more, if that is so."""
-        return deadline_failure(self.call, time.time() - self.run_began)
+        """The failure of a call past its ``validFor``, else None."""
+        return deadline_failure(self.call, self.clock.now() - self.run_began)
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds that the call may wait for its turn."""
+        return LONGEST_WAIT if self.call.valid_for is None else math.inf
 
     @cached_property
     def limit_keys(self) -> Mapping[str, str]:
-        """By whom the call is slowed down."""
+        """The keys by which the call is throttled: for the ``connection`` and for the ``sender``."""
         connection = _digest({name: self.call.inputs.get(name) for name in self._connections()})
         return {"connection": connection, "sender": f"{connection}:{self.sender}"}
 
     @cached_property
     def sender(self) -> str:
-        """Who sends, as the request says it: however the flow writes a number, it is one sender."""
-        inputs = self.invoker.validate_inputs(self.call)
+        """The sender as the request names it: however a flow writes a number, it is one sender."""
         named = self.operation.options.get("rateLimitedBy", ())
-        return as_text(next((inputs[name] for name in named if inputs.get(name)), ""))
+        return as_text(next((self._accepted[name] for name in named if self._accepted.get(name)), ""))
 
     @property
     def fingerprint(self) -> str:
-        """Equal for calls with equal inputs; the connection, whose secrets may be renewed, does not count."""
+        """Equal for calls with equal inputs. The connection does not count, since its secrets may be renewed."""
         connections = self._connections()
         inputs = {name: value for name, value in self.call.inputs.items() if name not in connections}
         return _digest([self.call.component, self.call.action, inputs])
 
+    @property
+    def must_identify(self) -> bool:
+        """Whether a successful result names the resource that the call created."""
+        return self.operation.reconciliation is not None
+
     async def perform_once(self) -> dict[str, Any]:
-        """Do it; the envelope, or what the component raises."""
+        """Make the call; the envelope, or what the component raises."""
         return await self.invoker.perform_once(self.flow, self._with_callback(), self.payload)
 
     def failure(self, error: Exception) -> Failure:
-        """What the exception means to the flow."""
+        """The failure that the exception is for the flow."""
         return self.invoker.failure(self.call, error)
 
     def envelope_for(self, resource_id: str) -> dict[str, Any]:
-        """The envelope of which no more is known than the id of what was done."""
+        """The envelope for a call of which only the resource's id is known."""
         reconciliation = self.operation.reconciliation
         return {"data": {reconciliation.identified_by: resource_id} if reconciliation is not None else None}
 
     def resource_id(self, envelope: Mapping[str, Any]) -> str | None:
-        """The id of what was done, where the manifest says which it is."""
+        """The id of the resource that the call created, where the manifest says which it is."""
         reconciliation, data = self.operation.reconciliation, envelope.get("data")
         if reconciliation is None or not isinstance(data, Mapping):
             return None
         return as_text(data.get(reconciliation.identified_by)) or None
 
     async def find_candidates(self, since: dt.datetime) -> list[Candidate] | None:
-        """What may be its doing; None when nothing can tell."""
+        """The resources that the call may have created since then; None when nothing can tell."""
         return await self.invoker.find_candidates(self.flow, self.call, self.payload, since)
+
+    @cached_property
+    def _accepted(self) -> Mapping[str, Any]:
+        return self.invoker.validate_inputs(self.call)
 
     def _with_callback(self) -> Call:
         proof = self.operation.options.get("proof")

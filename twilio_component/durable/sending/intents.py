@@ -1,58 +1,83 @@
-"""Intents: the memory of calls that must happen at most once, kept before anything is written to anybody."""
+"""Intents: the record of calls that must happen at most once, stored before any request is written.
+
+The states of an intent and what changes them::
+
+    planned ──claim──▶ claimed ──settle──▶ settled
+       ▲                 │  │
+       └────withdraw─────┘  └──doubt──▶ in_doubt ──settle──▶ settled, unknown
+       └──────────────────resend───────────┘
+
+Each claim gets the next *attempt* number, and every later change names the attempt that it is about. So a process that
+acts on what it saw some time ago changes nothing once another attempt has begun, and two processes that drive the same
+call are harmless. A claim also needs a run that exists and is running: a process that wakes up after its run has ended,
+or has been purged, gets none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, exists, func, not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from twilio_component.durable.sending.throttle import held, throttle, time_left
-from twilio_component.durable.store.journal import JournalEntry, Times, record_entry
+from twilio_component.durable import ids
+from twilio_component.durable.errors import RunStopped
+from twilio_component.durable.sending.throttle import is_throttled, throttle, time_left
+from twilio_component.durable.store.journal import JournalEntry, record_entry
 from twilio_component.durable.store.run_status import RUNNING
 from twilio_component.durable.store.schema import intents, runs
-from twilio_component.durable.store.upsert import insert_once
+from twilio_component.durable.store.upsert import insert_once, to_json
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
 PLANNED, CLAIMED, IN_DOUBT, SETTLED, UNKNOWN = "planned", "claimed", "in_doubt", "settled", "unknown"
+OPEN = (PLANNED, CLAIMED, IN_DOUBT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """Which call an intent is for: the ``ordinal``-th of a run, at a ``step_id`` in its flow.
+class CallIdentity:
+    """The call that an intent is for: number ``ordinal`` of a run, made by the step ``step_id``.
 
-    That of a round of a loop is not the run's but the item's, whose id is ``run`` then; ``owner`` is the run itself.
-    ``fingerprint`` is equal for calls with equal inputs: their effects cannot be told apart. ``outline`` is what may be
-    told of them.
+    ``item`` is the id of the item whose iteration makes the call, if one does. ``fingerprint`` is equal for calls that
+    nothing at the provider tells apart. ``redacted_inputs`` may be shown to an operator. ``limit_keys`` are the keys by
+    which the call can be throttled.
     """
 
     run: str
     ordinal: int
     step_id: str
     fingerprint: str
+    item: str | None = None
     redacted_inputs: Mapping[str, Any] | None = None
-    owner: str = ""
+    limit_keys: Collection[str] = ()
+
+    @property
+    def caller(self) -> str:
+        """The id under which the result is journaled: the item's of an iteration, else the run's."""
+        return self.item or self.run
 
     @property
     def key(self) -> str:
         """The intent's key."""
-        return f"{self.run}:{self.ordinal}"
+        return ids.call_key(self.caller, self.ordinal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """An intent as it is stored.
 
-    ``age`` is how many seconds ago it was entered, ``since`` when it first was; ``effect`` what it is proved to have
-    done.
+    ``attempt`` is the number of its last claim, 0 before the first; ``age`` is how many seconds ago the call was
+    planned; ``since`` is the time of its first claim in seconds since 1970; ``resource_id`` is what the call is proven
+    to have created.
     """
 
     state: str
+    attempt: int
     claimed_by: str | None
     age: float
     since: float | None
@@ -61,144 +86,152 @@ class Intent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Whether a call was claimed. If not, somebody else has it or had it, or these keys are held (in seconds).
+    """The claim's ``attempt`` number, or None. Without one, these keys are ``throttled`` (seconds left by key).
 
-    Or the run is ``stopped``: it has ended, or is cancelled or paused.
+    Or the run ``is_stopped``: it has ended, was cancelled or paused, or is gone. Or another process was faster.
     """
 
-    claimed: bool
-    stopped: bool = False
-    held: Mapping[str, float] = field(default_factory=dict)
+    attempt: int | None = None
+    is_stopped: bool = False
+    throttled: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What became of a call: the answer to keep, when the call had begun, and the id of what it did."""
+    """The outcome of a call: the result to journal, when the call started, and the id of what it created."""
 
-    kept: JournalEntry
-    begun: float
+    entry: JournalEntry
+    started: float
     resource_id: str | None = None
     state: str = SETTLED
 
 
+class Settling(Enum):
+    """What came of settling a call."""
+
+    SETTLED = auto()
+    SUPERSEDED = auto()
+    """Another attempt has begun, or the call is settled; nothing was changed."""
+    RESOURCE_TAKEN = auto()
+    """The resource is known to be another call's; nothing was changed."""
+
+
 class IntentStore:
-    """Reads and writes intents in a database. Every change is one conditional update, so that one process wins it."""
+    """Reads and writes intents. Each change is one conditional update, so that one process wins it.
+
+    Every method but ``confirm`` retries until the database is available.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def plan(self, call: Call) -> Intent:
-        """The intent for a call, made now if there is none."""
+    async def plan(self, call: CallIdentity) -> Intent:
+        """The intent for a call, made now if there is none.
 
-        def work(connection: Connection) -> Intent:
-            now = self._database.now(connection)
-            row = {
-                "key": call.key,
-                "run": call.owner or call.run,
-                "item": call.run if call.owner not in ("", call.run) else None,
-                "step_id": call.step_id,
-                "fingerprint": call.fingerprint,
-                "state": PLANNED,
-                "created_at": now,
-            }
-            insert_once(connection, intents, row)
-            return _intent(connection.execute(select(intents).where(intents.c.key == call.key)).one(), now)
-
-        return await self._database.run_until_available(work)
-
-    async def claim(self, call: Call, worker_id: str, limit_keys: Collection[str] = ()) -> Claim:
-        """Claim the right to write the request, unless one of those by whom it is paced is held back.
-
-        Nor for a run that has been stopped, or has ended: calls may have waited for their turn for a long time, and
-        what it left to do may have been given to another run.
+        Raises ``RunStopped`` when the call has not been claimed and its run is not running, or does not exist.
         """
-        stopped = exists(select(runs.c.id).where(runs.c.id == (call.owner or call.run), runs.c.state != RUNNING))
+
+        def work(connection: Connection) -> Intent | None:
+            now = self._database.now(connection)
+            found = connection.execute(select(intents).where(intents.c.key == call.key)).one_or_none()
+            if found is not None and found.state != PLANNED:
+                return _intent(found, now)
+            if connection.execute(select(exists(_running(call)))).scalar_one() is False:
+                return None
+            if found is None:
+                insert_once(connection, intents, _planned(call, now))
+                found = connection.execute(select(intents).where(intents.c.key == call.key)).one()
+            return _intent(found, now)
+
+        intent = await self._database.run_until_available(work)
+        if intent is None:
+            raise RunStopped
+        return intent
+
+    async def claim(self, call: CallIdentity, attempt: int, worker_id: str) -> Claim:
+        """Claim the right to write the request, as the attempt after ``attempt``, the one that was seen."""
 
         def work(connection: Connection) -> Claim:
             now = self._database.now(connection)
-            claim = update(intents).where(
-                intents.c.key == call.key, intents.c.state == PLANNED, not_(held(limit_keys, now)), not_(stopped)
+            claiming = update(intents).where(
+                *_of(call, attempt, PLANNED), not_(is_throttled(call.limit_keys, now)), exists(_running(call))
             )
-            entered = {"state": CLAIMED, "claimed_at": now, "claimed_by": worker_id}
-            if connection.execute(claim.values(**entered, since=func.coalesce(intents.c.since, now))).rowcount:
-                return Claim(claimed=True)
-            is_stopped = connection.execute(select(stopped)).scalar_one()
-            return Claim(claimed=False, stopped=is_stopped, held=time_left(connection, limit_keys, now))
+            changes = {"state": CLAIMED, "attempt": attempt + 1, "claimed_at": now, "claimed_by": worker_id}
+            if connection.execute(claiming.values(**changes, since=func.coalesce(intents.c.since, now))).rowcount:
+                return Claim(attempt=attempt + 1)
+            is_running = connection.execute(select(exists(_running(call)))).scalar_one()
+            return Claim(is_stopped=not is_running, throttled=time_left(connection, call.limit_keys, now))
 
         return await self._database.run_until_available(work)
 
-    async def withdraw(self, call: Call, intent_state: str, by: str | None) -> bool:
-        """The request that ``by`` entered certainly was not processed: it may be written again."""
+    async def withdraw(self, call: CallIdentity, attempt: int) -> bool:
+        """Plan the call again: the request of this attempt was certainly not processed."""
+        return await self._move(call, attempt, CLAIMED, PLANNED)
 
-        def work(connection: Connection) -> bool:
-            return _change(connection, call, intent_state, by=by, state=PLANNED, claimed_at=None, claimed_by=None)
+    async def resend(self, call: CallIdentity, attempt: int) -> bool:
+        """Plan the call again: what this attempt may have created does not exist."""
+        return await self._move(call, attempt, IN_DOUBT, PLANNED)
 
-        return await self._database.run_until_available(work)
+    async def doubt(self, call: CallIdentity, attempt: int) -> bool:
+        """Put the call in doubt: the request of this attempt is over, and its outcome is not known."""
+        return await self._move(call, attempt, CLAIMED, IN_DOUBT)
 
-    async def throttle(self, call: Call, by: str, key: str, seconds: float | None) -> float:
-        """As ``withdraw`` of an entered call, where the request was told to slow down: hold back whoever has this key.
+    async def throttle(self, call: CallIdentity, attempt: int, key: str, seconds: float | None, reason: str) -> float:
+        """Plan the call again, and throttle everything with this key; for how many seconds.
 
-        ``seconds`` is for how long, if that was said. How long it is held.
+        ``seconds`` is how long the provider asked to wait, if it did; ``reason`` is shown to an operator.
         """
 
         def work(connection: Connection) -> float:
-            _change(connection, call, CLAIMED, by=by, state=PLANNED, claimed_at=None, claimed_by=None)
-            return throttle(connection, key, seconds, self._database.now(connection))
+            connection.execute(update(intents).where(*_of(call, attempt, CLAIMED)).values(state=PLANNED))
+            return throttle(connection, key, seconds, reason, self._database.now(connection))
 
         return await self._database.run_until_available(work)
 
-    async def doubt(self, call: Call, by: str | None) -> bool:
-        """The request that ``by`` entered is over, and nobody knows what became of it."""
-        return await self._database.run_until_available(
-            lambda connection: _change(connection, call, CLAIMED, by=by, state=IN_DOUBT)
-        )
+    async def settle(
+        self, call: CallIdentity, attempt: int, settlement: Settlement, *, from_states: Collection[str] = OPEN
+    ) -> Settling:
+        """Store the outcome of this attempt in one transaction with its journal entry."""
 
-    async def settle(self, call: Call, settlement: Settlement, *, only_in_doubt: bool = False) -> bool:
-        """Store what became of the call, together with its answer, so that neither is known without the other.
-
-        False, and nothing is changed, when the effect is known to be another call's, or when the call is not
-        ``doubtful`` any more though it must be.
-        """
-
-        def work(connection: Connection) -> bool:
-            of_call = [intents.c.key == call.key]
-            if only_in_doubt:
-                of_call.append(intents.c.state == IN_DOUBT)
+        def work(connection: Connection) -> Settling:
             changes = {"state": settlement.state, "resource_id": settlement.resource_id}
-            if not connection.execute(update(intents).where(*of_call).values(changes)).rowcount:
-                return False
-            times = Times(settlement.begun, self._database.now(connection))
-            kept = replace(settlement.kept, redacted_inputs=call.redacted_inputs)
-            record_entry(connection, (call.run, call.ordinal), kept, times)
-            return True
+            of_attempt = _of(call, attempt, *from_states)
+            if not connection.execute(update(intents).where(*of_attempt).values(changes)).rowcount:
+                return Settling.SUPERSEDED
+            entry = replace(settlement.entry, redacted_inputs=call.redacted_inputs)
+            now = self._database.now(connection)
+            record_entry(connection, (call.caller, call.ordinal), entry, started=settlement.started, finished=now)
+            return Settling.SETTLED
 
         try:
             return await self._database.run_until_available(work)
         except IntegrityError:
-            return False
+            return Settling.RESOURCE_TAKEN
 
     async def confirm(self, key: str, resource_id: str) -> None:
-        """Keep that a call did this, whatever is known of it otherwise. What is known to be another's stays so."""
+        """Store that the call with this key created this resource, unless another call is known to have done so.
+
+        Raises ``StoreUnavailableError``.
+        """
 
         def work(connection: Connection) -> None:
-            open_ = (intents.c.key == key, intents.c.resource_id.is_(None))
-            connection.execute(update(intents).where(*open_).values(resource_id=resource_id))
+            without = (intents.c.key == key, intents.c.resource_id.is_(None))
+            connection.execute(update(intents).where(*without).values(resource_id=resource_id))
 
         with suppress(IntegrityError):
             await self._database.run(work)
 
-    async def resources_taken(self, effects: list[str]) -> set[str]:
-        """Those of the effects that are known to be some call's."""
+    async def resources_taken(self, resource_ids: list[str]) -> set[str]:
+        """Those of the resources that are known to be a call's."""
 
         def work(connection: Connection) -> set[str]:
-            return set(
-                connection.execute(select(intents.c.resource_id).where(intents.c.resource_id.in_(effects))).scalars()
-            )
+            taken = select(intents.c.resource_id).where(intents.c.resource_id.in_(resource_ids))
+            return set(connection.execute(taken).scalars())
 
         return await self._database.run_until_available(work)
 
-    async def rank(self, call: Call) -> tuple[int, int]:
-        """How many equal calls in doubt were entered before this one, and how many equal ones are under way."""
+    async def rank(self, call: CallIdentity) -> tuple[int, int]:
+        """How many equal calls in doubt were claimed before this one, and how many equal calls are under way."""
 
         def work(connection: Connection) -> tuple[int, int]:
             equal = (intents.c.fingerprint == call.fingerprint, intents.c.key != call.key)
@@ -214,20 +247,42 @@ class IntentStore:
 
         return await self._database.run_until_available(work)
 
+    async def _move(self, call: CallIdentity, attempt: int, from_state: str, to: str) -> bool:
+        def work(connection: Connection) -> bool:
+            moving = update(intents).where(*_of(call, attempt, from_state)).values(state=to)
+            return connection.execute(moving).rowcount == 1
 
-def _change(connection: Connection, call: Call, from_state: str, *, by: str | None = None, **changes: Any) -> bool:
-    # By whom it was entered is part of the condition: another process may have claimed it anew in between.
-    of_call = [intents.c.key == call.key, intents.c.state == from_state]
-    if by is not None:
-        of_call.append(intents.c.claimed_by == by)
-    return connection.execute(update(intents).where(*of_call).values(changes)).rowcount == 1
+        return await self._database.run_until_available(work)
+
+
+def _of(call: CallIdentity, attempt: int, *states: str) -> tuple[Any, ...]:
+    return intents.c.key == call.key, intents.c.attempt == attempt, intents.c.state.in_(states)
+
+
+def _running(call: CallIdentity) -> Any:
+    return select(runs.c.id).where(runs.c.id == call.run, runs.c.state == RUNNING)
+
+
+def _planned(call: CallIdentity, now: float) -> dict[str, Any]:
+    return {
+        "key": call.key,
+        "run": call.run,
+        "item": call.item,
+        "step_id": call.step_id,
+        "fingerprint": call.fingerprint,
+        "limit_keys": to_json(sorted(call.limit_keys)),
+        "state": PLANNED,
+        "attempt": 0,
+        "created_at": now,
+    }
 
 
 def _intent(row: Row[Any], now: float) -> Intent:
     return Intent(
         state=row.state,
+        attempt=row.attempt,
         claimed_by=row.claimed_by,
-        age=now - row.claimed_at if row.claimed_at is not None else 0.0,
+        age=max(0.0, now - row.created_at),
         since=row.since,
         resource_id=row.resource_id,
     )

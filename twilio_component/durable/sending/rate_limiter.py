@@ -1,4 +1,4 @@
-"""Rates: whoever has one needs a token for each request, and tokens are shared by all processes.
+"""Rate limits: a sender with a rate needs a token for each request, and all processes share its tokens.
 
 A sender with ten requests a second has ten tokens. A token is free again a second after its request was *answered*. So
 two requests with one token arrive at least a second apart, however long each took on its way, and in no second do more
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select, update
 
+from twilio_component.durable.clock import Clock
 from twilio_component.durable.store.schema import rate_tokens
 from twilio_component.durable.store.upsert import insert_once
 
@@ -26,31 +26,34 @@ _SHORTEST_WAIT = 0.01
 
 
 class RateLimiter:
-    """Tokens by rate; ``rates`` are requests per second, by the name of who sends.
+    """Hands out tokens; ``rates`` are requests per second by sender.
 
-    ``most_seconds`` is how long a token may be kept: that of a process that died is free again after that.
+    ``most_seconds`` is how long a token may be kept: one whose process has died is free again after that.
     """
 
-    def __init__(self, database: Database, rates: Mapping[str, float], *, most_seconds: float) -> None:
+    def __init__(
+        self, database: Database, rates: Mapping[str, float], *, most_seconds: float, clock: Clock | None = None
+    ) -> None:
         self._database = database
         self._rates = rates
         self._most_seconds = most_seconds
+        self._clock = clock or Clock()
         self._turns: dict[str, asyncio.Lock] = {}
         self._made: set[tuple[str, int]] = set()
 
     @asynccontextmanager
     async def token(self, key: str, sender: str) -> AsyncIterator[float]:
-        """Wait for a token and keep it meanwhile; when it was taken, by this process's monotonic clock.
+        """Wait for a token and keep it for the block; yields when it was taken, by the monotonic clock.
 
-        ``key`` tells the sender from those of the same name elsewhere. One without a rate needs no token.
+        ``key`` tells the sender from those of the same name in other accounts. A sender without a rate needs no token.
         """
         rate = self._rates.get(sender)
         if rate is None:
-            yield time.monotonic()
+            yield self._clock.monotonic()
             return
         tokens = math.ceil(rate)
         period = tokens / rate
-        # In the order of asking; and only one asks the database.
+        # In the order of asking; and only one caller asks the database.
         async with self._turns.setdefault(key, asyncio.Lock()):
             taken_at, number = await self._take(key, tokens, period)
         try:
@@ -63,22 +66,22 @@ class RateLimiter:
             await self._database.run_until_available(lambda connection: _make(connection, key, tokens))
             self._made.add((key, tokens))
         while True:
-            taken_at = time.monotonic()
+            taken_at = self._clock.monotonic()
             number, wait = await self._database.run_until_available(
-                lambda connection: self._taken(connection, key, tokens, period)
+                lambda connection: self._try_take(connection, key, tokens, period)
             )
             if number is not None:
                 return taken_at, number
-            # One that is in use is free a period after it is given back, which may be any moment now.
-            await asyncio.sleep(min(max(wait, _SHORTEST_WAIT), period))
+            # A token in use is free a period after it is given back, which may be any moment now.
+            await self._clock.sleep(min(max(wait, _SHORTEST_WAIT), period))
 
-    def _taken(self, connection: Connection, key: str, tokens: int, period: float) -> tuple[int | None, float]:
-        """A token, or in how many seconds there may be one."""
+    def _try_take(self, connection: Connection, key: str, tokens: int, period: float) -> tuple[int | None, float]:
+        """The number of a token, or None and in how many seconds there may be one."""
         now = self._database.now(connection)
-        mine = (rate_tokens.c.key == key, rate_tokens.c.number < tokens)
+        of_key = (rate_tokens.c.key == key, rate_tokens.c.number < tokens)
         first = (
             select(rate_tokens.c.number)
-            .where(*mine, rate_tokens.c.free_at <= now)
+            .where(*of_key, rate_tokens.c.free_at <= now)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
@@ -91,17 +94,14 @@ class RateLimiter:
         number = connection.execute(taking).scalar_one_or_none()
         if number is not None:
             return number, 0.0
-        soonest = connection.execute(select(func.min(rate_tokens.c.free_at)).where(*mine)).scalar_one()
+        soonest = connection.execute(select(func.min(rate_tokens.c.free_at)).where(*of_key)).scalar_one()
         return None, soonest - now
 
     async def _give_back(self, key: str, number: int, period: float) -> None:
         def work(connection: Connection) -> None:
             free_at = self._database.now(connection) + period
-            connection.execute(
-                update(rate_tokens)
-                .where(rate_tokens.c.key == key, rate_tokens.c.number == number)
-                .values(free_at=free_at)
-            )
+            of_token = (rate_tokens.c.key == key, rate_tokens.c.number == number)
+            connection.execute(update(rate_tokens).where(*of_token).values(free_at=free_at))
 
         await self._database.run_until_available(work)
 

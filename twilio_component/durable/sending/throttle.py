@@ -1,86 +1,95 @@
-"""Who may go on, and when: requests in flight are limited, and whoever is told to slow down does.
+"""Throttling: requests in flight are limited, and connections and senders that were told to slow down do.
 
-Twilio tells one process, and means all of them. So a hold is in the database, where a process that is about to enter a
-call sees it in the same transaction (`intent_store`); what this process knows of it keeps it from asking in vain.
+A 429 reaches one process but applies to all. So throttles are stored in the database, where a process that is about to
+claim a call sees them in the same transaction (see `intents`). What a process remembers of them only saves it from
+asking in vain, so it forgets soon: an operator may lift a throttle.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
-import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+import math
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 
 from sqlalchemy import Connection, Exists, exists, select, update
 
+from twilio_component.durable.clock import Clock
 from twilio_component.durable.store.schema import throttles
 from twilio_component.durable.store.upsert import insert_once
 
-_FIRST, _LONGEST = 0.5, 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+_LONGEST_THROTTLE = 3600.0  # whatever a Retry-After says: after this one request may find out
+_LONGEST_MEMORY = 5.0
 
 
 class Throttle:
-    """The turns of one process; ``in_flight`` requests at the most go out at the same time."""
+    """The throttles that this process knows of, and its slots: at most ``in_flight`` requests at a time."""
 
-    def __init__(self, in_flight: int) -> None:
+    def __init__(self, in_flight: int, clock: Clock | None = None) -> None:
         self._slots = asyncio.Semaphore(in_flight)
+        self._clock = clock or Clock()
         self._until: dict[str, float] = {}
 
     @asynccontextmanager
-    async def turn(self, keys: Mapping[str, str]) -> AsyncIterator[None]:
-        """Wait until none of the keys is held, as far as this process knows, and a slot is free; keep the slot."""
-        while True:
-            await asyncio.sleep(self._left(keys))
-            async with self._slots:
-                if self._left(keys) <= 0:
-                    yield
-                    return
+    async def slot(self) -> AsyncIterator[None]:
+        """Wait for a slot and keep it for the block."""
+        async with self._slots:
+            yield
 
-    def hold(self, key: str, seconds: float) -> None:
-        """Hold whoever has this key back for so long, and a little longer."""
-        # They must not all come back in the same moment.
-        until = time.monotonic() + seconds * random.uniform(1.0, 1.25)  # noqa: S311 - spreads load, keeps no secret
+    async def wait(self, keys: Collection[str], at_most: float) -> bool:
+        """Wait until none of the keys is throttled, as far as this process knows; False after ``at_most`` seconds."""
+        deadline = self._clock.monotonic() + at_most
+        while (left := self.seconds_left(keys)) > 0:
+            rest = deadline - self._clock.monotonic()
+            if rest <= 0:
+                return False
+            await self._clock.sleep(min(left, rest))
+        return True
+
+    def remember(self, key: str, seconds: float) -> None:
+        """Remember that this key is throttled for ``seconds``."""
+        # A little longer, and not alike for all: they must not all come back at the same moment.
+        until = self._clock.monotonic() + min(seconds, _LONGEST_MEMORY) * (1 + self._clock.jitter() / 4)
         self._until[key] = max(until, self._until.get(key, 0.0))
 
-    def _left(self, keys: Mapping[str, str]) -> float:
-        left = 0.0
-        for key in keys.values():
-            until = self._until.get(key, 0.0) - time.monotonic()
-            if until > 0:
-                left = max(left, until)
-            else:
-                self._until.pop(key, None)
-        return left
+    def seconds_left(self, keys: Collection[str]) -> float:
+        """For how long one of the keys is throttled yet, as far as this process knows; 0 when none is."""
+        now = self._clock.monotonic()
+        for key in keys:
+            if self._until.get(key, math.inf) <= now:
+                del self._until[key]
+        return max((self._until[key] - now for key in keys if key in self._until), default=0.0)
 
 
-def throttle(connection: Connection, key: str, seconds: float | None, now: float) -> float:
-    """Hold whoever has this key back, in all processes: for ``seconds``, or, where that is not known, longer each time.
+def throttle(connection: Connection, key: str, seconds: float | None, reason: str, now: float) -> float:
+    """Throttle this key in all processes; for how many seconds.
 
-    How long it is held from now on.
+    That is ``seconds``, but at most an hour; where the provider did not say, each pause is longer than the last.
     """
     insert_once(connection, throttles, {"key": key, "throttled_until": 0.0, "pause": 0.0})
     last = connection.execute(select(throttles).where(throttles.c.key == key).with_for_update()).one()
+    asked = None if seconds is None or math.isnan(seconds) else min(max(seconds, 0.0), _LONGEST_THROTTLE)
     if last.throttled_until > now:
-        # Requests that were under way when it was held are told the same, and that is no reason to hold it longer.
-        pause, until = last.pause, max(last.throttled_until, now + (seconds or 0.0))
+        # Requests that were under way are refused for the same reason: no cause to throttle for longer.
+        pause, until = last.pause, max(last.throttled_until, now + (asked or 0.0))
     else:
         # Where it has gone well for a while, the next pause is a short one again.
-        grown = _FIRST if now - last.throttled_until > _LONGEST else min(max(2 * last.pause, _FIRST), _LONGEST)
-        pause = grown if seconds is None else seconds
+        recovered = now - last.throttled_until > _LONGEST_PAUSE
+        grown = _FIRST_PAUSE if recovered else min(max(2 * last.pause, _FIRST_PAUSE), _LONGEST_PAUSE)
+        pause = grown if asked is None else asked
         until = now + pause
-    connection.execute(update(throttles).where(throttles.c.key == key).values(throttled_until=until, pause=pause))
+    changes = {"throttled_until": until, "pause": pause, "reason": reason}
+    connection.execute(update(throttles).where(throttles.c.key == key).values(changes))
     return float(until - now)
 
 
-def held(keys: Iterable[str], now: float) -> Exists:
-    """The condition that one of the keys is held."""
+def is_throttled(keys: Iterable[str], now: float) -> Exists:
+    """The condition that one of the keys is throttled."""
     return exists().where(throttles.c.key.in_(list(keys)), throttles.c.throttled_until > now)
 
 
 def time_left(connection: Connection, keys: Iterable[str], now: float) -> dict[str, float]:
-    """Those of the keys that are held, and for how many seconds."""
-    found = connection.execute(
-        select(throttles).where(throttles.c.key.in_(list(keys)), throttles.c.throttled_until > now)
-    )
-    return {row.key: row.throttled_until - now for row in found}
+    """The keys that are throttled, and for how many seconds yet."""
+    of_keys = (throttles.c.key.in_(list(keys)), throttles.c.throttled_until > now)
+    return {row.key: row.throttled_until - now for row in connection.execute(select(throttles).where(*of_keys))}

@@ -1,6 +1,7 @@
-"""Work of many at once in one transaction, where a database lets one writer in at a time and each commit is a sync.
+"""Group commit: many pieces of work in one transaction, for a database with one writer at a time.
 
-Each piece of work stands or falls by itself (it is a savepoint), and nobody is answered before the whole is on disk.
+Each piece of work is a savepoint, so that it succeeds or fails alone. Nobody gets a result before the whole transaction
+is on disk.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-_MOST = 100
+_MAX_BATCH = 100
 
 Work = Callable[["Connection"], Any]
 
 
 class GroupCommit:
-    """Does work in the order in which it comes, in a thread of its own; what has come meanwhile is committed as one."""
+    """Does work in the order of submission, in its own thread; what arrives during a commit is committed together."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -29,24 +30,24 @@ class GroupCommit:
         self._thread.start()
 
     def submit(self, work: Work) -> Future[Any]:
-        """What the work returns, or raises, once it is committed."""
+        """The future result, or error, of the work; it is set once the work is committed."""
         future: Future[Any] = Future()
         self._waiting.put((work, future))
         return future
 
     def close(self) -> None:
-        """Do what was submitted, and end."""
+        """Do what was submitted, then stop."""
         self._waiting.put(None)
         self._thread.join()
 
     def _serve(self) -> None:
-        while (batch := self._batch()) is not None:
+        while (batch := self._next_batch()) is not None:
             self._commit(batch)
 
-    def _batch(self) -> list[tuple[Work, Future[Any]]] | None:
-        """What is there, at least one piece of work; None when there will be no more."""
+    def _next_batch(self) -> list[tuple[Work, Future[Any]]] | None:
+        """Everything that is waiting, at least one piece of work; None when there will be no more."""
         batch: list[tuple[Work, Future[Any]]] = []
-        while len(batch) < _MOST and not (batch and self._waiting.empty()):
+        while len(batch) < _MAX_BATCH and not (batch and self._waiting.empty()):
             one = self._waiting.get()
             if one is None:
                 if not batch:
@@ -62,15 +63,15 @@ class GroupCommit:
         try:
             with self._engine.begin() as connection:
                 for work, future in batch:
-                    # By hand: SQLAlchemy's own savepoints cost as much as the work.
+                    # Written by hand: SQLAlchemy's own savepoints cost as much as the work.
                     connection.exec_driver_sql("SAVEPOINT work")
                     try:
                         done.append((future, work(connection), None))
-                    except Exception as error:  # noqa: BLE001 - it is whoever submitted the work who must know
+                    except Exception as error:  # noqa: BLE001 - the submitter must know
                         connection.exec_driver_sql("ROLLBACK TO work")
                         done.append((future, None, error))
                     connection.exec_driver_sql("RELEASE work")
-        except Exception as error:  # noqa: BLE001 - likewise: nothing of it has happened
+        except Exception as error:  # noqa: BLE001 - nothing was committed, and every submitter must know
             done = [(future, None, error) for _, future in batch]
         for future, result, failure in done:
             if failure is None:

@@ -1,4 +1,4 @@
-"""What the calls of a run were answered with, as it is kept."""
+"""The journal: the result of each call of a run, which a replay reads instead of making the call again."""
 
 from __future__ import annotations
 
@@ -8,50 +8,57 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.store.schema import journal
-from twilio_component.durable.store.upsert import insert_once, written
+from twilio_component.durable.store.upsert import insert_once, to_json
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+RESULT, INITIAL_STATE = -1, -2
+"""Ordinals of entries that are not a call's: a run's result, and the stored state that the run began with."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalEntry:
-    """What a call was answered with: an ``envelope``, or a ``failure`` (the fields of ``effects.Failure``).
+    """The result of the call of a step.
 
-    ``outline`` is what may be told of its inputs.
+    ``value`` is ``{"envelope": …}``, or ``{"failure": …}`` with the fields of ``effects.Failure``.
+    ``redacted_inputs`` may be shown to an operator.
     """
 
     step_id: str
     value: Mapping[str, Any]
     redacted_inputs: Mapping[str, Any] | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """When a call began, if that is known, and when it was answered."""
-
-    started: float | None
-    finished: float
+    @property
+    def is_failure(self) -> bool:
+        """Whether the call failed."""
+        return "failure" in self.value
 
 
 def entry_from(row: Any) -> JournalEntry:
-    """What is kept in a row of the values."""
+    """The entry in a row of the journal, without its inputs."""
     return JournalEntry(step_id=row.step_id, value=json.loads(row.value))
 
 
-def record_entry(connection: Connection, call: tuple[str, int], kept: JournalEntry, times: Times) -> bool:
-    """Keep what a call (its run and its ordinal) was answered with; False when something is kept already."""
-    return insert_once(connection, journal, entry_row(call, kept, times))
+def record_entry(
+    connection: Connection, call: tuple[str, int], entry: JournalEntry, *, started: float | None, finished: float
+) -> bool:
+    """Record the result of a call (caller, ordinal) unless it has one already; True when it was recorded.
+
+    ``started`` and ``finished`` are seconds since 1970.
+    """
+    return insert_once(connection, journal, entry_row(call, entry, started=started, finished=finished))
 
 
-def entry_row(call: tuple[str, int], kept: JournalEntry, times: Times) -> dict[str, Any]:
-    """The row of what a call (its run and its ordinal) was answered with."""
+def entry_row(call: tuple[str, int], entry: JournalEntry, *, started: float | None, finished: float) -> dict[str, Any]:
+    """The row for the result of a call (caller, ordinal)."""
     return {
         "run": call[0],
         "ordinal": call[1],
-        "step_id": kept.step_id,
-        "value": written(kept.value),
-        "inputs": written(kept.redacted_inputs) if kept.redacted_inputs is not None else None,
-        "started_at": times.started,
-        "finished_at": times.finished,
+        "step_id": entry.step_id,
+        "value": to_json(entry.value),
+        "is_failure": entry.is_failure,
+        "inputs": to_json(entry.redacted_inputs) if entry.redacted_inputs is not None else None,
+        "started_at": started,
+        "finished_at": finished,
     }

@@ -1,4 +1,4 @@
-"""What deployed triggers remember: kept at once, and by one process at a time."""
+"""What registered triggers remember: stored at once, and changed by one process at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from twilio_component.durable.errors import StateConflictError
 from twilio_component.durable.store.schema import registrations
-from twilio_component.durable.store.upsert import insert_once, written
+from twilio_component.durable.store.upsert import insert_once, to_json
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """What the trigger of a flow remembers of its deployment; ``version`` is 0 for one that is not stored.
+    """What the trigger of a flow remembers of its registration; ``version`` is 0 for one that is not stored.
 
-    ``definition`` is the digest of the definition that it was deployed with.
+    ``definition`` is the digest of the definition with which it was registered.
     """
 
     integration: str
@@ -32,35 +32,35 @@ class Registration:
 
 
 class RegistrationStore:
-    """Raises ``StoreUnavailableError`` when the database is not there."""
+    """Reads and writes registrations. Every method raises ``StoreUnavailableError`` while the database is away."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def find(self, integration: str, flow: str) -> Registration:
-        """The flow's; one of version 0 when there is none."""
+        """The registration of a flow; one of version 0 when none is stored."""
         found = [one for one in await self.all() if (one.integration, one.flow) == (integration, flow)]
         return found[0] if found else Registration(integration=integration, flow=flow)
 
     async def all(self) -> list[Registration]:
-        """All of them, by integration and flow."""
+        """All registrations, by integration and flow."""
 
         def work(connection: Connection) -> list[Registration]:
             ordered = select(registrations).order_by(registrations.c.integration, registrations.c.flow)
-            return [_read(row) for row in connection.execute(ordered)]
+            return [_registration_from(row) for row in connection.execute(ordered)]
 
         return await self._database.run(work)
 
-    async def keep(self, known: Registration, state: Mapping[str, Any]) -> Registration:
-        """Put ``state`` in the place of the one that is known; an empty one is forgotten.
+    async def save(self, known: Registration, state: Mapping[str, Any]) -> Registration:
+        """Replace the state of the registration ``known``; an empty state deletes it. The registration as stored.
 
-        Raises ``StateConflictError`` when somebody else has put one there.
+        Raises ``StateConflictError`` when another process has changed it.
         """
-        changed = replace(known, state=state, version=known.version + 1)
+        updated = replace(known, state=state, version=known.version + 1)
 
         def work(connection: Connection) -> bool:
             key = {"integration": known.integration, "flow": known.flow}
-            row = {"definition": known.definition, "state": written(state), "version": changed.version}
+            row = {"definition": known.definition, "state": to_json(state), "version": updated.version}
             if known.version == 0:
                 return not state or insert_once(connection, registrations, {**key, **row})
             table = registrations.c
@@ -70,10 +70,10 @@ class RegistrationStore:
 
         if not await self._database.run(work):
             raise StateConflictError(f"another process has registered {known.flow} in the meantime")
-        return changed if state else replace(known, state={}, version=0)
+        return updated if state else replace(known, state={}, version=0)
 
 
-def _read(row: Row[Any]) -> Registration:
+def _registration_from(row: Row[Any]) -> Registration:
     return Registration(
         integration=row.integration,
         flow=row.flow,

@@ -1,4 +1,4 @@
-"""What many ask for at the same time, done once for all of them: one transaction costs as much as ten."""
+"""Many requests that arrive at the same time, handled together: one transaction costs as much as ten."""
 
 from __future__ import annotations
 
@@ -8,61 +8,61 @@ from typing import Any, Generic, TypeVar
 
 from twilio_component.durable.errors import StoreBusyError, StoreUnavailableError
 
-_Asked = TypeVar("_Asked")
-_Answered = TypeVar("_Answered")
+_Request = TypeVar("_Request")
+_Result = TypeVar("_Result")
 
-_MOST = 100
+_MAX_BATCH = 100
 
 
-class RequestBatcher(Generic[_Asked, _Answered]):
-    """Has everything answered that is asked while something is being answered, in the order in which it came.
+class RequestBatcher(Generic[_Request, _Result]):
+    """Hands everything that is submitted while a batch is under way to ``handle``, in the order of submission.
 
-    ``answer`` answers at most a hundred, each with what stands at its place.
+    ``handle`` gets at most a hundred requests and returns their results in the same order.
     """
 
-    def __init__(self, answer: Callable[[Sequence[_Asked]], Awaitable[Sequence[_Answered]]]) -> None:
-        self._answer = answer
-        self._waiting: list[tuple[_Asked, asyncio.Future[_Answered]]] = []
+    def __init__(self, handle: Callable[[Sequence[_Request]], Awaitable[Sequence[_Result]]]) -> None:
+        self._handle = handle
+        self._waiting: list[tuple[_Request, asyncio.Future[_Result]]] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def submit(self, asked: _Asked) -> _Answered:
-        """The answer, which was begun after this was asked; raises what ``answer`` raises for this one."""
-        future: asyncio.Future[_Answered] = asyncio.get_running_loop().create_future()
-        self._waiting.append((asked, future))
+    async def submit(self, request: _Request) -> _Result:
+        """The request's result, computed after the submission; raises what ``handle`` raises for this request."""
+        future: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((request, future))
         if self._task is None:
-            self._task = asyncio.create_task(self._answer_all())
+            self._task = asyncio.create_task(self._handle_all())
         return await future
 
     async def drain(self) -> None:
-        """Wait until everything that was asked is answered."""
+        """Wait until everything that was submitted is done."""
         if self._task is not None:
             await asyncio.wait({self._task})
 
-    async def _answer_all(self) -> None:
+    async def _handle_all(self) -> None:
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
-                await self._answer_batch(batch)
+                batch, self._waiting = self._waiting[:_MAX_BATCH], self._waiting[_MAX_BATCH:]
+                await self._handle_batch(batch)
         finally:
             self._task = None
 
-    async def _answer_batch(self, batch: Sequence[tuple[_Asked, asyncio.Future[_Answered]]]) -> Exception | None:
-        """Answer each, or fail it; why nothing can be answered now, if that is so."""
+    async def _handle_batch(self, batch: Sequence[tuple[_Request, asyncio.Future[_Result]]]) -> Exception | None:
+        """Complete each future; the error when the database is away and nothing can be done now."""
         try:
-            answers = await self._answer([asked for asked, _ in batch])
-        except Exception as error:  # noqa: BLE001 - it is whoever asked who must know
+            results = await self._handle([request for request, _ in batch])
+        except Exception as error:  # noqa: BLE001 - the submitters must know
             failure = error
         else:
-            for (_, future), answer in zip(batch, answers, strict=True):
-                if not future.done():  # whoever asked may have left
-                    future.set_result(answer)
+            for (_, future), result in zip(batch, results, strict=True):
+                if not future.done():  # the submitter may have given up
+                    future.set_result(result)
             return None
         if len(batch) == 1 or _is_away(failure):
             _fail(batch, failure)
             return failure if _is_away(failure) else None
-        # What one of them asks cannot be done: that is no reason to fail the others.
+        # One request that cannot be handled is no reason to fail the others.
         for number, one in enumerate(batch):
-            away = await self._answer_batch([one])
+            away = await self._handle_batch([one])
             if away is not None:
                 _fail(batch[number + 1 :], away)
                 return away

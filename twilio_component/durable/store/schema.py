@@ -1,9 +1,9 @@
 """The tables beside the workflow engine's own, in the same database.
 
-Everything that people wrote or that names them is here: the engine's tables hold ids and names of steps.
+Everything that people wrote, or that identifies them, is here: the engine's tables hold only ids and names of steps.
 
-A column that is new in a table must be nullable: it is added to tables of an earlier version, whose processes may still
-be writing.
+A column that is added to a table in a later version must be nullable or have a server default: tables of the version
+before are altered while its processes may still be writing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ definitions = Table(
     Column("file", Text, nullable=False),
     Column("text", Text, nullable=False),
 )
-"""The texts of integrations: a run finishes on the one that it started with."""
+"""The texts of integrations: a run ends with the definition that it started with."""
 
 runs = Table(
     "flow_runs",
@@ -37,7 +37,7 @@ runs = Table(
     Column("response", Text),
     Index("flow_runs_by_time", "created_at"),
 )
-"""One row a run. ``payload`` is what started it, ``error`` and ``response`` how it ended; all JSON."""
+"""One row per run. ``payload`` is what started it, ``error`` and ``response`` are how it ended; all JSON."""
 
 events = Table(
     "flow_events",
@@ -54,13 +54,14 @@ journal = Table(
     Column("ordinal", Integer, primary_key=True),
     Column("step_id", Text, nullable=False),
     Column("value", Text, nullable=False),
+    Column("is_failure", Boolean, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float, nullable=False),
     Column("inputs", Text),
 )
-"""What each call of a run was answered with, in the order of the calls, as JSON: what a replay reads.
+"""The result of each call of a run, or of an item's iteration, in the order of the calls, as JSON: what a replay reads.
 
-``inputs`` is an outline of what the call was given. Of a run that succeeded the values are emptied.
+``inputs`` are the call's redacted inputs. Of a run that succeeded the values are emptied.
 """
 
 intents = Table(
@@ -70,7 +71,9 @@ intents = Table(
     Column("run", String(200), nullable=False),
     Column("step_id", Text, nullable=False),
     Column("fingerprint", String(64), nullable=False),
+    Column("limit_keys", Text, nullable=False),
     Column("state", String(20), nullable=False),
+    Column("attempt", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("claimed_at", Float),
     Column("claimed_by", String(80)),
@@ -80,12 +83,14 @@ intents = Table(
     Index("flow_intents_by_run", "run"),
     Index("flow_intents_by_fingerprint", "fingerprint", "state"),
 )
-"""One row for each call that must happen at most once. ``effect`` is the id of what it did; no two calls have the same.
+"""One row per call that must happen at most once.
 
-``item`` is the item whose round made the call, if a round did.
+``attempt`` counts the claims; ``since`` is the time of the first one. ``limit_keys`` is a JSON list of the keys that
+can throttle the call. ``resource_id`` is the id of what the call created; no two calls have the same. ``item`` is
+the item whose iteration made the call, if one did.
 
-``state``: ``planned``; ``entered``, from before the request is written; ``doubtful``, when it is over and nobody knows
-what became of it; ``settled``; ``unknown``, when that could not be decided. ``since`` is the first time it was entered.
+``state``: ``planned``; ``claimed``, from before the request is written; ``in_doubt``, when the request is over and its
+outcome is unknown so far; ``settled``; ``unknown``, when the outcome could not be found out.
 """
 
 loops = Table(
@@ -106,11 +111,11 @@ loops = Table(
     Column("created_at", Float, nullable=False),
     Column("finished_at", Float),
 )
-"""One row for each loop of a run whose rounds run side by side.
+"""One row per loop of a run whose iterations are concurrent.
 
-``captured`` is what the rounds see of the run, JSON. ``taken`` items have been taken, ``after`` says where the next
-ones begin, and ``is_whole`` that there are none. The items are divided into pieces of ``size``, and the pieces among
-``partitions``. ``generation`` grows when the run is resumed.
+``captured`` is the part of the run that the iterations read, as JSON. ``taken`` items have been taken, ``after`` says
+where the next ones begin, and ``is_whole`` that there are no more. The items are divided into chunks of ``size``, and
+the chunks among ``partitions``. ``generation`` grows when the run is resumed.
 """
 
 items = Table(
@@ -128,10 +133,10 @@ items = Table(
     Index("flow_items_by_number", "run", "ordinal", "number"),
     Index("flow_items_by_state", "run", "ordinal", "state", "code"),
 )
-"""One row for each item of such a loop: what it is, until its round has succeeded, and how its round ended."""
+"""One row per item of such a loop: the item, until its iteration has succeeded, and how the iteration ended."""
 
 workers = Table("flow_workers", metadata, Column("worker_id", String(80), primary_key=True))
-"""The processes that may have runs, dead ones until their runs have been taken over. Only with Postgres."""
+"""The processes that may have runs, including dead ones until their runs have been recovered. Only with Postgres."""
 
 rate_tokens = Table(
     "flow_rate_tokens",
@@ -140,7 +145,7 @@ rate_tokens = Table(
     Column("number", Integer, primary_key=True),
     Column("free_at", Float, nullable=False),
 )
-"""The tokens of senders with a rate, and when each may be used again."""
+"""The tokens of senders with a rate limit, and when each may be taken again."""
 
 throttles = Table(
     "flow_throttles",
@@ -148,8 +153,9 @@ throttles = Table(
     Column("key", String(300), primary_key=True),
     Column("throttled_until", Float, nullable=False),
     Column("pause", Float, nullable=False),
+    Column("reason", Text),
 )
-"""Connections and senders that were told to slow down: until when they are held back, and how long they were last."""
+"""Connections and senders that must slow down: until when, the length of the pause, and the reason for an operator."""
 
 stored_state = Table(
     "flow_stored_state",
@@ -158,7 +164,7 @@ stored_state = Table(
     Column("name", String(200), primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""What flows keep between executions, key by key."""
+"""What flows store between executions, one row per key."""
 
 registrations = Table(
     "flow_registrations",
@@ -169,4 +175,4 @@ registrations = Table(
     Column("state", Text, nullable=False),
     Column("version", Integer, nullable=False),
 )
-"""What deployed triggers remember, such as where a number led before. ``version`` grows with each change."""
+"""What registered triggers remember, such as a number's previous webhook. ``version`` grows with each change."""

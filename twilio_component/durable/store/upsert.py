@@ -1,4 +1,4 @@
-"""How rows are written that may be there already."""
+"""Insert-if-absent and replace, in the dialect of the database."""
 
 from __future__ import annotations
 
@@ -14,24 +14,45 @@ if TYPE_CHECKING:
 
 
 def insert_once(connection: Connection, table: Any, row: Mapping[str, Any]) -> bool:
-    """Insert a row unless there is one of its key; whether it was inserted."""
-    return connection.execute(_insertion(table, connection.dialect.name), dict(row)).rowcount == 1
+    """Insert a row unless one with its key exists; True when it was inserted."""
+    return connection.execute(_insert_if_absent(table, connection.dialect.name), dict(row)).rowcount == 1
 
 
 def insert_all_once(connection: Connection, table: Any, key: Any, rows: Sequence[Mapping[str, Any]]) -> set[Any]:
-    """As ``insert_once``, all in one statement; the values in the column ``key`` of those that were inserted."""
-    insertion = _insertion(table, connection.dialect.name).returning(key)
+    """Insert in one statement the rows whose keys do not exist; the values of the column ``key`` of those inserted."""
+    insertion = _insert_if_absent(table, connection.dialect.name).returning(key)
     return set(connection.execute(insertion, [dict(row) for row in rows]).scalars())
 
 
+def replace_row(connection: Connection, table: Any, row: Mapping[str, Any], *, key: Sequence[str]) -> None:
+    """Insert a row, or overwrite the one with the same ``key`` columns."""
+    # One statement: of two processes that insert the same key, the second one would fail otherwise.
+    insertion = _insert(table, connection.dialect.name).values(dict(row))
+    changes = {name: value for name, value in row.items() if name not in key}
+    connection.execute(insertion.on_conflict_do_update(index_elements=list(key), set_=changes))
+
+
 @cache
-def _insertion(table: Any, dialect: str) -> Any:
-    # Made once: making a statement anew costs as much as carrying it out.
-    made = (sqlite if dialect == "sqlite" else postgresql).insert(table).on_conflict_do_nothing()
-    # Without being asked to, the driver for Postgres does not say how many rows an insertion made.
-    return made.execution_options(preserve_rowcount=True)
+def _insert_if_absent(table: Any, dialect: str) -> Any:
+    # Cached: building a statement costs as much as executing it.
+    insertion = _insert(table, dialect).on_conflict_do_nothing()
+    # The driver for Postgres reports the number of inserted rows only on request.
+    return insertion.execution_options(preserve_rowcount=True)
 
 
-def written(value: Any) -> str:
+def _insert(table: Any, dialect: str) -> Any:
+    return (sqlite if dialect == "sqlite" else postgresql).insert(table)
+
+
+def to_json(value: Any) -> str:
     """A value as it is stored."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def can_be_stored(value: Any) -> bool:
+    """Whether a database can store the value as JSON: text with an unpaired surrogate has no encoding."""
+    try:
+        to_json(value).encode()
+    except (UnicodeEncodeError, TypeError, ValueError, RecursionError):
+        return False
+    return True
