@@ -13,28 +13,21 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from simulation.world import VirtualTime, World
+from simulation.world import World
 
 _BATCH = 50
 
 
 def run_seed(seed: int) -> tuple[str | None, World]:
     """Run one seed; return what was violated, if anything was, and the world as it was then."""
-    virtual = VirtualTime()
-    with (
-        patch("twilio_component.durable.sending.guard.time", virtual),
-        patch("twilio_component.durable.sending.throttle.time", virtual),
-        patch("twilio_component.durable.sending.rate_limiter.time", virtual),
-    ):
-        virtual.world = world = World(seed)
-        try:
-            world.run()
-        except AssertionError as error:
-            return f"{type(error).__name__}: {error}", world
+    world = World(seed)
+    try:
+        world.run()
+    except AssertionError as error:
+        return f"{type(error).__name__}: {error}", world
     return None, world
 
 
