@@ -41,6 +41,7 @@ CLOCK_SKEW = 30.0
 _MOMENT = 0.05
 _RECHECK_SECONDS = 15.0
 _FIRST_LOOK, _LONGEST_LOOK = 0.2, 5.0
+_PATIENCE = 600.0  # seconds to wait for other calls, whose resource may be what is seen
 
 
 class GuardedCall(Protocol):
@@ -219,7 +220,7 @@ class Guard:
         if not can_be_stored(envelope):
             _LOGGER.warning("%s: the response cannot be stored; looking for what was created", call.key)
             if resource_id is not None:
-                await self._intents.confirm(call.key, resource_id)
+                await self._intents.confirm(call.key, resource_id, wait_for_database=True)
             await self._intents.doubt(call, attempt)
             return None
         entry = JournalEntry(step_id=call.step_id, value={"envelope": envelope})
@@ -231,7 +232,7 @@ class Guard:
             await self._intents.doubt(call, attempt)
         elif resource_id is not None:
             _LOGGER.error("%s: attempt %d succeeded after another one had begun", call.key, attempt)
-            await self._intents.confirm(call.key, resource_id)
+            await self._intents.confirm(call.key, resource_id, wait_for_database=True)
         return None
 
     async def _handle_error(
@@ -282,6 +283,7 @@ class Guard:
     async def _reconcile(self, call: CallIdentity, guarded: GuardedCall, intent: Intent, started: float) -> None:
         since = dt.datetime.fromtimestamp((intent.since or started) - CLOCK_SKEW, dt.UTC)
         decided_at = self._clock.monotonic() + self._request_bound + self._settings.lag_bound
+        last_at = decided_at + _PATIENCE
         pause = _FIRST_LOOK
         while True:
             is_over = self._clock.monotonic() >= decided_at
@@ -301,7 +303,10 @@ class Guard:
             if candidates is None:
                 await self._give_up(call, intent, "there is no way to verify it", started)
                 return
-            if await self._decide(call, guarded, intent, candidates, started, is_over=is_over):
+            if await self._settle_match(call, guarded, intent, candidates, started):
+                return
+            is_last = self._clock.monotonic() >= last_at
+            if is_over and await self._conclude(call, intent, candidates, started, is_last=is_last):
                 return
             left = max(_MOMENT, decided_at - self._clock.monotonic())
             await self._clock.sleep(pause if is_over else min(pause, left))
@@ -333,34 +338,39 @@ class Guard:
         settling = await self._intents.settle(call, intent.attempt, settlement, from_states=(intents.IN_DOUBT,))
         return settling == Settling.SETTLED
 
-    async def _decide(
-        self,
-        call: CallIdentity,
-        guarded: GuardedCall,
-        intent: Intent,
-        candidates: list[Candidate],
-        started: float,
-        *,
-        is_over: bool,
+    async def _settle_match(
+        self, call: CallIdentity, guarded: GuardedCall, intent: Intent, candidates: list[Candidate], started: float
     ) -> bool:
-        """Decide by what was found, if that is possible; True when the call is not in doubt any more."""
-        taken = await self._intents.resources_taken([candidate.id for candidate in candidates])
-        free = [candidate for candidate in reversed(candidates) if candidate.id not in taken]
-        equal = [candidate for candidate in free if candidate.equal]
+        """Settle the call with the resource that is its own, if one is seen; True when it is settled."""
+        equal = [candidate for candidate in await self._free(candidates) if candidate.equal]
         earlier, under_way = await self._intents.rank(call)
         # Equal calls cannot tell their resources apart, so the oldest takes the oldest. While one of them is under way,
         # what is seen may be its own, and its response will say so.
-        if len(equal) > earlier and not under_way:
-            return await self._settle_found(call, guarded, intent, {"data": equal[earlier].data}, started)
-        if not is_over:
+        if len(equal) <= earlier or under_way:
             return False
-        if len(equal) < len(free) or under_way:
+        return await self._settle_found(call, guarded, intent, {"data": equal[earlier].data}, started)
+
+    async def _conclude(
+        self, call: CallIdentity, intent: Intent, candidates: list[Candidate], started: float, *, is_last: bool
+    ) -> bool:
+        """Conclude what it means that nothing is seen that is certainly the call's; False to wait for more."""
+        free = await self._free(candidates)
+        _, under_way = await self._intents.rank(call)
+        is_ambiguous = bool(under_way) or any(not candidate.equal for candidate in free)
+        if is_ambiguous and not is_last and await self._intents.others_open(call):
+            return False  # what is seen may soon be known to be another call's
+        if is_ambiguous:
             await self._give_up(call, intent, "something was found that may or may not be its result", started)
         elif self._settings.resend:
             await self._intents.resend(call, intent.attempt)
         else:
             await self._give_up(call, intent, "nothing was found that it could have created", started)
         return True
+
+    async def _free(self, candidates: list[Candidate]) -> list[Candidate]:
+        """The candidates that are not known to be another call's, the oldest first."""
+        taken = await self._intents.resources_taken([candidate.id for candidate in candidates])
+        return [candidate for candidate in reversed(candidates) if candidate.id not in taken]
 
     async def _give_up(self, call: CallIdentity, intent: Intent, reason: str, started: float) -> None:
         failure = Failure(

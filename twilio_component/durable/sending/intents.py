@@ -208,10 +208,10 @@ class IntentStore:
         except IntegrityError:
             return Settling.RESOURCE_TAKEN
 
-    async def confirm(self, key: str, resource_id: str) -> None:
+    async def confirm(self, key: str, resource_id: str, *, wait_for_database: bool = False) -> None:
         """Store that the call with this key created this resource, unless another call is known to have done so.
 
-        Raises ``StoreUnavailableError``.
+        Retries until the database is available with ``wait_for_database``, else raises ``StoreUnavailableError``.
         """
 
         def work(connection: Connection) -> None:
@@ -219,7 +219,7 @@ class IntentStore:
             connection.execute(update(intents).where(*without).values(resource_id=resource_id))
 
         with suppress(IntegrityError):
-            await self._database.run(work)
+            await (self._database.run_until_available if wait_for_database else self._database.run)(work)
 
     async def resources_taken(self, resource_ids: list[str]) -> set[str]:
         """Those of the resources that are known to be a call's."""
@@ -244,6 +244,16 @@ class IntentStore:
             earlier = connection.execute(count.where(intents.c.state == IN_DOUBT, before)).scalar_one()
             under_way = connection.execute(count.where(intents.c.state == CLAIMED)).scalar_one()
             return earlier, under_way
+
+        return await self._database.run_until_available(work)
+
+    async def others_open(self, call: CallIdentity) -> bool:
+        """Whether the outcome of another call of a running run, is still open."""
+        others = (intents.c.state.in_((CLAIMED, IN_DOUBT)), intents.c.key != call.key, runs.c.state == RUNNING)
+        question = select(exists(select(intents.c.key).join(runs, runs.c.id == intents.c.run).where(*others)))
+
+        def work(connection: Connection) -> bool:
+            return bool(connection.execute(question).scalar_one())
 
         return await self._database.run_until_available(work)
 
