@@ -223,7 +223,7 @@ def test_flows_that_a_file_has_no_more_are_set_back(stage: Stage) -> None:
 
 def test_a_trigger_whose_inputs_have_no_values_is_named(stage: Stage) -> None:
     nowhere = flow("Ask", ONE).replace(f"{{type: value, value: '{ONE}'}}", "{type: configVar, value: Number}")
-    with pytest.raises(FlowError, match="the trigger of Ask cannot be asked: its inputs have no values"):
+    with pytest.raises(FlowError, match="the trigger of Ask cannot be invoked: its inputs have no values"):
         stage.register(nowhere)
 
 

@@ -41,8 +41,13 @@ class Settings:
 
     @property
     def claim(self) -> float:
-        """How long after it was claimed a request may still begin."""
+        """Seconds after its claim within which a request may begin."""
         return self.timeout / 5
+
+    @property
+    def request_bound(self) -> float:
+        """Seconds after its claim within which a request is certainly over."""
+        return self.claim + self.timeout
 
 
 # section, key: the field, the least and the most; a flag has no bounds

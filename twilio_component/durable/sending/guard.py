@@ -10,77 +10,33 @@ bound: unknown, or planned again if the deployment asks to resend.
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from twilio_component.durable.clock import Clock
 from twilio_component.durable.crash_points import BEFORE_INTENT, CLAIMED, INTENT, RESPONDED, SETTLED, CrashPoints
 from twilio_component.durable.errors import RunStopped
 from twilio_component.durable.sending import intents
 from twilio_component.durable.sending.intents import Settlement, Settling
+from twilio_component.durable.sending.reconciler import Reconciler, failed_entry
 from twilio_component.durable.store.journal import JournalEntry
 from twilio_component.durable.store.upsert import can_be_stored
 from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.host.errors import PerformError
 
 if TYPE_CHECKING:
+    from twilio_component.durable.sending.guarded_call import GuardedCall
     from twilio_component.durable.sending.intents import CallIdentity, Intent, IntentStore
     from twilio_component.durable.sending.rate_limiter import RateLimiter
     from twilio_component.durable.sending.throttle import Throttle
     from twilio_component.durable.settings import Settings
-    from twilio_component.host.results import Candidate
 
 _LOGGER = logging.getLogger("twilio_component.durable")
 
-CLOCK_SKEW = 30.0
-"""Seconds by which Twilio's clock and the database's may differ."""
 _MOMENT = 0.05
 _RECHECK_SECONDS = 15.0
-_FIRST_LOOK, _LONGEST_LOOK = 0.2, 5.0
-_PATIENCE = 600.0  # seconds to wait for other calls, whose resource may be what is seen
-
-
-class GuardedCall(Protocol):
-    """One call that must not be repeated, as the guard sees it."""
-
-    @property
-    def expired(self) -> Failure | None:
-        """The failure of a call that must not start any more, else None."""
-
-    @property
-    def limit_keys(self) -> Mapping[str, str]:
-        """The keys by which the call is throttled: one for the ``connection``, one for the ``sender``."""
-
-    @property
-    def sender(self) -> str:
-        """The sender, by the name under which it may have a rate limit."""
-
-    @property
-    def longest_wait(self) -> float:
-        """Seconds that the call may wait for its turn, from when it was planned."""
-
-    @property
-    def must_identify(self) -> bool:
-        """Whether a successful result names the resource that the call created."""
-
-    async def perform_once(self) -> dict[str, Any]:
-        """Make one request; the envelope, or an exception."""
-
-    def failure(self, error: Exception) -> Failure:
-        """The failure that the exception is for the flow."""
-
-    def envelope_for(self, resource_id: str) -> dict[str, Any]:
-        """The envelope for a call of which only the resource's id is known."""
-
-    def resource_id(self, envelope: Mapping[str, Any]) -> str | None:
-        """The id of the resource that the call created."""
-
-    async def find_candidates(self, since: dt.datetime) -> list[Candidate] | None:
-        """The resources that the call may have created since then, the newest first; None when nothing can tell."""
 
 
 class Guard:
@@ -112,6 +68,7 @@ class Guard:
         self._may_write = may_write
         self._crash_points = crash_points or CrashPoints()
         self._clock = clock or Clock()
+        self._reconciler = Reconciler(intents, settings, self._clock)
         self._writing = 0
         self._under_way: dict[str, asyncio.Task[JournalEntry | None]] = {}
 
@@ -152,7 +109,7 @@ class Guard:
                 await self._outlive(intent)
                 await self._intents.doubt(call, intent.attempt)
             else:
-                await self._reconcile(call, guarded, intent, started)
+                await self._reconciler.reconcile(call, guarded, intent, started)
             if entry is None:
                 intent = await self._intents.plan(call)
         self._crash_points.hit(SETTLED)
@@ -260,7 +217,7 @@ class Guard:
         *,
         from_states: tuple[str, ...] = intents.OPEN,
     ) -> JournalEntry | None:
-        entry = _failed(call, failure)
+        entry = failed_entry(call, failure)
         settling = await self._intents.settle(call, attempt, Settlement(entry, started), from_states=from_states)
         return entry if settling == Settling.SETTLED else None
 
@@ -278,113 +235,7 @@ class Guard:
         """Wait until the request that another process has claimed is certainly over."""
         # From now on, by our own clock: when it was claimed is known only by a clock that may step.
         if intent.claimed_by is None or not self._is_dead(intent.claimed_by):
-            await self._clock.sleep(self._request_bound)
-
-    async def _reconcile(self, call: CallIdentity, guarded: GuardedCall, intent: Intent, started: float) -> None:
-        since = dt.datetime.fromtimestamp((intent.since or started) - CLOCK_SKEW, dt.UTC)
-        decided_at = self._clock.monotonic() + self._request_bound + self._settings.lag_bound
-        last_at = decided_at + _PATIENCE
-        pause = _FIRST_LOOK
-        while True:
-            is_over = self._clock.monotonic() >= decided_at
-            try:
-                candidates = await guarded.find_candidates(since)
-            except PerformError as error:
-                if is_over and not error.retryable:
-                    await self._give_up(call, intent, f"the search for it failed ({error.code})", started)
-                    return
-                candidates, is_over = [], False  # nothing was seen, so nothing may be concluded
-            now = await self._intents.plan(call)
-            if (now.state, now.attempt) != (intent.state, intent.attempt):
-                return
-            if now.resource_id is not None:
-                await self._settle_confirmed(call, guarded, now, candidates or [], started)
-                return
-            if candidates is None:
-                await self._give_up(call, intent, "there is no way to verify it", started)
-                return
-            if await self._settle_match(call, guarded, intent, candidates, started):
-                return
-            is_last = self._clock.monotonic() >= last_at
-            if is_over and await self._conclude(call, intent, candidates, started, is_last=is_last):
-                return
-            left = max(_MOMENT, decided_at - self._clock.monotonic())
-            await self._clock.sleep(pause if is_over else min(pause, left))
-            pause = min(2 * pause, _LONGEST_LOOK)
-
-    async def _settle_confirmed(
-        self, call: CallIdentity, guarded: GuardedCall, intent: Intent, candidates: list[Candidate], started: float
-    ) -> None:
-        """Settle a call of which a signed callback, or its own response, has proven what it created."""
-        resource_id = intent.resource_id
-        assert resource_id is not None  # noqa: S101 - the caller has checked it
-        found = next((candidate for candidate in candidates if candidate.id == resource_id), None)
-        envelope = {"data": found.data} if found is not None else guarded.envelope_for(resource_id)
-        await self._settle_found(call, guarded, intent, envelope, started)
-
-    async def _settle_found(
-        self,
-        call: CallIdentity,
-        guarded: GuardedCall,
-        intent: Intent,
-        envelope: Mapping[str, Any],
-        started: float,
-    ) -> bool:
-        resource_id = guarded.resource_id(envelope)
-        if resource_id is not None and not can_be_stored(envelope):
-            envelope = guarded.envelope_for(resource_id)
-        entry = JournalEntry(step_id=call.step_id, value={"envelope": envelope})
-        settlement = Settlement(entry, started, resource_id)
-        settling = await self._intents.settle(call, intent.attempt, settlement, from_states=(intents.IN_DOUBT,))
-        return settling == Settling.SETTLED
-
-    async def _settle_match(
-        self, call: CallIdentity, guarded: GuardedCall, intent: Intent, candidates: list[Candidate], started: float
-    ) -> bool:
-        """Settle the call with the resource that is its own, if one is seen; True when it is settled."""
-        equal = [candidate for candidate in await self._free(candidates) if candidate.equal]
-        earlier, under_way = await self._intents.rank(call)
-        # Equal calls cannot tell their resources apart, so the oldest takes the oldest. While one of them is under way,
-        # what is seen may be its own, and its response will say so.
-        if len(equal) <= earlier or under_way:
-            return False
-        return await self._settle_found(call, guarded, intent, {"data": equal[earlier].data}, started)
-
-    async def _conclude(
-        self, call: CallIdentity, intent: Intent, candidates: list[Candidate], started: float, *, is_last: bool
-    ) -> bool:
-        """Conclude what it means that nothing is seen that is certainly the call's; False to wait for more."""
-        free = await self._free(candidates)
-        _, under_way = await self._intents.rank(call)
-        is_ambiguous = bool(under_way) or any(not candidate.equal for candidate in free)
-        if is_ambiguous and not is_last and await self._intents.others_open(call):
-            return False  # what is seen may soon be known to be another call's
-        if is_ambiguous:
-            await self._give_up(call, intent, "something was found that may or may not be its result", started)
-        elif self._settings.resend:
-            await self._intents.resend(call, intent.attempt)
-        else:
-            await self._give_up(call, intent, "nothing was found that it could have created", started)
-        return True
-
-    async def _free(self, candidates: list[Candidate]) -> list[Candidate]:
-        """The candidates that are not known to be another call's, the oldest first."""
-        taken = await self._intents.resources_taken([candidate.id for candidate in candidates])
-        return [candidate for candidate in reversed(candidates) if candidate.id not in taken]
-
-    async def _give_up(self, call: CallIdentity, intent: Intent, reason: str, started: float) -> None:
-        failure = Failure(
-            code="outcome-unknown",
-            message=f"outcome unknown: {reason}. Not retried; resolve the run, or retry it with --resend",
-            outcome_unknown=True,
-        )
-        unknown = Settlement(_failed(call, failure), started, state=intents.UNKNOWN)
-        await self._intents.settle(call, intent.attempt, unknown, from_states=(intents.IN_DOUBT,))
-
-    @property
-    def _request_bound(self) -> float:
-        """Seconds from a claim to the certain end of its request."""
-        return self._settings.claim + self._settings.timeout
+            await self._clock.sleep(self._settings.request_bound)
 
 
 def _unsent(error: PerformError) -> str | None:
@@ -397,7 +248,3 @@ def _waited_too_long(guarded: GuardedCall, intent: Intent) -> Failure | None:
         return None
     hours = guarded.longest_wait / 3600
     return Failure(code="not-sent", message=f"it could not be sent within {hours:g} h; nothing was sent")
-
-
-def _failed(call: CallIdentity, failure: Failure) -> JournalEntry:
-    return JournalEntry(step_id=call.step_id, value={"failure": asdict(failure)})

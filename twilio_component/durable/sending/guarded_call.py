@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twilio_component.durable.clock import Clock
 from twilio_component.flows.expressions.references import as_text
@@ -22,6 +22,45 @@ if TYPE_CHECKING:
     from twilio_component.flows.runner.invoker import Invoker
     from twilio_component.host.model import Operation
     from twilio_component.host.results import Candidate
+
+
+class GuardedCall(Protocol):
+    """One call that must not be repeated, as the guard sees it."""
+
+    @property
+    def expired(self) -> Failure | None:
+        """The failure of a call that must not start any more, else None."""
+
+    @property
+    def limit_keys(self) -> Mapping[str, str]:
+        """The keys by which the call is throttled: one for the ``connection``, one for the ``sender``."""
+
+    @property
+    def sender(self) -> str:
+        """The sender, by the name under which it may have a rate limit."""
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds that the call may wait for its turn, from when it was planned."""
+
+    @property
+    def must_identify(self) -> bool:
+        """Whether a successful result names the resource that the call created."""
+
+    async def perform_once(self) -> dict[str, Any]:
+        """Make one request; the envelope, or an exception."""
+
+    def failure(self, error: Exception) -> Failure:
+        """The failure that the exception is for the flow."""
+
+    def envelope_for(self, resource_id: str) -> dict[str, Any]:
+        """The envelope for a call of which only the resource's id is known."""
+
+    def resource_id(self, envelope: Mapping[str, Any]) -> str | None:
+        """The id of the resource that the call created."""
+
+    async def find_candidates(self, since: dt.datetime) -> list[Candidate] | None:
+        """The resources that the call may have created since then, the newest first; None when nothing can tell."""
 
 
 LONGEST_WAIT = 24 * 3600.0
