@@ -7,9 +7,10 @@ from difflib import SequenceMatcher
 from typing import TypeVar
 
 from twilio_component.emulator.model.message import Message
+from twilio_component.emulator.model.verification import Verification
 from twilio_component.emulator.request_log import RequestRecord, WebhookRecord
 
-Thing = TypeVar("Thing", Message, RequestRecord, WebhookRecord)
+Thing = TypeVar("Thing", Message, RequestRecord, WebhookRecord, Verification)
 
 Facts = Mapping[str, str | None]
 Conditions = Mapping[str, str | None]
@@ -30,7 +31,7 @@ def assert_found(noun: str, things: Sequence[Thing], conditions: Conditions, tim
     raise AssertionError("\n".join(_explanation(noun, known, found, conditions, times)))
 
 
-def facts_of(thing: Message | RequestRecord | WebhookRecord) -> Facts:
+def facts_of(thing: Message | RequestRecord | WebhookRecord | Verification) -> Facts:
     """Return the facts about a thing that conditions can name."""
     if isinstance(thing, Message):
         return {
@@ -43,6 +44,16 @@ def facts_of(thing: Message | RequestRecord | WebhookRecord) -> Facts:
             "direction": thing.direction,
             "error_code": None if thing.error_code is None else str(thing.error_code),
             "messaging_service_sid": thing.messaging_service_sid,
+        }
+    if isinstance(thing, Verification):
+        return {
+            "sid": thing.sid,
+            "service_sid": thing.service_sid,
+            "account_sid": thing.account_sid,
+            "to": thing.to,
+            "channel": thing.channel,
+            "status": thing.status,
+            "code": thing.code,
         }
     if isinstance(thing, RequestRecord):
         return {

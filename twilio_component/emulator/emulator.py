@@ -18,8 +18,10 @@ from twilio_component.emulator.messaging.inbound import receive
 from twilio_component.emulator.messaging.lifecycle import MessageLifecycle
 from twilio_component.emulator.model.accounts import Account, Accounts
 from twilio_component.emulator.model.content_template import ContentTemplate
+from twilio_component.emulator.model.lookups import Lookups
 from twilio_component.emulator.model.messaging_service import MessagingService
 from twilio_component.emulator.model.sids import new_sid
+from twilio_component.emulator.model.verify_service import VerifyService
 from twilio_component.emulator.request_log import DEFAULT_LIMIT, RequestLog, RequestRecord, WebhookRecord
 from twilio_component.emulator.rules import Subject
 from twilio_component.emulator.state import EmulatorState
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from twilio_component.emulator.model.message import Message
     from twilio_component.emulator.model.phone_number import PhoneNumber
+    from twilio_component.emulator.model.verification import Verification
     from twilio_component.emulator.server.server import Server, ServerInThread
 
 
@@ -75,8 +78,16 @@ class Emulator:
         transport = _webhook_transport(webhooks, webhook_hosts)
         self.webhooks = Webhooks(self.clock, self.accounts, self.request_log, self.faults, transport)
         self.lifecycle.listeners.append(self.webhooks.send_status)
+        self.lookups = Lookups()
         self.state = EmulatorState(
-            self.clock, self.accounts, self.lifecycle, self.request_log, self.faults, self.webhooks, self.feed
+            self.clock,
+            self.accounts,
+            self.lifecycle,
+            self.request_log,
+            self.faults,
+            self.webhooks,
+            self.feed,
+            self.lookups,
         )
 
     async def handle(self, request: Request) -> Response:
@@ -119,6 +130,11 @@ class Emulator:
         """Every message of every account, each account's in their order."""
         return self.state.messages
 
+    @property
+    def verifications(self) -> list[Verification]:
+        """Every verification that was started through Verify, with its code."""
+        return self.state.verifications
+
     async def receive(
         self,
         *,
@@ -159,6 +175,22 @@ class Emulator:
         owner.services[service.sid] = service
         return service
 
+    def add_verify_service(
+        self, friendly_name: str, *, account: Account | None = None, **settings: Any
+    ) -> VerifyService:
+        """Give an account a Verify service; ``settings`` are those of the resource: ``code_length=4``.
+
+        An account that has such services knows no others. Raises ValueError for a setting that a service does not have.
+        """
+        owner = account or self.accounts.default_account()
+        service = VerifyService(owner.sid, friendly_name, self.clock.now())
+        unknown = settings.keys() - service.settings.keys()
+        if unknown:
+            raise ValueError(f"a service has no {', '.join(sorted(unknown))}; it has {', '.join(service.settings)}")
+        service.settings.update(settings)
+        owner.verify_services[service.sid] = service
+        return service
+
     def add_template(
         self, friendly_name: str, body: str, *, account: Account | None = None, variables: dict[str, str] | None = None
     ) -> ContentTemplate:
@@ -184,6 +216,10 @@ class Emulator:
     def assert_webhook(self, *, times: int | None = None, **conditions: str | None) -> list[WebhookRecord]:
         """Assert that webhooks with ``kind``, ``url``, ``status``, or a parameter by its own name went out."""
         return assertions.assert_found("webhook", list(self.request_log.webhooks), conditions, times)
+
+    def assert_verification(self, *, times: int | None = None, **conditions: str | None) -> list[Verification]:
+        """Assert that verifications with ``to``, ``channel``, ``status``, ``code``… were started; returns them."""
+        return assertions.assert_found("verification", self.verifications, conditions, times)
 
     def reset(self) -> None:
         """Forget messages, accounts, faults, delivery rules and the request log. The clock keeps its time."""

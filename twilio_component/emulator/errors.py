@@ -58,6 +58,14 @@ _ERRORS: dict[int, tuple[int, str]] = {
     35111: (400, "The 'SendAt' parameter is required with 'ScheduleType'"),
     35114: (400, "SendAt timestamp must be between 300 and 3024000 seconds in the future"),
     35115: (400, "The 'ScheduleType' parameter must be 'fixed'"),
+    60200: (400, "Invalid parameter `{name}`: {reason}"),
+    60202: (429, "Max check attempts reached"),
+    60203: (429, "Max send attempts reached"),
+    60204: (403, "Service does not support this feature"),
+    60205: (403, "SMS is not supported by landline phone number"),
+    60206: (400, "`Amount` & `Payee` params are required"),
+    60207: (429, "Max rate limit reached"),
+    60600: (400, "Invalid parameter `{name}`: {reason}"),
     35118: (400, "MessagingServiceSid is required to schedule a message"),
 }
 

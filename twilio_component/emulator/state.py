@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from twilio_component.emulator.http import Request
     from twilio_component.emulator.messaging.lifecycle import MessageLifecycle
     from twilio_component.emulator.model.accounts import Account, Accounts
+    from twilio_component.emulator.model.lookups import Lookups
     from twilio_component.emulator.model.message import Message
+    from twilio_component.emulator.model.verification import Verification
     from twilio_component.emulator.request_log import RequestLog
     from twilio_component.emulator.webhooks.sender import Webhooks
 
@@ -32,12 +34,19 @@ class EmulatorState:
     faults: Faults
     webhooks: Webhooks
     feed: Feed
+    lookups: Lookups
     base_url: str = "https://api.twilio.com"
 
     @property
     def messages(self) -> list[Message]:
         """Every message of every account, each account's in their order."""
         return [message for account in self.accounts for message in account.messages]
+
+    @property
+    def verifications(self) -> list[Verification]:
+        """Every verification of every account, with its code, oldest first within each service."""
+        services = [service for account in self.accounts for service in account.verify_services.values()]
+        return [verification for service in services for verification in service.verifications.values()]
 
     def add_number(self, number: str, *, account: Account | None = None, **settings: str) -> PhoneNumber:
         """Give an account a number with ``settings`` of the resource, such as ``sms_url``.
@@ -59,6 +68,7 @@ class EmulatorState:
         self.accounts.clear()
         self.faults.clear()
         self.lifecycle.rules.clear()
+        self.lookups.clear()
         self.webhooks.clear()
         self.request_log.clear()
         self.feed.forget()
@@ -68,6 +78,7 @@ class EmulatorState:
         self.clock.forget_events()
         for account in self.accounts:
             account.messages.clear()
+            account.code_messages.clear()
         self.webhooks.clear()
         self.request_log.clear()
         self.feed.forget()

@@ -180,3 +180,41 @@ test("webhooks carry a signature that the SDK accepts, and a tampered one it doe
     application.close();
   }
 });
+
+async function verifications() {
+  const found = await fetch(`${EMULATOR_URL}/_emulator/verifications`);
+  return (await found.json()).verifications;
+}
+
+test("a verification is sent, checked and forgotten, and refuses with Verify's codes", async () => {
+  const service = await sdk().verify.v2.services.create({ friendlyName: "Shop" });
+  assert.match(service.sid, /^VA[0-9a-f]{32}$/);
+  assert.equal(service.codeLength, 6);
+  const verify = sdk().verify.v2.services(service.sid);
+  const started = await verify.verifications.create({ to: TO, channel: "sms" });
+  assert.equal(started.status, "pending");
+  assert.ok(started.dateCreated instanceof Date);
+  const [{ code }] = await verifications();
+  const wrong = code === "000000" ? "111111" : "000000";
+  assert.equal((await verify.verificationChecks.create({ to: TO, code: wrong })).valid, false);
+  assert.equal((await verify.verificationChecks.create({ to: TO, code })).status, "approved");
+  await assert.rejects(verify.verificationChecks.create({ to: TO, code }), { status: 404 });
+  await assert.rejects(verify.verifications.create({ to: "12", channel: "sms" }), { code: 60200 });
+  for (let n = 0; n < 5; n += 1) await verify.verifications.create({ to: TO, channel: "call" });
+  await assert.rejects(verify.verifications.create({ to: TO, channel: "sms" }), { code: 60203, status: 429 });
+});
+
+test("a number is looked up", async () => {
+  const found = await sdk().lookups.v2.phoneNumbers("+14159929960").fetch({ fields: "line_type_intelligence" });
+  assert.equal(found.valid, true);
+  assert.equal(found.nationalFormat, "(415) 992-9960");
+  assert.equal(found.lineTypeIntelligence.type, "mobile");
+  assert.equal(found.callerName, null);
+});
+
+test("a WhatsApp user without a visible number is written to and listed", async () => {
+  const username = "whatsapp:US.13491208655302741918";
+  const message = await send({ to: username, from: "whatsapp:+14155238886" });
+  assert.equal(message.to, username);
+  assert.deepEqual((await sdk().messages.list({ to: username })).map((one) => one.sid), [message.sid]);
+});

@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from twilio_component.emulator.api import accounts, content, media, messages, messaging_services, phone_numbers
+from twilio_component.emulator.api import (
+    accounts,
+    content,
+    lookups,
+    media,
+    messages,
+    messaging_services,
+    phone_numbers,
+    verifications,
+    verify_services,
+)
 from twilio_component.emulator.api.unsupported import not_emulated
 from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.state import ApiCall, EmulatorState
@@ -22,8 +32,19 @@ _ACCOUNT = _ACCOUNTS + "/{account}"
 _MESSAGE = _ACCOUNT + "/Messages/{message}"
 _NUMBERS = _ACCOUNT + "/IncomingPhoneNumbers"
 _SERVICE = "/v1/Services/{service}"
+_VERIFY = "/v2/Services/{service}"
+_LIMIT = _VERIFY + "/RateLimits/{limit}"
 # Paths, and the products that have them: Twilio has a host for each product.
-_PRODUCTS = {"/2010-04-01": "api", "/v1/Services": "messaging", "/v1/Content": "content", "/media": "media"}
+_PRODUCTS = {
+    "/2010-04-01": "api",
+    "/v1/Services": "messaging",
+    "/v1/Content": "content",
+    "/v2/Services": "verify",
+    "/v2/PhoneNumbers": "lookups",
+    "/media": "media",
+}
+# What these names stand for may have a dot in it: an email address, or a number as it was typed.
+_WITH_DOTS = ("verification", "phone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +97,23 @@ ROUTES = (
     Route("POST", "/v1/Content", "content.create", content.create),
     Route("GET", "/v1/Content/{template}", "content.fetch", content.fetch),
     Route("DELETE", "/v1/Content/{template}", "content.delete", content.delete),
+    Route("GET", "/v2/Services", "verify.services.list", verify_services.list_page),
+    Route("POST", "/v2/Services", "verify.services.create", verify_services.create),
+    Route("GET", _VERIFY, "verify.services.fetch", verify_services.fetch),
+    Route("POST", _VERIFY, "verify.services.update", verify_services.update),
+    Route("DELETE", _VERIFY, "verify.services.delete", verify_services.delete),
+    Route("GET", _VERIFY + "/RateLimits", "verify.rateLimits.list", verify_services.list_rate_limits),
+    Route("POST", _VERIFY + "/RateLimits", "verify.rateLimits.create", verify_services.create_rate_limit),
+    Route("GET", _LIMIT, "verify.rateLimits.fetch", verify_services.fetch_rate_limit),
+    Route("DELETE", _LIMIT, "verify.rateLimits.delete", verify_services.delete_rate_limit),
+    Route("GET", _LIMIT + "/Buckets", "verify.buckets.list", verify_services.list_buckets),
+    Route("POST", _LIMIT + "/Buckets", "verify.buckets.create", verify_services.create_bucket),
+    Route("DELETE", _LIMIT + "/Buckets/{bucket}", "verify.buckets.delete", verify_services.delete_bucket),
+    Route("POST", _VERIFY + "/Verifications", "verifications.create", verifications.create),
+    Route("GET", _VERIFY + "/Verifications/{verification}", "verifications.fetch", verifications.fetch),
+    Route("POST", _VERIFY + "/Verifications/{verification}", "verifications.update", verifications.update),
+    Route("POST", _VERIFY + "/VerificationCheck", "verifications.check", verifications.check),
+    Route("GET", "/v2/PhoneNumbers/{phone}", "lookups.fetch", lookups.fetch),
 )
 
 # Twilio's test credentials can do nothing else.
@@ -83,7 +121,10 @@ _OPEN_TO_TEST_CREDENTIALS = frozenset({"messages.create", "numbers.create"})
 
 
 def _path_pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/.]+)", path.replace(".", r"\.")))
+    def group(name: re.Match[str]) -> str:
+        return f"(?P<{name[1]}>{'[^/]+' if name[1] in _WITH_DOTS else '[^/.]+'})"
+
+    return re.compile(re.sub(r"\{(\w+)\}", group, path.replace(".", r"\.")))
 
 
 _PATHS = [

@@ -7,11 +7,13 @@ import re
 from twilio_component.emulator.http import Response, json_response
 
 NOT_EMULATED = (
-    "products other than messaging (calls, verify, video, ...): such paths get 501 with a sentence that says so",
+    "products other than messaging, Verify and Lookup (calls, video, ...): such paths get 501 with a sentence",
     "XML responses: paths need their .json",
-    "prices, carriers, number lookup, content filtering: price stays null, and messages fail only as you tell them to",
+    "prices, carriers, content filtering: price stays null, and messages fail only as you tell them to",
     "smart encoding, link shortening, risk checks, message intents, TwiML applications: accepted, and without effect",
     "rate limits and the length of a sender's queue: only as faults that you switch on",
+    "Verify's push, TOTP, silent network authentication and passkeys, its templates, locales and list of attempts",
+    "what Lookup knows of real people: its packages say what you tell them to; the form of a number is a real one",
     "regulatory bundles, A2P 10DLC registration, approval of templates; buying a number always succeeds",
     "the sizes and types of media files: URLs are never fetched",
     "the action attribute of TwiML's Message, voice TwiML, and webhooks as JSON",

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.emulator.control import inbox
 from twilio_component.emulator.control.inbox import NotThereError
-from twilio_component.emulator.control.views import CONDITIONS, delivery_rule_view, fault_view, state_view
+from twilio_component.emulator.control.views import (
+    CONDITIONS,
+    delivery_rule_view,
+    fault_view,
+    state_view,
+    verification_view,
+)
 from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.faults import Fault
 from twilio_component.emulator.http import Request, Response, json_response
@@ -183,6 +189,23 @@ async def _number(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     return state.add_number(_text(wanted, "number"), account=account, **settings).representation()
 
 
+async def _list_lookups(state: EmulatorState, _: dict[str, Any]) -> Any:
+    return {"lookups": state.lookups.as_json()}
+
+
+async def _set_lookup(state: EmulatorState, wanted: dict[str, Any]) -> Any:
+    packages = {name: told for name, told in wanted.items() if name != "number"}
+    if not all(isinstance(told, dict) for told in packages.values()):
+        raise TypeError('each package is an object, such as {"line_type_intelligence": {"type": "landline"}}')
+    state.lookups.add_facts(_text(wanted, "number"), **packages)
+
+
+async def _list_verifications(state: EmulatorState, filters: dict[str, Any]) -> Any:
+    now = state.clock.now()
+    found = [one for one in state.verifications if filters.get("to") in (None, one.to)]
+    return {"verifications": [verification_view(one, now) for one in found]}
+
+
 async def _add_fault(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     name = wanted.get("fault")
     faults = state.faults
@@ -267,6 +290,8 @@ _HANDLERS: dict[str, dict[str, Handler]] = {
     "clock": {"POST": _clock},
     "timings": {"POST": _set_timings},
     "accounts": {"POST": _account},
+    "lookups": {"GET": _list_lookups, "POST": _set_lookup},
+    "verifications": {"GET": _list_verifications},
     "sharedKeys": {"POST": _use_shared_key, "DELETE": _use_auth_token},
     "numbers": {"GET": inbox.list_numbers, "POST": _number},
     "faults": {"GET": _list_faults, "POST": _add_fault, "DELETE": _clear_faults},

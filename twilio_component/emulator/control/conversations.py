@@ -65,7 +65,9 @@ class Pair:
 
     @property
     def channel(self) -> str | None:
-        """``whatsapp``, ``rcs`` or ``messenger``; None for SMS and MMS."""
+        """``whatsapp``, ``email`` or another channel; None for SMS, MMS and calls."""
+        if "@" in self.phone:
+            return "email"
         return addresses.channel_of(self.phone) or addresses.channel_of(self.number)
 
 
@@ -113,10 +115,12 @@ class Conversations:
     def _items(self) -> Iterator[Item]:
         """Return every message and every refused attempt, in the order of their times."""
         refused = [record for record in self._request_log.requests if record.is_refused_send]
-        messages: Iterable[Item] = (message for account in self._accounts for message in account.messages)
-        if not refused and sum(1 for _ in self._accounts) == 1:
+        accounts = list(self._accounts)
+        messages: Iterable[Item] = (message for account in accounts for message in account.messages)
+        codes = [message for account in accounts for message in account.code_messages]
+        if not refused and not codes and len(accounts) == 1:
             return iter(messages)
-        return iter(sorted([*messages, *refused], key=timestamp_of))
+        return iter(sorted([*messages, *codes, *refused], key=timestamp_of))
 
 
 def timestamp_of(item: Item) -> float:

@@ -119,7 +119,7 @@ def _conversations(state: EmulatorState) -> Conversations:
 
 def _message(state: EmulatorState, sid: str) -> Message:
     for account in state.accounts:
-        message = account.messages.get(sid)
+        message = account.messages.get(sid) or account.code_messages.get(sid)
         if message is not None:
             return message
     raise NotThereError(f"there is no message {sid}")

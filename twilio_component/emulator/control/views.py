@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from twilio_component.emulator.faults import Fault
     from twilio_component.emulator.messaging.lifecycle import DeliveryRule
     from twilio_component.emulator.model.message import Media
+    from twilio_component.emulator.model.verification import Verification
     from twilio_component.emulator.request_log import RequestRecord, WebhookRecord
     from twilio_component.emulator.rules import Rule
     from twilio_component.emulator.state import EmulatorState
@@ -118,6 +119,22 @@ def fault_view(fault: Fault) -> dict[str, Any]:
     }
 
 
+def verification_view(verification: Verification, now: float) -> dict[str, Any]:
+    """Return a verification with what Twilio tells nobody: its code, and how often it was checked."""
+    return {
+        "sid": verification.sid,
+        "serviceSid": verification.service_sid,
+        "accountSid": verification.account_sid,
+        "to": verification.to,
+        "channel": verification.channel,
+        "code": verification.code,
+        "status": verification.status_at(now),
+        "sends": len(verification.sends),
+        "checks": verification.checks,
+        "at": verification.created,
+    }
+
+
 def delivery_rule_view(delivery_rule: DeliveryRule) -> dict[str, Any]:
     """Show how the messages that a rule applies to end."""
     return {
@@ -133,6 +150,7 @@ def _message(message: Message) -> dict[str, Any]:
     return {
         "sid": message.sid,
         "direction": message.direction,
+        "channel": message.channel,
         "to": message.to,
         "from": message.sender or message.chosen_sender,
         "messagingServiceSid": message.messaging_service_sid,
@@ -171,7 +189,7 @@ def _error(code: int, message: str | None) -> dict[str, Any]:
 def _segmentation(message: Message) -> dict[str, Any] | None:
     """How the text travels as SMS; None for what does not travel as SMS."""
     pair = Pair.of(message)
-    if message.media or (pair and pair.channel):
+    if message.media or (pair and pair.channel) or message.channel in ("call", "email"):
         return None
     found = segment(message.body)
     return {

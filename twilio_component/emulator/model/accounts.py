@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from twilio_component.emulator.model.content_template import ContentTemplate
     from twilio_component.emulator.model.messaging_service import MessagingService
     from twilio_component.emulator.model.phone_number import PhoneNumber
+    from twilio_component.emulator.model.verify_service import VerifyService
 
 # The account that numbers and inbound messages belong to where no other is known.
 DEFAULT_ACCOUNT_SID = "AC" + "0" * 31 + "1"
@@ -56,6 +57,9 @@ class Account:
     services: dict[str, MessagingService] = field(default_factory=dict)
     templates: dict[str, ContentTemplate] = field(default_factory=dict)
     opt_outs: OptOuts = field(default_factory=OptOuts)
+    verify_services: dict[str, VerifyService] = field(default_factory=dict)
+    # The messages, calls and mails of verifications, which are not among the account's messages.
+    code_messages: MessageLog = field(default_factory=MessageLog)
 
     def sign_with_shared_key(self, secret: str | None = None, *, key_id: str | None = None) -> tuple[str, str]:
         """Sign its webhooks with a webhook shared key from now on; the key's id and secret, new ones if not given."""
@@ -177,8 +181,9 @@ class Accounts:
     def _create(self, sid: str, auth_token: str, friendly_name: str, parent: Account | None) -> Account:
         now = self._clock.now()
         owner_sid = parent.sid if parent else sid
-        messages = MessageLog(self._listeners)
-        self._known[sid] = Account(sid, auth_token, now, friendly_name, owner_sid, updated=now, messages=messages)
+        account = Account(sid, auth_token, now, friendly_name, owner_sid, updated=now)
+        account.messages, account.code_messages = MessageLog(self._listeners), MessageLog(self._listeners)
+        self._known[sid] = account
         return self._known[sid]
 
     def _verify_credentials(self, user: str, secret: str, path_sid: str | None) -> Account | None:

@@ -52,6 +52,8 @@ class Message:
     discards_content: bool = False
     obfuscates_address: bool = False
     feedback: str | None = None
+    # How a verification's code travels; other messages have their channel in their address.
+    channel: str | None = None
     history: list[tuple[float, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:

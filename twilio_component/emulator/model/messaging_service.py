@@ -59,7 +59,7 @@ class MessagingService:
         for parameter, (key, initial) in _SETTINGS.items():
             text = form.get(parameter)
             if text is not None:
-                self.settings[key] = _setting_value(text, initial)
+                self.settings[key] = setting_value(text, initial)
         self.updated = now
 
     def sender_for(self, recipient: str) -> str | None:
@@ -108,7 +108,8 @@ def iso_date(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _setting_value(text: str, initial: Any) -> Any:
+def setting_value(text: str, initial: Any) -> Any:
+    """Return a parameter's text as a value of the type that the setting has at first."""
     if isinstance(initial, bool):
         return text.lower() == "true"
     if isinstance(initial, int) and text.isdecimal():

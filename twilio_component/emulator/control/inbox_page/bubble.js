@@ -50,6 +50,7 @@ function under(item) {
     el("time", { title: exactTimeOf(item.at) }, timeOf(item.at)),
     el("span", { class: "state" }, isMine(item) ? "Sent from the phone" : statusName(item)),
     !isMine(item) && statusMark(item),
+    item.channel === "call" && el("span", { class: "segments" }, "Read out in a call"),
     segments && el("span", { class: "segments" }, segments),
   ];
 }
@@ -99,5 +100,5 @@ export function spoken(item) {
   const what = item.kind === "refusal" ? "tried to send" : "sent";
   const files = item.media.length ? `, ${item.media.length} files` : "";
   const end = isMine(item) ? "" : `. ${statusName(item)}`;
-  return `${who} ${what} ${channelName(null, item.media)} at ${timeOf(item.at)}: ${visible(item.body)}${files}${end}`;
+  return `${who} ${what} ${channelName(item.channel, item.media)} at ${timeOf(item.at)}: ${visible(item.body)}${files}${end}`;
 }

@@ -6,7 +6,7 @@ const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric"
 const SHORT_DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const COUNT = new Intl.NumberFormat();
 
-const CHANNELS = { whatsapp: "WhatsApp", rcs: "RCS", messenger: "Messenger" };
+const CHANNELS = { whatsapp: "WhatsApp", rcs: "RCS", messenger: "Messenger", instagram: "Instagram", email: "Email", call: "Call" };
 const STATES = { refused: "Refused", dropped: "No response", cut: "Response cut off", undelivered: "Not delivered" };
 
 export const timeOf = (seconds) => TIME.format(seconds * 1000);
@@ -46,7 +46,7 @@ export function visible(text) {
 }
 
 /** An address without its channel, which is shown beside it. */
-export const bareAddress = (address) => address.replace(/^(whatsapp|rcs|messenger):/, "");
+export const bareAddress = (address) => address.replace(/^(whatsapp|rcs|messenger|instagram):/, "");
 
 /** "+1 h 5 min" of seconds. */
 export function duration(seconds) {
