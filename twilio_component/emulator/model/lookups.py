@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 # What a package has where a test has said nothing. None of it is true of anybody.
-_CARRIER = {"carrier_name": "Emulated Wireless", "mobile_country_code": "310", "mobile_network_code": "000"}
+_NETWORK = {"carrier_name": "Emulated Wireless", "mobile_country_code": "310", "mobile_network_code": "000"}
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "caller_name": {"caller_name": None, "caller_type": None, "error_code": None},
     "sim_swap": {
         "last_sim_swap": {"last_sim_swap_date": None, "swapped_period": "PT24H", "swapped_in_period": False},
-        **_CARRIER,
+        **_NETWORK,
         "error_code": None,
     },
-    "call_forwarding": {"call_forwarding_enabled": False, **_CARRIER, "error_code": None},
-    "line_type_intelligence": {"type": "mobile", **_CARRIER, "error_code": None},
+    "call_forwarding": {"call_forwarding_enabled": False, **_NETWORK, "error_code": None},
+    "line_type_intelligence": {"type": "mobile", **_NETWORK, "error_code": None},
     "line_status": {"status": "active", "error_code": None},
     "identity_match": {"summary_score": 100, "error_code": None, "error_message": None},
     "reassigned_number": {"last_verified_date": None, "is_number_reassigned": "no", "error_code": None},
