@@ -1,4 +1,4 @@
-"""Both carriers, against servers on real sockets that misbehave: one request sent is one request counted."""
+"""Every transport, against servers on real sockets that misbehave: one request sent is one request counted."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from typing import Any
 
 import aiohttp
 import httpx
+import httpx2
 import pytest
 import trustme
 from support.broken_server import BrokenServer, http_response, serve_broken
 from support.ports import reserve_port
 
+from twilio_component.host import BlockingHost, Host
 from twilio_component.host.http.aiohttp_transport import AiohttpTransport
 from twilio_component.host.http.httpx_transport import HttpxTransport, never_written
 from twilio_component.host.http.messages import (
@@ -47,7 +49,13 @@ async def over_httpx() -> AsyncIterator[HttpTransport]:
         yield HttpxTransport(transport)
 
 
-BOTH = pytest.mark.parametrize("carrying", [over_aiohttp, over_httpx])
+@asynccontextmanager
+async def over_httpx2() -> AsyncIterator[HttpTransport]:
+    async with httpx2.AsyncHTTPTransport() as transport:
+        yield HttpxTransport(transport)
+
+
+BOTH = pytest.mark.parametrize("carrying", [over_aiohttp, over_httpx, over_httpx2])
 Carrying = Callable[[], Any]
 
 
@@ -479,9 +487,10 @@ class TestThroughAProxy:
             async with over_aiohttp() as transport:
                 await self.refuse(transport, proxy, transient=behaviour != "says 407")
 
+    @pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
     @pytest.mark.parametrize("behaviour", PROXIES)
-    async def test_over_httpx_too(self, behaviour: str) -> None:
-        async with serve_broken(PROXIES[behaviour]) as proxy, httpx.AsyncHTTPTransport(proxy=proxy.url) as injected:
+    async def test_over_httpx_too(self, behaviour: str, library: Any) -> None:
+        async with serve_broken(PROXIES[behaviour]) as proxy, library.AsyncHTTPTransport(proxy=proxy.url) as injected:
             await self.refuse(HttpxTransport(injected), proxy)
 
     async def refuse(self, transport: HttpTransport, proxy: BrokenServer, *, transient: bool = True) -> None:
@@ -501,22 +510,57 @@ class TestThroughAProxy:
                     await transport.send(Request("POST", "http://api.twilio.test/x", {}, b"x"))
 
 
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
 class TestOverAnInjectedTransport:
-    def test_a_connect_error_proves_that_nothing_was_sent(self) -> None:
-        assert never_written(httpx.ConnectError("refused"))
+    def test_a_connect_error_proves_that_nothing_was_sent(self, library: Any) -> None:
+        assert never_written(library.ConnectError("refused"), library)
 
-    def test_a_connect_timeout_does_not_when_aiohttp_says_the_server_hung_up(self) -> None:
-        error = httpx.ConnectTimeout("Server disconnected")
+    def test_a_connect_timeout_does_not_when_aiohttp_says_the_server_hung_up(self, library: Any) -> None:
+        error = library.ConnectTimeout("Server disconnected")
         error.__cause__ = aiohttp.ServerDisconnectedError()
-        assert not never_written(error)
+        assert not never_written(error, library)
 
-    def test_it_does_when_aiohttp_says_that_no_connection_was_made(self) -> None:
-        error = httpx.ConnectTimeout("refused")
+    def test_it_does_when_aiohttp_says_that_no_connection_was_made(self, library: Any) -> None:
+        error = library.ConnectTimeout("refused")
         error.__cause__ = aiohttp.ConnectionTimeoutError()
-        assert never_written(error)
+        assert never_written(error, library)
 
-    def test_a_read_error_does_not(self) -> None:
-        assert not never_written(httpx.ReadError("cut"))
+    def test_a_read_error_does_not(self, library: Any) -> None:
+        assert not never_written(library.ReadError("cut"), library)
+
+    async def test_a_url_that_cannot_be_one_is_never_written(self, library: Any) -> None:
+        transport = HttpxTransport(library.MockTransport(lambda _request: library.Response(200)))
+        with pytest.raises(NotWrittenError) as caught:
+            await transport.send(Request("POST", "http://a\n", {}, b"x"))
+        assert not caught.value.transient
+
+    async def test_an_error_of_the_system_leaves_the_outcome_unknown(self, library: Any) -> None:
+        async def fail(_request: Any) -> Any:
+            raise ConnectionResetError("reset by peer")
+
+        with pytest.raises(ResponseLostError, match="reset by peer"):
+            await HttpxTransport(library.MockTransport(fail)).send(Request("POST", "http://a.test", {}, b"x"))
+
+    def test_a_client_is_refused_with_what_to_give_instead(self, library: Any) -> None:
+        for client in (library.Client, library.AsyncClient):
+            expected = rf"not {library.__name__}\.{client.__name__}; give the transport that the client was made with"
+            with pytest.raises(TypeError, match=expected):
+                Host(transport=client(trust_env=False))
+
+    def test_a_synchronous_transport_is_refused_with_its_asynchronous_form(self, library: Any) -> None:
+        with pytest.raises(TypeError, match=rf"it is synchronous, and {library.__name__}\.AsyncHTTPTransport is its"):
+            Host(transport=library.HTTPTransport(trust_env=False))
+
+
+@pytest.mark.parametrize(
+    ("transport", "name"),
+    [(object(), "builtins.object"), ("http://x", "builtins.str"), (AiohttpTransport(), "Aiohttp")],
+)
+def test_what_is_no_transport_of_either_library_is_refused_by_name_when_it_is_given(transport: Any, name: str) -> None:
+    with pytest.raises(TypeError, match=rf"must be an AsyncBaseTransport of httpx or httpx2, not .*{name}"):
+        Host(transport=transport)
+    with pytest.raises(TypeError, match="must be an AsyncBaseTransport"):
+        BlockingHost(lambda: Host(transport=transport)).components  # noqa: B018 - it opens the host
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from twilio_component.host.context import Context
+    from twilio_component.host.host import PluginFailure
     from twilio_component.host.model import Component
     from twilio_component.host.results import Page
 
@@ -151,7 +152,16 @@ class BlockingHost:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Cancel pending calls, close connections and stop the loop."""
+        """Close the host, as ``close`` does."""
+        self.close()
+
+    @property
+    def failures(self) -> list[PluginFailure]:
+        """The installed plugins that could not be loaded."""
+        return self._current().host.failures
+
+    def close(self) -> None:
+        """Cancel pending calls, close connections and stop the loop; a closed host stays closed."""
         with self._lock:
             self._closed = True
             running, self._running = self._running, None

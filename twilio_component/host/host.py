@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from types import TracebackType
 
-    import httpx
+    from twilio_component.host.resources import InjectedTransport
+
 
 GROUP = "integration_components"
 
@@ -57,18 +58,19 @@ class Host:
     """Runs components, in one process and one event loop: ``async with Host.discover() as host: …``.
 
     ``plugins`` are modules or objects with hook implementations; a later one is called before an earlier one.
-    ``transport`` sends every HTTP request (``httpx.MockTransport``, for example); without it the host opens its own and
-    closes it at the end. ``sleep`` is how components wait, in seconds of the ``clock``. ``debug`` is the default of
-    every context's ``debug``.
+    ``transport`` sends every HTTP request: an asynchronous transport of httpx or httpx2, such as ``MockTransport``.
+    Without it the host opens its own and closes it at the end. ``sleep`` is how components wait, in seconds of the
+    ``clock``. ``debug`` is the default of every context's ``debug``.
 
-    Raises ``PluginError`` for a plugin that cannot be used, ``DuplicateComponentError`` for two components of one key.
+    Raises ``TypeError`` for another kind of transport, ``PluginError`` for a plugin that cannot be used, and
+    ``DuplicateComponentError`` for two components of one key.
     """
 
     def __init__(
         self,
         plugins: Iterable[object] = (),
         *,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: InjectedTransport | None = None,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = time.monotonic,
         debug: bool = False,
@@ -91,7 +93,7 @@ class Host:
         cls,
         *,
         plugins: Iterable[object] = (),
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: InjectedTransport | None = None,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = time.monotonic,
         debug: bool = False,

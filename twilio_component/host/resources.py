@@ -8,10 +8,15 @@ from collections.abc import Awaitable, Callable, Hashable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from twilio_component.host.http.injected import library_of
+
 if TYPE_CHECKING:
     import httpx
+    import httpx2
 
     from twilio_component.host.http.messages import HttpTransport
+
+    InjectedTransport = httpx.AsyncBaseTransport | httpx2.AsyncBaseTransport
 
 Sleep = Callable[[float], Awaitable[None]]
 Clock = Callable[[], float]
@@ -23,19 +28,21 @@ _MOST_KEPT = 1_000
 class Resources:
     """Belongs to one host, and with it to one process and one event loop.
 
-    ``transport`` sends every HTTP request: over the httpx transport that the host's caller injected, or else over
-    aiohttp. ``sleep`` is how components wait (seconds), and ``clock`` is what they measure time by: a test may let it
-    fly.
+    ``transport`` sends every HTTP request: over the transport of httpx or httpx2 that the host's caller injected, or
+    else over aiohttp. ``sleep`` is how components wait (seconds), and ``clock`` is what they measure time by: a test
+    may let it fly.
     """
 
     def __init__(
         self,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: InjectedTransport | None = None,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = time.monotonic,
     ) -> None:
         self.sleep = sleep
         self.clock = clock
+        if transport is not None:
+            library_of(transport)  # refuses what cannot send before anything is built upon it
         self._injected = transport
         self._kept: dict[Hashable, Any] = {}
 

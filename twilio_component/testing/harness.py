@@ -20,11 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    import httpx
-
     from twilio_component.emulator import Emulator
     from twilio_component.flows import Outcome, StoredState
     from twilio_component.host import Page
+    from twilio_component.host.resources import InjectedTransport
 
 
 class Harness:
@@ -41,7 +40,7 @@ class Harness:
         component: str = "twilio",
         *,
         emulator: Emulator | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: InjectedTransport | None = None,
         plugins: Iterable[object] = (),
         debug: bool = False,
     ) -> None:

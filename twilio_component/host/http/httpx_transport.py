@@ -1,24 +1,29 @@
-"""The transport over an httpx transport that a caller injects, such as a mock or an application in this process."""
+"""The transport over a transport of httpx or httpx2 that a caller injects, such as a mock or an application."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, cast
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from twilio_component.host.http.bodies import read_body
+from twilio_component.host.http.injected import library_of
 from twilio_component.host.http.messages import NotWrittenError, Request, Response, ResponseLostError
 
+if TYPE_CHECKING:
+    import httpx
+    import httpx2
+
+# The names of the errors that come before the first byte; both libraries have them.
 _NOT_WRITTEN = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
+    "ConnectError",
+    "ConnectTimeout",
+    "PoolTimeout",
+    "ProxyError",
+    "UnsupportedProtocol",
+    "LocalProtocolError",
 )
+_PERMANENT = ("UnsupportedProtocol", "LocalProtocolError")
 # Errors that aiohttp raises before there is a connection.
 _AIOHTTP_CONNECTING = frozenset(
     {"ClientConnectorError", "ConnectionTimeoutError", "InvalidURL", "NonHttpUrlClientError"}
@@ -26,43 +31,36 @@ _AIOHTTP_CONNECTING = frozenset(
 
 
 class HttpxTransport:
-    """The transport over an injected httpx transport, which the caller closes.
+    """The transport over an injected transport of httpx or httpx2, which the caller closes.
 
-    A request counts as written unless its error, or what httpx reports of its connections, proves that it was not.
+    A request counts as written unless its error, or what the library reports of its connections, proves that it was
+    not. Raises ``TypeError`` for anything else than an asynchronous transport of one of the two.
     """
 
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
-        self._transport = transport
+    def __init__(self, transport: httpx.AsyncBaseTransport | httpx2.AsyncBaseTransport) -> None:
+        self._transport: Any = transport
+        self._library = library_of(transport)
 
     async def send(self, request: Request) -> Response:
         """Send a request and return its response; raises ``NotWrittenError`` or ``ResponseLostError``."""
-        seconds = request.seconds
-        timeout = {"connect": request.connect_seconds, "pool": seconds, "read": seconds, "write": seconds}
         trace = _Trace()
-        sent = httpx.Request(
-            request.method,
-            request.url,
-            headers=request.headers,
-            content=request.content,
-            extensions={"timeout": timeout, "trace": trace},
-        )
+        outgoing = self._outgoing(request, trace)
         try:
-            async with asyncio.timeout(seconds):
-                response = await self._transport.handle_async_request(sent)
+            async with asyncio.timeout(request.seconds):
+                response = await self._transport.handle_async_request(outgoing)
                 try:
                     # The stream, not the response, which would unpack it without a bound.
-                    stream = cast("httpx.AsyncByteStream", response.stream)
-                    content = await read_body(stream, response.status_code, response.headers, request)
+                    content = await read_body(response.stream, response.status_code, response.headers, request)
                 finally:
                     await response.aclose()
         except TimeoutError as error:
             if trace.proves_unwritten:
-                raise NotWrittenError(f"no connection within {seconds:g} s") from error
-            raise ResponseLostError(f"no complete response within {seconds:g} s") from error
-        except httpx.TransportError as error:
+                raise NotWrittenError(f"no connection within {request.seconds:g} s") from error
+            raise ResponseLostError(f"no complete response within {request.seconds:g} s") from error
+        except (self._library.TransportError, OSError) as error:
             reason = str(error) or type(error).__name__
-            if trace.proves_unwritten or never_written(error):
-                raise NotWrittenError(reason, transient=_is_transient(error)) from error
+            if trace.proves_unwritten or never_written(error, self._library):
+                raise NotWrittenError(reason, transient=_is_transient(error, self._library)) from error
             raise ResponseLostError(reason) from error
         finally:
             request.written = not trace.proves_unwritten
@@ -71,9 +69,23 @@ class HttpxTransport:
     async def aclose(self) -> None:
         """Do nothing: the caller closes the injected transport."""
 
+    def _outgoing(self, request: Request, trace: _Trace) -> Any:
+        seconds = request.seconds
+        timeout = {"connect": request.connect_seconds, "pool": seconds, "read": seconds, "write": seconds}
+        try:
+            return self._library.Request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                content=request.content,
+                extensions={"timeout": timeout, "trace": trace},
+            )
+        except self._library.InvalidURL as error:
+            raise NotWrittenError(str(error), transient=False) from error
+
 
 class _Trace:
-    """Follows the events of httpx's own transports: was the request begun, or only connections and a proxy's tunnel?
+    """Follows the events of the library's own transports: did the request begin, or only a proxy's tunnel?
 
     A transport without events proves nothing.
     """
@@ -93,12 +105,12 @@ class _Trace:
             self._begun = self._begun or info["request"].method != b"CONNECT"
 
 
-def never_written(error: httpx.TransportError) -> bool:
-    """Whether the error proves that no byte of the request was written.
+def never_written(error: Exception, library: Any) -> bool:
+    """Whether an error of ``library`` proves that no byte of the request was written.
 
     Some transports over aiohttp report a connection that was lost later as a connect error too; the cause tells.
     """
-    if not isinstance(error, _NOT_WRITTEN):
+    if not isinstance(error, _errors(library, _NOT_WRITTEN)):
         return False
     cause = error.__cause__
     if cause is None or not type(cause).__module__.startswith("aiohttp"):
@@ -106,6 +118,10 @@ def never_written(error: httpx.TransportError) -> bool:
     return any(kind.__name__ in _AIOHTTP_CONNECTING for kind in type(cause).__mro__)
 
 
-def _is_transient(error: httpx.TransportError) -> bool:
-    wrong = isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError))
-    return not wrong and "certificate" not in str(error).lower()
+def _is_transient(error: Exception, library: Any) -> bool:
+    """Whether a later attempt may succeed: an invalid certificate or URL stays invalid."""
+    return not isinstance(error, _errors(library, _PERMANENT)) and "certificate" not in str(error).lower()
+
+
+def _errors(library: Any, names: tuple[str, ...]) -> tuple[type[Exception], ...]:
+    return tuple(getattr(library, name) for name in names)

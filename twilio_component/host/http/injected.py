@@ -1,0 +1,28 @@
+"""Which library an injected transport belongs to: httpx, or its successor httpx2."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+LIBRARIES = ("httpx", "httpx2")
+
+
+def library_of(transport: object) -> Any:
+    """Return the module, httpx or httpx2, whose asynchronous transport this is.
+
+    Imports neither: who has such a transport has imported its library. Raises ``TypeError`` for anything else.
+    """
+    # Once these are imported, so that a transport of either is recognised, whichever was imported first.
+    libraries = [sys.modules[name] for name in LIBRARIES if name in sys.modules]
+    for library in libraries:
+        if isinstance(transport, library.AsyncBaseTransport):
+            return library
+    kind = f"{type(transport).__module__}.{type(transport).__qualname__}"
+    hint = ""
+    for library in libraries:
+        if isinstance(transport, library.BaseTransport):
+            hint = f"; it is synchronous, and {library.__name__}.AsyncHTTPTransport is its asynchronous form"
+        elif isinstance(transport, (library.Client, library.AsyncClient)):
+            hint = "; give the transport that the client was made with, not the client"
+    raise TypeError(f"a transport must be an AsyncBaseTransport of httpx or httpx2, not {kind}{hint}")
