@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -51,6 +52,12 @@ class TestDescribe:
         said = capsys.readouterr().out
         for word in ("component key: twilio", "apiKeySecret", "basic", "webhook", "sendSMS", "rawRequest"):
             assert word in said
+
+    def test_descriptions_are_in_one_column_however_long_a_key_is(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["describe"]) == 0
+        shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+        assert any("selectMessagingService" in line for line in shown)
+        assert len({re.match(r"  \S+ {2,}", line).end() for line in shown}) == 1  # type: ignore[union-attr]
 
     def test_one_operation_with_its_inputs_and_example(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["describe", "sendSMS"]) == 0

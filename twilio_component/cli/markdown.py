@@ -78,13 +78,18 @@ def table(schema: JsonSchema, word: str) -> Iterator[str]:
 
 def _describe(part: Mapping[str, Any]) -> str:
     limits = {
-        "minimum": "At least {}.",
-        "maximum": "At most {}.",
+        "minimum": "At least {:,}.",
+        "maximum": "At most {:,}.",
         "maxLength": "At most {:,} characters.",
-        "maxItems": "At most {} items.",
+        "maxItems": "At most {:,} items.",
     }
-    sentences = [part.get("description", "").rstrip(".") + "."] if part.get("description") else []
-    sentences += [text.format(part[keyword]) for keyword, text in limits.items() if keyword in part]
+    description = part.get("description", "").rstrip(".")
+    sentences = [f"{description}."] if description else []
+    sentences += [
+        text.format(part[keyword])
+        for keyword, text in limits.items()
+        if keyword in part and f"at most {part[keyword]:,}" not in description  # which many descriptions say already
+    ]
     example = part["examples"][0] if part.get("examples") else None
     if example is not None:
         sentences.append(f"Example: `{example if isinstance(example, str) else json.dumps(example)}`")

@@ -111,13 +111,15 @@ def _component_lines(component: Component) -> Iterator[str]:
         yield from ("", *wrap(component.documentation, _WIDTH))
     if component.connections:
         yield from ("", "Connections")
+    keys = [*component.connections, *(key for offered in _operations(component).values() for key in offered)]
+    width = max(map(len, keys), default=0)
     for connection in component.connections.values():
-        yield f"  {connection.key:<16}{connection.display.label}: {', '.join(connection.inputs['properties'])}"
+        yield f"  {connection.key:<{width}}  {connection.display.label}: {', '.join(connection.inputs['properties'])}"
     for title, offered in _operations(component).items():
         if offered:
             yield from ("", title)
         for operation in offered.values():
-            yield f"  {operation.key:<16}{operation.display.description}"
+            yield f"  {operation.key:<{width}}  {operation.display.description}"
     prefix = "" if component.key == "twilio" else f"{component.key}."
     yield from ("", f"`describe {prefix}KEY` shows the inputs of one of them.")
 
