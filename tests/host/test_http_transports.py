@@ -13,7 +13,6 @@ from typing import Any
 
 import aiohttp
 import httpx
-import httpx2
 import pytest
 import trustme
 from support.broken_server import BrokenServer, http_response, serve_broken
@@ -30,6 +29,8 @@ from twilio_component.host.http.messages import (
     ResponseLostError,
     ResponseTooLargeError,
 )
+
+httpx2: Any = pytest.importorskip("httpx2", reason="an extra that `make` installs")
 
 OK = http_response("200 OK", b'{"fine": true}')
 
