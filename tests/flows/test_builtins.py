@@ -20,6 +20,7 @@ KEYS = {
     "change-data-format",
     "collection-tools",
     "cross-flow",
+    "hash",
     "http",
     "log",
     "loop",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from twilio_component.durable.deployment import Deployment
 from twilio_component.flows import Configuration
 from twilio_component.host import Host
+from twilio_component.serving.endpoint_keys import EndpointKeys
 from twilio_component.serving.endpoints import endpoints
 from twilio_component.serving.http_app import WebhookApp
 from twilio_component.serving.trusted_proxies import TrustedProxies
@@ -68,9 +69,12 @@ async def application(
         deployment = Deployment(host, configuration or Configuration(), {}, public_url=public_url)
         text = flow.read_text(encoding="utf-8")
         served = deployment.load(str(flow), text)
+        found = endpoints(deployment, [served])
+        sections = configuration.durability if configuration is not None else {}
+        keys = EndpointKeys(sections.get("endpointKeys", {}), {}, [one.flow for one in found.values()])
         yield WebhookApp(
-            endpoints=endpoints(deployment, [served]),
-            handler=WebhookHandler(deployment, cast("Engine", engine)),
+            endpoints=found,
+            handler=WebhookHandler(deployment, cast("Engine", engine), keys=keys),
             callbacks=cast("Callbacks", None),
             public_url=public_url,
             proxies=TrustedProxies(),

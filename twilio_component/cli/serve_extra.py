@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twilio_component.host.errors import IntegrationError
+from twilio_component.host.errors import InputError, IntegrationError, Problem
 
 if TYPE_CHECKING:
     import argparse
 
     from twilio_component.flows.runner.configuration import Configuration
 
+DATABASE_VARIABLE = "TWILIO_COMPONENT_DATABASE"
 DEFAULT_DATABASE = Path(".twilio-component") / "runs.sqlite"
+
+DATABASE_HELP = (
+    "where runs are stored: the path of a SQLite file, or postgresql://…; default: the environment variable "
+    f"{DATABASE_VARIABLE}, or the file that {DATABASE_VARIABLE}_FILE names, or {DEFAULT_DATABASE}"
+)
 
 
 class ExtraMissingError(IntegrationError):
@@ -23,9 +30,26 @@ class ExtraMissingError(IntegrationError):
     code = "extra-missing"
 
 
-def default_database() -> str:
-    """Return the URL of the SQLite file below the working directory."""
-    return f"sqlite:///{DEFAULT_DATABASE.absolute()}"
+def database_of(options: argparse.Namespace, default: str = "") -> str:
+    """Return the URL of the database: of ``--database``, of the environment, or the default file.
+
+    Raises ``InputError`` for one that cannot be used.
+    """
+    from twilio_component.durable.store.database_url import database_url
+
+    text = options.database if options.database is not None else _environment_database()
+    return database_url(text if text is not None else default or str(DEFAULT_DATABASE))
+
+
+def _environment_database() -> str | None:
+    file = os.environ.get(f"{DATABASE_VARIABLE}_FILE")
+    if file is None:
+        return os.environ.get(DATABASE_VARIABLE)
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        problem = Problem(f"{DATABASE_VARIABLE}_FILE", "must name a file with the URL of the database")
+        raise InputError("The database is not valid", [problem]) from error
 
 
 def add_database(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +57,7 @@ def add_database(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--database",
         metavar="URL",
-        help=f"where runs are stored; default: the file {DEFAULT_DATABASE} below the working directory",
+        help=DATABASE_HELP,
     )
 
 

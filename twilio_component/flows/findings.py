@@ -27,6 +27,7 @@ CODES: dict[str, tuple[str, str]] = {
     "duplicate-name": (ERROR, "Two flows, two steps of a flow or two config variables that go by one name."),
     "trigger-misplaced": (ERROR, "A flow whose first step is not a trigger, or with a second trigger."),
     "missing-schedule": (WARNING, "A scheduled trigger without a schedule: it runs only when it is started by hand."),
+    "invalid-endpoint": (ERROR, "A flow's endpoint security or queue that cannot be honoured as it is written."),
     "invalid-schedule": (
         ERROR,
         "A schedule that is not a cron expression, or an unknown time zone.",

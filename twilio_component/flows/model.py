@@ -147,6 +147,29 @@ class RetryConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointSecurity:
+    """Who may call the flow's webhook: ``kind`` is one of Prismatic's types, the keys those that the file gives."""
+
+    kind: str = "customer_optional"
+    organization_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueConfig:
+    """How executions of the flow queue.
+
+    ``concurrency`` is how many run at a time, in the order in which they were accepted; None without a queue. A
+    ``singleton`` is not started by the clock while another execution runs. An execution is not accepted while another
+    one with the same ``dedupe_id`` is queued or running.
+    """
+
+    concurrency: int | None = None
+    singleton: bool = False
+    dedupe_id: Input | None = None
+    at: PathParts = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """When a scheduled flow runs: a cron expression (or the config variable that holds it) in a time zone."""
 
@@ -211,6 +234,8 @@ class Flow:
     steps: tuple[Step, ...]
     is_synchronous: bool = False
     retry: RetryConfig | None = None
+    security: EndpointSecurity = field(default_factory=EndpointSecurity)
+    queue: QueueConfig | None = None
     at: PathParts = ()
 
     @property

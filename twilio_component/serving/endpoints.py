@@ -25,7 +25,8 @@ METHODS = ("POST", "PUT", "PATCH", "DELETE")
 class Endpoint:
     """A flow and the URL that starts it.
 
-    ``methods`` are those that start the flow. A trigger that ``parses_request`` verifies and parses requests itself.
+    ``methods`` are those that start the flow. A trigger that ``parses_request`` parses requests itself, and one that
+    ``verifies_request`` accepts only what it has verified.
     """
 
     definition: LoadedDefinition
@@ -33,6 +34,7 @@ class Endpoint:
     url: str
     methods: tuple[str, ...] = METHODS
     parses_request: bool = False
+    verifies_request: bool = False
 
     @property
     def path(self) -> str:
@@ -69,6 +71,7 @@ def endpoints(deployment: Deployment, definitions: Iterable[LoadedDefinition]) -
                 urls[flow.name],
                 methods=tuple(options.get("methods") or METHODS),
                 parses_request=bool(options.get("parsesRequest")),
+                verifies_request=bool(options.get("verifiesRequest")),
             )
             other = found.setdefault(endpoint.path, endpoint)
             if other is not endpoint:

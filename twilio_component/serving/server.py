@@ -7,7 +7,8 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -16,14 +17,20 @@ from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.errors import DurableError
 from twilio_component.durable.settings import settings_from
+from twilio_component.durable.store.database_url import display_url
 from twilio_component.durable.store.registrations import RegistrationStore
 from twilio_component.flows.checking.checker import check_file
 from twilio_component.flows.findings import ERROR, FlowError
 from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host import Host
 from twilio_component.host.errors import DocumentError, Problem
+from twilio_component.serving.connection_bounds import bounds, is_loopback
+from twilio_component.serving.database_startup import wait_for_database
+from twilio_component.serving.endpoint_keys import EndpointKeys
 from twilio_component.serving.endpoints import endpoints
 from twilio_component.serving.http_app import WebhookApp
+from twilio_component.serving.ports import listen
+from twilio_component.serving.startup_checks import check_connections
 from twilio_component.serving.status_callbacks import Callbacks
 from twilio_component.serving.trusted_proxies import TrustedProxies
 from twilio_component.serving.webhook_handler import WebhookHandler
@@ -31,14 +38,16 @@ from twilio_component.serving.webhook_registration import Registrations
 from twilio_component.serving.webhook_settings import webhook_settings
 
 if TYPE_CHECKING:
+    import socket
+
     import httpx
 
+    from twilio_component.durable.settings import Settings
     from twilio_component.serving.endpoints import Endpoint
+    from twilio_component.serving.webhook_settings import WebhookSettings
 
 
-_HEADER_BYTES = 32 * 1024
-_CONNECTIONS = 500
-_GRACE_SECONDS = 20
+_EVERY_INTERFACE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only read, to name an address that works
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +86,14 @@ class Server:
         settings = settings_from(self.configuration.durability)
         webhooks = webhook_settings(self.configuration.durability)
         proxies = TrustedProxies(self.trusted_proxies)
-        public_url = self.public_url or f"http://{self.host}:{self.port}"
+        # First of all: a port that is taken must not have cost anything, and requests wait until we are ready.
+        with listen(self.host, self.port) as listening:
+            await self._serve(listening, settings, webhooks, proxies)
+
+    async def _serve(
+        self, listening: socket.socket, settings: Settings, webhooks: WebhookSettings, proxies: TrustedProxies
+    ) -> None:
+        public_url = self.public_url or _local_url(self.host, listening)
         async with Host.discover(transport=self.transport) as host:
             deployment = Deployment(
                 host,
@@ -89,52 +105,59 @@ class Server:
             texts = {file: _read(file) for file in self.files}
             for file, text in texts.items():
                 _check(file, text, host)
+                check_connections(deployment.load(str(file), text), host.components)
+            await wait_for_database(self.database, self.report)
             async with Engine.open(deployment, self.database, settings, crash_points=self.crash_points) as engine:
                 definitions = [deployment.load(str(file), text) for file, text in texts.items()]
                 for definition in definitions:
                     await engine.runs.define(definition.file, definition.text)
                 await engine.keep_schedules(definitions)
                 found = endpoints(deployment, definitions)
+                keys = EndpointKeys(
+                    self.configuration.durability.get("endpointKeys", {}),
+                    self.environment,
+                    [endpoint.flow for endpoint in found.values()],
+                )
                 app = WebhookApp(
                     endpoints=found,
-                    handler=WebhookHandler(deployment, engine, webhooks),
+                    handler=WebhookHandler(deployment, engine, webhooks, keys),
                     callbacks=Callbacks(deployment, engine),
                     public_url=public_url,
                     proxies=proxies,
                     ready=engine.check,
                 )
-                self.report(f"state: {self.database}")
+                self.report(f"state: {display_url(self.database)}")
                 for endpoint in found.values():
                     self.report(f"webhook of {endpoint.flow.name}: {endpoint.url_for_twilio}")
+                    if self._is_public() and not (endpoint.verifies_request or keys.are_needed(endpoint.flow)):
+                        self.report(
+                            f"warning: anybody who knows this URL can start {endpoint.flow.name}; keys in endpointKeys "
+                            "of the configuration file protect it"
+                        )
                 self.on_ready(found)
                 if self.register:
                     store = RegistrationStore(engine.database)
                     registrations = Registrations(deployment, store, engine.runs, self.report)
                     await registrations.register(found.values(), replace_webhooks=self.replace_webhooks)
-                await self._listen(uvicorn.Config(app.application(), host=self.host, port=self.port, **_BOUNDS))
+                await self._listen(uvicorn.Config(app.application(), **bounds(proxies.trusts)), listening)
 
-    async def _listen(self, config: uvicorn.Config) -> None:
+    def _is_public(self) -> bool:
+        host = urlsplit(self.public_url).hostname or self.host
+        return bool(self.trusted_proxies) or not is_loopback(host)
+
+    async def _listen(self, config: uvicorn.Config, listening: socket.socket) -> None:
         # uvicorn raises a captured signal again when it has shut down; then it must not end the process.
         before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            await uvicorn.Server(config).serve()
+            await uvicorn.Server(config).serve(sockets=[listening])
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
 
-_BOUNDS: dict[str, Any] = {
-    "http": "h11",
-    "h11_max_incomplete_event_size": _HEADER_BYTES,
-    "limit_concurrency": _CONNECTIONS,
-    "timeout_keep_alive": 5,
-    "timeout_graceful_shutdown": _GRACE_SECONDS,
-    "proxy_headers": False,
-    "server_header": False,
-    "access_log": False,
-    "log_level": "warning",
-    "ws": "none",
-}
+def _local_url(host: str, listening: socket.socket) -> str:
+    name = _EVERY_INTERFACE.get(host, host)
+    return f"http://{f'[{name}]' if ':' in name else name}:{listening.getsockname()[1]}"
 
 
 def _read(file: Path) -> str:

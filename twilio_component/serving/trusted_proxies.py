@@ -36,13 +36,14 @@ class TrustedProxies:
         None where the peer is no trusted proxy, or does not say both the scheme and the host, or says nonsense. A peer
         without an address, as on a Unix socket, is not trusted.
         """
-        if request.client is None or not self._trusts(request.client.host):
+        if request.client is None or not self.trusts(request.client.host):
             return None
         scheme = _last(request, "x-forwarded-proto").lower()
         host = _last(request, "x-forwarded-host")
         return f"{scheme}://{host}" if scheme in _SCHEMES and _HOST.fullmatch(host) else None
 
-    def _trusts(self, peer: str) -> bool:
+    def trusts(self, peer: str) -> bool:
+        """Return whether the address of a peer is that of a trusted proxy."""
         try:
             address: _Address = ipaddress.ip_address(peer)
         except ValueError:

@@ -20,6 +20,7 @@ from twilio_component.host.errors import PerformError
 from twilio_component.host.http.request_payload import RequestBodyError
 from twilio_component.host.model import Trigger
 from twilio_component.host.serialization import iso_time
+from twilio_component.serving.endpoint_keys import KEY_HEADER, EndpointKeys
 from twilio_component.serving.event_identity import run_event
 from twilio_component.serving.webhook_settings import DEFAULT_SETTINGS
 
@@ -60,15 +61,30 @@ class HttpResponse:
 class WebhookHandler:
     """Receives requests for flows. ``refused``, ``accepted`` and ``repeated`` count their outcomes."""
 
-    def __init__(self, deployment: Deployment, engine: Engine, settings: WebhookSettings = DEFAULT_SETTINGS) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        engine: Engine,
+        settings: WebhookSettings = DEFAULT_SETTINGS,
+        keys: EndpointKeys | None = None,
+    ) -> None:
         self._deployment = deployment
         self._engine = engine
         self._settings = settings
+        self._keys = keys or EndpointKeys({}, {}, ())
         self._locks: dict[str, asyncio.Lock] = {}
         self.refused = self.accepted = self.repeated = 0
 
     async def receive(self, endpoint: Endpoint, request: IncomingRequest) -> HttpResponse:
         """Start the flow of the endpoint, once for each event; raises ``StoreUnavailableError``."""
+        if not self._keys.allow(endpoint.flow, request.headers):
+            self.refused += 1
+            _LOGGER.warning(
+                "%s refused a request (%d refused so far): its header Api-Key has no key of the flow",
+                endpoint.path,
+                self.refused,
+            )
+            return HttpResponse(401, headers={"WWW-Authenticate": "Api-Key"})
         try:
             new, is_new = await self._start_once(endpoint, request)
         except RequestBodyError as error:
@@ -117,6 +133,7 @@ class WebhookHandler:
         payload = self._deployment.payload(
             payload_of(request), definition, flow, run_id, iso_time(dt.datetime.now(dt.UTC))
         )
+        payload["webhookApiKeys"] = self._keys.shown()
         scopes = scopes_of(definition.integration, flow)
         shown = await self._engine.stored_state(scopes)
         call = definition.trigger_call(flow, payload, shown)
@@ -155,7 +172,8 @@ def payload_of(request: IncomingRequest) -> dict[str, Any]:
     """Return the request as the part of a trigger payload that comes from HTTP."""
     content_type = request.headers.get("content-type", "")
     return {
-        "headers": request.headers,
+        # A key that was shown is a secret, and must not be stored with the run.
+        "headers": {name: value for name, value in request.headers.items() if name != KEY_HEADER},
         "method": request.method,
         "invokeUrl": request.url,
         "rawBody": {"data": request.body, "contentType": content_type},

@@ -16,6 +16,7 @@ from twilio_component.durable.errors import DurableError
 from twilio_component.durable.settings import settings_from
 from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host import Host
+from twilio_component.serving.database_startup import wait_for_database
 
 if TYPE_CHECKING:
     import httpx
@@ -46,6 +47,7 @@ class Worker:
                 public_url=self.public_url,
                 has_callbacks=bool(self.public_url),
             )
+            await wait_for_database(self.database, self.report)
             stopping = asyncio.Event()
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
-from twilio_component.cli.serve_extra import DEFAULT_DATABASE, default_database, import_the_extra
+from twilio_component.cli.serve_extra import DATABASE_HELP, database_of, import_the_extra
 from twilio_component.host.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def add_parser(commands: Any) -> None:
 
 def _verb(verbs: Any, name: str, words: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
-    parser.add_argument("--database", metavar="URL", help=f"where runs are stored; default: {DEFAULT_DATABASE}")
+    parser.add_argument("--database", metavar="URL", help=DATABASE_HELP)
     parser.set_defaults(run=run)
     return parser
 
@@ -179,7 +179,7 @@ def _with_database(options: argparse.Namespace, work: Callable[[Database], Await
         from twilio_component.durable.store.database import Database
 
     async def open_and_work() -> None:
-        database = Database(options.database or default_database())
+        database = Database(database_of(options))
         try:
             await asyncio.to_thread(database.open_existing)
             await work(database)

@@ -13,7 +13,7 @@ from twilio_component.cli.serve_extra import (
     add_database,
     add_public_url,
     configuration_of,
-    default_database,
+    database_of,
     import_the_extra,
     report,
 )
@@ -75,13 +75,16 @@ def run(options: argparse.Namespace) -> int:
     import asyncio
 
     if not options.emulator:
-        asyncio.run(_server(options, options.database or default_database()).run())
+        with import_the_extra():
+            database = database_of(options)
+        asyncio.run(_server(options, database).run())
         return exit_codes.DONE
     from twilio_component.serving.emulated import EmulatedServer
 
     # Runs that were started against the emulator must never be continued by a process that talks to Twilio.
     with TemporaryDirectory(prefix="twilio-component-") as folder:
-        database = options.database or f"sqlite:///{folder}/runs.sqlite"
+        with import_the_extra():
+            database = database_of(options, f"{folder}/runs.sqlite")
         asyncio.run(EmulatedServer(server=_server(options, database), port=options.emulator_port).run())
     return exit_codes.DONE
 

@@ -9,7 +9,7 @@ from twilio_component.cli.serve_extra import (
     add_config,
     add_database,
     configuration_of,
-    default_database,
+    database_of,
     import_the_extra,
     report,
 )
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     with import_the_extra():
         from twilio_component.serving.webhook_registration import unregister
     removal = unregister(
-        options.database or default_database(),
+        database_of(options),
         flow=options.flow,
         configuration=configuration_of(options),
         report=report,

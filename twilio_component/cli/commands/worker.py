@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
-from twilio_component.cli.serve_extra import add_config, add_public_url, configuration_of, import_the_extra, report
+from twilio_component.cli.serve_extra import (
+    DATABASE_VARIABLE,
+    add_config,
+    add_public_url,
+    configuration_of,
+    database_of,
+    import_the_extra,
+    report,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -19,7 +27,10 @@ def add_parser(commands: Any) -> None:
         description="Execute runs that serving processes have stored. Flow files travel with the runs.",
     )
     parser.add_argument(
-        "--database", metavar="URL", required=True, help="postgresql://…, the database of the serving process"
+        "--database",
+        metavar="URL",
+        help="postgresql://…, the database of the serving process; default: the environment variable "
+        f"{DATABASE_VARIABLE}, or the file that {DATABASE_VARIABLE}_FILE names",
     )
     add_config(parser)
     add_public_url(parser)
@@ -33,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     with import_the_extra():
         from twilio_component.serving.worker import Worker
     worker = Worker(
-        database=options.database,
+        database=database_of(options),
         configuration=configuration_of(options),
         public_url=options.public_url,
         report=report,

@@ -15,6 +15,7 @@ _FIELDS: tuple[tuple[str, int, int, list[str]], ...] = (
     ("month", 1, 12, _MONTHS),
     ("day of the week", 0, 7, _DAYS),
 )
+_LONGEST_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _PART = re.compile(r"(\*|[0-9a-z]+(?:-[0-9a-z]+)?)(?:/([0-9]{1,3}))?")
 
 
@@ -27,6 +28,27 @@ def check_cron(expression: str) -> None:
         for part in text.split(","):
             if not _is_part(part, least, most, names):
                 raise ValueError(f"its {name} field must be *, numbers from {least} to {most}, ranges or steps of them")
+    _, _, days, months, weekdays = fields
+    if weekdays.startswith("*") and min(_first_day(part) for part in days.split(",")) > max(
+        _LONGEST_MONTHS[month - 1] for month in _months(months)
+    ):
+        raise ValueError("it never fires: no month that it names has such a day")
+
+
+def _first_day(part: str) -> int:
+    first = part.partition("/")[0].partition("-")[0]
+    return 1 if first == "*" else int(first)
+
+
+def _months(text: str) -> set[int]:
+    months: set[int] = set()
+    for part in text.split(","):
+        range_, _, step = part.partition("/")
+        first, _, last = range_.partition("-")
+        begin = 1 if first == "*" else _number(first, 1, _MONTHS) or 1
+        end = _number(last, 1, _MONTHS) or begin if last else 12 if first == "*" or step else begin
+        months |= set(range(begin, end + 1, int(step or 1)))
+    return months
 
 
 def _is_part(part: str, least: int, most: int, names: list[str]) -> bool:

@@ -24,6 +24,7 @@ from twilio_component.flows.model import (
     all_steps,
     camel_case,
 )
+from twilio_component.flows.parsing.endpoint_config import read_endpoint_security, read_queue_config
 from twilio_component.flows.parsing.field_reader import FieldReader
 from twilio_component.flows.parsing.inputs import InputReader
 from twilio_component.flows.parsing.known_keys import CONFIG_VARIABLE, FLOW, INTEGRATION, SOURCE, STEP
@@ -168,6 +169,8 @@ class _Reader:
             steps=steps,
             is_synchronous=bool(self.fields.flag(raw, "isSynchronous", at)),
             retry=read_retry_config(self.findings, raw.get("retryConfig"), (*at, "retryConfig")),
+            security=read_endpoint_security(self.findings, raw, at),
+            queue=read_queue_config(self.findings, raw.get("queueConfig"), (*at, "queueConfig"), self.inputs.read),
             at=at,
         )
 

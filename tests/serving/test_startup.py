@@ -1,0 +1,161 @@
+"""What cannot work is refused at start, in a sentence that says what would work."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from support.serve_processes import FLOW
+
+from twilio_component.cli import exit_codes
+from twilio_component.cli.main import main
+from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.durable.store.database_url import database_url, display_url
+from twilio_component.host.errors import InputError
+from twilio_component.serving import database_startup
+from twilio_component.serving.database_startup import wait_for_database
+
+SECRET = "s3cr3t-password"
+SCHEDULED = """\
+name: S
+flows:
+  - name: F
+    steps: [{name: T, isTrigger: true, action: schedule-triggers.schedule, schedule: {type: value, value: "CRON"}}]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("FLOW_TWILIO", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_COMPONENT_DATABASE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "flow.yaml").write_text(FLOW, encoding="utf-8")
+
+
+def test_a_port_in_use_is_bad_input_before_anything_is_opened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", "flow.yaml", "--port", str(port)]) == exit_codes.BAD_INPUT
+    assert f"--port: cannot listen on port {port}: address already in use" in capsys.readouterr().err
+    assert not (tmp_path / ".twilio-component").exists()
+
+
+def test_a_host_that_is_not_this_machine_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "flow.yaml", "--port", "0", "--host", "nowhere.invalid"]) == exit_codes.BAD_INPUT
+    assert "--host: 'nowhere.invalid' is not an address or a name of this machine" in capsys.readouterr().err
+
+
+def test_a_connection_without_a_value_is_named_with_the_variables_that_give_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["serve", "flow.yaml", "--port", "0"]) == exit_codes.BAD_INPUT
+    said = capsys.readouterr().err
+    assert "configVars.Twilio: has no username and password" in said
+    assert "FLOW_TWILIO, or the environment variables TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN" in said
+
+
+@pytest.mark.parametrize("cron", ["0 0 31 2 *", "0 0 30-31 feb *", "0 0 31 4,6,sep,11 *", "0 0 31 2-11/9 */1"])
+def test_a_schedule_that_never_fires_is_refused(cron: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "flow.yaml").write_text(SCHEDULED.replace("CRON", cron), encoding="utf-8")
+    assert main(["flow", "check", "flow.yaml"]) == exit_codes.BAD_INPUT
+    assert "it never fires" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "cron", ["0 0 29 2 *", "0 0 31 1-2 *", "0 0 31 2 1", "0 0 */31 2 *", "0 0 31 */2 *", "0 0 1 2/1 *"]
+)
+def test_a_schedule_that_fires_some_day_is_taken(cron: str, tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(SCHEDULED.replace("CRON", cron), encoding="utf-8")
+    assert main(["flow", "check", "flow.yaml"]) == exit_codes.DONE
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("x.sqlite", "sqlite:///{cwd}/x.sqlite"),
+        ("./a/x.sqlite", "sqlite:///{cwd}/a/x.sqlite"),
+        ("/var/x.sqlite", "sqlite:////var/x.sqlite"),
+        ("sqlite:///x.sqlite", "sqlite:///{cwd}/x.sqlite"),
+        ("sqlite:////var/x.sqlite", "sqlite:////var/x.sqlite"),
+        ("postgres://u@h/d", "postgresql://u@h/d"),
+        ("postgresql://u:p%40@h:1/d?sslmode=require", "postgresql://u:p%40@h:1/d?sslmode=require"),
+        (" postgresql+psycopg://h/d\n", "postgresql://h/d"),
+        ("postgresql:///d?host=/run/postgresql", "postgresql:///d?host=%2Frun%2Fpostgresql"),
+    ],
+)
+def test_a_database_is_a_path_or_a_url(text: str, url: str) -> None:
+    assert database_url(text) == url.format(cwd=Path.cwd())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "sqlite://",
+        "sqlite:///:memory:",
+        f"mysql://u:{SECRET}@h/d",
+        f"postgresql://u:{SECRET}@h:port/d",
+        f"postgresql://u:{SECRET}@h:0/d",
+        f"postgresql://u:{SECRET}@{SECRET}@h/d",
+        f"postgresql+asyncpg://u:{SECRET}@h/d",
+    ],
+)
+def test_any_other_is_refused_without_repeating_it(text: str) -> None:
+    with pytest.raises(InputError, match=r"--database: must be the path of a SQLite file.*postgresql://") as refused:
+        database_url(text)
+    assert SECRET not in str(refused.value)
+
+
+def test_a_password_is_not_shown() -> None:
+    assert display_url(f"postgresql://u:{SECRET}@h/d") == "postgresql://u:***@h/d"
+
+
+def test_the_database_comes_from_the_environment_or_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TWILIO_COMPONENT_DATABASE", "one.sqlite")
+    assert main(["runs", "list"]) == exit_codes.BAD_INPUT
+    assert "one.sqlite" in capsys.readouterr().err
+    (tmp_path / "url").write_text("two.sqlite\n")
+    monkeypatch.setenv("TWILIO_COMPONENT_DATABASE_FILE", str(tmp_path / "url"))
+    assert main(["runs", "list"]) == exit_codes.BAD_INPUT
+    assert "two.sqlite" in capsys.readouterr().err
+    assert main(["runs", "list", "--database", "three.sqlite"]) == exit_codes.BAD_INPUT
+    assert "three.sqlite" in capsys.readouterr().err
+    monkeypatch.setenv("TWILIO_COMPONENT_DATABASE_FILE", str(tmp_path / "nothing"))
+    assert main(["runs", "list"]) == exit_codes.BAD_INPUT
+    assert "TWILIO_COMPONENT_DATABASE_FILE: must name a file" in capsys.readouterr().err
+
+
+@pytest.mark.anyio
+async def test_a_database_that_is_not_up_yet_is_waited_for_and_that_is_said_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reasons: list[str | None] = ["connection refused", "connection refused", "starting up", None]
+    monkeypatch.setattr(database_startup, "_refusal", lambda _url: reasons.pop(0))
+    monkeypatch.setattr(database_startup, "_PAUSE_SECONDS", 0.0)
+    said: list[str] = []
+    await wait_for_database("postgresql://u@h/d", said.append)
+    assert said == [f"waiting for the database: {one}" for one in ("connection refused", "starting up")]
+
+
+@pytest.mark.anyio
+async def test_a_database_that_stays_away_is_worth_a_later_try_and_says_why() -> None:
+    said: list[str] = []
+    url = f"postgresql://u:{SECRET}@127.0.0.1:1/d"
+    with pytest.raises(StoreUnavailableError, match=r"unavailable: .*refused") as away:
+        await wait_for_database(url, said.append, patience=-1)
+    assert away.value.retryable
+    assert SECRET not in str(away.value)
+
+
+@pytest.mark.anyio
+async def test_a_database_that_will_never_take_us_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    reason = 'FATAL: database "d" does not exist'
+    monkeypatch.setattr(database_startup, "_refusal", lambda _url: reason)
+    with pytest.raises(InputError, match="does not exist"):
+        await wait_for_database("postgresql://u@h/d", print)
+    await wait_for_database("sqlite:////nowhere/x.sqlite", print)
