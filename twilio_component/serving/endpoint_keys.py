@@ -70,7 +70,7 @@ class EndpointKeys:
         # Each key is compared, whichever it is, so that the time tells nothing.
         return bool(sum(hmac.compare_digest(key, shown) for key in self._keys[flow.name]))
 
-    def shown(self) -> dict[str, list[str]]:
+    def redacted_keys(self) -> dict[str, list[str]]:
         """Return the payload's ``webhookApiKeys``: keys of the configuration are secrets, so only their ends."""
         return {name: [f"***{key.decode()[-2:]}" for key in keys] for name, keys in self._keys.items() if keys}
 

@@ -133,7 +133,7 @@ class WebhookHandler:
         payload = self._deployment.payload(
             payload_of(request), definition, flow, run_id, iso_time(dt.datetime.now(dt.UTC))
         )
-        payload["webhookApiKeys"] = self._keys.shown()
+        payload["webhookApiKeys"] = self._keys.redacted_keys()
         scopes = scopes_of(definition.integration, flow)
         shown = await self._engine.stored_state(scopes)
         call = definition.trigger_call(flow, payload, shown)
