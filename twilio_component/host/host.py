@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from types import TracebackType
 
-    from twilio_component.host.resources import InjectedTransport
+    from twilio_component.host.http.injected import InjectedTransport
 
 
 GROUP = "integration_components"

@@ -8,15 +8,10 @@ from collections.abc import Awaitable, Callable, Hashable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from twilio_component.host.http.injected import library_of
+from twilio_component.host.http.injected import InjectedTransport, library_of
 
 if TYPE_CHECKING:
-    import httpx
-    import httpx2
-
     from twilio_component.host.http.messages import HttpTransport
-
-    InjectedTransport = httpx.AsyncBaseTransport | httpx2.AsyncBaseTransport
 
 Sleep = Callable[[float], Awaitable[None]]
 Clock = Callable[[], float]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from twilio_component.emulator import Emulator
     from twilio_component.flows import Outcome, StoredState
     from twilio_component.host import Page
-    from twilio_component.host.resources import InjectedTransport
+    from twilio_component.host.http.injected import InjectedTransport
 
 
 class Harness:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twilio_component.host.http.bodies import read_body
-from twilio_component.host.http.injected import library_of
+from twilio_component.host.http.injected import InjectedTransport, library_of
 from twilio_component.host.http.messages import NotWrittenError, Request, Response, ResponseLostError
-
-if TYPE_CHECKING:
-    import httpx
-    import httpx2
 
 # The names of the errors that come before the first byte; both libraries have them.
 _NOT_WRITTEN = (
@@ -37,8 +33,8 @@ class HttpxTransport:
     not. Raises ``TypeError`` for anything else than an asynchronous transport of one of the two.
     """
 
-    def __init__(self, transport: httpx.AsyncBaseTransport | httpx2.AsyncBaseTransport) -> None:
-        self._transport: Any = transport
+    def __init__(self, transport: InjectedTransport) -> None:
+        self._transport = transport
         self._library = library_of(transport)
 
     async def send(self, request: Request) -> Response:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Protocol
 
 LIBRARIES = ("httpx", "httpx2")
+
+
+class InjectedTransport(Protocol):
+    """What type checkers take for a transport of httpx or httpx2: its ``AsyncBaseTransport`` has this method."""
+
+    async def handle_async_request(self, request: Any) -> Any:
+        """Send a request of the library and return its response."""
 
 
 def library_of(transport: object) -> Any:
