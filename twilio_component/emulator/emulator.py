@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from email.utils import formatdate
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from twilio_component.emulator import assertions
 from twilio_component.emulator.api.router import match, respond
@@ -14,6 +14,7 @@ from twilio_component.emulator.clock import Clock
 from twilio_component.emulator.control import api, static
 from twilio_component.emulator.faults import Faults
 from twilio_component.emulator.http import Request, Response
+from twilio_component.emulator.messaging.conversation_events import conversation_parameters
 from twilio_component.emulator.messaging.inbound import receive
 from twilio_component.emulator.messaging.lifecycle import MessageLifecycle
 from twilio_component.emulator.model.accounts import Account, Accounts
@@ -25,7 +26,7 @@ from twilio_component.emulator.model.verify_service import VerifyService
 from twilio_component.emulator.request_log import DEFAULT_LIMIT, RequestLog, RequestRecord, WebhookRecord
 from twilio_component.emulator.rules import Subject
 from twilio_component.emulator.state import EmulatorState
-from twilio_component.emulator.webhooks.sender import Webhooks
+from twilio_component.emulator.webhooks.sender import Webhook, Webhooks
 from twilio_component.emulator.webhooks.transports import (
     FunctionTransport,
     HttpxTransport,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from twilio_component.emulator.messaging.channel_details import ChannelDetails
     from twilio_component.emulator.model.message import Message
     from twilio_component.emulator.model.phone_number import PhoneNumber
     from twilio_component.emulator.model.verification import Verification
@@ -144,15 +146,37 @@ class Emulator:
         media: Iterable[tuple[str, bytes]] = (),
         account: Account | None = None,
         parameters: Mapping[str, str] | None = None,
+        **details: Unpack[ChannelDetails],
     ) -> Message:
         """Let ``sender`` write to the number ``to``; returns the message when the application has responded.
 
-        ``media`` are files as (content type, bytes). ``parameters`` are added to those of the webhook, such as
-        ``ProfileName``. Without ``account`` it is the one that has the number, or the default account.
+        ``media`` are files as (content type, bytes). ``details`` are what WhatsApp and other channels have beside a
+        text: ``button``, ``list_item``, ``location``, ``replied_to``, ``referral``, ``profile_name`` (see
+        `ChannelDetails`). ``parameters`` are added to those of the webhook. Without ``account`` it is the one that has
+        the number, or the default account.
         """
         return await receive(
-            self.state, to=to, sender=sender, body=body, media=media, account=account, parameters=parameters
+            self.state, to=to, sender=sender, body=body, media=media, account=account, parameters=parameters, **details
         )
+
+    async def send_webhook(
+        self, url: str, parameters: Mapping[str, str], *, method: str = "POST", account: Account | None = None
+    ) -> WebhookRecord:
+        """Send a signed webhook with any parameters, as Studio or TaskRouter do; returns its record."""
+        owner = account or self.accounts.default_account()
+        return await self.webhooks.send(Webhook.of_event(owner.sid, url, method, tuple(parameters.items())))
+
+    async def send_conversation_event(
+        self, url: str, event_type: str, *, account: Account | None = None, **parameters: str
+    ) -> WebhookRecord:
+        """Send an event of Conversations, such as ``onMessageAdded``; returns its record.
+
+        ``parameters`` add some or replace them, with Twilio's names: ``Author="+15558675310", Body="Hi"``. Raises
+        ValueError for an event that Conversations does not have.
+        """
+        owner = account or self.accounts.default_account()
+        event = conversation_parameters(owner, event_type, self.clock.now(), parameters)
+        return await self.webhooks.send(Webhook.of_event(owner.sid, url, "POST", event))
 
     def add_number(self, number: str, *, account: Account | None = None, **settings: str) -> PhoneNumber:
         """Give an account a number; ``settings`` are those of the resource: ``sms_url="http://127.0.0.1:5000/"``.

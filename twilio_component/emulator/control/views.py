@@ -107,6 +107,11 @@ def state_view(state: EmulatorState) -> dict[str, Any]:
     }
 
 
+def message_view(message: Message) -> dict[str, Any]:
+    """Return the message resource, with the history of its status."""
+    return {**message.representation(), "history": [{"at": at, "status": status} for at, status in message.history]}
+
+
 def fault_view(fault: Fault) -> dict[str, Any]:
     """Return a fault that is switched on."""
     status = fault.response.status if fault.response else None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 from urllib.parse import urljoin
 
 from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.http import Fields
+from twilio_component.emulator.messaging.channel_details import ChannelDetails, channel_parameters, text_of_details
 from twilio_component.emulator.messaging.sending import send
 from twilio_component.emulator.messaging.twiml import Redirect, Reply, TwimlError, parse_twiml
 from twilio_component.emulator.model import addresses
@@ -59,20 +60,24 @@ async def receive(
     media: Iterable[tuple[str, bytes]] = (),
     account: Account | None = None,
     parameters: Mapping[str, str] | None = None,
+    **details: Unpack[ChannelDetails],
 ) -> Message:
     """Let ``sender`` write to the number ``to``, and carry out what the application responds; returns the message.
 
-    ``media`` are files as (content type, bytes). ``parameters`` are added to those of the webhook. Without ``account``
-    it is the one that has the number, or the default account. Raises `ApiError` for an address that is invalid.
+    ``media`` are files as (content type, bytes). ``parameters`` are added to those of the webhook, ``details`` are what
+    channels have beside a text (see `ChannelDetails`). Without ``account`` it is the one that has the number, or the
+    default account. Raises `ApiError` for an address that is invalid, ValueError for details that it cannot have.
     """
     owner = account or state.accounts.owner_of_number(addresses.strip_channel(to)) or state.accounts.default_account()
     number = owner.number_of(addresses.strip_channel(addresses.sender(to)))
     service = owner.service_of(addresses.sender(to))
-    message = _message(owner, state.clock.now(), to=to, sender=sender, body=body, media=media)
+    message = _message(
+        owner, state.clock.now(), to=to, sender=sender, body=body or text_of_details(details), media=media
+    )
+    more = {**channel_parameters(owner, message, details), **(parameters or {})}
     message.messaging_service_sid = service.sid if service else None
     owner.messages.append(message)
     inbound = _Inbound(state, owner, message)
-    more = parameters or {}
     keyword = keyword_of(message.body)
     if keyword is not None:
         inbound.apply_keyword(keyword, service.sid if service else message.to)

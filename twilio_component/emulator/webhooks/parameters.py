@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import md5
 from typing import TYPE_CHECKING
 
 from twilio_component.emulator.model import addresses
@@ -81,5 +82,20 @@ def status_parameters(message: Message) -> Parameters:
         found["RawDlrDoneDate"] = datetime.fromtimestamp(message.updated, UTC).strftime("%y%m%d%H%M")
     channel = addresses.channel_of(message.to)
     if channel is not None:
-        found["ChannelPrefix"] = channel
+        found |= _channel_status(message, channel)
     return tuple(found.items())
+
+
+def _channel_status(message: Message, channel: str) -> dict[str, str]:
+    """Return what a status callback has for a message of WhatsApp or another channel."""
+    found = {
+        "ChannelPrefix": channel,
+        "ChannelInstallSid": f"XE{md5((message.sender or '').encode(), usedforsecurity=False).hexdigest()}",
+        "ChannelToAddress": addresses.mask(addresses.strip_channel(message.to)),
+        "StructuredMessage": "false",
+    }
+    if message.status == "read":
+        found["EventType"] = "READ"
+    if message.error_message:
+        found["ChannelStatusMessage"] = message.error_message
+    return found

@@ -26,9 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """One webhook: ``kind`` is ``status`` or ``inbound``; all its attempts carry ``token``."""
+    """One webhook: ``kind`` is ``status``, ``inbound`` or ``event``; all its attempts carry ``token``.
 
-    message: Message
+    ``message_sid`` is empty for an event that no message is behind.
+    """
+
+    account_sid: str
+    message_sid: str
     kind: str
     url: str
     method: str
@@ -38,7 +42,13 @@ class Webhook:
     @classmethod
     def make(cls, message: Message, kind: str, url: str, method: str, parameters: Parameters) -> Webhook:
         """Return a webhook with a token of its own."""
-        return cls(message, kind, url, method.upper(), parameters, str(uuid.uuid4()))
+        return cls(message.account_sid, message.sid, kind, url, method.upper(), parameters, str(uuid.uuid4()))
+
+    @classmethod
+    def of_event(cls, account_sid: str, url: str, method: str, parameters: Parameters) -> Webhook:
+        """Return a webhook that tells of something else than a message of the account."""
+        message_sid = dict(parameters).get("MessageSid", "")
+        return cls(account_sid, message_sid, "event", url, method.upper(), parameters, str(uuid.uuid4()))
 
 
 class Webhooks:
@@ -87,7 +97,7 @@ class Webhooks:
                 return record
 
     def _webhook_request(self, webhook: Webhook, policy: WebhookPolicy) -> WebhookRequest:
-        account = self._accounts.get(webhook.message.account_sid)
+        account = self._accounts.get(webhook.account_sid)
         url, form = policy.url, webhook.parameters
         if webhook.method == "GET":
             url, form = f"{url}{'&' if '?' in url else '?'}{urlencode(form)}", ()
@@ -115,7 +125,7 @@ class Webhooks:
         record = WebhookRecord(
             number=self._request_log.next_number(),
             at=self._clock.now(),
-            message_sid=webhook.message.sid,
+            message_sid=webhook.message_sid,
             kind=webhook.kind,
             method=request.method,
             url=request.url,

@@ -1,0 +1,70 @@
+"""What the control API lets the outside world do: somebody writes, or another product of Twilio's sends a webhook."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, cast
+
+from twilio_component.emulator.control.arguments import account_of, bytes_of, text_of
+from twilio_component.emulator.control.views import message_view
+from twilio_component.emulator.messaging.conversation_events import conversation_parameters
+from twilio_component.emulator.messaging.inbound import receive
+from twilio_component.emulator.webhooks.sender import Webhook
+
+if TYPE_CHECKING:
+    from twilio_component.emulator.messaging.channel_details import ChannelDetails
+    from twilio_component.emulator.state import EmulatorState
+    from twilio_component.emulator.webhooks.parameters import Parameters
+
+_DETAILS = {
+    "profileName": "profile_name",
+    "button": "button",
+    "listItem": "list_item",
+    "location": "location",
+    "repliedTo": "replied_to",
+    "referral": "referral",
+    "forwarded": "forwarded",
+    "frequentlyForwarded": "frequently_forwarded",
+}
+
+
+async def receive_message(state: EmulatorState, wanted: dict[str, Any]) -> Any:
+    """Let somebody write; returns the message when the application has responded."""
+    media = [(str(one["contentType"]), bytes_of(one["content"])) for one in wanted.get("media", [])]
+    account = state.accounts.get(wanted["accountSid"]) if "accountSid" in wanted else None
+    message = await receive(
+        state,
+        to=text_of(wanted, "to"),
+        sender=text_of(wanted, "from"),
+        body=str(wanted.get("body", "")),
+        media=media,
+        account=account,
+        parameters=wanted.get("parameters"),
+        **_details(wanted),
+    )
+    return message_view(message)
+
+
+def _details(wanted: dict[str, Any]) -> ChannelDetails:
+    """Return what an inbound message has beside its text; keys are camelCase in JSON."""
+    details: dict[str, Any] = {python: wanted[key] for key, python in _DETAILS.items() if key in wanted}
+    if isinstance(details.get("referral"), dict):
+        details["referral"] = {_snake_case(key): value for key, value in details["referral"].items()}
+    return cast("ChannelDetails", details)
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"([A-Z])", lambda letter: f"_{letter[1].lower()}", name)
+
+
+async def send_webhook(state: EmulatorState, wanted: dict[str, Any]) -> Any:
+    """Send an event, of Conversations where an ``eventType`` is given."""
+    account = account_of(state, wanted)
+    parameters = {str(name): str(value) for name, value in wanted.get("parameters", {}).items()}
+    event_type = wanted.get("eventType")
+    if event_type is None:
+        event: Parameters = tuple(parameters.items())
+    else:
+        event = conversation_parameters(account, str(event_type), state.clock.now(), parameters)
+    webhook = Webhook.of_event(account.sid, text_of(wanted, "url"), str(wanted.get("method", "POST")), event)
+    return (await state.webhooks.send(webhook)).representation()
