@@ -66,7 +66,7 @@ def channel_parameters(account: Account, message: Message, details: ChannelDetai
         if details:
             raise ValueError(f"an SMS has no {', '.join(sorted(details))}: write from an address such as whatsapp:+1…")
         return {}
-    found = _structured(details)
+    found = _detail_parameters(details)
     if "replied_to" in details:
         found["OriginalRepliedMessageSid"] = details["replied_to"]
         quoted = account.messages.get(details["replied_to"])
@@ -83,7 +83,7 @@ def channel_parameters(account: Account, message: Message, details: ChannelDetai
     return found
 
 
-def _structured(details: ChannelDetails) -> dict[str, str]:
+def _detail_parameters(details: ChannelDetails) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, parameters in _PARAMETERS.items():
         given: Mapping[str, object] = details.get(name) or {}  # type: ignore[assignment]  # each detail has its own type
