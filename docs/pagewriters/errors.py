@@ -9,7 +9,7 @@ from pkgutil import walk_packages
 import twilio_component
 from pagewriters import NOTE
 from twilio_component.host.errors import IntegrationError, PerformError
-from twilio_component.twilio.error_codes import explanations
+from twilio_component.twilio.error_codes import FAMILIES, by_family, explanations
 from twilio_component.twilio.errors import TwilioAPIError
 
 _INTRODUCTION = (
@@ -19,11 +19,14 @@ _INTRODUCTION = (
     "what to do. The same codes stand in a message's `errorCode` and in status callbacks: "
     "`twilio-component errors 30007` prints one, and `twilio_component.explain(30007)` returns it."
 )
-_TITLES = {
-    "response": "Twilio's codes in responses to requests",
-    "message": "Twilio's codes on messages and in status callbacks",
-    "webhook": "Twilio's codes about your webhooks, in its debugger",
-}
+_ARRIVES = {"response": "response", "message": "message", "webhook": "debugger"}
+_CODES = (
+    "{count} codes, by what they are about. *Where* says how a code reaches you: in the response to a request, on a "
+    "message (its `errorCode` and status callbacks), or in Twilio's debugger only. All of them are in Twilio's error "
+    "dictionary as of February 2025, except those with an asterisk, which other pages of Twilio's name. Each links to "
+    "Twilio's own page; `twilio-component errors WORD …` finds codes by words. Twilio has more codes, for products "
+    "that this component does not use, and adds new ones: `errors` says so when it does not know one."
+)
 
 
 def page() -> str:
@@ -38,12 +41,16 @@ def _lines() -> Iterator[str]:
     for kind in error_kinds():
         meaning = (kind.__doc__ or "").partition("\n")[0].replace("``", "`")
         yield f"| `{kind.__name__}` | `{kind.code}` | {_retry_advice(kind)} | {meaning} |"
-    for arrives, title in _TITLES.items():
-        yield from ("", f"## {title}", "", "| code | meaning | what to do | retry? |", "|---|---|---|---|")
-        for entry in explanations():
-            if entry.arrives == arrives:
-                again = {"permanent": "no", "temporary": "later", "recipient": "never"}[entry.kind]
-                yield f"| [{entry.code}]({entry.link}) | {entry.meaning} | {entry.remedy} | {again} |"
+    entries = [*explanations()]
+    yield from ("", "## Twilio's codes", "", _CODES.format(count=len(entries)))
+    for family, listed in by_family(entries).items():
+        yield from ("", f"### {FAMILIES[family]} ({len(listed)})", "")
+        yield from ("| code | where | meaning | what to do | retry? |", "|---|---|---|---|---|")
+        for entry in listed:
+            again = {"permanent": "no", "temporary": "later", "recipient": "never"}[entry.kind]
+            mark = "" if entry.confirmed == "dictionary" else "*"
+            where = _ARRIVES[entry.arrives]
+            yield f"| [{entry.code}]({entry.link}){mark} | {where} | {entry.meaning} | {entry.remedy} | {again} |"
 
 
 def error_kinds() -> list[type[IntegrationError]]:

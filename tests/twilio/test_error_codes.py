@@ -12,7 +12,7 @@ from twilio_component.cli.main import main
 from twilio_component.host import Host
 from twilio_component.host.manifest.files import shipped_file
 from twilio_component.testing import emulator_connection
-from twilio_component.twilio.error_codes import Explanation, explain, explanations
+from twilio_component.twilio.error_codes import FAMILIES, Explanation, explain, explanations
 from twilio_component.twilio.errors import OutcomeUnknownError, TwilioAPIError
 
 ALL = [*explanations()]
@@ -27,7 +27,8 @@ def test_the_data_fits_its_schema_and_is_sorted() -> None:
     assert list(Draft202012Validator(schema).iter_errors(entries)) == []
     codes = [entry["code"] for entry in entries]
     assert codes == sorted(set(codes))
-    assert len(codes) > 100
+    assert len(codes) > 500
+    assert {entry["family"] for entry in entries} == set(FAMILIES)
 
 
 @pytest.mark.parametrize("entry", ALL, ids=lambda entry: str(entry.code))
@@ -73,7 +74,30 @@ class TestTheCommand:
 
     def test_all_of_them(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["errors"]) == 0
-        assert len(capsys.readouterr().out.splitlines()) == len(ALL)
+        lines = capsys.readouterr().out.splitlines()
+        codes = [line for line in lines if line.startswith("  ")]
+        assert len(codes) == len(ALL)
+        # Each family has its title and its count.
+        counts = [int(line.rpartition("(")[2].rstrip(")")) for line in lines if not line.startswith("  ")]
+        assert sum(counts) == len(ALL)
+        assert len(counts) == len(FAMILIES)
+
+    @pytest.mark.parametrize(
+        ("words", "code"),
+        [
+            (["WhatsApp", "template"], 63016),
+            (["fraud", "verify"], 60410),
+            (["sim", "card"], 60532),
+            (["opted", "out"], 21610),
+        ],
+    )
+    def test_words_find_codes(self, words: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["errors", *words]) == 0
+        assert f"  {code}  " in capsys.readouterr().out
+
+    def test_words_that_no_code_has_are_bad_input(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["errors", "submarine"]) == 2
+        assert "No error code has submarine" in capsys.readouterr().err
 
     def test_an_unknown_code_is_bad_input(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["errors", "99999"]) == 2

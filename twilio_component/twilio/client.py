@@ -90,12 +90,13 @@ class TwilioClient:
         idempotent: bool | None = None,
         product: str = "api",
         object_hook: ObjectHook | None = None,
+        confidential: Iterable[str] = (),
     ) -> dict[str, Any]:
         """Call Twilio's API and return its JSON object, or ``{}`` for a 204 and a deletion.
 
         ``path`` is relative to the host that ``product`` names. ``idempotent`` says whether a second request does no
-        harm; the default is true for GET. ``object_hook`` may replace every JSON object as soon as it is parsed. Raises
-        the ``TwilioError`` that fits.
+        harm; the default is true for GET. ``object_hook`` may replace every JSON object as soon as it is parsed.
+        ``confidential`` are values of the request that no error may show. Raises the ``TwilioError`` that fits.
         """
         origin = self.origin if product == "api" else self.credentials.origin(product)
         url = origin + path + (f"?{encode_pairs(params)}" if params else "")
@@ -104,7 +105,11 @@ class TwilioClient:
         else:
             request = Request(method, url, self._form_headers, encode_pairs(form).encode("ascii"))
         safe_to_repeat = method == "GET" if idempotent is None else idempotent
-        response = await self.send(request, idempotent=safe_to_repeat)
+        try:
+            response = await self.send(request, idempotent=safe_to_repeat)
+        except TwilioError as error:
+            error.hide(confidential)
+            raise
         if response.status == NO_CONTENT or (method == "DELETE" and not response.content):
             return {}
         return _parse_resource(response, request, object_hook, idempotent=safe_to_repeat)
@@ -231,7 +236,7 @@ def raise_for_status(response: Response, request: Request, *, idempotent: bool) 
 
 def _may_help_soon(error: TwilioError) -> bool:
     """Whether a repetition within seconds can help; a temporary refusal (a full queue, a daily limit) takes longer."""
-    return error.retryable and (error.status is None or error.status == 429 or error.status >= 500)  # noqa: PLR2004 - HTTP
+    return error.retryable and (error.status is None or error.throttled == "connection" or error.status >= 500)  # noqa: PLR2004 - HTTP
 
 
 def _error_for(response: Response, request: Request, *, idempotent: bool) -> TwilioError:

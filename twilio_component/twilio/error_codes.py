@@ -7,12 +7,25 @@ The texts are data, `error_codes.json`, sorted by code. The same codes come in r
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 DOCS = "https://www.twilio.com/docs/errors/{code}"
+
+FAMILIES = {
+    "account": "Account, credentials and requests",
+    "messaging": "Messages",
+    "channels": "WhatsApp, RCS and other channels",
+    "content": "Content templates",
+    "verify": "Verify",
+    "lookup": "Lookup",
+    "webhooks": "Webhooks and TwiML",
+    "links": "Short links",
+    "registration": "Registration of senders: A2P 10DLC and toll-free numbers",
+}
+"""The families of codes, with their titles."""
 
 _LONGEST_CODE = 6
 _DATA = Path(__file__).with_name("error_codes.json")
@@ -33,12 +46,16 @@ class Explanation:
     """The catalogue's entry for one code.
 
     ``kind`` is ``permanent`` (the same call fails again), ``temporary`` (it may succeed later) or ``recipient`` (the
-    recipient decided so); ``arrives`` is ``response``, ``message`` or ``webhook``.
+    recipient decided so); ``arrives`` is ``response``, ``message`` or ``webhook``. ``family`` is what it is about, one
+    of ``FAMILIES``. ``confirmed`` says where Twilio describes the code: in its error ``dictionary`` (as of February
+    2025) or in other ``documentation``.
     """
 
     code: int
+    family: str
     kind: str
     arrives: str
+    confirmed: str
     meaning: str
     remedy: str
 
@@ -64,7 +81,7 @@ class Explanation:
 
     def __str__(self) -> str:
         """The whole entry, for a terminal."""
-        return f"{self.code} (in {_WHERE[self.arrives]})\n{self.advice}\n{self.link}"
+        return f"{self.code} ({self.family}, in {_WHERE[self.arrives]})\n{self.advice}\n{self.link}"
 
 
 def explain(code: int | str | None) -> Explanation | None:
@@ -77,6 +94,25 @@ def explain(code: int | str | None) -> Explanation | None:
 def explanations() -> Iterator[Explanation]:
     """Yield every entry, in the order of the codes."""
     yield from _catalogue().values()
+
+
+def search(words: Iterable[str]) -> list[Explanation]:
+    """Return the entries that contain all words, in any case, in their code, family, meaning or remedy."""
+    wanted = [word.casefold() for word in words]
+
+    def text_of(entry: Explanation) -> str:
+        text = f"{entry.code} {entry.family} {FAMILIES[entry.family]} {entry.meaning} {entry.remedy}"
+        return text.casefold()
+
+    return [entry for entry in explanations() if all(word in text_of(entry) for word in wanted)]
+
+
+def by_family(entries: Iterable[Explanation]) -> dict[str, list[Explanation]]:
+    """Return entries by family, in the order of ``FAMILIES``, without empty families."""
+    families: dict[str, list[Explanation]] = {family: [] for family in FAMILIES}
+    for entry in entries:
+        families[entry.family].append(entry)
+    return {family: listed for family, listed in families.items() if listed}
 
 
 @cache

@@ -23,7 +23,8 @@ change, ``may_have_happened`` whether its effect may have taken place although i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -33,6 +34,8 @@ from twilio_component.twilio.redaction import mask_quoted
 
 # The sender's queue at Twilio is full: the one refusal that sending more slowly avoids.
 SENDER_QUEUE_FULL = 21611
+# Refusals with HTTP 429 that concern one recipient, number or service, and last for minutes.
+_PER_RECIPIENT = frozenset({60202, 60203, 60207, 60212})
 # Wrong recipients, and recipients who opted out: sending again cannot help, and may be unlawful.
 _PERMANENT = frozenset({21211, 21217, 21610, 21612, 21614})
 
@@ -48,6 +51,16 @@ class TwilioError(PerformError):
     status: int | None = None
     data: Any = None
     headers: Mapping[str, str] = MappingProxyType({})
+
+    def hide(self, values: Iterable[str]) -> None:
+        """Remove values from the error's texts; when one of them is in its ``data``, the data go too."""
+        patterns = [re.compile(rf"(?<!\w){re.escape(value)}(?!\w)") for value in values if value]
+        if any(pattern.search(repr(self.data)) for pattern in patterns):
+            self.data = None
+        for pattern in patterns:
+            self.args = tuple(pattern.sub("…", part) if isinstance(part, str) else part for part in self.args)
+            for name in vars(self).keys() & {"reason", "twilio_message"}:
+                setattr(self, name, pattern.sub("…", getattr(self, name) or ""))
 
 
 class TwilioAPIError(TwilioError):
@@ -78,8 +91,10 @@ class TwilioAPIError(TwilioError):
         self.permanent = twilio_code in _PERMANENT
         self.explanation: Explanation | None = explain(twilio_code)
         temporary = self.explanation is not None and self.explanation.retryable
-        self.retryable = status == 429 or status >= 500 or temporary  # noqa: PLR2004 - HTTP
-        if status == 429:  # noqa: PLR2004 - HTTP
+        # Verify also answers 429 when one recipient has had too many codes: that is not about the connection.
+        is_throttling = status == 429 and twilio_code not in _PER_RECIPIENT  # noqa: PLR2004 - HTTP
+        self.retryable = is_throttling or status >= 500 or temporary  # noqa: PLR2004 - HTTP
+        if is_throttling:
             self.throttled = "connection"
         elif twilio_code == SENDER_QUEUE_FULL:
             self.throttled = "sender"

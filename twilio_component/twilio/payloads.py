@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -141,6 +142,27 @@ def resource(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return any other resource of Twilio's with camelCase keys in alphabetical order and dates as ISO 8601."""
     payload = {_camel(key): value for key, value in sorted(fields.items())}
     return {key: iso_from_rfc_2822(value) if key in _DATES else value for key, value in payload.items()}
+
+
+def nested_resource(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a resource of Twilio's later APIs in Twilio's order, with camelCase keys at every depth.
+
+    These APIs have dates as ISO 8601; they get milliseconds, as all dates of payloads do.
+    """
+    return {_camel(key): _nested(value, key) for key, value in fields.items()}
+
+
+def _nested(value: Any, name: str) -> Any:
+    if isinstance(value, Mapping):
+        return nested_resource(value)
+    if isinstance(value, list):
+        return [_nested(item, "") for item in value]
+    if name.startswith("date_") and isinstance(value, str):
+        try:
+            return iso_time(dt.datetime.fromisoformat(value))
+        except ValueError:
+            return value
+    return value
 
 
 @lru_cache(maxsize=256)

@@ -49,6 +49,13 @@ async def content_templates(context: Context, inputs: Mapping[str, Any]) -> list
     return await _choices(pages, inputs, lambda one: f"{one['friendly_name']} ({one['language']})", "sid")
 
 
+async def verify_services(context: Context, inputs: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the Verify services of the credentials' account, labelled with their names; the key is the SID."""
+    client = client_for(context, inputs["twilioConnection"])
+    pages = client.pages("/v2/Services", "services", [_size(inputs)], product="verify")
+    return await _choices(pages, inputs, lambda service: str(service["friendly_name"]), "sid")
+
+
 async def _choices(
     pages: AsyncIterator[list[dict[str, Any]]],
     inputs: Mapping[str, Any],

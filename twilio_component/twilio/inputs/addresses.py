@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from twilio_component.twilio.inputs.phone_numbers import parse_number
+from twilio_component.twilio.inputs.phone_numbers import parse_number, written_digits
 
 CHANNELS = ("whatsapp", "messenger", "instagram", "rcs")
 
@@ -25,6 +25,8 @@ _CHANNEL_ID = re.compile(r"[\w.@+-]{1,256}", re.ASCII)
 # Numbers behind a channel may follow an older plan (+521…), and WhatsApp users may have no visible number.
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _WHATSAPP_USER = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
+_MIN_DIGITS, _MAX_DIGITS = 3, 20
 _PUNCTUATED = re.compile(r"[\s\d().+/-]+")
 
 _RECIPIENT = "The recipient must be a valid phone number"
@@ -53,6 +55,42 @@ def clean_sender(value: str, inputs: Mapping[str, Any]) -> str:
         return _address(text, _region(inputs))
     except ValueError as error:
         raise ValueError(f"{_SENDER}: {error}") from error
+
+
+def clean_contact(value: str, inputs: Mapping[str, Any]) -> str:
+    """Return whom a code goes to: an email address for the channel email, else a phone number.
+
+    A ``whatsapp:`` before the number is left out, since Verify names the channel apart. Raises ``ValueError`` with the
+    reason.
+    """
+    text = value.strip()
+    if inputs.get("channel") == "email":
+        if not _EMAIL.fullmatch(text):
+            raise ValueError("must be an email address, such as ada@example.com, for the channel email")
+        return text
+    try:
+        return parse_number(re.sub("^whatsapp:", "", text, flags=re.IGNORECASE), _region(inputs))
+    except ValueError as error:
+        raise ValueError(f"{_RECIPIENT}: {error}. Write it as +15558675310") from error
+
+
+def clean_verified_contact(value: str, inputs: Mapping[str, Any]) -> str:
+    """Return whom a code was sent to, an email address or a phone number; raises ``ValueError`` with the reason."""
+    return clean_contact(value, {**inputs, "channel": "email"} if "@" in value else inputs)
+
+
+def clean_number_to_look_up(value: str, inputs: Mapping[str, Any]) -> str:
+    """Return a number in E.164 form, or as it is written when it is not a possible one: Twilio says what is wrong.
+
+    Raises ``ValueError`` for text that is not a number at all.
+    """
+    try:
+        return parse_number(value, _region(inputs))
+    except ValueError:
+        digits = written_digits(value)
+    if not _MIN_DIGITS <= len(digits.removeprefix("+")) <= _MAX_DIGITS:
+        raise ValueError(f"must be a phone number, such as +15558675310, of at most {_MAX_DIGITS} digits")
+    return digits
 
 
 def clean_own_number(value: str, inputs: Mapping[str, Any]) -> str:

@@ -48,6 +48,15 @@ def parse_number(text: str, region: str) -> str:
     return _parse(_plain(text.strip()), region)
 
 
+def written_digits(text: str) -> str:
+    """Return the digits of a number as they are written, behind a ``+`` if it starts with one.
+
+    Raises ``ValueError`` for a character that no number has.
+    """
+    plain = _plain(text.strip())
+    return ("+" if plain.lstrip("([ ").startswith("+") else "") + re.sub("[^0-9]", "", plain)
+
+
 def _plain(text: str) -> str:
     """The number in ASCII, without invisible characters; raises ``ValueError`` for a character that no number has."""
     if text[: len(_TEL)].lower() == _TEL:

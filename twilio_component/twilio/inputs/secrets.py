@@ -22,6 +22,11 @@ def secret(value: str, _inputs: Mapping[str, Any]) -> str:
     return text
 
 
+def code(value: str, _inputs: Mapping[str, Any]) -> str:
+    """Return a one-time code without the blanks and hyphens that people put into it, such as ``123 456``."""
+    return "".join(character for character in trim(value) if character != "-" and not character.isspace())
+
+
 def trim(value: str) -> str:
     """Return ``value`` without white space and invisible characters at its ends."""
     return value.strip().strip(_INVISIBLE).strip()

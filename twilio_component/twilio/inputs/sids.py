@@ -18,6 +18,9 @@ _NAMES = {
     "AP": "a TwiML application SID",
     "PN": "a phone number SID",
     "ME": "a media SID",
+    "VA": "a Verify service SID",
+    "VE": "a verification SID",
+    "HJ": "a Verify template SID",
 }
 
 
@@ -44,3 +47,6 @@ content_sid = _cleaner("HX")
 application_sid = _cleaner("AP")
 phone_number_sid = _cleaner("PN")
 media_sid = _cleaner("ME")
+verify_service_sid = _cleaner("VA")
+verification_sid = _cleaner("VE")
+verify_template_sid = _cleaner("HJ")
