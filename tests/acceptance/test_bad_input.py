@@ -30,6 +30,10 @@ GOOD: dict[str, dict[str, Any]] = {
     "statusCallback": {},
     "conversationEvent": {},
     "pollChangesTrigger": {},
+    "startVerification": {"serviceSid": "VA" + "0" * 32, "to": "+15558675310"},
+    "checkVerification": {"serviceSid": "VA" + "0" * 32, "to": "+15558675310", "code": "123456"},
+    "lookupPhoneNumber": {"phoneNumber": "+15558675310"},
+    "selectVerifyService": {},
     "selectMessage": {},
     "selectPhoneNumber": {},
     "selectMessagingService": {},
@@ -275,11 +279,23 @@ TABLE: list[Row] = [
     ("selectMessage", "from", [], {}, "$.inputs.from: must be text, not a list"),
     *(
         (source, "search", "x" * 201, {}, "$.inputs.search: must have at most 200 characters, not 201")
-        for source in ("selectMessage", "selectPhoneNumber", "selectMessagingService", "selectContentTemplate")
+        for source in (
+            "selectMessage",
+            "selectPhoneNumber",
+            "selectMessagingService",
+            "selectContentTemplate",
+            "selectVerifyService",
+        )
     ),
     *(
         (source, "limit", 1001, {}, "$.inputs.limit: must be at most 1000, not 1001")
-        for source in ("selectMessage", "selectPhoneNumber", "selectMessagingService", "selectContentTemplate")
+        for source in (
+            "selectMessage",
+            "selectPhoneNumber",
+            "selectMessagingService",
+            "selectContentTemplate",
+            "selectVerifyService",
+        )
     ),
     ("pollChangesTrigger", "from", "1", {}, f"$.inputs.from: {SENDER}"),
     ("pollChangesTrigger", "to", {}, {}, "$.inputs.to: must be text, not an object"),
@@ -288,6 +304,35 @@ TABLE: list[Row] = [
     ("pollChangesTrigger", "lookBackMinutes", 0, {}, "$.inputs.lookBackMinutes: must be at least 1, not 0"),
     ("pollChangesTrigger", "limit", 10001, {}, "$.inputs.limit: must be at most 10000, not 10001"),
     ("waitForDelivery", "sid", "", {}, "$.inputs.sid: is required"),
+    *(
+        (action, "serviceSid", "MG" + "0" * 32, {}, "a Verify service SID belongs here (VA…)")
+        for action in ("startVerification", "checkVerification")
+    ),
+    *(
+        (action, "to", "call me", {}, f"$.inputs.to: {NUMBER}: it may have only digits")
+        for action in ("startVerification", "checkVerification")
+    ),
+    *(
+        (action, "defaultRegion", "usa", {}, "$.inputs.defaultRegion: must be a country code of two capital letters")
+        for action in ("startVerification", "checkVerification", "lookupPhoneNumber")
+    ),
+    ("startVerification", "channel", "fax", {}, "$.inputs.channel: must be sms, call, whatsapp or email, not 'fax'"),
+    ("startVerification", "locale", "German", {}, "$.inputs.locale: must be a language such as en, de or pt-BR"),
+    ("startVerification", "customFriendlyName", "x" * 65, {}, "must have at most 64 characters, not 65"),
+    ("startVerification", "templateSid", "HX" + "0" * 32, {}, "a Verify template SID belongs here (HJ…)"),
+    ("startVerification", "templateCustomSubstitutions", "Ada", {}, "must be an object, not text"),
+    ("startVerification", "sendDigits", "1-2", {}, "$.inputs.sendDigits: must have only digits, w, # and *"),
+    ("startVerification", "rateLimits", ["a"], {}, "$.inputs.rateLimits: must be an object, not a list"),
+    ("startVerification", "riskCheck", "off", {}, "$.inputs.riskCheck: must be enable or disable, not 'off'"),
+    ("startVerification", "appHash", "short", {}, "$.inputs.appHash: must be the app's hash of 11 characters"),
+    ("startVerification", "deviceIp", "x" * 46, {}, "$.inputs.deviceIp: must have at most 45 characters, not 46"),
+    ("checkVerification", "verificationSid", "VA" + "0" * 32, {}, "a verification SID belongs here (VE…)"),
+    ("checkVerification", "code", "12", {}, "$.inputs.code: must be the code of 4 to 10 digits or letters"),
+    ("lookupPhoneNumber", "phoneNumber", "nobody", {}, "$.inputs.phoneNumber: it may have only digits"),
+    ("lookupPhoneNumber", "packages", ["carrier"], {}, "$.inputs.packages[0]: must be call_forwarding, caller_name"),
+    ("lookupPhoneNumber", "identity", {"name": "Ada"}, {}, "$.inputs.identity.name: is not known"),
+    ("lookupPhoneNumber", "lastVerifiedDate", "31.01.2026", {}, "must be a date such as 20260131"),
+    ("lookupPhoneNumber", "verificationSid", "x", {}, "$.inputs.verificationSid: must be a verification SID"),
     ("waitForDelivery", "timeoutSeconds", "forever", {}, "$.inputs.timeoutSeconds: must be a whole number, not text"),
     ("waitForDelivery", "acceptSent", "perhaps", {}, f"$.inputs.acceptSent: {FLAG} text"),
 ]

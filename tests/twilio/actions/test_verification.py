@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import httpx
@@ -14,6 +15,9 @@ from twilio_component.host import Host
 from twilio_component.host.errors import InputError
 from twilio_component.testing import create_connection
 from twilio_component.twilio.errors import NotFoundError, OutcomeUnknownError, TwilioAPIError
+
+if TYPE_CHECKING:
+    from twilio_component.testing import BlockingHarness
 
 SERVICE, VERIFICATION, ACCOUNT = "VA" + "a" * 32, "VE" + "b" * 32, "AC" + "c" * 32
 TO = "+15558675310"
@@ -165,3 +169,29 @@ async def test_services_are_chosen_by_name() -> None:
         found = await host.invoke_data_source("twilio", "selectVerifyService", {"twilioConnection": connection})
     assert found == {"result": [{"label": "Owl Bank", "key": SERVICE}]}
     assert verify.requests[0].url.host == "verify.twilio.com"
+
+
+def test_a_code_that_the_emulator_sent_is_the_right_one(twilio_harness_blocking: BlockingHarness) -> None:
+    harness = twilio_harness_blocking
+    service = harness.emulator.add_verify_service("Owl Bank").sid
+    started = harness.action("startVerification", {"serviceSid": service, "to": TO})["data"]
+    code = re.findall(r"\d{4,10}", harness.emulator.messages[-1].body)[-1]
+    given = {"serviceSid": service, "verificationSid": started["sid"]}
+    other = ("0" if code[0] == "9" else "9") * len(code)
+    wrong = harness.action("checkVerification", {**given, "code": other})
+    right = harness.action("checkVerification", {**given, "code": code})
+    assert (wrong["data"]["valid"], right["data"]["valid"], right["data"]["status"]) == (False, True, "approved")
+    with pytest.raises(NotFoundError):
+        harness.action("checkVerification", {**given, "code": code})
+    assert code not in repr(right["data"])
+
+
+def test_five_codes_are_enough_and_that_slows_nobody_else_down(twilio_harness_blocking: BlockingHarness) -> None:
+    harness = twilio_harness_blocking
+    service = harness.emulator.add_verify_service("Owl Bank").sid
+    for _ in range(5):
+        harness.action("startVerification", {"serviceSid": service, "to": TO})
+    with pytest.raises(TwilioAPIError) as caught:
+        harness.action("startVerification", {"serviceSid": service, "to": TO})
+    assert (caught.value.twilio_code, caught.value.throttled, caught.value.retryable) == (60203, None, True)
+    harness.action("startVerification", {"serviceSid": service, "to": "+15558675311"})
