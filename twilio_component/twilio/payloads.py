@@ -149,14 +149,14 @@ def nested_resource(fields: Mapping[str, Any]) -> dict[str, Any]:
 
     These APIs have dates as ISO 8601; they get milliseconds, as all dates of payloads do.
     """
-    return {_camel(key): _nested(value, key) for key, value in fields.items()}
+    return {_camel(key): _payload_value(value, key) for key, value in fields.items()}
 
 
-def _nested(value: Any, name: str) -> Any:
+def _payload_value(value: Any, name: str) -> Any:
     if isinstance(value, Mapping):
         return nested_resource(value)
     if isinstance(value, list):
-        return [_nested(item, "") for item in value]
+        return [_payload_value(item, "") for item in value]
     if name.startswith("date_") and isinstance(value, str):
         try:
             return iso_time(dt.datetime.fromisoformat(value))
