@@ -2,19 +2,30 @@ from __future__ import annotations
 
 import re
 
-from support.flow_runs import FIXTURES
+import pytest
+from support.pages import DOCS, PAGES, blocks, text_of
 
 from twilio_component.builtins.plugin import register_component
+from twilio_component.flows import check_file
 from twilio_component.flows.expressions.operators import OPERATORS
 from twilio_component.flows.findings import CODES
+from twilio_component.host import Host
 
-DOCS = FIXTURES.parents[1] / "docs"
 PAGE = (DOCS / "reference" / "flow-language.md").read_text(encoding="utf-8")
+FLOW_FILES = re.compile(r"^flows:$", re.MULTILINE)
 
 
 def test_the_page_lists_every_code_with_its_severity_and_meaning() -> None:
     listed = re.findall(r"^\| `([a-z-]+)` \| (\w+) \| (.+) \|$", PAGE, re.MULTILINE)
     assert listed == [(code, severity, meaning) for code, (severity, meaning) in CODES.items()]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if FLOW_FILES.search(text_of(page))])
+def test_every_flow_file_in_the_documentation_has_no_mistakes(page: str) -> None:
+    components = Host.discover().components
+    files = [block.code for block in blocks(page) if block.kind == "yaml" and FLOW_FILES.search(block.code)]
+    findings = [one for text in files for one in check_file("flow.yaml", components, text=text)]
+    assert [str(one) for one in findings if one.severity == "error"] == []
 
 
 def test_the_page_names_every_operator() -> None:
