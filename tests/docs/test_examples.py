@@ -21,6 +21,7 @@ from support.pages import PAGES, ROOT, Block, blocks
 
 # Pages whose examples need more than a folder: a server, a database, a distribution that is installed.
 RUN_ELSEWHERE = {
+    "docs/how-to/in-an-application.md": "tests/docs/test_application_pages.py",
     "docs/tutorials/first-served-flow.md": "tests/serving/test_walkthrough.py",
     "docs/how-to/scale-out.md": "tests/serving/test_walkthrough.py",
     "docs/how-to/operate-runs.md": "tests/serving/test_walkthrough.py",

@@ -364,7 +364,7 @@ class TestBlocking:
         with BlockingHost(lambda: Host([plugin(numbers)])) as host:
             for _ in host.list_pages("toy", "numbers"):
                 break
-            assert host._call(nothing_under_way)
+            assert host.run(nothing_under_way)
         assert len(numbers.asked) < PAGES
 
     def test_a_host_closed_half_way_refuses_the_next_page(self) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from twilio_component.host import Action, Context, DataSource, Display, Trigger
+from twilio_component.emulator import Response, WebhookRequest
+from twilio_component.host import Action, Context, DataSource, Display, HostStateError, Trigger
 from twilio_component.testing import (
     BlockingHarness,
     Harness,
@@ -18,6 +19,7 @@ from twilio_component.testing import (
     connection_from_variable,
     create_connection,
     default_trigger_payload,
+    emulator_connection,
     invoke,
     invoke_data_source,
     invoke_trigger,
@@ -143,3 +145,34 @@ def test_a_fixture_works(twilio_harness_blocking, twilio_emulator, twilio_connec
         timeout=60,
     )
     assert done.returncode == 0, done.stdout
+
+
+class TestTheBlockingHarness:
+    def test_its_host_is_a_blocking_host_that_sends_to_the_emulator(self) -> None:
+        with BlockingHarness() as harness:
+            inputs = {"twilioConnection": emulator_connection(), "to": "+15558675310", "from": "X", "message": "Hi"}
+            sid = harness.host.invoke_action("twilio", "sendSMS", inputs)["data"]["sid"]
+            assert [message.sid for message in harness.emulator.messages] == [sid]
+
+    def test_it_has_everything_that_the_asynchronous_one_has(self) -> None:
+        public = {name for name in dir(Harness("twilio")) if not name.startswith("_")} - {"component"}
+        assert public <= set(dir(BlockingHarness))
+
+    def test_webhooks_set_after_the_start_reach_a_function(self) -> None:
+        bodies: list[bytes] = []
+
+        def take(request: WebhookRequest) -> Response:
+            bodies.append(request.body)
+            return Response(200, b"<Response/>", {"content-type": "text/xml"})
+
+        with BlockingHarness() as harness:
+            harness.emulator.add_number("+15017122661", sms_url="https://example.com/sms")
+            harness.emulator.send_webhooks_to(take)
+            harness.run(harness.emulator.receive(to="+15017122661", sender="+15558675310", body="Hi"))
+        assert b"Body=Hi" in bodies[0]
+
+    def test_after_its_end_it_refuses(self) -> None:
+        with BlockingHarness() as harness:
+            pass
+        with pytest.raises(HostStateError, match="this host is closed"):
+            harness.action("estimateMessage", {"message": "Hi"})

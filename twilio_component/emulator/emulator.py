@@ -28,6 +28,7 @@ from twilio_component.emulator.rules import Subject
 from twilio_component.emulator.state import EmulatorState
 from twilio_component.emulator.webhooks.sender import Webhook, Webhooks
 from twilio_component.emulator.webhooks.transports import (
+    AnyHttpxTransport,
     FunctionTransport,
     HttpxTransport,
     NetworkTransport,
@@ -53,8 +54,9 @@ class Emulator:
 
     Any well-formed Account SID or API key with any secret works until `accounts.declare` is called. ``start``
     freezes the clock there; without it dates are those of the machine. ``webhooks`` is where status callbacks and
-    inbound messages go: a function that gets a `WebhookRequest` and returns a `Response` (or awaits one), an httpx
-    transport (``httpx.ASGITransport(app)``), or, without it, HTTP to this machine and to ``webhook_hosts``.
+    inbound messages go: a function that gets a `WebhookRequest` and returns a `Response` (or awaits one), a
+    transport of httpx or httpx2 (``httpx.ASGITransport(app)``, ``httpx.WSGITransport(app)``), or, without it, HTTP to
+    this machine and to ``webhook_hosts``.
     ``request_log_limit`` bounds how many requests and webhooks are remembered.
 
     In process, hand `transport` to an `httpx.AsyncClient`; for other programs, `serve` or `serve_in_thread`.
@@ -66,7 +68,7 @@ class Emulator:
         self,
         *,
         start: datetime | None = None,
-        webhooks: Callable[[WebhookRequest], Response | Awaitable[Response]] | httpx.AsyncBaseTransport | None = None,
+        webhooks: Callable[[WebhookRequest], Response | Awaitable[Response]] | AnyHttpxTransport | None = None,
         webhook_hosts: Iterable[str] = (),
         request_log_limit: int = DEFAULT_LIMIT,
     ) -> None:
@@ -136,6 +138,18 @@ class Emulator:
     def verifications(self) -> list[Verification]:
         """Every verification that was started through Verify, with its code."""
         return self.state.verifications
+
+    def send_webhooks_to(
+        self,
+        webhooks: Callable[[WebhookRequest], Response | Awaitable[Response]] | AnyHttpxTransport | None,
+        *,
+        hosts: Iterable[str] = (),
+    ) -> None:
+        """Send webhooks there from now on; ``webhooks`` and ``hosts`` are the constructor's of these names.
+
+        ``httpx.ASGITransport(app)`` and ``httpx.WSGITransport(app)`` lead into an application in this process.
+        """
+        self.webhooks.transport = _webhook_transport(webhooks, hosts)
 
     async def receive(
         self,
@@ -291,7 +305,7 @@ def _subject(request: Request, operation: str | None) -> Subject:
 
 
 def _webhook_transport(
-    webhooks: Callable[[WebhookRequest], Response | Awaitable[Response]] | httpx.AsyncBaseTransport | None,
+    webhooks: Callable[[WebhookRequest], Response | Awaitable[Response]] | AnyHttpxTransport | None,
     hosts: Iterable[str],
 ) -> WebhookTransport:
     if webhooks is None:

@@ -55,7 +55,7 @@ class BlockingHost:
         self, component: str, action: str, inputs: Mapping[str, Any] | None = None, *, context: Context | None = None
     ) -> dict[str, Any]:
         """Run an action and return ``{"data": …}``, as ``Host.invoke_action`` does."""
-        return self._call(lambda host: host.invoke_action(component, action, inputs, context=context))
+        return self.run(lambda host: host.invoke_action(component, action, inputs, context=context))
 
     def invoke_trigger(
         self,
@@ -67,7 +67,7 @@ class BlockingHost:
         context: Context | None = None,
     ) -> dict[str, Any]:
         """Run a trigger on a payload and return ``{"payload": …}``, as ``Host.invoke_trigger`` does."""
-        return self._call(lambda host: host.invoke_trigger(component, trigger, payload, inputs, context=context))
+        return self.run(lambda host: host.invoke_trigger(component, trigger, payload, inputs, context=context))
 
     def invoke_data_source(
         self,
@@ -78,7 +78,7 @@ class BlockingHost:
         context: Context | None = None,
     ) -> dict[str, Any]:
         """Run a data source and return ``{"result": …}``, as ``Host.invoke_data_source`` does."""
-        return self._call(lambda host: host.invoke_data_source(component, data_source, inputs, context=context))
+        return self.run(lambda host: host.invoke_data_source(component, data_source, inputs, context=context))
 
     def deploy_trigger(
         self,
@@ -89,7 +89,7 @@ class BlockingHost:
         context: Context | None = None,
     ) -> dict[str, Any]:
         """Run what a trigger does on deployment and return ``{"result": …}``, as ``Host.deploy_trigger`` does."""
-        return self._call(lambda host: host.deploy_trigger(component, trigger, inputs, context=context))
+        return self.run(lambda host: host.deploy_trigger(component, trigger, inputs, context=context))
 
     def delete_trigger(
         self,
@@ -100,7 +100,7 @@ class BlockingHost:
         context: Context | None = None,
     ) -> dict[str, Any]:
         """Undo what ``deploy_trigger`` did and return ``{"result": …}``, as ``Host.delete_trigger`` does."""
-        return self._call(lambda host: host.delete_trigger(component, trigger, inputs, context=context))
+        return self.run(lambda host: host.delete_trigger(component, trigger, inputs, context=context))
 
     def list_page(
         self,
@@ -112,7 +112,7 @@ class BlockingHost:
         context: Context | None = None,
     ) -> Page:
         """Return one page of what an action lists, as ``Host.list_page`` does."""
-        return self._call(lambda host: host.list_page(component, action, inputs, after=after, context=context))
+        return self.run(lambda host: host.list_page(component, action, inputs, after=after, context=context))
 
     def list_pages(
         self,
@@ -132,7 +132,7 @@ class BlockingHost:
         async def begin(host: Host) -> AsyncGenerator[Page, None]:
             return host.list_pages(component, action, inputs, after=after, context=context)
 
-        return self._iterate(self._current(), self._call(begin))
+        return self._iterate(self._current(), self.run(begin))
 
     def _iterate(self, running: _Running, pages: AsyncGenerator[Page, None]) -> Iterator[Page]:
         async def fetch_next(host: Host) -> Page | None:
@@ -141,8 +141,29 @@ class BlockingHost:
             return await anext(pages, None)
 
         # When this generator is dropped half-way, so is the other: its loop then closes that, whichever thread this is.
-        while (page := self._call(fetch_next)) is not None:
+        while (page := self.run(fetch_next)) is not None:
             yield page
+
+    def run(self, start: Callable[[Host], Coroutine[Any, Any, _T]]) -> _T:
+        """Run a coroutine on the background loop and return its result: ``host.run(lambda inner: inner.list_page(…))``.
+
+        ``start`` gets the open ``Host`` and is called in the background thread. Raises ``HostStateError`` for a closed
+        host, and what the coroutine raises.
+        """
+        running = self._current()
+        with self._lock:
+            # Under the lock, so that closing either sees this call or refuses it.
+            if self._closed:
+                raise HostStateError("this host is closed")
+            future = asyncio.run_coroutine_threadsafe(start(running.host), running.loop)
+        try:
+            return future.result()
+        except CancelledError as error:
+            raise HostStateError("this host was closed while the call was in progress") from error
+        except BaseException:
+            # Ctrl-C while waiting: the call in the background is cancelled, not left running unseen.
+            future.cancel()
+            raise
 
     def __enter__(self) -> Self:
         """Start the background loop."""
@@ -167,22 +188,6 @@ class BlockingHost:
             running, self._running = self._running, None
         if running is not None and running.process == os.getpid():
             running.stop()
-
-    def _call(self, start: Callable[[Host], Coroutine[Any, Any, _T]]) -> _T:
-        running = self._current()
-        with self._lock:
-            # Under the lock, so that closing either sees this call or refuses it.
-            if self._closed:
-                raise HostStateError("this host is closed")
-            future = asyncio.run_coroutine_threadsafe(start(running.host), running.loop)
-        try:
-            return future.result()
-        except CancelledError as error:
-            raise HostStateError("this host was closed while the call was in progress") from error
-        except BaseException:
-            # Ctrl-C while waiting: the call in the background is cancelled, not left running unseen.
-            future.cancel()
-            raise
 
     def _current(self) -> _Running:
         if self._process != os.getpid():

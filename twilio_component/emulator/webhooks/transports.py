@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from twilio_component.emulator.http import FORM, Response
+from twilio_component.host.http.injected import InjectedTransport, SynchronousTransport, library_of
 from twilio_component.host.portable_error import PortableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    import httpx
     from yarl import URL
+
+AnyHttpxTransport = InjectedTransport | SynchronousTransport
 
 
 class UndeliverableError(PortableError):
@@ -68,17 +71,20 @@ class FunctionTransport:
 
 
 class HttpxTransport:
-    """Hands webhooks to an httpx transport, such as ``httpx.ASGITransport(app)`` or ``httpx.MockTransport(…)``."""
+    """Hands webhooks to a transport of httpx or httpx2, such as ``ASGITransport(app)`` or ``WSGITransport(app)``.
 
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
-        self._transport = transport
+    A synchronous transport runs in a thread of its own.
+    """
+
+    def __init__(self, transport: AnyHttpxTransport) -> None:
+        self._transport: Any = transport
+        self._library = library_of(transport, synchronous=True)
 
     async def send(self, request: WebhookRequest) -> Response:
         """Return the transport's response."""
-        import httpx
-
-        timeout = httpx.Timeout(request.read_seconds, connect=request.connect_seconds)
-        outgoing = httpx.Request(
+        library = self._library
+        timeout = library.Timeout(request.read_seconds, connect=request.connect_seconds)
+        outgoing = library.Request(
             request.method,
             request.url,
             headers=request.all_headers,
@@ -86,14 +92,26 @@ class HttpxTransport:
             extensions={"timeout": timeout.as_dict()},
         )
         try:
-            response = await self._transport.handle_async_request(outgoing)
-            content = await response.aread()
-            await response.aclose()
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            status, content, headers = await self._exchange(outgoing)
+        except (library.ConnectError, library.ConnectTimeout) as error:
             raise UndeliverableError("ct", str(error) or type(error).__name__) from error
-        except httpx.TransportError as error:
+        except library.TransportError as error:
             raise UndeliverableError("rt", str(error) or type(error).__name__) from error
-        return Response(response.status_code, content, dict(response.headers))
+        return Response(status, content, headers)
+
+    async def _exchange(self, outgoing: Any) -> tuple[int, bytes, dict[str, str]]:
+        if not hasattr(self._transport, "handle_async_request"):
+            return await asyncio.to_thread(self._exchange_in_thread, outgoing)
+        response = await self._transport.handle_async_request(outgoing)
+        content = await response.aread()
+        await response.aclose()
+        return response.status_code, content, dict(response.headers)
+
+    def _exchange_in_thread(self, outgoing: Any) -> tuple[int, bytes, dict[str, str]]:
+        response = self._transport.handle_request(outgoing)
+        content = response.read()
+        response.close()
+        return response.status_code, content, dict(response.headers)
 
 
 class NetworkTransport:

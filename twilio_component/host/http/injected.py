@@ -15,15 +15,23 @@ class InjectedTransport(Protocol):
         """Send a request of the library and return its response."""
 
 
-def library_of(transport: object) -> Any:
-    """Return the module, httpx or httpx2, whose asynchronous transport this is.
+class SynchronousTransport(Protocol):
+    """What type checkers take for a synchronous transport of httpx or httpx2: its ``BaseTransport`` has this method."""
+
+    def handle_request(self, request: Any) -> Any:
+        """Send a request of the library and return its response."""
+
+
+def library_of(transport: object, *, synchronous: bool = False) -> Any:
+    """Return the module, httpx or httpx2, whose asynchronous (or ``synchronous``) transport this is.
 
     Imports neither: who has such a transport has imported its library. Raises ``TypeError`` for anything else.
     """
     # Once these are imported, so that a transport of either is recognised, whichever was imported first.
     libraries = [sys.modules[name] for name in LIBRARIES if name in sys.modules]
     for library in libraries:
-        if isinstance(transport, library.AsyncBaseTransport):
+        kinds = (library.AsyncBaseTransport, *((library.BaseTransport,) if synchronous else ()))
+        if isinstance(transport, kinds):
             return library
     kind = f"{type(transport).__module__}.{type(transport).__qualname__}"
     hint = ""
