@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import math
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -20,6 +22,8 @@ KEYS = {
     "change-data-format",
     "collection-tools",
     "cross-flow",
+    "csv",
+    "datetime",
     "hash",
     "http",
     "log",
@@ -102,8 +106,22 @@ def test_their_manifests_have_no_mistakes(path: Any) -> None:
         ("change-data-format.serializeToJson", {"data": {"a": "ä"}}, '{"a": "ä"}'),
         ("change-data-format.deserializeFormData", {"data": "a=1&b=&a=%C3%A4&a=3"}, {"a": ["1", "ä", "3"], "b": ""}),
         ("change-data-format.deserializeFormData", {"data": {"data": {"a": "1"}, "contentType": "x"}}, {"a": "1"}),
-        ("change-data-format.binaryToJson", {"data": b'{"a": 1}'}, {"a": 1}),
-        ("change-data-format.binaryToJson", {"data": {"a": 1}}, {"a": 1}),
+        ("change-data-format.binaryToJson", {"data": {"a": 1}}, '{"a": 1}'),
+        ("change-data-format.serializeToJson", {"data": [math.nan, math.inf, 1.5]}, "[null, null, 1.5]"),
+        ("change-data-format.deserializeFromJson", {"data": "\ufeff[1]"}, [1]),
+        ("change-data-format.deserializeFromJson", {"data": {"data": b"[1]", "contentType": "x"}}, [1]),
+        ("change-data-format.deserializeFromBinary", {"data": b"h\xc3\xa4"}, "hä"),
+        ("change-data-format.deserializeJsonl", {"data": '{"a": 1}\n\n[2]\n'}, [{"a": 1}, [2]]),
+        ("change-data-format.serializeJsonl", {"data": [{"a": 1}, [2]]}, '{"a":1}\n[2]'),
+        ("change-data-format.serializeFormData", {"data": {"a": ["1", "ä b"], "c": 2}}, "a=1&a=%C3%A4+b&c=2"),
+        ("change-data-format.prettyPrint", {"data": '{"a":1}'}, '{\n  "a": 1\n}'),
+        ("change-data-format.convertToBoolean", {"value": "No"}, False),
+        ("change-data-format.convertToBoolean", {"value": "anything"}, True),
+        ("change-data-format.convertToBoolean", {}, False),
+        ("change-data-format.convertToInt", {"value": "12 apples"}, 12),
+        ("change-data-format.convertToInt", {"value": -2.7}, -2),
+        ("change-data-format.convertToNumber", {"value": " .5 "}, 0.5),
+        ("change-data-format.convertToNumber", {"value": True}, 1),
         ("change-data-format.convertToString", {"value": 5.0}, "5"),
         ("change-data-format.convertToString", {"value": [1, "ä"]}, '[1,"ä"]'),
         ("change-data-format.convertToString", {"value": b"hello"}, "hello"),
@@ -118,10 +136,69 @@ def test_their_manifests_have_no_mistakes(path: Any) -> None:
         ("text-manipulation.upperCase", {"text": "ä"}, "Ä"),
         ("text-manipulation.lowerCase", {"text": "Ä"}, "ä"),
         ("text-manipulation.trim", {"text": " a \n"}, "a"),
-        ("math.add", {"left": "1.5", "right": 2.5}, 4),
-        ("math.subtract", {"left": 1, "right": 2}, -1),
-        ("math.multiply", {"left": 3, "right": 0.5}, 1.5),
-        ("math.divide", {"left": 1, "right": 4}, 0.25),
+        ("text-manipulation.slice", {"text": "hello", "sliceStart": 1, "sliceStop": -1}, "ell"),
+        ("text-manipulation.slice", {"text": "hello", "sliceStart": "3"}, "lo"),
+        ("text-manipulation.splitLines", {"text": "a\r\n\nb\n"}, ["a", "b"]),
+        ("text-manipulation.splitLines", {"text": "a\n\nb", "filterBlankLines": "false"}, ["a", "", "b"]),
+        ("text-manipulation.stringLength", {"text": "a\U0001f600"}, 3),
+        ("text-manipulation.htmlEncode", {"text": "<a> & 'b'"}, "&lt;a&gt; &amp; &#x27;b&#x27;"),
+        ("text-manipulation.htmlDecode", {"text": "&lt;a&gt; &auml;"}, "<a> ä"),
+        ("text-manipulation.encodeBase64", {"text": "hä"}, "aMOk"),
+        ("text-manipulation.encodeBase64", {"text": {"data": b"GIF", "contentType": "image/gif"}}, "R0lG"),
+        ("text-manipulation.decodeBase64", {"text": "aM\nOk"}, "hä"),
+        ("text-manipulation.decodeBase64", {"text": "YQ"}, "a"),
+        ("text-manipulation.replaceMultipleSubstring", {"text": "a b", "replaceWith": {"a": "b", "b": "c"}}, "c c"),
+        ("math.add", {"numbers": ["1.5", 2.5]}, 4),
+        ("math.add", {"numbers": []}, 0),
+        ("math.subtract", {"numbers": [1, 2, 3]}, -4),
+        ("math.multiply", {"numbers": [3, 0.5]}, 1.5),
+        ("math.divide", {"numbers": "[1, 4]"}, 0.25),
+        ("math.max", {"numbers": [1, 2], "dynamicNumbers": "[7, 3]"}, 7),
+        ("math.min", {"numbers": [1, 2], "dynamicNumbers": ""}, 1),
+        ("math.hypot", {"numbers": [3, 4]}, 5),
+        ("math.round", {"number": 2.5}, 3),
+        ("math.round", {"number": -2.5}, -2),
+        ("math.trunc", {"number": "-2.7"}, -2),
+        ("math.pow", {"base": 2, "exponent": 10}, 1024),
+        ("math.logarithm", {"number": 8, "base": 2}, 3),
+        ("math.fround", {"number": 0.1}, 0.10000000149011612),
+        ("math.evaluate", {"expression": "2 * 3 + 7"}, 13),
+        ("math.evaluate", {"expression": "-(1 + 2) ^ 2 / .5 % 100"}, 82),
+        ("collection-tools.length", {"listInput": "[1, 2]"}, 2),
+        ("collection-tools.first", {"listInput": [[1], 2]}, [1]),
+        ("collection-tools.first", {"listInput": []}, None),
+        ("collection-tools.last", {"listInput": [1, 2]}, 2),
+        ("collection-tools.append", {"listInput": [1], "elementInput": [2]}, [1, [2]]),
+        ("collection-tools.concatenate", {"listInput": [1], "secondListInput": [2]}, [1, 2]),
+        ("collection-tools.count", {"listInput": [1, "1", 1.0, True], "elementInput": 1}, 2),
+        ("collection-tools.remove", {"listInput": [{"a": 1}, {"a": 2}], "elementInput": {"a": 1}}, [{"a": 2}]),
+        ("collection-tools.deduplicate", {"listInput": [1, "1", 1, {"a": 1}, {"a": 1}]}, [1, "1", {"a": 1}]),
+        ("collection-tools.takeFirst", {"listInput": [1, 2, 3], "numberInput": 2}, [1, 2]),
+        ("collection-tools.takeLast", {"listInput": [1, 2, 3], "numberInput": 2}, [2, 3]),
+        ("collection-tools.takeLast", {"listInput": [1, 2], "numberInput": 0}, []),
+        ("collection-tools.selectItem", {"listInput": [1, 2], "indexInput": -1}, 2),
+        ("collection-tools.selectItem", {"listInput": [1, 2], "indexInput": 2}, None),
+        ("collection-tools.keyValuePairListToObject", {"keyValueListInput": [{"key": "a", "value": 1}]}, {"a": 1}),
+        ("collection-tools.objectToKeyValuePairList", {"object": {"a": 1}}, [{"key": "a", "value": 1}]),
+        ("branch.selectExecutedStepResult", {"stepResult": [None, 0, 1]}, 0),
+        ("branch.selectExecutedStepResult", {"stepResult": [None]}, None),
+        ("hash.computeHash", {"message": "hello"}, hashlib.sha256(b"hello").hexdigest()),
+        (
+            "hash.computeHash",
+            {"hashFunction": "SHA512-256", "message": "a"},
+            hashlib.new("sha512_256", b"a").hexdigest(),
+        ),
+        ("hash.computeSha3-256", {"message": b"a"}, hashlib.sha3_256(b"a").hexdigest()),
+        ("hash.computeBlake2b512", {"message": "a"}, hashlib.blake2b(b"a").hexdigest()),
+        ("hash.computeMd5", {"message": {"a": 1}}, hashlib.md5(b'{"a":1}', usedforsecurity=False).hexdigest()),
+        (
+            "hash.computeHmac",
+            {"secretKey": "Jefe", "message": "what do ya want for nothing?"},
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",  # RFC 4231, test case 2
+        ),
+        ("csv.parse", {"csv": 'a;b\n1;"x;y"\n', "delimiter": ";"}, [["a", "b"], ["1", "x;y"]]),
+        ("csv.generateFromObject", {"inputArray": [{"a": 1}, {"b": "x,y"}]}, 'a,b\n1,\n,"x,y"\n'),
+        ("csv.generateFromObject", {"inputArray": [{"a": 1}], "includeHeader": False}, "1\n"),
     ],
 )
 async def test_an_action_returns_what_its_name_says(operation: str, inputs: dict[str, Any], result: Any) -> None:
@@ -163,7 +240,19 @@ async def test_an_action_returns_what_its_name_says(operation: str, inputs: dict
             {"jsonInput": "{}", "jsonSchema": {"allOf": [{"properties": {"a": {"pattern": "(a+)+$"}}}]}},
             "cannot use pattern",
         ),
-        ("math.divide", {"left": 1, "right": 0}, "there is no result: division by zero"),
+        ("math.divide", {"numbers": [1, 0]}, "there is no result: division by zero"),
+        ("math.add", {"numbers": ["secret"]}, "cannot be converted to a number"),
+        ("math.sqrt", {"number": -1}, "there is no result"),
+        ("math.pow", {"base": 1e300, "exponent": 9}, "there is no result"),
+        ("math.evaluate", {"expression": "2 secret"}, "the expression cannot be read from"),
+        ("math.evaluate", {"expression": "(1"}, "lacks a closing parenthesis"),
+        ("math.evaluate", {"expression": "1 +"}, "needs a number"),
+        ("math.evaluate", {"expression": "(" * 200 + "1"}, "nested more than 50 levels deep"),
+        ("math.evaluate", {"expression": "__import__('secret')"}, "needs a number"),
+        ("change-data-format.deserializeFromJson", {"data": "[NaN]"}, "NaN is not JSON"),
+        ("change-data-format.convertToInt", {"value": "secret"}, "cannot be converted"),
+        ("text-manipulation.decodeBase64", {"text": "secret!"}, "not Base64"),
+        ("hash.computeHash", {"hashFunction": "nothing", "message": "secret"}, "no hash function 'nothing'"),
         ("loop.breakLoop", {}, "works as a step of a flow definition"),
     ],
 )
@@ -197,7 +286,7 @@ def test_values_are_kept_for_the_execution_the_flow_and_all_flows() -> None:
         - {{name: Count {scope}, action: persist-data.increment{scope}Value, inputs: {{keyInput: n}}}}
         - name: Count more {scope}
           action: persist-data.increment{scope}Value
-          inputs: {{keyInput: n, valueInput: 1.5}}
+          inputs: {{keyInput: n, amountInput: 1.5}}
         - {{name: Get {scope}, action: persist-data.get{scope}Value, inputs: {{keyInput: a}}}}
         - {{name: Default {scope}, action: persist-data.get{scope}Value, inputs: {{keyInput: x, defaultValueInput: d}}}}
         - {{name: Remove {scope}, action: persist-data.remove{scope}Value, inputs: {{keyInput: b}}}}
@@ -223,7 +312,35 @@ def test_values_are_kept_for_the_execution_the_flow_and_all_flows() -> None:
 )
 async def test_a_value_of_another_kind_is_not_overwritten(action: str, message: str) -> None:
     with pytest.raises(PerformError, match=message):
-        await act(f"persist-data.{action}", context=Context(instance_state={"a": "text"}), keyInput="a", valueInput=1)
+        await act(f"persist-data.{action}", context=Context(instance_state={"a": "text"}), keyInput="a")
+
+
+def test_values_are_kept_in_every_other_way_that_is_documented() -> None:
+    steps = """
+        - {name: Save, action: persist-data.saveIntegrationValue, inputs: {dynamicValues: {a: [1], n: "41", x: 1}}}
+        - name: More
+          action: persist-data.appendIntegrationValuesToList
+          inputs: {keyInput: a, dynamicValues: "[2, [3]]"}
+        - name: Flat
+          action: persist-data.appendIntegrationValuesToList
+          inputs: {keyInput: a, valuesInput: [[4], 5], flattenValues: true}
+        - {name: Member, action: persist-data.addIntegrationValueToSet, inputs: {keyInput: a, valueInput: 5}}
+        - {name: New, action: persist-data.addIntegrationValueToSet, inputs: {keyInput: a, valueInput: 6}}
+        - {name: Out, action: persist-data.removeIntegrationValueFromList, inputs: {keyInput: a, valueInput: 1}}
+        - {name: Counter, action: persist-data.incrementIntegrationValue, inputs: {keyInput: n}}
+        - {name: Down, action: persist-data.decrementIntegrationValue, inputs: {keyInput: n, amountInput: "2"}}
+        - {name: Clock, action: persist-data.saveIntegrationCurrentTime, inputs: {keyInput: t}}
+        - {name: Remove, action: persist-data.removeIntegrationValue, inputs: {multipleKeys: [x, t]}}
+        - {name: Keys, action: persist-data.listIntegrationKeys}
+        - {name: Clear, action: persist-data.removeIntegrationState}
+        - {name: None left, action: persist-data.listIntegrationKeys}
+        """
+    results = run(steps).results
+    assert results["new"] == {"key": "a", "value": [1, 2, [3], 4, 5, 6]}
+    assert results["out"]["value"] == [2, [3], 4, 5, 6]
+    assert (results["counter"]["value"], results["down"]["value"]) == (42, 40)
+    assert results["clock"]["value"].endswith("Z")
+    assert (results["keys"], results["noneLeft"]) == (["a", "n"], [])
 
 
 def answering(*responses: httpx.Response | Exception) -> tuple[list[httpx.Request], dict[str, Any]]:
@@ -311,11 +428,51 @@ def test_the_payload_cannot_allow_hosts() -> None:
     assert requests == []
 
 
-async def test_http_does_not_follow_redirects() -> None:
+async def test_http_follows_no_redirect_to_a_host_that_is_not_allowed() -> None:
     requests, host = answering(httpx.Response(302, headers={"Location": "https://evil.example/"}))
-    with pytest.raises(PerformError, match="answered 302"):
+    with pytest.raises(PerformError, match=r"do not allow requests to 'evil\.example'"):
         await act("http.httpGet", context=ALLOWED, host=host, url=URL)
     assert len(requests) == 1
+
+
+async def test_http_follows_as_many_redirects_as_it_may_and_leaves_credentials_behind() -> None:
+    away = httpx.Response(302, headers={"Location": "https://files.example.com/a"})
+    for most, seen in ((5, 3), (1, 2)):
+        requests, host = answering(away, httpx.Response(307, headers={"Location": "/b"}), httpx.Response(200, json=1))
+        context = Context(instance={"httpHosts": ["api.example.com", "files.example.com"]})
+        inputs = {"url": URL, "headers": {"Authorization": "Basic x"}, "data": {"a": 1}, "maxRedirects": most}
+        if most == 5:
+            assert await act("http.httpPost", context=context, host=host, **inputs) == 1
+            assert [request.method for request in requests] == ["POST", "GET", "GET"]
+            assert str(requests[2].url) == "https://files.example.com/b"
+            assert ["authorization" in request.headers for request in requests] == [True, False, False]
+        else:
+            with pytest.raises(PerformError, match="answered 307"):
+                await act("http.httpPost", context=context, host=host, **inputs)
+        assert len(requests) == seen
+
+
+async def test_http_posts_a_form_with_fields_and_files() -> None:
+    requests, host = answering(httpx.Response(200, json={}))
+    gif = {"data": {"type": "Buffer", "data": [71, 73, 70]}, "contentType": "image/gif"}
+    inputs = {"formData": {"a": "ä"}, "fileData": {"photo": gif, "note": "hi"}, "fileDataFileNames": {"photo": "p.gif"}}
+    await act("http.httpPostFormData", context=ALLOWED, host=host, url=URL, httpMethod="put", **inputs)
+    (request,) = requests
+    assert request.method == "PUT"
+    kind, boundary = request.headers["content-type"].split("; boundary=")
+    assert kind == "multipart/form-data"
+    parts = request.content.split(f"--{boundary}".encode())
+    assert parts[1] == '\r\nContent-Disposition: form-data; name="a"\r\n\r\nä\r\n'.encode()
+    about = b'\r\nContent-Disposition: form-data; name="photo"; filename="p.gif"\r\nContent-Type: image/gif\r\n\r\n'
+    assert parts[2] == about + b"GIF\r\n"
+    assert b'filename="note"' in parts[3]
+    assert parts[4] == b"--\r\n"
+
+
+async def test_http_sends_a_file_as_its_bytes_with_its_type() -> None:
+    requests, host = answering(httpx.Response(200, json={}))
+    await act("http.httpPost", context=ALLOWED, host=host, url=URL, data={"data": b"GIF", "contentType": "image/gif"})
+    assert (requests[0].content, requests[0].headers["content-type"]) == (b"GIF", "image/gif")
 
 
 async def test_http_refuses_what_would_be_unsafe() -> None:
@@ -329,9 +486,12 @@ async def test_http_refuses_what_would_be_unsafe() -> None:
         await act("http.httpGet", context=ALLOWED, url=URL, headers={"X": "a\r\nHost: evil.example"})
 
 
+FILE = {"data": {"type": "Buffer", "data": list(b'{"a": 1}')}, "contentType": "application/octet-stream"}
+
+
 @pytest.mark.parametrize(
     ("kind", "expected"),
-    [("json", {"a": 1}), ("text", '{"a": 1}'), ("binary", {"type": "Buffer", "data": list(b'{"a": 1}')})],
+    [("json", {"a": 1}), ("text", '{"a": 1}'), ("binary", FILE)],
 )
 async def test_http_returns_the_body_in_the_form_that_is_asked_for(kind: str, expected: Any) -> None:
     _, host = answering(httpx.Response(200, content=b'{"a": 1}'))

@@ -21,6 +21,11 @@ async def only_in_flows(_context: Context, _inputs: dict[str, Any]) -> None:
     raise PerformError("this action steers a flow: it works as a step of a flow definition, not by itself")
 
 
+async def executed_result(_context: Context, inputs: dict[str, Any]) -> Any:
+    """The first result that is there: the others are those of steps in branches that were not taken."""
+    return next((result for result in inputs["stepResult"] if result is not None), None)
+
+
 async def stop(_context: Context, inputs: dict[str, Any]) -> Result:
     """Nothing but the HTTP response: ``{"statusCode", "contentType", "headers", "body"}``, the body as text."""
     response = {

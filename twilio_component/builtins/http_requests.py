@@ -5,19 +5,23 @@ from __future__ import annotations
 import contextlib
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-from twilio_component.builtins.formats import as_text
+from twilio_component.builtins.formats import as_bytes, as_text, file_in
+from twilio_component.builtins.multipart import multipart_form
 from twilio_component.host.errors import PerformError, join_names
 from twilio_component.host.http.messages import NotWrittenError, Request, Response, ResponseLostError
 from twilio_component.host.http.retries import send_with_retries
-from twilio_component.host.serialization import from_buffer
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
 
 _UNSAFE = frozenset({"POST", "PATCH"})
 _LONGEST_TIMEOUT = 600.0
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_AS_GET = frozenset({301, 302, 303})
+_CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "api-key", "x-api-key"})
+_BYTES = "application/octet-stream"
 
 
 class RequestError(PerformError):
@@ -56,12 +60,17 @@ async def patch(context: Context, inputs: dict[str, Any]) -> Any:
     return await _send("PATCH", context, inputs)
 
 
-async def _send(method: str, context: Context, inputs: dict[str, Any]) -> Any:
-    request = _request(method, inputs)
+async def post_form(context: Context, inputs: dict[str, Any]) -> Any:
+    """Send a multipart form by POST or PUT, with its fields and files."""
+    return await _send(inputs["httpMethod"].upper(), context, inputs, multipart_form(inputs))
+
+
+async def _send(method: str, context: Context, inputs: dict[str, Any], form: tuple[bytes, str] | None = None) -> Any:
+    request = _request(method, inputs, form)
     host = _allowed_host(request.url, context)
 
     async def send() -> Any:
-        response = await _exchange(context, request, host)
+        response = await _follow(context, request, host, inputs["maxRedirects"])
         if inputs["debugRequest"]:
             context.logger.info("%s %s: %d", method, host, response.status)
         return _result(response, inputs, host)
@@ -75,18 +84,35 @@ async def _send(method: str, context: Context, inputs: dict[str, Any]) -> Any:
     )
 
 
-def _request(method: str, inputs: dict[str, Any]) -> Request:
+async def _follow(context: Context, request: Request, host: str, redirects: int) -> Response:
+    """The response, after the redirects that lead to allowed hosts; credentials stay with the host they are for."""
+    while True:
+        response = await _exchange(context, request, host)
+        location = response.headers.get("location")
+        if response.status not in _REDIRECTS or not location or redirects == 0:
+            return response
+        redirects -= 1
+        url = urljoin(request.url, location)
+        host = _allowed_host(url, context)
+        headers = dict(request.headers)
+        if urlsplit(url)[:2] != urlsplit(request.url)[:2]:
+            headers = {name: value for name, value in headers.items() if name.lower() not in _CREDENTIALS}
+        method, content = request.method, request.content
+        if response.status in _AS_GET and method not in ("GET", "HEAD"):
+            method, content = "GET", None
+            headers = {name: value for name, value in headers.items() if not name.lower().startswith("content-")}
+        following = Request(method, url, headers, content)
+        following.seconds = request.seconds
+        request = following
+
+
+def _request(method: str, inputs: dict[str, Any], form: tuple[bytes, str] | None) -> Request:
     headers = {pair["key"]: pair["value"] for pair in inputs["headers"]}
     if any(set(name + value) & set("\r\n\0") for name, value in headers.items()):
         raise PerformError("a header must be on one line")
-    data = inputs.get("data")
-    content = None
-    if isinstance(data, dict) and data.get("type") == "Buffer":
-        content = from_buffer(data)
-    elif data is not None:
-        content = as_text(data).encode()
-        if not isinstance(data, str) and not any(name.lower() == "content-type" for name in headers):
-            headers["Content-Type"] = "application/json"
+    content, kind = form or _body(inputs.get("data"))
+    if kind and not any(name.lower() == "content-type" for name in headers):
+        headers["Content-Type"] = kind
     # What is encoded already stays; what no URL may hold (a space, an umlaut) is encoded.
     url = quote(inputs["url"], safe="%/:?#[]@!$&'()*+,;=~-._")
     if inputs["queryParams"]:
@@ -95,6 +121,18 @@ def _request(method: str, inputs: dict[str, Any]) -> Request:
     request = Request(method, url, headers, content)
     request.seconds = inputs["timeout"] / 1000 or _LONGEST_TIMEOUT
     return request
+
+
+def _body(data: Any) -> tuple[bytes | None, str]:
+    """What to send of an input, and its content type where the input tells one."""
+    if data is None:
+        return None, ""
+    file = file_in(data)
+    if file is not None:
+        return file
+    if isinstance(data, dict) and data.get("type") == "Buffer":
+        return as_bytes(data), ""
+    return as_text(data).encode(), "" if isinstance(data, str) else "application/json"
 
 
 def _allowed_host(url: str, context: Context) -> str:
@@ -124,14 +162,16 @@ async def _exchange(context: Context, request: Request, host: str) -> Response:
 
 
 def _result(response: Response, inputs: dict[str, Any], host: str) -> Any:
-    if not 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's successes; a redirect is not followed
+    if not 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's successes
         server = response.status >= 500  # noqa: PLR2004 - the server's own errors
         raise RequestError(
             f"{host} answered {response.status}",
             retryable=server or response.status == 429,  # noqa: PLR2004 - too many requests
             may_have_happened=server,
         )
-    data: Any = response.content if inputs["responseType"] == "binary" else response.text
+    data: Any = response.text
+    if inputs["responseType"] in ("binary", "arraybuffer"):
+        data = {"data": response.content, "contentType": response.headers.get("content-type", _BYTES)}
     if inputs["responseType"] == "json":
         with contextlib.suppress(ValueError, RecursionError):  # as documented, it stays text
             data = json.loads(data)

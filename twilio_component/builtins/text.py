@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import html
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.builtins.formats import as_text
+from twilio_component.builtins.formats import as_bytes, as_text
+from twilio_component.host.errors import PerformError
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
@@ -34,6 +38,14 @@ async def replace(_context: Context, inputs: dict[str, Any]) -> str:
     return text
 
 
+async def replace_several(_context: Context, inputs: dict[str, Any]) -> str:
+    """The text with every occurrence of each key replaced by its value, one key after the other."""
+    text: str = inputs["text"]
+    for pair in inputs["replaceWith"]:
+        text = text.replace(pair["key"], pair["value"])
+    return text
+
+
 async def upper_case(_context: Context, inputs: dict[str, Any]) -> str:
     """The text in capitals."""
     text: str = inputs["text"].upper()
@@ -50,3 +62,38 @@ async def trim(_context: Context, inputs: dict[str, Any]) -> str:
     """The text without white space at its ends."""
     text: str = inputs["text"].strip()
     return text
+
+
+async def substring(_context: Context, inputs: dict[str, Any]) -> str:
+    """The part of the text from one index to before another; negative ones count from its end."""
+    text: str = inputs["text"][inputs["sliceStart"] : inputs.get("sliceStop")]
+    return text
+
+
+async def length(_context: Context, inputs: dict[str, Any]) -> int:
+    """The number of characters, as JavaScript counts them: an emoji is two."""
+    return len(inputs["text"].encode("utf-16-le")) // 2
+
+
+async def encode_html(_context: Context, inputs: dict[str, Any]) -> str:
+    """The text with the characters that HTML reads as markup written as references."""
+    return html.escape(inputs["text"])
+
+
+async def decode_html(_context: Context, inputs: dict[str, Any]) -> str:
+    """The text that HTML with character references stands for."""
+    return html.unescape(inputs["text"])
+
+
+async def encode_base64(_context: Context, inputs: dict[str, Any]) -> str:
+    """The text, or the bytes of a file, in Base64."""
+    return base64.b64encode(as_bytes(inputs["text"])).decode()
+
+
+async def decode_base64(_context: Context, inputs: dict[str, Any]) -> str:
+    """The text that Base64 holds; raises ``PerformError`` for what is not Base64 or not text in UTF-8."""
+    text = "".join(inputs["text"].split())
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode("utf-8")
+    except (binascii.Error, ValueError) as error:
+        raise PerformError("the text is not Base64 of text in UTF-8") from error

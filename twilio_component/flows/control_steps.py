@@ -16,7 +16,13 @@ SCHEDULE = "schedule-triggers.schedule"
 LOOPS = frozenset({LOOP_OVER_ITEMS, LOOP_N_TIMES})
 BRANCHES = frozenset({BRANCH_ON_VALUE, BRANCH_ON_EXPRESSION})
 # JavaScript, in the inputs named here; it is not run.
-JAVASCRIPT = {"code.runCode": "code", "collection-tools.map": "transformCodeInput"}
+JAVASCRIPT = {
+    "code.runCode": "code",
+    "collection-tools.map": "transformCodeInput",
+    "collection-tools.filter": "filterCodeInput",
+    "collection-tools.sort": "sortCodeInput",
+    "collection-tools.aggregate": "filterCodeInput",
+}
 # What a durable or a mocking caller never sees as a call.
 INTERPRETED = LOOPS | BRANCHES | {BREAK_LOOP, SLEEP, INVOKE_FLOW}
 

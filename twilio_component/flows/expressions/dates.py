@@ -25,11 +25,11 @@ _TIME = re.compile(
 _MOMENT_NEEDED = "a date or a time is needed, such as 2026-01-31T12:00:00Z, or a number of seconds or milliseconds"
 
 
-def moment(value: Any) -> dt.datetime | None:
+def moment(value: Any, zone: dt.tzinfo | None = None) -> dt.datetime | None:
     """A point in time: ISO 8601, the form of mail headers, or a number; None for what is missing.
 
     Numbers, also as text, are seconds or milliseconds since 1970, told apart by their size. A time without a zone is
-    UTC; milliseconds are the smallest unit. Raises ``EvaluationError`` for anything else.
+    in ``zone``, or UTC; milliseconds are the smallest unit. Raises ``EvaluationError`` for anything else.
     """
     if value is None or value is ABSENT or value == "":
         return None
@@ -40,7 +40,7 @@ def moment(value: Any) -> dt.datetime | None:
         found = read_date(str(value).strip())
     except (ValueError, OverflowError, OSError, TypeError) as error:
         raise EvaluationError(_MOMENT_NEEDED) from error
-    return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found
+    return found.replace(tzinfo=zone or dt.UTC) if found.tzinfo is None else found
 
 
 def _from_number(number: float) -> dt.datetime | None:

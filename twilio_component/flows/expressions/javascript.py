@@ -43,6 +43,23 @@ def parse_json(text: str) -> Any:
     return json.loads(text, parse_constant=_refuse_constant)
 
 
+def json_text(value: Any, *, indent: int | None = None, compact: bool = True) -> str:
+    """A value as JSON text, as ``JSON.stringify`` writes it: NaN and infinite numbers are null."""
+    separators = (",", ":") if compact and indent is None else None
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators, indent=indent)
+    except ValueError:
+        return json_text(_without_nan(value), indent=indent, compact=compact)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _without_nan(member) for key, member in value.items()}
+    return [_without_nan(member) for member in value] if isinstance(value, list) else value
+
+
 def is_nothing(value: Any) -> bool:
     """Whether a value is null or absent."""
     return value is None or value is ABSENT

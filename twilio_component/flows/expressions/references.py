@@ -6,12 +6,11 @@ template ``{{$reference}}`` and ``{{#Config variable}}`` are placeholders, and a
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.expressions.javascript import ABSENT
+from twilio_component.flows.expressions.javascript import ABSENT, json_text
 from twilio_component.flows.findings import EvaluationError
 from twilio_component.flows.model import ConfigVar, Reference, Template, normalize
 from twilio_component.host.errors import join_names
@@ -143,4 +142,4 @@ def as_text(value: Any) -> str:
         return ""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return number_text(value)
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json_text(value)

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.flows.expressions.javascript import json_text
+
 if TYPE_CHECKING:
     from twilio_component.flows.model import Flow
 
@@ -24,4 +26,4 @@ def final_response(flow: Flow, state: Mapping[str, Any], result: Any) -> Mapping
         # The sender learns that it failed, not why: the reason is for the operator.
         body = json.dumps({"error": "The flow failed."})
         return {"statusCode": 500, "contentType": JSON, "headers": {}, "body": body}
-    return {"statusCode": 200, "contentType": JSON, "headers": {}, "body": json.dumps(result, ensure_ascii=False)}
+    return {"statusCode": 200, "contentType": JSON, "headers": {}, "body": json_text(result, compact=False)}
