@@ -386,7 +386,8 @@ async def refusal(operation: str, inputs: dict[str, Any]) -> str:
 async def test_what_is_wrong_is_named_with_what_is_allowed(
     operation: str, name: str, value: Any, others: dict[str, Any], said: str
 ) -> None:
-    connection = {} if operation == "estimateMessage" else {"twilioConnection": emulator_connection()}
+    name_of_connection = "connection" if operation in ("pollChangesTrigger", "selectMessage") else "twilioConnection"
+    connection = {} if operation == "estimateMessage" else {name_of_connection: emulator_connection()}
     given = {**connection, **GOOD[operation], name: value, **others}
     assert said in await refusal(operation, given)
 
@@ -404,6 +405,6 @@ def test_the_table_has_every_input_of_every_operation() -> None:
         (operation.key, name)
         for operation in operations.values()
         for name in operation.inputs["properties"]
-        if name != "twilioConnection" and (operation.key, name) not in tried
+        if name not in ("connection", "twilioConnection") and (operation.key, name) not in tried
     ]
     assert missing == []

@@ -33,7 +33,7 @@ POLL = """\
         isTrigger: true
         action: twilio.pollChangesTrigger
         schedule: {type: value, value: "0 4 1 1 *"}
-        inputs: {twilioConnection: {type: configVar, value: Twilio}, showUpdatedRecords: {type: value, value: false}}
+        inputs: {connection: {type: configVar, value: Twilio}, showUpdatedRecords: {type: value, value: false}}
       - {name: Read, action: persist-data.listInstanceKeys}
 """
 SCOPES = {"instanceState": "a", "crossFlowState": "b"}

@@ -28,7 +28,7 @@ flows:
         isTrigger: true
         schedule: "*/5 * * * *"
         action: twilio.pollChangesTrigger
-        inputs: {twilioConnection: Twilio}
+        inputs: {connection: Twilio}
       - {name: Tell, action: other.tell, inputs: {created: "{{$trigger.results.body.data.created}}"}}
 """
 

@@ -21,7 +21,7 @@ class Poller:
 
     def __init__(self, **inputs: Any) -> None:
         self.emulator = Emulator(start=START)
-        self.inputs = {"twilioConnection": emulator_connection(), **inputs}
+        self.inputs = {"connection": emulator_connection(), **inputs}
         self.state: dict[str, Any] = {}
         self.runner = asyncio.Runner()
         self.harness = Harness(emulator=self.emulator)

@@ -21,7 +21,7 @@ _MAX_SEARCHED = 5_000
 
 async def messages(context: Context, inputs: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return messages, labelled with the start of their text and their recipient; the key is the SID."""
-    client = client_for(context, inputs["twilioConnection"])
+    client = client_for(context, inputs["connection"])
     params = [*parameters(inputs, {"to": "To", "from": "From"}), _size(inputs)]
     pages = client.pages(f"{client.account_path}/Messages.json", "messages", params)
     return await _choices(pages, inputs, lambda message: f"{_start(message['body'])} ({message['to']})", "sid")

@@ -100,7 +100,7 @@ async def _initial_state(context: Context, inputs: Mapping[str, Any]) -> PollSta
 
 async def _newest_first(context: Context, inputs: Mapping[str, Any]) -> AsyncIterator[Message]:
     """Yield the messages that pass the filters."""
-    client = client_for(context, inputs["twilioConnection"])
+    client = client_for(context, inputs["connection"])
     params = [*parameters(inputs, {"to": "To", "from": "From"}), ("PageSize", str(PAGE))]
     async for page in client.pages(f"{client.account_path}/Messages.json", "messages", params):
         for resource in page:
