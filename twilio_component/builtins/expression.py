@@ -46,22 +46,22 @@ class _Parser:
         return value
 
     def _product(self, depth: int) -> Number:
-        value = self._signed(depth)
+        value = self._unary(depth)
         while self.sign in ("*", "/", "%"):
             sign = self._take()
-            other = self._signed(depth)
+            other = self._unary(depth)
             value = value * other if sign == "*" else value / other if sign == "/" else value % other
         return value
 
-    def _signed(self, depth: int) -> Number:
+    def _unary(self, depth: int) -> Number:
         if depth > _DEEPEST:
             raise PerformError(f"the expression is nested more than {_DEEPEST} levels deep")
         if self.sign in ("-", "+"):
-            return -self._signed(depth + 1) if self._take() == "-" else self._signed(depth + 1)
+            return -self._unary(depth + 1) if self._take() == "-" else self._unary(depth + 1)
         value = self._atom(depth)
         if self.sign == "^":
             self._take()
-            return math.pow(value, self._signed(depth + 1))
+            return math.pow(value, self._unary(depth + 1))
         return value
 
     def _atom(self, depth: int) -> Number:
