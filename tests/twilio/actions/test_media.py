@@ -14,6 +14,7 @@ from support.broken_server import http_response, serve_broken
 
 from twilio_component.emulator import Emulator
 from twilio_component.host import Host
+from twilio_component.host.errors import InputError
 from twilio_component.host.manifest.files import shipped_file
 from twilio_component.testing import BlockingHarness, Harness, emulator_connection
 from twilio_component.twilio.errors import NotFoundError, RequestRefusedError, TooLargeError, UnexpectedResponseError
@@ -168,3 +169,44 @@ async def test_the_debug_log_shows_neither_a_signed_url_nor_the_file(caplog: pyt
     assert "GET https://media.twiliocdn.com/AC/file?…" in caplog.text
     assert "s3cr3t" not in caplog.text
     assert "image/gif (8 bytes)" in caplog.text
+
+
+MESSAGE, MEDIA, OTHER = "MM" + "1" * 32, "ME" + "2" * 32, "AC" + "3" * 32
+FILE = f"/Messages/{MESSAGE}/Media/{MEDIA}"
+ELSEWHERE = f"/2010-04-01/Accounts/{OTHER}{FILE}"
+
+
+@pytest.mark.parametrize(
+    ("media", "path"),
+    [
+        ({"sid": MEDIA, "messageSid": MESSAGE, "url": None, "contentType": "image/png"}, FILE),
+        ({"sid": MEDIA, "parentSid": MESSAGE}, FILE),
+        (json.dumps({"sid": MEDIA, "messageSid": MESSAGE}), FILE),
+        (f"{FILE}.json", FILE),
+        # The message of a sub-account, and a host that does not matter: the connection's is requested.
+        (f"https://evil.example{ELSEWHERE}?x=1", ELSEWHERE),
+        ({"url": f"https://api.twilio.com{ELSEWHERE}"}, ELSEWHERE),
+    ],
+)
+async def test_a_file_is_taken_as_messages_and_lists_describe_it(media: Any, path: str) -> None:
+    asked: list[httpx.URL] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        return httpx.Response(200, content=b"PNG", headers={"content-type": "image/png"})
+
+    async with Host.discover(transport=httpx.MockTransport(handle)) as host:
+        inputs = {"twilioConnection": emulator_connection(), "media": media}
+        result = await host.invoke_action("twilio", "downloadMedia", inputs)
+    assert (asked[0].host, result["contentType"]) == ("api.twilio.com", "image/png")
+    assert asked[0].path.endswith(path)
+
+
+@pytest.mark.parametrize(
+    "media", [{}, {"sid": MEDIA}, "x", "{", {"url": "https://a.example/x.png"}, {"sid": 1, "messageSid": 2}]
+)
+async def test_what_describes_no_file_is_refused(media: Any) -> None:
+    inputs = {"twilioConnection": emulator_connection(), "media": media}
+    async with Host.discover(transport=httpx.MockTransport(lambda _: httpx.Response(200))) as host:
+        with pytest.raises(InputError, match=r"\$\.inputs\.media: must be a file of a message"):
+            await host.invoke_action("twilio", "downloadMedia", inputs)

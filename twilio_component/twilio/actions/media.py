@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from twilio_component.host.errors import InputError, Problem
 from twilio_component.host.http.messages import Request
 from twilio_component.host.pagination import collect_pages
 from twilio_component.host.results import Result
 from twilio_component.twilio import pages
 from twilio_component.twilio.client import REDIRECTS, TwilioClient, client_for
+from twilio_component.twilio.credentials import API_VERSION
 from twilio_component.twilio.errors import RequestRefusedError, UnexpectedResponseError
+from twilio_component.twilio.inputs.media import media_location
 from twilio_component.twilio.inputs.urls import is_this_machine
 from twilio_component.twilio.payloads import resource
 
@@ -41,7 +44,7 @@ async def download(context: Context, inputs: Mapping[str, Any]) -> Result:
     exist, and ``RequestRefusedError`` for a redirect that is not followed.
     """
     client = client_for(context, inputs["twilioConnection"])
-    path = f"{client.account_path}/Messages/{inputs['messageSid']}/Media/{inputs['mediaSid']}"
+    path = _path(client, inputs)
     # With compression, the announced size would not be the file's.
     plain = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": client.headers["User-Agent"]}
     headers = {**plain, "Authorization": client.headers["Authorization"]}
@@ -53,6 +56,18 @@ async def download(context: Context, inputs: Mapping[str, Any]) -> Result:
             return Result(value=response.content, extra={"contentType": response.headers.get("content-type", "")})
         url, headers = _redirect_target(client, url, response.headers["location"]), plain
     raise UnexpectedResponseError(f"The file was not found after {_MAX_REDIRECTS} redirects", status=response.status)
+
+
+def _path(client: TwilioClient, inputs: Mapping[str, Any]) -> str:
+    if "media" not in inputs:
+        return f"{client.account_path}/Messages/{inputs['messageSid']}/Media/{inputs['mediaSid']}"
+    try:
+        account, message, media = media_location(inputs["media"])
+    except ValueError as error:
+        raise InputError("The inputs are not valid", [Problem("$.inputs.media", str(error))]) from error
+    # A message of a sub-account is read with the credentials of its parent.
+    account_path = f"/{API_VERSION}/Accounts/{account}" if account else client.account_path
+    return f"{account_path}/Messages/{message}/Media/{media}"
 
 
 def _redirect_target(client: TwilioClient, url: str, location: str) -> str:

@@ -11,7 +11,7 @@ from twilio_component.twilio.client import client_for
 from twilio_component.twilio.pages import MAX_PAGE_SIZE
 from twilio_component.twilio.parameters import parameters
 from twilio_component.twilio.payloads import listed_message, message, message_hook, resource
-from twilio_component.twilio.segments import segment
+from twilio_component.twilio.segments import segment, smart_encode
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
@@ -112,17 +112,21 @@ async def send_feedback(context: Context, inputs: Mapping[str, Any]) -> dict[str
 
 
 async def estimate(_context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how a text is billed: ``{"encoding", "segments", "units", "unitsPerSegment", "unicodeCharacters"}``.
+    """Return how a text is billed: ``{"encoding", "segments", "units", "unitsPerSegment", …}``.
 
     ``unicodeCharacters`` are those that force UCS-2, whose segments hold fewer; replacing them makes it cheaper.
+    ``replacedCharacters`` are those that Smart Encoding replaces, with ``smartEncoded``.
     """
-    segmentation = segment(inputs["message"])
+    given = inputs["message"]
+    text = smart_encode(given) if inputs["smartEncoded"] else given
+    segmentation = segment(text)
     return {
         "encoding": segmentation.encoding,
         "segments": segmentation.segments,
         "units": segmentation.units,
         "unitsPerSegment": segmentation.capacity,
         "unicodeCharacters": [*segmentation.unicode_characters],
+        "replacedCharacters": [one for one in dict.fromkeys(given) if one not in text],
     }
 
 

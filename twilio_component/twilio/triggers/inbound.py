@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.host.results import Result
+from twilio_component.twilio.inputs.media import find_media
 from twilio_component.twilio.signatures.verification import WebhookRefusedError
 from twilio_component.twilio.triggers.webhook import receive
 from twilio_component.twilio.triggers.webhook_parameters import WebhookParameters, channel_of
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _MAX_MEDIA = 10
 _IMPLAUSIBLE_COUNT = 100
 _PLACES = ("City", "State", "Zip", "Country")
-_MEDIA_PATH = re.compile(r"/Messages/((?:SM|MM)[0-9a-fA-F]{32})/Media/(ME[0-9a-fA-F]{32})(?:\.json)?$")
 
 
 async def receive_inbound(context: Context, payload: Mapping[str, Any], inputs: Mapping[str, Any]) -> Result:
@@ -79,11 +78,11 @@ def _media(parameters: WebhookParameters) -> list[dict[str, Any]]:
     count = parameters.integer("NumMedia") or 0
     for index in range(min(count, _MAX_MEDIA) if count < _IMPLAUSIBLE_COUNT else 0):
         url = parameters.text(f"MediaUrl{index}")
-        path = _MEDIA_PATH.search((url or "").partition("?")[0])
+        path = find_media(url or "")
         files.append(
             {
-                "sid": path[2] if path else None,
-                "messageSid": path[1] if path else parameters.text("MessageSid"),
+                "sid": path.media_sid if path else None,
+                "messageSid": path.message_sid if path else parameters.text("MessageSid"),
                 "url": url,
                 "contentType": parameters.text(f"MediaContentType{index}"),
                 "fileName": parameters.text(f"MediaFileName{index}") or parameters.text(f"MediaFilename{index}"),
