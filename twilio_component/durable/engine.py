@@ -22,6 +22,7 @@ from twilio_component.durable.execution.workflow_runner import WorkflowRunner
 from twilio_component.durable.fanout.coordinator import PARTITIONS_PER_PROCESS, LoopCoordinator
 from twilio_component.durable.fanout.store import LoopKey, LoopStore
 from twilio_component.durable.recovery.orphaned_workflows import OrphanedWorkflows
+from twilio_component.durable.recovery.periodic import run_periodically
 from twilio_component.durable.recovery.retention import Retention
 from twilio_component.durable.recovery.single_process_lock import SingleProcessLock
 from twilio_component.durable.recovery.unstarted_runs import UnstartedRuns
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 _POLLING_SECONDS = 0.1
 _DRAIN_SECONDS = 5.0
+_PROMOTING_SECONDS = 10.0
 _MAX_RUNS = 1_000  # at a time; most of them wait for something
 _MAX_CHUNKS = 100  # of all loops; of each one there are but two
 _LOGGER = logging.getLogger("twilio_component.durable")
@@ -64,7 +66,8 @@ class Engine:
     ) -> None:
         """Assemble the parts; ``open`` is the way to get an engine."""
         self.database = database
-        self.runs = RunStore(database)
+        self._queue = RunQueue(database)
+        self.runs = RunStore(database, self._queue.put)
         self.intents = IntentStore(database)
         self.work = ActiveWork()
         self._lease = lease
@@ -83,7 +86,6 @@ class Engine:
             may_write=self._may_write,
             crash_points=crash_points,
         )
-        self._queue = RunQueue(database)
         self._executor = "serve" if database.is_sqlite else worker_id
         self._dbos = DBOS(config=self._config())
         loop_store = LoopStore(database)
@@ -158,12 +160,13 @@ class Engine:
         stores it. Use ``immediately`` for a run that somebody waits for. Raises ``StoreUnavailableError``.
         """
         # With work in its transaction a run succeeds or fails alone.
-        alone = in_transaction is not None
+        alone = in_transaction is not None or new.slot is not None
         is_new = await (self.runs.accept(new, in_transaction) if alone else self._accepting.submit(new))
         self._crash_points.hit(STORED)
         # Also a run that exists: the process that stored it may have died before it started it.
-        run = new.id if is_new else await self.runs.run_of(new)
-        await self._starter.submit(run, immediately=immediately)
+        if new.slot is None:
+            run = new.id if is_new else await self.runs.run_of(new)
+            await self._starter.submit(run, immediately=immediately)
         return is_new
 
     async def stored_state(self, scopes: Mapping[str, str]) -> StoredState:
@@ -196,10 +199,16 @@ class Engine:
                 asyncio.create_task(self.unstarted_runs.keep_looking()),
                 asyncio.create_task(self.orphaned_workflows.keep_looking()),
                 asyncio.create_task(self._starter.run()),
+                asyncio.create_task(self._keep_promoting()),
             ]
             yield
         finally:
             await self._drain(background)
+
+    async def _keep_promoting(self) -> None:
+        """Start what a queue of a flow leaves room for, should it ever not have been started when a run ended."""
+        trouble = "could not check whether queued runs wait for nothing; trying again"
+        await run_periodically(self.runs.promote_queued, _PROMOTING_SECONDS, trouble)
 
     async def _register_queues(self) -> None:
         await DBOS.register_queue_async(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.errors import StateConflictError
+from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.store.flow_state import StateChange, scopes_of
 from twilio_component.durable.store.new_runs import NewRun
@@ -154,6 +155,7 @@ class WebhookHandler:
             trigger_step=call.id,
             trigger_inputs=redact_inputs(call.inputs, definition.invoker.operation(call)),
             event=event,
+            slot=queue_slot(definition, flow, envelope),
         )
         change = StateChange(scopes, shown, envelope).in_transaction
         return new, await self._engine.begin(new, change, immediately=flow.is_synchronous)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.operator.views import RunViews
     from twilio_component.durable.store.database import Database
 
-STATES = ("running", "paused", "succeeded", "failed", "unknown", "cancelled", "resolved", "retried")
+STATES = ("queued", "running", "paused", "succeeded", "failed", "unknown", "cancelled", "resolved", "retried")
 _ITEM_STATES = ("pending", "succeeded", "failed", "unknown")
 _COLUMNS = ("id", "flow", "state", "created", "finished", "error")
 

@@ -19,6 +19,7 @@ from dbos import DBOS
 
 from twilio_component.durable import ids
 from twilio_component.durable.errors import NondeterminismError, RunStopped, StateConflictError
+from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.fanout.store import LoopKey
 from twilio_component.durable.sending.guarded_call import GuardedFlowCall
@@ -257,7 +258,8 @@ class Replayer:
             await self._services.run_child(child)
             result = _child_result(child, await self._services.runs.outcome(child, wait_for_database=True))
         else:
-            await self._services.start_runs([child])
+            if queue_slot(self.definition, other) is None:  # a queue starts it in its turn
+                await self._services.start_runs([child])
             result = {"data": {"executionId": child}}
         forget = partial(runs.forget_result, run=child)
         await self._record(start.id, ordinal, result, inputs=inputs, started=started, in_transaction=forget)
@@ -274,6 +276,7 @@ class Replayer:
             flow=flow.name,
             payload=payload,
             parent=self.run_id,
+            slot=queue_slot(self.definition, flow),
         )
         await self._services.runs.accept(new, wait_for_database=True)
         return child

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from dbos import DBOS, ScheduleInput
 
+from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.flows import control_steps
 from twilio_component.flows.expressions.evaluation import Scope, evaluate
@@ -108,8 +109,10 @@ class Schedules:
             integration=loaded.integration.name,
             flow=flow.name,
             payload=self._deployment.payload({}, loaded, flow, run_id, moment),
+            slot=queue_slot(loaded, flow, scheduled=True),
         )
-        await self._begin(new)
+        if not await self._begin(new) and new.slot is not None:
+            _LOGGER.info("%s is still running; this time is skipped", flow.name)
 
     async def _is_polling(self, loaded: LoadedDefinition, flow: Flow) -> bool:
         """Whether a poll of the flow is under way: another one would report the same again."""

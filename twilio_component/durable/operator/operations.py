@@ -26,6 +26,7 @@ from twilio_component.durable.operator.loop_retry import (
 )
 from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.store import run_status
+from twilio_component.durable.store.queues import lock_queue_of, promote
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import journal, runs
 
@@ -45,23 +46,31 @@ class Operations:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._runs = RunStore(database)
-        self._views = RunViews(database)
         self._queue = RunQueue(database)
+        self._runs = RunStore(database, self._queue.put)
+        self._views = RunViews(database)
         self._client = self._queue.client
 
     async def cancel(self, run: str) -> None:
         """Stop a run before its next step; a request under way is completed."""
-        await self._move(run, (run_status.RUNNING, run_status.PAUSED), run_status.CANCELLED, finished_at=time.time())
+        await self._move(
+            run,
+            (run_status.QUEUED, run_status.RUNNING, run_status.PAUSED),
+            run_status.CANCELLED,
+            finished_at=time.time(),
+        )
         await asyncio.to_thread(self._client.cancel_workflow, run)
 
     async def pause(self, run: str) -> None:
-        """Stop a run before its next step, to be resumed later: until then it is not purged."""
-        await self._move(run, (run_status.RUNNING,), run_status.PAUSED)
+        """Stop a run before its next step, to be resumed later: until then it is not purged.
+
+        The next run of its queue does not wait for it.
+        """
+        await self._move(run, (run_status.QUEUED, run_status.RUNNING), run_status.PAUSED)
         await asyncio.to_thread(self._client.cancel_workflow, run)
 
     async def resume(self, run: str) -> None:
-        """Continue a cancelled or paused run where it was."""
+        """Continue a cancelled or paused run where it was. It does not wait for others of its queue."""
         await self._move(run, run_status.STOPPED, run_status.RUNNING, finished_at=None)
         await asyncio.to_thread(self._client.resume_workflow, run, queue_name=RUNS)
 
@@ -120,12 +129,17 @@ class Operations:
 
     async def _move(self, run: str, from_states: tuple[str, ...], to: str, **changes: Any) -> None:
         def work(connection: Connection) -> None:
+            queue = lock_queue_of(connection, run)
             moving = update(runs).where(runs.c.id == run, runs.c.state.in_(from_states)).values(state=to, **changes)
             if to == run_status.RUNNING:
                 renew_chunks(connection, run)
             if not connection.execute(moving).rowcount:
                 row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
                 _check_state(run, row, from_states)
+            if to == run_status.RUNNING:
+                self._queue.put(connection, [run])  # one that was stopped in its queue has never been started
+            elif queue is not None:
+                self._queue.put(connection, promote(connection, queue))
 
         await self._database.run(work)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.store.events import RunEvent, claim_events
 from twilio_component.durable.store.journal import JournalEntry, entry_row
-from twilio_component.durable.store.run_status import RUNNING
+from twilio_component.durable.store.queues import QueueSlot, run_in_the_way, take_number
+from twilio_component.durable.store.run_status import QUEUED, RUNNING
 from twilio_component.durable.store.schema import journal, runs
 from twilio_component.durable.store.upsert import insert_all_once, to_json
 
@@ -35,6 +36,7 @@ class NewRun:
     trigger_inputs: Mapping[str, Any] | None = None
     parent: str | None = None
     event: RunEvent | None = None
+    slot: QueueSlot | None = None
 
 
 def insert_runs(connection: Connection, now: float, new_runs: Sequence[NewRun]) -> list[bool]:
@@ -42,26 +44,37 @@ def insert_runs(connection: Connection, now: float, new_runs: Sequence[NewRun]) 
     by_id: dict[str, NewRun] = {}
     for new in new_runs:
         by_id.setdefault(new.id, new)
+    numbers: dict[str, int] = {}
+    for run, slot in [(run, new.slot) for run, new in by_id.items() if new.slot is not None]:
+        numbers[run] = take_number(connection, slot)
+        if run_in_the_way(connection, slot) is not None:
+            del by_id[run]
     for repeated in claim_events(connection, {run: new.event for run, new in by_id.items() if new.event is not None}):
         del by_id[repeated]
     if not by_id:
         return [False] * len(new_runs)
     # All processes insert in the same order: two that store the same runs must not deadlock.
-    inserted = insert_all_once(connection, runs, runs.c.id, [_run_row(by_id[run], now) for run in sorted(by_id)])
+    inserted = insert_all_once(
+        connection, runs, runs.c.id, [_run_row(by_id[run], now, numbers) for run in sorted(by_id)]
+    )
     entries = [_trigger_row(new, now) for new in by_id.values() if new.id in inserted and new.trigger is not None]
     if entries:
         insert_all_once(connection, journal, journal.c.run, entries)
     return [new.id in inserted and by_id.get(new.id) is new for new in new_runs]
 
 
-def _run_row(new: NewRun, now: float) -> dict[str, Any]:
+def _run_row(new: NewRun, now: float, numbers: Mapping[str, int]) -> dict[str, Any]:
+    slot = new.slot
     return {
         "id": new.id,
         "definition": new.definition,
         "integration": new.integration,
         "flow": new.flow,
         "parent": new.parent,
-        "state": RUNNING,
+        "state": RUNNING if slot is None else QUEUED,
+        "queue": slot and slot.queue,
+        "queue_number": numbers.get(new.id),
+        "dedupe_id": slot and slot.dedupe_id,
         "created_at": now,
         "payload": to_json(new.payload),
     }

@@ -18,7 +18,8 @@ from twilio_component.durable.store.events import first_run
 from twilio_component.durable.store.flow_state import InTransaction, read_state, store_changes
 from twilio_component.durable.store.journal import INITIAL_STATE, RESULT, JournalEntry, entry_from, record_entry
 from twilio_component.durable.store.new_runs import NewRun, insert_runs
-from twilio_component.durable.store.run_status import RUNNING, STOPPED, SUCCEEDED
+from twilio_component.durable.store.queues import lock_queue, lock_queue_of, promote, run_in_the_way
+from twilio_component.durable.store.run_status import QUEUED, RUNNING, STOPPED, SUCCEEDED
 from twilio_component.durable.store.schema import definitions, events, intents, items, journal, loops, runs
 from twilio_component.durable.store.upsert import insert_once, to_json
 
@@ -59,8 +60,12 @@ def definition_digest(file: str, text: str) -> str:
 class RunStore:
     """Reads and writes runs, their journal and the state of their flows."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, enqueue: Callable[[Connection, Sequence[str]], None] = lambda _connection, _runs: None
+    ) -> None:
+        """Use a database; ``enqueue`` has runs executed that are promoted in a queue of their flow."""
         self._database = database
+        self._enqueue = enqueue
 
     # Definitions
 
@@ -94,6 +99,8 @@ class RunStore:
             (is_new,) = insert_runs(connection, self._database.now(connection), [new])
             if is_new and in_transaction is not None:
                 in_transaction(connection)
+            if is_new and new.slot is not None:
+                self._enqueue(connection, promote(connection, new.slot.queue))
             return is_new
 
         return await self._do(work, wait_for_database=wait_for_database)
@@ -109,10 +116,24 @@ class RunStore:
 
         Raises ``StoreUnavailableError``.
         """
-        event = new.event
-        if event is None:
-            return new.id
-        return await self._database.run(lambda connection: first_run(connection, event)) or new.id
+        event, slot = new.event, new.slot
+
+        def work(connection: Connection) -> str | None:
+            first = first_run(connection, event) if event is not None else None
+            return first or (run_in_the_way(connection, slot) if slot is not None else None)
+
+        return (await self._database.run(work) if event or slot else None) or new.id
+
+    async def promote_queued(self) -> None:
+        """Start what should have been started in the queues of flows; retries until the database is available."""
+
+        def work(connection: Connection) -> None:
+            waiting = select(runs.c.queue).where(runs.c.state == QUEUED).distinct()
+            for queue in sorted(connection.execute(waiting).scalars()):
+                lock_queue(connection, queue)
+                self._enqueue(connection, promote(connection, queue))
+
+        await self._database.run_until_available(work)
 
     async def load(self, run: str, *, wait_for_database: bool = False) -> Run | None:
         """The run with this id, or the one that has an item with this id; None when it has been purged."""
@@ -152,6 +173,14 @@ class RunStore:
         """
 
         def work(connection: Connection) -> str | None:
+            # Before the run's own row: whoever accepts a run of the queue locks in this order, too.
+            queue = lock_queue_of(connection, run)
+            ended = end(connection)
+            if queue is not None:
+                self._enqueue(connection, promote(connection, queue))
+            return ended
+
+        def end(connection: Connection) -> str | None:
             now = self._database.now(connection)
             row: dict[str, Any] = {
                 "state": state,
@@ -179,7 +208,7 @@ class RunStore:
 
         def work(connection: Connection) -> Mapping[str, Any] | None:
             row = connection.execute(select(runs).where(runs.c.id == run)).mappings().one_or_none()
-            if row is None or row["state"] == RUNNING:
+            if row is None or row["state"] in (RUNNING, QUEUED):
                 return None
             of_run = (journal.c.run == run, journal.c.ordinal == RESULT)
             result = connection.execute(select(journal.c.value).where(*of_run)).scalar_one_or_none()

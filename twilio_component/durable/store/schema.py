@@ -8,7 +8,7 @@ before are altered while its processes may still be writing.
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -35,9 +35,22 @@ runs = Table(
     Column("payload", Text),
     Column("error", Text),
     Column("response", Text),
+    Column("queue", String(400)),
+    Column("queue_number", BigInteger),
+    Column("dedupe_id", String(64)),
     Index("flow_runs_by_time", "created_at"),
+    Index("flow_runs_by_queue", "queue", "state", "queue_number"),
 )
 """One row per run. ``payload`` is what started it, ``error`` and ``response`` are how it ended; all JSON."""
+
+queues = Table(
+    "flow_queues",
+    metadata,
+    Column("name", String(400), primary_key=True),
+    Column("run_limit", Integer, nullable=False),
+    Column("last_number", BigInteger, nullable=False),
+)
+"""One row for each queue of a flow: how many of its runs may be running, and the number of the newest one."""
 
 events = Table(
     "flow_events",

@@ -37,6 +37,19 @@ def read_endpoint_security(findings: Findings, raw: Mapping[str, Any], at: PathP
     return EndpointSecurity(kind=str(kind), organization_keys=tuple(keys))
 
 
+def check_queue_config(findings: Findings, queue: QueueConfig, *, is_scheduled: bool, is_synchronous: bool) -> None:
+    """Add findings about a queue that cannot be honoured for this kind of flow."""
+    if queue.concurrency is not None and is_synchronous:
+        message = "usesFifoQueue is only allowed for an asynchronous flow: nobody can wait for a synchronous one's turn"
+        findings.add("invalid-endpoint", (*queue.at, "usesFifoQueue"), message)
+    if queue.concurrency is not None and is_scheduled:
+        message = "usesFifoQueue is only allowed for a flow that requests start; singletonExecutions is for schedules"
+        findings.add("invalid-endpoint", (*queue.at, "usesFifoQueue"), message)
+    if queue.singleton and not is_scheduled:
+        message = "singletonExecutions is only allowed for a flow with a schedule; usesFifoQueue is for requests"
+        findings.add("invalid-endpoint", (*queue.at, "singletonExecutions"), message)
+
+
 def read_queue_config(
     findings: Findings, raw: Any, at: PathParts, read_input: Callable[[Any, PathParts], Input]
 ) -> QueueConfig | None:

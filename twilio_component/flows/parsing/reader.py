@@ -18,13 +18,20 @@ from twilio_component.flows.model import (
     Flow,
     Input,
     Integration,
+    QueueConfig,
+    Reference,
     Schedule,
     Source,
     Step,
     all_steps,
     camel_case,
+    inner_inputs,
 )
-from twilio_component.flows.parsing.endpoint_config import read_endpoint_security, read_queue_config
+from twilio_component.flows.parsing.endpoint_config import (
+    check_queue_config,
+    read_endpoint_security,
+    read_queue_config,
+)
 from twilio_component.flows.parsing.field_reader import FieldReader
 from twilio_component.flows.parsing.inputs import InputReader
 from twilio_component.flows.parsing.known_keys import CONFIG_VARIABLE, FLOW, INTEGRATION, SOURCE, STEP
@@ -170,9 +177,23 @@ class _Reader:
             is_synchronous=bool(self.fields.flag(raw, "isSynchronous", at)),
             retry=read_retry_config(self.findings, raw.get("retryConfig"), (*at, "retryConfig")),
             security=read_endpoint_security(self.findings, raw, at),
-            queue=read_queue_config(self.findings, raw.get("queueConfig"), (*at, "queueConfig"), self.inputs.read),
+            queue=self.queue(raw, steps[0], at),
             at=at,
         )
+
+    def queue(self, raw: Mapping[str, Any], trigger: Step, at: PathParts) -> QueueConfig | None:
+        at_queue = (*at, "queueConfig")
+        found = read_queue_config(self.findings, raw.get("queueConfig"), at_queue, self.inputs.read)
+        if found is not None:
+            is_scheduled = trigger.schedule is not None or trigger.operation == control_steps.SCHEDULE
+            check_queue_config(
+                self.findings, found, is_scheduled=is_scheduled, is_synchronous=bool(raw.get("isSynchronous"))
+            )
+            for part in inner_inputs(found.dedupe_id) if found.dedupe_id is not None else ():
+                if isinstance(part, Reference) and part.step != trigger.key:
+                    message = f"dedupeIdField must refer to the trigger's payload, {trigger.key}.results, not to {part}"
+                    self.findings.add("invalid-endpoint", (*at_queue, "dedupeIdField"), message)
+        return found
 
     def check_names(self, steps: tuple[Step, ...]) -> None:
         seen: dict[str, Step] = {}
