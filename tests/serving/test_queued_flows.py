@@ -52,7 +52,9 @@ def test_events_are_carried_out_in_the_order_in_which_they_were_accepted(
         for process in processes:
             process.terminate()
             process.wait(30)
-    sent = "LEFT JOIN flow_intents i ON i.run = r.id"
-    accepted = deployment.ask(f"SELECT r.state, i.resource_id FROM flow_runs r {sent} ORDER BY r.queue_number")
+    accepted = deployment.ask(
+        "SELECT state, resource_id FROM (SELECT id, state, queue_number FROM flow_runs) AS r "
+        "LEFT JOIN (SELECT run, resource_id FROM flow_intents) AS i ON run = r.id ORDER BY queue_number"
+    )
     assert [state for state, _ in accepted] == ["succeeded"] * EVENTS
     assert [sid for _, sid in accepted] == [message.sid for message in emulator.messages]

@@ -29,6 +29,7 @@ from twilio_component.durable.store import run_status
 from twilio_component.durable.store.queues import lock_queue_of, promote
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import journal, runs
+from twilio_component.host.errors import join_names
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
@@ -148,4 +149,4 @@ def _check_state(run: str, row: Any, allowed: tuple[str, ...]) -> None:
     if row is None:
         raise UnknownRunError(f"there is no run '{run}'")
     if row.state not in allowed:
-        raise RunStateError(f"the run '{run}' is {row.state}, but must be {' or '.join(allowed)} for this")
+        raise RunStateError(f"the run '{run}' is {row.state}, but must be {join_names(allowed, word='or')} for this")
