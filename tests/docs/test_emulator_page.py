@@ -59,3 +59,12 @@ def test_every_fault_every_limit_and_every_magic_number_is_documented() -> None:
     assert undocumented == []
     assert [sentence for sentence in NOT_EMULATED if f"- {sentence}\n" not in PAGE] == []
     assert [number for number, code in (_SENDERS | _RECIPIENTS).items() if f"{number} | {code}" not in PAGE] == []
+
+
+def test_the_seed_of_the_page_is_a_valid_one(tmp_path: Path) -> None:
+    (example,) = examples("yaml")
+    seed = tmp_path / "seed.yaml"
+    seed.write_text(example, encoding="utf-8")
+    emulator = Emulator()
+    emulator.load_seed(seed)
+    assert [message.body for message in emulator.messages] == ["See you at nine"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from email.utils import formatdate
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from twilio_component.emulator import assertions
@@ -258,6 +259,31 @@ class Emulator:
     def assert_verification(self, *, times: int | None = None, **conditions: str | None) -> list[Verification]:
         """Assert that verifications with ``to``, ``channel``, ``status``, ``code``… were started; returns them."""
         return assertions.assert_found("verification", self.verifications, conditions, times)
+
+    def load_seed(self, path: Path | str) -> None:
+        """Give the emulator what a seed file has: accounts, numbers, services, templates, messages, faults, rules.
+
+        The file is YAML or JSON; ``schemas/emulator-seed.schema.json`` describes it. Raises `InputError`, with the file
+        and line of each problem, and `DocumentError` for a file that cannot be read.
+        """
+        from twilio_component.emulator.seeding import load_seed  # loads jsonschema
+
+        load_seed(self.state, Path(path))
+
+    def save_state(self, path: Path | str) -> None:
+        """Write accounts and all that belongs to them, messages included, to a JSON file. Raises `DocumentError`."""
+        from twilio_component.emulator.state_file import save_state
+
+        save_state(self.state, Path(path))
+
+    def load_state(self, path: Path | str) -> None:
+        """Replace what the emulator holds by what `save_state` wrote; messages that were on their way go on.
+
+        Raises `DocumentError` for a file that cannot be read, and `InputError` for one that is not valid.
+        """
+        from twilio_component.emulator.state_file import load_state
+
+        load_state(self.state, Path(path))
 
     def reset(self) -> None:
         """Forget messages, accounts, faults, delivery rules and the request log. The clock keeps its time."""

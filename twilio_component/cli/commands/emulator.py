@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
-    from twilio_component.emulator import Server
+    from twilio_component.emulator import Emulator, Server
 
 
 def add_parser(commands: Any) -> None:
@@ -37,14 +38,20 @@ def add_parser(commands: Any) -> None:
         metavar="NAME",
         help="another machine that webhooks may be sent to; repeatable",
     )
+    parser.add_argument(
+        "--seed", type=Path, metavar="FILE", help="start with the accounts, numbers, messages and faults of this file"
+    )
+    parser.add_argument(
+        "--state", type=Path, metavar="FILE", help="keep accounts and messages in this file (it wins over --seed)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve a fresh emulator until SIGINT or SIGTERM. Raises ``InputError`` for a port that is taken."""
+    """Serve an emulator until SIGINT or SIGTERM. Raises ``InputError`` for a port that is taken or a bad file."""
     names = {"allowed_hosts": options.allow_host, "webhook_hosts": options.webhook_host}
     try:
-        serve_emulator(host=options.host, port=options.port, **names)
+        serve_emulator(host=options.host, port=options.port, seed=options.seed, state=options.state, **names)
     except OSError as error:
         raise InputError("The emulator could not start", [port_problem("--port", options.port, error)]) from error
     return exit_codes.DONE
@@ -56,23 +63,33 @@ def serve_emulator(
     port: int = 8010,
     allowed_hosts: Iterable[str] = (),
     webhook_hosts: Iterable[str] = (),
+    seed: Path | None = None,
+    state: Path | None = None,
 ) -> None:
-    """Serve a fresh emulator until Ctrl-C or SIGTERM; prints to stderr where it listens and what it does not do.
+    """Serve an emulator until Ctrl-C or SIGTERM; prints to stderr where it listens and what it does not do.
 
     ``allowed_hosts`` are names that requests may use for this machine, ``webhook_hosts`` other machines that webhooks
-    may go to. Raises OSError where the port is taken.
+    may go to. ``state`` is a file that keeps what the emulator holds; where it does not exist yet, the emulator starts
+    with what the file ``seed`` has. Raises OSError where the port is taken, ``IntegrationError`` for the files.
     """
     import asyncio
 
     from twilio_component.emulator import Emulator
 
     emulator = Emulator(webhook_hosts=webhook_hosts)
-    asyncio.run(_run_until_signal(emulator.serve(host, port, allowed_hosts=allowed_hosts)))
+    if state is not None and state.exists():
+        emulator.load_state(state)
+    elif seed is not None:
+        emulator.load_seed(seed)
+    server = emulator.serve(host, port, allowed_hosts=allowed_hosts)
+    asyncio.run(_run_until_signal(server, emulator, state))
 
 
-async def _run_until_signal(server: Server) -> None:
+async def _run_until_signal(server: Server, emulator: Emulator, state: Path | None) -> None:
     import asyncio
     import signal
+
+    from twilio_component.emulator.state_file import keep_state
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -81,12 +98,21 @@ async def _run_until_signal(server: Server) -> None:
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(name, stop.set)
     async with server:
-        sys.stderr.write(_greeting(server.url, is_local=server.is_local))
+        sys.stderr.write(_greeting(server.url, is_local=server.is_local, state=state))
         sys.stderr.flush()
-        await stop.wait()
+        waiting = asyncio.create_task(stop.wait())
+        # Where the state cannot be kept, the server does not go on as if it were.
+        keeping = [asyncio.create_task(keep_state(emulator.state, state))] if state is not None else []
+        await asyncio.wait([waiting, *keeping], return_when=asyncio.FIRST_COMPLETED)
+        for task in (waiting, *keeping):
+            task.cancel()
+        results = await asyncio.gather(waiting, *keeping, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
 
 
-def _greeting(url: str, *, is_local: bool) -> str:
+def _greeting(url: str, *, is_local: bool, state: Path | None = None) -> str:
     from twilio_component.emulator.api.unsupported import NOT_EMULATED
 
     lines = [
@@ -95,7 +121,8 @@ def _greeting(url: str, *, is_local: bool) -> str:
         "It listens to this machine only."
         if is_local
         else "OTHER MACHINES CAN REACH IT: their users can read every message and send in everybody's name.",
-        "Any Account SID or API key with any secret works; nothing is sent to anyone, and nothing is kept.",
+        "Any Account SID or API key with any secret works until accounts are declared; nothing is sent to anyone.",
+        "Nothing is kept when it ends." if state is None else f"Accounts and messages are kept in {state}.",
         f"Direct it over {url}/_emulator: time, failures, faults, inbound messages, requests and webhooks",
         "It does not emulate:",
         *(f"  - {sentence}" for sentence in NOT_EMULATED),

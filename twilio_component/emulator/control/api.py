@@ -7,7 +7,8 @@ Bodies are JSON objects, sent as ``application/json``; keys are camelCase. A bad
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.emulator.control import conditions, inbound, inbox
@@ -20,7 +21,7 @@ from twilio_component.emulator.http import Request, Response, json_response
 if TYPE_CHECKING:
     from twilio_component.emulator.state import EmulatorState
 
-    Handler = Callable[[EmulatorState, dict[str, Any]], Awaitable[Any]]
+    Handler = Callable[[EmulatorState, dict[str, Any]], Any]
 
 PREFIX = "/_emulator"
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -43,7 +44,9 @@ async def respond(state: EmulatorState, request: Request) -> Response:
     if handler is None:
         return _error(405, f"{PREFIX}/{path} has {', '.join(handlers)}")
     try:
-        value = await handler(state, {**_arguments(request), **names})
+        value = handler(state, {**_arguments(request), **names})
+        if isawaitable(value):
+            value = await value
     except NotThereError as error:
         return _error(404, str(error))
     except (ValueError, TypeError, KeyError, ApiError) as error:

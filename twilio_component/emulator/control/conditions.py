@@ -29,7 +29,7 @@ _FAULT_OPTIONS: dict[str, tuple[str, dict[str, str]]] = {
 _ENDINGS = ("delivered", "undelivered", "failed", "sent", "read")
 
 
-async def set_timings(state: EmulatorState, wanted: dict[str, Any]) -> Any:
+def set_timings(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     """Set how many seconds a message spends in each status."""
     durations = state.lifecycle.durations
     for status, seconds in wanted.items():
@@ -38,7 +38,7 @@ async def set_timings(state: EmulatorState, wanted: dict[str, Any]) -> Any:
         setattr(durations, status, float(seconds))
 
 
-async def add_fault(state: EmulatorState, wanted: dict[str, Any]) -> Any:
+def add_fault(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     """Switch a fault on; returns its number where it can be removed by itself."""
     name = wanted.get("fault")
     faults = state.faults
@@ -60,12 +60,12 @@ async def add_fault(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     return {"number": added.number} if isinstance(added, Fault) else None
 
 
-async def list_faults(state: EmulatorState, _: dict[str, Any]) -> Any:
+def list_faults(state: EmulatorState, _: dict[str, Any]) -> Any:
     """Return the faults that still apply."""
     return {"faults": [fault_view(fault) for fault in state.faults.active]}
 
 
-async def clear_faults(state: EmulatorState, wanted: dict[str, Any]) -> Any:
+def clear_faults(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     """Remove every fault, or the one with a ``number``."""
     if "number" not in wanted:
         state.faults.clear()
@@ -76,7 +76,7 @@ async def clear_faults(state: EmulatorState, wanted: dict[str, Any]) -> Any:
             state.faults.remove(fault)
 
 
-async def add_delivery_rule(state: EmulatorState, wanted: dict[str, Any]) -> Any:
+def add_delivery_rule(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     """Add a rule for how messages end; returns its number."""
     ending = wanted.get("ending")
     if ending not in _ENDINGS:
@@ -90,12 +90,12 @@ async def add_delivery_rule(state: EmulatorState, wanted: dict[str, Any]) -> Any
     return {"number": added.number}
 
 
-async def list_delivery_rules(state: EmulatorState, _: dict[str, Any]) -> Any:
+def list_delivery_rules(state: EmulatorState, _: dict[str, Any]) -> Any:
     """Return the delivery rules."""
     return {"deliveryRules": [delivery_rule_view(one) for one in state.lifecycle.rules]}
 
 
-async def clear_delivery_rules(state: EmulatorState, wanted: dict[str, Any]) -> Any:
+def clear_delivery_rules(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     """Remove every delivery rule, or the one with a ``number``."""
     if "number" in wanted:
         number = int(wanted["number"])

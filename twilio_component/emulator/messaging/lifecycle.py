@@ -134,6 +134,16 @@ class MessageLifecycle:
         else:
             self._leave_queue(delivery)
 
+    def resume(self, message: Message, log: MessageLog) -> None:
+        """Go on with a message that was read from a file; one in a final status stays as it is."""
+        delivery = _Delivery(message, log)
+        if message.status == "sending":
+            self._after(self.durations.sending, delivery, "sent")
+        elif message.status == "sent":
+            self._after(self.durations.sent, delivery, "delivered")
+        elif message.status in ("scheduled", "accepted", "queued"):
+            self.begin(message, log)
+
     def cancel(self, message: Message, log: MessageLog) -> None:
         """Cancel a scheduled message of ``log``, so that it is never sent."""
         message.become("canceled", self._clock.now())

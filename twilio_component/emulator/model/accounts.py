@@ -11,7 +11,7 @@ import binascii
 import hmac
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.model import addresses
@@ -97,15 +97,11 @@ class Accounts:
         self._listeners = listeners
         self._known: dict[str, Account] = {}
         self._last_used_with_key: dict[str, str] = {}
-        self._strict = False
+        # Whether only declared accounts exist.
+        self.strict = False
 
     def __iter__(self) -> Iterator[Account]:
         return iter(list(self._known.values()))
-
-    @property
-    def strict(self) -> bool:
-        """Whether only declared accounts exist."""
-        return self._strict
 
     def declare(
         self,
@@ -131,18 +127,25 @@ class Accounts:
         account = self._create(sid, auth_token, friendly_name, parent)
         account.test = test
         account.api_keys = dict(api_keys or {})
-        self._strict = True
+        self.strict = True
         return account
 
     def create_sub_account(self, parent: Account, friendly_name: str) -> Account:
         """Return a new sub-account with an Auth Token of its own, as the API creates it."""
         return self._create(new_sid("AC"), uuid.uuid4().hex, friendly_name, parent)
 
+    def restore(self, *, sid: str, **attributes: Any) -> Account:
+        """Return the account ``sid`` with ``attributes`` that it had before, as a state file has them."""
+        account = self._create(sid, attributes["auth_token"], attributes["friendly_name"], None)
+        for name, value in attributes.items():
+            setattr(account, name, value)
+        return account
+
     def clear(self) -> None:
         """Forget every account, and that any was declared."""
         self._known.clear()
         self._last_used_with_key.clear()
-        self._strict = False
+        self.strict = False
 
     def owner_of_number(self, number: str) -> Account | None:
         """Return the account that a number belongs to."""
@@ -157,7 +160,7 @@ class Accounts:
 
     def get(self, sid: str) -> Account:
         """Return the account ``sid``, and create it unless authentication is strict. KeyError where it is missing."""
-        if sid not in self._known and not self._strict and is_sid(sid, "AC"):
+        if sid not in self._known and not self.strict and is_sid(sid, "AC"):
             self._create(sid, DEFAULT_AUTH_TOKEN, "Emulated account", None)
         return self._known[sid]
 
@@ -169,7 +172,7 @@ class Accounts:
         user, secret = _basic_credentials(authorization)
         account = (
             self._verify_credentials(user, secret, path_sid)
-            if self._strict
+            if self.strict
             else self._accept_credentials(user, secret, path_sid)
         )
         if account is None:

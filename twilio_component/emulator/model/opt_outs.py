@@ -42,6 +42,10 @@ class OptOuts:
         """Note that ``recipient`` wants messages from ``sender`` again."""
         self._pairs.discard((_opt_out_key(sender), _opt_out_key(recipient)))
 
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return each sender with a recipient who has opted out of it."""
+        return sorted(self._pairs)
+
     def forbid(self, recipient: str, *senders: str | None) -> bool:
         """Return whether ``recipient`` has opted out of one of ``senders``."""
         return any((_opt_out_key(sender), _opt_out_key(recipient)) in self._pairs for sender in senders if sender)
