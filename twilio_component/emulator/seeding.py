@@ -16,7 +16,7 @@ from twilio_component.emulator.model.messaging_service import MessagingService
 from twilio_component.emulator.model.sids import new_sid
 from twilio_component.emulator.model.verify_service import VerifyService
 from twilio_component.host.errors import InputError, Problem
-from twilio_component.host.manifest.documents import Document, read_document
+from twilio_component.host.manifest.documents import Document, PathParts, read_document
 from twilio_component.host.manifest.files import shipped_file
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _INVALID = "The seed file is not valid"
 # Keys that are not settings of the resource.
 _OWN = {"sid", "number", "numbers", "senders", "friendlyName"}
-Place = tuple[str | int, ...]
 
 
 def load_seed(state: EmulatorState, path: Path) -> None:
@@ -46,7 +45,7 @@ def load_seed(state: EmulatorState, path: Path) -> None:
     schema = json.loads(shipped_file("schemas/emulator-seed.schema.json").read_text(encoding="utf-8"))
     found = error_messages(Draft202012Validator(schema).iter_errors(document.data))
     if found:
-        raise InputError(_INVALID, [document.problem(place, text) for place, text in found])
+        raise InputError(_INVALID, [document.problem(path, text) for path, text in found])
     _Seed(state, document).plant()
 
 
@@ -74,13 +73,13 @@ class _Seed:
             self._state.reset()
             raise InputError(_INVALID, self._problems)
 
-    def _attempt(self, place: Place, action: Callable[..., Any], *arguments: Any) -> None:
+    def _attempt(self, path: PathParts, action: Callable[..., Any], *arguments: Any) -> None:
         try:
             action(*arguments)
         except (ValueError, TypeError, KeyError, ApiError) as error:
-            self._problems.append(self._document.problem(place, str(error)))
+            self._problems.append(self._document.problem(path, str(error)))
 
-    def _add_account(self, place: Place, wanted: Mapping[str, Any]) -> None:
+    def _add_account(self, path: PathParts, wanted: Mapping[str, Any]) -> None:
         account = self._account(wanted)
         account.friendly_name = wanted.get("friendlyName", account.friendly_name)
         now = self._state.clock.now()
@@ -94,7 +93,7 @@ class _Seed:
         }
         for kind, add in kinds.items():
             for index, one in enumerate(wanted.get(kind, [])):
-                self._attempt((*place, kind, index), add, account, one, now)
+                self._attempt((*path, kind, index), add, account, one, now)
 
     def _account(self, wanted: Mapping[str, Any]) -> Account:
         accounts = self._state.accounts
