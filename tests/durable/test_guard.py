@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.sending.guard import Guard
 from twilio_component.durable.sending.intents import CallIdentity, IntentStore
 from twilio_component.durable.sending.rate_limiter import RateLimiter
@@ -61,7 +62,7 @@ class Deed:
     looked: asyncio.Event = field(default_factory=asyncio.Event)
     cannot_look: list[Exception] = field(default_factory=list)
 
-    async def perform_once(self) -> dict[str, Any]:
+    async def perform_once(self, _seconds: float) -> dict[str, Any]:
         self.made += 1
         self.begun.set()
         outcome = self.attempts.pop(0)
@@ -79,7 +80,7 @@ class Deed:
 
     def resource_id(self, envelope: Mapping[str, Any]) -> str | None:
         sid: str | None = envelope["data"]["sid"]
-        return sid
+        return sid or None
 
     async def find_candidates(self, _since: dt.datetime) -> list[Candidate] | None:
         self.looks += 1
@@ -128,6 +129,13 @@ async def store_run(database: Database, run: str) -> None:
     await runs.accept(NewRun(id=run, definition=digest, integration="I", flow="F", payload={}))
 
 
+async def reason_shown(database: Database) -> str | None:
+    """Why the run's call waits, as an operator is shown it."""
+    (*_, step) = (await RunViews(database).show("run"))["steps"] or [{}]
+    reason: str | None = step.get("reason")
+    return reason
+
+
 async def left_in_doubt(database: Database, run: str = "run", fingerprint: str = "same") -> None:
     """What a process leaves that dies after it has entered a call."""
     call = identity(run, fingerprint)
@@ -165,6 +173,87 @@ def test_too_many_requests_lose_nothing(database: Database) -> None:
         deed = Deed([TooManyError("slower"), TooManyError("slower"), "SM1"])
         assert await Machine(database).answer(deed) == "SM1"
         assert deed.made == 3
+
+    asyncio.run(scenario())
+
+
+class UnsentError(PerformError):
+    not_sent = True
+    retryable = True
+
+
+def test_what_could_not_be_sent_waits_and_is_sent_when_there_is_a_connection(database: Database) -> None:
+    async def scenario() -> None:
+        deed = Deed([UnsentError("no connection"), UnsentError("no connection"), "SM1"])
+        machine = Machine(database, Settings(timeout=0.2, lag_bound=0.0))
+        await store_run(database, "run")
+        answering = asyncio.create_task(machine.answer(deed))
+        while (reason := await reason_shown(database)) is None:  # noqa: ASYNC110 - a row
+            await asyncio.sleep(0.02)
+        assert reason == "perform-failed"
+        assert await answering == "SM1"
+        assert (deed.made, deed.looks) == (3, 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_call_that_cannot_be_sent_in_its_time_fails_and_is_not_unknown(database: Database) -> None:
+    async def scenario() -> None:
+        deed = Deed([UnsentError("no connection")] * 100, longest_wait=0.8)
+        assert await Machine(database).answer(deed) == "not-sent"
+        assert deed.looks == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_pause_that_is_longer_than_a_request_may_take_is_waited_out(database: Database) -> None:
+    class LongPauseError(PerformError):
+        throttled = "sender"
+        retry_after = 1.0
+
+    async def scenario() -> None:
+        deed = Deed([LongPauseError("slower"), "SM1"])
+        machine = Machine(database, Settings(timeout=0.2, lag_bound=0.0))
+        assert await machine.answer(deed) == "SM1"
+        assert (deed.made, deed.looks) == (2, 0)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("named", ["", None])
+def test_a_success_that_names_nothing_is_looked_for(database: Database, named: str | None) -> None:
+    async def scenario() -> None:
+        deed = Deed([named], seen=[message("SM1")])
+        assert await Machine(database).answer(deed) == "SM1"
+        assert (deed.made, deed.looks > 0) == (1, True)
+        assert await Machine(database).answer(Deed([named]), run="other") == "outcome-unknown"
+
+    asyncio.run(scenario())
+
+
+def test_a_success_that_names_another_calls_message_is_looked_for(database: Database) -> None:
+    async def scenario() -> None:
+        machine = Machine(database)
+        assert await machine.answer(Deed(["SM1"]), run="first", fingerprint="a") == "SM1"
+        deed = Deed(["SM1"], seen=[message("SM2"), message("SM1")])
+        assert await machine.answer(deed, run="second", fingerprint="b") == "SM2"
+
+    asyncio.run(scenario())
+
+
+def test_a_response_that_cannot_be_stored_is_neither_a_success_nor_a_failure(database: Database) -> None:
+    class Odd(Deed):
+        async def perform_once(self, seconds: float) -> dict[str, Any]:
+            envelope = await super().perform_once(seconds)
+            return {"data": {**envelope["data"], "body": "half a pair: \ud83d"}}
+
+    async def scenario() -> None:
+        deed = Odd(["SM1"], seen=[message("SM1")])
+        assert await Machine(database).answer(deed) == "SM1"
+        assert (deed.made, deed.looks > 0) == (1, True)
+        # What the list shows of it cannot be stored either: then its id is all that is kept.
+        odd = Candidate(id="SM2", data={"sid": "SM2", "body": "\ud83d"}, equal=True)
+        assert await Machine(database).answer(Odd(["SM2"], seen=[odd]), run="other") == "SM2"
 
     asyncio.run(scenario())
 

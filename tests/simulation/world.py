@@ -63,7 +63,7 @@ class SimulatedCall:
         self.sender = SENDER
         self.limit_keys: Mapping[str, str] = {"connection": "connection", "sender": f"connection:{SENDER}"}
 
-    async def perform_once(self) -> dict[str, Any]:
+    async def perform_once(self, _seconds: float) -> dict[str, Any]:
         return {"data": {"sid": await self._twilio.send(self._key, self._text)}}
 
     def failure(self, error: Exception) -> Failure:

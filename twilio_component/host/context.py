@@ -32,6 +32,9 @@ class Context:
     ``waited`` is how many seconds ago an action that waits was first called. With ``asks_again`` the caller does the
     waiting: it then gets ``{"again": seconds}`` instead of data.
 
+    With ``attempt_seconds`` the caller repeats what was certainly not processed: an action then makes one request,
+    which is over within that time.
+
     ``keep_instance_state`` stores keys of the instance state at once (None removes one). Await it before changing
     something elsewhere, so that the state survives if this process dies in between. Deploying and deleting need it.
     """
@@ -41,6 +44,7 @@ class Context:
     page: PageRequest | None = None
     waited: float = 0.0
     asks_again: bool = False
+    attempt_seconds: float | None = None
     instance_state: Mapping[str, Any] = field(default_factory=dict)
     keep_instance_state: KeepState = _keep_with_result
     cross_flow_state: Mapping[str, Any] = field(default_factory=dict)

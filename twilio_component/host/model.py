@@ -54,16 +54,27 @@ class Reconciliation:
     """How to find out whether a call happened that may have happened.
 
     ``look_for`` is ``async (context, inputs, since) -> [Candidate, …]``: what was done at or after the time ``since``
-    and may stem from this call, newest first. It may lag. ``identified_by`` is the key of a result's id.
+    and may stem from this call, newest first. It may lag. ``identified_by`` is the key of a result's id. ``features``
+    is ``(inputs) -> …``, what of the accepted inputs ``look_for`` can tell apart, as JSON; by default all of them.
     """
 
     look_for: str | Callable[..., Awaitable[list[Candidate]]]
     identified_by: str
+    features: str | Callable[[Mapping[str, Any]], Any] | None = None
 
     @property
     def function(self) -> Callable[..., Awaitable[list[Candidate]]]:
         """Return the function; raises ``PluginError`` when its name does not resolve."""
         return resolve(self.look_for) if isinstance(self.look_for, str) else self.look_for
+
+    def features_of(self, inputs: Mapping[str, Any]) -> Any:
+        """Return what tells the call with these accepted inputs from others, as JSON: all inputs without ``features``.
+
+        Raises ``PluginError`` when the function's name does not resolve.
+        """
+        if self.features is None:
+            return inputs
+        return (resolve(self.features) if isinstance(self.features, str) else self.features)(inputs)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlsplit
 
 from twilio_component.host.http.messages import (
+    CONNECT_SECONDS,
+    SECONDS,
     HttpTransport,
     NotWrittenError,
     Request,
@@ -55,7 +57,8 @@ class TwilioClient:
     """Sends requests on behalf of one connection.
 
     ``transport`` sends them, and the caller, who owns it, closes it. ``retry`` says how often and after which delay a
-    request is repeated that may be; ``debug`` logs every request and response, without secrets.
+    request is repeated that may be; ``debug`` logs every request and response, without secrets. One request takes at
+    most ``seconds``.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class TwilioClient:
         *,
         retry: RetryPolicy | None = None,
         debug: bool = False,
+        seconds: float = SECONDS,
     ) -> None:
         self.credentials = credentials
         self.account_path = f"/{API_VERSION}/Accounts/{credentials.account_sid}"
@@ -79,6 +83,8 @@ class TwilioClient:
         secrets = [credentials.secret, credentials.auth_token, credentials.basic]
         self._transport = LoggingTransport(transport, secrets) if debug else transport
         self.origin = credentials.origin()
+        # Less to connect: a request that has no connection by then was certainly not sent.
+        self.seconds, self.connect_seconds = seconds, min(CONNECT_SECONDS, seconds / 2)
 
     async def call(
         self,
@@ -104,6 +110,7 @@ class TwilioClient:
             request = Request(method, url, self.headers)
         else:
             request = Request(method, url, self._form_headers, encode_pairs(form).encode("ascii"))
+        request.seconds, request.connect_seconds = self.seconds, self.connect_seconds
         safe_to_repeat = method == "GET" if idempotent is None else idempotent
         try:
             response = await self.send(request, idempotent=safe_to_repeat)
@@ -201,15 +208,20 @@ class TwilioClient:
 
 
 def client_for(context: Context, connection: Mapping[str, Any]) -> TwilioClient:
-    """Return the client of a connection; a host has one per connection and keeps it while it is open."""
-    resources = context.resources
+    """Return the client of a connection; a host has one per connection and keeps it while it is open.
+
+    Where the caller repeats a call itself (``context.attempt_seconds``), it is one that repeats no request.
+    """
+    resources, limit = context.resources, context.attempt_seconds
     return resources.get_or_create(
-        ("twilio client", context.debug, connection["key"], *connection["fields"].items()),
+        ("twilio client", context.debug, limit, connection["key"], *connection["fields"].items()),
         lambda: TwilioClient(
             Credentials.from_connection(connection),
             resources.transport,
-            retry=RetryPolicy(sleep=resources.sleep),
+            retry=RetryPolicy(sleep=resources.sleep) if limit is None else RetryPolicy(attempts=1),
             debug=context.debug,
+            # It must end before the caller gives up, to say whether the request was written.
+            seconds=SECONDS if limit is None else 0.9 * limit,
         ),
     )
 

@@ -32,12 +32,29 @@ async def sent_messages(context: Context, inputs: Mapping[str, Any], since: dt.d
             sent = message(resource)
             # The list is ordered by the date of sending: an older message that was scheduled for now stands first.
             if dt.datetime.fromisoformat(sent["dateSent"] or sent["dateCreated"]) < earliest:
-                return found
+                return _newest_first(found)
             if dt.datetime.fromisoformat(sent["dateCreated"]) < earliest:
                 continue
             if str(sent["direction"]).startswith("outbound-api"):
                 found.append(Candidate(id=sent["sid"], data=sent, equal=_is_equal(sent, inputs)))
-    return found
+    return _newest_first(found)
+
+
+def _newest_first(found: list[Candidate]) -> list[Candidate]:
+    """Sort by the date of creation; messages of one second stay in the list's order."""
+    return sorted(found, key=lambda one: dt.datetime.fromisoformat(one.data["dateCreated"]), reverse=True)
+
+
+def distinguishing_features(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the list shows of the message that the accepted inputs send: two calls with equal ones look alike."""
+    service = inputs.get("messagingServiceSid")
+    return {
+        "to": inputs.get("to"),
+        "sender": inputs.get("from") if service is None else service,
+        "text": inputs.get("message", ""),
+        "media": len(inputs.get("mediaUrl", [])),
+        "content": inputs.get("contentSid"),
+    }
 
 
 def _is_equal(sent: Mapping[str, Any], inputs: Mapping[str, Any]) -> bool:

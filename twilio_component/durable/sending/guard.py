@@ -165,7 +165,7 @@ class Guard:
     ) -> JournalEntry | None:
         try:
             async with self._clock.timeout(self._settings.timeout):
-                envelope = await guarded.perform_once()
+                envelope = await guarded.perform_once(self._settings.timeout)
         except Exception as error:  # noqa: BLE001 - whatever it is, its meaning must be stored
             return await self._handle_error(call, guarded, attempt, error, started)
         self._crash_points.hit(RESPONDED)

@@ -47,8 +47,8 @@ class GuardedCall(Protocol):
     def must_identify(self) -> bool:
         """Whether a successful result names the resource that the call created."""
 
-    async def perform_once(self) -> dict[str, Any]:
-        """Make one request; the envelope, or an exception."""
+    async def perform_once(self, seconds: float) -> dict[str, Any]:
+        """Make one request within ``seconds``; the envelope, or an exception."""
 
     def failure(self, error: Exception) -> Failure:
         """The failure that the exception is for the flow."""
@@ -108,19 +108,25 @@ class GuardedFlowCall:
 
     @property
     def fingerprint(self) -> str:
-        """Equal for calls with equal inputs. The connection does not count, since its secrets may be renewed."""
+        """Equal for calls whose resources nothing at the provider tells apart, however a flow writes their inputs.
+
+        The connection does not count, since its secrets may be renewed.
+        """
         connections = self._connections()
-        inputs = {name: value for name, value in self.call.inputs.items() if name not in connections}
-        return _digest([self.call.component, self.call.action, inputs])
+        inputs = {name: value for name, value in self._accepted.items() if name not in connections}
+        reconciliation = self.operation.reconciliation
+        features = inputs if reconciliation is None else reconciliation.features_of(inputs)
+        return _digest([self.call.component, self.call.action, features])
 
     @property
     def must_identify(self) -> bool:
         """Whether a successful result names the resource that the call created."""
         return self.operation.reconciliation is not None
 
-    async def perform_once(self) -> dict[str, Any]:
-        """Make the call; the envelope, or what the component raises."""
-        return await self.invoker.perform_once(self.flow, self._with_callback(), self.payload)
+    async def perform_once(self, seconds: float) -> dict[str, Any]:
+        """Make one request within ``seconds``; the envelope, or what the component raises."""
+        call = self._with_callback()
+        return await self.invoker.perform_once(self.flow, call, self.payload, attempt_seconds=seconds)
 
     def failure(self, error: Exception) -> Failure:
         """The failure that the exception is for the flow."""

@@ -117,7 +117,7 @@ class Reconciler:
         """Conclude what it means that nothing is seen that is certainly the call's; False to wait for more."""
         free = await self._free(candidates)
         _, under_way = await self._intents.rank(call)
-        is_ambiguous = bool(under_way) or any(not candidate.equal for candidate in free)
+        is_ambiguous = any(under_way or not candidate.equal for candidate in free)
         if is_ambiguous and not is_last and await self._intents.others_open(call):
             return False  # what is seen may soon be known to be another call's
         if is_ambiguous:

@@ -77,13 +77,19 @@ class Invoker:
         except Exception as error:  # noqa: BLE001 - a flow decides what follows, also from a component's bug
             return self.failure(call, error)
 
-    async def perform_once(self, flow: Flow, call: Call, payload: Mapping[str, Any]) -> dict[str, Any]:
-        """The envelope of the call; raises what the component raises."""
+    async def perform_once(
+        self, flow: Flow, call: Call, payload: Mapping[str, Any], *, attempt_seconds: float | None = None
+    ) -> dict[str, Any]:
+        """The envelope of the call; raises what the component raises.
+
+        With ``attempt_seconds`` the component makes one request, in this time, and leaves its repetition to the caller.
+        """
         operation, begun = self.operation(call), self.clock()
         if f"{call.component}.{call.action}" in self.mocks:
             envelope = await self.mocks.envelope(call, operation)
         else:
-            envelope = await self._through_host(flow, call, operation, payload)
+            context = self._context(flow, call, payload, attempt_seconds)
+            envelope = await self._through_host(call, operation, context)
         if "again" in envelope and not call.is_trigger:
             since = begun if call.since is None else call.since
             return {"again": envelope["again"], "since": since, "until": self.clock() + envelope["again"]}
@@ -134,16 +140,15 @@ class Invoker:
         context = self._context(flow, call, payload)
         return await self.host.look_for(call.component, call.action, inputs, since, context=context)
 
-    async def _through_host(
-        self, flow: Flow, call: Call, operation: Operation | None, payload: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    async def _through_host(self, call: Call, operation: Operation | None, context: Context) -> dict[str, Any]:
         inputs = fit_inputs(call.inputs, operation) if operation else call.inputs
-        context = self._context(flow, call, payload)
         if call.is_trigger:
             return await self.host.invoke_trigger(call.component, call.action, call.payload, inputs, context=context)
         return await self.host.invoke_action(call.component, call.action, inputs, context=context)
 
-    def _context(self, flow: Flow, call: Call, payload: Mapping[str, Any]) -> Context:
+    def _context(
+        self, flow: Flow, call: Call, payload: Mapping[str, Any], attempt_seconds: float | None = None
+    ) -> Context:
         # A component changes a state by returning what changes, not behind the execution's back.
         return Context(
             logger=self.logger,
@@ -166,4 +171,5 @@ class Invoker:
             started_at=payload["startedAt"],
             waited=0.0 if call.since is None else max(0.0, self.clock() - call.since),
             asks_again=True,
+            attempt_seconds=attempt_seconds,
         )

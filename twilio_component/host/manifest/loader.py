@@ -202,7 +202,8 @@ class _Manifest:
         for path, part in self.parts():
             named = {(*path, "perform"): part.get("perform")}
             named |= {(*path, name): part.get(name) for name in sorted(_FUNCTION_NAMES)}
-            named[*path, "reconciliation", "lookFor"] = _mapping(part.get("reconciliation")).get("lookFor")
+            for name in ("lookFor", "features"):
+                named[*path, "reconciliation", name] = _mapping(part.get("reconciliation")).get(name)
             for name, schema in _mapping(_mapping(part.get("inputs")).get("properties")).items():
                 place = (*path, "inputs", "properties", name)
                 named[*place, "clean"] = _mapping(schema).get("clean")
@@ -294,7 +295,9 @@ def _operation(kind: type[Operation], key: str, part: Mapping[str, Any]) -> Oper
         optional["inputs"] = _inputs(part)
     if "reconciliation" in part:
         given = part["reconciliation"]
-        optional["reconciliation"] = Reconciliation(look_for=given["lookFor"], identified_by=given["identifiedBy"])
+        optional["reconciliation"] = Reconciliation(
+            look_for=given["lookFor"], identified_by=given["identifiedBy"], features=given.get("features")
+        )
     optional |= {field: part[name] for name, field in _FUNCTIONS[kind].items() if name in part}
     options = {name: value for name, value in part.items() if name not in _OPERATION_FIELDS}
     return kind(key=key, display=_display(part), perform=part["perform"], options=options, **optional)
