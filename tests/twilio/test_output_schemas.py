@@ -53,6 +53,7 @@ def outputs_of_actions(harness: BlockingHarness) -> Iterator[tuple[str, Any]]:
     number = harness.emulator.add_number(NUMBER)
     sent = act("sendSMS", **{"to": PERSON, "from": NUMBER, "message": "hi", "provideFeedback": True})
     yield "sendSMS", sent
+    yield "explainDelivery", act("explainDelivery", sid=sent["sid"])
     yield "getSMS", act("getSMS", sid=sent["sid"])
     yield "waitForDelivery", act("waitForDelivery", sid=sent["sid"])
     yield "sendFeedback", act("sendFeedback", sid=sent["sid"])

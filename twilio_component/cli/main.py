@@ -37,6 +37,7 @@ COMMANDS = {
     "invoke": "invoke",
     "emulator": "emulator",
     "errors": "errors",
+    "why": "why",
     "connection": "connection",
     "component": "component",
     "signature": "signature",

@@ -83,6 +83,18 @@ class RunViews:
 
         return await self._database.run(work)
 
+    async def find_payloads(self, text: str, *, limit: int = 100) -> list[dict[str, Any]]:
+        """Return the newest payloads, oldest first, that contain ``text`` and are still stored: created and payload."""
+
+        def work(connection: Connection) -> list[dict[str, Any]]:
+            chosen = select(runs.c.created_at, runs.c.payload).where(runs.c.payload.contains(text, autoescape=True))
+            found = connection.execute(chosen.order_by(runs.c.created_at.desc()).limit(limit)).all()
+            return [
+                {"created": format_time(row.created_at), "payload": json.loads(row.payload)} for row in reversed(found)
+            ]
+
+        return await self._database.run(work)
+
     async def count_retries(self, run: str) -> int:
         """How many runs have been begun to run this one again."""
         retries = runs.c.id.startswith(ids.retry_prefix(run), autoescape=True)
