@@ -188,10 +188,10 @@ def store(file: Path, sid: str) -> None:
         connection.execute(insert(definitions).values(digest="d", file="f.yaml", text="{}"))
         row = {"definition": "d", "integration": "i", "state": "failed", "flow": "Remind"}
         connection.execute(insert(runs).values(id="the-run", created_at=1.0, **row))
-        for number, told in enumerate(
-            [{"MessageStatus": "sent"}, {"MessageStatus": "undelivered", "ErrorCode": "30003"}]
-        ):
+        callbacks = [{"MessageStatus": "sent"}, {"MessageStatus": "undelivered", "ErrorCode": "30003"}]
+        for number, told in enumerate(callbacks):
             payload = json.dumps({"body": {"data": {"MessageSid": sid, **told}}})
+            received = {"id": f"callback-{number}", "created_at": 2.0 + number, "payload": payload}
             connection.execute(insert(runs).values(**received, **row))
         intent = {"step_id": "s", "fingerprint": "f", "limit_keys": "[]", "state": "done", "attempt": 1}
         connection.execute(insert(intents).values(key="k", run="the-run", created_at=1.0, resource_id=sid, **intent))
