@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
 
     explanation = asyncio.run(_explain(options))
     if _has_database(options):
-        explanation.update(_stored(options))
+        explanation.update(_stored_runs(options))
     if options.json:
         print(json.dumps(explanation, ensure_ascii=False, indent=2))
     else:
@@ -69,7 +69,7 @@ def _has_database(options: argparse.Namespace) -> bool:
     return bool(named) or DEFAULT_DATABASE.exists()
 
 
-def _stored(options: argparse.Namespace) -> dict[str, Any]:
+def _stored_runs(options: argparse.Namespace) -> dict[str, Any]:
     """The run that sent the message, and the statuses that stored callbacks told."""
     import asyncio
 
