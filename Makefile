@@ -22,12 +22,12 @@ check: lint types site $(READY)  ## what CI runs: lint, format, types, tests wit
 TWILIO_OPENAPI ?= $(wildcard ../shared/reference/twilio-messaging.openapi.json)
 NODE_SUITE := build/conformance-node
 
-conformance: $(READY)  ## the emulator against the official SDKs (Node's where there is npm) and Twilio's description
+conformance: $(READY)  ## the emulator against the official SDKs and Twilio's description, flows against Spectral
 	@test -n "$(TWILIO_OPENAPI)" || echo "no description: set TWILIO_OPENAPI to hold the answers against it"
 	@if command -v npm >/dev/null; then \
 		mkdir -p $(NODE_SUITE) && cp tests/conformance/node/package.json $(NODE_SUITE)/ && \
 		npm install --prefix $(NODE_SUITE) --no-audit --no-fund --no-package-lock --silent; \
-	else echo "no npm: the Node SDK's suite is left out"; fi
+	else echo "no npm: the Node SDK's suite and Spectral are left out"; fi
 	TWILIO_OPENAPI="$(TWILIO_OPENAPI)" TWILIO_NODE_MODULES="$(CURDIR)/$(NODE_SUITE)/node_modules" \
 		$(BIN)/python -m pytest -q -rs tests/conformance tests/docs/test_emulator_page.py
 

@@ -469,6 +469,20 @@ async def test_http_posts_a_form_with_fields_and_files() -> None:
     assert parts[4] == b"--\r\n"
 
 
+@pytest.mark.parametrize(
+    ("connection", "header"),
+    [
+        ({"key": "basic", "fields": {"username": "Ada", "password": "x:y"}}, "Basic QWRhOng6eQ=="),
+        ({"key": "apiKey", "fields": {"apiKey": "k"}}, "Basic k"),
+        ({"fields": {"apiKey": "k", "authScheme": "Bearer"}}, "Bearer k"),
+    ],
+)  # fmt: skip
+async def test_http_proves_itself_with_its_connection(connection: Any, header: str) -> None:
+    requests, host = answering(httpx.Response(200, json={}))
+    await act("http.httpGet", context=ALLOWED, host=host, url=URL, connection=connection)
+    assert requests[0].headers["authorization"] == header
+
+
 async def test_http_sends_a_file_as_its_bytes_with_its_type() -> None:
     requests, host = answering(httpx.Response(200, json={}))
     await act("http.httpPost", context=ALLOWED, host=host, url=URL, data={"data": b"GIF", "contentType": "image/gif"})
@@ -478,7 +492,7 @@ async def test_http_sends_a_file_as_its_bytes_with_its_type() -> None:
 async def test_http_refuses_what_would_be_unsafe() -> None:
     for inputs, message in (
         ({"ignoreSslErrors": "true"}, "must be false"),
-        ({"connection": {"key": "x", "fields": {}}}, "send credentials as headers|must be null"),
+        ({"connection": {"key": "oauth2", "fields": {}}}, "oauth2"),
     ):
         with pytest.raises(InputError, match=message):
             await act("http.httpGet", context=ALLOWED, url=URL, **inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from twilio_component.host.http.messages import NotWrittenError, Request, Respon
 from twilio_component.host.http.retries import send_with_retries
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from twilio_component.host.context import Context
 
 _UNSAFE = frozenset({"POST", "PATCH"})
@@ -110,6 +113,9 @@ def _request(method: str, inputs: dict[str, Any], form: tuple[bytes, str] | None
     headers = {pair["key"]: pair["value"] for pair in inputs["headers"]}
     if any(set(name + value) & set("\r\n\0") for name, value in headers.items()):
         raise PerformError("a header must be on one line")
+    connection = inputs.get("connection")
+    if connection and not any(name.lower() == "authorization" for name in headers):
+        headers["Authorization"] = _authorization(connection)
     content, kind = form or _body(inputs.get("data"))
     if kind and not any(name.lower() == "content-type" for name in headers):
         headers["Content-Type"] = kind
@@ -121,6 +127,14 @@ def _request(method: str, inputs: dict[str, Any], form: tuple[bytes, str] | None
     request = Request(method, url, headers, content)
     request.seconds = inputs["timeout"] / 1000 or _LONGEST_TIMEOUT
     return request
+
+
+def _authorization(connection: Mapping[str, Any]) -> str:
+    fields = connection["fields"]
+    if connection["key"] == "basic":
+        pair = f"{fields['username']}:{fields['password']}"
+        return f"Basic {base64.b64encode(pair.encode()).decode()}"
+    return f"{fields['authScheme']} {fields['apiKey']}"
 
 
 def _body(data: Any) -> tuple[bytes | None, str]:
