@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twilio_component.durable.clock import Clock
 from twilio_component.flows.expressions.references import as_text
 from twilio_component.flows.interpreter.backoff import deadline_failure
+from twilio_component.host.model import resolve
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -156,6 +157,8 @@ class GuardedFlowCall:
         proof = self.operation.options.get("proof")
         if proof is None or not self.callback or self.call.inputs.get(proof["callbackInput"]):
             return self.call  # a flow that wants the callbacks itself gets them
+        if "when" in proof and not resolve(proof["when"])(self.call.inputs):
+            return self.call
         return replace(self.call, inputs={**self.call.inputs, proof["callbackInput"]: self.callback})
 
     def _connections(self) -> frozenset[str]:

@@ -204,6 +204,7 @@ class _Manifest:
             named |= {(*path, name): part.get(name) for name in sorted(_FUNCTION_NAMES)}
             for name in ("lookFor", "features"):
                 named[*path, "reconciliation", name] = _mapping(part.get("reconciliation")).get(name)
+            named[*path, "proof", "when"] = _mapping(part.get("proof")).get("when")
             for name, schema in _mapping(_mapping(part.get("inputs")).get("properties")).items():
                 place = (*path, "inputs", "properties", name)
                 named[*place, "clean"] = _mapping(schema).get("clean")

@@ -85,7 +85,8 @@ def _keys(inputs: Mapping[str, Any]) -> dict[str, Any]:
     connection = inputs.get("twilioConnection") or {}
     fields = connection["fields"] if connection else {}
     of_connection = fields.get("password") if connection.get("key") == "basic" else fields.get("authToken")
-    given = (inputs.get("authToken"), inputs.get("secondaryAuthToken"), of_connection)
+    # Of a basic connection, authToken is the sub-account's.
+    given = (inputs.get("authToken"), inputs.get("secondaryAuthToken"), of_connection, fields.get("authToken"))
     tokens = [token for token in given if isinstance(token, str) and token.strip()]
     shared = {**_shared_keys(fields), **_shared_keys(inputs)}
     if not tokens and not shared:
