@@ -22,34 +22,30 @@ from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import metadata, stored_state
 
 
-def test_a_database_that_is_away_is_an_error_without_the_statement(tmp_path: Path) -> None:
+async def test_a_database_that_is_away_is_an_error_without_the_statement(tmp_path: Path) -> None:
     away = Database(f"sqlite:///{tmp_path / 'nowhere' / 'runs.sqlite'}")
     with pytest.raises(StoreUnavailableError, match=r"^the database is unavailable \(OperationalError\)$"):
-        asyncio.run(away.run(lambda connection: connection.execute(text("SELECT 'secret'"))))
+        await away.run(lambda connection: connection.execute(text("SELECT 'secret'")))
 
 
-def test_work_that_must_not_be_lost_waits_for_the_database(tmp_path: Path) -> None:
+async def test_work_that_must_not_be_lost_waits_for_the_database(tmp_path: Path) -> None:
     folder = tmp_path / "later"
     database = Database(f"sqlite:///{folder / 'runs.sqlite'}")
-
-    async def scenario() -> int:
-        insisting = asyncio.create_task(
-            database.run_until_available(lambda connection: connection.execute(text("SELECT 7")).scalar_one())
-        )
-        await asyncio.sleep(0.05)
-        folder.mkdir()
-        return int(await insisting)
-
-    assert asyncio.run(scenario()) == 7
+    insisting = asyncio.create_task(
+        database.run_until_available(lambda connection: connection.execute(text("SELECT 7")).scalar_one())
+    )
+    await asyncio.sleep(0.05)
+    folder.mkdir()
+    assert int(await insisting) == 7
     database.close()
 
 
-def test_a_mistake_in_the_work_is_no_outage(database: Database) -> None:
+async def test_a_mistake_in_the_work_is_no_outage(database: Database) -> None:
     def mistaken(_connection: object) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(database.run_until_available(mistaken))
+        await database.run_until_available(mistaken)
 
 
 def test_other_databases_are_refused() -> None:
@@ -88,45 +84,36 @@ def test_a_second_process_does_not_get_the_same_file(tmp_path: Path) -> None:
     SingleProcessLock(file).release()
 
 
-def test_an_error_of_the_database_repeats_nothing_that_people_wrote(url: str) -> None:
-    async def scenario() -> None:
-        database = Database(url)
-        database.create()
-        row = {"scope": "s", "name": "n", "value": "+15558675310"}
-        with pytest.raises(IntegrityError) as raised:
-            await database.run(lambda connection: connection.execute(insert(stored_state), [row, row]))
-        assert "15558675310" not in str(raised.value)
-        database.close()
-
-    asyncio.run(scenario())
+async def test_an_error_of_the_database_repeats_nothing_that_people_wrote(url: str) -> None:
+    database = Database(url)
+    database.create()
+    row = {"scope": "s", "name": "n", "value": "+15558675310"}
+    with pytest.raises(IntegrityError) as raised:
+        await database.run(lambda connection: connection.execute(insert(stored_state), [row, row]))
+    assert "15558675310" not in str(raised.value)
+    database.close()
 
 
-def test_what_waits_for_a_process_that_has_frozen_gives_up_and_everything_else_goes_on(
+async def test_what_waits_for_a_process_that_has_frozen_gives_up_and_everything_else_goes_on(
     new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_module, "_LOCK_MILLISECONDS", 100)
     database = Database(new_database())
     database.create()
     store = RunStore(database)
-
-    async def scenario() -> None:
-        digest = await store.define("f.yaml", "text")
-        new = NewRun(id="frozen", definition=digest, integration="I", flow="F", payload={})
-        together = RequestBatcher(store.accept_all)
-        with database.engine.connect() as frozen:
-            insert_runs(frozen, 0.0, [new])
-            first = asyncio.create_task(together.submit(new))
-            await asyncio.sleep(0.02)
-            others = [replace(new, id=f"other-{number}") for number in range(3)]
-            asked = await asyncio.gather(
-                first, *(together.submit(one) for one in [*others, new]), return_exceptions=True
-            )
-            assert [type(one) for one in asked] == [StoreBusyError, bool, bool, bool, StoreBusyError]
-            assert str(asked[0]) == "the database is busy (LockNotAvailable)"
-            frozen.commit()
-        assert not await together.submit(new)
-
-    asyncio.run(scenario())
+    digest = await store.define("f.yaml", "text")
+    new = NewRun(id="frozen", definition=digest, integration="I", flow="F", payload={})
+    together = RequestBatcher(store.accept_all)
+    with database.engine.connect() as frozen:
+        insert_runs(frozen, 0.0, [new])
+        first = asyncio.create_task(together.submit(new))
+        await asyncio.sleep(0.02)
+        others = [replace(new, id=f"other-{number}") for number in range(3)]
+        asked = await asyncio.gather(first, *(together.submit(one) for one in [*others, new]), return_exceptions=True)
+        assert [type(one) for one in asked] == [StoreBusyError, bool, bool, bool, StoreBusyError]
+        assert str(asked[0]) == "the database is busy (LockNotAvailable)"
+        frozen.commit()
+    assert not await together.submit(new)
     database.close()
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from dbos import DBOS
 from support.engine import COUNT, HEAD, SEND, START, TO, Served, serving
+from support.waiting import until_async
 
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
@@ -34,17 +35,13 @@ def everything_in(file: Path) -> str:
         return "\n".join(connection.iterdump())
 
 
-def test_a_run_happens_once_and_leaves_no_words_behind(tmp_path: Path) -> None:
+async def test_a_run_happens_once_and_leaves_no_words_behind(tmp_path: Path) -> None:
     emulator = Emulator()
-
-    async def scenario() -> None:
-        async with serving(tmp_path, SEND, emulator=emulator) as served:
-            assert await served.begin("one")
-            ended = await served.engine.wait_for_outcome("one", 20)
-            assert not await served.begin("one")
-            assert ended == {"state": "succeeded", "error": None, "response": None, "result": None}
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, SEND, emulator=emulator) as served:
+        assert await served.begin("one")
+        ended = await served.engine.wait_for_outcome("one", 20)
+        assert not await served.begin("one")
+        assert ended == {"state": "succeeded", "error": None, "response": None, "result": None}
     assert len(emulator.messages) == 1
     stored = everything_in(tmp_path / "runs.sqlite")
     assert TO not in stored
@@ -52,18 +49,14 @@ def test_a_run_happens_once_and_leaves_no_words_behind(tmp_path: Path) -> None:
     assert stored.count("words of the message") == 1
 
 
-def test_texts_are_kept_where_the_configuration_asks_for_it_and_of_what_is_unknown(tmp_path: Path) -> None:
+async def test_texts_are_kept_where_the_configuration_asks_for_it_and_of_what_is_unknown(tmp_path: Path) -> None:
     emulator = Emulator()
     settings = Settings(keep_payloads=True, timeout=0.5, lag_bound=0.2)
-
-    async def scenario() -> None:
-        async with serving(tmp_path, SEND, emulator=emulator, settings=settings) as served:
-            await served.run("kept")
-            emulator.faults.server_error(operation="messages.create", status=500)
-            ended = await served.run("unknown")
-            assert (ended["state"], ended["error"]["code"]) == ("unknown", "outcome-unknown")
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, SEND, emulator=emulator, settings=settings) as served:
+        await served.run("kept")
+        emulator.faults.server_error(operation="messages.create", status=500)
+        ended = await served.run("unknown")
+        assert (ended["state"], ended["error"]["code"]) == ("unknown", "outcome-unknown")
     with closing(sqlite3.connect(tmp_path / "runs.sqlite")) as connection:
         payloads = dict(connection.execute("SELECT id, payload FROM flow_runs"))
     assert TO in payloads["kept"]
@@ -78,112 +71,92 @@ def test_what_a_flow_keeps_outlives_the_process_and_its_result_is_the_answer(tmp
     assert [asyncio.run(scenario("one")), asyncio.run(scenario("two"))] == ["1", "2"]
 
 
-def test_flows_start_flows_and_wait_for_those_that_are_synchronous(tmp_path: Path) -> None:
+async def test_flows_start_flows_and_wait_for_those_that_are_synchronous(tmp_path: Path) -> None:
     counted = COUNT.replace("webhook-triggers.webhook", "cross-flow.crossFlow").replace("Main", "Counted")
     flows = counted + counted.replace("Counted", "Later").replace("isSynchronous: true", "isSynchronous: false")
     for name, started in {"Waits": "Counted", "Goes on": "Later", "Errs": "Nobody", "Endless": "Endless"}.items():
         flows += START.replace("NAME", name).replace("STARTED", started)
-
-    async def scenario() -> None:
-        async with serving(tmp_path, flows) as served:
-            waited, went_on, erred, endless = await asyncio.gather(
-                *(served.run(name.replace(" ", ""), name) for name in ("Waits", "Goes on", "Errs", "Endless"))
-            )
-            assert waited["response"]["body"] == '{"executionId": "Waits.1", "result": 1}'
-            assert went_on["response"]["body"] == '{"executionId": "Goeson.1"}'
-            assert (await served.engine.wait_for_outcome("Goeson.1", 20))["state"] == "succeeded"
-            assert erred["error"]["code"] == "unknown-flow"
-            assert (endless["state"], endless["error"]["code"]) == ("failed", "flow-failed")
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, flows) as served:
+        waited, went_on, erred, endless = await asyncio.gather(
+            *(served.run(name.replace(" ", ""), name) for name in ("Waits", "Goes on", "Errs", "Endless"))
+        )
+        assert waited["response"]["body"] == '{"executionId": "Waits.1", "result": 1}'
+        assert went_on["response"]["body"] == '{"executionId": "Goeson.1"}'
+        assert (await served.engine.wait_for_outcome("Goeson.1", 20))["state"] == "succeeded"
+        assert erred["error"]["code"] == "unknown-flow"
+        assert (endless["state"], endless["error"]["code"]) == ("failed", "flow-failed")
     with closing(sqlite3.connect(tmp_path / "runs.sqlite")) as connection:
         results = connection.execute("SELECT run FROM flow_journal WHERE step_id = 'result'").fetchall()
     assert results == []  # what one run has told another is not kept a second time
 
 
-def test_cancelled_in_the_middle_of_a_send_and_resumed_it_is_sent_once(tmp_path: Path) -> None:
+async def test_cancelled_in_the_middle_of_a_send_and_resumed_it_is_sent_once(tmp_path: Path) -> None:
     emulator = Emulator()
-
-    async def scenario() -> None:
-        async with emulator.serve(port=0) as twilio, Host.discover() as host:
-            connection = emulator_connection()
-            connection["fields"]["baseUrl"] = twilio.url
-            configuration = Configuration(config_vars={"Twilio": connection})
-            deployment = Deployment(host, configuration, {}, public_url="http://flows.test")
-            url = f"sqlite:///{tmp_path / 'runs.sqlite'}"
-            async with Engine.open(deployment, url, Settings(lag_bound=0.2)) as engine:
-                served = Served(engine, deployment, SEND)
-                emulator.faults.slow(seconds=0.5, operation="messages.create")
-                await served.begin("one")
-                while not emulator.messages:  # noqa: ASYNC110 - the emulator has no event for it
-                    await asyncio.sleep(0.01)
-                await DBOS.cancel_workflow_async("one")
-                await DBOS.resume_workflow_async("one", queue_name="flows")
-                ended = await engine.wait_for_outcome("one", 20)
-            assert ended["state"] == "succeeded"
-
-    asyncio.run(scenario())
+    async with emulator.serve(port=0) as twilio, Host.discover() as host:
+        connection = emulator_connection()
+        connection["fields"]["baseUrl"] = twilio.url
+        configuration = Configuration(config_vars={"Twilio": connection})
+        deployment = Deployment(host, configuration, {}, public_url="http://flows.test")
+        url = f"sqlite:///{tmp_path / 'runs.sqlite'}"
+        async with Engine.open(deployment, url, Settings(lag_bound=0.2)) as engine:
+            served = Served(engine, deployment, SEND)
+            emulator.faults.slow(seconds=0.5, operation="messages.create")
+            await served.begin("one")
+            await until_async(lambda: emulator.messages, "Twilio has the message")
+            await DBOS.cancel_workflow_async("one")
+            await DBOS.resume_workflow_async("one", queue_name="flows")
+            ended = await engine.wait_for_outcome("one", 20)
+        assert ended["state"] == "succeeded"
     assert len(emulator.messages) == 1
 
 
-def test_a_clock_starts_a_flow_once_for_each_of_its_times(tmp_path: Path) -> None:
+async def test_a_clock_starts_a_flow_once_for_each_of_its_times(tmp_path: Path) -> None:
     flows = SEND.replace(
         "action: webhook-triggers.webhook}",
         "action: schedule-triggers.schedule, schedule: {type: configVar, value: Cron}}",
     ).replace("type: reference, value: trigger.results.body.data.to", f'type: value, value: "{TO}"')
     emulator = Emulator()
-
-    async def scenario() -> None:
-        async with serving(tmp_path, flows, emulator=emulator) as served:
-            await served.engine.runs.define("test.yaml", served.text)
-            await served.engine.keep_schedules([served.definition])
-            (kept,) = await DBOS.list_schedules_async()
-            assert (kept["schedule_name"], kept["schedule"]) == ("Test/Main", "5 4 * * *")
-            await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
-            while not emulator.messages:  # noqa: ASYNC110 - as above
-                await asyncio.sleep(0.01)
-            other = served.deployment.load("test.yaml", HEAD + SEND)
-            await served.engine.keep_schedules([other])
-            assert await DBOS.list_schedules_async() == []
-            nonsense = served.deployment.load("test.yaml", (HEAD + flows).replace("5 4 * * *", "every day"))
-            with pytest.raises(FlowError, match="the schedule of the flow 'Main' is not valid: it has 2 fields"):
-                await served.engine.keep_schedules([nonsense])
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, flows, emulator=emulator) as served:
+        await served.engine.runs.define("test.yaml", served.text)
+        await served.engine.keep_schedules([served.definition])
+        (kept,) = await DBOS.list_schedules_async()
+        assert (kept["schedule_name"], kept["schedule"]) == ("Test/Main", "5 4 * * *")
+        await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
+        await until_async(lambda: emulator.messages, "Twilio has the message")
+        other = served.deployment.load("test.yaml", HEAD + SEND)
+        await served.engine.keep_schedules([other])
+        assert await DBOS.list_schedules_async() == []
+        nonsense = served.deployment.load("test.yaml", (HEAD + flows).replace("5 4 * * *", "every day"))
+        with pytest.raises(FlowError, match="the schedule of the flow 'Main' is not valid: it has 2 fields"):
+            await served.engine.keep_schedules([nonsense])
 
 
-def test_finished_runs_are_forgotten_in_time_and_their_events_with_them(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path, SEND, settings=Settings(keep_days=0)) as served:
-            await served.run("one")
-            assert await served.engine.retention.purge() == 1
-            assert await served.begin("one")
-            await served.engine.wait_for_outcome("one", 20)
-
-    asyncio.run(scenario())
+async def test_finished_runs_are_forgotten_in_time_and_their_events_with_them(tmp_path: Path) -> None:
+    async with serving(tmp_path, SEND, settings=Settings(keep_days=0)) as served:
+        await served.run("one")
+        assert await served.engine.retention.purge() == 1
+        assert await served.begin("one")
+        await served.engine.wait_for_outcome("one", 20)
 
 
-def test_a_run_whose_way_has_changed_fails_instead_of_guessing_and_a_file_has_one_engine(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path, SEND) as served:
-            digest = await served.engine.runs.define("test.yaml", served.text)
-            new = NewRun(
-                id="one",
-                definition=digest,
-                integration="Test",
-                flow="Main",
-                payload={},
-                trigger={"payload": {}},
-                trigger_step="another-trigger",
-            )
-            await served.engine.begin(new)
-            ended = await served.engine.wait_for_outcome("one", 20)
-            assert (ended["state"], ended["error"]["code"]) == ("failed", "run-nondeterministic")
-            with pytest.raises(DurableError, match="another process serves"):
-                async with serving(tmp_path, SEND):
-                    pass
-
-    asyncio.run(scenario())
+async def test_a_run_whose_way_has_changed_fails_instead_of_guessing_and_a_file_has_one_engine(tmp_path: Path) -> None:
+    async with serving(tmp_path, SEND) as served:
+        digest = await served.engine.runs.define("test.yaml", served.text)
+        new = NewRun(
+            id="one",
+            definition=digest,
+            integration="Test",
+            flow="Main",
+            payload={},
+            trigger={"payload": {}},
+            trigger_step="another-trigger",
+        )
+        await served.engine.begin(new)
+        ended = await served.engine.wait_for_outcome("one", 20)
+        assert (ended["state"], ended["error"]["code"]) == ("failed", "run-nondeterministic")
+        with pytest.raises(DurableError, match="another process serves"):
+            async with serving(tmp_path, SEND):
+                pass
 
 
 def test_a_process_that_stops_leaves_its_runs_to_the_next_one(tmp_path: Path) -> None:
@@ -240,8 +213,7 @@ def test_runs_under_way_at_the_end_never_meet_an_engine_that_is_gone(
             monkeypatch.setattr(DBOS, "destroy", destroyed)
             for run in runs:
                 await served.begin(run)
-            while reader.under_way < len(runs):  # noqa: ASYNC110 - a reader has no event for it
-                await asyncio.sleep(0.01)
+            await until_async(lambda: reader.under_way == len(runs), "every run is under way")
 
     async def finished() -> set[str]:
         async with serving(tmp_path, COUNT) as served:

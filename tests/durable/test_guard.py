@@ -45,8 +45,8 @@ class TooManyError(PerformError):
 
 
 @dataclass
-class Deed:
-    """A deed whose attempts go as told: an error, or the id of what it does. ``seen`` is what a list would show."""
+class FakeCall:
+    """A call whose attempts go as told: an error, or the id of what it does. ``seen`` is what a list would show."""
 
     attempts: list[Exception | str | None]
     seen: list[Candidate] | None = field(default_factory=list)
@@ -109,16 +109,16 @@ class Machine:
             may_write=lambda: alive,
         )
 
-    async def answer(self, deed: Deed, *, run: str = "run", fingerprint: str = "same") -> Any:
+    async def answer(self, fake_call: FakeCall, *, run: str = "run", fingerprint: str = "same") -> Any:
         await store_run(self.database, run)
-        call = identity(run, fingerprint, guarded=deed)
-        await self.guard.perform(call, deed)
+        call = identity(run, fingerprint, guarded=fake_call)
+        await self.guard.perform(call, fake_call)
         kept = await self.runs.entry_at(run, 1)
         assert kept is not None
         return kept.value.get("failure", {}).get("code") or kept.value["envelope"]["data"]["sid"]
 
 
-def identity(run: str, fingerprint: str = "same", guarded: Deed | None = None) -> CallIdentity:
+def identity(run: str, fingerprint: str = "same", guarded: FakeCall | None = None) -> CallIdentity:
     keys = tuple(guarded.limit_keys.values()) if guarded is not None else ()
     return CallIdentity(run=run, ordinal=1, step_id="send", fingerprint=fingerprint, limit_keys=keys)
 
@@ -149,32 +149,23 @@ def message(sid: str, *, equal: bool = True) -> Candidate:
     return Candidate(id=sid, data={"sid": sid}, equal=equal)
 
 
-def test_an_answer_is_kept_and_the_call_is_not_made_again(database: Database) -> None:
-    async def scenario() -> None:
-        deed = Deed(["SM1", "SM2"])
-        assert await Machine(database).answer(deed) == "SM1"
-        assert await Machine(database, worker_id="two").answer(deed) == "SM1"
-        assert deed.made == 1
-
-    asyncio.run(scenario())
+async def test_an_answer_is_kept_and_the_call_is_not_made_again(database: Database) -> None:
+    fake_call = FakeCall(["SM1", "SM2"])
+    assert await Machine(database).answer(fake_call) == "SM1"
+    assert await Machine(database, worker_id="two").answer(fake_call) == "SM1"
+    assert fake_call.made == 1
 
 
-def test_a_refusal_is_kept_as_a_failure(database: Database) -> None:
-    async def scenario() -> None:
-        deed = Deed([RefusedError("no")])
-        assert await Machine(database).answer(deed) == "x"
-        assert (deed.made, deed.looks) == (1, 0)
-
-    asyncio.run(scenario())
+async def test_a_refusal_is_kept_as_a_failure(database: Database) -> None:
+    fake_call = FakeCall([RefusedError("no")])
+    assert await Machine(database).answer(fake_call) == "x"
+    assert (fake_call.made, fake_call.looks) == (1, 0)
 
 
-def test_too_many_requests_lose_nothing(database: Database) -> None:
-    async def scenario() -> None:
-        deed = Deed([TooManyError("slower"), TooManyError("slower"), "SM1"])
-        assert await Machine(database).answer(deed) == "SM1"
-        assert deed.made == 3
-
-    asyncio.run(scenario())
+async def test_too_many_requests_lose_nothing(database: Database) -> None:
+    fake_call = FakeCall([TooManyError("slower"), TooManyError("slower"), "SM1"])
+    assert await Machine(database).answer(fake_call) == "SM1"
+    assert fake_call.made == 3
 
 
 class UnsentError(PerformError):
@@ -182,108 +173,90 @@ class UnsentError(PerformError):
     retryable = True
 
 
-def test_what_could_not_be_sent_waits_and_is_sent_when_there_is_a_connection(database: Database) -> None:
-    async def scenario() -> None:
-        deed = Deed([UnsentError("no connection"), UnsentError("no connection"), "SM1"])
-        machine = Machine(database, Settings(timeout=0.2, lag_bound=0.0))
-        await store_run(database, "run")
-        answering = asyncio.create_task(machine.answer(deed))
-        while (reason := await reason_shown(database)) is None:  # noqa: ASYNC110 - a row
-            await asyncio.sleep(0.02)
-        assert reason == "perform-failed"
-        assert await answering == "SM1"
-        assert (deed.made, deed.looks) == (3, 0)
-
-    asyncio.run(scenario())
+async def test_what_could_not_be_sent_waits_and_is_sent_when_there_is_a_connection(database: Database) -> None:
+    fake_call = FakeCall([UnsentError("no connection"), UnsentError("no connection"), "SM1"])
+    machine = Machine(database, Settings(timeout=0.2, lag_bound=0.0))
+    await store_run(database, "run")
+    answering = asyncio.create_task(machine.answer(fake_call))
+    while (reason := await reason_shown(database)) is None:  # noqa: ASYNC110 - a row
+        await asyncio.sleep(0.02)
+    assert reason == "perform-failed"
+    assert await answering == "SM1"
+    assert (fake_call.made, fake_call.looks) == (3, 0)
 
 
-def test_a_call_that_cannot_be_sent_in_its_time_fails_and_is_not_unknown(database: Database) -> None:
-    async def scenario() -> None:
-        deed = Deed([UnsentError("no connection")] * 100, longest_wait=0.8)
-        assert await Machine(database).answer(deed) == "not-sent"
-        assert deed.looks == 0
-
-    asyncio.run(scenario())
+async def test_a_call_that_cannot_be_sent_in_its_time_fails_and_is_not_unknown(database: Database) -> None:
+    fake_call = FakeCall([UnsentError("no connection")] * 100, longest_wait=0.8)
+    assert await Machine(database).answer(fake_call) == "not-sent"
+    assert fake_call.looks == 0
 
 
-def test_a_pause_that_is_longer_than_a_request_may_take_is_waited_out(database: Database) -> None:
+async def test_a_pause_that_is_longer_than_a_request_may_take_is_waited_out(database: Database) -> None:
     class LongPauseError(PerformError):
         throttled = "sender"
         retry_after = 1.0
 
-    async def scenario() -> None:
-        deed = Deed([LongPauseError("slower"), "SM1"])
-        machine = Machine(database, Settings(timeout=0.2, lag_bound=0.0))
-        assert await machine.answer(deed) == "SM1"
-        assert (deed.made, deed.looks) == (2, 0)
-
-    asyncio.run(scenario())
+    fake_call = FakeCall([LongPauseError("slower"), "SM1"])
+    machine = Machine(database, Settings(timeout=0.2, lag_bound=0.0))
+    assert await machine.answer(fake_call) == "SM1"
+    assert (fake_call.made, fake_call.looks) == (2, 0)
 
 
 @pytest.mark.parametrize("named", ["", None])
-def test_a_success_that_names_nothing_is_looked_for(database: Database, named: str | None) -> None:
-    async def scenario() -> None:
-        deed = Deed([named], seen=[message("SM1")])
-        assert await Machine(database).answer(deed) == "SM1"
-        assert (deed.made, deed.looks > 0) == (1, True)
-        assert await Machine(database).answer(Deed([named]), run="other") == "outcome-unknown"
-
-    asyncio.run(scenario())
+async def test_a_success_that_names_nothing_is_looked_for(database: Database, named: str | None) -> None:
+    fake_call = FakeCall([named], seen=[message("SM1")])
+    assert await Machine(database).answer(fake_call) == "SM1"
+    assert (fake_call.made, fake_call.looks > 0) == (1, True)
+    assert await Machine(database).answer(FakeCall([named]), run="other") == "outcome-unknown"
 
 
-def test_a_success_that_names_another_calls_message_is_looked_for(database: Database) -> None:
-    async def scenario() -> None:
-        machine = Machine(database)
-        assert await machine.answer(Deed(["SM1"]), run="first", fingerprint="a") == "SM1"
-        deed = Deed(["SM1"], seen=[message("SM2"), message("SM1")])
-        assert await machine.answer(deed, run="second", fingerprint="b") == "SM2"
-
-    asyncio.run(scenario())
+async def test_a_success_that_names_another_calls_message_is_looked_for(database: Database) -> None:
+    machine = Machine(database)
+    assert await machine.answer(FakeCall(["SM1"]), run="first", fingerprint="a") == "SM1"
+    fake_call = FakeCall(["SM1"], seen=[message("SM2"), message("SM1")])
+    assert await machine.answer(fake_call, run="second", fingerprint="b") == "SM2"
 
 
-def test_a_response_that_cannot_be_stored_is_neither_a_success_nor_a_failure(database: Database) -> None:
-    class Odd(Deed):
+async def test_a_response_that_cannot_be_stored_is_neither_a_success_nor_a_failure(database: Database) -> None:
+    class Odd(FakeCall):
         async def perform_once(self, seconds: float) -> dict[str, Any]:
             envelope = await super().perform_once(seconds)
             return {"data": {**envelope["data"], "body": "half a pair: \ud83d"}}
 
-    async def scenario() -> None:
-        deed = Odd(["SM1"], seen=[message("SM1")])
-        assert await Machine(database).answer(deed) == "SM1"
-        assert (deed.made, deed.looks > 0) == (1, True)
-        # What the list shows of it cannot be stored either: then its id is all that is kept.
-        odd = Candidate(id="SM2", data={"sid": "SM2", "body": "\ud83d"}, equal=True)
-        assert await Machine(database).answer(Odd(["SM2"], seen=[odd]), run="other") == "SM2"
-
-    asyncio.run(scenario())
+    fake_call = Odd(["SM1"], seen=[message("SM1")])
+    assert await Machine(database).answer(fake_call) == "SM1"
+    assert (fake_call.made, fake_call.looks > 0) == (1, True)
+    # What the list shows of it cannot be stored either: then its id is all that is kept.
+    odd = Candidate(id="SM2", data={"sid": "SM2", "body": "\ud83d"}, equal=True)
+    assert await Machine(database).answer(Odd(["SM2"], seen=[odd]), run="other") == "SM2"
 
 
-def test_who_is_told_to_slow_down_in_one_process_is_held_back_in_all(url: str) -> None:
+async def test_who_is_told_to_slow_down_in_one_process_is_held_back_in_all(url: str) -> None:
     class SlowlyError(PerformError):
         throttled = "sender"
         retry_after = 0.5
 
     made: dict[str, list[float]] = {"told": [], "same": [], "other": []}
 
-    def deed(name: str, attempts: list[Exception | str | None], sender: str = "s") -> Deed:
+    def fake_call(name: str, attempts: list[Exception | str | None], sender: str = "s") -> FakeCall:
         async def noted() -> None:
             made[name].append(time.monotonic())
 
-        return Deed(attempts, limit_keys={"connection": "c", "sender": sender}, meanwhile=noted)
+        return FakeCall(attempts, limit_keys={"connection": "c", "sender": sender}, meanwhile=noted)
 
     async def scenario(databases: list[Database]) -> None:
         one, two = (Machine(database, worker_id=name) for name, database in zip("12", databases, strict=True))
-        told = asyncio.create_task(one.answer(deed("told", [SlowlyError("slower"), "SM1"]), run="told"))
+        told = asyncio.create_task(one.answer(fake_call("told", [SlowlyError("slower"), "SM1"]), run="told"))
         call = identity("told")
         while not made["told"] or (await one.intents.plan(call)).state != "planned":  # noqa: ASYNC110 - a row
             await asyncio.sleep(0.01)
-        same = two.answer(deed("same", ["SM2"]), run="same")
-        other = two.answer(deed("other", ["SM3"], "other"), run="other")
+        same = two.answer(fake_call("same", ["SM2"]), run="same")
+        other = two.answer(fake_call("other", ["SM3"], "other"), run="other")
         assert [*await asyncio.gather(told, same, other)] == ["SM1", "SM2", "SM3"]
 
     databases = [Database(url), Database(url)]
     databases[0].create()
-    asyncio.run(scenario(databases))
+    await scenario(databases)
     assert made["same"][0] - made["told"][0] >= 0.5
     assert made["told"][1] - made["told"][0] >= 0.5
     assert made["other"][0] < made["same"][0]
@@ -292,149 +265,115 @@ def test_who_is_told_to_slow_down_in_one_process_is_held_back_in_all(url: str) -
 
 
 @pytest.mark.parametrize("lost", [LostError("lost"), TimeoutError(), ValueError("a bug")])
-def test_a_lost_answer_is_looked_for_and_found(database: Database, lost: Exception) -> None:
-    async def scenario() -> None:
-        deed = Deed([lost], seen=[message("SM1")])
-        assert await Machine(database).answer(deed) == "SM1"
-        assert deed.made == 1
-
-    asyncio.run(scenario())
+async def test_a_lost_answer_is_looked_for_and_found(database: Database, lost: Exception) -> None:
+    fake_call = FakeCall([lost], seen=[message("SM1")])
+    assert await Machine(database).answer(fake_call) == "SM1"
+    assert fake_call.made == 1
 
 
-def test_a_call_that_a_dead_process_entered_is_looked_for_before_it_is_made(database: Database) -> None:
-    async def scenario() -> None:
-        await left_in_doubt(database)
-        deed = Deed(["SM2"], seen=[message("SM1")])
-        assert await Machine(database).answer(deed) == "SM1"
-        assert deed.made == 0
-
-    asyncio.run(scenario())
+async def test_a_call_that_a_dead_process_entered_is_looked_for_before_it_is_made(database: Database) -> None:
+    await left_in_doubt(database)
+    fake_call = FakeCall(["SM2"], seen=[message("SM1")])
+    assert await Machine(database).answer(fake_call) == "SM1"
+    assert fake_call.made == 0
 
 
-def test_what_is_not_found_within_the_lag_bound_is_unknown_or_made_again(database: Database) -> None:
-    async def scenario() -> None:
-        await left_in_doubt(database, "first")
-        await left_in_doubt(database, "second")
-        deed = Deed(["SM2"])
-        assert await Machine(database).answer(deed, run="first") == "outcome-unknown"
-        assert deed.made == 0
-        assert await Machine(database, RESENDING).answer(deed, run="second") == "SM2"
-        assert deed.made == 1
-
-    asyncio.run(scenario())
+async def test_what_is_not_found_within_the_lag_bound_is_unknown_or_made_again(database: Database) -> None:
+    await left_in_doubt(database, "first")
+    await left_in_doubt(database, "second")
+    fake_call = FakeCall(["SM2"])
+    assert await Machine(database).answer(fake_call, run="first") == "outcome-unknown"
+    assert fake_call.made == 0
+    assert await Machine(database, RESENDING).answer(fake_call, run="second") == "SM2"
+    assert fake_call.made == 1
 
 
-def test_what_looks_different_proves_nothing_and_is_not_sent_again(database: Database) -> None:
-    async def scenario() -> None:
-        await left_in_doubt(database)
-        deed = Deed([], seen=[message("SM1", equal=False)])
-        assert await Machine(database, RESENDING).answer(deed) == "outcome-unknown"
-
-    asyncio.run(scenario())
+async def test_what_looks_different_proves_nothing_and_is_not_sent_again(database: Database) -> None:
+    await left_in_doubt(database)
+    fake_call = FakeCall([], seen=[message("SM1", equal=False)])
+    assert await Machine(database, RESENDING).answer(fake_call) == "outcome-unknown"
 
 
-def test_one_message_never_proves_two_equal_calls(database: Database) -> None:
-    async def scenario() -> None:
-        await left_in_doubt(database, "first")
-        await left_in_doubt(database, "second")
-        machine = Machine(database, RESENDING)
-        deeds = [Deed(["SM2"], seen=[message("SM1")]), Deed(["SM3"], seen=[message("SM1")])]
-        answers = await asyncio.gather(machine.answer(deeds[0], run="first"), machine.answer(deeds[1], run="second"))
-        assert list(answers) == ["SM1", "SM3"]
-        assert [deed.made for deed in deeds] == [0, 1]
-
-    asyncio.run(scenario())
-
-
-def test_a_message_that_may_be_that_of_an_equal_call_under_way_is_not_taken(database: Database) -> None:
-    async def scenario() -> None:
-        await left_in_doubt(database, "dead")
-        machine, answered = Machine(database, PATIENT), asyncio.Event()
-        alive = Deed(["SM1"], meanwhile=answered.wait)
-        under_way = asyncio.create_task(machine.answer(alive, run="alive"))
-        await alive.begun.wait()
-        in_doubt = Deed([], seen=[message("SM1")])
-        doubtful = asyncio.create_task(machine.answer(in_doubt, run="dead"))
-        await in_doubt.looked.wait()
-        answered.set()
-        assert await under_way == "SM1"
-        in_doubt.seen = [message("SM2"), message("SM1")]
-        assert await doubtful == "SM2"
-
-    asyncio.run(scenario())
+async def test_one_message_never_proves_two_equal_calls(database: Database) -> None:
+    await left_in_doubt(database, "first")
+    await left_in_doubt(database, "second")
+    machine = Machine(database, RESENDING)
+    fake_calls = [FakeCall(["SM2"], seen=[message("SM1")]), FakeCall(["SM3"], seen=[message("SM1")])]
+    answers = await asyncio.gather(
+        machine.answer(fake_calls[0], run="first"), machine.answer(fake_calls[1], run="second")
+    )
+    assert list(answers) == ["SM1", "SM3"]
+    assert [fake_call.made for fake_call in fake_calls] == [0, 1]
 
 
-def test_without_a_way_to_look_an_unknown_outcome_stays_unknown(database: Database) -> None:
-    async def scenario() -> None:
-        assert await Machine(database, RESENDING).answer(Deed([LostError("lost")], seen=None)) == "outcome-unknown"
+async def test_a_message_that_may_be_that_of_an_equal_call_under_way_is_not_taken(database: Database) -> None:
+    await left_in_doubt(database, "dead")
+    machine, answered = Machine(database, PATIENT), asyncio.Event()
+    alive = FakeCall(["SM1"], meanwhile=answered.wait)
+    under_way = asyncio.create_task(machine.answer(alive, run="alive"))
+    await alive.begun.wait()
+    in_doubt = FakeCall([], seen=[message("SM1")])
+    doubtful = asyncio.create_task(machine.answer(in_doubt, run="dead"))
+    await in_doubt.looked.wait()
+    answered.set()
+    assert await under_way == "SM1"
+    in_doubt.seen = [message("SM2"), message("SM1")]
+    assert await doubtful == "SM2"
 
-    asyncio.run(scenario())
+
+async def test_without_a_way_to_look_an_unknown_outcome_stays_unknown(database: Database) -> None:
+    assert await Machine(database, RESENDING).answer(FakeCall([LostError("lost")], seen=None)) == "outcome-unknown"
 
 
-def test_a_look_that_fails_is_no_proof_of_absence(database: Database) -> None:
+async def test_a_look_that_fails_is_no_proof_of_absence(database: Database) -> None:
     class AwayError(PerformError):
         retryable = True
 
-    async def scenario() -> None:
-        deed = Deed([LostError("lost")], seen=[message("SM1")], cannot_look=[AwayError("away")] * 3)
-        assert await Machine(database, RESENDING).answer(deed) == "SM1"
-        forbidden = Deed([LostError("lost")], cannot_look=[RefusedError("no")] * 20)
-        assert await Machine(database, RESENDING).answer(forbidden, run="other") == "outcome-unknown"
-
-    asyncio.run(scenario())
+    fake_call = FakeCall([LostError("lost")], seen=[message("SM1")], cannot_look=[AwayError("away")] * 3)
+    assert await Machine(database, RESENDING).answer(fake_call) == "SM1"
+    forbidden = FakeCall([LostError("lost")], cannot_look=[RefusedError("no")] * 20)
+    assert await Machine(database, RESENDING).answer(forbidden, run="other") == "outcome-unknown"
 
 
-def test_who_comes_second_joins_the_call_that_is_under_way(database: Database) -> None:
-    async def scenario() -> None:
-        machine = Machine(database)
-        deed = Deed(["SM1"], meanwhile=lambda: asyncio.sleep(0.05))
-        impatient = asyncio.create_task(machine.answer(deed))
-        await asyncio.sleep(0.02)
-        impatient.cancel()
-        assert await machine.answer(deed) == "SM1"
-        assert deed.made == 1
-        await machine.guard.drain()
-
-    asyncio.run(scenario())
+async def test_who_comes_second_joins_the_call_that_is_under_way(database: Database) -> None:
+    machine = Machine(database)
+    fake_call = FakeCall(["SM1"], meanwhile=lambda: asyncio.sleep(0.05))
+    impatient = asyncio.create_task(machine.answer(fake_call))
+    await fake_call.begun.wait()
+    impatient.cancel()
+    assert await machine.answer(fake_call) == "SM1"
+    assert fake_call.made == 1
+    await machine.guard.drain()
 
 
-def test_a_process_that_must_not_write_any_more_leaves_it_to_another(database: Database) -> None:
-    async def scenario() -> None:
-        deed, stopping = Deed(["SM1"]), Machine(database, alive=False)
-        answering = asyncio.create_task(stopping.answer(deed))
-        await asyncio.sleep(0.1)
-        await stopping.guard.abandon()
-        await asyncio.gather(answering, return_exceptions=True)
-        assert deed.made == 0
-        assert await Machine(database, worker_id="two").answer(deed) == "SM1"
-
-    asyncio.run(scenario())
+async def test_a_process_that_must_not_write_any_more_leaves_it_to_another(database: Database) -> None:
+    fake_call, stopping = FakeCall(["SM1"]), Machine(database, alive=False)
+    answering = asyncio.create_task(stopping.answer(fake_call))
+    await asyncio.sleep(0.1)
+    await stopping.guard.abandon()
+    await asyncio.gather(answering, return_exceptions=True)
+    assert fake_call.made == 0
+    assert await Machine(database, worker_id="two").answer(fake_call) == "SM1"
 
 
-def test_a_sender_with_a_rate_keeps_to_it_and_loses_nothing(database: Database) -> None:
-    async def scenario() -> None:
-        machine = Machine(database, Settings(timeout=1, rates={"s": 4}))
-        deeds = {f"run-{number}": Deed([f"SM{number}"]) for number in range(5)}
-        begun = asyncio.get_running_loop().time()
-        answers = await asyncio.gather(*(machine.answer(deed, run=run) for run, deed in deeds.items()))
-        assert list(answers) == [f"SM{number}" for number in range(5)]
-        assert asyncio.get_running_loop().time() - begun > 1
-
-    asyncio.run(scenario())
+async def test_a_sender_with_a_rate_keeps_to_it_and_loses_nothing(database: Database) -> None:
+    machine = Machine(database, Settings(timeout=1, rates={"s": 4}))
+    fake_calls = {f"run-{number}": FakeCall([f"SM{number}"]) for number in range(5)}
+    begun = asyncio.get_running_loop().time()
+    answers = await asyncio.gather(*(machine.answer(fake_call, run=run) for run, fake_call in fake_calls.items()))
+    assert list(answers) == [f"SM{number}" for number in range(5)]
+    assert asyncio.get_running_loop().time() - begun > 1
 
 
 @pytest.mark.parametrize("seen", [[], [message("SM1", equal=False)]])
-def test_a_signed_callback_proves_what_was_done(database: Database, seen: list[Candidate]) -> None:
-    async def scenario() -> None:
-        machine = Machine(database, PATIENT)
-        deed = Deed([LostError("lost")], seen=seen)
-        answering = asyncio.create_task(machine.answer(deed))
-        await deed.looked.wait()
-        await machine.intents.confirm("run:1", "SM1")
-        await machine.intents.confirm("run:1", "SM9")
-        assert await answering == "SM1"
-        await left_in_doubt(database, "other")
-        await machine.intents.confirm("other:1", "SM1")
-        assert (await machine.intents.plan(identity("other"))).resource_id is None
-
-    asyncio.run(scenario())
+async def test_a_signed_callback_proves_what_was_done(database: Database, seen: list[Candidate]) -> None:
+    machine = Machine(database, PATIENT)
+    fake_call = FakeCall([LostError("lost")], seen=seen)
+    answering = asyncio.create_task(machine.answer(fake_call))
+    await fake_call.looked.wait()
+    await machine.intents.confirm("run:1", "SM1")
+    await machine.intents.confirm("run:1", "SM9")
+    assert await answering == "SM1"
+    await left_in_doubt(database, "other")
+    await machine.intents.confirm("other:1", "SM1")
+    assert (await machine.intents.plan(identity("other"))).resource_id is None

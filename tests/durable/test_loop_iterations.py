@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.engine import serving
-from support.long_lists import QUICK, flow, people, sent, stored, until
+from support.long_lists import QUICK, flow, people, sent, stored
+from support.waiting import until_async
 
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.execution.replayer import IterationReplayer
@@ -47,34 +48,30 @@ def _beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("stop", "state"), [("cancel", "succeeded"), ("pause", "unknown")])
-def test_a_round_whose_flow_is_stopped_fails_and_the_others_go_on(tmp_path: Path, stop: str, state: str) -> None:
+async def test_a_round_whose_flow_is_stopped_fails_and_the_others_go_on(tmp_path: Path, stop: str, state: str) -> None:
     people(tmp_path, 3)
-
-    async def scenario() -> None:
-        async with serving(tmp_path, STARTING, settings=QUICK) as served:
-            operations = Operations(served.engine.database)
-            await served.begin("one")
-            async with asyncio.timeout(20):
-                while await served.engine.runs.load("one.1-0.0") is None:  # noqa: ASYNC110 - as above
-                    await asyncio.sleep(0.02)
-            await asyncio.sleep(0.3)
-            await getattr(operations, stop)("one.1-0.0")
-            ended = await served.engine.wait_for_outcome("one", 20)
-            assert ended["state"] == state
-            assert [row["state"] for row in await stored(served, items)] == [
-                "unknown" if stop == "pause" else "failed",
-                "succeeded",
-                "succeeded",
-            ]
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, STARTING, settings=QUICK) as served:
+        operations = Operations(served.engine.database)
+        await served.begin("one")
+        async with asyncio.timeout(20):
+            while await served.engine.runs.load("one.1-0.0") is None:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.3)
+        await getattr(operations, stop)("one.1-0.0")
+        ended = await served.engine.wait_for_outcome("one", 20)
+        assert ended["state"] == state
+        assert [row["state"] for row in await stored(served, items)] == [
+            "unknown" if stop == "pause" else "failed",
+            "succeeded",
+            "succeeded",
+        ]
 
 
-def test_a_round_that_starts_a_flow_waits_for_a_database_that_is_away(
+async def test_a_round_that_starts_a_flow_waits_for_a_database_that_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people(tmp_path, 1)
-    away, run = {"RunStore.define", "RunStore.accept", "RunStore.outcome"}, Database._done
+    away, run = {"RunStore.define", "RunStore.accept", "RunStore.outcome"}, Database._perform
 
     async def now_and_then(database: Database, work: Any, *where: Any) -> Any:
         name = work.__qualname__.removesuffix(".<locals>.work")
@@ -83,18 +80,15 @@ def test_a_round_that_starts_a_flow_waits_for_a_database_that_is_away(
             raise StoreUnavailableError("the database is unavailable")
         return await run(database, work, *where)
 
-    async def scenario() -> None:
-        async with serving(tmp_path, STARTING, settings=QUICK) as served:
-            await served.begin("one")
-            monkeypatch.setattr(Database, "_done", now_and_then)
-            await until(lambda: not away)
-            assert (await served.engine.wait_for_outcome("one", 20))["state"] == "succeeded"
-            assert [row["state"] for row in await stored(served, items)] == ["succeeded"]
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, STARTING, settings=QUICK) as served:
+        await served.begin("one")
+        monkeypatch.setattr(Database, "_perform", now_and_then)
+        await until_async(lambda: not away, "the database was away as often as it was to be")
+        assert (await served.engine.wait_for_outcome("one", 20))["state"] == "succeeded"
+        assert [row["state"] for row in await stored(served, items)] == ["succeeded"]
 
 
-def test_a_round_that_cannot_go_on_is_reported_and_the_others_go_on(
+async def test_a_round_that_cannot_go_on_is_reported_and_the_others_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     emulator, run = Emulator(), IterationReplayer.run
@@ -106,15 +100,11 @@ def test_a_round_that_cannot_go_on_is_reported_and_the_others_go_on(
         return await run(replayer)
 
     monkeypatch.setattr(IterationReplayer, "run", broken)
-
-    async def scenario() -> None:
-        async with serving(tmp_path, flow(2), emulator=emulator, settings=QUICK) as served:
-            ended = await served.run("one")
-            assert ended["state"] == "unknown"
-            views = LoopViews(served.engine.database)
-            (one,) = [one async for one in views.iterations("one", state="unknown")]
-            assert (one["index"], one["code"]) == (2, "unexpected-error")
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, flow(2), emulator=emulator, settings=QUICK) as served:
+        ended = await served.run("one")
+        assert ended["state"] == "unknown"
+        views = LoopViews(served.engine.database)
+        (one,) = [one async for one in views.iterations("one", state="unknown")]
+        assert (one["index"], one["code"]) == (2, "unexpected-error")
     assert sent(emulator) == Counter(set(numbers) - {numbers[2]})
     assert "one.1-2 cannot continue" in caplog.text

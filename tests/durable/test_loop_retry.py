@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import Counter
 from pathlib import Path
@@ -87,57 +86,45 @@ def _beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("after", [AGAIN, INVOKE], ids=["another loop", "another flow"])
-def test_a_run_that_sent_something_after_the_loop_in_whatever_way_is_not_run_again(
+async def test_a_run_that_sent_something_after_the_loop_in_whatever_way_is_not_run_again(
     tmp_path: Path, url: str, after: str
 ) -> None:
     emulator, numbers = Emulator(), people(tmp_path, 3)
-
-    async def scenario() -> None:
-        async with serving(tmp_path, flow(2, after=after), emulator=emulator, settings=QUICK, database=url) as served:
-            operations = Operations(served.engine.database)
-            emulator.faults.server_error(operation="messages.create", to=numbers[1])
-            assert (await served.run("one"))["state"] == "unknown"
-            with pytest.raises(RunStateError, match="went on after a loop"):
-                await operations.retry("one", resend=True)
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, flow(2, after=after), emulator=emulator, settings=QUICK, database=url) as served:
+        operations = Operations(served.engine.database)
+        emulator.faults.server_error(operation="messages.create", to=numbers[1])
+        assert (await served.run("one"))["state"] == "unknown"
+        with pytest.raises(RunStateError, match="went on after a loop"):
+            await operations.retry("one", resend=True)
 
 
-def test_a_round_goes_on_from_the_call_whose_outcome_was_unknown(tmp_path: Path, url: str) -> None:
+async def test_a_round_goes_on_from_the_call_whose_outcome_was_unknown(tmp_path: Path, url: str) -> None:
     emulator, numbers = Emulator(), people(tmp_path, 4)
-
-    async def scenario() -> None:
-        async with serving(tmp_path, flow(1, more=SECOND), emulator=emulator, settings=QUICK, database=url) as served:
-            operations = Operations(served.engine.database)
-            emulator.faults.server_error(operation="messages.create", to=numbers[2], nth=2)
-            assert (await served.run("one"))["state"] == "unknown"
-            again = await operations.retry("one", resend=True)
-            ended = await served.engine.wait_for_outcome(again, 20)
-            assert ended["state"] == "succeeded", ended
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, flow(1, more=SECOND), emulator=emulator, settings=QUICK, database=url) as served:
+        operations = Operations(served.engine.database)
+        emulator.faults.server_error(operation="messages.create", to=numbers[2], nth=2)
+        assert (await served.run("one"))["state"] == "unknown"
+        again = await operations.retry("one", resend=True)
+        ended = await served.engine.wait_for_outcome(again, 20)
+        assert ended["state"] == "succeeded", ended
     assert sent(emulator) == Counter(dict.fromkeys(numbers, 2))
     assert len({message.body for message in emulator.messages}) == 8
 
 
-def test_a_round_that_went_on_after_its_unknown_outcome_stays_unknown(tmp_path: Path, url: str) -> None:
+async def test_a_round_that_went_on_after_its_unknown_outcome_stays_unknown(tmp_path: Path, url: str) -> None:
     emulator, numbers = Emulator(), people(tmp_path, 4)
-
-    async def scenario() -> None:
-        more = IGNORE + SECOND
-        async with serving(tmp_path, flow(1, more=more), emulator=emulator, settings=QUICK, database=url) as served:
-            operations = Operations(served.engine.database)
-            emulator.faults.server_error(operation="messages.create", to=numbers[2])
-            assert (await served.run("one"))["state"] == "unknown"
-            again = await operations.retry("one", resend=True)
-            ended = await served.engine.wait_for_outcome(again, 20)
-            assert ended["state"] == "unknown"
-
-    asyncio.run(scenario())
+    more = IGNORE + SECOND
+    async with serving(tmp_path, flow(1, more=more), emulator=emulator, settings=QUICK, database=url) as served:
+        operations = Operations(served.engine.database)
+        emulator.faults.server_error(operation="messages.create", to=numbers[2])
+        assert (await served.run("one"))["state"] == "unknown"
+        again = await operations.retry("one", resend=True)
+        ended = await served.engine.wait_for_outcome(again, 20)
+        assert ended["state"] == "unknown"
     assert sent(emulator) == Counter({number: 1 if number == numbers[2] else 2 for number in numbers})
 
 
-def test_an_unknown_round_is_not_done_again_without_being_asked_for_though_the_run_only_failed(
+async def test_an_unknown_round_is_not_done_again_without_being_asked_for_though_the_run_only_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emulator, page = Emulator(), Sources.page
@@ -146,42 +133,34 @@ def test_an_unknown_round_is_not_done_again_without_being_asked_for_though_the_r
         return await page(sources, source, after) if after is None else Failure(code="c", message="m", permanent=True)
 
     monkeypatch.setattr(Sources, "page", breaking)
-
-    async def scenario() -> None:
-        async with serving(tmp_path, LISTING, emulator=emulator, settings=QUICK) as served:
-            operations = Operations(served.engine.database)
-            account = served.definition.values.by_name["Twilio"]
-            inputs = {"twilioConnection": account, "to": "+15558675310", "from": "+15017122661", "message": "m"}
-            for _ in range(12):
-                await served.deployment.host.invoke_action("twilio", "sendSMS", inputs)
-            emulator.faults.server_error(operation="messages.create", nth=2)
-            ended = await served.run("one")
-            assert ended["state"] == "failed", ended
-            monkeypatch.undo()
-            ended = await served.engine.wait_for_outcome(await operations.retry("one"), 20)
-            assert ended["state"] == "unknown"
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, LISTING, emulator=emulator, settings=QUICK) as served:
+        operations = Operations(served.engine.database)
+        account = served.definition.values.by_name["Twilio"]
+        inputs = {"twilioConnection": account, "to": "+15558675310", "from": "+15017122661", "message": "m"}
+        for _ in range(12):
+            await served.deployment.host.invoke_action("twilio", "sendSMS", inputs)
+        emulator.faults.server_error(operation="messages.create", nth=2)
+        ended = await served.run("one")
+        assert ended["state"] == "failed", ended
+        monkeypatch.undo()
+        ended = await served.engine.wait_for_outcome(await operations.retry("one"), 20)
+        assert ended["state"] == "unknown"
     first = {message.sid for message in emulator.messages if message.to == "+15558675310"}
     answered = {message.body for message in emulator.messages if message.to == "+15557654321"}
     assert len(first - answered) == 1
 
 
-def test_what_rounds_did_is_no_step_of_the_run(tmp_path: Path) -> None:
+async def test_what_rounds_did_is_no_step_of_the_run(tmp_path: Path) -> None:
     people(tmp_path, 3)
-
-    async def scenario() -> None:
-        async with serving(tmp_path, flow(2), emulator=Emulator(), settings=QUICK) as served:
-            await served.run("one")
-            shown = await RunViews(served.engine.database).show("one")
-            assert [step["step"] for step in shown["steps"]] == ["trigger", "everyone"]
-            assert {row["run"] for row in await stored(served, journal)} == {"one"}
-            assert json.loads((await served.engine.wait_for_outcome("one", 1))["response"]["body"])["succeeded"] == 3
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, flow(2), emulator=Emulator(), settings=QUICK) as served:
+        await served.run("one")
+        shown = await RunViews(served.engine.database).show("one")
+        assert [step["step"] for step in shown["steps"]] == ["trigger", "everyone"]
+        assert {row["run"] for row in await stored(served, journal)} == {"one"}
+        assert json.loads((await served.engine.wait_for_outcome("one", 1))["response"]["body"])["succeeded"] == 3
 
 
-def test_what_was_under_way_when_a_run_failed_is_not_done_again_without_being_asked_for(
+async def test_what_was_under_way_when_a_run_failed_is_not_done_again_without_being_asked_for(
     tmp_path: Path, url: str
 ) -> None:
     """As after a process that died in the middle, and one whose configuration lacked something."""
@@ -200,23 +179,20 @@ def test_what_was_under_way_when_a_run_failed_is_not_done_again_without_being_as
         connection.execute(update(loops).values(finished_at=None))
         connection.execute(update(runs).values(state="failed"))
 
-    async def scenario() -> None:
-        async with serving(tmp_path, flow(2), emulator=emulator, settings=QUICK, database=url) as served:
-            operations = Operations(served.engine.database)
-            emulator.faults.server_error(operation="messages.create", to=numbers[1])
-            assert (await served.run("one"))["state"] == "unknown"
-            await served.engine.database.run(break_off)
-            again = await operations.retry("one")
-            assert (await served.engine.wait_for_outcome(again, 20))["state"] == "unknown"
-            assert sent(emulator) == Counter(set(numbers) - {numbers[1]})
-            last = await operations.retry(again, resend=True)
-            assert (await served.engine.wait_for_outcome(last, 20))["state"] == "succeeded"
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, flow(2), emulator=emulator, settings=QUICK, database=url) as served:
+        operations = Operations(served.engine.database)
+        emulator.faults.server_error(operation="messages.create", to=numbers[1])
+        assert (await served.run("one"))["state"] == "unknown"
+        await served.engine.database.run(break_off)
+        again = await operations.retry("one")
+        assert (await served.engine.wait_for_outcome(again, 20))["state"] == "unknown"
+        assert sent(emulator) == Counter(set(numbers) - {numbers[1]})
+        last = await operations.retry(again, resend=True)
+        assert (await served.engine.wait_for_outcome(last, 20))["state"] == "succeeded"
     assert sent(emulator) == Counter(numbers)
 
 
-def test_a_call_that_was_under_way_when_its_run_failed_is_not_done_again_without_being_asked_for(
+async def test_a_call_that_was_under_way_when_its_run_failed_is_not_done_again_without_being_asked_for(
     tmp_path: Path,
 ) -> None:
     emulator = Emulator()
@@ -226,30 +202,26 @@ def test_a_call_that_was_under_way_when_its_run_failed_is_not_done_again_without
         connection.execute(update(intents).values(state="claimed"))
         connection.execute(update(runs).values(state="failed"))
 
-    async def scenario() -> None:
-        async with serving(tmp_path, SEND, emulator=emulator, settings=QUICK) as served:
-            operations = Operations(served.engine.database)
-            await served.run("one")
-            await served.engine.database.run(break_off)
-            with pytest.raises(RunStateError, match="is unknown: find out"):
-                await operations.retry("one")
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, SEND, emulator=emulator, settings=QUICK) as served:
+        operations = Operations(served.engine.database)
+        await served.run("one")
+        await served.engine.database.run(break_off)
+        with pytest.raises(RunStateError, match="is unknown: find out"):
+            await operations.retry("one")
     assert len(emulator.messages) == 1
 
 
 @pytest.mark.parametrize("state", ["failed", "retried", "paused"])
-def test_a_call_that_waited_for_its_turn_is_not_made_when_its_run_does_not_go_on(tmp_path: Path, state: str) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path, SEND, settings=QUICK) as served:
-            await served.begin("one")
-            call = CallIdentity(run="one", item="one.1-7", ordinal=0, step_id="p", fingerprint="f")
+async def test_a_call_that_waited_for_its_turn_is_not_made_when_its_run_does_not_go_on(
+    tmp_path: Path, state: str
+) -> None:
+    async with serving(tmp_path, SEND, settings=QUICK) as served:
+        await served.begin("one")
+        call = CallIdentity(run="one", item="one.1-7", ordinal=0, step_id="p", fingerprint="f")
+        await served.engine.intents.plan(call)
+        await served.engine.wait_for_outcome("one", 20)
+        await served.engine.database.run(lambda connection: connection.execute(update(runs).values(state=state)))
+        claim = await served.engine.intents.claim(call, 0, "worker")
+        assert (claim.attempt, claim.is_stopped) == (None, True)
+        with pytest.raises(RunStopped):
             await served.engine.intents.plan(call)
-            await served.engine.wait_for_outcome("one", 20)
-            await served.engine.database.run(lambda connection: connection.execute(update(runs).values(state=state)))
-            claim = await served.engine.intents.claim(call, 0, "worker")
-            assert (claim.attempt, claim.is_stopped) == (None, True)
-            with pytest.raises(RunStopped):
-                await served.engine.intents.plan(call)
-
-    asyncio.run(scenario())

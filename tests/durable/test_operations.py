@@ -48,136 +48,114 @@ async def in_state(served: Served, run: str, state: str) -> dict[str, Any]:
     raise AssertionError(found)
 
 
-def test_runs_are_listed_shown_and_run_again_and_nothing_is_sent_twice(tmp_path: Path) -> None:
+async def test_runs_are_listed_shown_and_run_again_and_nothing_is_sent_twice(tmp_path: Path) -> None:
     emulator = Emulator()
-
-    async def scenario() -> None:
-        async with serving(tmp_path, SEND, emulator=emulator, settings=QUICK) as served:
-            operations, views = Operations(served.engine.database), RunViews(served.engine.database)
-            emulator.faults.html(status=404, operation="messages.create")
-            assert (await served.run("refused"))["state"] == "failed"
-            again = await operations.retry("refused")
-            assert again == "refused~2"
-            sent = await in_state(served, again, "succeeded")
-            assert [step["step"] for step in sent["steps"]] == ["trigger", "send"]
-            assert sent["steps"][1]["inputs"] == {
-                "twilioConnection": "<connection>",
-                "to": "***10",
-                "from": "***61",
-                "message": "text of 24 characters",
-            }
-            emulator.faults.server_error(operation="messages.create")
-            assert (await served.run("lost"))["state"] == "unknown"
-            with pytest.raises(RunStateError, match="find out whether it happened"):
-                await operations.retry("lost")
-            assert (await operations.retry("lost", resend=True)) == "lost~2"
-            await in_state(served, "lost~2", "succeeded")
-            emulator.faults.drop(accepted=True, operation="messages.create")
-            emulator.faults.lag_lists(60)
-            assert (await served.run("seen"))["state"] == "unknown"
-            await operations.resolve("seen")
-            states = {run["id"]: run["state"] for run in await views.find(RunFilter())}
-            assert states == {
-                "refused": "retried",
-                "refused~2": "succeeded",
-                "lost": "retried",
-                "lost~2": "succeeded",
-                "seen": "resolved",
-            }
-            sid = sent["steps"][1]["effect"]
-            assert [run["id"] for run in await views.find(RunFilter(resource_id=sid))] == ["refused~2"]
-            assert await views.find(RunFilter(flow="Other")) == []
-            shown = await views.show("seen")
-            assert shown["steps"][-1]["error"]["code"] == "outcome-unknown"
-            assert TO not in json.dumps(shown)
-            with pytest.raises(
-                RunStateError, match="the run 'seen' is resolved, but must be queued, running or paused"
-            ):
-                await operations.cancel("seen")
-            with pytest.raises(UnknownRunError):
-                await operations.resume("nobody")
-            assert await operations.purge(0) == 5
-            with pytest.raises(UnknownRunError):
-                await views.show("seen")
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, SEND, emulator=emulator, settings=QUICK) as served:
+        operations, views = Operations(served.engine.database), RunViews(served.engine.database)
+        emulator.faults.html(status=404, operation="messages.create")
+        assert (await served.run("refused"))["state"] == "failed"
+        again = await operations.retry("refused")
+        assert again == "refused~2"
+        sent = await in_state(served, again, "succeeded")
+        assert [step["step"] for step in sent["steps"]] == ["trigger", "send"]
+        assert sent["steps"][1]["inputs"] == {
+            "twilioConnection": "<connection>",
+            "to": "***10",
+            "from": "***61",
+            "message": "text of 24 characters",
+        }
+        emulator.faults.server_error(operation="messages.create")
+        assert (await served.run("lost"))["state"] == "unknown"
+        with pytest.raises(RunStateError, match="find out whether it happened"):
+            await operations.retry("lost")
+        assert (await operations.retry("lost", resend=True)) == "lost~2"
+        await in_state(served, "lost~2", "succeeded")
+        emulator.faults.drop(accepted=True, operation="messages.create")
+        emulator.faults.lag_lists(60)
+        assert (await served.run("seen"))["state"] == "unknown"
+        await operations.resolve("seen")
+        states = {run["id"]: run["state"] for run in await views.find(RunFilter())}
+        assert states == {
+            "refused": "retried",
+            "refused~2": "succeeded",
+            "lost": "retried",
+            "lost~2": "succeeded",
+            "seen": "resolved",
+        }
+        sid = sent["steps"][1]["effect"]
+        assert [run["id"] for run in await views.find(RunFilter(resource_id=sid))] == ["refused~2"]
+        assert await views.find(RunFilter(flow="Other")) == []
+        shown = await views.show("seen")
+        assert shown["steps"][-1]["error"]["code"] == "outcome-unknown"
+        assert TO not in json.dumps(shown)
+        with pytest.raises(RunStateError, match="the run 'seen' is resolved, but must be queued, running or paused"):
+            await operations.cancel("seen")
+        with pytest.raises(UnknownRunError):
+            await operations.resume("nobody")
+        assert await operations.purge(0) == 5
+        with pytest.raises(UnknownRunError):
+            await views.show("seen")
     assert len(emulator.messages) == 3
 
 
-def test_a_run_that_cannot_be_started_again_is_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_that_cannot_be_started_again_is_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     emulator = Emulator()
-
-    async def scenario() -> None:
-        async with serving(tmp_path, SEND, emulator=emulator) as served:
-            emulator.faults.html(status=404, operation="messages.create")
-            await served.run("refused")
-            operations, views = Operations(served.engine.database), RunViews(served.engine.database)
-            with monkeypatch.context() as patched:
-                patched.setattr(operations._client, "enqueue_in_transaction", None)
-                with pytest.raises(TypeError):
-                    await operations.retry("refused")
-            assert (await views.show("refused"))["state"] == "failed"
-            assert await operations.retry("refused") == "refused~2"
-            await in_state(served, "refused~2", "succeeded")
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, SEND, emulator=emulator) as served:
+        emulator.faults.html(status=404, operation="messages.create")
+        await served.run("refused")
+        operations, views = Operations(served.engine.database), RunViews(served.engine.database)
+        with monkeypatch.context() as patched:
+            patched.setattr(operations._client, "enqueue_in_transaction", None)
+            with pytest.raises(TypeError):
+                await operations.retry("refused")
+        assert (await views.show("refused"))["state"] == "failed"
+        assert await operations.retry("refused") == "refused~2"
+        await in_state(served, "refused~2", "succeeded")
     assert len(emulator.messages) == 1
 
 
-def test_of_a_run_that_succeeded_the_errors_that_it_took_care_of_stay_and_no_words(tmp_path: Path) -> None:
+async def test_of_a_run_that_succeeded_the_errors_that_it_took_care_of_stay_and_no_words(tmp_path: Path) -> None:
     emulator = Emulator()
     flows = SEND + "        errorConfig: {errorHandlerType: ignore}\n" + REFER
-
-    async def scenario() -> None:
-        async with serving(tmp_path, flows, emulator=emulator, settings=QUICK) as served:
-            emulator.faults.html(status=404, operation="messages.create")
-            assert (await served.run("one"))["state"] == "succeeded"
-            steps = {step["step"]: step for step in (await RunViews(served.engine.database).show("one"))["steps"]}
-            assert steps["send"]["error"]["code"] == "twilio-not-found"
-            assert "error" not in steps["read"]
-            assert steps["read"]["inputs"] == {"keyInput": "text of 1 character", "defaultValueInput": "***10"}
-            kept = await served.engine.runs.entries("one", -2, 100)
-            assert [dict(one.value) for one in kept.values() if "failure" not in one.value] == [{}, {}]
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, flows, emulator=emulator, settings=QUICK) as served:
+        emulator.faults.html(status=404, operation="messages.create")
+        assert (await served.run("one"))["state"] == "succeeded"
+        steps = {step["step"]: step for step in (await RunViews(served.engine.database).show("one"))["steps"]}
+        assert steps["send"]["error"]["code"] == "twilio-not-found"
+        assert "error" not in steps["read"]
+        assert steps["read"]["inputs"] == {"keyInput": "text of 1 character", "defaultValueInput": "***10"}
+        kept = await served.engine.runs.entries("one", -2, 100)
+        assert [dict(one.value) for one in kept.values() if "failure" not in one.value] == [{}, {}]
 
 
-def test_a_run_is_cancelled_and_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_a_run_is_cancelled_and_goes_on_where_it_was(tmp_path: Path) -> None:
     emulator = Emulator()
-
-    async def scenario() -> None:
-        async with serving(tmp_path, SLEEP, emulator=emulator, settings=QUICK) as served:
-            operations = Operations(served.engine.database)
-            await served.begin("one")
-            await asyncio.sleep(0.3)
-            await operations.cancel("one")
-            await asyncio.sleep(1.5)
-            assert len(emulator.messages) == 0
-            await operations.resume("one")
-            await in_state(served, "one", "succeeded")
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, SLEEP, emulator=emulator, settings=QUICK) as served:
+        operations = Operations(served.engine.database)
+        await served.begin("one")
+        await asyncio.sleep(0.3)
+        await operations.cancel("one")
+        await asyncio.sleep(1.5)
+        assert len(emulator.messages) == 0
+        await operations.resume("one")
+        await in_state(served, "one", "succeeded")
     assert len(emulator.messages) == 1
 
 
-def test_a_run_that_was_paused_before_it_began_can_be_resumed(tmp_path: Path) -> None:
+async def test_a_run_that_was_paused_before_it_began_can_be_resumed(tmp_path: Path) -> None:
     emulator = Emulator()
-
-    async def scenario() -> None:
-        async with serving(tmp_path, SEND, emulator=emulator, settings=QUICK) as served:
-            operations = Operations(served.engine.database)
-            new = await served.new_run("one")
-            await served.engine.runs.accept(new)
-            paused = update(runs).values(state="paused")
-            await served.engine.database.run(lambda connection: connection.execute(paused))
-            # The engine hears of it only now, and the operator's word to DBOS is still to come.
-            await served.engine.begin(new)
-            while not any(one.completed_at for one in await DBOS.list_workflows_async(workflow_ids=["one"])):  # noqa: ASYNC110 - what it looks at is another's
-                await asyncio.sleep(0.05)
-            await operations.resume("one")
-            await in_state(served, "one", "succeeded")
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, SEND, emulator=emulator, settings=QUICK) as served:
+        operations = Operations(served.engine.database)
+        new = await served.new_run("one")
+        await served.engine.runs.accept(new)
+        paused = update(runs).values(state="paused")
+        await served.engine.database.run(lambda connection: connection.execute(paused))
+        # The engine hears of it only now, and the operator's word to DBOS is still to come.
+        await served.engine.begin(new)
+        while not any(one.completed_at for one in await DBOS.list_workflows_async(workflow_ids=["one"])):  # noqa: ASYNC110 - what it looks at is another's
+            await asyncio.sleep(0.05)
+        await operations.resume("one")
+        await in_state(served, "one", "succeeded")
     assert len(emulator.messages) == 1
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbos import _queue
 from support.engine import SEND, serving
+from support.waiting import until_async
 
 from twilio_component.emulator import Emulator
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_what_was_given_to_this_process_and_never_begun_is_given_back_and_begun(
+async def test_what_was_given_to_this_process_and_never_begun_is_given_back_and_begun(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emulator, begin = Emulator(), vars(_queue)["execute_dequeued_workflow"]
@@ -29,34 +30,26 @@ def test_what_was_given_to_this_process_and_never_begun_is_given_back_and_begun(
         return begin(dbos, status, owner)
 
     monkeypatch.setattr(_queue, "execute_dequeued_workflow", lose_the_second)
-
-    async def scenario() -> None:
-        async with serving(tmp_path, SEND, emulator=emulator) as served:
-            assert (await served.run("first"))["state"] == "succeeded"
-            await served.begin("second")
-            assert await asyncio.to_thread(lost.wait, 20)
-            assert await served.engine.orphaned_workflows.sweep() == 0  # it may be being begun
-            assert await served.engine.orphaned_workflows.sweep(0) == 1
-            assert (await served.engine.wait_for_outcome("second", 20))["state"] == "succeeded"
-            assert await served.engine.orphaned_workflows.sweep(0) == 0
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, SEND, emulator=emulator) as served:
+        assert (await served.run("first"))["state"] == "succeeded"
+        await served.begin("second")
+        assert await asyncio.to_thread(lost.wait, 20)
+        assert await served.engine.orphaned_workflows.sweep() == 0  # it may be being begun
+        assert await served.engine.orphaned_workflows.sweep(0) == 1
+        assert (await served.engine.wait_for_outcome("second", 20))["state"] == "succeeded"
+        assert await served.engine.orphaned_workflows.sweep(0) == 0
     assert len(emulator.messages) == 2
 
 
-def test_what_is_under_way_is_left_alone(tmp_path: Path) -> None:
+async def test_what_is_under_way_is_left_alone(tmp_path: Path) -> None:
     flows = """\
   - name: Main
     steps:
       - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
       - {name: Sleep, action: sleep.sleep, inputs: {ms: 1500}}
 """
-
-    async def scenario() -> None:
-        async with serving(tmp_path, flows) as served:
-            await served.begin("one")
-            await asyncio.sleep(1.5)
-            assert await served.engine.orphaned_workflows.sweep(0) == 0
-            assert (await served.engine.wait_for_outcome("one", 20))["state"] == "succeeded"
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, flows) as served:
+        await served.begin("one")
+        await until_async(lambda: "one" in served.engine.work.workflow_ids, "it is under way")
+        assert await served.engine.orphaned_workflows.sweep(0) == 0
+        assert (await served.engine.wait_for_outcome("one", 20))["state"] == "succeeded"

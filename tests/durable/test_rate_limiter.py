@@ -12,71 +12,61 @@ if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
 
-def test_two_processes_together_keep_to_the_rate_however_long_requests_take(database: Database) -> None:
-    async def scenario() -> list[float]:
-        processes = [RateLimiter(database, {"MyBrand": 8}, most_seconds=5) for _ in range(2)]
-        arrived: list[float] = []
+async def test_two_processes_together_keep_to_the_rate_however_long_requests_take(database: Database) -> None:
+    processes = [RateLimiter(database, {"MyBrand": 8}, most_seconds=5) for _ in range(2)]
+    arrived: list[float] = []
 
-        async def request(number: int) -> None:
-            async with processes[number % 2].token("key", "MyBrand"):
-                await asyncio.sleep(0.03 * (number % 3))
-                arrived.append(time.monotonic())
+    async def request(number: int) -> None:
+        async with processes[number % 2].token("key", "MyBrand"):
+            await asyncio.sleep(0.03 * (number % 3))
+            arrived.append(time.monotonic())
 
-        await asyncio.gather(*(request(number) for number in range(17)))
-        return arrived
-
-    arrived = asyncio.run(scenario())
+    await asyncio.gather(*(request(number) for number in range(17)))
     assert max(sum(1 for other in arrived if at <= other < at + 1) for at in arrived) == 8
 
 
-def test_senders_wait_for_themselves_only_and_without_a_rate_for_nothing(database: Database) -> None:
-    async def scenario() -> list[str]:
-        rate_tokens, order = RateLimiter(database, {"slow": 0.5, "other": 0.5}, most_seconds=5), []
+async def test_senders_wait_for_themselves_only_and_without_a_rate_for_nothing(database: Database) -> None:
+    rate_tokens, order = RateLimiter(database, {"slow": 0.5, "other": 0.5}, most_seconds=5), []
 
-        async def request(sender: str) -> None:
-            async with rate_tokens.token(sender, sender):
-                order.append(sender)
+    async def request(sender: str) -> None:
+        async with rate_tokens.token(sender, sender):
+            order.append(sender)
 
-        slow = [asyncio.create_task(request("slow")) for _ in range(2)]
-        await asyncio.gather(request("other"), *(request("free") for _ in range(3)))
-        assert not slow[1].done()
-        slow[1].cancel()
-        await asyncio.gather(*slow, return_exceptions=True)
-        return order
+    slow = [asyncio.create_task(request("slow")) for _ in range(2)]
+    await asyncio.gather(request("other"), *(request("free") for _ in range(3)))
+    assert not slow[1].done()
+    slow[1].cancel()
+    await asyncio.gather(*slow, return_exceptions=True)
 
-    assert sorted(asyncio.run(scenario())) == ["free", "free", "free", "other", "slow"]
+    assert sorted(order) == ["free", "free", "free", "other", "slow"]
 
 
-def test_who_asks_while_every_token_is_in_use_gets_one_as_soon_as_it_may_be_used_again(database: Database) -> None:
-    async def scenario() -> float:
-        using, asking = (RateLimiter(database, {"one": 5}, most_seconds=30) for _ in range(2))
-        in_use, given_back = asyncio.Barrier(6), asyncio.Event()
+async def test_who_asks_while_every_token_is_in_use_gets_one_as_soon_as_it_may_be_used_again(
+    database: Database,
+) -> None:
+    using, asking = (RateLimiter(database, {"one": 5}, most_seconds=30) for _ in range(2))
+    in_use, given_back = asyncio.Barrier(6), asyncio.Event()
 
-        async def use() -> None:
-            async with using.token("one", "one"):
-                await in_use.wait()
-                await given_back.wait()
+    async def use() -> None:
+        async with using.token("one", "one"):
+            await in_use.wait()
+            await given_back.wait()
 
-        users = [asyncio.create_task(use()) for _ in range(5)]
-        await in_use.wait()
-        begun = time.monotonic()
-        asker = asyncio.create_task(asyncio.wait_for(asking.token("one", "one").__aenter__(), 20))
-        await asyncio.sleep(0.1)
-        given_back.set()
-        await asyncio.gather(asker, *users)
-        return time.monotonic() - begun
-
-    assert 1 <= asyncio.run(scenario()) < 5
+    users = [asyncio.create_task(use()) for _ in range(5)]
+    await in_use.wait()
+    begun = time.monotonic()
+    asker = asyncio.create_task(asyncio.wait_for(asking.token("one", "one").__aenter__(), 20))
+    await asyncio.sleep(0.1)
+    given_back.set()
+    await asyncio.gather(asker, *users)
+    assert 1 <= time.monotonic() - begun < 5
 
 
-def test_a_token_that_a_dead_process_had_is_free_again_in_time(database: Database) -> None:
-    async def scenario() -> float:
-        begun = time.monotonic()
-        async with RateLimiter(database, {"one": 10}, most_seconds=0.2).token("one", "one"):
-            pass
-        dead = RateLimiter(database, {"one": 1}, most_seconds=0.2)
-        await dead._take("one", 1, 0.1)
-        async with RateLimiter(database, {"one": 1}, most_seconds=0.2).token("one", "one") as taken_at:
-            return taken_at - begun
-
-    assert asyncio.run(scenario()) > 0.3
+async def test_a_token_that_a_dead_process_had_is_free_again_in_time(database: Database) -> None:
+    begun = time.monotonic()
+    async with RateLimiter(database, {"one": 10}, most_seconds=0.2).token("one", "one"):
+        pass
+    dead = RateLimiter(database, {"one": 1}, most_seconds=0.2)
+    await dead._take("one", 1, 0.1)
+    async with RateLimiter(database, {"one": 1}, most_seconds=0.2).token("one", "one") as taken_at:
+        assert taken_at - begun > 0.3

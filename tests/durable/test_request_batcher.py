@@ -40,77 +40,56 @@ class Doubling:
         return await asyncio.gather(*asking, return_exceptions=True)
 
 
-def test_what_is_asked_meanwhile_is_answered_together_and_each_gets_its_own_answer() -> None:
-    async def scenario() -> None:
-        doubling = Doubling()
-        assert await doubling.asked(range(5)) == [0, 2, 4, 6, 8]
-        assert doubling.batches == [[0], [1, 2, 3, 4]]
-        assert await doubling.together.submit(7) == 14
-
-    asyncio.run(scenario())
+async def test_what_is_asked_meanwhile_is_answered_together_and_each_gets_its_own_answer() -> None:
+    doubling = Doubling()
+    assert await doubling.asked(range(5)) == [0, 2, 4, 6, 8]
+    assert doubling.batches == [[0], [1, 2, 3, 4]]
+    assert await doubling.together.submit(7) == 14
 
 
-def test_at_most_a_hundred_are_answered_together() -> None:
-    async def scenario() -> None:
-        doubling = Doubling()
-        await doubling.asked(range(202))
-        assert [len(batch) for batch in doubling.batches] == [1, 100, 100, 1]
-
-    asyncio.run(scenario())
+async def test_at_most_a_hundred_are_answered_together() -> None:
+    doubling = Doubling()
+    await doubling.asked(range(202))
+    assert [len(batch) for batch in doubling.batches] == [1, 100, 100, 1]
 
 
-def test_what_cannot_be_answered_fails_by_itself() -> None:
-    async def scenario() -> None:
-        error = ValueError("no")
-        doubling = Doubling({2: error})
-        assert await doubling.asked(range(4)) == [0, 2, error, 6]
-
-    asyncio.run(scenario())
+async def test_what_cannot_be_answered_fails_by_itself() -> None:
+    error = ValueError("no")
+    doubling = Doubling({2: error})
+    assert await doubling.asked(range(4)) == [0, 2, error, 6]
 
 
-def test_a_database_that_is_away_fails_all_of_them_without_being_asked_for_each() -> None:
-    async def scenario() -> None:
-        away = StoreUnavailableError("away")
-        doubling = Doubling({2: away})
-        assert await doubling.asked(range(4)) == [0, away, away, away]
-        assert len(doubling.batches) == 2
-
-    asyncio.run(scenario())
+async def test_a_database_that_is_away_fails_all_of_them_without_being_asked_for_each() -> None:
+    away = StoreUnavailableError("away")
+    doubling = Doubling({2: away})
+    assert await doubling.asked(range(4)) == [0, away, away, away]
+    assert len(doubling.batches) == 2
 
 
-def test_a_database_that_goes_away_meanwhile_is_not_asked_for_each_that_is_left() -> None:
-    async def scenario() -> None:
-        error, away = ValueError("no"), StoreUnavailableError("away")
-        doubling = Doubling({2: error, 4: away})
-        assert await doubling.asked(range(7)) == [0, 2, error, 6, away, away, away]
-        assert doubling.batches == [[0], [1, 2, 3, 4, 5, 6], [1], [2], [3], [4]]
-
-    asyncio.run(scenario())
+async def test_a_database_that_goes_away_meanwhile_is_not_asked_for_each_that_is_left() -> None:
+    error, away = ValueError("no"), StoreUnavailableError("away")
+    doubling = Doubling({2: error, 4: away})
+    assert await doubling.asked(range(7)) == [0, 2, error, 6, away, away, away]
+    assert doubling.batches == [[0], [1, 2, 3, 4, 5, 6], [1], [2], [3], [4]]
 
 
-def test_one_that_something_else_keeps_from_being_answered_keeps_no_other() -> None:
-    async def scenario() -> None:
-        busy = StoreBusyError("busy")
-        doubling = Doubling({2: busy})
-        assert await doubling.asked(range(4)) == [0, 2, busy, 6]
-        await doubling.together.drain()
-        assert doubling.together._task is None
-
-    asyncio.run(scenario())
+async def test_one_that_something_else_keeps_from_being_answered_keeps_no_other() -> None:
+    busy = StoreBusyError("busy")
+    doubling = Doubling({2: busy})
+    assert await doubling.asked(range(4)) == [0, 2, busy, 6]
+    await doubling.together.drain()
+    assert doubling.together._task is None
 
 
 @pytest.mark.parametrize("fails", [{}, {1: ValueError("no")}])
-def test_one_who_has_left_is_not_answered_and_the_others_are(fails: dict[int, Exception]) -> None:
-    async def scenario() -> None:
-        doubling = Doubling(fails)
-        first, leaving = (
-            asyncio.create_task(doubling.together.submit(0)),
-            asyncio.create_task(doubling.together.submit(1)),
-        )
-        await asyncio.sleep(0)
-        leaving.cancel()
-        assert await doubling.asked([2, 3]) == [4, 6]
-        assert await first == 0
-        assert leaving.cancelled()
-
-    asyncio.run(scenario())
+async def test_one_who_has_left_is_not_answered_and_the_others_are(fails: dict[int, Exception]) -> None:
+    doubling = Doubling(fails)
+    first, leaving = (
+        asyncio.create_task(doubling.together.submit(0)),
+        asyncio.create_task(doubling.together.submit(1)),
+    )
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert await doubling.asked([2, 3]) == [4, 6]
+    assert await first == 0
+    assert leaving.cancelled()

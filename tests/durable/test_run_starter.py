@@ -28,20 +28,16 @@ class Started:
             await asyncio.sleep(0.005)
 
 
-def run(scenario: Callable[[Started], Awaitable[None]]) -> Started:
+async def run(scenario: Callable[[Started], Awaitable[None]]) -> Started:
     started = Started()
-
-    async def run_it() -> None:
-        starting = asyncio.create_task(started.starters.run())
-        await asyncio.wait_for(scenario(started), 30)
-        await started.starters.drain()
-        starting.cancel()
-
-    asyncio.run(run_it())
+    starting = asyncio.create_task(started.starters.run())
+    await asyncio.wait_for(scenario(started), 30)
+    await started.starters.drain()
+    starting.cancel()
     return started
 
 
-def test_a_run_by_itself_is_started_before_anything_else_happens() -> None:
+async def test_a_run_by_itself_is_started_before_anything_else_happens() -> None:
     async def scenario(started: Started) -> None:
         for name in ("first", "second"):
             await started.starters.submit(name)
@@ -49,13 +45,13 @@ def test_a_run_by_itself_is_started_before_anything_else_happens() -> None:
             await asyncio.sleep(0)
         assert started.batches == [["first"], ["second"]]
 
-    run(scenario)
+    await run(scenario)
 
 
 @pytest.mark.parametrize(
     ("longest_wait", "burst_seconds"), [(60, 0.05), (0.05, 60)], ids=["once it is over", "when it does not end"]
 )
-def test_those_of_a_burst_are_started_together_and_wait_for_no_longer_than_a_moment(
+async def test_those_of_a_burst_are_started_together_and_wait_for_no_longer_than_a_moment(
     monkeypatch: pytest.MonkeyPatch, longest_wait: float, burst_seconds: float
 ) -> None:
     monkeypatch.setattr(run_starter, "_LONGEST_WAIT", longest_wait)
@@ -66,10 +62,10 @@ def test_those_of_a_burst_are_started_together_and_wait_for_no_longer_than_a_mom
             await started.starters.submit(name)
         await started.until(len(BURST))
 
-    assert run(scenario).batches == [BURST]
+    assert (await run(scenario)).batches == [BURST]
 
 
-def test_one_that_somebody_waits_for_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_that_somebody_waits_for_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_starter, "_LONGEST_WAIT", 60)
     monkeypatch.setattr(run_starter, "_BURST_SECONDS", 0.2)
 
@@ -80,10 +76,10 @@ def test_one_that_somebody_waits_for_ends_the_wait(monkeypatch: pytest.MonkeyPat
         await started.until(len(BURST) + 1)
         assert started.starters._is_bursting()
 
-    assert run(scenario).batches == [[*BURST, "awaited"]]
+    assert (await run(scenario)).batches == [[*BURST, "awaited"]]
 
 
-def test_what_cannot_be_started_is_told_and_those_after_it_are_started(caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_cannot_be_started_is_told_and_those_after_it_are_started(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(started: Started) -> None:
         async def failing(_: Sequence[str]) -> None:
             raise RuntimeError("no")
@@ -95,5 +91,5 @@ def test_what_cannot_be_started_is_told_and_those_after_it_are_started(caplog: p
         await started.starters.submit("second")
         await started.until(1)
 
-    assert run(scenario).batches == [["second"]]
+    assert (await run(scenario)).batches == [["second"]]
     assert "stored runs could not be started now (1)" in caplog.text

@@ -19,73 +19,61 @@ from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import runs
 
 
-def test_a_run_is_stored_once_together_with_what_its_trigger_answered(url: str) -> None:
+async def test_a_run_is_stored_once_together_with_what_its_trigger_answered(url: str) -> None:
     database = Database(url)
     database.create()
     store = RunStore(database)
-
-    async def scenario() -> None:
-        definition = await store.define("flow.yaml", "text")
-        first, again = (
-            NewRun(
-                id="run",
-                definition=definition,
-                integration="I",
-                flow="F",
-                payload={},
-                trigger={"payload": {"said": said}},
-                trigger_step="trigger",
-            )
-            for said in ("first", "again")
+    definition = await store.define("flow.yaml", "text")
+    first, again = (
+        NewRun(
+            id="run",
+            definition=definition,
+            integration="I",
+            flow="F",
+            payload={},
+            trigger={"payload": {"said": said}},
+            trigger_step="trigger",
         )
-        assert await store.accept(first)
-        assert not await store.accept(again)
-        kept = await store.entries("run", -2, 100)
-        assert kept[0].value == {"envelope": {"payload": {"said": "first"}}}
-
-    asyncio.run(scenario())
+        for said in ("first", "again")
+    )
+    assert await store.accept(first)
+    assert not await store.accept(again)
+    kept = await store.entries("run", -2, 100)
+    assert kept[0].value == {"envelope": {"payload": {"said": "first"}}}
     database.close()
 
 
-def test_of_many_that_are_stored_together_each_is_told_whether_it_is_new(url: str) -> None:
+async def test_of_many_that_are_stored_together_each_is_told_whether_it_is_new(url: str) -> None:
     database = Database(url)
     database.create()
     store = RunStore(database)
-
-    async def scenario() -> None:
-        digest = await store.define("f.yaml", "text")
-        new = NewRun(id="b", definition=digest, integration="I", flow="F", payload={}, trigger_step="trigger")
-        said = {letter: {"payload": {"said": letter}} for letter in "abc"}
-        assert await store.accept(replace(new, id="a", trigger=said["a"]))
-        first, same, other = (replace(new, trigger=said[letter]) for letter in "abc")
-        silent = replace(new, id="c")
-        known = replace(new, id="a", trigger=said["c"])
-        assert await store.accept_all([silent, first, same, other, known]) == [True, True, False, False, False]
-        assert (await store.entries("a", 0, 1))[0].value == {"envelope": said["a"]}
-        assert (await store.entries("b", 0, 1))[0].value == {"envelope": said["a"]}
-        assert await store.entries("c", 0, 1) == {}
-
-    asyncio.run(scenario())
+    digest = await store.define("f.yaml", "text")
+    new = NewRun(id="b", definition=digest, integration="I", flow="F", payload={}, trigger_step="trigger")
+    said = {letter: {"payload": {"said": letter}} for letter in "abc"}
+    assert await store.accept(replace(new, id="a", trigger=said["a"]))
+    first, same, other = (replace(new, trigger=said[letter]) for letter in "abc")
+    silent = replace(new, id="c")
+    known = replace(new, id="a", trigger=said["c"])
+    assert await store.accept_all([silent, first, same, other, known]) == [True, True, False, False, False]
+    assert (await store.entries("a", 0, 1))[0].value == {"envelope": said["a"]}
+    assert (await store.entries("b", 0, 1))[0].value == {"envelope": said["a"]}
+    assert await store.entries("c", 0, 1) == {}
     database.close()
 
 
-def test_many_who_ask_for_states_get_their_own(url: str) -> None:
+async def test_many_who_ask_for_states_get_their_own(url: str) -> None:
     database = Database(url)
     database.create()
     store = RunStore(database)
-
-    async def scenario() -> None:
-        with database.engine.begin() as connection:
-            store_value(connection, "one", "count", [1])
-            store_value(connection, "two", "count", [2])
-        wanted = [{"x": "one"}, {"x": "one", "y": "two"}, {"x": "three"}]
-        first, second, third = await store.stored_states(wanted)
-        assert (first, third) == ({"x": {"count": [1]}}, {"x": {}})
-        assert second == {"x": {"count": [1]}, "y": {"count": [2]}}
-        first["x"]["count"].append(3)
-        assert second["x"] == {"count": [1]}
-
-    asyncio.run(scenario())
+    with database.engine.begin() as connection:
+        store_value(connection, "one", "count", [1])
+        store_value(connection, "two", "count", [2])
+    wanted = [{"x": "one"}, {"x": "one", "y": "two"}, {"x": "three"}]
+    first, second, third = await store.stored_states(wanted)
+    assert (first, third) == ({"x": {"count": [1]}}, {"x": {}})
+    assert second == {"x": {"count": [1]}, "y": {"count": [2]}}
+    first["x"]["count"].append(3)
+    assert second["x"] == {"count": [1]}
     database.close()
 
 
@@ -102,35 +90,29 @@ async def finish(store: RunStore, run: str, changes: Mapping[str, Mapping[str, A
     return await store.finish(run, SUCCEEDED, error=None, response=None, keep_payloads=False, changes=changes)
 
 
-def test_a_run_that_was_paused_before_its_end_could_be_stored_keeps_what_it_needs_to_go_on(url: str) -> None:
-    async def scenario() -> None:
-        database = Database(url)
-        database.create()
-        store = await begun(database, "one")
-        before = await store.entries("one", INITIAL_STATE, 10)
-        await database.run(lambda connection: connection.execute(update(runs).values(state=PAUSED)))
-        assert await finish(store, "one") == PAUSED
-        assert await store.entries("one", INITIAL_STATE, 10) == before
-        assert await finish(store, "purged") is None
-        database.close()
-
-    asyncio.run(scenario())
+async def test_a_run_that_was_paused_before_its_end_could_be_stored_keeps_what_it_needs_to_go_on(url: str) -> None:
+    database = Database(url)
+    database.create()
+    store = await begun(database, "one")
+    before = await store.entries("one", INITIAL_STATE, 10)
+    await database.run(lambda connection: connection.execute(update(runs).values(state=PAUSED)))
+    assert await finish(store, "one") == PAUSED
+    assert await store.entries("one", INITIAL_STATE, 10) == before
+    assert await finish(store, "purged") is None
+    database.close()
 
 
-def test_two_runs_that_keep_something_new_under_one_name_both_end(new_database: Callable[[], str]) -> None:
-    async def scenario() -> None:
-        database = Database(new_database())
-        database.create()
-        store = await begun(database, "one", "two")
-        first = database.engine.connect()
-        store_value(first, "scope", "name", 1)
-        second = asyncio.create_task(finish(store, "two", {"scope": {"name": 2}}))
-        await asyncio.sleep(0.3)
-        assert not second.done()
-        first.commit()
-        first.close()
-        assert await second == SUCCEEDED
-        assert await store.stored_state({"instanceState": "scope"}) == {"instanceState": {"name": 2}}
-        database.close()
-
-    asyncio.run(scenario())
+async def test_two_runs_that_keep_something_new_under_one_name_both_end(new_database: Callable[[], str]) -> None:
+    database = Database(new_database())
+    database.create()
+    store = await begun(database, "one", "two")
+    first = database.engine.connect()
+    store_value(first, "scope", "name", 1)
+    second = asyncio.create_task(finish(store, "two", {"scope": {"name": 2}}))
+    await asyncio.sleep(0.3)
+    assert not second.done()
+    first.commit()
+    first.close()
+    assert await second == SUCCEEDED
+    assert await store.stored_state({"instanceState": "scope"}) == {"instanceState": {"name": 2}}
+    database.close()

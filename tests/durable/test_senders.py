@@ -52,27 +52,19 @@ def test_without_a_component_that_says_who_sends_rates_stay_as_they_are() -> Non
     assert rates_of_senders({"My Brand!": 1.0}, {}) == {"My Brand!": 1.0}
 
 
-def test_a_flow_and_a_configuration_may_write_a_sender_differently(tmp_path: Path) -> None:
+async def test_a_flow_and_a_configuration_may_write_a_sender_differently(tmp_path: Path) -> None:
     other = SEND.replace("Main", "Other").replace('"+15017122661"', '" (501) 712-2661 "')
     settings = Settings(timeout=0.5, lag_bound=0.2, rates={"501.712.2661": 2})
-
-    async def scenario() -> None:
-        async with serving(tmp_path, SEND + other, settings=settings) as served:
-            ended = await asyncio.gather(served.run("one"), served.run("two", "Other"))
-            assert {one["state"] for one in ended} == {"succeeded"}
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, SEND + other, settings=settings) as served:
+        ended = await asyncio.gather(served.run("one"), served.run("two", "Other"))
+        assert {one["state"] for one in ended} == {"succeeded"}
     with closing(sqlite3.connect(tmp_path / "runs.sqlite")) as connection:
         tokens = connection.execute("SELECT key, count(*) FROM flow_rate_tokens GROUP BY key").fetchall()
     ((key, count),) = tokens
     assert (key.partition(":")[2], count) == ("+15017122661", 2)
 
 
-def test_a_sender_that_is_none_is_refused_by_the_component_and_paces_nothing(tmp_path: Path) -> None:
+async def test_a_sender_that_is_none_is_refused_by_the_component_and_paces_nothing(tmp_path: Path) -> None:
     flows = SEND.replace('"+15017122661"', '"!"')
-
-    async def scenario() -> None:
-        async with serving(tmp_path, flows, settings=Settings(rates={"MyBrand": 1})) as served:
-            assert (await served.run("one"))["error"]["code"] == "input-invalid"
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, flows, settings=Settings(rates={"MyBrand": 1})) as served:
+        assert (await served.run("one"))["error"]["code"] == "input-invalid"

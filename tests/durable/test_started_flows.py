@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from dbos import DBOS
 from support.engine import TO, serving
-from support.long_lists import QUICK, people, sent, until
+from support.long_lists import QUICK, people, sent
+from support.waiting import until_async
 
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.operator.loop_views import LoopViews
@@ -68,37 +69,29 @@ def _beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_run_whose_started_flow_sent_something_is_not_run_again_but_that_flow_is(tmp_path: Path) -> None:
+async def test_a_run_whose_started_flow_sent_something_is_not_run_again_but_that_flow_is(tmp_path: Path) -> None:
     emulator = Emulator()
-
-    async def scenario() -> None:
-        async with serving(tmp_path, PLAIN, emulator=emulator, settings=QUICK) as served:
-            operations = Operations(served.engine.database)
-            assert (await served.run("one"))["state"] == "failed"
-            for resend in (False, True):
-                with pytest.raises(RunStateError, match=r"started the run 'one\.1'"):
-                    await operations.retry("one", resend=resend)
-            again = await operations.retry("one.1")
-            assert (await served.engine.wait_for_outcome(again, 20))["state"] == "failed"
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, PLAIN, emulator=emulator, settings=QUICK) as served:
+        operations = Operations(served.engine.database)
+        assert (await served.run("one"))["state"] == "failed"
+        for resend in (False, True):
+            with pytest.raises(RunStateError, match=r"started the run 'one\.1'"):
+                await operations.retry("one", resend=resend)
+        again = await operations.retry("one.1")
+        assert (await served.engine.wait_for_outcome(again, 20))["state"] == "failed"
     assert sent(emulator) == Counter([TO])
 
 
-def test_a_round_whose_started_flow_sent_something_is_not_done_again(tmp_path: Path) -> None:
+async def test_a_round_whose_started_flow_sent_something_is_not_done_again(tmp_path: Path) -> None:
     emulator, numbers = Emulator(), people(tmp_path, 3)
-
-    async def scenario() -> None:
-        async with serving(tmp_path, LIST, emulator=emulator, settings=QUICK) as served:
-            operations = Operations(served.engine.database)
-            emulator.faults.server_error(accepted=False, operation="messages.create", to=numbers[1])
-            assert (await served.run("one"))["state"] == "unknown"
-            again = await operations.retry("one", resend=True)
-            assert (await served.engine.wait_for_outcome(again, 20))["state"] == "unknown"
-            (loop,) = await LoopViews(served.engine.database).loops(again)
-            assert (loop["unknown"], loop["left"]) == (1, 0)
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, LIST, emulator=emulator, settings=QUICK) as served:
+        operations = Operations(served.engine.database)
+        emulator.faults.server_error(accepted=False, operation="messages.create", to=numbers[1])
+        assert (await served.run("one"))["state"] == "unknown"
+        again = await operations.retry("one", resend=True)
+        assert (await served.engine.wait_for_outcome(again, 20))["state"] == "unknown"
+        (loop,) = await LoopViews(served.engine.database).loops(again)
+        assert (loop["unknown"], loop["left"]) == (1, 0)
     assert sent(emulator) == Counter([numbers[0], numbers[2]])
 
 
@@ -109,7 +102,7 @@ def test_a_flow_that_was_started_is_kept_as_long_as_the_run_that_started_it(tmp_
     async def begin() -> None:
         async with serving(tmp_path, flows, emulator=emulator, settings=QUICK) as served:
             await served.begin("one")
-            await until(lambda: bool(emulator.messages))
+            await until_async(lambda: emulator.messages, "Twilio has the message")
             await served.engine.wait_for_outcome("one.1", 20)
 
     async def go_on() -> None:

@@ -99,69 +99,60 @@ def test_polls_go_on_where_the_last_one_was_also_in_another_process(url: str, tm
     assert asyncio.run(process("third")) == []
 
 
-def test_of_polls_that_overlap_each_message_is_told_by_one(url: str, tmp_path: Path) -> None:
+async def test_of_polls_that_overlap_each_message_is_told_by_one(url: str, tmp_path: Path) -> None:
     emulator = Emulator()
     emulator.add_number(NUMBER)
-
-    async def scenario() -> None:
-        gate = Gate()
+    gate = Gate()
+    gate.open.set()
+    async with serving(tmp_path, POLL, emulator=emulator, settings=KEEPING, database=url, plugins=[gate]) as served:
+        await served.begin("first")
+        await told(served, "first")
+        new = [await message_in(emulator), await message_in(emulator)]
+        gate.open.clear()
+        for run in ("one", "two"):
+            await served.begin(run)
+        await gate.holds(3)
         gate.open.set()
-        async with serving(tmp_path, POLL, emulator=emulator, settings=KEEPING, database=url, plugins=[gate]) as served:
-            await served.begin("first")
-            await told(served, "first")
-            new = [await message_in(emulator), await message_in(emulator)]
-            gate.open.clear()
-            for run in ("one", "two"):
-                await served.begin(run)
-            await gate.holds(3)
-            gate.open.set()
-            assert sorted([*await told(served, "one"), *await told(served, "two")]) == sorted(new)
-
-    asyncio.run(scenario())
+        assert sorted([*await told(served, "one"), *await told(served, "two")]) == sorted(new)
 
 
-def test_a_clock_does_not_poll_while_a_poll_is_under_way(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_clock_does_not_poll_while_a_poll_is_under_way(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async def runs(served: Served) -> int:
         return len(await RunViews(served.engine.database).find(RunFilter()))
 
-    async def scenario() -> None:
-        gate = Gate()
-        async with serving(tmp_path, POLL, settings=KEEPING, plugins=[gate]) as served:
-            await served.engine.runs.define("test.yaml", served.text)
-            await served.engine.keep_schedules([served.definition])
+    gate = Gate()
+    async with serving(tmp_path, POLL, settings=KEEPING, plugins=[gate]) as served:
+        await served.engine.runs.define("test.yaml", served.text)
+        await served.engine.keep_schedules([served.definition])
+        await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
+        await gate.holds(1)
+        with caplog.at_level(logging.WARNING):
             await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
-            await gate.holds(1)
-            with caplog.at_level(logging.WARNING):
-                await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
-                while "Main is still polling; this time is skipped" not in caplog.text:  # noqa: ASYNC110 - a log
-                    await asyncio.sleep(0.01)
-            assert await runs(served) == 1
-            gate.open.set()
-            (run,) = await RunViews(served.engine.database).find(RunFilter())
-            await told(served, run["id"])
-            await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
-            while await runs(served) == 1:  # noqa: ASYNC110 - rows
+            while "Main is still polling; this time is skipped" not in caplog.text:  # noqa: ASYNC110 - a log
                 await asyncio.sleep(0.01)
+        assert await runs(served) == 1
+        gate.open.set()
+        (run,) = await RunViews(served.engine.database).find(RunFilter())
+        await told(served, run["id"])
+        await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
+        while await runs(served) == 1:  # noqa: ASYNC110 - rows
+            await asyncio.sleep(0.01)
 
-    asyncio.run(scenario())
 
-
-def test_a_run_sees_what_its_trigger_remembers_and_does_not_keep_it_once_more(tmp_path: Path) -> None:
+async def test_a_run_sees_what_its_trigger_remembers_and_does_not_keep_it_once_more(tmp_path: Path) -> None:
     emulator = Emulator()
     emulator.add_number(NUMBER)
-
-    async def scenario() -> None:
-        async with serving(tmp_path, POLL, emulator=emulator, settings=KEEPING) as served:
-            await served.begin("first")
-            await told(served, "first")
-            await message_in(emulator)
-            await served.begin("second")
-            await told(served, "second")
-            assert (await served.engine.runs.entries("second", -2, 100))[1].value["envelope"]["data"] == [
-                "pollChangesTrigger"
-            ]
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, POLL, emulator=emulator, settings=KEEPING) as served:
+        await served.begin("first")
+        await told(served, "first")
+        await message_in(emulator)
+        await served.begin("second")
+        await told(served, "second")
+        assert (await served.engine.runs.entries("second", -2, 100))[1].value["envelope"]["data"] == [
+            "pollChangesTrigger"
+        ]
 
 
 def test_a_change_is_made_only_of_what_was_shown_and_with_all_that_belongs_to_it(url: str) -> None:

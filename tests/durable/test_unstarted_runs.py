@@ -34,71 +34,57 @@ async def state(served: Served, run: str) -> str:
 
 
 @pytest.mark.usefixtures("only_when_asked")
-def test_a_run_that_was_stored_and_not_started_is_started_once(tmp_path: Path) -> None:
+async def test_a_run_that_was_stored_and_not_started_is_started_once(tmp_path: Path) -> None:
     emulator = Emulator()
-
-    async def scenario() -> None:
-        async with serving(tmp_path, SEND, emulator=emulator) as served:
-            await served.engine.runs.accept(await served.new_run("lost"))
-            assert await served.engine.unstarted_runs.sweep() == 0  # it is too young: it may be being started
-            assert await served.engine.unstarted_runs.sweep(0) == 1
-            assert (await served.engine.wait_for_outcome("lost", 20))["state"] == "succeeded"
-            assert await served.engine.unstarted_runs.sweep(0) == 0
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, SEND, emulator=emulator) as served:
+        await served.engine.runs.accept(await served.new_run("lost"))
+        assert await served.engine.unstarted_runs.sweep() == 0  # it is too young: it may be being started
+        assert await served.engine.unstarted_runs.sweep(0) == 1
+        assert (await served.engine.wait_for_outcome("lost", 20))["state"] == "succeeded"
+        assert await served.engine.unstarted_runs.sweep(0) == 0
     assert len(emulator.messages) == 1
 
 
 @pytest.mark.usefixtures("only_when_asked")
-def test_many_are_found_in_batches_and_those_that_run_are_left_alone(
+async def test_many_are_found_in_batches_and_those_that_run_are_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unstarted_runs, "_BATCH", 2)
-
-    async def scenario() -> None:
-        async with serving(tmp_path, COUNT) as served:
-            for number in range(5):
-                await served.engine.runs.accept(await served.new_run(f"lost-{number}"))
-            assert await served.begin("started")
-            assert await served.engine.unstarted_runs.sweep(0) == 5
-            ended = [await served.engine.wait_for_outcome(f"lost-{number}", 20) for number in range(5)]
-            assert {one["state"] for one in ended} == {"succeeded"}
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, COUNT) as served:
+        for number in range(5):
+            await served.engine.runs.accept(await served.new_run(f"lost-{number}"))
+        assert await served.begin("started")
+        assert await served.engine.unstarted_runs.sweep(0) == 5
+        ended = [await served.engine.wait_for_outcome(f"lost-{number}", 20) for number in range(5)]
+        assert {one["state"] for one in ended} == {"succeeded"}
 
 
 @pytest.mark.usefixtures("only_when_asked")
-def test_children_are_left_to_the_run_that_starts_them(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path, COUNT) as served:
-            await served.engine.runs.accept(replace(await served.new_run("parent.1"), parent="parent"))
-            assert await served.engine.unstarted_runs.sweep(0) == 0
-            assert await state(served, "parent.1") == "running"
-
-    asyncio.run(scenario())
+async def test_children_are_left_to_the_run_that_starts_them(tmp_path: Path) -> None:
+    async with serving(tmp_path, COUNT) as served:
+        await served.engine.runs.accept(replace(await served.new_run("parent.1"), parent="parent"))
+        assert await served.engine.unstarted_runs.sweep(0) == 0
+        assert await state(served, "parent.1") == "running"
 
 
-def test_a_sweep_that_fails_is_made_again(
+async def test_a_sweep_that_fails_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path, COUNT) as served:
-            await served.engine.runs.accept(await served.new_run("lost"))
-            sweep, sweeps = served.engine.unstarted_runs.sweep, 0
+    async with serving(tmp_path, COUNT) as served:
+        await served.engine.runs.accept(await served.new_run("lost"))
+        sweep, sweeps = served.engine.unstarted_runs.sweep, 0
 
-            async def failing_once(grace: float) -> int:
-                nonlocal sweeps
-                sweeps += 1
-                if sweeps == 1:
-                    raise OSError
-                return await sweep(grace)
+        async def failing_once(grace: float) -> int:
+            nonlocal sweeps
+            sweeps += 1
+            if sweeps == 1:
+                raise OSError
+            return await sweep(grace)
 
-            monkeypatch.setattr(unstarted_runs, "_GRACE_SECONDS", 0.02)
-            monkeypatch.setattr(served.engine.unstarted_runs, "sweep", failing_once)
-            looking = asyncio.create_task(served.engine.unstarted_runs.keep_looking())
-            assert (await served.engine.wait_for_outcome("lost", 20))["state"] == "succeeded"
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
-
-    asyncio.run(scenario())
+        monkeypatch.setattr(unstarted_runs, "_GRACE_SECONDS", 0.02)
+        monkeypatch.setattr(served.engine.unstarted_runs, "sweep", failing_once)
+        looking = asyncio.create_task(served.engine.unstarted_runs.keep_looking())
+        assert (await served.engine.wait_for_outcome("lost", 20))["state"] == "succeeded"
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
     assert "could not check whether every stored run has been started" in caplog.text

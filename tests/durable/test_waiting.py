@@ -112,14 +112,10 @@ def test_a_wait_goes_on_after_a_restart_and_ends_at_the_deadline_that_it_began_w
     assert len(emulator.messages) == 1
 
 
-def test_rounds_side_by_side_wait_as_well(tmp_path: Path) -> None:
+async def test_rounds_side_by_side_wait_as_well(tmp_path: Path) -> None:
     kettle = Kettle()
-
-    async def scenario() -> None:
-        async with serving(tmp_path, ROUNDS, settings=QUICK, plugins=[kettle]) as served:
-            ended = await served.run("run")
-            assert ended["state"] == "succeeded"
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, ROUNDS, settings=QUICK, plugins=[kettle]) as served:
+        ended = await served.run("run")
+        assert ended["state"] == "succeeded"
     assert kettle.waited.count(0) == 3
     assert len([waited for waited in kettle.waited if waited > 0.3]) == 3

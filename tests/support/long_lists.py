@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -51,12 +50,6 @@ def people(folder: Path, count: int, special: Mapping[int, str] = MappingProxyTy
 
 def sent(emulator: Emulator) -> Counter[str]:
     return Counter(message.to for message in emulator.messages)
-
-
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what it looks at is another's
-            await asyncio.sleep(0.02)
 
 
 async def stored(served: Served, table: Any) -> list[Any]:

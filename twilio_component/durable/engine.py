@@ -190,8 +190,10 @@ class Engine:
     async def _executing(self) -> AsyncIterator[None]:
         background: list[asyncio.Task[None]] = []
         try:
-            DBOS.launch()
+            # Before the launch: after it, DBOS looks for new queues only once a second.
+            await asyncio.to_thread(DBOS.migrate, self.database.url)
             await self._register_queues()
+            DBOS.launch()
             if self._lease is not None:
                 self._lease.recover_others(self._recover)
             background += [
@@ -211,15 +213,13 @@ class Engine:
         await run_periodically(self.runs.promote_queued, _PROMOTING_SECONDS, trouble)
 
     async def _register_queues(self) -> None:
-        await DBOS.register_queue_async(
-            RUNS, worker_concurrency=_MAX_RUNS, polling_interval_sec=_POLLING_SECONDS, on_conflict="always_update"
-        )
-        await DBOS.register_queue_async(
+        client = self._queue.client
+        await client.register_queue_async(RUNS, worker_concurrency=_MAX_RUNS, polling_interval_sec=_POLLING_SECONDS)
+        await client.register_queue_async(
             CHUNKS,
             worker_concurrency=_MAX_CHUNKS,
             partition_worker_concurrency=PARTITIONS_PER_PROCESS,
             polling_interval_sec=_POLLING_SECONDS,
-            on_conflict="always_update",
         )
 
     async def _drain(self, background: Sequence[asyncio.Task[None]]) -> None:
@@ -278,5 +278,6 @@ class Engine:
             "executor_id": self._executor,
             "application_version": VERSION,
             "log_level": "WARNING",
+            "notification_listener_polling_interval_sec": _POLLING_SECONDS,  # closing waits for the last poll
             "serializer": DBOSPortableJSONSerializer(),  # the default one would unpickle what the database holds
         }

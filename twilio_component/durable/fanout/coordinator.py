@@ -96,15 +96,15 @@ class LoopCoordinator:
         enough = MAX_PARTITIONS * CHUNK_SIZE
         while not reading.done() and loop.taken < enough:
             await asyncio.wait([reading], timeout=_SHORTEST_PAUSE)
-            loop = await self._stored(loop)
-        loop = await self._stored(loop)
+            loop = await self._load(loop)
+        loop = await self._load(loop)
         partitions = min(PARTITIONS_PER_PROCESS * await self._store.processes(), MAX_PARTITIONS)
         partitions = max(1, min(partitions, loop.concurrency, loop.taken))
         # A few items are divided too, so that every partition has some.
         size = CHUNK_SIZE if loop.taken >= enough else max(1, math.ceil(loop.taken / partitions))
         return await self._store.assign_partitions(loop, partitions, size)
 
-    async def _stored(self, loop: ParallelLoop) -> ParallelLoop:
+    async def _load(self, loop: ParallelLoop) -> ParallelLoop:
         stored = await self._store.load(loop.key)
         if stored is None:
             raise RunStopped

@@ -58,7 +58,7 @@ class UnstartedRuns:
         now = await self._database.run_until_available(self._database.now)
         position = (self._looked_until, "")
         started = 0
-        while batch := await self._stored(position, now - grace):
+        while batch := await self._next_batch(position, now - grace):
             position = (batch[-1].created_at, batch[-1].id)
             started += await self._start_unknown(batch)
         # A run that is being stored at this moment has its time already, but is not visible yet.
@@ -67,7 +67,7 @@ class UnstartedRuns:
             _LOGGER.warning("started %d stored runs that their process had not started", started)
         return started
 
-    async def _stored(self, after: tuple[float, str], until: float) -> list[_Stored]:
+    async def _next_batch(self, after: tuple[float, str], until: float) -> list[_Stored]:
         """The next runs, in the order in which they were stored, that have not ended."""
 
         def work(connection: Connection) -> list[_Stored]:

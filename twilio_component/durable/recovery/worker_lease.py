@@ -129,23 +129,23 @@ class WorkerLease:
             if not future.set_running_or_notify_cancel():
                 continue
             try:
-                future.set_result(self._connected(work))
+                future.set_result(self._with_connection(work))
             except Exception as error:  # noqa: BLE001 - the caller must know
                 future.set_exception(error)
 
     def _beat(self) -> None:
         try:
             if self._heard_at == float("-inf"):
-                self._connected(self._acquire)
+                self._with_connection(self._acquire)
                 _LOGGER.warning("the database is available again")
                 return
             begun = time.monotonic()
-            self._connected(lambda connection: connection.execute(select(1)))
+            self._with_connection(lambda connection: connection.execute(select(1)))
             self._heard_at = begun
         except SQLAlchemyError as error:
             _LOGGER.warning("the database is unavailable (%s); nothing is sent meanwhile", type(error).__name__)
 
-    def _connected(self, work: Callable[[Connection], _Found]) -> _Found:
+    def _with_connection(self, work: Callable[[Connection], _Found]) -> _Found:
         try:
             if self._connection is None:
                 self._connection = self._engine.connect()

@@ -139,7 +139,7 @@ class IntentStore:
             if connection.execute(select(exists(_running(call)))).scalar_one() is False:
                 return None
             if found is None:
-                insert_once(connection, intents, _planned(call, now))
+                insert_once(connection, intents, _planned_row(call, now))
                 found = connection.execute(select(intents).where(intents.c.key == call.key)).one()
             return _intent(found, now)
 
@@ -273,7 +273,7 @@ def _running(call: CallIdentity) -> Any:
     return select(runs.c.id).where(runs.c.id == call.run, runs.c.state == RUNNING)
 
 
-def _planned(call: CallIdentity, now: float) -> dict[str, Any]:
+def _planned_row(call: CallIdentity, now: float) -> dict[str, Any]:
     return {
         "key": call.key,
         "run": call.run,

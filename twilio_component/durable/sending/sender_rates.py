@@ -34,7 +34,7 @@ def rates_of_senders(rates: Mapping[str, float], components: Mapping[str, Compon
     found: dict[str, float] = {}
     problems: list[Problem] = []
     for key, rate in rates.items():
-        senders, reasons = _accepted(key, inputs)
+        senders, reasons = _senders_of(key, inputs)
         if not senders:
             problems.append(Problem("rateLimits", f"{display(key)} can be no sender: {'; or: '.join(reasons)}"))
         elif senders & found.keys():
@@ -45,7 +45,7 @@ def rates_of_senders(rates: Mapping[str, float], components: Mapping[str, Compon
     return found
 
 
-def _accepted(key: str, inputs: list[tuple[InputForm, str]]) -> tuple[set[str], list[str]]:
+def _senders_of(key: str, inputs: list[tuple[InputForm, str]]) -> tuple[set[str], list[str]]:
     """What the inputs that name a sender make of the key, or why they refuse it."""
     senders: set[str] = set()
     reasons: list[str] = []

@@ -109,14 +109,14 @@ class Database:
         It does not queue behind the work of runs. Raises ``StoreUnavailableError`` when the database is unavailable,
         and ``StoreBusyError`` when another transaction does not end in time.
         """
-        return await self._done(work, self._request_threads, self._request_engine)
+        return await self._perform(work, self._request_threads, self._request_engine)
 
     async def run_until_available(self, work: Callable[[Connection], _Found]) -> _Found:
         """Do ``work`` in a transaction, retrying until the database is available; its result. For runs."""
         pause = 0.1
         while True:
             try:
-                return await self._done(work, self._run_threads, self.engine)
+                return await self._perform(work, self._run_threads, self.engine)
             except StoreUnavailableError as error:
                 _LOGGER.warning("%s; trying again in %.1f s", error, pause)
                 await self.clock.sleep(pause)
@@ -131,7 +131,9 @@ class Database:
         self.engine.dispose()
         self._request_engine.dispose()
 
-    async def _done(self, work: Callable[[Connection], _Found], threads: ThreadPoolExecutor, engine: Engine) -> _Found:
+    async def _perform(
+        self, work: Callable[[Connection], _Found], threads: ThreadPoolExecutor, engine: Engine
+    ) -> _Found:
         if self._group is not None:
             with _Translated():
                 found: _Found = await asyncio.wrap_future(self._group.submit(work))
