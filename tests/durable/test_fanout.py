@@ -162,7 +162,7 @@ async def test_a_run_that_sent_something_after_the_loop_is_not_run_again_for_an_
         operations = Operations(served.engine.database)
         emulator.faults.server_error(operation="messages.create", to=numbers[1])
         assert (await served.run("one"))["state"] == "unknown"
-        with pytest.raises(RunStateError, match="went on after a loop"):
+        with pytest.raises(RunStateError, match="continued after a loop"):
             await operations.retry("one", resend=True)
 
 
