@@ -37,7 +37,10 @@ class BlockingHarness:
 
     def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """Run a coroutine on the harness's loop and return its result: ``harness.run(harness.emulator.receive(…))``."""
-        return self._host.run(lambda _host: coroutine)
+        try:
+            return self._host.run(lambda _host: coroutine)
+        finally:
+            coroutine.close()  # a closed host has not begun it
 
     @property
     def emulator(self) -> Emulator:
