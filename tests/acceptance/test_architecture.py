@@ -25,7 +25,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "emulator": ("_lazy", "host", *JUDGED_WITH),
     "testing": ("_lazy", "host", "flows", "emulator", "twilio.signatures"),
     "serving": ("_lazy", "host", "flows", "durable", "emulator"),
-    "cli": ("_lazy", "host", "flows", "builtins", "durable", "twilio", "emulator", "testing", "serving"),
+    "agent_tools": ("_version", "host", "flows", "durable", "twilio"),
+    "cli": ("_lazy", "host", "flows", "builtins", "durable", "twilio", "emulator", "testing", "serving", "agent_tools"),
 }
 # What each part of a package may import of the package's other parts; a part that is not named here, whatever it likes.
 FLOW_BASE = ("model", "findings", "nesting", "control_steps")

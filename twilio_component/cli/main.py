@@ -46,6 +46,7 @@ COMMANDS = {
     "serve": "serve",
     "unregister": "unregister",
     "worker": "worker",
+    "mcp": "mcp",
     "runs": "runs",
     "demo": "demo",
 }

@@ -1,0 +1,268 @@
+"""An agent's session: the SDK's own client lists the tools, runs a flow, repeats itself, and one message is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from twilio_component.agent_tools.server import ToolServer, http_app
+from twilio_component.emulator import Emulator
+from twilio_component.flows import Configuration, FlowError
+from twilio_component.host import DocumentError, InputError
+from twilio_component.testing import emulator_connection
+
+mcp: Any = pytest.importorskip("mcp", reason="an extra that `make` installs")
+
+TO, FROM = "+15558675310", "+15017122661"
+FLOWS = """\
+name: Bookings
+requiredConfigVars:
+  - {key: Twilio, dataType: connection, connection: {component: twilio, key: basic}}
+flows:
+  - name: Confirm Booking
+    schemas:
+      invoke:
+        $schema: "https://json-schema.org/draft/2020-12/schema"
+        title: confirmBooking
+        description: Confirms a booking by SMS.
+        type: object
+        properties: {phone: {type: string, minLength: 5}, name: {type: string}}
+        required: [phone, name]
+    steps:
+      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
+      - name: Send
+        action: twilio.sendSMS
+        inputs:
+          twilioConnection: {type: configVar, value: Twilio}
+          to: {type: reference, value: trigger.results.body.data.phone}
+          from: {type: value, value: "+15017122661"}
+          message: {type: template, value: "See you soon, {{$trigger.results.body.data.name}}!"}
+  - name: Count Words
+    schemas: {invoke: {type: object, properties: {text: {type: string}}, required: [text]}}
+    steps:
+      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
+      - name: Segments
+        action: twilio.estimateMessage
+        inputs: {message: {type: reference, value: trigger.results.body.data.text}}
+  - name: Not A Tool
+    steps:
+      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
+      - {name: Log, action: log.writeLog, inputs: {message: {type: value, value: x}}}
+"""
+READ_ONLY = ["getSMS", "listMessages", "estimateMessage", "errors", "why"]
+CONFIRM = {"phone": TO, "name": "Ada", "requestKey": "booking-7"}
+
+
+def tool_server(folder: Path, emulator: Emulator, flows: str = FLOWS, *, allow_send: bool = True) -> ToolServer:
+    (folder / "flows.yaml").write_text(flows, encoding="utf-8")
+    return ToolServer(
+        files=[folder / "flows.yaml"],
+        database=f"sqlite:///{folder / 'mcp.sqlite'}",
+        connection=emulator_connection,
+        configuration=Configuration(
+            config_vars={"Twilio": emulator_connection()}, durability={"sending": {"timeout": 1, "lagBound": 0.2}}
+        ),
+        allow_send=allow_send,
+        transport=emulator.transport,
+    )
+
+
+@asynccontextmanager
+async def agent(tools: ToolServer, **options: Any) -> AsyncIterator[Any]:
+    async with tools.open() as server, mcp.Client(server, **options) as client:
+        yield client
+
+
+async def call(client: Any, name: str, arguments: dict[str, Any]) -> tuple[bool, Any]:
+    """Whether the call failed, and what it returned."""
+    result = await client.call_tool(name, arguments)
+    assert json.loads(result.content[0].text) is not None
+    return result.is_error, result.structured_content
+
+
+async def test_a_session_lists_runs_and_repeats_and_one_message_is_sent(tmp_path: Path) -> None:
+    emulator = Emulator()
+    async with agent(tool_server(tmp_path, emulator)) as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        assert list(tools) == [*READ_ONLY, "confirmBooking", "Count-Words"]
+
+        failed, first = await call(client, "confirmBooking", CONFIRM)
+        assert (failed, first["state"]) == (False, "succeeded")
+        failed, again = await call(client, "confirmBooking", CONFIRM)
+        assert (failed, again["run"], again["repeated"]) == (False, first["run"], True)
+        failed, changed = await call(client, "confirmBooking", {**CONFIRM, "name": "Bob"})
+        assert (failed, changed["run"]) == (False, first["run"])
+        assert [message.body for message in emulator.messages] == ["See you soon, Ada!"]
+
+        failed, other = await call(client, "confirmBooking", {**CONFIRM, "requestKey": "booking-8"})
+        assert (failed, other["run"] != first["run"]) == (False, True)
+    assert len(emulator.messages) == 2
+
+
+def test_the_same_key_after_a_restart_sends_nothing(tmp_path: Path) -> None:
+    emulator = Emulator()
+
+    async def session() -> Any:
+        async with agent(tool_server(tmp_path, emulator)) as client:
+            return await call(client, "confirmBooking", CONFIRM)
+
+    outcomes = [asyncio.run(session()) for _ in range(2)]
+    assert [(failed, outcome["state"]) for failed, outcome in outcomes] == [(False, "succeeded")] * 2
+    assert len(emulator.messages) == 1
+
+
+async def test_an_outcome_that_is_unknown_is_told_as_that_and_not_repeated(tmp_path: Path) -> None:
+    emulator = Emulator()
+    emulator.faults.server_error(operation="messages.create", status=500)
+    async with agent(tool_server(tmp_path, emulator)) as client:
+        for _ in range(2):
+            failed, error = await call(client, "confirmBooking", CONFIRM)
+            assert (failed, error["code"], error["mayHaveHappened"]) == (True, "flow-outcome-unknown", True)
+            assert "MAY have sent" in error["message"]
+            assert TO not in error["message"]
+    sends = [record for record in emulator.request_log.requests if record.operation == "messages.create"]
+    assert len(sends) == 1
+
+
+async def test_annotations_come_from_the_manifest(tmp_path: Path) -> None:
+    async with agent(tool_server(tmp_path, Emulator())) as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+    hints = {name: (tool.annotations.read_only_hint, tool.annotations.destructive_hint) for name, tool in tools.items()}
+    assert hints == dict.fromkeys([*READ_ONLY, "Count-Words"], (True, False)) | {"confirmBooking": (False, True)}
+    assert all(tool.annotations.idempotent_hint for tool in tools.values())
+    schema = tools["confirmBooking"].input_schema
+    assert schema["required"] == ["phone", "name", "requestKey"]
+    assert tools["confirmBooking"].description == "Confirms a booking by SMS. Does twilio.sendSMS."
+    assert "requestKey" not in tools["Count-Words"].input_schema["properties"]
+
+
+async def test_without_permission_flows_that_send_are_not_offered_and_the_agent_is_told(tmp_path: Path) -> None:
+    emulator = Emulator()
+    async with agent(tool_server(tmp_path, emulator, allow_send=False)) as client:
+        names = [tool.name for tool in (await client.list_tools()).tools]
+        assert names == [*READ_ONLY, "Count-Words"]
+        assert "--allow-send" in client.instructions
+        failed, error = await call(client, "confirmBooking", CONFIRM)
+        assert (failed, error["code"]) == (True, "tool-unknown")
+    assert emulator.messages == []
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+@pytest.mark.parametrize(("content", "sent"), [({"confirm": True}, 1), ({"confirm": False}, 0), (None, 0)])
+async def test_a_client_that_can_ask_its_user_does_so_before_a_send(
+    tmp_path: Path, content: dict[str, bool] | None, sent: int, mode: str
+) -> None:
+    emulator, asked = Emulator(), []
+
+    async def ask(_context: Any, params: Any) -> Any:
+        asked.append(params.message)
+        return mcp.types.ElicitResult(action="decline" if content is None else "accept", content=content)
+
+    async with agent(tool_server(tmp_path, emulator), elicitation_callback=ask, mode=mode) as client:
+        failed, outcome = await call(client, "confirmBooking", CONFIRM)
+        await call(client, "estimateMessage", {"message": "Hi"})
+    assert asked == ["Run Confirm Booking? It does twilio.sendSMS."]
+    assert (len(emulator.messages), failed) == (sent, not sent)
+    assert sent or outcome["code"] == "not-confirmed"
+
+
+async def test_the_read_only_tools_look_at_messages_and_explain_failures(tmp_path: Path) -> None:
+    emulator = Emulator()
+    emulator.lifecycle.fail(30003)
+    async with agent(tool_server(tmp_path, emulator)) as client:
+        await call(client, "confirmBooking", CONFIRM)
+        await emulator.clock.advance(60)
+        _, listed = await call(client, "listMessages", {"limit": 1})
+        (message,) = listed["items"]
+        _, got = await call(client, "getSMS", {"sid": message["sid"]})
+        _, reason = await call(client, "why", {"sid": message["sid"]})
+        _, code = await call(client, "errors", {"code": 21610})
+    assert (got["sid"], got["status"]) == (message["sid"], "failed")
+    assert (reason["status"], reason["code"], bool(reason["remedy"])) == ("failed", 30003, True)
+    assert code["code"] == 21610
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("getSMS", {"sid": "x"}, "$.sid: must be the SID of a message (SM…)"),
+        ("getSMS", {}, "$.sid: is required"),
+        ("errors", {"code": 1}, "$.code: 1 is not known"),
+        ("listMessages", {"limit": 1000}, "$.limit: must be at most 50, not 1000"),
+        ("confirmBooking", {"phone": TO, "name": "Ada"}, "$.requestKey: is required"),
+        ("estimateMessage", {"mesage": "x"}, "$.mesage: is not known here; did you mean 'message'?"),
+    ],
+)
+async def test_wrong_arguments_are_named(tmp_path: Path, name: str, arguments: dict[str, Any], message: str) -> None:
+    emulator = Emulator()
+    async with agent(tool_server(tmp_path, emulator)) as client:
+        failed, error = await call(client, name, arguments)
+    assert failed
+    assert message in error["message"]
+    assert emulator.messages == []
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda text: text.replace("sendSMS", "sendSms"), FlowError, "did you mean 'sendSMS'"),
+        (lambda text: text.replace("title: confirmBooking", "title: getSMS"), InputError, "getSMS would be two tools"),
+        (
+            lambda text: text.replace("{type: object, prop", "{type: array, prop"),
+            DocumentError,
+            "must be the JSON Schema",
+        ),
+    ],
+)
+async def test_flows_that_cannot_be_tools_are_refused_at_the_start(
+    tmp_path: Path, change: Callable[[str], str], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        async with tool_server(tmp_path, Emulator(), change(FLOWS)).open():
+            pytest.fail("it has started")
+
+
+async def test_over_http_a_client_needs_the_token(tmp_path: Path) -> None:
+    import httpx2
+    from mcp.client.streamable_http import streamable_http_client
+
+    async with tool_server(tmp_path, Emulator()).open() as server:
+        app = http_app(server, "the-token")
+        inner = app._app  # type: ignore[attr-defined]  # its lifespan starts the sessions
+        async with inner.router.lifespan_context(inner):
+            transport = httpx2.ASGITransport(app)
+            for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "the-token"}):
+                async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+                    assert (await client.post("/mcp", headers=headers, json={})).status_code == 401
+            async with httpx2.AsyncClient(transport=transport, headers={"Authorization": "Bearer the-token"}) as client:
+                connection = streamable_http_client("http://127.0.0.1:8000/mcp", http_client=client)
+                async with mcp.Client(connection) as agent_client:
+                    assert len((await agent_client.list_tools()).tools) == 7
+
+
+async def test_the_command_serves_a_client_over_standard_input_and_output(tmp_path: Path) -> None:
+    (tmp_path / "flows.yaml").write_text(FLOWS, encoding="utf-8")
+    command = ["-m", "twilio_component", "mcp", "flows.yaml", "--emulator", "--allow-send"]
+    parameters = mcp.StdioServerParameters(command=sys.executable, args=command, cwd=tmp_path)
+    async with mcp.Client(parameters) as client:
+        _, outcome = await call(client, "confirmBooking", CONFIRM)
+        assert outcome["state"] == "succeeded"
+        _, listed = await call(client, "listMessages", {})
+    assert [message["to"] for message in listed["items"]] == [TO]
+
+
+async def test_the_tools_cost_an_agent_few_tokens(tmp_path: Path) -> None:
+    async with agent(tool_server(tmp_path, Emulator())) as client:
+        tools = (await client.list_tools()).tools
+    text = json.dumps([tool.model_dump(by_alias=True, exclude_none=True) for tool in tools if tool.name in READ_ONLY])
+    # A token is about four characters, and words and marks are at most as many again.
+    assert len(re.findall(r"\w+|[^\w\s]", text)) < 700
+    assert len(text) / 4 < 500

@@ -1,0 +1,176 @@
+"""Flows as tools: those that declare in ``schemas.invoke`` what they are invoked with.
+
+A flow that sends takes a ``requestKey`` of the caller. The run's id comes from it, and every send of the run is
+recorded under that id before it happens, so a caller that repeats itself gets the first outcome, and nothing is sent
+again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.agent_tools.tool import Tool
+from twilio_component.durable.store.new_runs import NewRun
+from twilio_component.flows.checking.reachability import reachable_flows, side_effects
+from twilio_component.host.errors import DocumentError, InputError, PerformError, Problem, join_names
+from twilio_component.host.manifest.documents import parse_document
+from twilio_component.host.serialization import iso_time
+
+if TYPE_CHECKING:
+    from twilio_component.durable.deployment import Deployment, LoadedDefinition
+    from twilio_component.durable.engine import Engine
+    from twilio_component.flows.model import Flow
+
+REQUEST_KEY = "requestKey"
+SECONDS = 55.0  # clients give up after a minute
+_KEY_SCHEMA = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 200,
+    "description": "Your own key for this request. Repeat it and you get the first outcome; nothing is sent again.",
+}
+
+
+class FlowFailedError(PerformError):
+    """A flow that a tool ran has failed; the text is the failure of its step."""
+
+    code = "flow-failed"
+
+
+class OutcomeOpenError(PerformError):
+    """A flow that a tool ran may have sent: its outcome is unknown."""
+
+    code = "flow-outcome-unknown"
+    may_have_happened = True
+
+
+class FlowTools:
+    """The tools of the flows in ``definitions``; those that send are among them only if ``allow_send``."""
+
+    def __init__(self, deployment: Deployment, engine: Engine, *, allow_send: bool) -> None:
+        self._deployment = deployment
+        self._engine = engine
+        self._allow_send = allow_send
+
+    def tools(self, definition: LoadedDefinition) -> Iterator[Tool]:
+        """Yield a tool for each flow with a schema; raises ``DocumentError`` for a schema that is not an object's."""
+        for flow, schema in _schemas(definition):
+            sends = side_effects(reachable_flows(definition.integration, flow), self._deployment.host.components)
+            if sends and not self._allow_send:
+                continue
+            yield self._tool(definition, flow, schema, sends)
+
+    def _tool(self, definition: LoadedDefinition, flow: Flow, schema: Mapping[str, Any], sends: list[str]) -> Tool:
+        async def call(arguments: Mapping[str, Any]) -> Any:
+            return await self._run(definition, flow, arguments)
+
+        properties = dict(schema.get("properties", {}))
+        required = list(schema.get("required", ()))
+        if sends:
+            properties[REQUEST_KEY] = _KEY_SCHEMA
+            required.append(REQUEST_KEY)
+        what = schema.get("description") or f"Runs the flow {flow.name}."
+        return Tool(
+            name=_tool_name(str(schema.get("title") or flow.name)),
+            description=f"{what} Does {join_names(sends)}." if sends else what,
+            input_schema={**_without_identity(schema), "properties": properties, "required": required},
+            call=call,
+            confirmation=f"Run {flow.name}? It does {join_names(sends)}." if sends else "",
+        )
+
+    async def _run(self, definition: LoadedDefinition, flow: Flow, arguments: Mapping[str, Any]) -> Any:
+        data = {name: value for name, value in arguments.items() if name != REQUEST_KEY}
+        run_id = _run_id(definition, flow, arguments)
+        now = iso_time(dt.datetime.now(dt.UTC))
+        body = {"data": data, "contentType": "application/json"}
+        given = {"body": body, "rawBody": {"data": json.dumps(data), "contentType": "application/json"}}
+        new = NewRun(
+            id=run_id,
+            definition=definition.digest,
+            integration=definition.integration.name,
+            flow=flow.name,
+            payload=self._deployment.payload(given, definition, flow, run_id, now),
+        )
+        is_new = await self._engine.begin(new, immediately=True)
+        outcome = await self._engine.wait_for_outcome(run_id, SECONDS)
+        return _result(run_id, outcome, repeated=not is_new)
+
+
+def _schemas(definition: LoadedDefinition) -> Iterator[tuple[Flow, Mapping[str, Any]]]:
+    document = parse_document(definition.text, definition.file)
+    by_name = {flow.name: flow for flow in definition.integration.flows}
+    for index, part in enumerate(document.data.get("flows", ())):
+        schemas = part.get("schemas")
+        schema = schemas.get("invoke") if isinstance(schemas, Mapping) else None
+        if schema is None:
+            continue
+        if not isinstance(schema, Mapping) or schema.get("type") != "object":
+            problem = document.problem(("flows", index, "schemas", "invoke"), "must be the JSON Schema of an object")
+            raise DocumentError(f"{definition.file} cannot be offered as tools", [problem])
+        yield by_name[part["name"]], schema
+
+
+def _run_id(definition: LoadedDefinition, flow: Flow, arguments: Mapping[str, Any]) -> str:
+    """The id of the run: of the caller's key, or for a flow that changes nothing a new one each time."""
+    key = arguments.get(REQUEST_KEY)
+    if key is None:
+        import uuid
+
+        return f"mcp-{uuid.uuid4().hex}"
+    named = "\0".join((definition.integration.name, flow.name, str(key)))
+    return f"mcp-{hashlib.sha256(named.encode()).hexdigest()[:32]}"
+
+
+def _result(run_id: str, outcome: Mapping[str, Any] | None, *, repeated: bool) -> Any:
+    if outcome is None:
+        note = "It is still running. Call again with the same requestKey for its outcome."
+        return {"run": run_id, "state": "running", "note": note}
+    error = outcome["error"] or {}
+    if outcome["state"] == "unknown":
+        raise OutcomeOpenError(
+            f"The outcome of run {run_id} is unknown: it MAY have sent ({error.get('message', 'no response')}). Do not "
+            "send again with another requestKey; an operator can look and decide (runs show, runs resolve)."
+        )
+    if outcome["state"] != "succeeded":
+        reason = error.get("message", "no reason is stored")
+        raise FlowFailedError(f"Run {run_id} is {outcome['state']}: {reason}")
+    result = {"run": run_id, "state": "succeeded"}
+    if outcome["result"] is not None:
+        result["result"] = outcome["result"]
+    response = outcome["response"]
+    if response is not None:
+        result["response"] = response.get("body")
+    return {**result, "repeated": True} if repeated else result
+
+
+def _tool_name(text: str) -> str:
+    """A name as tools have it: letters, digits, hyphens and underscores."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:64] or "flow"
+
+
+def _without_identity(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in schema.items() if name not in ("$schema", "$id", "title", "description")}
+
+
+def read_text(file: Path) -> str:
+    """Return the text of a flow definition; raises ``DocumentError``."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise DocumentError("The flow definition could not be read", [Problem("", str(reason), str(file))]) from error
+
+
+def refuse_repeated_names(tools: list[Tool]) -> None:
+    """Raise ``InputError`` for two tools of one name."""
+    names = [tool.name for tool in tools]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        problem = Problem("schemas.invoke.title", f"must differ between flows; {join_names(twice)} would be two tools")
+        raise InputError("The flows cannot be offered as tools", [problem])

@@ -1,0 +1,198 @@
+"""The MCP server: tools over standard input and output, or over HTTP on the loopback interface with a token.
+
+The SDK is imported where it is used: it takes a second, and it is an extra.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twilio_component._version import __version__
+from twilio_component.agent_tools.flow_tools import FlowTools, read_text, refuse_repeated_names
+from twilio_component.agent_tools.read_only import read_only_tools
+from twilio_component.durable.deployment import Deployment
+from twilio_component.durable.engine import Engine
+from twilio_component.durable.settings import settings_from
+from twilio_component.flows.checking.checker import check_file
+from twilio_component.flows.findings import ERROR, FlowError
+from twilio_component.flows.runner.configuration import Configuration
+from twilio_component.host import Host
+from twilio_component.host.errors import IntegrationError
+
+if TYPE_CHECKING:
+    from mcp import types
+    from mcp.server.lowlevel import Server
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from twilio_component.agent_tools.tool import Tool
+    from twilio_component.host.http.injected import InjectedTransport
+
+_CONFIRM = "confirm"
+_CONFIRMATION = {
+    "type": "object",
+    "properties": {_CONFIRM: {"type": "boolean", "title": "Do it"}},
+    "required": [_CONFIRM],
+}
+_ONLY_READING = "Flows that send are not offered: the server was started without --allow-send."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolServer:
+    """Offers the flows in ``files`` and the read-only actions as tools.
+
+    ``connection`` returns the connection of the read-only actions when one is needed. Flows that send are offered only
+    with ``allow_send``. ``transport`` carries the requests of components, see ``Host``.
+    """
+
+    files: Sequence[Path]
+    database: str
+    connection: Callable[[], Mapping[str, Any]]
+    configuration: Configuration = field(default_factory=Configuration)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    allow_send: bool = False
+    transport: InjectedTransport | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Server[Any]]:
+        """Open the host and the engine, and yield the server of their tools; raises ``IntegrationError``."""
+        async with Host.discover(transport=self.transport) as host:
+            deployment = Deployment(host, self.configuration, self.environment, public_url="")
+            texts = {str(file): read_text(file) for file in self.files}
+            for file, text in texts.items():
+                _check(file, text, host)
+            settings = settings_from(self.configuration.durability)
+            async with Engine.open(deployment, self.database, settings) as engine:
+                flow_tools = FlowTools(deployment, engine, allow_send=self.allow_send)
+                tools = [*read_only_tools(host, self.connection)]
+                for file, text in texts.items():
+                    await engine.runs.define(file, text)
+                    tools += flow_tools.tools(deployment.load(file, text))
+                refuse_repeated_names(tools)
+                yield _server(tools, "" if self.allow_send else _ONLY_READING)
+
+
+async def serve_stdio(server: Server[Any]) -> None:
+    """Serve one client over standard input and output until it goes away."""
+    from mcp.server.stdio import stdio_server
+
+    async with stdio_server() as (incoming, outgoing):
+        await server.run(incoming, outgoing, server.create_initialization_options())
+
+
+class RequireToken:
+    """Refuses requests whose ``Authorization`` is not ``Bearer`` and the token, with 401."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._expected = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        given = dict(scope.get("headers", ())).get(b"authorization", b"")
+        if scope["type"] == "http" and not hmac.compare_digest(given, self._expected):
+            headers = [(b"www-authenticate", b"Bearer"), (b"content-length", b"0")]
+            await send({"type": "http.response.start", "status": 401, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await self._app(scope, receive, send)
+
+
+def http_app(server: Server[Any], token: str) -> ASGIApp:
+    """Return the application that serves clients on this machine that have the token, over HTTP at ``/mcp``."""
+    return RequireToken(server.streamable_http_app(host="127.0.0.1"), token)
+
+
+def _server(tools: Sequence[Tool], instructions: str) -> Server[Any]:
+    from mcp import types
+    from mcp.server.lowlevel import Server
+
+    by_name = {tool.name: tool for tool in tools}
+
+    async def list_tools(_context: Any, _params: Any) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=[_describe(tool) for tool in tools])
+
+    async def call_tool(context: Any, params: Any) -> types.CallToolResult | types.InputRequiredResult:
+        tool = by_name.get(params.name)
+        if tool is None:
+            return _failure({"code": "tool-unknown", "message": f"There is no tool '{params.name}'."})
+        arguments = params.arguments or {}
+        try:
+            tool.validate(arguments)
+            refusal = await _ask_for_confirmation(context, params, tool)
+            if refusal is not None:
+                return refusal
+            result = await tool.call(arguments)
+        except IntegrationError as error:
+            unknown = getattr(error, "may_have_happened", False)
+            return _failure({"code": error.code, "message": str(error), "mayHaveHappened": unknown})
+        structured = result if isinstance(result, dict) else {"items": result}
+        return types.CallToolResult(content=[_text(result)], structured_content=structured)
+
+    return Server(
+        "twilio-component",
+        version=__version__,
+        instructions=instructions or None,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+    )
+
+
+async def _ask_for_confirmation(
+    context: Any, params: Any, tool: Tool
+) -> types.CallToolResult | types.InputRequiredResult | None:
+    """Ask a person, where the client can; None when the tool may be called, else what to return instead."""
+    capabilities = context.session.client_capabilities
+    if tool.is_read_only or capabilities is None or capabilities.elicitation is None:
+        return None
+    if context.session.can_send_request:
+        reply: Any = await context.session.elicit(tool.confirmation, _CONFIRMATION, context.request_id)
+    else:
+        from mcp import types
+
+        # Newer clients answer by calling again.
+        reply = (params.input_responses or {}).get(_CONFIRM)
+        if reply is None:
+            form = types.ElicitRequestFormParams(message=tool.confirmation, requested_schema=_CONFIRMATION)
+            return types.InputRequiredResult(input_requests={_CONFIRM: types.ElicitRequest(params=form)})
+    if reply.action == "accept" and (reply.content or {}).get(_CONFIRM) is True:
+        return None
+    return _failure({"code": "not-confirmed", "message": "Nothing was done: the user did not confirm."})
+
+
+def _describe(tool: Tool) -> types.Tool:
+    from mcp import types
+
+    hints = types.ToolAnnotations(
+        read_only_hint=tool.is_read_only,
+        destructive_hint=not tool.is_read_only,
+        # With its key a repeated call does nothing more.
+        idempotent_hint=True,
+        open_world_hint=tool.open_world,
+    )
+    return types.Tool(
+        name=tool.name, description=tool.description, input_schema=dict(tool.input_schema), annotations=hints
+    )
+
+
+def _failure(error: Mapping[str, Any]) -> types.CallToolResult:
+    from mcp import types
+
+    return types.CallToolResult(content=[_text(error)], structured_content=dict(error), is_error=True)
+
+
+def _text(value: Any) -> types.TextContent:
+    from mcp import types
+
+    return types.TextContent(type="text", text=json.dumps(value, ensure_ascii=False))
+
+
+def _check(file: str, text: str, host: Host) -> None:
+    errors = [finding for finding in check_file(file, host.components, text=text) if finding.severity == ERROR]
+    if errors:
+        raise FlowError(f"{file} cannot be offered as tools", errors)

@@ -1,0 +1,136 @@
+"""``twilio-component mcp``: flows and read-only actions as tools of an agent."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.cli import exit_codes
+from twilio_component.cli.options import CONNECTION_HELP, connection_of, port_number
+from twilio_component.cli.serve_extra import ExtraMissingError, add_config, add_database, configuration_of, database_of
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from twilio_component.agent_tools.server import ToolServer
+
+TOKEN_VARIABLE = "TWILIO_COMPONENT_MCP_TOKEN"  # noqa: S105 - its name
+_DEFAULT_DATABASE = str(Path(".twilio-component") / "mcp.sqlite")
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the command line."""
+    import argparse
+
+    parser = commands.add_parser(
+        "mcp",
+        help="offer flows and read-only actions as tools of an agent (MCP)",
+        description="Offer the flows that declare schemas.invoke, and read-only actions, as tools of an agent: over "
+        "standard input and output, or with --port over HTTP on this machine. Needs the extra mcp.",
+        epilog=CONNECTION_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", nargs="*", metavar="FILE", type=Path, help="flow definitions")
+    add_config(parser)
+    add_database(parser)
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--connection", metavar="FILE", help="of the read-only actions; see below")
+    source.add_argument("--emulator", action="store_true", help="use the embedded emulator instead of Twilio")
+    parser.add_argument(
+        "--allow-send", action="store_true", help="also offer flows that send; each call needs a requestKey"
+    )
+    parser.add_argument(
+        "--port",
+        type=port_number,
+        metavar="PORT",
+        help=f"serve HTTP on 127.0.0.1 instead; clients need the token in {TOKEN_VARIABLE}",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until the client goes away, or over HTTP until the process is stopped."""
+    import asyncio
+    import logging
+
+    try:
+        import mcp.server  # noqa: F401 - whether the extra is there
+
+        from twilio_component.agent_tools import server  # noqa: F401 - likewise, and its own needs
+    except ModuleNotFoundError as error:
+        raise ExtraMissingError(
+            f"'{error.name}' is not installed: pip install 'twilio-component[mcp]' installs what this command needs"
+        ) from error
+    # Standard output belongs to the protocol.
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    with ExitStack() as stack:
+        tools = _tool_server(options, stack)
+        asyncio.run(_serve(options, tools))
+    return exit_codes.DONE
+
+
+async def _serve(options: argparse.Namespace, tools: ToolServer) -> None:
+    from twilio_component.agent_tools.server import http_app, serve_stdio
+
+    if options.port is None:
+        async with tools.open() as server:
+            await serve_stdio(server)
+        return
+    import uvicorn
+
+    from twilio_component.host.errors import InputError, Problem
+    from twilio_component.serving.ports import listen
+
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    if not token:
+        raise InputError("The server could not start", [Problem(TOKEN_VARIABLE, "must hold the token of its clients")])
+    with listen("127.0.0.1", options.port) as listening:
+        async with tools.open() as server:
+            print(f"tools: http://127.0.0.1:{listening.getsockname()[1]}/mcp", file=sys.stderr, flush=True)
+            config = uvicorn.Config(http_app(server, token), log_level="warning")
+            await uvicorn.Server(config).serve(sockets=[listening])
+
+
+def _tool_server(options: argparse.Namespace, stack: ExitStack) -> ToolServer:
+    from dataclasses import replace
+    from tempfile import TemporaryDirectory
+
+    from twilio_component.agent_tools.server import ToolServer
+    from twilio_component.host.manifest.loader import load_component
+    from twilio_component.twilio.plugin import manifest_file
+
+    def connection() -> Mapping[str, Any]:
+        return connection_of(options, load_component(manifest_file()))
+
+    default = _DEFAULT_DATABASE
+    if options.emulator:
+        # A run that began with the emulator must not continue with Twilio.
+        default = f"{stack.enter_context(TemporaryDirectory())}/mcp.sqlite"
+    tools = ToolServer(
+        files=options.files,
+        database=database_of(options, default),
+        connection=connection,
+        configuration=configuration_of(options),
+        environment=dict(os.environ),
+        allow_send=options.allow_send,
+    )
+    if not options.emulator:
+        return tools
+    from twilio_component.emulator import Emulator
+    from twilio_component.emulator.connection import emulator_connection
+    from twilio_component.flows.parsing.reader import read_definition
+    from twilio_component.serving.emulator_connections import twilio_connections, with_emulator, without_connections
+
+    integrations = [found for file in tools.files if (found := read_definition(file).integration)]
+    variables = [variable for integration in integrations for variable in twilio_connections(integration)]
+    return replace(
+        tools,
+        connection=emulator_connection,
+        configuration=with_emulator(tools.configuration, variables),
+        environment=without_connections(tools.environment, variables),
+        transport=Emulator().transport,
+    )
