@@ -187,6 +187,27 @@ def test_webhooks_are_signed_with_a_shared_key_until_it_is_taken_away(api_of: An
         ("inbound", {"to": FROM, "from": TO, "media": [{}]}, "contentType"),
         ("clock", {}, "advance"),
         ("clock", {"advance": -1}, "forward only"),
+        ("clock", {"advance": "soon"}, 'advance has to be a number, not "soon"'),
+        ("clock", {"advance": True}, "advance has to be a number, not true"),
+        ("clock", {"advance": 1, "by": 1}, "the clock has no by; it has advance"),
+        ("timings", {"queued": -1}, "queued has to be 0 or more, not -1"),
+        ("timings", {"queued": "fast"}, 'queued has to be a number, not "fast"'),
+        ("inbound", {"to": FROM, "from": TO, "buton": {}}, "an inbound message has no buton; it has to, from, body"),
+        ("inbound", {"to": FROM, "from": TO, "body": 5}, "body has to be a text, not 5"),
+        ("inbound", {"to": FROM, "from": TO, "accountSid": "AC1"}, "accountSid: there is no account 'AC1'"),
+        ("faults", {"fault": "rateLimit", "times": "many"}, 'times has to be an integer or null, not "many"'),
+        ("faults", {"fault": "rateLimit", "times": 0}, "times has to be 1 or more, not 0"),
+        ("faults", {"fault": "slow", "seconds": "x"}, 'seconds has to be a number, not "x"'),
+        ("faults", {"fault": "lagLists"}, "seconds is required, as a number"),
+        ("faults", {"fault": "apiError"}, "code is required, as an integer"),
+        ("delivery-rules", {"ending": "failed", "code": "x"}, 'code has to be an integer, not "x"'),
+        ("delivery-rules", {"ending": "failed", "colour": 1}, "a delivery rule has no colour; it has ending, code"),
+        ("numbers", {"number": "12"}, "number has to be one such as +15017122661"),
+        ("lookups", {"sim_swap": {}}, "number is required"),
+        ("webhooks", {"url": "ftp://x"}, "url has to begin with http:// or https://"),
+        ("webhooks", {"url": "http://x/", "method": "PUT"}, "method has to be GET or POST, not 'PUT'"),
+        ("webhooks", {"url": "http://x/", "parameters": [1]}, "parameters has to be an object, not [1]"),
+        ("reset", {"really": True}, "this has no really; it has no arguments"),
         ("timings", {"dreaming": 1}, "no message waits in the status 'dreaming'"),
         ("accounts", {}, "authToken is required"),
         ("accounts", {"authToken": "t", "sid": "AC1"}, "32 hexadecimal digits"),
@@ -206,3 +227,24 @@ def test_paths_methods_and_types_that_are_not_there_are_explained(api: Any) -> N
     # What a page of another site could send without being allowed to.
     assert "application/json" in api.request("POST", f"{CONTROL}/reset", data={"a": "b"}).json()["error"]
     assert "object" in api.request("POST", f"{CONTROL}/reset", json=[]).json()["error"]
+    nonsense = api.request("POST", f"{CONTROL}/clock", content=b"{", headers={"content-type": "application/json"})
+    assert nonsense.json()["error"].startswith("the body has to be JSON: ")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("messages?form=1", "the list of messages has no form; it has to, from, direction"),
+        ("requests?after=x", 'after has to be an integer, not "x"'),
+        ("requests/x", 'number has to be an integer, not "x"'),
+        ("errors?code=1", "this has no code; it has no arguments"),
+    ],
+)
+def test_a_wrong_query_is_explained(api: Any, path: str, words: str) -> None:
+    answer = api.request("GET", f"{CONTROL}/{path}")
+    assert (answer.status_code, answer.json()["error"]) == (400, words)
+
+
+def test_a_path_without_its_json_is_explained(api: Any) -> None:
+    answer = api.request("GET", api.path.removesuffix(".json"))
+    assert (answer.status_code, "add .json to" in answer.json()["message"]) == (501, True)

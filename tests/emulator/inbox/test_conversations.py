@@ -193,7 +193,7 @@ def test_search_in_a_conversation_leaves_out_the_rest(api: Any) -> None:
         ("conversation", "id is required"),
         ("conversation?id=nonsense", "named account/number/phone, not 'nonsense'"),
         (f"conversation?id={CONVERSATION}&limit=0", "limit is 1 to 200, not 0"),
-        (f"conversation?id={CONVERSATION}&limit=many", "invalid literal"),
+        (f"conversation?id={CONVERSATION}&limit=many", 'limit has to be an integer, not "many"'),
         (f"conversation?id={CONVERSATION}&before=SM1", "there is no SM1 in this conversation"),
     ],
 )

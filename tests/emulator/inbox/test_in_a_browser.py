@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from twilio_component.emulator import Emulator
@@ -416,3 +417,24 @@ def test_on_a_phone_one_pane_is_shown_at_a_time(desk_of: Callable[..., Any]) -> 
         # The pictures alone stand on the buttons; what they do is said all the same.
         page.get_by_role("button", name="Conditions").click()
         page.get_by_role("dialog", name="Conditions").wait_for()
+
+
+def test_a_code_is_seen_on_the_phone_over_every_channel(desk: Any) -> None:
+    account = desk.emulator.accounts.get(ACCOUNT_SID)
+    service = desk.emulator.add_verify_service("Shop", account=account)
+    for to, channel in ((TO, "sms"), (TO, "call"), (TO, "whatsapp"), ("ada@example.com", "email")):
+        url = f"{desk.url}/v2/Services/{service.sid}/Verifications"
+        form = {"To": to, "Channel": channel}
+        assert httpx.post(url, data=form, auth=(ACCOUNT_SID, AUTH_TOKEN)).status_code == 201
+    codes = {one.to: one.code for one in desk.emulator.verifications}
+    for line, text in (
+        ("Email", codes["ada@example.com"]),
+        ("WhatsApp", codes[TO]),
+        ("Read out", ". ".join(codes[TO])),
+    ):
+        lines = desk.page.locator(".line")
+        chosen = lines.filter(has_text=". ".join(codes[TO])) if line == "Read out" else lines.filter(has_text=line)
+        chosen.click()
+        desk.page.locator(".item .body", has_text=text).first.wait_for()
+    desk.page.locator(".segments", has_text="Read out in a call").wait_for()
+    desk.page.locator(".item .body", has_text=f"code is: {codes[TO]}").wait_for()

@@ -21,14 +21,18 @@ NOT_EMULATED = (
     "records older than 400 days: they stay",
 )
 
+_PAGE = "docs/how-to/emulator.md"
 _RESOURCE = re.compile(r"/2010-04-01/Accounts/[^/]+/([A-Za-z]+)")
 _PRODUCT = re.compile(r"/v[1-9]\d*/([A-Za-z]+)")
 
 
 def not_emulated(path: str) -> Response | None:
     """Return a 501 for a resource of Twilio that is not emulated; None for one that Twilio does not have."""
+    if not path.endswith(".json") and path.startswith("/2010-04-01/Accounts"):
+        message = f"The emulator has no XML responses: add .json to {path}"
+        return json_response(501, {"code": 501, "message": message, "more_info": _PAGE, "status": 501})
     resource = _RESOURCE.match(path) or _PRODUCT.match(path)
     if resource is None:
         return None
     message = f"The emulator does not emulate this: {resource[1]} at {path}"
-    return json_response(501, {"code": 501, "message": message, "more_info": "docs/how-to/emulator.md", "status": 501})
+    return json_response(501, {"code": 501, "message": message, "more_info": _PAGE, "status": 501})

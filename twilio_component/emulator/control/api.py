@@ -7,21 +7,47 @@ Bodies are JSON objects, sent as ``application/json``; keys are camelCase. A bad
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.emulator.control import conditions, inbound, inbox
-from twilio_component.emulator.control.arguments import account_of, text_of
+from twilio_component.emulator.control.arguments import (
+    CONDITIONS,
+    FLAG,
+    INTEGER,
+    LIST,
+    NUMBER,
+    OBJECT,
+    REQUIRED_TEXT,
+    TEXT,
+    Argument,
+    account_of,
+    named_account,
+    query_arguments,
+    read_arguments,
+)
 from twilio_component.emulator.control.inbox import NotThereError
 from twilio_component.emulator.control.views import message_view, state_view, verification_view
 from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.http import Request, Response, json_response
+from twilio_component.emulator.model import addresses
 
 if TYPE_CHECKING:
     from twilio_component.emulator.state import EmulatorState
 
     Handler = Callable[[EmulatorState, dict[str, Any]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of a path. ``noun`` names in errors what has the ``arguments``; None takes what there is."""
+
+    handler: Handler
+    noun: str = "this"
+    arguments: Mapping[str, Argument] | None = field(default_factory=dict)
+
 
 PREFIX = "/_emulator"
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -37,14 +63,14 @@ _NUMBER_SETTINGS = {
 async def respond(state: EmulatorState, request: Request) -> Response:
     """Return the response to one request under ``/_emulator``."""
     path = request.path.removeprefix(PREFIX).strip("/")
-    handlers, names = _find(path)
-    if handlers is None:
+    operations, names = _find(path)
+    if operations is None:
         return _error(404, f"there is no {PREFIX}/{path}; there are {', '.join(sorted(_HANDLERS))}")
-    handler = handlers.get(request.method)
-    if handler is None:
-        return _error(405, f"{PREFIX}/{path} has {', '.join(handlers)}")
+    operation = operations.get(request.method)
+    if operation is None:
+        return _error(405, f"{PREFIX}/{path} has {', '.join(operations)}")
     try:
-        value = handler(state, {**_arguments(request), **names})
+        value = operation.handler(state, _arguments(request, names, operation))
         if isawaitable(value):
             value = await value
     except NotThereError as error:
@@ -62,7 +88,7 @@ def _response(value: Any) -> Response:
     return Response(204, headers=dict(_HEADERS)) if value is None else json_response(200, value, _HEADERS)
 
 
-def _find(path: str) -> tuple[dict[str, Handler] | None, dict[str, str]]:
+def _find(path: str) -> tuple[dict[str, Operation] | None, dict[str, str]]:
     """Return the handlers of a path by method, and what stands in the path in place of a name in braces."""
     if path in _HANDLERS:
         return _HANDLERS[path], {}
@@ -73,15 +99,25 @@ def _find(path: str) -> tuple[dict[str, Handler] | None, dict[str, str]]:
     return None, {}
 
 
-def _arguments(request: Request) -> dict[str, Any]:
-    """Return the body of a POST, the query of anything else."""
-    if request.method != "POST":
+def _arguments(request: Request, names: dict[str, str], operation: Operation) -> dict[str, Any]:
+    """Return the body of a POST, the query of anything else, and what stands in the path."""
+    if request.method == "POST":
+        given: dict[str, Any] = {**_json_object(request), **names}
+    else:
         last_event_id = request.headers.get("last-event-id")
-        return {**dict(request.arguments), **({"lastEventId": last_event_id} if last_event_id else {})}
+        query = dict(request.arguments) | ({"lastEventId": last_event_id} if last_event_id else {}) | names
+        given = query_arguments(operation.arguments or {}, query)
+    return given if operation.arguments is None else read_arguments(operation.noun, operation.arguments, given)
+
+
+def _json_object(request: Request) -> dict[str, Any]:
     # A page of another site can send a form without asking, but not this type.
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise ValueError("the body has to be application/json")
-    value = json.loads(request.body or b"{}")
+    try:
+        value = json.loads(request.body or b"{}")
+    except ValueError as error:
+        raise ValueError(f"the body has to be JSON: {error}") from None
     if not isinstance(value, dict):
         raise TypeError("the body has to be a JSON object")
     return value
@@ -107,25 +143,22 @@ async def _messages(state: EmulatorState, filters: dict[str, Any]) -> Any:
 
 
 async def _clock(state: EmulatorState, wanted: dict[str, Any]) -> Any:
-    await state.clock.advance(float(wanted["advance"]))
+    await state.clock.advance(wanted["advance"])
     return {"now": state.clock.now()}
 
 
 async def _account(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     account = state.accounts.declare(
         wanted.get("sid"),
-        text_of(wanted, "authToken"),
+        wanted["authToken"],
         api_keys=wanted.get("apiKeys"),
         test=bool(wanted.get("test", False)),
-        parent=state.accounts.get(wanted["parentSid"]) if "parentSid" in wanted else None,
+        parent=named_account(state, wanted, "parentSid"),
     )
     return {"sid": account.sid}
 
 
 async def _use_shared_key(state: EmulatorState, wanted: dict[str, Any]) -> Any:
-    unknown = wanted.keys() - {"id", "secret", "accountSid"}
-    if unknown:
-        raise ValueError(f"a shared key has no {', '.join(sorted(unknown))}; it has id, secret, accountSid")
     key_id, secret = account_of(state, wanted).sign_with_shared_key(wanted.get("secret"), key_id=wanted.get("id"))
     return {"id": key_id, "secret": secret}
 
@@ -135,12 +168,11 @@ async def _use_auth_token(state: EmulatorState, wanted: dict[str, Any]) -> Any:
 
 
 async def _number(state: EmulatorState, wanted: dict[str, Any]) -> Any:
-    account = state.accounts.get(wanted["accountSid"]) if "accountSid" in wanted else None
-    unknown = wanted.keys() - _NUMBER_SETTINGS.keys() - {"number", "accountSid"}
-    if unknown:
-        raise ValueError(f"a number has no {', '.join(sorted(unknown))}; it has {', '.join(_NUMBER_SETTINGS)}")
-    settings = {python: str(wanted[key]) for key, python in _NUMBER_SETTINGS.items() if key in wanted}
-    return state.add_number(text_of(wanted, "number"), account=account, **settings).representation()
+    number = wanted["number"]
+    if not addresses.is_number(number) and not addresses.is_short_code(number):
+        raise ValueError(f"number has to be one such as +15017122661, or a short code, not {number!r}")
+    settings = {python: wanted[key] for key, python in _NUMBER_SETTINGS.items() if key in wanted}
+    return state.add_number(number, account=named_account(state, wanted, "accountSid"), **settings).representation()
 
 
 async def _list_lookups(state: EmulatorState, _: dict[str, Any]) -> Any:
@@ -149,9 +181,10 @@ async def _list_lookups(state: EmulatorState, _: dict[str, Any]) -> Any:
 
 async def _set_lookup(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     packages = {name: told for name, told in wanted.items() if name != "number"}
+    number = read_arguments("a number", {"number": REQUIRED_TEXT}, {k: v for k, v in wanted.items() if k == "number"})
     if not all(isinstance(told, dict) for told in packages.values()):
         raise TypeError('each package is an object, such as {"line_type_intelligence": {"type": "landline"}}')
-    state.lookups.add_facts(text_of(wanted, "number"), **packages)
+    state.lookups.add_facts(number["number"], **packages)
 
 
 async def _list_verifications(state: EmulatorState, filters: dict[str, Any]) -> Any:
@@ -161,42 +194,93 @@ async def _list_verifications(state: EmulatorState, filters: dict[str, Any]) -> 
 
 
 async def _requests(state: EmulatorState, filters: dict[str, Any]) -> Any:
-    after = int(filters.get("after", 0))
+    after = filters.get("after", 0)
     return {"requests": [one.representation() for one in state.request_log.requests if one.number > after]}
 
 
 async def _webhooks(state: EmulatorState, filters: dict[str, Any]) -> Any:
-    after = int(filters.get("after", 0))
+    after = filters.get("after", 0)
     return {"webhooks": [one.representation() for one in state.request_log.webhooks if one.number > after]}
 
 
-_HANDLERS: dict[str, dict[str, Handler]] = {
-    "": {"GET": _state},
-    "reset": {"POST": _reset},
-    "messages": {"GET": _messages, "DELETE": inbox.clear_messages},
-    "messages/{sid}": {"GET": inbox.show_message},
-    "conversations": {"GET": inbox.list_conversations},
-    "conversation": {"GET": inbox.show_conversation},
-    "errors": {"GET": inbox.list_errors},
-    "events": {"GET": inbox.watch},
-    "media/{sid}": {"GET": inbox.show_media},
-    "inbound": {"POST": inbound.receive_message},
-    "clock": {"POST": _clock},
-    "timings": {"POST": conditions.set_timings},
-    "accounts": {"POST": _account},
-    "lookups": {"GET": _list_lookups, "POST": _set_lookup},
-    "verifications": {"GET": _list_verifications},
-    "sharedKeys": {"POST": _use_shared_key, "DELETE": _use_auth_token},
-    "numbers": {"GET": inbox.list_numbers, "POST": _number},
-    "faults": {"GET": conditions.list_faults, "POST": conditions.add_fault, "DELETE": conditions.clear_faults},
-    "delivery-rules": {
-        "GET": conditions.list_delivery_rules,
-        "POST": conditions.add_delivery_rule,
-        "DELETE": conditions.clear_delivery_rules,
+_PAGE = {"search": TEXT, "limit": INTEGER, "offset": INTEGER}
+_INBOUND = {
+    "to": REQUIRED_TEXT,
+    "from": REQUIRED_TEXT,
+    "body": TEXT,
+    "media": LIST,
+    "parameters": OBJECT,
+    "accountSid": TEXT,
+    "profileName": TEXT,
+    "button": OBJECT,
+    "listItem": OBJECT,
+    "location": OBJECT,
+    "repliedTo": TEXT,
+    "referral": OBJECT,
+    "forwarded": FLAG,
+    "frequentlyForwarded": FLAG,
+}
+_RULE = {"ending": TEXT, "code": INTEGER, "delay": NUMBER, **CONDITIONS}
+_NUMBER = {**dict.fromkeys(_NUMBER_SETTINGS, TEXT), "number": REQUIRED_TEXT, "accountSid": TEXT}
+_NUMBERED = {"number": INTEGER}
+
+
+_HANDLERS: dict[str, dict[str, Operation]] = {
+    "": {"GET": Operation(_state)},
+    "reset": {"POST": Operation(_reset)},
+    "messages": {
+        "GET": Operation(_messages, "the list of messages", {"to": TEXT, "from": TEXT, "direction": TEXT}),
+        "DELETE": Operation(inbox.clear_messages),
     },
-    "requests": {"GET": _requests},
-    "requests/{number}": {"GET": inbox.show_request},
-    "webhooks": {"GET": _webhooks, "POST": inbound.send_webhook},
+    "messages/{sid}": {"GET": Operation(inbox.show_message, "a message", {"sid": TEXT})},
+    "conversations": {"GET": Operation(inbox.list_conversations, "the list of conversations", _PAGE)},
+    "conversation": {
+        "GET": Operation(
+            inbox.show_conversation,
+            "a conversation",
+            {"id": TEXT, "search": TEXT, "limit": INTEGER, "before": TEXT, "after": TEXT},
+        )
+    },
+    "errors": {"GET": Operation(inbox.list_errors)},
+    "events": {"GET": Operation(inbox.watch, "the stream of events", {"lastEventId": TEXT})},
+    "media/{sid}": {"GET": Operation(inbox.show_media, "a file", {"sid": TEXT})},
+    "inbound": {"POST": Operation(inbound.receive_message, "an inbound message", _INBOUND)},
+    "clock": {"POST": Operation(_clock, "the clock", {"advance": Argument("a number", required=True)})},
+    "timings": {"POST": Operation(conditions.set_timings, "the timings", None)},
+    "accounts": {
+        "POST": Operation(
+            _account,
+            "an account",
+            {"sid": TEXT, "authToken": REQUIRED_TEXT, "apiKeys": OBJECT, "test": FLAG, "parentSid": TEXT},
+        )
+    },
+    "lookups": {"GET": Operation(_list_lookups), "POST": Operation(_set_lookup, "a number", None)},
+    "verifications": {"GET": Operation(_list_verifications, "the list of verifications", {"to": TEXT})},
+    "sharedKeys": {
+        "POST": Operation(_use_shared_key, "a shared key", {"id": TEXT, "secret": TEXT, "accountSid": TEXT}),
+        "DELETE": Operation(_use_auth_token, "the Auth Token", {"accountSid": TEXT}),
+    },
+    "numbers": {"GET": Operation(inbox.list_numbers), "POST": Operation(_number, "a number", _NUMBER)},
+    "faults": {
+        "GET": Operation(conditions.list_faults),
+        "POST": Operation(conditions.add_fault, "a fault", None),
+        "DELETE": Operation(conditions.clear_faults, "the list of faults", _NUMBERED),
+    },
+    "delivery-rules": {
+        "GET": Operation(conditions.list_delivery_rules),
+        "POST": Operation(conditions.add_delivery_rule, "a delivery rule", _RULE),
+        "DELETE": Operation(conditions.clear_delivery_rules, "the list of rules", _NUMBERED),
+    },
+    "requests": {"GET": Operation(_requests, "the list of requests", {"after": INTEGER})},
+    "requests/{number}": {"GET": Operation(inbox.show_request, "a request", _NUMBERED)},
+    "webhooks": {
+        "GET": Operation(_webhooks, "the list of webhooks", {"after": INTEGER}),
+        "POST": Operation(
+            inbound.send_webhook,
+            "a webhook",
+            {"url": REQUIRED_TEXT, "method": TEXT, "eventType": TEXT, "parameters": OBJECT, "accountSid": TEXT},
+        ),
+    },
 }
 
 

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.emulator.control import arguments
+from twilio_component.emulator.control.arguments import (
+    COUNT,
+    FLAG,
+    INTEGER,
+    SECONDS,
+    TEXT,
+    Argument,
+    read_arguments,
+)
 from twilio_component.emulator.control.views import CONDITIONS, delivery_rule_view, fault_view
 from twilio_component.emulator.faults import Fault
 
@@ -26,37 +36,56 @@ _FAULT_OPTIONS: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 
+_ARGUMENTS = {
+    **arguments.CONDITIONS,
+    "operation": TEXT,
+    "retryAfter": SECONDS,
+    "status": INTEGER,
+    "code": Argument("an integer", required=True),
+    "message": TEXT,
+    "content": TEXT,
+    "accepted": FLAG,
+    "seconds": SECONDS,
+    "pieces": COUNT,
+    "share": SECONDS,
+}
+# Faults that are a setting: their method, and its argument.
+_SETTINGS = {
+    "lagLists": ("lag_lists", "seconds", Argument("a number", required=True, least=0)),
+    "skewClock": ("skew_clock", "seconds", Argument("a number", required=True)),
+    "shiftPages": ("shift_pages", "records", Argument("an integer", required=True)),
+}
 _ENDINGS = ("delivered", "undelivered", "failed", "sent", "read")
 
 
 def set_timings(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     """Set how many seconds a message spends in each status."""
     durations = state.lifecycle.durations
-    for status, seconds in wanted.items():
+    for status in wanted:
         if not hasattr(durations, status):
             raise ValueError(f"no message waits in the status {status!r}")
-        setattr(durations, status, float(seconds))
+    seconds = read_arguments("the timings", dict.fromkeys(wanted, SECONDS), wanted)
+    for status, duration in seconds.items():
+        setattr(durations, status, float(duration))
 
 
 def add_fault(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     """Switch a fault on; returns its number where it can be removed by itself."""
     name = wanted.get("fault")
     faults = state.faults
-    if name == "lagLists":
-        return faults.lag_lists(float(wanted["seconds"]))
-    if name == "shiftPages":
-        return faults.shift_pages(int(wanted["records"]))
-    if name == "skewClock":
-        return faults.skew_clock(float(wanted["seconds"]))
+    if name in _SETTINGS:
+        method, key, argument = _SETTINGS[name]
+        read = read_arguments(name, {"fault": TEXT, key: argument}, wanted)
+        getattr(faults, method)(read[key])
+        return None
     if name not in _FAULT_OPTIONS:
-        known = ", ".join((*_FAULT_OPTIONS, "lagLists", "shiftPages", "skewClock"))
+        known = ", ".join((*_FAULT_OPTIONS, *_SETTINGS))
         raise ValueError(f"there is no fault {name!r}; there are {known}")
     method, options = _FAULT_OPTIONS[name]
     known_keys = options | CONDITIONS
-    unknown = wanted.keys() - known_keys.keys() - {"fault"}
-    if unknown:
-        raise ValueError(f"{name} has no {', '.join(sorted(unknown))}; it has {', '.join(known_keys)}")
-    added = getattr(faults, method)(**{known_keys[key]: wanted[key] for key in wanted if key != "fault"})
+    types = {**{key: _ARGUMENTS[key] for key in known_keys}, "fault": TEXT}
+    read = read_arguments(name, types, wanted)
+    added = getattr(faults, method)(**{known_keys[key]: read[key] for key in read if key != "fault"})
     return {"number": added.number} if isinstance(added, Fault) else None
 
 
@@ -70,7 +99,7 @@ def clear_faults(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     if "number" not in wanted:
         state.faults.clear()
         return
-    number = int(wanted["number"])
+    number = wanted["number"]
     for fault in state.faults.active:
         if fault.number == number:
             state.faults.remove(fault)
@@ -98,7 +127,7 @@ def list_delivery_rules(state: EmulatorState, _: dict[str, Any]) -> Any:
 def clear_delivery_rules(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     """Remove every delivery rule, or the one with a ``number``."""
     if "number" in wanted:
-        number = int(wanted["number"])
+        number = wanted["number"]
         state.lifecycle.rules[:] = [one for one in state.lifecycle.rules if one.number != number]
     else:
         state.lifecycle.rules.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, cast
 
-from twilio_component.emulator.control.arguments import account_of, bytes_of, text_of
+from twilio_component.emulator.control.arguments import account_of, bytes_of, named_account
 from twilio_component.emulator.control.views import message_view
 from twilio_component.emulator.messaging.conversation_events import conversation_parameters
 from twilio_component.emulator.messaging.inbound import receive
@@ -31,12 +31,12 @@ _DETAILS = {
 async def receive_message(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     """Let somebody write; returns the message when the application has responded."""
     media = [(str(one["contentType"]), bytes_of(one["content"])) for one in wanted.get("media", [])]
-    account = state.accounts.get(wanted["accountSid"]) if "accountSid" in wanted else None
+    account = named_account(state, wanted, "accountSid")
     message = await receive(
         state,
-        to=text_of(wanted, "to"),
-        sender=text_of(wanted, "from"),
-        body=str(wanted.get("body", "")),
+        to=wanted["to"],
+        sender=wanted["from"],
+        body=wanted.get("body", ""),
         media=media,
         account=account,
         parameters=wanted.get("parameters"),
@@ -66,5 +66,10 @@ async def send_webhook(state: EmulatorState, wanted: dict[str, Any]) -> Any:
         event: Parameters = tuple(parameters.items())
     else:
         event = conversation_parameters(account, str(event_type), state.clock.now(), parameters)
-    webhook = Webhook.of_event(account.sid, text_of(wanted, "url"), str(wanted.get("method", "POST")), event)
+    url, method = wanted["url"], wanted.get("method", "POST").upper()
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"url has to begin with http:// or https://, not {url!r}")
+    if method not in ("GET", "POST"):
+        raise ValueError(f"method has to be GET or POST, not {method!r}")
+    webhook = Webhook.of_event(account.sid, url, method, event)
     return (await state.webhooks.send(webhook)).representation()

@@ -32,7 +32,7 @@ async def list_conversations(state: EmulatorState, wanted: dict[str, Any]) -> An
     """Return ``limit`` conversations from ``offset`` on, newest first; ``total`` is how many there are."""
     conversations = _conversations(state)
     found = conversations.newest_first(wanted.get("search", ""))
-    offset = max(0, int(wanted.get("offset", 0)))
+    offset = max(0, wanted.get("offset", 0))
     shown = found[offset : offset + _limit(wanted)]
     return {
         "total": len(found),
@@ -67,7 +67,7 @@ async def show_message(state: EmulatorState, wanted: dict[str, Any]) -> Any:
 
 async def show_request(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     """Return one request; of an attempt to send that was refused, what was to be sent as well."""
-    number = int(wanted["number"])
+    number = wanted["number"]
     record = next((one for one in state.request_log.requests if one.number == number), None)
     if record is None:
         raise NotThereError(f"there is no request {number}, or no longer")
@@ -126,7 +126,7 @@ def _message(state: EmulatorState, sid: str) -> Message:
 
 
 def _limit(wanted: dict[str, Any]) -> int:
-    limit = int(wanted.get("limit", _DEFAULT))
+    limit: int = wanted.get("limit", _DEFAULT)
     if not 1 <= limit <= MOST:
         raise ValueError(f"limit is 1 to {MOST}, not {limit}")
     return limit

@@ -45,7 +45,7 @@ class _Start:
         to = form.get("To") or ""
         is_fit = _EMAIL.fullmatch(to) if channel == "email" else addresses.is_number(to)
         if not is_fit:
-            wanted = "an email address" if channel == "email" else "a number in E.164 form"
+            wanted = "an email address" if channel == "email" else "a number in E.164 form, its + written as %2B,"
             raise ApiError(60200, name="To", reason=f"{wanted} is required")
         amount, payee = form.get("Amount"), form.get("Payee")
         if service.settings["psd2_enabled"] and not (amount and payee):

@@ -58,6 +58,11 @@ def is_number(text: str) -> bool:
     return _E164.fullmatch(text) is not None
 
 
+def is_short_code(text: str) -> bool:
+    """Return whether ``text`` is a short code, such as 12345."""
+    return _SHORT_CODE.fullmatch(text) is not None
+
+
 def strip_channel(address: str) -> str:
     """Return the number in an address, without its channel."""
     return address.partition(":")[2] if channel_of(address) else address
