@@ -198,3 +198,18 @@ def test_without_a_database_the_command_line_says_so_and_makes_none(
     assert main(["runs", "list", "--database", f"sqlite:///{missing}"]) == exit_code(DurableError())
     assert f"there is no database {missing}" in capsys.readouterr().err
     assert not missing.exists()
+
+
+@pytest.mark.parametrize("operation", ["cancel", "pause"])
+async def test_a_run_and_its_workflow_are_stopped_together_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    def break_off(_connection: object, _run: str) -> None:
+        raise OSError
+
+    async with serving(tmp_path, SLEEP, settings=QUICK) as served:
+        await served.begin("one")
+        monkeypatch.setattr("twilio_component.durable.operator.operations.cancel_workflow", break_off)
+        with pytest.raises(OSError):  # noqa: PT011 - it is the one that was raised
+            await getattr(Operations(served.engine.database), operation)("one")
+        assert (await RunViews(served.engine.database).show("one"))["state"] == "running"

@@ -133,7 +133,7 @@ class Engine:
             await asyncio.to_thread(database.create)
             lease = None
             if not database.is_sqlite:
-                lease = WorkerLease(database, worker_id)
+                lease = WorkerLease(database, worker_id, VERSION)
                 await lease.join()
                 stack.push_async_callback(lease.leave)
             engine = cls(
@@ -194,6 +194,7 @@ class Engine:
             await asyncio.to_thread(DBOS.migrate, self.database.url)
             await self._register_queues()
             DBOS.launch()
+            self._take_no_work_without_lease()
             if self._lease is not None:
                 self._lease.recover_others(self._recover)
             background += [
@@ -249,6 +250,21 @@ class Engine:
 
     def _may_write(self) -> bool:
         return not self.work.is_draining and (self._lease is None or self._lease.held)
+
+    def _take_no_work_without_lease(self) -> None:
+        """Let the queues take nothing while this process may be held for dead: its work would be nobody's."""
+        # Not public: DBOS asks this of its database whenever it looks for work.
+        rows = self._dbos._sys_db  # noqa: SLF001 - see above
+        take, take_of_partitions = rows.start_queued_workflows, rows.start_queued_partitioned_workflows
+
+        def take_if_allowed(*arguments: Any, **options: Any) -> Any:
+            return take(*arguments, **options) if self._may_write() else ([], None)
+
+        def take_of_partitions_if_allowed(*arguments: Any, **options: Any) -> Any:
+            return take_of_partitions(*arguments, **options) if self._may_write() else []
+
+        rows.start_queued_workflows = take_if_allowed  # type: ignore[method-assign]
+        rows.start_queued_partitioned_workflows = take_of_partitions_if_allowed  # type: ignore[method-assign]
 
     async def _recover(self, worker_id: str) -> None:
         if self.work.is_draining:

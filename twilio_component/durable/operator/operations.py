@@ -29,9 +29,12 @@ from twilio_component.durable.store import run_status
 from twilio_component.durable.store.queues import lock_queue_of, promote
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import journal, runs
+from twilio_component.durable.store.workflow_rows import cancel_workflow, resume_workflow
 from twilio_component.host.errors import join_names
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twilio_component.durable.store.database import Database
 
 RESOLVED, RETRIED = "resolved", "retried"
@@ -58,22 +61,26 @@ class Operations:
             run,
             (run_status.QUEUED, run_status.RUNNING, run_status.PAUSED),
             run_status.CANCELLED,
+            along_with=cancel_workflow,
             finished_at=time.time(),
         )
-        await asyncio.to_thread(self._client.cancel_workflow, run)
 
     async def pause(self, run: str) -> None:
         """Stop a run before its next step, to be resumed later: until then it is not purged.
 
         The next run of its queue does not wait for it.
         """
-        await self._move(run, (run_status.QUEUED, run_status.RUNNING), run_status.PAUSED)
-        await asyncio.to_thread(self._client.cancel_workflow, run)
+        stoppable = (run_status.QUEUED, run_status.RUNNING)
+        await self._move(run, stoppable, run_status.PAUSED, along_with=cancel_workflow)
 
     async def resume(self, run: str) -> None:
         """Continue a cancelled or paused run where it was. It does not wait for others of its queue."""
-        await self._move(run, run_status.STOPPED, run_status.RUNNING, finished_at=None)
-        await asyncio.to_thread(self._client.resume_workflow, run, queue_name=RUNS)
+
+        def enqueue(connection: Connection, run: str) -> None:
+            renew_chunks(connection, run)
+            resume_workflow(connection, run, RUNS)
+
+        await self._move(run, run_status.STOPPED, run_status.RUNNING, finished_at=None, along_with=enqueue)
 
     async def resolve(self, run: str) -> None:
         """Mark an unknown outcome as resolved; nothing else is done."""
@@ -128,15 +135,25 @@ class Operations:
             purged += len(due)
         return purged
 
-    async def _move(self, run: str, from_states: tuple[str, ...], to: str, **changes: Any) -> None:
+    async def _move(
+        self,
+        run: str,
+        from_states: tuple[str, ...],
+        to: str,
+        *,
+        along_with: Callable[[Connection, str], None] | None = None,
+        **changes: Any,
+    ) -> None:
+        """Change the run's state and, in the same transaction, whatever goes with it."""
+
         def work(connection: Connection) -> None:
             queue = lock_queue_of(connection, run)
             moving = update(runs).where(runs.c.id == run, runs.c.state.in_(from_states)).values(state=to, **changes)
-            if to == run_status.RUNNING:
-                renew_chunks(connection, run)
             if not connection.execute(moving).rowcount:
                 row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
                 _check_state(run, row, from_states)
+            if along_with is not None:
+                along_with(connection, run)
             if to == run_status.RUNNING:
                 self._queue.put(connection, [run])  # one that was stopped in its queue has never been started
             elif queue is not None:

@@ -26,6 +26,7 @@ from sqlalchemy.pool import NullPool
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.store.database import connect_arguments
 from twilio_component.durable.store.schema import workers
+from twilio_component.durable.store.workflow_rows import pending_executors
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
@@ -40,10 +41,11 @@ Recover = Callable[[str], Awaitable[None]]
 
 
 class WorkerLease:
-    """The lease of this process, which ``worker_id`` names."""
+    """The lease of this process, which ``worker_id`` names; ``version`` is that of the runs that it can continue."""
 
-    def __init__(self, database: Database, worker_id: str) -> None:
+    def __init__(self, database: Database, worker_id: str, version: str) -> None:
         self._worker_id = worker_id
+        self._version = version
         self._engine = create_engine(
             database.engine.url,
             poolclass=NullPool,
@@ -164,8 +166,9 @@ class WorkerLease:
         self._heard_at = begun
 
     def _others(self, connection: Connection) -> list[str]:
-        others = select(workers.c.worker_id).where(workers.c.worker_id != self._worker_id)
-        return list(connection.execute(others).scalars())
+        """Every other worker that may have runs: a process that woke up after it was recovered has no row."""
+        known = set(connection.execute(select(workers.c.worker_id)).scalars())
+        return sorted((known | pending_executors(connection, self._version)) - {self._worker_id})
 
     def _disconnect(self) -> None:
         self._heard_at = float("-inf")

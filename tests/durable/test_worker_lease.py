@@ -1,0 +1,70 @@
+"""The lease of a process among others: without it nothing is taken, and what a process without one has is recovered."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, text
+from support.engine import COUNT, serving
+
+from twilio_component.durable.execution.run_queue import VERSION
+from twilio_component.durable.recovery import worker_lease
+from twilio_component.durable.recovery.worker_lease import WorkerLease
+from twilio_component.durable.settings import Settings
+from twilio_component.durable.store.database import Database
+
+if TYPE_CHECKING:
+    import pytest
+
+
+async def test_a_process_without_its_lease_takes_nothing_from_the_queue(
+    tmp_path: Path, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(tmp_path, COUNT, database=new_database()) as served:
+        assert (await served.run("before"))["state"] == "succeeded"
+        with monkeypatch.context() as patched:
+            patched.setattr(WorkerLease, "held", property(lambda _: False))
+            await asyncio.sleep(0.3)  # the queue may be looking at this moment
+            await served.begin("meanwhile")
+            assert await served.engine.wait_for_outcome("meanwhile", 1.5) is None
+        outcome = await served.engine.wait_for_outcome("meanwhile", 20)
+        assert outcome["state"] == "succeeded"
+
+
+async def test_what_an_executor_has_that_holds_no_lease_and_is_in_no_table_is_recovered(
+    tmp_path: Path, new_database: Callable[[], str]
+) -> None:
+    database = new_database()
+    async with serving(tmp_path, COUNT, database=database, settings=Settings(keep_payloads=True)) as served:
+        await served.run("first")
+
+        def orphan(connection: Connection) -> None:
+            connection.execute(
+                text("UPDATE dbos.workflow_status SET status = 'PENDING', executor_id = 'ghost', output = NULL")
+            )
+            connection.execute(text("UPDATE flow_runs SET state = 'running', finished_at = NULL"))
+
+        await served.engine.database.run(orphan)
+        outcome = await served.engine.wait_for_outcome("first", 20)
+        assert outcome is not None
+        assert outcome["state"] == "succeeded"
+
+
+async def test_a_busy_event_loop_does_not_delay_the_heartbeat(
+    new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_lease, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(worker_lease, "_ANSWER_SECONDS", 1.0)
+    database = Database(new_database())
+    await asyncio.to_thread(database.create)
+    lease = WorkerLease(database, "busy", VERSION)
+    await lease.join()
+    time.sleep(2.5)
+    held_while_busy = lease.held
+    await lease.leave()
+    assert held_while_busy
+    database.close()

@@ -1,0 +1,70 @@
+"""The workflow engine's own rows, where they must change in one transaction with ours."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import column, select, table, update
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+_PENDING, _ENQUEUED, _CANCELLED = "PENDING", "ENQUEUED", "CANCELLED"
+_ENDED = ("SUCCESS", "ERROR")
+_NAMES = (
+    "workflow_uuid",
+    "status",
+    "executor_id",
+    "application_version",
+    "queue_name",
+    "owner_xid",
+    "deduplication_id",
+    "recovery_attempts",
+    "workflow_deadline_epoch_ms",
+    "started_at_epoch_ms",
+    "updated_at",
+    "completed_at",
+)
+
+
+def pending_executors(connection: Connection, version: str) -> set[str]:
+    """The ids of the executors of this version that have taken workflows and not ended them."""
+    rows = _rows(connection)
+    pending = (rows.c.status == _PENDING, rows.c.application_version == version, rows.c.executor_id.is_not(None))
+    return set(connection.execute(select(rows.c.executor_id).where(*pending).distinct()).scalars())
+
+
+def cancel_workflow(connection: Connection, workflow: str) -> None:
+    """Let the workflow stop before its next step, unless it has ended; one that is enqueued does not start."""
+    rows, now = _rows(connection), _milliseconds()
+    open_ = (rows.c.workflow_uuid == workflow, rows.c.status.not_in(_ENDED))
+    changes = {"status": _CANCELLED, "queue_name": None, "updated_at": now, "completed_at": now}
+    connection.execute(update(rows).where(*open_).values(**changes, **_RELEASED))
+
+
+def resume_workflow(connection: Connection, workflow: str, queue: str) -> None:
+    """Enqueue the workflow again, if it has been enqueued before."""
+    rows = _rows(connection)
+    changes = {
+        "status": _ENQUEUED,
+        "queue_name": queue,
+        "recovery_attempts": 0,
+        "workflow_deadline_epoch_ms": None,
+        "updated_at": _milliseconds(),
+        "completed_at": None,
+    }
+    resuming = update(rows).where(rows.c.workflow_uuid == workflow)
+    connection.execute(resuming.values(**changes, **_RELEASED))
+
+
+_RELEASED: dict[str, Any] = {"owner_xid": None, "deduplication_id": None, "started_at_epoch_ms": None}
+
+
+def _rows(connection: Connection) -> Any:
+    schema = None if connection.dialect.name == "sqlite" else "dbos"
+    return table("workflow_status", *map(column, _NAMES), schema=schema)
+
+
+def _milliseconds() -> int:
+    return time.time_ns() // 1_000_000
