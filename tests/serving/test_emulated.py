@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import socket
@@ -85,18 +84,18 @@ def test_an_emulator_and_a_public_url_are_not_for_the_same_command(capsys: pytes
     assert "not allowed with argument" in capsys.readouterr().err
 
 
-def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+async def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         phone = EmulatedServer(server=Server(files=[], database=f"sqlite:///{tmp_path}/x"), port=port)
         with pytest.raises(InputError, match=f"cannot listen on port {port}: address already in use"):
-            asyncio.run(phone.run())
+            await phone.run()
 
 
 @pytest.mark.parametrize(("host", "reached"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("127.0.0.2", "127.0.0.2")])  # noqa: S104 - never listened on
-def test_webhooks_go_to_this_machine_whatever_the_flows_listen_on(
+async def test_webhooks_go_to_this_machine_whatever_the_flows_listen_on(
     monkeypatch: pytest.MonkeyPatch, host: str, reached: str
 ) -> None:
     seen: list[Server] = []
@@ -106,15 +105,13 @@ def test_webhooks_go_to_this_machine_whatever_the_flows_listen_on(
 
     monkeypatch.setattr(Server, "run", run)
     kept = Configuration(config_vars={"Other": 1}, http_hosts=("api.example.com",))
-    asyncio.run(
-        EmulatedServer(server=Server(files=[], database="", host=host, port=8123, configuration=kept), port=0).run()
-    )
+    await EmulatedServer(server=Server(files=[], database="", host=host, port=8123, configuration=kept), port=0).run()
     assert seen[0].public_url == f"http://{reached}:8123"
     assert seen[0].configuration == kept
 
 
-def test_a_file_that_cannot_be_read_is_complained_about_by_who_serves_it(tmp_path: Path) -> None:
+async def test_a_file_that_cannot_be_read_is_complained_about_by_who_serves_it(tmp_path: Path) -> None:
     (tmp_path / "flow.yaml").write_text("[", encoding="utf-8")
     serving = Server(files=[tmp_path / "flow.yaml"], database=f"sqlite:///{tmp_path}/runs.sqlite")
     with pytest.raises(Exception, match=r"flow\.yaml"):
-        asyncio.run(EmulatedServer(server=serving, port=0).run())
+        await EmulatedServer(server=serving, port=0).run()

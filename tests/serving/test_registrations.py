@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -135,31 +134,20 @@ class Stage:
         finally:
             database.close()
 
-    def register(self, *flows: str, replace: bool = False) -> None:
+    async def register(self, *flows: str, replace: bool = False) -> None:
         text = HEAD + "".join(flows)
+        async with self.opened() as (registrations, deployment, runs, _):
+            await runs.define("demo.yaml", text)
+            served = [deployment.load("demo.yaml", text)]
+            await registrations.register(endpoints(deployment, served).values(), replace_webhooks=replace)
 
-        async def scenario() -> None:
-            async with self.opened() as (registrations, deployment, runs, _):
-                await runs.define("demo.yaml", text)
-                served = [deployment.load("demo.yaml", text)]
-                await registrations.register(endpoints(deployment, served).values(), replace_webhooks=replace)
+    async def unregister(self, name: str | None = None) -> None:
+        async with self.opened() as (registrations, *_):
+            await registrations.unregister(name)
 
-        asyncio.run(scenario())
-
-    def unregister(self, name: str | None = None) -> None:
-        async def scenario() -> None:
-            async with self.opened() as (registrations, *_):
-                await registrations.unregister(name)
-
-        asyncio.run(scenario())
-
-    @property
-    def stored(self) -> list[str]:
-        async def scenario() -> list[str]:
-            async with self.opened() as (*_, store):
-                return [one.flow for one in await store.all()]
-
-        return asyncio.run(scenario())
+    async def stored(self) -> list[str]:
+        async with self.opened() as (*_, store):
+            return [one.flow for one in await store.all()]
 
     @property
     def leads_to(self) -> tuple[Any, Any]:
@@ -171,63 +159,63 @@ def stage(tmp_path: Path) -> Stage:
     return Stage(tmp_path)
 
 
-def test_each_flow_with_a_number_is_registered_and_unregistered_and_told_of(stage: Stage) -> None:
-    stage.register(flow("Ask", ONE), flow("Tell", TWO), GENERIC, flow("Quiet", None))
+async def test_each_flow_with_a_number_is_registered_and_unregistered_and_told_of(stage: Stage) -> None:
+    await stage.register(flow("Ask", ONE), flow("Tell", TWO), GENERIC, flow("Quiet", None))
     assert stage.leads_to == (f"{BASE}/demo/ask#rc=5&rp=all", f"{BASE}/demo/tell#rc=5&rp=all")
     assert stage.said == [
         f"Ask: the phone number …61 ({stage.one.sid}) now points to this flow",
         f"Tell: the phone number …62 ({stage.two.sid}) now points to this flow",
         "Quiet: its trigger names no number or messaging service to point at it",
     ]
-    assert stage.stored == ["Ask", "Tell"]
+    assert await stage.stored() == ["Ask", "Tell"]
 
-    stage.unregister("Ask")
+    await stage.unregister("Ask")
     assert stage.leads_to == ("", f"{BASE}/demo/tell#rc=5&rp=all")
-    stage.unregister()
-    assert (stage.leads_to, stage.stored) == (("", ""), [])
-    stage.unregister()
-    stage.unregister("Ask")
+    await stage.unregister()
+    assert (stage.leads_to, await stage.stored()) == (("", ""), [])
+    await stage.unregister()
+    await stage.unregister("Ask")
     assert stage.said[-2:] == ["nothing is registered", "nothing is registered for Ask"]
 
 
-def test_a_number_that_leads_elsewhere_ends_a_first_start_and_nothing_stays_registered(stage: Stage) -> None:
+async def test_a_number_that_leads_elsewhere_ends_a_first_start_and_nothing_stays_registered(stage: Stage) -> None:
     stage.two.settings["sms_url"] = THEIRS
     with pytest.raises(WebhookConflictError, match=r"serve has --replace-webhooks") as caught:
-        stage.register(flow("Ask", ONE), flow("Tell", TWO))
+        await stage.register(flow("Ask", ONE), flow("Tell", TWO))
     assert "topsecret" not in "".join([str(caught.value), *stage.said])
-    assert (stage.leads_to, stage.stored) == (("", THEIRS), [])
+    assert (stage.leads_to, await stage.stored()) == (("", THEIRS), [])
 
-    stage.register(flow("Ask", ONE), flow("Tell", TWO), replace=True)
-    assert stage.stored == ["Ask", "Tell"]
-    stage.unregister()
+    await stage.register(flow("Ask", ONE), flow("Tell", TWO), replace=True)
+    assert await stage.stored() == ["Ask", "Tell"]
+    await stage.unregister()
     assert stage.leads_to == ("", THEIRS)
 
 
-def test_a_flow_that_was_registered_before_is_served_also_when_that_cannot_be_done_again(stage: Stage) -> None:
-    stage.register(flow("Ask", ONE))
+async def test_a_flow_that_was_registered_before_is_served_also_when_that_cannot_be_done_again(stage: Stage) -> None:
+    await stage.register(flow("Ask", ONE))
     stage.one.settings["sms_url"] = THEIRS
-    stage.register(flow("Ask", ONE), flow("Tell", TWO))
+    await stage.register(flow("Ask", ONE), flow("Tell", TWO))
     assert stage.leads_to == (THEIRS, f"{BASE}/demo/tell#rc=5&rp=all")
     assert any(text.startswith("Ask is not registered: the phone number …61") for text in stage.said)
-    stage.unregister()
+    await stage.unregister()
     assert stage.leads_to == (THEIRS, "")
 
 
-def test_flows_that_a_file_has_no_more_are_set_back(stage: Stage) -> None:
-    stage.register(flow("Ask", ONE), flow("Tell", TWO))
-    stage.register(flow("Tell", TWO), GENERIC.replace("Other", "Ask"))
-    assert (stage.leads_to[0], stage.stored) == ("", ["Tell"])
-    stage.register(flow("Tell", None))
-    assert (stage.leads_to, stage.stored) == (("", ""), [])
+async def test_flows_that_a_file_has_no_more_are_set_back(stage: Stage) -> None:
+    await stage.register(flow("Ask", ONE), flow("Tell", TWO))
+    await stage.register(flow("Tell", TWO), GENERIC.replace("Other", "Ask"))
+    assert (stage.leads_to[0], await stage.stored()) == ("", ["Tell"])
+    await stage.register(flow("Tell", None))
+    assert (stage.leads_to, await stage.stored()) == (("", ""), [])
 
 
-def test_a_trigger_whose_inputs_have_no_values_is_named(stage: Stage) -> None:
+async def test_a_trigger_whose_inputs_have_no_values_is_named(stage: Stage) -> None:
     nowhere = flow("Ask", ONE).replace(f"{{type: value, value: '{ONE}'}}", "{type: configVar, value: Number}")
     with pytest.raises(FlowError, match="the trigger of Ask cannot be invoked: its inputs have no values"):
-        stage.register(nowhere)
+        await stage.register(nowhere)
 
 
-def test_a_component_that_has_nothing_to_say_is_not_asked_what_it_did(stage: Stage) -> None:
+async def test_a_component_that_has_nothing_to_say_is_not_asked_what_it_did(stage: Stage) -> None:
     class Silent:
         @hookimpl
         def perform_instance_deploy(self) -> Any:
@@ -237,37 +225,34 @@ def test_a_component_that_has_nothing_to_say_is_not_asked_what_it_did(stage: Sta
             return deployed()
 
     stage.plugins.append(Silent())
-    stage.register(flow("Ask", ONE))
+    await stage.register(flow("Ask", ONE))
     assert stage.said == []
 
 
-def test_what_cannot_be_set_back_stays_known(stage: Stage) -> None:
-    stage.register(flow("Ask", ONE))
-    stage.register(flow("Tell", TWO))
-    assert stage.stored == ["Tell"]
+async def test_what_cannot_be_set_back_stays_known(stage: Stage) -> None:
+    await stage.register(flow("Ask", ONE))
+    await stage.register(flow("Tell", TWO))
+    assert await stage.stored() == ["Tell"]
     stage.emulator.faults.server_error(times=None, operation="numbers.fetch")
     with pytest.raises(TwilioAPIError, match="500"):
-        stage.unregister()
-    stage.register(GENERIC)
+        await stage.unregister()
+    await stage.register(GENERIC)
     assert stage.said[-1].startswith("Tell is still registered: ")
     stage.emulator.faults.clear()
-    stage.unregister()
-    assert (stage.leads_to, stage.stored) == (("", ""), [])
+    await stage.unregister()
+    assert (stage.leads_to, await stage.stored()) == (("", ""), [])
 
 
-def test_a_definition_whose_trigger_is_no_more_deployed_is_not_forgotten(stage: Stage) -> None:
-    async def scenario() -> None:
-        async with stage.opened() as (registrations, _, runs, store):
-            digest = await runs.define("demo.yaml", HEAD + GENERIC)
-            await store.save(Registration(integration="Demo", flow="Other", definition=digest), {"a": 1})
-            with pytest.raises(FlowError, match="has nothing to remove"):
-                await registrations.unregister()
-
-    asyncio.run(scenario())
-    assert stage.stored == ["Other"]
+async def test_a_definition_whose_trigger_is_no_more_deployed_is_not_forgotten(stage: Stage) -> None:
+    async with stage.opened() as (registrations, _, runs, store):
+        digest = await runs.define("demo.yaml", HEAD + GENERIC)
+        await store.save(Registration(integration="Demo", flow="Other", definition=digest), {"a": 1})
+        with pytest.raises(FlowError, match="has nothing to remove"):
+            await registrations.unregister()
+    assert await stage.stored() == ["Other"]
 
 
-def test_two_processes_that_register_at_once_lose_nothing(stage: Stage) -> None:
+async def test_two_processes_that_register_at_once_lose_nothing(stage: Stage) -> None:
     """While one is at it, another one completes it: the first looks again, and keeps the former value."""
     stage.one.settings["sms_url"] = THEIRS
     fetched = 0
@@ -278,40 +263,37 @@ def test_two_processes_that_register_at_once_lose_nothing(stage: Stage) -> None:
             response = await super().handle_async_request(request)
             if request.method == "GET" and (fetched := fetched + 1) == 2:
                 stage.wire = plain
-                await asyncio.to_thread(stage.register, flow("Ask", ONE), replace=True)
+                await stage.register(flow("Ask", ONE), replace=True)
             return response
 
     plain, stage.wire = stage.wire, Overtaken(stage.emulator)
-    stage.register(flow("Ask", ONE), replace=True)
+    await stage.register(flow("Ask", ONE), replace=True)
     assert stage.leads_to[0] == f"{BASE}/demo/ask#rc=5&rp=all"
     stage.wire = plain
-    stage.unregister()
-    assert (stage.leads_to[0], stage.stored) == (THEIRS, [])
+    await stage.unregister()
+    assert (stage.leads_to[0], await stage.stored()) == (THEIRS, [])
 
 
-def test_the_store_lets_only_who_knows_the_last_state_change_it(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        database = Database(f"sqlite:///{tmp_path / 'runs.sqlite'}")
-        database.create()
-        store = RegistrationStore(database)
-        digest = await RunStore(database).define("a", "b")
-        known = Registration(integration="I", flow="F", definition=digest)
-        first = await store.save(known, {"a": 1})
-        assert await store.find("I", "F") == first
-        for stale in (known, Registration(integration="I", flow="F", definition=digest, version=7)):
-            with pytest.raises(StateConflictError, match="another process has registered F"):
-                await store.save(stale, {"a": 2})
-        second = await store.save(first, {"a": 2})
-        with pytest.raises(StateConflictError):
-            await store.save(first, {})
-        assert (await store.save(second, {})).version == 0
-        assert await store.all() == []
-        database.close()
-
-    asyncio.run(scenario())
+async def test_the_store_lets_only_who_knows_the_last_state_change_it(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'runs.sqlite'}")
+    database.create()
+    store = RegistrationStore(database)
+    digest = await RunStore(database).define("a", "b")
+    known = Registration(integration="I", flow="F", definition=digest)
+    first = await store.save(known, {"a": 1})
+    assert await store.find("I", "F") == first
+    for stale in (known, Registration(integration="I", flow="F", definition=digest, version=7)):
+        with pytest.raises(StateConflictError, match="another process has registered F"):
+            await store.save(stale, {"a": 2})
+    second = await store.save(first, {"a": 2})
+    with pytest.raises(StateConflictError):
+        await store.save(first, {})
+    assert (await store.save(second, {})).version == 0
+    assert await store.all() == []
+    database.close()
 
 
-def deaths(folder: Path, *, registered: bool) -> Iterator[Stage]:
+async def deaths(folder: Path, *, registered: bool) -> AsyncIterator[Stage]:
     """A stage for each step of a registration or, if that is there, of its removal, with the process dead there."""
     for left in itertools.count():
         path = folder / f"{registered}-{left}"
@@ -319,13 +301,13 @@ def deaths(folder: Path, *, registered: bool) -> Iterator[Stage]:
         stage = Stage(path)
         stage.one.settings["sms_url"] = THEIRS
         if registered:
-            stage.register(flow("Ask", ONE), replace=True)
+            await stage.register(flow("Ask", ONE), replace=True)
         stage.wire.left = left
         try:
             if registered:
-                stage.unregister()
+                await stage.unregister()
             else:
-                stage.register(flow("Ask", ONE), replace=True)
+                await stage.register(flow("Ask", ONE), replace=True)
         except Crash:
             stage.wire.left = None
             yield stage
@@ -335,15 +317,18 @@ def deaths(folder: Path, *, registered: bool) -> Iterator[Stage]:
 
 
 @pytest.mark.parametrize("registered", [False, True], ids=["while registering", "while unregistering"])
-def test_whatever_dies_at_any_step_the_number_ends_registered_or_restored(tmp_path: Path, *, registered: bool) -> None:
-    for stage in deaths(tmp_path, registered=registered):
-        stage.register(flow("Ask", ONE), replace=not stage.stored)
+async def test_whatever_dies_at_any_step_the_number_ends_registered_or_restored(
+    tmp_path: Path, *, registered: bool
+) -> None:
+    async for stage in deaths(tmp_path, registered=registered):
+        await stage.register(flow("Ask", ONE), replace=not await stage.stored())
         assert stage.leads_to[0] == f"{BASE}/demo/ask#rc=5&rp=all"
-        stage.unregister()
-        assert (stage.leads_to[0], stage.stored) == (THEIRS, [])
+        await stage.unregister()
+        assert (stage.leads_to[0], await stage.stored()) == (THEIRS, [])
 
 
-def test_after_a_death_at_any_step_a_removal_alone_restores(tmp_path: Path) -> None:
-    for stage in (*deaths(tmp_path, registered=False), *deaths(tmp_path, registered=True)):
-        stage.unregister()
-        assert (stage.leads_to[0], stage.stored) == (THEIRS, [])
+async def test_after_a_death_at_any_step_a_removal_alone_restores(tmp_path: Path) -> None:
+    for registered in (False, True):
+        async for stage in deaths(tmp_path, registered=registered):
+            await stage.unregister()
+            assert (stage.leads_to[0], await stage.stored()) == (THEIRS, [])

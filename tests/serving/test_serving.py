@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -15,20 +15,11 @@ from support.waiting import until
 from twilio_component.cli import exit_codes
 from twilio_component.cli.main import main
 from twilio_component.durable import crash_points
-from twilio_component.emulator import Emulator
 from twilio_component.host.errors import InputError
 from twilio_component.twilio.signatures.verification import sign
 
-
-@pytest.fixture
-def emulator() -> Emulator:
-    return Emulator()
-
-
-@pytest.fixture
-def twilio(emulator: Emulator) -> Iterator[str]:
-    with emulator.serve_in_thread() as server:
-        yield server.url
+if TYPE_CHECKING:
+    from twilio_component.emulator import Emulator
 
 
 def test_a_signed_webhook_starts_the_flow_once_and_strangers_are_refused(

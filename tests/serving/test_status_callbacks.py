@@ -49,22 +49,18 @@ def told(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(value)["envelope"]["payload"]["status"] for (value,) in rows]
 
 
-def test_whatever_comes_at_once_each_is_late_only_behind_a_later_one_of_its_message(tmp_path: Path) -> None:
+async def test_whatever_comes_at_once_each_is_late_only_behind_a_later_one_of_its_message(tmp_path: Path) -> None:
     arrivals = [callback(message, status) for message in range(8) for status in STATUSES]
     random.Random(1).shuffle(arrivals)  # noqa: S311 - to be repeated
-
-    async def scenario() -> None:
-        async with serving(tmp_path, FOLLOW, settings=Settings(keep_payloads=True)) as served:
-            await served.engine.runs.define("test.yaml", HEAD + FOLLOW)
-            endpoint = endpoints(served.deployment, [served.definition])["/test/follow"]
-            handlers = [WebhookHandler(served.deployment, served.engine) for _ in range(2)]  # as of two processes
-            both = [handlers[number % 2].receive(endpoint, request) for number, request in enumerate(arrivals)]
-            again = handlers[0].receive(endpoint, arrivals[0])
-            replies = [*await asyncio.gather(*both), await again]
-            assert {reply.status for reply in replies} == {200}
-            assert sum(handler.repeated for handler in handlers) == 1
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, FOLLOW, settings=Settings(keep_payloads=True)) as served:
+        await served.engine.runs.define("test.yaml", HEAD + FOLLOW)
+        endpoint = endpoints(served.deployment, [served.definition])["/test/follow"]
+        handlers = [WebhookHandler(served.deployment, served.engine) for _ in range(2)]  # as of two processes
+        both = [handlers[number % 2].receive(endpoint, request) for number, request in enumerate(arrivals)]
+        again = handlers[0].receive(endpoint, arrivals[0])
+        replies = [*await asyncio.gather(*both), await again]
+        assert {reply.status for reply in replies} == {200}
+        assert sum(handler.repeated for handler in handlers) == 1
     furthest: dict[str, int] = {}
     for status in told(tmp_path):
         sid, progress = status["messageSid"], PROGRESS[status["status"]]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
@@ -47,17 +45,14 @@ flows:
 """
 
 
-def received(text: str, engine: FakeEngine, *arrivals: IncomingRequest) -> list[HttpResponse]:
-    async def scenario() -> list[HttpResponse]:
-        async with Host.discover() as host:
-            configuration = Configuration(config_vars={"Twilio": emulator_connection()})
-            deployment = Deployment(host, configuration, {}, public_url=BASE)
-            served = deployment.load("demo.yaml", text)
-            endpoint = endpoints(deployment, [served])["/demo/reply"]
-            handler = WebhookHandler(deployment, cast("Engine", engine))
-            return [await handler.receive(endpoint, request) for request in arrivals]
-
-    return asyncio.run(scenario())
+async def received(text: str, engine: FakeEngine, *arrivals: IncomingRequest) -> list[HttpResponse]:
+    async with Host.discover() as host:
+        configuration = Configuration(config_vars={"Twilio": emulator_connection()})
+        deployment = Deployment(host, configuration, {}, public_url=BASE)
+        served = deployment.load("demo.yaml", text)
+        endpoint = endpoints(deployment, [served])["/demo/reply"]
+        handler = WebhookHandler(deployment, cast("Engine", engine))
+        return [await handler.receive(endpoint, request) for request in arrivals]
 
 
 def request(parameters: dict[str, str], *, query: str = "") -> IncomingRequest:
@@ -70,7 +65,7 @@ def request(parameters: dict[str, str], *, query: str = "") -> IncomingRequest:
     return IncomingRequest("POST", url, headers, urlencode(parameters).encode())
 
 
-def test_a_later_status_is_another_event_and_a_repeated_one_the_same() -> None:
+async def test_a_later_status_is_another_event_and_a_repeated_one_the_same() -> None:
     engine = FakeEngine()
     sent = {"MessageSid": "SM1", "MessageStatus": "sent", "RawDlrDoneDate": "1"}
     events = [
@@ -82,7 +77,7 @@ def test_a_later_status_is_another_event_and_a_repeated_one_the_same() -> None:
         {"Other": "1"},
         {"Other": "2"},
     ]
-    replies = received(HEAD, engine, *(request(event) for event in events))
+    replies = await received(HEAD, engine, *(request(event) for event in events))
     assert len(engine.begun) == 5
     first, second, third, fourth, fifth = ids = [*engine.begun]
     assert replies == [
@@ -92,12 +87,11 @@ def test_a_later_status_is_another_event_and_a_repeated_one_the_same() -> None:
     assert all(new.trigger is not None for new in engine.begun.values())
 
 
-def test_a_stranger_is_refused_before_anything_is_stored() -> None:
+async def test_a_stranger_is_refused_before_anything_is_stored() -> None:
     engine = FakeEngine()
     genuine = request({"MessageSid": "SM1"})
-    assert received(HEAD, engine, IncomingRequest("POST", genuine.url + "?x=1", genuine.headers, genuine.body)) == [
-        HttpResponse(403)
-    ]
+    tampered = IncomingRequest("POST", genuine.url + "?x=1", genuine.headers, genuine.body)
+    assert await received(HEAD, engine, tampered) == [HttpResponse(403)]
     assert engine.begun == {}
 
 
@@ -105,16 +99,16 @@ def generic(*, synchronous: bool = False, inputs: str = "") -> str:
     return GENERIC.replace("SYNCHRONOUS", f"isSynchronous: {str(synchronous).lower()}").replace("INPUTS", inputs)
 
 
-def test_requests_of_a_trigger_without_event_keys_are_all_different() -> None:
+async def test_requests_of_a_trigger_without_event_keys_are_all_different() -> None:
     engine = FakeEngine()
-    received(generic(), engine, request({"a": "b"}), request({"a": "b"}))
+    await received(generic(), engine, request({"a": "b"}), request({"a": "b"}))
     assert len(engine.begun) == 2
 
 
-def test_a_synchronous_flow_answers_with_its_response_which_is_then_forgotten() -> None:
+async def test_a_synchronous_flow_answers_with_its_response_which_is_then_forgotten() -> None:
     response = {"statusCode": 201, "contentType": "text/plain", "headers": {"X": 1}, "body": {"a": 1}}
     engine = FakeEngine({"response": response})
-    (reply,) = received(generic(synchronous=True), engine, request({}))
+    (reply,) = await received(generic(synchronous=True), engine, request({}))
     assert engine.immediately
     (run,) = engine.begun
     assert reply == HttpResponse(201, '{"a": 1}', "text/plain", {"X": "1", "Execution-Id": run})
@@ -122,11 +116,11 @@ def test_a_synchronous_flow_answers_with_its_response_which_is_then_forgotten() 
 
 
 @pytest.mark.parametrize(("outcome", "status"), [(None, 202), ({"response": None}, 200)])
-def test_a_synchronous_flow_that_is_not_done_yet_or_has_responded_already_says_which_execution_it_is(
+async def test_a_synchronous_flow_that_is_not_done_yet_or_has_responded_already_says_which_execution_it_is(
     outcome: Any, status: int
 ) -> None:
     engine = FakeEngine(outcome)
-    (reply,) = received(generic(synchronous=True), engine, request({}))
+    (reply,) = await received(generic(synchronous=True), engine, request({}))
     (run,) = engine.begun
     assert (reply.status, json.loads(reply.body), reply.headers) == (
         status,
@@ -136,49 +130,36 @@ def test_a_synchronous_flow_that_is_not_done_yet_or_has_responded_already_says_w
 
 
 @pytest.mark.parametrize("outcome", [None, {"response": None}])
-def test_twilio_gets_an_empty_response_where_a_synchronous_flow_has_none(outcome: Any) -> None:
+async def test_twilio_gets_an_empty_response_where_a_synchronous_flow_has_none(outcome: Any) -> None:
     flow = HEAD.replace("  - name: Reply\n", "  - name: Reply\n    isSynchronous: true\n")
-    (reply,) = received(flow, FakeEngine(outcome), request({"MessageSid": "SM1"}))
+    (reply,) = await received(flow, FakeEngine(outcome), request({"MessageSid": "SM1"}))
     assert (reply.status, reply.body) == (204, "")
 
 
-def test_a_trigger_may_answer_immediately() -> None:
+async def test_a_trigger_may_answer_immediately() -> None:
     inputs = "body: {type: value, value: thanks}, statusCode: {type: value, value: 202}"
-    (reply,) = received(generic(inputs=inputs), FakeEngine(), request({}))
+    (reply,) = await received(generic(inputs=inputs), FakeEngine(), request({}))
     assert (reply.status, reply.body, reply.content_type) == (202, "thanks", "text/plain")
 
 
-def test_a_flow_that_the_clock_starts_has_no_url() -> None:
-    async def scenario() -> set[str]:
-        async with Host.discover() as host:
-            deployment = Deployment(host, Configuration(), {}, public_url=BASE)
-            served = deployment.load("demo.yaml", generic())
-            return set(endpoints(deployment, [served]))
-
-    assert asyncio.run(scenario()) == {"/demo/reply"}
+async def test_a_flow_that_the_clock_starts_has_no_url() -> None:
+    async with Host.discover() as host:
+        deployment = Deployment(host, Configuration(), {}, public_url=BASE)
+        served = deployment.load("demo.yaml", generic())
+        assert set(endpoints(deployment, [served])) == {"/demo/reply"}
 
 
-def test_a_flow_that_polls_needs_a_schedule() -> None:
-    async def scenario() -> None:
-        async with Host.discover() as host:
-            deployment = Deployment(
-                host, Configuration(config_vars={"Twilio": emulator_connection()}), {}, public_url=BASE
-            )
-            loaded = deployment.load("demo.yaml", HEAD.replace("twilio.webhook", "twilio.pollChangesTrigger"))
-            with pytest.raises(DurableError, match=r"the flow 'Reply' of demo\.yaml polls, but has no schedule"):
-                endpoints(deployment, [loaded])
-
-    asyncio.run(scenario())
+async def test_a_flow_that_polls_needs_a_schedule() -> None:
+    async with Host.discover() as host:
+        deployment = Deployment(host, Configuration(config_vars={"Twilio": emulator_connection()}), {}, public_url=BASE)
+        loaded = deployment.load("demo.yaml", HEAD.replace("twilio.webhook", "twilio.pollChangesTrigger"))
+        with pytest.raises(DurableError, match=r"the flow 'Reply' of demo\.yaml polls, but has no schedule"):
+            endpoints(deployment, [loaded])
 
 
-def test_two_flows_cannot_have_one_path() -> None:
-    async def scenario(check: Callable[[Deployment], None]) -> None:
-        async with Host.discover() as host:
-            check(Deployment(host, Configuration(), {}, public_url=BASE))
-
-    def check(deployment: Deployment) -> None:
+async def test_two_flows_cannot_have_one_path() -> None:
+    async with Host.discover() as host:
+        deployment = Deployment(host, Configuration(), {}, public_url=BASE)
         served = [deployment.load(name, generic()) for name in ("one.yaml", "two.yaml")]
         with pytest.raises(DurableError, match="would have the same path /demo/reply: rename one of them"):
             endpoints(deployment, served)
-
-    asyncio.run(scenario(check))
