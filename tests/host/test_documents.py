@@ -142,7 +142,7 @@ def test_what_is_missing_is_where_its_nearest_ancestor_is() -> None:
         ("<<: 1", "file.yaml:1:5: $"),
         ("<<: [{a: 1}, 2]", "<< takes a mapping or a list of mappings"),
         ("a\n---\nb", "file.yaml:2:1: $: a second document; put it into a file of its own"),
-        ("a: [1, 2", "file.yaml:2:1: did not find expected ',' or ']'"),
+        ("a: [1, 2", "file.yaml:1:9: did not find expected ',' or ']'"),
         ("a: b: c", "file.yaml:1:5: mapping values are not allowed in this context"),
         ("ü: 1\nb: x\x07", "file.yaml:2:5: a character that YAML does not allow"),
         ("\ta: 1", "found character that cannot start any token"),

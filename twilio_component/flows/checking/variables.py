@@ -44,6 +44,10 @@ def check_variables(findings: Findings, integration: Integration, components: Ma
             hint = "Remove it from requiredConfigVars, or use it."
             findings.add("unused-config-variable", (*variable.at, "key"), f"nothing uses '{key}'", hint)
         component = components.get(variable.component)
+        # Of a component that is not installed, the steps say so; a slip of the pen may be used by none of them.
+        if variable.connection and component is None and (hint := did_you_mean(variable.component, components)):
+            message = f"the component '{variable.component}' is not installed{hint}"
+            findings.add("component-not-installed", (*variable.at, "connection"), message)
         if variable.connection and component is not None and variable.connection not in component.connections:
             kinds = component.connections
             hint = did_you_mean(variable.connection, kinds) or f" (it has: {join_names(kinds)})"

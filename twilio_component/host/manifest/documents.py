@@ -106,7 +106,7 @@ def parse_document(text: str | bytes, file: str = "<text>") -> Document:
         return _Reader(file).read(json_events(text) if is_json(text) else _yaml_events(text))
     except yaml.MarkedYAMLError as error:
         mark: Any = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+        line, column = _unclosed_line(error, text) or ((mark.line + 1, mark.column + 1) if mark else (None, None))
         message = ", ".join(part for part in (error.problem, error.context) if part) or "not valid YAML"
         if error.problem == _TOO_DEEP_FOR_THE_PARSER:
             message = _TOO_DEEP
@@ -115,6 +115,20 @@ def parse_document(text: str | bytes, file: str = "<text>") -> Document:
         before = text[: _index_of(error.character, text)].split("\n")
         problem = Problem("", "a character that YAML does not allow", file, len(before), len(before[-1]) + 1)
         raise DocumentError(f"{file} is not valid YAML", [problem]) from error
+
+
+def _unclosed_line(error: yaml.MarkedYAMLError, text: str) -> tuple[int, int] | None:
+    """Return where a bracket is missing at the end of a line: YAML notices only in a later one. None if none is."""
+    begin, end = error.context_mark, error.problem_mark
+    if begin is None or end is None or not (error.context or "").startswith("while parsing a flow"):
+        return None
+    lines = text.split("\n")
+    for number in range(begin.line, end.line):
+        line = lines[number].partition(" #")[0].rstrip()
+        following = next((later.lstrip() for later in lines[number + 1 :] if later.strip()), "")
+        if line and not line.endswith((",", "{", "[", ":")) and not following.startswith(("}", "]", ",")):
+            return number + 1, len(line) + 1
+    return None
 
 
 def _decode(content: bytes, file: str) -> str:
