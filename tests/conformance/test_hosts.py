@@ -15,7 +15,8 @@ PLACES = ("ashburn", "dublin", "frankfurt", "sydney", "tokyo", "sao-paulo", "sin
 
 def sdk_origin(name: str, region: str | None, edge: str | None) -> str:
     sdk = Client("AC" + "a" * 32, "token", region=region, edge=edge)
-    return sdk.get_hostname(f"https://{name}.twilio.com")
+    origin: str = sdk.get_hostname(f"https://{name}.twilio.com")
+    return origin
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
