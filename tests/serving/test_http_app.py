@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.host.errors import InputError
 from twilio_component.serving import http_app
 from twilio_component.serving.http_app import WebhookApp
+from twilio_component.serving.public_urls import PublicUrl
 from twilio_component.serving.status_callbacks import CallbackAddress
 from twilio_component.serving.trusted_proxies import TrustedProxies
 from twilio_component.serving.webhook_handler import HttpResponse, IncomingRequest, WebhookHandler
@@ -49,15 +51,20 @@ class App:
         away: bool = False,
         trusted: tuple[str, ...] = (),
         peer: tuple[str, int] | None = ("127.0.0.1", 1234),
+        public_url: str = "https://flows.example.com/",
+        strips_prefix: bool = False,
     ) -> None:
         self.handler = FakeHandler(answer)
         self.callbacks = FakeHandler(answer)
         self.away = away
+        path = urlsplit(public_url).path.rstrip("/")
         app = WebhookApp(
-            endpoints={"/demo/reply": cast("Endpoint", SimpleNamespace(path="/demo/reply", methods=("GET", "POST")))},
+            endpoints={
+                f"{path}/demo/reply": cast("Endpoint", SimpleNamespace(path="/demo/reply", methods=("GET", "POST")))
+            },
             handler=cast("WebhookHandler", self.handler),
             callbacks=cast("Callbacks", self.callbacks),
-            public_url="https://flows.example.com/",
+            public_url=PublicUrl.parse(public_url, strips_prefix=strips_prefix),
             proxies=TrustedProxies(trusted),
             ready=self._ready,
         )
@@ -131,7 +138,6 @@ def test_of_several_hops_the_nearest_is_believed() -> None:
     "headers",
     [
         [],
-        [("X-Forwarded-Proto", "https")],
         [("X-Forwarded-Host", "a.example.com")],
         [("X-Forwarded-Proto", "ftp"), ("X-Forwarded-Host", "a.example.com")],
         [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "a.example.com/path?x=")],
@@ -147,6 +153,71 @@ def test_a_trusted_proxy_that_says_half_of_it_or_nonsense_is_not_believed(header
     app = App(trusted=("127.0.0.1",))
     app.request("POST", "/demo/reply", headers=headers)
     assert app.handler.arrivals[0].url == "https://flows.example.com/demo/reply"
+
+
+@pytest.mark.parametrize(
+    ("headers", "url"),
+    [
+        ([("X-Forwarded-Proto", "https")], "https://stranger.test"),
+        ([("X-Forwarded-Proto", "https"), ("X-Forwarded-Port", "443")], "https://stranger.test"),
+        ([("X-Forwarded-Proto", "https"), ("X-Forwarded-Port", "8443")], "https://stranger.test:8443"),
+        ([("X-Forwarded-Proto", "http"), ("X-Forwarded-Port", "443")], "http://stranger.test:443"),
+        ([*FORWARDED, ("X-Forwarded-Port", "1")], "https://a.example.com:8443"),
+        ([*FORWARDED, ("X-Forwarded-Prefix", "/flows/")], "https://a.example.com:8443/flows"),
+        ([("Forwarded", "for=1.2.3.4;proto=https;host=a.example.com")], "https://a.example.com"),
+        ([("Forwarded", 'for="[::1]";host="a.example.com:8443";PROTO=HTTPS')], "https://a.example.com:8443"),
+        ([("Forwarded", 'proto=http;host="evil,test", proto=https;host=a.test')], "https://a.test"),
+        ([("Forwarded", "proto=https")], "https://stranger.test"),
+    ],
+)
+def test_a_trusted_proxy_may_name_the_url_in_other_ways(headers: list[tuple[str, str]], url: str) -> None:
+    app = App(trusted=("127.0.0.1",))
+    app.request("POST", "/demo/reply?x=1", headers=headers)
+    assert app.handler.arrivals[0].url == f"{url}/demo/reply?x=1"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [*FORWARDED, ("X-Forwarded-Prefix", "flows")],
+        [*FORWARDED, ("X-Forwarded-Prefix", "/a?b")],
+        [("X-Forwarded-Proto", "https"), ("X-Forwarded-Port", "http")],
+        [("Forwarded", "for=1.2.3.4")],
+        [("Forwarded", "proto=ftp;host=a.test")],
+    ],
+)
+def test_and_is_not_believed_where_they_make_no_url(headers: list[tuple[str, str]]) -> None:
+    app = App(trusted=("127.0.0.1",))
+    app.request("POST", "/demo/reply", headers=headers)
+    assert app.handler.arrivals[0].url == "https://flows.example.com/demo/reply"
+
+
+@pytest.mark.parametrize(("strips_prefix", "arrives"), [(False, "/flows"), (True, "")])
+def test_a_public_url_with_a_path_is_the_beginning_of_every_url(*, strips_prefix: bool, arrives: str) -> None:
+    app = App(public_url="https://example.com/flows", strips_prefix=strips_prefix)
+    assert app.request("POST", f"{arrives}/demo/reply?x=1").status_code == 204
+    assert app.handler.arrivals[0].url == "https://example.com/flows/demo/reply?x=1"
+    assert app.request("POST", f"{arrives}/callbacks/twilio/sendSMS/web-1/7").status_code == 204
+    assert app.callbacks.arrivals[0].url == "https://example.com/flows/callbacks/twilio/sendSMS/web-1/7"
+    other = "" if arrives else "/flows"
+    assert app.request("POST", f"{other}/demo/reply").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("flows.example.com", "ftp://a.test", "https://", "https://a.test?x=1", "https://a.test/#x"),
+        *("https://u:p@a.test", "https://a.test:port", "https://a.test:0", "https://a test", "http://[::1"),
+    ],
+)
+def test_what_cannot_be_a_public_url_is_refused(url: str) -> None:
+    with pytest.raises(InputError, match=r"--public-url: must be a URL such as https://flows\.example\.com"):
+        PublicUrl.parse(url)
+
+
+def test_a_prefix_that_is_not_there_cannot_be_stripped() -> None:
+    with pytest.raises(InputError, match=r"--proxy-strips-prefix: needs a --public-url with a path"):
+        PublicUrl.parse("https://a.test/", strips_prefix=True)
 
 
 def test_what_is_no_address_is_refused() -> None:

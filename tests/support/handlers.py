@@ -14,6 +14,7 @@ from twilio_component.host import Host
 from twilio_component.serving.endpoint_keys import EndpointKeys
 from twilio_component.serving.endpoints import endpoints
 from twilio_component.serving.http_app import WebhookApp
+from twilio_component.serving.public_urls import PublicUrl
 from twilio_component.serving.trusted_proxies import TrustedProxies
 from twilio_component.serving.webhook_handler import WebhookHandler
 
@@ -76,7 +77,7 @@ async def application(
             endpoints=found,
             handler=WebhookHandler(deployment, cast("Engine", engine), keys=keys),
             callbacks=cast("Callbacks", None),
-            public_url=public_url,
+            public_url=PublicUrl.parse(public_url),
             proxies=TrustedProxies(),
             ready=nothing,
         ).application()

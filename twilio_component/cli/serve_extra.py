@@ -72,7 +72,8 @@ def add_public_url(parser: argparse._ActionsContainer) -> None:
         "--public-url",
         default="",
         metavar="URL",
-        help="where Twilio reaches the flows, e.g. https://flows.example.com; signatures are checked against it",
+        help="where Twilio reaches the flows, e.g. https://flows.example.com or https://example.com/flows; signatures "
+        "are checked against it",
     )
 
 

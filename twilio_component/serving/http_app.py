@@ -23,6 +23,7 @@ from twilio_component.serving.webhook_handler import IncomingRequest
 
 if TYPE_CHECKING:
     from twilio_component.serving.endpoints import Endpoint
+    from twilio_component.serving.public_urls import PublicUrl
     from twilio_component.serving.status_callbacks import Callbacks
     from twilio_component.serving.trusted_proxies import TrustedProxies
     from twilio_component.serving.webhook_handler import HttpResponse, WebhookHandler
@@ -56,7 +57,7 @@ class WebhookApp:
     endpoints: Mapping[str, Endpoint]
     handler: WebhookHandler
     callbacks: Callbacks
-    public_url: str
+    public_url: PublicUrl
     proxies: TrustedProxies
     ready: Callable[[], Awaitable[None]]
 
@@ -66,7 +67,7 @@ class WebhookApp:
             Route("/healthz", self._get_health),
             Route("/readyz", self._get_readiness),
             Route(
-                f"{CALLBACKS}/{{component}}/{{action}}/{{run}}/{{ordinal:int}}",
+                f"{self.public_url.mount}{CALLBACKS}/{{component}}/{{action}}/{{run}}/{{ordinal:int}}",
                 self._receive_callback,
                 methods=["POST"],
             ),
@@ -75,7 +76,7 @@ class WebhookApp:
         return Starlette(routes=routes)
 
     async def _receive(self, request: Request) -> Response:
-        endpoint = find_endpoint(self.endpoints, request.url.path)
+        endpoint = find_endpoint(self.endpoints, self.public_url.public_path(request.url.path))
         if endpoint is None:
             return Response(status_code=404)
         if request.method not in endpoint.methods:
@@ -94,8 +95,7 @@ class WebhookApp:
         self, request: Request, receive: Callable[[IncomingRequest], Awaitable[HttpResponse]]
     ) -> Response:
         try:
-            public_url = self.proxies.public_url(request) or self.public_url
-            response = await receive(await _incoming_request(request, public_url))
+            response = await receive(await _incoming_request(request, self._url(request)))
         except RequestRejected as error:
             return Response(status_code=error.status)
         except StoreUnavailableError as error:
@@ -103,6 +103,14 @@ class WebhookApp:
             _LOGGER.error("a request was refused: %s", error)  # noqa: TRY400 - the text says it all
             return Response(status_code=503, headers={"Retry-After": "5"})
         return _response(response)
+
+    def _url(self, request: Request) -> str:
+        """Return the URL that Twilio was given, as far as we know it: the Host header is whatever a stranger says."""
+        path = request.scope["raw_path"].decode("ascii", "replace")
+        query = request.scope["query_string"].decode("ascii", "replace")
+        forwarded = self.proxies.public_url(request)
+        url = forwarded + path if forwarded is not None else self.public_url.origin + self.public_url.public_path(path)
+        return url + (f"?{query}" if query else "")
 
     async def _get_health(self, _request: Request) -> Response:
         return JSONResponse({"status": "up"})
@@ -134,7 +142,7 @@ def _is_sendable(response: HttpResponse) -> bool:
     )
 
 
-async def _incoming_request(request: Request, public_url: str) -> IncomingRequest:
+async def _incoming_request(request: Request, url: str) -> IncomingRequest:
     """Return the request; raises ``RequestRejected`` for one that is larger or slower than any webhook."""
     if len(request.headers.raw) > MAX_HEADERS:
         raise RequestRejected(431)
@@ -145,14 +153,10 @@ async def _incoming_request(request: Request, public_url: str) -> IncomingReques
         raise RequestRejected(408) from error
     except ClientDisconnect as error:
         raise RequestRejected(400) from error
-    # The URL that Twilio was given, as far as we know it: the Host header is whatever a stranger has written.
-    path = request.scope["raw_path"].decode("ascii", "replace")
-    query = request.scope["query_string"].decode("ascii", "replace")
     headers: dict[str, str | list[str]] = {}
     for name in request.headers:
         values = request.headers.getlist(name)
         headers[name] = values[0] if len(values) == 1 else values
-    url = public_url.rstrip("/") + path + (f"?{query}" if query else "")
     return IncomingRequest(method=request.method, url=url, headers=headers, body=body)
 
 

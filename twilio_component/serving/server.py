@@ -30,6 +30,7 @@ from twilio_component.serving.endpoint_keys import EndpointKeys
 from twilio_component.serving.endpoints import endpoints
 from twilio_component.serving.http_app import WebhookApp
 from twilio_component.serving.ports import listen
+from twilio_component.serving.public_urls import PublicUrl
 from twilio_component.serving.startup_checks import check_connections
 from twilio_component.serving.status_callbacks import Callbacks
 from twilio_component.serving.trusted_proxies import TrustedProxies
@@ -55,7 +56,7 @@ class Server:
     """Serves flow ``files`` until it is stopped.
 
     Without a ``public_url`` or ``trusted_proxies``, which name the URL of each request, only webhooks from this machine
-    are verified.
+    are verified. The ``public_url`` may have a path, which a proxy with ``proxy_strips_prefix`` removes from requests.
 
     ``register`` points the numbers and messaging services that triggers name at their flows; ``replace_webhooks``
     replaces existing webhooks too.
@@ -70,6 +71,7 @@ class Server:
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str = ""
+    proxy_strips_prefix: bool = False
     trusted_proxies: Sequence[str] = ()
     register: bool = False
     replace_webhooks: bool = False
@@ -81,25 +83,33 @@ class Server:
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM. Raises ``IntegrationError`` for what cannot be served."""
+        if self.proxy_strips_prefix and not self.public_url:
+            raise DurableError("--proxy-strips-prefix needs a --public-url with a path")
         if self.register and not self.public_url:
             raise DurableError("--register needs to know where Twilio reaches the flows: add --public-url https://…")
         settings = settings_from(self.configuration.durability)
         webhooks = webhook_settings(self.configuration.durability)
         proxies = TrustedProxies(self.trusted_proxies)
+        public_url = self._public_url() if self.public_url else None
         # First of all: a port that is taken must not have cost anything, and requests wait until we are ready.
         with listen(self.host, self.port) as listening:
-            await self._serve(listening, settings, webhooks, proxies)
+            local_url = PublicUrl.parse(_local_url(self.host, listening))
+            await self._serve(listening, settings, webhooks, proxies, public_url or local_url)
 
     async def _serve(
-        self, listening: socket.socket, settings: Settings, webhooks: WebhookSettings, proxies: TrustedProxies
+        self,
+        listening: socket.socket,
+        settings: Settings,
+        webhooks: WebhookSettings,
+        proxies: TrustedProxies,
+        public_url: PublicUrl,
     ) -> None:
-        public_url = self.public_url or _local_url(self.host, listening)
         async with Host.discover(transport=self.transport) as host:
             deployment = Deployment(
                 host,
                 self.configuration,
                 self.environment,
-                public_url=public_url,
+                public_url=str(public_url),
                 has_callbacks=bool(self.public_url),
             )
             texts = {file: _read(file) for file in self.files}
@@ -140,6 +150,9 @@ class Server:
                     registrations = Registrations(deployment, store, engine.runs, self.report)
                     await registrations.register(found.values(), replace_webhooks=self.replace_webhooks)
                 await self._listen(uvicorn.Config(app.application(), **bounds(proxies.trusts)), listening)
+
+    def _public_url(self) -> PublicUrl:
+        return PublicUrl.parse(self.public_url, strips_prefix=self.proxy_strips_prefix)
 
     def _is_public(self) -> bool:
         host = urlsplit(self.public_url).hostname or self.host

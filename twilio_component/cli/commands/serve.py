@@ -43,8 +43,13 @@ def add_parser(commands: Any) -> None:
         action="append",
         default=[],
         metavar="ADDRESS",
-        help="trust X-Forwarded-Proto and X-Forwarded-Host from this proxy address or network (instead of "
-        "--public-url); repeatable",
+        help="trust X-Forwarded-Proto, -Host, -Port and -Prefix, or Forwarded, from this proxy address or network "
+        "(instead of --public-url); repeatable",
+    )
+    parser.add_argument(
+        "--proxy-strips-prefix",
+        action="store_true",
+        help="the proxy in front removes the path of --public-url from requests; without it, the path must arrive",
     )
     public.add_argument(
         "--emulator",
@@ -99,6 +104,7 @@ def _server(options: argparse.Namespace, database: str) -> Server:
         host=options.host,
         port=options.port,
         public_url=options.public_url,
+        proxy_strips_prefix=options.proxy_strips_prefix,
         trusted_proxies=options.trusted_proxy,
         register=options.register,
         replace_webhooks=options.replace_webhooks,
