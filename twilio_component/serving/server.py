@@ -121,6 +121,7 @@ class Server:
                 definitions = [deployment.load(str(file), text) for file, text in texts.items()]
                 for definition in definitions:
                     await engine.runs.define(definition.file, definition.text)
+                    await engine.runs.note_served(definition.integration.name, definition.digest, str(public_url))
                 await engine.keep_schedules(definitions)
                 found = endpoints(deployment, definitions)
                 keys = EndpointKeys(

@@ -118,6 +118,7 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
     import time
 
     from twilio_component.cli.flow_output import view_for
+    from twilio_component.cli.payloads import payload_of
     from twilio_component.flows import (
         Configuration,
         FlowRunner,
@@ -130,7 +131,7 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
     from twilio_component.host import Host
 
     mocks = dict(_mock(text) for text in options.mock)
-    payload = _payload(options.payload)
+    payload = payload_of(options.payload)
     configuration = read_configuration(options.config) if options.config else Configuration()
     definition = read_definition(options.file)
     emulator = None
@@ -222,19 +223,3 @@ def _mock(text: str) -> tuple[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InputError("The mock is not valid", [Problem(f"--mock {operation}", "its value is not JSON")]) from error
     return operation, {"data": data, "branch": branch} if colon else data
-
-
-def _payload(given: str | None) -> dict[str, Any]:
-    from twilio_component.host.manifest.documents import parse_document, read_document
-
-    if given is None:
-        return {}
-    if given == "-":
-        document = parse_document(sys.stdin.read(), "<standard input>")
-    elif given.lstrip().startswith("{"):
-        document = parse_document(given, "--payload")
-    else:
-        document = read_document(given)
-    if not isinstance(document.data, dict):
-        raise InputError("The payload is not valid", [document.problem((), "must be an object")])
-    return document.data

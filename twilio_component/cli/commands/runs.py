@@ -43,6 +43,10 @@ def add_parser(commands: Any) -> None:
     items.add_argument("--state", choices=_ITEM_STATES)
     items.add_argument("--code", metavar="CODE", help="those that failed with this code, e.g. 21610 or outcome-unknown")
     items.add_argument("--with-items", action="store_true", help="print the items too: phone numbers and message texts")
+    start = _verb(verbs, "start", "start a flow that is served, without an HTTP request", _start)
+    start.add_argument("flow", metavar="FLOW", help="the flow's name")
+    start.add_argument("--payload", metavar="FILE|JSON", help="the trigger's payload; - reads standard input")
+    start.add_argument("--integration", metavar="NAME", default="", help="which integration, if several have the flow")
     _run_verb(verbs, "pause", "stop a run before its next step, to be resumed later", _pause)
     _run_verb(verbs, "cancel", "stop a run before its next step", _cancel)
     _run_verb(verbs, "resume", "resume a paused or cancelled run", _resume)
@@ -121,6 +125,22 @@ def _items(options: argparse.Namespace) -> int:
             print(json.dumps(one, ensure_ascii=False))
 
     return _view(options, print_items)
+
+
+def _start(options: argparse.Namespace) -> int:
+    from twilio_component.cli.payloads import payload_of
+    from twilio_component.host import Host
+
+    payload = payload_of(options.payload)
+
+    async def start(database: Database) -> None:
+        from twilio_component.durable.operator.start import start_run
+
+        integration = options.integration
+        run = await start_run(database, Host.discover(), options.flow, payload, integration=integration)
+        _print({"id": run})
+
+    return _with_database(options, start)
 
 
 def _pause(options: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ from twilio_component.durable.store.journal import INITIAL_STATE, RESULT, Journa
 from twilio_component.durable.store.new_runs import NewRun, insert_runs
 from twilio_component.durable.store.queues import lock_queue, lock_queue_of, promote, run_in_the_way
 from twilio_component.durable.store.run_status import QUEUED, RUNNING, STOPPED, SUCCEEDED
-from twilio_component.durable.store.schema import definitions, events, intents, items, journal, loops, runs
+from twilio_component.durable.store.schema import definitions, events, intents, items, journal, loops, runs, served
 from twilio_component.durable.store.upsert import insert_once, to_json
 
 if TYPE_CHECKING:
@@ -78,6 +78,16 @@ class RunStore:
 
         await self._do(work, wait_for_database=wait_for_database)
         return digest
+
+    async def note_served(self, integration: str, digest: str, public_url: str) -> None:
+        """Store that an integration is served with this definition. Raises ``StoreUnavailableError``."""
+        row = {"integration": integration, "definition": digest, "public_url": public_url}
+
+        def work(connection: Connection) -> None:
+            if not insert_once(connection, served, row):
+                connection.execute(update(served).where(served.c.integration == integration).values(row))
+
+        await self._database.run(work)
 
     async def definition(self, digest: str) -> tuple[str, str]:
         """The file name and the text of a definition; retries until the database is available."""

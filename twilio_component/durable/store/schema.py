@@ -43,6 +43,15 @@ runs = Table(
 )
 """One row per run. ``payload`` is what started it, ``error`` and ``response`` are how it ended; all JSON."""
 
+served = Table(
+    "flow_served",
+    metadata,
+    Column("integration", String(200), primary_key=True),
+    Column("definition", String(64), ForeignKey("flow_definitions.digest"), nullable=False),
+    Column("public_url", Text, nullable=False),
+)
+"""The definition that the newest serving process of an integration serves, and where its webhooks begin."""
+
 queues = Table(
     "flow_queues",
     metadata,
