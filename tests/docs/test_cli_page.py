@@ -36,3 +36,13 @@ def test_every_option_of_every_command_is_in_its_section() -> None:
             else PAGE.partition(f"\n## {command.prog.removeprefix('twilio-component ')}\n")[2].partition("\n## ")[0]
         )
         assert [name for name in options if f"`{name}`" not in section and f"`{name} " not in section] == []
+
+
+def test_every_argument_has_a_description() -> None:
+    undescribed = [
+        f"{command.prog} {action.dest}"
+        for command in commands(command_parser(""))
+        for action in command._actions
+        if not isinstance(action, argparse._SubParsersAction) and not action.help
+    ]
+    assert undescribed == []

@@ -34,7 +34,7 @@ def add_parser(commands: Any) -> None:
     flow = commands.add_parser("flow", help="check and run flow definitions", description="Check and run flows.")
     subcommands = flow.add_subparsers(title="commands", required=True, metavar="COMMAND")
     check = subcommands.add_parser("check", help="find every mistake in flow definitions", description=_check.__doc__)
-    check.add_argument("files", nargs="+", metavar="FILE")
+    check.add_argument("files", nargs="+", metavar="FILE", help="a flow definition (YAML or JSON)")
     check.add_argument("--json", action="store_true", help="one JSON document with all findings")
     check.add_argument("--mock", action="append", default=[], metavar="COMPONENT.ACTION", help="as for flow run")
     check.set_defaults(run=_check)
@@ -45,7 +45,7 @@ def add_parser(commands: Any) -> None:
         epilog=_RUN_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    run.add_argument("file", metavar="FILE")
+    run.add_argument("file", metavar="FILE", help="a flow definition (YAML or JSON)")
     run.add_argument("--flow", metavar="NAME", help="which flow, if there are several")
     run.add_argument("--payload", metavar="FILE|JSON", help="the trigger's payload; - reads standard input")
     run.add_argument("--config", metavar="FILE", help="values of config variables; see below")
@@ -57,7 +57,7 @@ def add_parser(commands: Any) -> None:
     run.add_argument("--debug", action="store_true", help="log requests and responses, secrets hidden")
     run.set_defaults(run=_run)
     new = subcommands.add_parser("new", help="write a starter flow", description="Write a starter flow that runs.")
-    new.add_argument("file", metavar="FILE")
+    new.add_argument("file", metavar="FILE", help="the file to write")
     new.set_defaults(run=_new)
 
 
