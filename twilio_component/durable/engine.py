@@ -100,7 +100,7 @@ class Engine:
             keep_payloads=settings.keep_payloads,
         )
         self.schedules = Schedules(deployment, self.runs, self.begin)
-        self.retention = Retention(self.runs, settings.keep_days)
+        self.retention = Retention(database, self.runs, settings.keep_days)
         self.unstarted_runs = UnstartedRuns(database, self._enqueue)
         self.orphaned_workflows = OrphanedWorkflows(self._executor, self.work, self._requeue)
         self._accepting = RequestBatcher(self.runs.accept_all)

@@ -133,6 +133,7 @@ class Operations:
             await asyncio.to_thread(self._client.delete_workflows, due)
             await self._runs.forget(due)
             purged += len(due)
+        await self._database.forget_log()
         return purged
 
     async def _move(

@@ -11,6 +11,7 @@ from dbos import DBOS
 from twilio_component.durable.recovery.periodic import run_periodically
 
 if TYPE_CHECKING:
+    from twilio_component.durable.store.database import Database
     from twilio_component.durable.store.runs import RunStore
 
 _HOUR = 3600.0
@@ -20,7 +21,8 @@ _BATCH = 500
 class Retention:
     """Purges runs that ended more than ``days`` ago."""
 
-    def __init__(self, runs: RunStore, days: float) -> None:
+    def __init__(self, database: Database, runs: RunStore, days: float) -> None:
+        self._database = database
         self._runs = runs
         self._days = days
 
@@ -39,6 +41,7 @@ class Retention:
         # Schedules that fired and chunks of loops are workflows of DBOS, but not runs of ours.
         for name in ("fire_schedule", "run_chunk"):
             await self._purge_workflows(name, before)
+        await self._database.forget_log()
         return purged
 
     async def _purge_workflows(self, name: str, before: float) -> None:

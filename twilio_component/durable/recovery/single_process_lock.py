@@ -7,17 +7,23 @@ from pathlib import Path
 from typing import Self
 
 from twilio_component.durable.errors import DurableError
+from twilio_component.durable.store.private_files import make_private
 
 
 class SingleProcessLock:
     """A lock beside the database file, held until ``release`` or the end of the block.
 
-    Raises ``DurableError`` when another process holds it. SQLite's own lock works alike on every system.
+    Raises ``DurableError`` when another process holds it, or when the file has several names. SQLite's own lock works
+    alike on every system.
     """
 
     def __init__(self, database_file: Path) -> None:
-        path = database_file.with_name(f"{database_file.name}.lock")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        # By whatever link the file is reached, it has one lock.
+        file = database_file.resolve()
+        if file.exists() and file.stat().st_nlink > 1:
+            raise DurableError(f"{database_file} has several names (hard links), by which two processes could open it")
+        path = file.with_name(f"{file.name}.lock")
+        make_private(path)
         self._connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
             self._connection.execute("BEGIN EXCLUSIVE")

@@ -18,6 +18,7 @@ from sqlalchemy.schema import CreateColumn
 from twilio_component.durable.clock import Clock
 from twilio_component.durable.errors import DurableError, StoreBusyError, StoreUnavailableError
 from twilio_component.durable.store.group_commit import GroupCommit
+from twilio_component.durable.store.private_files import make_private
 from twilio_component.durable.store.schema import metadata
 from twilio_component.durable.store.sqlite_connection import SqliteConnection, check_version
 
@@ -79,7 +80,7 @@ class Database:
         if self.is_sqlite:
             # The switch to a write-ahead log needs the file alone, so a connection of its own makes it.
             path = Path(str(self.engine.url.database))
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(path)
             connection = sqlite3.connect(path, timeout=_BUSY_MILLISECONDS / 1000)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.close()
@@ -121,6 +122,18 @@ class Database:
                 _LOGGER.warning("%s; trying again in %.1f s", error, pause)
                 await self.clock.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def forget_log(self) -> None:
+        """Empty SQLite's write-ahead log, in which what has been deleted or replaced would stay readable."""
+        if self.is_sqlite:
+            await asyncio.to_thread(self._truncate_log)
+
+    def _truncate_log(self) -> None:
+        connection = sqlite3.connect(str(self.engine.url.database), timeout=_BUSY_MILLISECONDS / 1000)
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """Close the connections."""
@@ -209,12 +222,12 @@ def _kind(error: BaseException) -> str:
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = (
-        None  # `_begin_sqlite` begins transactions; the driver would not begin one before a savepoint
-    )
+    # `_begin_sqlite` begins transactions; the driver would not begin one before a savepoint.
+    connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten
 
 
 def _begin_sqlite(connection: Connection) -> None:
