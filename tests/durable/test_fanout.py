@@ -253,7 +253,7 @@ def test_rounds_wait_and_start_flows_and_keep_things_as_runs_do(tmp_path: Path) 
     isSynchronous: true
     steps:
       - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
-      - {name: Sum, action: math.add, inputs: {left: "{{$trigger.results.body.data}}", right: 10}}
+      - {name: Sum, action: math.add, inputs: {numbers: ["{{$trigger.results.body.data}}", 10]}}
 """
 
     async def begin() -> None:
@@ -370,4 +370,4 @@ def test_the_command_line_shows_a_loop_and_its_items(tmp_path: Path, capsys: pyt
     ]
     assert main(["runs", "items", "nothing", *database]) != 0
     assert main(["runs", "pause", "one", *database]) != 0
-    assert "must be running" in capsys.readouterr().err
+    assert "must be queued or running" in capsys.readouterr().err

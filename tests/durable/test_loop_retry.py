@@ -168,7 +168,7 @@ async def test_what_was_under_way_when_a_run_failed_is_not_done_again_without_be
 
     def break_off(connection: Connection) -> None:
         done = {"run": "one.1-2", "ordinal": 0, "step_id": "everyone[2].send", "finished_at": 1.0}
-        connection.execute(insert(journal).values(**done, value='{"envelope":{"data":{}}}'))
+        connection.execute(insert(journal).values(**done, is_failure=False, value='{"envelope":{"data":{}}}'))
         connection.execute(delete(journal).where(journal.c.run == "one.1-1"))
         connection.execute(delete(journal).where(journal.c.run == "one", journal.c.ordinal == 1))
         connection.execute(update(intents).where(intents.c.item == "one.1-1").values(state="claimed"))
