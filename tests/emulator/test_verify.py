@@ -190,3 +190,11 @@ def test_a_code_that_cannot_be_delivered_and_one_that_is_blocked(api: Any, emula
     emulator.lookups.add_facts("+15558675312", line_type_intelligence={"type": "landline"})
     assert verify.start("+15558675312")["code"] == 60205
     assert verify.start("+15558675312", channel="call")["status"] == "pending"
+
+
+def test_the_requests_behind_a_code_are_shown_with_it(api: Any, verify: Verify) -> None:
+    attempt = verify.start()["send_code_attempts"][0]["attempt_sid"]
+    verify.start("+15558675311")
+    shown = api.request("GET", f"/_emulator/messages/{attempt}").json()
+    assert [one["operation"] for one in shown["exchanges"]] == ["verifications.create"]
+    assert verify.code() in shown["item"]["body"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from email.utils import formatdate
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -101,7 +101,7 @@ class Emulator:
         Every response has a ``Date``: the clock's, unless `Faults.skew_clock` moves it.
         """
         response = await self._respond(request)
-        response.headers.setdefault("Date", formatdate(self.clock.now() + self.faults.clock_skew, usegmt=True))
+        response.headers.setdefault("Date", _http_date(int(self.clock.now() + self.faults.clock_skew)))
         return response
 
     async def _respond(self, request: Request) -> Response:
@@ -323,6 +323,11 @@ class Emulator:
         from twilio_component.emulator.server.server import serve_in_thread  # loads aiohttp
 
         return serve_in_thread(self.serve(host, port, allowed_hosts=allowed_hosts, real_time=real_time))
+
+
+@lru_cache(maxsize=8)  # requests come many to the second
+def _http_date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)
 
 
 def _subject(request: Request, operation: str | None) -> Subject:

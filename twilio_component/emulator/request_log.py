@@ -44,6 +44,9 @@ class RequestRecord:
             # The text of another message may hold this SID: look into the JSON, but only of those that have it at all.
             made = self.outcome
             return made is not None and message_sid.encode() in made.body and made.json.get("sid") == message_sid
+        if self.operation == "verifications.create":
+            # Its response names every message, call and mail that has carried the code so far.
+            return self.outcome is not None and message_sid.encode() in self.outcome.body
         return f"/{message_sid}" in self.request.path
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -142,13 +143,19 @@ class Match:
     methods: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=64)
+def _product_of_host(base_url: str) -> str | None:
+    """Return the product whose host a client asks; None for a host that is not Twilio's."""
+    host = urlsplit(base_url).hostname or ""
+    return host.partition(".")[0] if host.endswith(".twilio.com") else None
+
+
 def match(request: Request) -> Match:
     """Find the route of a request. On a host of Twilio's there are only the paths of its product."""
-    host = urlsplit(request.base_url).hostname or ""
-    product = host.partition(".")[0] if host.endswith(".twilio.com") else None
+    product = _product_of_host(request.base_url)
     for pattern, by_method in _PATHS:
         found = pattern.fullmatch(request.path)
-        if found is not None and product in (None, next(iter(by_method.values())).product):
+        if found is not None and (product is None or product == next(iter(by_method.values())).product):
             return Match(by_method.get(request.method), found.groupdict(), tuple(by_method))
     return Match(None)
 
