@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, cast
 
-from twilio_component.emulator.control.arguments import account_of, bytes_of, named_account
+from twilio_component.emulator.control.arguments import (
+    REQUIRED_TEXT,
+    account_of,
+    bytes_of,
+    named_account,
+    read_arguments,
+)
 from twilio_component.emulator.control.views import message_view
 from twilio_component.emulator.messaging.conversation_events import conversation_parameters
 from twilio_component.emulator.messaging.inbound import receive
@@ -30,7 +36,7 @@ _DETAILS = {
 
 async def receive_message(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     """Let somebody write; returns the message when the application has responded."""
-    media = [(str(one["contentType"]), bytes_of(one["content"])) for one in wanted.get("media", [])]
+    media = [_file(one) for one in wanted.get("media", [])]
     account = named_account(state, wanted, "accountSid")
     message = await receive(
         state,
@@ -43,6 +49,14 @@ async def receive_message(state: EmulatorState, wanted: dict[str, Any]) -> Any:
         **_details(wanted),
     )
     return message_view(message)
+
+
+def _file(given: Any) -> tuple[str, bytes]:
+    """Return a file as (content type, bytes)."""
+    if not isinstance(given, dict):
+        raise TypeError('media has objects, such as {"contentType": "image/png", "content": "iVBO…"} in base64')
+    read = read_arguments("a file", {"contentType": REQUIRED_TEXT, "content": REQUIRED_TEXT}, given)
+    return read["contentType"], bytes_of(read["content"])
 
 
 def _details(wanted: dict[str, Any]) -> ChannelDetails:

@@ -206,7 +206,9 @@ class Accounts:
 
     def _accept_credentials(self, user: str, secret: str, path_sid: str | None) -> Account | None:
         """Lenient: well-formed is enough. An Auth Token that is presented becomes the account's own."""
-        if not is_sid(user, "AC", "SK"):
+        if not is_sid(user, "AC", "SK") or not is_sid(path_sid or user, "AC", "SK"):
+            return None
+        if path_sid is not None and not is_sid(path_sid, "AC"):
             return None
         if user.startswith("AC"):
             own = self.get(user)
