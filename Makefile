@@ -54,13 +54,13 @@ pictures: $(READY)  ## take the pictures of the emulator's inbox anew; needs Chr
 	INBOX_PICTURES=docs/images $(BIN)/python -m pytest -q tests/emulator/inbox/test_pictures.py
 
 bench: $(READY)  ## measure against the official SDK; the results go into docs/explanation/performance.md
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/durable.py
 
 $(READY): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PYTHON) -m venv --upgrade-deps $(VENV)  # dependency groups need pip 25.1
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
 	@touch $@
 
 clean:

@@ -31,7 +31,7 @@ nox.needs_version = ">=2025.5.1"
 @nox.session(python=PYTHONS)
 def suite(session: nox.Session) -> None:
     """Run the tests, on the newest dependencies that the bounds allow."""
-    session.install("--upgrade", "--editable", ".[dev]")
+    session.install("--upgrade", "--editable", ".", "--group", "dev")
     _test(session)
 
 
@@ -48,7 +48,7 @@ def lowest(session: nox.Session) -> None:
     """Run the tests on the oldest dependencies that the bounds allow, with the tools of today."""
     constraints = Path(session.create_tmp()) / "lowest.txt"
     constraints.write_text("\n".join(lowest_versions()), encoding="utf-8")
-    session.install("--constraint", str(constraints), "--editable", ".[dev]")
+    session.install("--constraint", str(constraints), "--editable", ".[serve]", "--group", "tools")
     session.run("python", "-m", "pip", "list", "--format=freeze", silent=True)
     _test(session)
 

@@ -28,4 +28,5 @@ _HOMES = {
 
 __all__ = ["BlockingHost", "Host", "__version__", "explain", "verify"]
 
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES)
+if not TYPE_CHECKING:  # a checker would take any name for one that `__getattr__` knows
+    __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

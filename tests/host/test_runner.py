@@ -286,4 +286,4 @@ def test_the_package_gives_its_names_on_first_use_and_no_others() -> None:
     for name in twilio_component.host.__all__:
         assert getattr(twilio_component.host, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'Hots'"):
-        _ = twilio_component.host.Hots
+        _ = twilio_component.host.Hots  # type: ignore[attr-defined]

@@ -9,12 +9,17 @@ import zipfile
 from pathlib import Path
 
 
+def build_wheel(source: Path, folder: Path) -> Path:
+    """Build the distribution in ``source`` and return its wheel, in ``folder``."""
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(source)]
+    subprocess.run(build, check=True, capture_output=True, timeout=120)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
 def install(source: Path, target: Path) -> Path:
     """Build the distribution in ``source`` and put its wheel into ``target``, as an installer would; returns that."""
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(source / "dist"), str(source)]
-    subprocess.run(build, check=True, capture_output=True, timeout=120)
-    (wheel,) = (source / "dist").glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(target)
+    zipfile.ZipFile(build_wheel(source, source / "dist")).extractall(target)
     return target
 
 

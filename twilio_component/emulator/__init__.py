@@ -22,4 +22,5 @@ _HOMES = {
 
 __all__ = ["Emulator", "Request", "Response", "Server", "WebhookRequest"]
 
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES)
+if not TYPE_CHECKING:  # a checker would take any name for one that `__getattr__` knows
+    __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

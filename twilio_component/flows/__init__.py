@@ -78,4 +78,5 @@ __all__ = [
     "read_definition",
 ]
 
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES)
+if not TYPE_CHECKING:  # a checker would take any name for one that `__getattr__` knows
+    __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

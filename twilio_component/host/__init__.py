@@ -112,4 +112,5 @@ __all__ = [
     "load_component",
 ]
 
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES)
+if not TYPE_CHECKING:  # a checker would take any name for one that `__getattr__` knows
+    __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -55,4 +55,5 @@ __all__ = [
     "signed_payload",
 ]
 
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES)
+if not TYPE_CHECKING:  # a checker would take any name for one that `__getattr__` knows
+    __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

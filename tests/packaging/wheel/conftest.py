@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import venv
 from pathlib import Path
 
 import pytest
+from support.distributions import build_wheel
 
 ROOT = Path(__file__).parents[3]
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from this checkout."""
-    return build_wheel(tmp_path_factory.mktemp("wheel"))
+    return build_wheel(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="session")
@@ -28,13 +28,6 @@ def clean(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def able_to_serve(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `bin` folder of an environment with the wheel and its extra ``serve``."""
     return new_environment(tmp_path_factory.mktemp("able to serve"), f"{wheel}[serve]")
-
-
-def build_wheel(folder: Path) -> Path:
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
-    subprocess.run(build, check=True, capture_output=True, timeout=120)
-    (found,) = folder.glob("*.whl")
-    return found
 
 
 def new_environment(folder: Path, requirement: str) -> Path:

@@ -8,6 +8,8 @@ import subprocess
 import zipfile
 from pathlib import Path
 
+from support.distributions import build_wheel
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -66,6 +68,26 @@ def test_a_program_uses_it(clean: Path, tmp_path: Path) -> None:
         "    print(harness.webhook({'Body': 'Hi'})['payload']['body']['data'])\n"
     )
     assert run(clean, tmp_path, "python", "-c", script).splitlines() == ["[]", "{'Body': 'Hi'}"]
+
+
+def test_it_is_built_byte_for_byte_the_same_and_is_smaller_than_a_megabyte(wheel: Path, tmp_path: Path) -> None:
+    again = build_wheel(ROOT, tmp_path)
+    assert again.name == wheel.name
+    assert again.read_bytes() == wheel.read_bytes()
+    assert len(wheel.read_bytes()) < 1_000_000
+
+
+def test_its_metadata_name_the_licence_the_extras_and_no_tools_of_development(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    metadata = archive.read(name).decode()
+    extras = [line.partition(": ")[2] for line in metadata.splitlines() if line.startswith("Provides-Extra: ")]
+    assert extras == ["httpx2", "mcp", "serve"]
+    assert "License-Expression: MIT\n" in metadata
+    assert "pytest" not in [
+        line.split()[1].partition(">")[0] for line in metadata.splitlines() if "Requires-Dist" in line
+    ]
+    assert any(name.endswith("/licenses/LICENSE") for name in archive.namelist())
 
 
 def test_its_size_with_everything_it_needs_is_bounded(clean: Path) -> None:

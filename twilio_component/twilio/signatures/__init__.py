@@ -17,4 +17,5 @@ if TYPE_CHECKING:
 
 __all__ = ["WebhookRefusedError", "body_sha256", "sign", "sign_with_shared_key", "verify"]
 
-__getattr__, __dir__ = lazy_exports(__name__, dict.fromkeys(__all__, "verification"))
+if not TYPE_CHECKING:  # a checker would take any name for one that `__getattr__` knows
+    __getattr__, __dir__ = lazy_exports(__name__, dict.fromkeys(__all__, "verification"))
