@@ -98,6 +98,7 @@ class _Manifest:
     def __init__(self, path: Path, read: Callable[[Path], Any]) -> None:
         self.read = read
         self.places: dict[tuple[Path, str], Path] = {}
+        self.resolved: dict[str, Any] = {}
         self.document: Document = read_document(path)
         self.problems: list[Problem] = []
         self.files: dict[Path, Any] = {path.resolve(): self.document.data}
@@ -129,7 +130,13 @@ class _Manifest:
             reason = error.problems[0].message if isinstance(error, DocumentError) else error
             self.problems.append(self.document.problem(path, f"the $ref '{value['$ref']}' has no target: {reason}"))
             return {}
-        resolved = self.inline(found, path, (*via, target), target_file)
+        resolved = self.resolved.get(target)
+        if resolved is None:
+            known = len(self.problems)
+            resolved = self.inline(found, path, (*via, target), target_file)
+            # A target without problems is the same wherever it is referred to; nobody changes a manifest's data.
+            if len(self.problems) == known:
+                self.resolved[target] = resolved
         beside = {key: self.inline(item, (*path, key), via, file) for key, item in value.items() if key != "$ref"}
         return {**resolved, **beside} if beside and isinstance(resolved, dict) else resolved
 
