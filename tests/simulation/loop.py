@@ -13,7 +13,7 @@ import asyncio
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -102,6 +102,19 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._dead.add(name)
         self._frozen.discard(name)
         self._buried += self._ready.pop(name, ())
+
+    def is_waiting(self, name: str) -> bool:
+        """Whether nothing of the process is ready to run."""
+        return not any(not one.is_cancelled for one in self._ready.get(name, ()))
+
+    def next_timer(self, names: Collection[str]) -> float | None:
+        """Return when the next timer of these processes falls due, or None when they have none."""
+        due = (when for when, _, one in self._timers if one.process in names and not one.is_cancelled)
+        return min(due, default=None)
+
+    def timers(self, name: str) -> list[float]:
+        """Return when the timers of a process fall due, in order."""
+        return sorted(when for when, _, one in self._timers if one.process == name and not one.is_cancelled)
 
     # Running
 

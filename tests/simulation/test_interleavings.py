@@ -1,0 +1,204 @@
+"""Two processes drive one call: every order of their statements, of their requests and of the time between them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from simulation.database import Server, SimulatedDatabase
+from simulation.exploration import Choices, explore, relative, state_of
+from simulation.loop import PROCESS, SimulatedLoop
+from simulation.world import VirtualTime
+from sqlalchemy import insert, select
+
+from twilio_component.durable.crash_points import CrashPoints
+from twilio_component.durable.sending import intents as states
+from twilio_component.durable.sending.guard import Guard
+from twilio_component.durable.sending.intents import Call, IntentStore
+from twilio_component.durable.sending.rate_limiter import RateLimiter
+from twilio_component.durable.sending.throttle import Throttle
+from twilio_component.durable.settings import Settings
+from twilio_component.durable.store import schema
+from twilio_component.durable.store.run_status import RUNNING
+from twilio_component.flows.interpreter.effects import Failure
+from twilio_component.host.results import Candidate
+from twilio_component.twilio.errors import OutcomeUnknownError
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Hashable
+
+DRIVERS = ("a", "b")
+SETTINGS = Settings(resend=True, lag_bound=0.5, timeout=1.0)
+EPOCH = 1_000_000.0
+ABSOLUTE = {"begun", "since", "claimed_at", "created_at"}
+CALL = Call(run="r", ordinal=0, step_id="send", fingerprint="f")
+ATTEMPTS = 2
+
+
+@dataclass
+class Scene:
+    """What the drivers share: who waits for a turn, what each has seen, and the messages that there are."""
+
+    choices: Choices
+    loop: SimulatedLoop
+    waiting: dict[str, asyncio.Future[None]] = field(default_factory=dict)
+    visible_at: list[float] = field(default_factory=list)
+    requests: int = 0
+
+    async def turn(self) -> None:
+        """Wait until the scene's director lets this driver take its next step."""
+        future = self.loop.create_future()
+        self.waiting[PROCESS.get()] = future
+        try:
+            await future
+        finally:
+            self.waiting.pop(PROCESS.get(), None)
+
+    def state(self, row: Any, guards: list[Guard]) -> Hashable:
+        """Return everything on which it depends what can happen from here on, with times relative to now."""
+        now, server_now = self.loop.time(), self.loop.time() + EPOCH
+
+        def reference(name: str) -> float:
+            if name in ABSOLUTE:
+                return server_now
+            return now if name.endswith("_at") else 0.0
+
+        stored = tuple(
+            relative(value, server_now) if isinstance(value, float) else value for value in (row if row is not None else ())
+        )
+        drivers = tuple(
+            tuple(state_of(task.get_coro(), reference) for task in guard._under_way.values()) for guard in guards
+        )
+        timers = tuple(tuple(round(one - now, 4) for one in self.loop.timers(name)) for name in DRIVERS)
+        shown = tuple(max(0.0, round(at - now, 4)) for at in self.visible_at)
+        return stored, drivers, timers, shown, self.requests, tuple(sorted(self.waiting))
+
+
+class TurnDatabase(SimulatedDatabase):
+    """A database whose transactions wait for their turn."""
+
+    scene: Scene
+
+    async def _done(self, work: Callable[[Any], Any], _threads: Any, _engine: Any) -> Any:
+        await self.scene.turn()
+        return self._server.transaction(work)
+
+
+class OneCall:
+    """The call: its request is accepted or not, its response arrives or not, the list shows it now or late."""
+
+    expired: Failure | None = None
+    sender = "+15017122661"
+    limit_keys: Mapping[str, str] = {"connection": "c", "sender": "c:s"}
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+
+    async def perform_once(self) -> dict[str, Any]:
+        scene = self._scene
+        await scene.turn()
+        scene.requests += 1
+        lost = scene.requests <= ATTEMPTS
+        outcome = scene.choices.choice(("answered", "lost", "lost, shown late", "refused")) if lost else "answered"
+        if outcome != "refused":
+            late = 0.9 * SETTINGS.lag_bound if outcome.endswith("late") else 0.0
+            scene.visible_at.append(scene.loop.time() + late)
+            assert len(scene.visible_at) == 1, "sent twice"
+        if outcome != "answered":
+            raise OutcomeUnknownError("no response")
+        return {"data": {"sid": f"SM{len(scene.visible_at)}"}}
+
+    def failure(self, error: Exception) -> Failure:
+        return Failure(code="x", message="x", outcome_unknown=isinstance(error, (TimeoutError, OutcomeUnknownError)))
+
+    def envelope_for(self, resource_id: str) -> dict[str, Any]:
+        return {"data": {"sid": resource_id}}
+
+    def resource_id(self, envelope: Mapping[str, Any]) -> str | None:
+        return str(envelope["data"]["sid"])
+
+    async def find_candidates(self, _since: dt.datetime) -> list[Candidate] | None:
+        scene = self._scene
+        await scene.turn()
+        shown = [number for number, at in enumerate(scene.visible_at, 1) if at <= scene.loop.time()]
+        return [Candidate(id=f"SM{number}", data={"sid": f"SM{number}"}, equal=True) for number in shown]
+
+
+class DriversFirst(Random):
+    """Lets the drivers run as far as they can before the director chooses."""
+
+    def choice(self, options: Any) -> Any:
+        return max(options)
+
+
+def direct(choices: Choices) -> None:
+    """Play the scene once."""
+    loop = SimulatedLoop(DriversFirst())  # type: ignore[abstract]
+    server = Server(loop, DriversFirst())
+    scene = Scene(choices, loop)
+    virtual = VirtualTime(loop, server)
+
+    async def main() -> None:
+        with server.engine.begin() as connection:
+            connection.execute(insert(schema.definitions).values(digest="d", file="f", text="t"))
+            run = {"id": "r", "definition": "d", "integration": "i", "flow": "f", "state": RUNNING, "created_at": 0.0}
+            connection.execute(insert(schema.runs).values(run))
+        tasks, guards = [], []
+        for name in DRIVERS:
+            database = TurnDatabase(server)
+            database.scene = scene
+            guard = Guard(
+                IntentStore(database),
+                SETTINGS,
+                Throttle(10),
+                RateLimiter(database, {}, most_seconds=9),
+                worker_id=name,
+                is_dead=lambda _: False,
+                may_write=lambda: True,
+                crash_points=CrashPoints({}),
+            )
+            guards.append(guard)
+            with loop.process(name):
+                tasks.append(loop.create_task(guard.perform(CALL, OneCall(scene))))
+        while True:
+            while not all(loop.is_waiting(name) for name in DRIVERS):
+                await asyncio.sleep(0)
+            if all(task.done() for task in tasks):
+                break
+            with server.engine.connect() as connection:
+                row = connection.execute(select(schema.intents)).one_or_none()
+            choices.at(scene.state(row, guards))
+            timer = loop.next_timer(DRIVERS)
+            step = choices.choice([*sorted(scene.waiting), *(["time"] if timer is not None else [])])
+            if step == "time":
+                assert timer is not None
+                await asyncio.sleep(timer - loop.time())
+            else:
+                scene.waiting[step].set_result(None)
+        for task in tasks:
+            task.result()
+        with server.engine.connect() as connection:
+            row = connection.execute(select(schema.intents)).one()
+        assert row.state == states.SETTLED
+        assert len(scene.visible_at) == 1
+        assert row.resource_id == "SM1"
+
+    patches = [patch(f"twilio_component.durable.sending.{name}.time", virtual) for name in ("guard", "throttle", "rate_limiter")]
+    for one in patches:
+        one.start()
+    try:
+        loop.run(main(), within=1_000)
+    finally:
+        for one in patches:
+            one.stop()
+        loop.close()
+
+
+def test_in_every_order_of_two_drivers_one_message_is_sent_and_named() -> None:
+    runs, reached = explore(direct)
+    print(runs, reached)
