@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Delete, Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
 from twilio_component.durable.clock import Clock
@@ -34,6 +34,11 @@ def _engine() -> Engine:
     return engine
 
 
+@cache
+def _empty() -> tuple[Delete, ...]:
+    return tuple(table.delete() for table in reversed(metadata.sorted_tables))
+
+
 class Server:
     """The database server. ``is_away`` lets every transaction fail; ``losses`` is how likely a confirmation is lost."""
 
@@ -45,8 +50,8 @@ class Server:
         self.stepped = 0.0
         self.engine = _engine()
         with self.engine.begin() as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(table.delete())
+            for statement in _empty():
+                connection.execute(statement)
 
     def now(self) -> float:
         """Return the server's time, which may step."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 _Choice = TypeVar("_Choice")
 
-LONG_AGO = -6.0
+LONG_AGO = -0.3
 
 
 class PrunedError(Exception):
@@ -31,10 +31,13 @@ class Choices:
         self.trail.append((index, len(options)))
         return options[index]
 
+    @property
+    def is_new(self) -> bool:
+        """Whether all that was told has been taken, so that what follows may be new."""
+        return len(self.trail) >= len(self._prefix)
+
     def at(self, state: Hashable) -> None:
         """Say in which state the run is; raise ``PrunedError`` when all that can follow has been tried."""
-        if len(self.trail) < len(self._prefix):
-            return
         if state in self._seen:
             raise PrunedError
         self._seen.add(state)
