@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
 
@@ -51,10 +52,8 @@ def explore(run: Callable[[Choices], None]) -> tuple[int, int]:
     while True:
         choices = Choices(prefix, seen)
         runs += 1
-        try:
+        with suppress(PrunedError):
             run(choices)
-        except PrunedError:
-            pass
         trail = choices.trail
         while trail and trail[-1][0] == trail[-1][1] - 1:
             trail.pop()

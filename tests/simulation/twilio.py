@@ -77,7 +77,7 @@ class SimulatedTwilio:
     ahead: float = 0.0
     faults: Faults = field(default_factory=Faults)
     messages: list[Message] = field(default_factory=list)
-    requests: int = 0
+    arrivals: list[float] = field(default_factory=list)
 
     def now(self) -> float:
         """Return the time by Twilio's clock."""
@@ -89,7 +89,6 @@ class SimulatedTwilio:
         await asyncio.sleep(self._way())
         if self._happens(faults.refused_connection):
             raise NotSentError("no connection")
-        self.requests += 1
         # From here on the request is written: what becomes of it is Twilio's doing, whatever becomes of the client.
         response: asyncio.Future[str | Exception | None] = self.loop.create_future()
         token = PROCESS.set("")
@@ -108,6 +107,7 @@ class SimulatedTwilio:
     ) -> None:
         faults = self.faults
         await asyncio.sleep(max(0.0, min(self._way(), latest - self.loop.time())))
+        self.arrivals.append(self.loop.time())
         result: str | Exception | None
         if self._happens(faults.throttled):
             result = ThrottledError(self.random.choice((None, *faults.retry_after)))
