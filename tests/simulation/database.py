@@ -92,7 +92,7 @@ class SimulatedDatabase(Database):
     def now(self, _connection: Connection) -> float:
         return self._server.now()
 
-    async def _done(self, work: Callable[[Connection], _Found], _threads: Any, _engine: Any) -> _Found:
+    async def _perform(self, work: Callable[[Connection], _Found], _threads: Any, _engine: Any) -> _Found:
         server = self._server
         await asyncio.sleep(server.random.uniform(0.0, 0.02))
         if server.is_away:

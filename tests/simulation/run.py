@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from simulation.world import World
 
-_BATCH = 50
+_BATCH = 25
 
 
 def run_seed(seed: int) -> tuple[str | None, World]:
@@ -49,12 +49,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("first", type=int)
     parser.add_argument("count", type=int)
+    parser.add_argument("--first-violation", action="store_true", help="stop at the first violation, in one process")
     parser.add_argument("--log", action="store_true", help="print what happened in the first seed")
     options = parser.parse_args()
     if options.log:
         violation, world = run_seed(options.first)
         print("\n".join([*world.log, str(violation)]))
         return int(violation is not None)
+    if options.first_violation:
+        logging.disable(logging.CRITICAL)
+        for seed in range(options.first, options.first + options.count):
+            violation, _ = run_seed(seed)
+            if violation is not None:
+                print(f"seed {seed}: {violation}")
+                return 1
+        return 0
     begun = time.monotonic()
     end = options.first + options.count
     batches = [range(start, min(start + _BATCH, end)) for start in range(options.first, end, _BATCH)]

@@ -91,7 +91,7 @@ class TurnDatabase(SimulatedDatabase):
 
     scene: Scene
 
-    async def _done(self, work: Callable[[Any], Any], _threads: Any, _engine: Any) -> Any:
+    async def _perform(self, work: Callable[[Any], Any], _threads: Any, _engine: Any) -> Any:
         await self.scene.turn()
         return self._server.transaction(work)
 
@@ -145,68 +145,80 @@ class DriversFirst(Random):
         return max(options)
 
 
+def make_guard(scene: Scene, server: Server, name: str) -> Guard:
+    """Make the guard of one driver."""
+    database = TurnDatabase(server)
+    database.scene = scene
+    return Guard(
+        IntentStore(database),
+        SETTINGS,
+        Throttle(10, database.clock),
+        RateLimiter(database, {}, most_seconds=9, clock=database.clock),
+        worker_id=name,
+        is_dead=lambda _: False,
+        may_write=lambda: True,
+        clock=database.clock,
+    )
+
+
+def stored_intent(server: Server) -> Any:
+    """Return the call's row, if there is one."""
+    with server.engine.connect() as connection:
+        return connection.execute(select(schema.intents)).one_or_none()
+
+
+def next_step(scene: Scene, timer: float | None) -> str:
+    """Choose which driver goes on, or time."""
+    steps = [*sorted(scene.waiting), *(["time"] if timer is not None else [])]
+    could_go_on = scene.last in scene.waiting
+    if could_go_on and scene.preemptions == PREEMPTIONS:
+        steps = [scene.last]
+    step = scene.choices.choice(steps)
+    scene.preemptions += could_go_on and step != scene.last
+    scene.last = step
+    return step
+
+
+async def play(scene: Scene, server: Server) -> None:
+    """Let both drivers go on, step by step, until both have ended."""
+    loop, choices = scene.loop, scene.choices
+    with server.engine.begin() as connection:
+        connection.execute(insert(schema.definitions).values(digest="d", file="f", text="t"))
+        run = {"id": "r", "definition": "d", "integration": "i", "flow": "f", "state": RUNNING, "created_at": 0.0}
+        connection.execute(insert(schema.runs).values(run))
+    tasks, guards = [], []
+    for name in DRIVERS:
+        guards.append(make_guard(scene, server, name))
+        with loop.process(name):
+            tasks.append(loop.create_task(guards[-1].perform(CALL, OneCall(scene))))
+    while True:
+        while not all(loop.is_waiting(name) for name in DRIVERS):  # noqa: ASYNC110 - it lets them run
+            await asyncio.sleep(0)
+        if all(task.done() for task in tasks):
+            break
+        if choices.is_new:
+            row = stored_intent(server)
+            if row is not None and row.attempt > ATTEMPTS:
+                raise PrunedError  # that is as far as this test looks
+            choices.at(scene.state(row, guards))
+        timer = loop.next_timer(DRIVERS)
+        step = next_step(scene, timer)
+        if step != "time":
+            scene.waiting[step].set_result(None)
+        elif timer is not None:
+            await asyncio.sleep(timer - loop.time())
+    for task in tasks:
+        task.result()
+    row = stored_intent(server)
+    assert (row.state, row.resource_id, len(scene.visible_at)) == (states.SETTLED, "SM1", 1)
+
+
 def direct(choices: Choices) -> None:
     """Play the scene once."""
     loop = SimulatedLoop(DriversFirst())  # type: ignore[abstract]
     server = Server(loop, DriversFirst())
-    scene = Scene(choices, loop)
-
-    async def main() -> None:
-        with server.engine.begin() as connection:
-            connection.execute(insert(schema.definitions).values(digest="d", file="f", text="t"))
-            run = {"id": "r", "definition": "d", "integration": "i", "flow": "f", "state": RUNNING, "created_at": 0.0}
-            connection.execute(insert(schema.runs).values(run))
-        tasks, guards = [], []
-        for name in DRIVERS:
-            database = TurnDatabase(server)
-            database.scene = scene
-            guard = Guard(
-                IntentStore(database),
-                SETTINGS,
-                Throttle(10, database.clock),
-                RateLimiter(database, {}, most_seconds=9, clock=database.clock),
-                worker_id=name,
-                is_dead=lambda _: False,
-                may_write=lambda: True,
-                clock=database.clock,
-            )
-            guards.append(guard)
-            with loop.process(name):
-                tasks.append(loop.create_task(guard.perform(CALL, OneCall(scene))))
-        while True:
-            while not all(loop.is_waiting(name) for name in DRIVERS):  # noqa: ASYNC110 - it lets them run
-                await asyncio.sleep(0)
-            if all(task.done() for task in tasks):
-                break
-            if choices.is_new:
-                with server.engine.connect() as connection:
-                    row = connection.execute(select(schema.intents)).one_or_none()
-                if row is not None and row.attempt > ATTEMPTS:
-                    raise PrunedError  # that is as far as this test looks
-                choices.at(scene.state(row, guards))
-            timer = loop.next_timer(DRIVERS)
-            steps = [*sorted(scene.waiting), *(["time"] if timer is not None else [])]
-            could_go_on = scene.last in scene.waiting
-            if could_go_on and scene.preemptions == PREEMPTIONS:
-                steps = [scene.last]
-            step = choices.choice(steps)
-            scene.preemptions += could_go_on and step != scene.last
-            scene.last = step
-            if step == "time":
-                assert timer is not None
-                await asyncio.sleep(timer - loop.time())
-            else:
-                scene.waiting[step].set_result(None)
-        for task in tasks:
-            task.result()
-        with server.engine.connect() as connection:
-            row = connection.execute(select(schema.intents)).one()
-        assert row.state == states.SETTLED
-        assert len(scene.visible_at) == 1
-        assert row.resource_id == "SM1"
-
     try:
-        loop.run(main(), within=1_000)
+        loop.run(play(Scene(choices, loop), server), within=1_000)
     finally:
         loop.close()
 

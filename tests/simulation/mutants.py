@@ -1,0 +1,114 @@
+"""Mutants of the protocol: each is one guard taken out, and the simulation has to find it.
+
+Each is a text of a module of ``twilio_component/durable`` and what stands in its place. ``apply`` makes a copy of the
+package with one of them, outside of the repository.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import twilio_component
+
+_PACKAGE = Path(twilio_component.__file__).parent
+_INTENTS, _GUARD = "durable/sending/intents.py", "durable/sending/guard.py"
+_RECONCILER, _RATES = "durable/sending/reconciler.py", "durable/sending/rate_limiter.py"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """``old`` of ``file`` becomes ``new``."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+MUTANTS = (
+    Mutant("a write names the state, not the attempt that was seen", _INTENTS, " intents.c.attempt == attempt,", ""),
+    Mutant("attempts are not numbered", _INTENTS, '"attempt": attempt + 1,', '"attempt": attempt,'),
+    Mutant(
+        "a call is claimed for a run that is gone",
+        _INTENTS,
+        "if connection.execute(select(exists(_running(call)))).scalar_one() is False:",
+        "if False:",
+    ),
+    Mutant(
+        "a claim overlooks another one",
+        _INTENTS,
+        "*_of(call, attempt, PLANNED), not_",
+        "*_of(call, attempt, *OPEN), not_",
+    ),
+    Mutant("an outcome is not journaled", _INTENTS, "            record_entry(", "            _ = ("),
+    Mutant("a call in doubt is planned again", _INTENTS, "attempt, CLAIMED, IN_DOUBT)", "attempt, CLAIMED, PLANNED)"),
+    Mutant(
+        "a request starts after its claim is over",
+        _GUARD,
+        "if self._clock.monotonic() - claimed_at > self._settings.claim or not self._may_write():",
+        "if False:",
+    ),
+    Mutant(
+        "the request of another process is not outlived",
+        _GUARD,
+        "await self._clock.sleep(self._settings.request_bound)",
+        "await self._clock.sleep(0.0)",
+    ),
+    Mutant(
+        "a time-out counts as not sent",
+        _GUARD,
+        "if failure.outcome_unknown or isinstance(error, TimeoutError):",
+        "if False:",
+    ),
+    Mutant("a success may name nothing", _GUARD, "if guarded.must_identify and resource_id is None:", "if False:"),
+    Mutant("what was not sent has failed", _GUARD, "error.not_sent and error.retryable", "False"),
+    Mutant(
+        "the list's lag is not waited for",
+        _RECONCILER,
+        "self._settings.request_bound + self._settings.lag_bound",
+        "0.0",
+    ),
+    Mutant("a failed look shows nothing", _RECONCILER, "candidates, is_over = [], False", "candidates = []"),
+    Mutant("Twilio's clock is ours", _RECONCILER, "CLOCK_SKEW = 30.0", "CLOCK_SKEW = 0.0"),
+    Mutant(
+        "what another call has created is taken",
+        _RECONCILER,
+        "return [candidate for candidate in reversed(candidates) if candidate.id not in taken]",
+        "return list(reversed(candidates))",
+    ),
+    Mutant(
+        "the response of an equal call is not waited for",
+        _RECONCILER,
+        "if len(equal) <= earlier or under_way:",
+        "if len(equal) <= earlier:",
+    ),
+    Mutant(
+        "the youngest takes the oldest",
+        _RECONCILER,
+        "if len(equal) <= earlier or under_way:",
+        "if not equal or under_way:",
+    ),
+    Mutant(
+        "what may be another's is overlooked",
+        _RECONCILER,
+        "if is_ambiguous and not is_last and await self._intents.others_open(call):",
+        "if False:",
+    ),
+    Mutant(
+        "a token is free again at once", _RATES, "free_at = self._database.now(connection) + period", "free_at = 0.0"
+    ),
+)
+
+
+def apply(mutant: Mutant, folder: Path) -> Path:
+    """Copy the package into ``folder`` with the mutant in it; return the folder, for PYTHONPATH."""
+    copy = folder / _PACKAGE.name
+    shutil.copytree(_PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "inbox_page"))
+    path = copy / mutant.file
+    text = path.read_text(encoding="utf-8")
+    if text.count(mutant.old) != 1:
+        raise ValueError(f"{mutant.name}: its text stands {text.count(mutant.old)} times in {mutant.file}")
+    path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+    return folder
