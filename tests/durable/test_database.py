@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, inspect, make_url, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from twilio_component.durable.errors import DurableError, StoreBusyError, StoreUnavailableError
 from twilio_component.durable.recovery.single_process_lock import SingleProcessLock
@@ -26,6 +26,58 @@ async def test_a_database_that_is_away_is_an_error_without_the_statement(tmp_pat
     away = Database(f"sqlite:///{tmp_path / 'nowhere' / 'runs.sqlite'}")
     with pytest.raises(StoreUnavailableError, match=r"^the database is unavailable \(OperationalError\)$"):
         await away.run(lambda connection: connection.execute(text("SELECT 'secret'")))
+
+
+@pytest.mark.parametrize(
+    ("state", "raised"),
+    [
+        ("25006", StoreUnavailableError),  # read-only: a failover
+        ("53100", StoreUnavailableError),  # the disk is full
+        ("53300", StoreUnavailableError),  # out of connections
+        ("57P01", StoreUnavailableError),  # shutting down
+        ("57P03", StoreUnavailableError),  # starting
+        ("42601", ProgrammingError),  # a mistake in the statement
+        ("22P05", ProgrammingError),  # text that the database cannot store
+    ],
+)
+async def test_a_database_that_answers_but_can_do_nothing_now_is_away(
+    database: Database, state: str, raised: type[Exception]
+) -> None:
+    class ServerError(Exception):
+        sqlstate = state
+
+    def refused(_connection: object) -> None:
+        raise ProgrammingError("statement", {}, ServerError())
+
+    with pytest.raises(raised):
+        await database.run(refused)
+
+
+async def test_a_read_only_database_is_away_and_then_back(new_database: Callable[[], str]) -> None:
+    url = new_database()
+    database = Database(url)
+    database.create()
+
+    def read_only(value: str) -> None:
+        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            name = connection.execute(text("SELECT current_database()")).scalar_one()
+            connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = {value}"))
+
+    read_only("on")
+    database.engine.dispose()
+    other = Database(url)
+    with pytest.raises(StoreUnavailableError):
+        await RunStore(other).define("f.yaml", "text")
+    defining = asyncio.create_task(RunStore(other).define("f.yaml", "text", wait_for_database=True))
+    await asyncio.sleep(0.2)
+    with other.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("SET default_transaction_read_only = off"))
+        name = connection.execute(text("SELECT current_database()")).scalar_one()
+        connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = off"))
+    other.engine.dispose()
+    assert await defining
+    for one in (database, other):
+        one.close()
 
 
 async def test_work_that_must_not_be_lost_waits_for_the_database(tmp_path: Path) -> None:

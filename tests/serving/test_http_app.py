@@ -264,3 +264,10 @@ def test_a_callback_says_which_call_it_is_about() -> None:
     assert app.callbacks.targets == [CallbackAddress("twilio", "sendSMS", "web-1~2", 7)]
     assert app.request("GET", "/callbacks/twilio/sendSMS/web-1/7").status_code == 404
     assert app.request("POST", "/callbacks/twilio/sendSMS/web-1/x").status_code == 404
+
+
+@pytest.mark.parametrize("ordinal", ["9" * 5000, "9" * 10, "-1", "x", "٣"])
+def test_a_callback_about_no_possible_call_is_not_found(ordinal: str) -> None:
+    app = App()
+    assert app.request("POST", f"/callbacks/twilio/sendSMS/web-1/{ordinal}").status_code == 404
+    assert app.callbacks.arrivals == []

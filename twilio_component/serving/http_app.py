@@ -33,6 +33,7 @@ MAX_HEADERS = 100
 BODY_SECONDS = 10.0
 _FINAL_STATUSES = range(200, 600)
 _WITHOUT_BODY = (204, 205, 304)
+_ORDINAL = re.compile(r"\d{1,9}", re.ASCII)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _LOGGER = logging.getLogger("twilio_component.serving")
@@ -67,7 +68,7 @@ class WebhookApp:
             Route("/healthz", self._get_health),
             Route("/readyz", self._get_readiness),
             Route(
-                f"{self.public_url.mount}{CALLBACKS}/{{component}}/{{action}}/{{run}}/{{ordinal:int}}",
+                f"{self.public_url.mount}{CALLBACKS}/{{component}}/{{action}}/{{run}}/{{ordinal}}",
                 self._receive_callback,
                 methods=["POST"],
             ),
@@ -88,7 +89,10 @@ class WebhookApp:
         return await self._respond(request, lambda incoming: self.handler.receive(endpoint, incoming))
 
     async def _receive_callback(self, request: Request) -> Response:
-        address = CallbackAddress(**request.path_params)
+        path = request.path_params
+        if not _ORDINAL.fullmatch(path["ordinal"]):
+            return Response(status_code=404)
+        address = CallbackAddress(**{**path, "ordinal": int(path["ordinal"])})
         return await self._respond(request, lambda incoming: self.callbacks.receive(address, incoming))
 
     async def _respond(

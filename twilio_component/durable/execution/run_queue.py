@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
+from dbos._serialization import DefaultSerializer
 
 from twilio_component.durable import ids
+from twilio_component.durable.errors import DurableError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -23,10 +25,26 @@ VERSION = "4"
 """Grows when newer code cannot continue a stored run: old runs then wait for a process of their version."""
 
 
+class PickleRefusedError(DurableError):
+    """The database holds a pickled value, which could run any code; nothing of ours is pickled."""
+
+    code = "pickle-refused"
+
+
+def refuse_pickles() -> None:
+    """Let DBOS unpickle nothing: it would do so for every row that says it is pickled, whatever its serializer."""
+    DefaultSerializer.deserialize = _refuse  # type: ignore[method-assign,assignment]
+
+
+def _refuse(_serializer: DefaultSerializer, _serialized: str) -> NoReturn:
+    raise PickleRefusedError("a row of the database holds a pickled value; it is not read")
+
+
 class RunQueue:
     """Enqueues in a transaction of the caller. ``client`` does everything else; its connections are the database's."""
 
     def __init__(self, database: Database) -> None:
+        refuse_pickles()
         self.client = DBOSClient(
             system_database_engine=database.engine,
             serializer=DBOSPortableJSONSerializer(),

@@ -37,6 +37,9 @@ _CONNECT = {
 }
 _SERVER_OPTIONS = "-c tcp_keepalives_idle=4 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
 _BUSY = frozenset({"55P03", "40P01", "40001"})  # a lock not had in time, a deadlock, two that cannot both be
+# Read-only (a failover), out of resources (disk, memory, connections), shutting down or starting, a system error, a
+# lost connection: the server answers, but can do nothing now.
+_UNABLE = ("25006", "53", "57P", "58", "08")
 _CREATING = 5_038_261_904  # any number that nobody else locks
 _LONGEST_PAUSE = 2.0
 _RUN_THREADS = 5
@@ -211,8 +214,13 @@ class _Translated:
 def _away(error: SQLAlchemyError) -> bool:
     if isinstance(error, PoolTimeoutError):
         return True
-    return isinstance(error, DBAPIError) and (
-        error.connection_invalidated or type(error).__name__ in ("OperationalError", "InterfaceError")
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return (
+        error.connection_invalidated
+        or type(error).__name__ in ("OperationalError", "InterfaceError")
+        or state.startswith(_UNABLE)
     )
 
 
