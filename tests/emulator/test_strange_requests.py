@@ -117,6 +117,20 @@ def test_no_request_to_the_control_api_crashes(
         assert content["error"]
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"types": {"twilio/text": {"body": 1}}},
+        {"types": {"twilio/media": {"media": "http://x/"}}},
+        {"types": {"twilio/text": {"body": "Hi"}}, "variables": {"1": 2}},
+        {"types": {"twilio/text": {"body": "Hi"}}, "variables": ["1"]},
+    ],
+)
+def test_a_template_that_could_not_be_sent_is_refused(api: Any, wanted: dict[str, Any]) -> None:
+    refused = api.request("POST", "https://content.twilio.com/v1/Content", json=wanted)
+    assert (refused.status_code, refused.json()["code"]) == (400, 20001)
+
+
 @pytest.mark.parametrize("sid", ["AC1", "AC" + "g" * 32, "SK" + "a" * 32, "me"])
 def test_an_account_that_cannot_exist_is_not_authenticated(api: Any, sid: str) -> None:
     refused = api.request("GET", f"/2010-04-01/Accounts/{sid}/Messages.json")

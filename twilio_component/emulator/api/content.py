@@ -27,12 +27,19 @@ def create(call: ApiCall) -> Response:
     types = wanted.get("types")
     if not isinstance(types, dict) or not types or not all(isinstance(one, dict) for one in types.values()):
         raise ApiError(20001, name="types", reason="an object of content types is required")
+    if not all(
+        isinstance(one.get("body", ""), str) and _is_list_of_texts(one.get("media", [])) for one in types.values()
+    ):
+        raise ApiError(20001, name="types", reason="body has to be a text, and media a list of URLs")
+    variables = wanted.get("variables") or {}
+    if not isinstance(variables, dict) or not _is_list_of_texts([*variables.values()]):
+        raise ApiError(20001, name="variables", reason="an object of texts is required")
     template = ContentTemplate(
         call.account.sid,
         str(wanted.get("friendly_name") or ""),
         call.state.clock.now(),
         types,
-        wanted.get("variables") or {},
+        variables,
         str(wanted.get("language") or "en"),
     )
     call.account.templates[template.sid] = template
@@ -55,6 +62,10 @@ def _template(call: ApiCall) -> ContentTemplate:
     if template is None:
         raise ApiError(20404, path=call.request.path)
     return template
+
+
+def _is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

@@ -40,13 +40,13 @@ class Lookups:
         if unknown:
             raise ValueError(f"Lookup has no {', '.join(sorted(unknown))}; it has {', '.join(_DEFAULTS)}")
         facts = self._facts.setdefault(number, {})
-        for package, told in packages.items():
-            facts[package] = {**facts.get(package, {}), **told}
+        for package, given in packages.items():
+            facts[package] = {**facts.get(package, {}), **given}
 
     def line_type(self, number: str) -> str | None:
         """Return the line type that a test has given to a number; None where it has given none."""
-        told = self._facts.get(number, {}).get("line_type_intelligence", {}).get("type")
-        return None if told is None else str(told)
+        given = self._facts.get(number, {}).get("line_type_intelligence", {}).get("type")
+        return None if given is None else str(given)
 
     def clear(self) -> None:
         """Forget every fact."""

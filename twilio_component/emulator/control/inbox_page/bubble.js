@@ -88,8 +88,8 @@ function attachment(media) {
 
 /** A file that is not shown: its type, and where it can be had. */
 function fileCard(media) {
-  const told = media.url ?? size(media.size);
-  const words = [el("span", { class: "file-type" }, quoted(media.contentType || "unknown type")), el("span", { class: "file-place" }, quoted(told))];
+  const source = media.url ?? size(media.size);
+  const words = [el("span", { class: "file-type" }, quoted(media.contentType || "unknown type")), el("span", { class: "file-place" }, quoted(source))];
   const href = media.url ?? mediaUrl(media.sid);
   return el("a", { class: "file", href, target: "_blank", rel: "noopener noreferrer" }, icon("file"), el("span", { class: "file-words" }, words));
 }

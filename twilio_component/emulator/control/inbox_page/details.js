@@ -99,7 +99,7 @@ function history(item) {
 const later = (seconds) => (seconds < 60 ? `${seconds.toFixed(1)} s` : duration(seconds));
 
 function facts(item) {
-  const told = [
+  const facts = [
     ["SID", item.sid, true],
     ["From", item.from],
     ["To", item.to],
@@ -110,7 +110,7 @@ function facts(item) {
     ["At", exactTimeOf(item.at)],
     ["Files", item.media.length ? item.media.map((one) => one.contentType).join(", ") : null],
   ];
-  return el("dl", { class: "facts" }, told.filter(([, value]) => value).map(([name, value, copied]) =>
+  return el("dl", { class: "facts" }, facts.filter(([, value]) => value).map(([name, value, copied]) =>
     el("div", {}, el("dt", {}, name), el("dd", {}, quoted(value), copied && copyButton("", value, { "aria-label": `Copy ${name}`, data: { focus: `copy-${name}` } })))));
 }
 

@@ -52,12 +52,12 @@ export const bareAddress = (address) => address.replace(/^(whatsapp|rcs|messenge
 export function duration(seconds) {
   const parts = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
   let rest = Math.round(seconds);
-  const told = [];
+  const shown = [];
   for (const [size, unit] of parts) {
-    if (rest >= size) told.push(`${Math.floor(rest / size)} ${unit}`);
+    if (rest >= size) shown.push(`${Math.floor(rest / size)} ${unit}`);
     rest %= size;
   }
-  return told.slice(0, 2).join(" ") || "0 s";
+  return shown.slice(0, 2).join(" ") || "0 s";
 }
 
 /** "12 kB" of bytes. */

@@ -10,7 +10,7 @@ import { byId, el } from "./dom.js";
 import { emptyList, welcome } from "./empty_states.js";
 import { listen } from "./feed.js";
 import { gathered } from "./batch.js";
-import { heading } from "./thread_header.js";
+import { threadHeader } from "./thread_header.js";
 import { icon } from "./icons.js";
 import { handled } from "./notices.js";
 import { showConditions } from "./conditions_bar.js";
@@ -145,7 +145,7 @@ class Inbox {
     this.#conversation = head;
     this.#composer.show(head);
     this.#composer.element.hidden = false;
-    const parts = heading(head, {
+    const parts = threadHeader(head, {
       search: this.#search,
       onBack: () => { location.hash = ""; },
       onAll: () => this.#searchFor(""),

@@ -4,8 +4,8 @@ import { button, el, quoted } from "./dom.js";
 import { avatar, channelChip } from "./avatar.js";
 import { bareAddress, count } from "./format.js";
 
-/** The parts of the heading; `onBack` leads to the list, `onAll` ends the search. */
-export function heading(conversation, { search, onBack, onAll }) {
+/** The parts of the header; `onBack` leads to the list, `onAll` ends the search. */
+export function threadHeader(conversation, { search, onBack, onAll }) {
   const phone = bareAddress(conversation.phone);
   const stopped = conversation.optedOut && el("span", { class: "chip stop" }, "Opted out");
   const parts = [
