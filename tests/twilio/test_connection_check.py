@@ -65,6 +65,12 @@ async def test_wrong_credentials_are_named_as_a_pair() -> None:
     assert "API Key SID and API Key Secret" in finding.text
 
 
+async def test_white_space_around_the_fields_does_not_count() -> None:
+    padded = create_connection("basic", {name: f" {value}\n" for name, value in BASIC["fields"].items()})
+    findings = await check(emulated().transport, padded)
+    assert [finding.level for finding in findings] == ["fine", "fine"]
+
+
 async def test_a_region_that_does_not_know_the_credentials_is_named() -> None:
     wrong = create_connection("basic", {**BASIC["fields"], "password": "wrong", "baseUrl": "", "region": "ie1"})
     (finding,) = await check(emulated().transport, wrong)

@@ -66,7 +66,7 @@ async def check_connection(host: Host, connection: Mapping[str, Any]) -> list[Fi
 
 async def _account(host: Host, inputs: dict[str, Any]) -> list[Finding]:
     connection = inputs["twilioConnection"]
-    sid = Credentials.from_connection({"key": _kind(connection), "fields": connection["fields"]}).account_sid
+    sid = Credentials.from_connection({"key": _kind(connection), "fields": connection["fields"]}).account_sid.strip()
     request = {**inputs, "method": "GET", "url": f"/Accounts/{sid}.json"}
     try:
         account = (await host.invoke_action("twilio", "rawRequest", request))["data"]
@@ -108,8 +108,8 @@ def _refusal(error: TwilioAPIError, connection: Mapping[str, Any]) -> Finding:
 
 def _about_region(connection: Mapping[str, Any]) -> str:
     """A hint about the region, each of which has credentials of its own."""
-    region = connection["fields"].get("region")
-    if region in (None, "", "us1"):
+    region = str(connection["fields"].get("region") or "").strip().lower()
+    if region in ("", "us1"):
         return "Credentials of another region than us1 need the name of that region as region."
     return (
         f"The region {region} has credentials of its own and does not know those of us1: copy the pair of {region} "

@@ -10,10 +10,12 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from twilio_component.host import Host
+from twilio_component.durable.execution.redacted_inputs import redact_inputs
+from twilio_component.host import Host, load_component
 from twilio_component.host.errors import InputError
 from twilio_component.testing import create_connection
 from twilio_component.twilio.errors import NotFoundError, OutcomeUnknownError, TwilioAPIError
+from twilio_component.twilio.plugin import manifest_file
 
 if TYPE_CHECKING:
     from twilio_component.testing import BlockingHarness
@@ -194,3 +196,10 @@ def test_five_codes_are_enough_and_that_slows_nobody_else_down(twilio_harness_bl
         harness.action("startVerification", {"serviceSid": service, "to": TO})
     assert (caught.value.twilio_code, caught.value.throttled, caught.value.retryable) == (60203, None, True)
     harness.action("startVerification", {"serviceSid": service, "to": "+15558675311"})
+
+
+def test_a_code_is_a_secret_where_a_served_run_keeps_its_inputs() -> None:
+    operation = load_component(manifest_file()).actions["checkVerification"]
+    kept = redact_inputs({"to": TO, "code": "123456", "serviceSid": SERVICE}, operation)
+    assert kept["code"] == "<secret>"
+    assert TO not in kept["to"]

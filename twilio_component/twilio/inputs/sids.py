@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from twilio_component.twilio.inputs.secrets import trim
+
 _LENGTH = 34
 _SID = re.compile(r"[A-Z]{2}[0-9a-fA-F]{32}")
 _NAMES = {
@@ -28,7 +30,7 @@ def _cleaner(*prefixes: str) -> Callable[[str, Mapping[str, Any]], str]:
     wanted, starts = _NAMES[prefixes[0]], " or ".join(prefixes)
 
     def clean(value: str, _inputs: Mapping[str, Any]) -> str:
-        sid = value.strip()
+        sid = trim(value)
         if _SID.fullmatch(sid) and sid[:2] in prefixes:
             return sid
         if sid[:2] in _NAMES and sid[:2] not in prefixes:
