@@ -7,11 +7,12 @@ permanent failure, 2 bad input, 3 outcome unknown, 4 not processed, safe to retr
 from __future__ import annotations
 
 import argparse
+import codecs
 import io
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from twilio_component.cli import exit_codes
 from twilio_component.host.errors import IntegrationError
@@ -54,13 +55,13 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        _write_every_character(stream)
     words = sys.argv[1:] if arguments is None else arguments
-    options = command_parser(words[0] if words else "").parse_args(words)
-    run: Callable[[argparse.Namespace], int] = options.run
+    options = argparse.Namespace()
     try:
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            # A message that is sent must not fail for a character that the terminal does not have.
-            sys.stdout.reconfigure(errors="backslashreplace")
+        options = command_parser(words[0] if words else "").parse_args(words)
+        run: Callable[[argparse.Namespace], int] = options.run
         code = run(options)
         sys.stdout.flush()
     except IntegrationError as error:
@@ -79,6 +80,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"unexpected {type(error).__name__}; --debug shows where. Please report it.", file=sys.stderr)
         return exit_codes.BUG
     return code
+
+
+def _write_every_character(stream: TextIO) -> None:
+    """Let a stream take every character: what was done must not fail for one that the terminal does not have.
+
+    An ASCII stream, as the C locale gives, becomes UTF-8, as Python itself does where it may.
+    """
+    if isinstance(stream, io.TextIOWrapper):
+        is_ascii = codecs.lookup(stream.encoding).name == "ascii"
+        stream.reconfigure(encoding="utf-8" if is_ascii else None, errors="backslashreplace")
 
 
 def command_parser(command: str) -> argparse.ArgumentParser:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +33,7 @@ from twilio_component.serving.public_urls import PublicUrl
 from twilio_component.serving.startup_checks import check_connections
 from twilio_component.serving.status_callbacks import Callbacks
 from twilio_component.serving.trusted_proxies import TrustedProxies
+from twilio_component.serving.web_server import serve_until_stopped
 from twilio_component.serving.webhook_handler import WebhookHandler
 from twilio_component.serving.webhook_registration import Registrations
 from twilio_component.serving.webhook_settings import webhook_settings
@@ -150,7 +150,7 @@ class Server:
                     store = RegistrationStore(engine.database)
                     registrations = Registrations(deployment, store, engine.runs, self.report)
                     await registrations.register(found.values(), replace_webhooks=self.replace_webhooks)
-                await self._listen(uvicorn.Config(app.application(), **bounds(proxies.trusts)), listening)
+                await serve_until_stopped(uvicorn.Config(app.application(), **bounds(proxies.trusts)), listening)
 
     def _public_url(self) -> PublicUrl:
         return PublicUrl.parse(self.public_url, strips_prefix=self.proxy_strips_prefix)
@@ -158,15 +158,6 @@ class Server:
     def _is_public(self) -> bool:
         host = urlsplit(self.public_url).hostname or self.host
         return bool(self.trusted_proxies) or not is_loopback(host)
-
-    async def _listen(self, config: uvicorn.Config, listening: socket.socket) -> None:
-        # uvicorn raises a captured signal again when it has shut down; then it must not end the process.
-        before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            await uvicorn.Server(config).serve(sockets=[listening])
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def _local_url(host: str, listening: socket.socket) -> str:

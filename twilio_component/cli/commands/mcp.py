@@ -84,15 +84,16 @@ async def _serve(options: argparse.Namespace, tools: ToolServer) -> None:
 
     from twilio_component.host.errors import InputError, Problem
     from twilio_component.serving.ports import listen
+    from twilio_component.serving.web_server import serve_until_stopped
 
     token = os.environ.get(TOKEN_VARIABLE, "")
     if not token:
         raise InputError("The server could not start", [Problem(TOKEN_VARIABLE, "must hold the token of its clients")])
     with listen("127.0.0.1", options.port) as listening:
         async with tools.open() as server:
-            print(f"tools: http://127.0.0.1:{listening.getsockname()[1]}/mcp", file=sys.stderr, flush=True)
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}/mcp"
             config = uvicorn.Config(http_app(server, token), log_level="warning")
-            await uvicorn.Server(config).serve(sockets=[listening])
+            await serve_until_stopped(config, listening, lambda: print(f"tools: {url}", file=sys.stderr, flush=True))
 
 
 def _tool_server(options: argparse.Namespace, stack: ExitStack) -> ToolServer:

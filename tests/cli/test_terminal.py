@@ -1,0 +1,139 @@
+"""Every command on odd terminals: without UTF-8, interrupted, without colours, and in folders with blanks."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from support.ports import reserve_port
+from support.waiting import PATIENCE, until
+
+from twilio_component.cli.main import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = [sys.executable, "-m", "twilio_component"]
+FLOW = """\
+name: Café
+flows:
+  - name: Hello
+    steps:
+      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
+      - {name: Say, action: log.writeLog, inputs: {message: {type: value, value: Grüße}}}
+"""
+
+
+def run(
+    *arguments: str, folder: Path | None = None, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [*PROGRAM, *arguments],
+        cwd=folder,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_every_command_is_utf_8_in_the_c_locale(command: str) -> None:
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}
+    done = run(command, "--help", environment=plain)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode("utf-8").startswith(f"usage: __main__.py {command}") or b"usage: " in done.stdout
+
+
+def test_output_is_utf_8_in_the_c_locale(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(FLOW, encoding="utf-8")
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = run("flow", "run", "flow.yaml", "--live", folder=tmp_path, environment=plain)
+    assert done.returncode == 0, done.stderr
+    assert "Grüße" in (done.stdout + done.stderr).decode("utf-8")
+
+
+def test_a_terminal_with_another_encoding_gets_escapes_and_no_error() -> None:
+    done = run(
+        "invoke", "estimateMessage", "--input", "message=漢", "--json", environment={"PYTHONIOENCODING": "latin-1"}
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_paths_may_have_blanks(tmp_path: Path) -> None:
+    folder = tmp_path / "my flows"
+    folder.mkdir()
+    (folder / "a flow.yaml").write_text(FLOW, encoding="utf-8")
+    assert run("flow", "check", "a flow.yaml", folder=folder).returncode == 0
+    assert run("flow", "run", str(folder / "a flow.yaml"), "--live", folder=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ready"),
+    [
+        (["emulator", "--port", "PORT"], "PORT"),
+        (["serve", "flow.yaml", "--port", "PORT"], "webhook of Hello"),
+        (["mcp", "flow.yaml", "--port", "PORT"], "tools: "),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_an_interrupt_ends_a_command_that_serves_without_a_traceback(
+    arguments: list[str], ready: str, tmp_path: Path
+) -> None:
+    if arguments[0] == "mcp":
+        pytest.importorskip("mcp", reason="an extra that `make` installs")
+    port = str(reserve_port())
+    (tmp_path / "flow.yaml").write_text(FLOW, encoding="utf-8")
+    with (tmp_path / "out").open("wb") as output:
+        process = subprocess.Popen(
+            [*PROGRAM, *(port if word == "PORT" else word for word in arguments)],
+            cwd=tmp_path,
+            env={**os.environ, "TWILIO_COMPONENT_MCP_TOKEN": "the-token"},
+            stdout=output,
+            stderr=output,
+        )
+        try:
+            shown = ready.replace("PORT", port)
+            until(lambda: shown in (tmp_path / "out").read_text(), f"{arguments[0]} is ready")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) in (0, 130)
+        finally:
+            process.kill()
+            process.wait(PATIENCE)
+    assert "Traceback" not in (tmp_path / "out").read_text()
+
+
+def test_an_interrupt_while_the_command_line_is_read_is_told_in_a_word() -> None:
+    program = (
+        "import sys, twilio_component.cli.main as main\n"
+        "def interrupt(_command): raise KeyboardInterrupt\n"
+        "main.command_parser = interrupt\n"
+        "sys.exit(main.main(['describe']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
+@pytest.mark.parametrize("arguments", [["describe"], ["errors", "30007"], ["describe", "--help"], ["demo"]])
+def test_without_colours_there_is_none_on_a_terminal(arguments: list[str]) -> None:
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments], stdout=follower, stderr=follower, env={**os.environ, "NO_COLOR": "1", "TERM": "xterm"}
+    )
+    os.close(follower)
+    shown = b""
+    try:
+        while part := os.read(leader, 65536):
+            shown += part
+    except OSError:  # what Linux says when the other end is closed
+        pass
+    finally:
+        os.close(leader)
+    assert process.wait(PATIENCE) == 0
+    assert shown
+    assert not re.search(rb"\x1b\[[0-9;]*m", shown)
