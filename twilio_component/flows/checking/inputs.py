@@ -104,15 +104,18 @@ class InputChecker:
 def place_within(value: Input, rest: Sequence[str]) -> PathParts:
     """The path in the document of what stands at the path ``rest`` within an input's value; as far as it is known."""
     for number, part in enumerate(rest):
+        inner: Input | None = None
         if isinstance(value, Fields):
-            inner: Input | None = next((field for name, field in value.fields if name == part), None)
+            inner = next((field for name, field in value.fields if name == part), None)
+            if inner is None and part.isdigit() and int(part) < len(value.fields):
+                # Where a list of pairs is wanted, an object becomes one: its members by number.
+                skipped = 2 if rest[number + 1 : number + 2] in (["key"], ["value"]) else 1
+                return place_within(value.fields[int(part)][1], rest[number + skipped :])
         elif isinstance(value, Complex) and part.isdigit() and int(part) < len(value.items):
             item = value.items[int(part)]
             inner = item.value
             if item.name is not None and rest[number + 1 : number + 2] in (["key"], ["value"]):
                 return place_within(item.name if rest[number + 1] == "key" else inner, rest[number + 2 :])
-        else:
-            inner = None
         if inner is None:
             literal = value.value if isinstance(value, Value) else None
             return (*value.at, *_literal_path(literal, rest[number:]))
