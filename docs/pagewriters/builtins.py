@@ -22,8 +22,8 @@ _INTRODUCTION = (
 
 _COMPARISON = (
     "Prismatic documents these components by the labels of their actions and inputs. Every action named there is here "
-    "with all of its inputs, but for those in the last column; keys and inputs that exports show are theirs, the others "
-    "follow the labels. What is here beyond that is not counted."
+    "with as many inputs, but for those in the last column. Keys that exports show are the same here; the others follow "
+    "the labels. `http` has the connections with a key and with a password, and none of OAuth."
 )
 
 
