@@ -22,7 +22,7 @@ _INTRODUCTION = (
 
 _COMPARISON = (
     "Prismatic documents these components by the labels of their actions and inputs. Every action named there is here "
-    "with as many inputs, but for those in the last column. Keys that exports show are the same here; the others follow "
+    "with as many inputs, but for those in the last column. Keys that exports show are the same; the others follow "
     "the labels. `http` has the connections with a key and with a password, and none of OAuth."
 )
 
