@@ -213,3 +213,21 @@ async def test_a_run_and_its_workflow_are_stopped_together_or_not_at_all(
         with pytest.raises(OSError):  # noqa: PT011 - it is the one that was raised
             await getattr(Operations(served.engine.database), operation)("one")
         assert (await RunViews(served.engine.database).show("one"))["state"] == "running"
+
+
+async def test_a_send_that_must_wait_for_an_hour_is_released_by_an_operator(tmp_path: Path) -> None:
+    emulator = Emulator()
+    emulator.faults.rate_limit(times=1, retry_after=3000, operation="messages.create")
+    async with serving(tmp_path, SEND, emulator=emulator, settings=QUICK) as served:
+        operations, views = Operations(served.engine.database), RunViews(served.engine.database)
+        await served.begin("one")
+        held: list[dict[str, Any]] = []
+        while not held:
+            await asyncio.sleep(0.02)
+            held = [step for step in (await views.show("one"))["steps"] if "heldUntil" in step]
+        assert [(step["state"], step["reason"]) for step in held] == [("planned", "twilio-rate-limited")]
+        await operations.release("one")
+        assert (await served.engine.wait_for_outcome("one", 20))["state"] == "succeeded"
+        with pytest.raises(RunStateError, match="must be running"):
+            await operations.release("one")
+    assert len(emulator.messages) == 1

@@ -50,6 +50,7 @@ def add_parser(commands: Any) -> None:
     _run_verb(verbs, "pause", "stop a run before its next step, to be resumed later", _pause)
     _run_verb(verbs, "cancel", "stop a run before its next step", _cancel)
     _run_verb(verbs, "resume", "resume a paused or cancelled run", _resume)
+    _run_verb(verbs, "release", "try the sends of a run now that wait after a refusal", _release)
     _run_verb(verbs, "resolve", "mark an unknown outcome as resolved", _resolve)
     retry = _run_verb(verbs, "retry", "run a failed run again from the step that failed", _retry)
     retry.add_argument("--resend", action="store_true", help="the unknown outcome did not happen: send it again")
@@ -153,6 +154,10 @@ def _cancel(options: argparse.Namespace) -> int:
 
 def _resume(options: argparse.Namespace) -> int:
     return _operate(options, lambda operations: operations.resume(options.id))
+
+
+def _release(options: argparse.Namespace) -> int:
+    return _operate(options, lambda operations: operations.release(options.id))
 
 
 def _resolve(options: argparse.Namespace) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError, UnknownRunError
@@ -25,10 +26,11 @@ from twilio_component.durable.operator.loop_retry import (
     renew_chunks,
 )
 from twilio_component.durable.operator.views import RunViews
+from twilio_component.durable.sending.intents import PLANNED
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.queues import lock_queue_of, promote
 from twilio_component.durable.store.runs import RunStore
-from twilio_component.durable.store.schema import journal, runs
+from twilio_component.durable.store.schema import intents, journal, runs, throttles
 from twilio_component.durable.store.workflow_rows import cancel_workflow, resume_workflow
 from twilio_component.host.errors import join_names
 
@@ -85,6 +87,21 @@ class Operations:
     async def resolve(self, run: str) -> None:
         """Mark an unknown outcome as resolved; nothing else is done."""
         await self._move(run, (run_status.UNKNOWN,), RESOLVED)
+
+    async def release(self, run: str) -> None:
+        """Lift what holds back the run's calls, so that they are tried within seconds.
+
+        With them everything is released that waits for the same connections and senders.
+        """
+
+        def work(connection: Connection) -> None:
+            row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
+            _check_state(run, row, (run_status.RUNNING,))
+            waiting = select(intents.c.limit_keys).where(intents.c.run == run, intents.c.state == PLANNED)
+            keys = {key for found in connection.execute(waiting).scalars() for key in json.loads(found)}
+            connection.execute(delete(throttles).where(throttles.c.key.in_(keys)))
+
+        await self._database.run(work)
 
     async def retry(self, run: str, *, resend: bool = False) -> str:
         """Run a failed run again from the step that failed, as a new run; its id.
