@@ -80,6 +80,7 @@ SAMPLES = {
     "form without values": Sample({"a": "", "b": ""}, b"a&&b", FORM),
     "form with other bytes": Sample({"a": "\ufffd"}, b"a=%FF", FORM),
     "form with a charset": Sample({"a": "é"}, b"a=%E9", f"{FORM}; charset=latin-1"),
+    "form that begins as JSON does": Sample({"{a": "1"}, b"{a=1", FORM),
     "part of text": Sample({"a": {"data": "b", "contentType": "text/plain"}}, multipart((part("a"), b"b")), MULTIPART),
     "part of json": Sample(
         {"person": {"data": {"firstname": "Ada"}, "contentType": JSON}},
@@ -139,6 +140,7 @@ WRONG = {
     "ends before its closing boundary": (b'--limit\r\nContent-Disposition: form-data; name="a"\r\n\r\nb', MULTIPART),
     "part 1 has no name": (multipart(("Content-Type: text/plain", b"b")), MULTIPART),
     "part 'person': it is not JSON": (multipart((part("person", kind=JSON), b"{")), MULTIPART),
+    "send it with Content-Type: application/json": (b' {"phone": "+15558675310"}', FORM),
     "more than 1,000 parts": (multipart(*[(part("a"), b"b")] * 1_001), MULTIPART),
 }
 

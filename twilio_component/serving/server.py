@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from twilio_component.durable.deployment import LoadedDefinition
     from twilio_component.durable.settings import Settings
     from twilio_component.serving.endpoints import Endpoint
     from twilio_component.serving.webhook_settings import WebhookSettings
@@ -112,23 +113,16 @@ class Server:
                 public_url=str(public_url),
                 has_callbacks=bool(self.public_url),
             )
-            texts = {file: _read(file) for file in self.files}
-            for file, text in texts.items():
-                _check(file, text, host)
-                check_connections(deployment.load(str(file), text), host.components)
+            definitions = [self._load(file, deployment) for file in self.files]
+            found = endpoints(deployment, definitions)
+            flows = [endpoint.flow for endpoint in found.values()]
+            keys = EndpointKeys(self.configuration.durability.get("endpointKeys", {}), self.environment, flows)
             await wait_for_database(self.database, self.report)
             async with Engine.open(deployment, self.database, settings, crash_points=self.crash_points) as engine:
-                definitions = [deployment.load(str(file), text) for file, text in texts.items()]
                 for definition in definitions:
                     await engine.runs.define(definition.file, definition.text)
                     await engine.runs.note_served(definition.integration.name, definition.digest, str(public_url))
                 await engine.keep_schedules(definitions)
-                found = endpoints(deployment, definitions)
-                keys = EndpointKeys(
-                    self.configuration.durability.get("endpointKeys", {}),
-                    self.environment,
-                    [endpoint.flow for endpoint in found.values()],
-                )
                 app = WebhookApp(
                     endpoints=found,
                     handler=WebhookHandler(deployment, engine, webhooks, keys),
@@ -137,20 +131,31 @@ class Server:
                     proxies=proxies,
                     ready=engine.check,
                 )
-                self.report(f"state: {display_url(self.database)}")
-                for endpoint in found.values():
-                    self.report(f"webhook of {endpoint.flow.name}: {endpoint.url_for_twilio}")
-                    if self._is_public() and not (endpoint.verifies_request or keys.are_needed(endpoint.flow)):
-                        self.report(
-                            f"warning: anybody who knows this URL can start {endpoint.flow.name}; keys in endpointKeys "
-                            "of the configuration file protect it"
-                        )
+                self._report_endpoints(found.values(), keys)
                 self.on_ready(found)
                 if self.register:
                     store = RegistrationStore(engine.database)
                     registrations = Registrations(deployment, store, engine.runs, self.report)
                     await registrations.register(found.values(), replace_webhooks=self.replace_webhooks)
                 await serve_until_stopped(uvicorn.Config(app.application(), **bounds(proxies.trusts)), listening)
+
+    def _load(self, file: Path, deployment: Deployment) -> LoadedDefinition:
+        """Read and check a definition, before the database is opened; raises ``IntegrationError``."""
+        text = _read(file)
+        _check(file, text, deployment.host)
+        definition = deployment.load(str(file), text)
+        check_connections(definition, deployment.host.components)
+        return definition
+
+    def _report_endpoints(self, found: Iterable[Endpoint], keys: EndpointKeys) -> None:
+        self.report(f"state: {display_url(self.database)}")
+        for endpoint in found:
+            self.report(f"webhook of {endpoint.flow.name}: {endpoint.url_for_twilio}")
+            if self._is_public() and not (endpoint.verifies_request or keys.are_needed(endpoint.flow)):
+                self.report(
+                    f"warning: anybody who knows this URL can start {endpoint.flow.name}; keys in endpointKeys of the "
+                    "configuration file protect it"
+                )
 
     def _public_url(self) -> PublicUrl:
         return PublicUrl.parse(self.public_url, strips_prefix=self.proxy_strips_prefix)

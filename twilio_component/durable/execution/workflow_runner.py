@@ -189,13 +189,17 @@ class WorkflowRunner:
 
     async def _finish(self, run: Run, replayer: Replayer, done: Done) -> str:
         unknown = _unknown_outcome(done)
+        failure = done.error or unknown
+        if failure is not None:
+            # Which step and why in one word: the whole message may be about people, and is in the database.
+            _LOGGER.warning("%s (%s) failed at %s: %s", run.id, run.flow, failure["id"], failure["code"])
         state = run_status.SUCCEEDED if done.error is None else run_status.FAILED
         redact, is_synchronous = replayer.definition.redactor.value, replayer.flow.is_synchronous
         return await self._store_end(
             run,
             # An operator must learn of it, also where the flow handled the error.
             state if unknown is None else run_status.UNKNOWN,
-            error=redact(done.error or unknown),
+            error=redact(failure),
             response=redact(done.response) if is_synchronous else None,
             result=redact(done.result) if run.parent and is_synchronous else None,
             changes=replayer.state_changes(),

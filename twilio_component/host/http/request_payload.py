@@ -65,6 +65,9 @@ def parse_body(body: bytes, content_type: str) -> Any:
         return _json(_decode(body, parameters))
     if kind == FORM_TYPE:
         form = _decode(body, parameters)
+        if form.lstrip()[:1] in ("{", "[") and _is_json(form):
+            # Tools for the command line say that everything is a form, unless they are told otherwise.
+            raise _invalid("it is JSON, and not a form: send it with Content-Type: application/json")
         return _by_name(parse_qsl(form, keep_blank_values=True, encoding=_charset(parameters), errors="replace"))
     if kind == MULTIPART_TYPE:
         return _parts(body, parameters)
@@ -112,6 +115,14 @@ def _decode(body: bytes, parameters: Mapping[str, str]) -> str:
         raise _invalid(f"byte {error.start + 1} is not valid {error.encoding.upper()}") from error
     except UnicodeError as error:
         raise _invalid("it cannot be decoded with the charset of its Content-Type: send UTF-8") from error
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _json(text: str) -> Any:
