@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ async def serve_until_stopped(
     # uvicorn raises a captured signal again when it has shut down; then it must not end the process.
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        # An interrupt of a moment ago cancels this task here, and not in the middle of uvicorn's start.
+        await asyncio.sleep(0)
         await _Server(config, on_started).serve(sockets=[listening])
     finally:
         for number, handler in before.items():
