@@ -115,6 +115,13 @@ class WorkerLease:
     # On the thread
 
     def _serve(self) -> None:
+        try:
+            self._serve_until_stopped()
+        finally:
+            self._heard_at = float("-inf")
+            self._stopped.set_result(None)
+
+    def _serve_until_stopped(self) -> None:
         next_beat = time.monotonic() + BEAT_SECONDS
         while True:
             try:
@@ -125,7 +132,6 @@ class WorkerLease:
                 continue
             if request is None:
                 self._disconnect()
-                self._stopped.set_result(None)
                 return
             work, future = request
             if not future.set_running_or_notify_cancel():
@@ -146,6 +152,9 @@ class WorkerLease:
             self._heard_at = begun
         except SQLAlchemyError as error:
             _LOGGER.warning("the database is unavailable (%s); nothing is sent meanwhile", type(error).__name__)
+        except Exception:
+            self._connection = None  # with the next beat there is another one
+            _LOGGER.exception("the lease could not be renewed; trying again")
 
     def _with_connection(self, work: Callable[[Connection], _Found]) -> _Found:
         try:
