@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ACCOUNT = "AC" + "a" * 32
 KEY = "SK" + "b" * 32
-FIELDS = "username, password, sharedKeys, accountSid, region, edge and baseUrl"
+FIELDS = "username, password, sharedKeys, accountSid, authToken, region, edge and baseUrl"
 BASIC = {"key": "basic", "fields": {"username": ACCOUNT, "password": "secret"}}
 TWILIO = load_component(manifest_file())
 
