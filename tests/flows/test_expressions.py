@@ -20,7 +20,9 @@ from twilio_component.flows.expressions.references import (
 from twilio_component.flows.findings import EvaluationError
 from twilio_component.flows.model import ConfigVar, Reference, camel_case
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20)
+)
 KEYS = st.text(max_size=8).filter(lambda key: '"' not in key)
 JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4))
 
@@ -186,6 +188,10 @@ def test_a_template_replaces_references_and_config_variables_and_leaves_other_br
 )
 def test_a_template_is_always_text(value: Any, expected: str) -> None:
     assert rendered("{{$t.results.v}}", {"v": value}) == expected
+
+
+def test_a_number_that_json_has_not_is_null_inside_a_list_as_javascript_writes_it() -> None:
+    assert as_text([float("nan"), float("inf"), {"a": -float("inf")}, 1.5]) == '[null,null,{"a":null},1.5]'
 
 
 @RELAXED
