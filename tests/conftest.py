@@ -30,6 +30,9 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_signal_handler_is_left_behind() -> Iterator[None]:
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # The background of a shell ignores it; then asyncio would not restore what it found.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     after = {number: signal.getsignal(number) for number in before}
