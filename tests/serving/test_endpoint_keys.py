@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +145,7 @@ def signature(secret: str, text: bytes, name: str = "sha256") -> bytes:
 
 
 BODY = b'{"a": 1}'
-NOW = str(int(time.time()))
+NOW = "1800000000"
 INPUTS = {"hmacHeaderName": "X-Signature", "secretKey": "the-secret"}
 
 
@@ -184,8 +183,9 @@ INPUTS = {"hmacHeaderName": "X-Signature", "secretKey": "the-secret"}
     ],
 )
 async def test_a_webhook_of_another_service_is_verified(
-    inputs: dict[str, Any], headers: dict[str, str], reason: str
+    monkeypatch: pytest.MonkeyPatch, inputs: dict[str, Any], headers: dict[str, str], reason: str
 ) -> None:
+    monkeypatch.setattr("twilio_component.builtins.hmac_webhooks.time.time", lambda: float(NOW))
     request = {"headers": {"Content-Type": "application/json", **headers}, "rawBody": {"data": BODY}}
     async with Harness("hash") as harness:
         if reason:
