@@ -191,6 +191,27 @@ def test_the_command_line_operates_runs(tmp_path: Path, capsys: pytest.CaptureFi
     assert told("purge", "--days", "0")["purged"] == 2
 
 
+@pytest.mark.parametrize("wrong", [("purge", "--days", "-1"), ("purge", "--days", "nan"), ("list", "--limit", "-5")])
+def test_a_negative_age_or_count_changes_and_shows_nothing(
+    wrong: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["runs", *wrong, "--database", "sqlite:////nowhere/runs.sqlite"])
+    assert ended.value.code == 2
+    assert "must be a" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "reminders.yaml"
+    other.write_text("name: Reminders\n")
+    assert main(["runs", "list", "--database", f"sqlite:///{other}"]) == exit_code(DurableError())
+    assert f"{other} is not a SQLite database" in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == [other]
+    assert other.read_text() == "name: Reminders\n"
+
+
 def test_without_a_database_the_command_line_says_so_and_makes_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -68,3 +68,29 @@ def connection_of(options: argparse.Namespace, component: Component) -> dict[str
     if options.connection:
         return connection_from_file(options.connection)
     return connection_from_environment(component, os.environ)
+
+
+def whole_count(text: str) -> int:
+    """Return a count of at least 1, for ``argparse``. Raises ``ArgumentTypeError``."""
+    import argparse
+
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise argparse.ArgumentTypeError("must be a whole number of at least 1")
+    return count
+
+
+def age_in_days(text: str) -> float:
+    """Return an age in days, at least 0, for ``argparse``. Raises ``ArgumentTypeError``."""
+    import argparse
+
+    try:
+        days = float(text)
+    except ValueError:
+        days = -1.0
+    if not 0 <= days < float("inf"):
+        raise argparse.ArgumentTypeError("must be a number of days, at least 0")
+    return days

@@ -94,7 +94,7 @@ class TestTheAction:
         del twilio_harness_blocking.emulator.accounts.default_account().numbers[number.sid]
         found = explain(twilio_harness_blocking, sid)
         assert found["sender"] == {"kind": "phone-number", "sid": None, "state": "not-in-account"}
-        assert found["summary"].endswith("The sender is no longer in the account.")
+        assert found["summary"].endswith("The sender is not in the account.")
 
     def test_a_messaging_service_is_the_sender(
         self, twilio_harness_blocking: BlockingHarness, number: PhoneNumber

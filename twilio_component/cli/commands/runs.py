@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
+from twilio_component.cli.options import age_in_days, whole_count
 from twilio_component.cli.serve_extra import DATABASE_HELP, database_of, import_the_extra
 from twilio_component.host.errors import InputError, Problem
 
@@ -35,7 +36,7 @@ def add_parser(commands: Any) -> None:
     listing.add_argument("--state", choices=STATES, help="only runs in this state")
     listing.add_argument("--since", metavar="TIME", help="stored at or after this time, e.g. 2026-01-31T12:00:00Z")
     listing.add_argument("--sid", help="the run that sent the message with this SID")
-    listing.add_argument("--limit", type=int, default=50, help="default: %(default)s")
+    listing.add_argument("--limit", type=whole_count, default=50, help="default: %(default)s")
     listing.add_argument("--json", action="store_true", help="print JSON on a terminal too")
     _run_verb(verbs, "show", "one run with its steps, as JSON", _show)
     _run_verb(verbs, "follow", "print the progress of a run until it has ended", _follow)
@@ -55,7 +56,9 @@ def add_parser(commands: Any) -> None:
     retry = _run_verb(verbs, "retry", "run a failed run again from the step that failed", _retry)
     retry.add_argument("--resend", action="store_true", help="the unknown outcome did not happen: send it again")
     purge = _verb(verbs, "purge", "delete finished runs", _purge)
-    purge.add_argument("--days", type=float, default=30, help="those that ended more days ago; default: %(default)s")
+    purge.add_argument(
+        "--days", type=age_in_days, default=30, help="those that ended more days ago; default: %(default)s"
+    )
 
 
 def _verb(verbs: Any, name: str, words: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:

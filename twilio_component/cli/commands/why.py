@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _OPTED_OUT = {True: "has opted out", False: "has not opted out", None: "no opt-out is known"}
 _STATES = {
     "ready": "ready",
-    "not-in-account": "not in the account any more",
+    "not-in-account": "not in the account",
     "without-sms": "cannot send SMS",
 }
 

@@ -41,6 +41,7 @@ _BUSY = frozenset({"55P03", "40P01", "40001"})  # a lock not had in time, a dead
 # lost connection: the server answers, but can do nothing now.
 _UNABLE = ("25006", "53", "57P", "58", "08")
 _CREATING = 5_038_261_904  # any number that nobody else locks
+_SQLITE_MAGIC = b"SQLite format 3\0"
 _LONGEST_PAUSE = 2.0
 _RUN_THREADS = 5
 _REQUEST_THREADS = 2
@@ -83,6 +84,7 @@ class Database:
         if self.is_sqlite:
             # The switch to a write-ahead log needs the file alone, so a connection of its own makes it.
             path = Path(str(self.engine.url.database))
+            _refuse_other_files(path)
             make_private(path)
             connection = sqlite3.connect(path, timeout=_BUSY_MILLISECONDS / 1000)
             connection.execute("PRAGMA journal_mode=WAL")
@@ -209,6 +211,16 @@ class _Translated:
             if getattr(getattr(error, "orig", None), "sqlstate", None) in _BUSY:
                 raise StoreBusyError(f"the database is busy ({_kind(error)})") from None
             raise StoreUnavailableError(f"the database is unavailable ({_kind(error)})") from None
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Raise ``DurableError`` for a file that is no database of SQLite's, before anything is written to it."""
+    if path.is_file() and path.stat().st_size:
+        with path.open("rb") as file:
+            if file.read(len(_SQLITE_MAGIC)) != _SQLITE_MAGIC:
+                raise DurableError(
+                    f"{path} is not a SQLite database: name the one that runs are stored in with --database"
+                )
 
 
 def _away(error: SQLAlchemyError) -> bool:

@@ -157,7 +157,7 @@ def _summary(
 
 def _sender_problem(sender: Mapping[str, Any]) -> str:
     problems = {
-        "not-in-account": " The sender is no longer in the account.",
+        "not-in-account": " The sender is not in the account.",
         "without-sms": " The sender's number cannot send SMS.",
     }
     return problems.get(str(sender["state"]), "")
