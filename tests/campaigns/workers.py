@@ -37,7 +37,7 @@ def killed_beside_a_worker(folder: Path, *, least: int, lag: float, seed: int = 
         database = postgres.new_database("runs")
         deployment = Deployment(folder, twilio.url, database=database, lag_bound=2 * lag, timeout=2, resend="true")
         with deployment.serving(number=1), ThreadPoolExecutor(_BATCH) as pool:
-            ((living,),) = deployment.ask("SELECT boot FROM flow_workers")
+            ((living,),) = deployment.ask("SELECT worker_id FROM flow_workers")
             places = list(PLACES)
             while figures.killed.total() < least or len(figures.kills) < len(places):
                 place = places[figures.kills.total() % len(places)]

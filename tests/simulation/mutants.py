@@ -42,7 +42,9 @@ MUTANTS = (
         "*_of(call, attempt, PLANNED), not_",
         "*_of(call, attempt, *OPEN), not_",
     ),
-    Mutant("an outcome is not journaled", _INTENTS, "            record_entry(", "            _ = ("),
+    Mutant(
+        "an outcome is not journaled", _INTENTS, "            record_entry(", "            (lambda *_, **__: None)("
+    ),
     Mutant("a call in doubt is planned again", _INTENTS, "attempt, CLAIMED, IN_DOUBT)", "attempt, CLAIMED, PLANNED)"),
     Mutant(
         "a request starts after its claim is over",
