@@ -162,11 +162,11 @@ def _slow(emulator: Emulator) -> Fault:
 
 def _awaits_an_answer(emulator: Emulator, deployment: Deployment, living: str) -> bool:
     """Whether Twilio has accepted a message whose answer another process than the living one waits for."""
-    entered = deployment.ask(
-        "SELECT i.entered_by, v.value FROM flow_intents i JOIN flow_journal v ON v.run = i.run AND v.ordinal = 0 "
-        "WHERE i.state = 'entered'"
+    claimed = deployment.ask(
+        "SELECT i.claimed_by, v.value FROM flow_intents i JOIN flow_journal v ON v.run = i.run AND v.ordinal = 0 "
+        "WHERE i.state = 'claimed'"
     )
-    waited_for = [trigger for boot, trigger in entered if boot != living]
+    waited_for = [trigger for worker_id, trigger in claimed if worker_id != living]
     return any(message.to in trigger for message in emulator.messages for trigger in waited_for)
 
 
