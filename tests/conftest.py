@@ -5,19 +5,22 @@ from __future__ import annotations
 import itertools
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from support.postgres import Postgres
 
 _NUMBERS = itertools.count(1)
 
-# How fast examples are made and run is the machine's business, which others use too.
-settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("shared machine")
+with suppress(ModuleNotFoundError):  # the tests of the wheel do without it
+    from hypothesis import HealthCheck, settings
+
+    # How fast examples are made and run is the machine's business, which others use too.
+    settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("shared machine")
 
 
 @pytest.fixture(autouse=True)
