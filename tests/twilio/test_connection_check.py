@@ -11,9 +11,8 @@ import pytest
 
 from twilio_component.cli.main import main
 from twilio_component.emulator import Emulator
-from twilio_component.host import Host
+from twilio_component.host import ConnectionFinding, Host, check_connection
 from twilio_component.testing import create_connection
-from twilio_component.twilio.connection_check import Finding, check_connection
 
 SID, KEY = "AC" + "a" * 32, "SK" + "b" * 32
 BASIC = create_connection("basic", {"username": SID, "password": "token"})
@@ -24,9 +23,9 @@ async def _no_time(_seconds: float) -> None:
     return
 
 
-async def check(transport: httpx.AsyncBaseTransport, connection: dict[str, Any]) -> list[Finding]:
+async def check(transport: httpx.AsyncBaseTransport, connection: dict[str, Any]) -> list[ConnectionFinding]:
     async with Host.discover(transport=transport, sleep=_no_time) as host:
-        return await check_connection(host, connection)
+        return await check_connection(host, "twilio", connection)
 
 
 def emulated(**account: Any) -> Emulator:

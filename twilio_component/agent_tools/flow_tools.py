@@ -2,7 +2,7 @@
 
 A flow that sends takes a ``requestKey`` of the caller. The run's id comes from it, and every send of the run is
 recorded under that id before it happens, so a caller that repeats itself gets the first outcome, and nothing is sent
-again.
+again. The key with other arguments is refused.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import datetime as dt
 import hashlib
 import json
 import re
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.agent_tools.tool import Tool
+from twilio_component.durable.store.events import RunEvent
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.flows.checking.reachability import reachable_flows, side_effects
 from twilio_component.host.errors import DocumentError, InputError, PerformError, Problem, join_names
@@ -86,7 +88,10 @@ class FlowTools:
 
     async def _run(self, definition: LoadedDefinition, flow: Flow, arguments: Mapping[str, Any]) -> Any:
         data = {name: value for name, value in arguments.items() if name != REQUEST_KEY}
-        run_id = _run_id(definition, flow, arguments)
+        event = _event(definition, flow, arguments)
+        run_id = (
+            f"mcp-{uuid.uuid4().hex}" if event is None else f"mcp-{_digest(event.id, json.dumps(data, sort_keys=True))}"
+        )
         now = iso_time(dt.datetime.now(dt.UTC))
         body = {"data": data, "contentType": "application/json"}
         given = {"body": body, "rawBody": {"data": json.dumps(data), "contentType": "application/json"}}
@@ -96,8 +101,12 @@ class FlowTools:
             integration=definition.integration.name,
             flow=flow.name,
             payload=self._deployment.payload(given, definition, flow, run_id, now),
+            event=event,
         )
         is_new = await self._engine.begin(new, immediately=True)
+        if not is_new and (first := await self._engine.runs.run_of(new)) != run_id:
+            problem = f"was used with other arguments (run {first}); repeat those, or use a new key for a new request"
+            raise InputError("The flow was not run", [Problem(REQUEST_KEY, problem)])
         outcome = await self._engine.wait_for_outcome(run_id, SECONDS)
         return _result(run_id, outcome, repeated=not is_new)
 
@@ -116,15 +125,17 @@ def _schemas(definition: LoadedDefinition) -> Iterator[tuple[Flow, Mapping[str, 
         yield by_name[part["name"]], schema
 
 
-def _run_id(definition: LoadedDefinition, flow: Flow, arguments: Mapping[str, Any]) -> str:
-    """The id of the run: of the caller's key, or for a flow that changes nothing a new one each time."""
+def _event(definition: LoadedDefinition, flow: Flow, arguments: Mapping[str, Any]) -> RunEvent | None:
+    """The caller's key as an event that starts one run; None for a flow that changes nothing and has no key."""
     key = arguments.get(REQUEST_KEY)
     if key is None:
-        import uuid
+        return None
+    one = _digest(definition.integration.name, flow.name, str(key))
+    return RunEvent(id=one, known_by=(one,))
 
-        return f"mcp-{uuid.uuid4().hex}"
-    named = "\0".join((definition.integration.name, flow.name, str(key)))
-    return f"mcp-{hashlib.sha256(named.encode()).hexdigest()[:32]}"
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 def _result(run_id: str, outcome: Mapping[str, Any] | None, *, repeated: bool) -> Any:

@@ -3,8 +3,8 @@
 ``Host`` and ``BlockingHost`` invoke; ``Component``, ``Action``, ``Trigger``, ``DataSource``, ``Connection``,
 ``Display``, ``Reconciliation``, ``Page``, ``PollAgain`` and ``Result`` describe components; ``load_component`` reads a
 manifest and ``check_manifest`` checks it; ``hookimpl`` marks a plugin's hooks; ``Context`` is what a perform function
-receives. ``connection_from_environment`` and ``connection_from_file`` read connections. Every error derives from
-``IntegrationError``.
+receives. ``connection_from_environment`` and ``connection_from_file`` read connections, and ``check_connection`` checks
+one. Every error derives from ``IntegrationError``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from twilio_component._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from twilio_component.host.blocking import BlockingHost
+    from twilio_component.host.connection_check import ConnectionFinding, check_connection
     from twilio_component.host.connections import connection_from_environment, connection_from_file
     from twilio_component.host.context import Context
     from twilio_component.host.errors import (
@@ -50,6 +51,7 @@ _HOMES = {
     "Context": "context",
     "collect_pages": "pagination",
     "hookimpl": "hookspecs",
+    **dict.fromkeys(("ConnectionFinding", "check_connection"), "connection_check"),
     **dict.fromkeys(("connection_from_environment", "connection_from_file"), "connections"),
     **dict.fromkeys(("Host", "PluginFailure"), "host"),
     **dict.fromkeys(("HttpTransport", "Request", "Response"), "http.messages"),
@@ -81,6 +83,7 @@ __all__ = [
     "Candidate",
     "Component",
     "Connection",
+    "ConnectionFinding",
     "Context",
     "DataSource",
     "Display",
@@ -104,6 +107,7 @@ __all__ = [
     "Result",
     "Trigger",
     "UnknownKeyError",
+    "check_connection",
     "check_manifest",
     "collect_pages",
     "connection_from_environment",

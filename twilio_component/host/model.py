@@ -37,11 +37,18 @@ class Connection:
     """A connection type: a key and named fields. A field with ``writeOnly: true`` is a secret.
 
     A connection value, as callers give it, is ``{"key": "basic", "fields": {"username": …, "password": …}}``.
+    ``check``, ``async (host, connection) -> [ConnectionFinding, …]``, asks the service about one, changing nothing.
     """
 
     key: str
     display: Display
     inputs: JsonSchema
+    check: str | Perform | None = None
+
+    @cached_property
+    def check_function(self) -> Perform | None:
+        """The check function; raises ``PluginError`` when its name does not resolve."""
+        return resolve(self.check) if isinstance(self.check, str) else self.check
 
     @property
     def secrets(self) -> frozenset[str]:

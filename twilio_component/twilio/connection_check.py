@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.errors import InputError
+from twilio_component.host.connection_check import ConnectionFinding
 from twilio_component.twilio.credentials import Credentials
 from twilio_component.twilio.errors import (
     AuthenticationError,
@@ -21,28 +20,11 @@ from twilio_component.twilio.errors import (
 if TYPE_CHECKING:
     from twilio_component.host import Host
 
-Level = Literal["fine", "warning", "error"]
-
 TEST_CREDENTIALS = 20008
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One finding: ``fine``, a ``warning`` (it works within limits), or an ``error`` (it does not work).
-
-    ``retryable`` says whether the same check may succeed later without a change.
-    """
-
-    level: Level
-    text: str
-    retryable: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.level}: {self.text}"
-
-
-async def check_connection(host: Host, connection: Mapping[str, Any]) -> list[Finding]:
-    """Check a connection's fields, credentials, permissions and account, and the way to Twilio.
+async def check_connection(host: Host, connection: Mapping[str, Any]) -> list[ConnectionFinding]:
+    """Check a connection's credentials, permissions and account, and the way to Twilio; its fields are valid.
 
     Requests the newest message and the account; neither costs or changes anything. Returns the findings; raises no
     error for a connection that does not work.
@@ -50,21 +32,23 @@ async def check_connection(host: Host, connection: Mapping[str, Any]) -> list[Fi
     inputs = {"twilioConnection": connection}
     try:
         await host.invoke_action("twilio", "listMessages", {**inputs, "limit": 1})
-    except InputError as error:
-        return [Finding("error", f"{problem.path}: {problem.message}") for problem in error.problems]
     except TwilioAPIError as error:
         if error.twilio_code == TEST_CREDENTIALS:
-            return [Finding("warning", "these are test credentials: only sending, to and from magic numbers, works")]
+            return [
+                ConnectionFinding(
+                    "warning", "these are test credentials: only sending, to and from magic numbers, works"
+                )
+            ]
         return [_refusal(error, connection)]
     except TwilioError as error:
         return [_unreachable(error)]
     return [
-        Finding("fine", "Twilio accepts the credentials and lets them read messages"),
+        ConnectionFinding("fine", "Twilio accepts the credentials and lets them read messages"),
         *await _account(host, inputs),
     ]
 
 
-async def _account(host: Host, inputs: dict[str, Any]) -> list[Finding]:
+async def _account(host: Host, inputs: dict[str, Any]) -> list[ConnectionFinding]:
     connection = inputs["twilioConnection"]
     sid = Credentials.from_connection({"key": _kind(connection), "fields": connection["fields"]}).account_sid.strip()
     request = {**inputs, "method": "GET", "url": f"/Accounts/{sid}.json"}
@@ -72,38 +56,48 @@ async def _account(host: Host, inputs: dict[str, Any]) -> list[Finding]:
         account = (await host.invoke_action("twilio", "rawRequest", request))["data"]
     except (AuthenticationError, PermissionDeniedError):
         # Standard and restricted API keys may not read the account; the list of messages has shown that they work.
-        return [Finding("fine", "this key may not read the account's state, which is usual for an API key")]
+        return [ConnectionFinding("fine", "this key may not read the account's state, which is usual for an API key")]
     except TwilioError as error:
         return [_unreachable(error)]
     if not isinstance(account, dict):
-        return [Finding("error", "the account is not Twilio's JSON; something on the way responds in Twilio's place")]
+        return [
+            ConnectionFinding(
+                "error", "the account is not Twilio's JSON; something on the way responds in Twilio's place"
+            )
+        ]
     findings = []
     if account.get("status") != "active":
-        findings.append(Finding("error", f"the account is {account.get('status')}; the Twilio Console says why"))
+        findings.append(
+            ConnectionFinding("error", f"the account is {account.get('status')}; the Twilio Console says why")
+        )
     if account.get("type") == "Trial":
         findings.append(
-            Finding("warning", "it is a trial account: it sends to verified numbers only and adds its own text")
+            ConnectionFinding(
+                "warning", "it is a trial account: it sends to verified numbers only and adds its own text"
+            )
         )
-    return findings or [Finding("fine", "the account is active")]
+    return findings or [ConnectionFinding("fine", "the account is active")]
 
 
 def _kind(connection: Mapping[str, Any]) -> str:
     return connection.get("key") or ("basic" if "username" in connection["fields"] else "apiKeySecret")
 
 
-def _refusal(error: TwilioAPIError, connection: Mapping[str, Any]) -> Finding:
+def _refusal(error: TwilioAPIError, connection: Mapping[str, Any]) -> ConnectionFinding:
     if isinstance(error, AuthenticationError):
         pair = "Account SID and Auth Token" if _kind(connection) == "basic" else "API Key SID and API Key Secret"
         hint = "both of the same account; test credentials have their own"
         refused = f"Twilio does not accept the credentials ({pair}, {hint})."
-        return Finding("error", f"{refused} {_about_region(connection)} {error}")
+        return ConnectionFinding("error", f"{refused} {_about_region(connection)} {error}")
     if isinstance(error, PermissionDeniedError):
-        return Finding(
+        return ConnectionFinding(
             "error", f"the credentials are right, but may not read messages: is it a restricted key? {error}"
         )
     if isinstance(error, NotFoundError):
-        return Finding("error", f"these credentials have no such account, or baseUrl is not Twilio's API. {error}")
-    return Finding("error", str(error), retryable=error.retryable)
+        return ConnectionFinding(
+            "error", f"these credentials have no such account, or baseUrl is not Twilio's API. {error}"
+        )
+    return ConnectionFinding("error", str(error), retryable=error.retryable)
 
 
 def _about_region(connection: Mapping[str, Any]) -> str:
@@ -117,10 +111,10 @@ def _about_region(connection: Mapping[str, Any]) -> str:
     )
 
 
-def _unreachable(error: TwilioError) -> Finding:
+def _unreachable(error: TwilioError) -> ConnectionFinding:
     hints = {
         NotSentError: "Check region, edge, baseUrl, DNS, and the proxy and certificates of the environment.",
         UnexpectedResponseError: "Something on the way responds in Twilio's place.",
     }
     hint = next((words for kind, words in hints.items() if isinstance(error, kind)), "Try again.")
-    return Finding("error", f"{error}. {hint}", retryable=error.retryable)
+    return ConnectionFinding("error", f"{error}. {hint}", retryable=error.retryable)

@@ -207,7 +207,7 @@ class _Manifest:
     def functions(self) -> Iterator[tuple[PathParts, str]]:
         """Yield every function that the manifest names in the right form; the schema reports the others."""
         for path, part in self.parts():
-            named = {(*path, "perform"): part.get("perform")}
+            named = {(*path, name): part.get(name) for name in ("perform", "check")}
             named |= {(*path, name): part.get(name) for name in sorted(_FUNCTION_NAMES)}
             for name in ("lookFor", "features"):
                 named[*path, "reconciliation", name] = _mapping(part.get("reconciliation")).get(name)
@@ -263,7 +263,7 @@ def _follow(value: Any, pointer: str) -> Any:
 
 def _component(data: Mapping[str, Any], version: str, path: Path) -> Component:
     connections = {
-        key: Connection(key=key, display=_display(part), inputs=_inputs(part))
+        key: Connection(key=key, display=_display(part), inputs=_inputs(part), check=part.get("check"))
         for key, part in data.get("connections", {}).items()
     }
     operations: dict[str, Any] = {
