@@ -81,7 +81,7 @@ def test_a_pasted_number_is_read_as_it_looks(given: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "name"), [("+1605\u26025551212", "U+2602"), ("+1605\n5551212", "U+000A"), ("605x555y1212", "U+0078")]
+    ("given", "name"), [("+1605\u26025551212", "U+2602"), ("+1605\n5551212", "U+000A"), ("605x555y1212", "'x'")]
 )
 def test_a_character_that_no_number_has_is_named(given: str, name: str) -> None:
     with pytest.raises(ValueError, match=f"only digits, spaces, .* not {name.replace('+', '.')}"):
@@ -89,7 +89,7 @@ def test_a_character_that_no_number_has_is_named(given: str, name: str) -> None:
 
 
 def test_an_extension_receives_no_messages() -> None:
-    with pytest.raises(ValueError, match=r"not U\+003B"):
+    with pytest.raises(ValueError, match="not ';'"):
         addresses.clean_recipient("605-555-1212;ext=5", {})
 
 

@@ -34,7 +34,7 @@ def port_number(text: str) -> int:
 
 def add_inputs(parser: argparse.ArgumentParser) -> None:
     """Add the options that ``inputs_of`` reads."""
-    parser.add_argument("--input", action="append", default=[], metavar="KEY=VALUE", help="one input; repeatable")
+    parser.add_argument("--input", action="append", default=[], metavar="KEY=VALUE", help="an input; once for each")
     parser.add_argument(
         "--inputs", metavar="FILE", help="a YAML or JSON file with inputs by key; - reads standard input"
     )
@@ -53,10 +53,15 @@ def inputs_of(options: argparse.Namespace) -> dict[str, Any]:
         if not isinstance(document.data, dict):
             raise InputError("The inputs are not valid", [document.problem((), "must be an object of inputs by key")])
         inputs.update(document.data)
+    given_keys: set[str] = set()
     for given in options.input:
         key, equals, value = given.partition("=")
         if not equals or not key:
             raise InputError("The inputs are not valid", [Problem("--input", "must be of the form key=value")])
+        if key in given_keys:
+            message = f"{key} is given more than once; a list is given once, as JSON: --input '{key}=[…]'"
+            raise InputError("The inputs are not valid", [Problem("--input", message)])
+        given_keys.add(key)
         inputs[key] = value
     return inputs
 

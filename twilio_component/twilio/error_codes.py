@@ -7,6 +7,7 @@ The texts are data, `error_codes.json`, sorted by code. The same codes come in r
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -105,6 +106,12 @@ def search(words: Iterable[str]) -> list[Explanation]:
         return text.casefold()
 
     return [entry for entry in explanations() if all(word in text_of(entry) for word in wanted)]
+
+
+def vocabulary() -> frozenset[str]:
+    """Return the words of meanings and remedies, in lower case, of which a misspelt one can be a neighbour."""
+    texts = (f"{entry.meaning} {entry.remedy}" for entry in explanations())
+    return frozenset(re.findall(r"[a-z]{4,}", " ".join(texts).casefold()))
 
 
 def by_family(entries: Iterable[Explanation]) -> dict[str, list[Explanation]]:

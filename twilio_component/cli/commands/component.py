@@ -8,7 +8,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
-from twilio_component.host.errors import InputError, Problem
+from twilio_component.host.errors import InputError, Problem, join_names
 
 if TYPE_CHECKING:
     import argparse
@@ -78,12 +78,26 @@ def _refuse_bad_key(key: str, package: str) -> None:
         raise InputError("The component could not be written", [Problem("KEY", reason)])
 
 
+def _manifest_at(path: Path) -> Path:
+    """Return the manifest at a path, in the folder itself or in the one package of it; raises ``InputError``."""
+    if not path.is_dir():
+        return path
+    found = [file for file in (path / "component.yaml", *sorted(path.glob("*/component.yaml"))) if file.is_file()]
+    if len(found) != 1:
+        which = f"has {join_names(str(file) for file in found)}: name one" if found else "has no component.yaml"
+        raise InputError("There is no manifest to check", [Problem("", which, str(path))])
+    return found[0]
+
+
 def _check(options: argparse.Namespace) -> int:
     from twilio_component.host.manifest.loader import check_manifest
 
-    # A console script does not look for modules in the working directory, where a component's package usually is.
-    sys.path.insert(0, str(Path.cwd()))
-    problems = check_manifest(options.file)
+    manifest = _manifest_at(Path(options.file))
+    # A console script does not look for modules where a component's package usually is: in the working directory, or
+    # where the manifest's package begins.
+    beside = next(folder for folder in manifest.resolve().parents if not (folder / "__init__.py").exists())
+    sys.path[:0] = [str(Path.cwd()), str(beside)]
+    problems = check_manifest(manifest)
     for problem in problems:
         print(problem)
     return exit_codes.BAD_INPUT if problems else exit_codes.DONE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
-from twilio_component.host.errors import UnknownKeyError, join_names
+from twilio_component.host.errors import UnknownKeyError, did_you_mean, join_names
 
 if TYPE_CHECKING:
     import argparse
@@ -23,19 +23,22 @@ def add_parser(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the explanation of one code, or a line for each code that has all of the words."""
-    from twilio_component.twilio.error_codes import DOCS, FAMILIES, by_family, explain, search
+    """Print the explanation of each code, or a line for each code that has all of the words."""
+    from twilio_component.twilio.error_codes import DOCS, FAMILIES, by_family, explain, search, vocabulary
 
     words: list[str] = options.words
-    if len(words) == 1 and words[0].isdigit():
-        explanation = explain(words[0])
-        if explanation is None:
-            raise UnknownKeyError(f"Unknown error code {words[0]}; see {DOCS.format(code=words[0])}")
-        print(explanation)
+    if words and all(word.isdigit() for word in words):
+        explained = {word: explain(word) for word in words}
+        print("\n\n".join(str(entry) for entry in explained.values() if entry is not None))
+        unknown = [f"Unknown error code {word}; see {DOCS.format(code=word)}" for word in words if not explained[word]]
+        if unknown:
+            raise UnknownKeyError("\n".join(unknown))
         return exit_codes.DONE
     found = search(words)
     if not found:
-        raise UnknownKeyError(f"No error code has {join_names(words)}; `errors` lists all of them")
+        missing = [word for word in words if not search([word])]
+        hints = "".join(did_you_mean(word.casefold(), vocabulary()) for word in missing)
+        raise UnknownKeyError(f"No error code has {join_names(missing or words)}{hints}. `errors` lists all of them")
     for family, entries in by_family(found).items():
         print(f"{FAMILIES[family]} ({len(entries)})")
         for entry in entries:

@@ -63,12 +63,21 @@ def add_parser(commands: Any) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     """Find every mistake in flow definitions. Exit code 2 if there is an error, warnings apart."""
-    from twilio_component.flows import check_file
+    from twilio_component.flows import check_integration, read_definition
+    from twilio_component.flows.model import all_operations
+    from twilio_component.flows.runner.mocks import Mocks
     from twilio_component.host import Host
 
     components = Host.discover().components
     mocked = [_mock(text)[0] for text in options.mock]
-    findings = [finding for file in options.files for finding in check_file(file, components, mocked=mocked)]
+    definitions = [read_definition(file) for file in options.files]
+    integrations = [definition.integration for definition in definitions]
+    if all(integrations):  # else nobody knows what the steps of the others use
+        flows = [flow for integration in integrations if integration is not None for flow in integration.flows]
+        Mocks(dict.fromkeys(mocked)).check(operation for flow in flows for operation in all_operations(flow.steps))
+    findings = [
+        finding for definition in definitions for finding in check_integration(definition, components, mocked=mocked)
+    ]
     if options.json:
         print(json.dumps({"findings": [finding.as_json() for finding in findings]}, ensure_ascii=False, indent=2))
     else:
@@ -216,6 +225,8 @@ def _mock(text: str) -> tuple[str, Any]:
 
     name, equals, value = text.partition("=")
     operation, colon, branch = name.partition(":")
+    if not all(operation.partition(".")):
+        raise InputError("The mock is not valid", [Problem(f"--mock {name}", "must be COMPONENT.ACTION, or that=JSON")])
     if not equals:
         return operation, {"data": None, "branch": branch} if colon else EXAMPLE
     try:

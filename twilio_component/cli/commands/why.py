@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.cli import exit_codes
 from twilio_component.cli.options import CONNECTION_HELP, connection_of
 from twilio_component.cli.serve_extra import DATABASE_HELP, DATABASE_VARIABLE, DEFAULT_DATABASE
+from twilio_component.host.errors import InputError, Problem, UnknownKeyError
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
@@ -56,11 +57,21 @@ def run(options: argparse.Namespace) -> int:
 
 async def _explain(options: argparse.Namespace) -> dict[str, Any]:
     from twilio_component.host import Host
+    from twilio_component.twilio.errors import NotFoundError
+    from twilio_component.twilio.inputs.sids import message_sid
 
+    try:
+        options.sid = message_sid(options.sid, {})
+    except ValueError as error:
+        raise InputError("There is no such message", [Problem("SID", str(error))]) from error
     async with Host.discover() as host:
         connection = connection_of(options, host.components["twilio"])
         inputs = {"twilioConnection": connection, "sid": options.sid}
-        data: dict[str, Any] = (await host.invoke_action("twilio", "explainDelivery", inputs))["data"]
+        try:
+            data: dict[str, Any] = (await host.invoke_action("twilio", "explainDelivery", inputs))["data"]
+        except NotFoundError as error:
+            account = "The account has no such message: it is another account's, or was deleted"
+            raise UnknownKeyError(f"{account}. {error}") from error
         return data
 
 

@@ -47,7 +47,7 @@ class Mocks:
         for name in self._mocks:
             if name not in known:
                 hint = did_you_mean(name, known) or f" (there are: {join_names(known, limit=40)})"
-                raise FlowError(f"the mock '{name}' stands for no step of this integration{hint}")
+                raise FlowError(f"the mock '{name}' stands for no step{hint}")
 
     async def envelope(self, call: Call, operation: Operation | None) -> dict[str, Any]:
         """The envelope of the call, in the form that a host returns."""

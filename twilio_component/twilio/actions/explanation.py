@@ -18,8 +18,8 @@ OPTED_OUT = 21610
 # Twilio's default keywords.
 _OUT = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
 _IN = frozenset({"START", "YES", "UNSTOP"})
-# Keywords are looked for in the newest messages from the recipient.
-_MAX_MESSAGES = 50
+# Keywords are looked for in the newest messages from the recipient, as many as one page can have.
+_MAX_MESSAGES = 1_000
 _DELIVERED = frozenset({"delivered", "read"})
 _SENTENCES = {
     "inbound": "It is a message that was received, not one that was sent.",

@@ -82,7 +82,8 @@ def _plain_character(character: str) -> str:
         return " "
     if _WRITTEN.fullmatch(plain):
         return plain
-    raise ValueError(f"{_ALLOWED}, not U+{code:04X}")
+    shown = f"'{plain}'" if plain.isascii() and plain.isprintable() else f"U+{code:04X}"
+    raise ValueError(f"{_ALLOWED}, not {shown}")
 
 
 @lru_cache(maxsize=4_096)
