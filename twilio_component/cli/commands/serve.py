@@ -54,7 +54,8 @@ def add_parser(commands: Any) -> None:
     public.add_argument(
         "--emulator",
         action="store_true",
-        help="send to a built-in Twilio emulator and serve its inbox in the browser",
+        help="send to a built-in Twilio emulator and serve its inbox in the browser; runs are kept until the command "
+        "ends, or in --database",
     )
     parser.add_argument(
         "--emulator-port",
@@ -89,7 +90,9 @@ def run(options: argparse.Namespace) -> int:
     # Runs that were started against the emulator must never be continued by a process that talks to Twilio.
     with TemporaryDirectory(prefix="twilio-component-") as folder:
         with import_the_extra():
-            database = database_of(options, f"{folder}/runs.sqlite")
+            database = database_of(options, forgotten := f"{folder}/runs.sqlite")
+        if database.endswith(forgotten):
+            report("runs are kept until this command ends; --database FILE keeps them")
         asyncio.run(EmulatedServer(server=_server(options, database), port=options.emulator_port).run())
     return exit_codes.DONE
 
