@@ -9,6 +9,7 @@ from typing import Any
 from twilio_component.twilio.hosts import EDGES, MERGED_REGIONS
 
 _REGION = re.compile(r"[a-z]{2}[0-9]{1,2}")
+_ROAMING = "roaming"
 _EDGE = re.compile(r"[a-z0-9-]{2,30}")
 
 
@@ -27,9 +28,14 @@ def region(value: str, fields: Mapping[str, Any]) -> str:
     return name
 
 
-def edge(value: str, _fields: Mapping[str, Any]) -> str:
+def edge(value: str, fields: Mapping[str, Any]) -> str:
     """Return an edge location such as ``dublin``; raises ``ValueError`` for anything else."""
     name = value.strip().lower()
     if not _EDGE.fullmatch(name):
         raise ValueError("must be a Twilio edge location such as ashburn, dublin or sydney")
+    if name == _ROAMING and str(fields.get("region") or "").strip().lower() not in ("", "us1"):
+        # The certificates of the other regions do not name that host.
+        raise ValueError(
+            f"{_ROAMING} works with the region us1 only; leave edge out to enter at the region's own place"
+        )
     return name

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+_NEXT_URL = re.compile(r"[,;|]\s*https?://", re.IGNORECASE)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -22,6 +24,13 @@ def http_url(value: str, _inputs: Mapping[str, Any]) -> str:
     if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an absolute URL that starts with https:// or http:// and names a host")
     return url
+
+
+def media_url(value: str, inputs: Mapping[str, Any]) -> str:
+    """Return the URL of one file; raises ``ValueError`` for several in one text, and for what is not a URL."""
+    if _NEXT_URL.search(value):
+        raise ValueError("must be one URL; give several as a list (a comma of the URL itself is written %2C)")
+    return http_url(value, inputs)
 
 
 def base_url(value: str, inputs: Mapping[str, Any]) -> str:

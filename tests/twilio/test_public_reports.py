@@ -1,0 +1,174 @@
+"""What users of other Twilio clients and connectors reported in public, and what the component does in its place.
+
+Each row names its source: the repository and the number of the issue or pull request on GitHub. Reports about
+signatures, callbacks and hosts have tests of their own (`signatures/`, `tests/serving`, `tests/conformance`).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from twilio_component.emulator import Emulator
+from twilio_component.host import Host, InputError
+from twilio_component.testing import create_connection, emulator_connection
+from twilio_component.twilio.error_codes import explain
+from twilio_component.twilio.errors import OutcomeUnknownError
+
+SMS = {"to": "+16055551212", "from": "+15017122661", "message": "Hello"}
+TEMPLATE = "HX" + "a" * 32
+
+
+async def send(emulator: Emulator, **inputs: Any) -> Any:
+    given = {"twilioConnection": emulator_connection(), **SMS, **inputs}
+    async with Host.discover(transport=emulator.transport) as host:
+        present = {name: value for name, value in given.items() if value is not None}
+        return (await host.invoke_action("twilio", "sendSMS", present))["data"]
+
+
+TAKEN = [
+    ("MicrosoftDocs/BusinessApplicationPlatform-Connectors-public#554", {"to": "+1-605-555-1212"}, "+16055551212"),
+    ("twilio/twilio-node#456", {"to": "tel:+1-605-555-1212"}, "+16055551212"),
+    ("caronc/apprise#448", {"to": "16055551212"}, "+16055551212"),
+    ("home-assistant/core#5225", {"to": 16055551212}, "+16055551212"),  # YAML reads +1605… as a number
+    ("OneUptime/oneuptime#749", {"to": "06 12 34 56 78", "defaultRegion": "FR"}, "+33612345678"),
+    ("guidone/node-red-contrib-chatbot#281", {"to": "whatsapp:whatsapp:+16055551212"}, "whatsapp:+16055551212"),
+]
+
+
+@pytest.mark.parametrize(("source", "inputs", "to"), TAKEN, ids=[row[0] for row in TAKEN])
+async def test_a_number_that_other_clients_stumble_over_is_sent_to(
+    source: str, inputs: dict[str, Any], to: str
+) -> None:
+    assert "#" in source
+    sender = {"from": "whatsapp:+15017122661"} if to.startswith("whatsapp:") else {}
+    message = await send(Emulator(), **inputs, **sender)
+    assert message["to"] == to
+
+
+REFUSED = [
+    # Twilio's own error names the sender where the recipient is wrong.
+    ("twilio/twilio-node#407", {"to": "Reminder: bring your papers"}, "$.inputs.to: "),
+    ("twilio/twilio-ruby#348", {"to": {"phone_number": "6055551212"}}, "$.inputs.to: must be text, not an object"),
+    ("twilio/twilio-php#399", {"to": "phone=+351931234567"}, "$.inputs.to: "),
+    # Digits of another country must not become somebody else's number here.
+    ("logto-io/logto#8377", {"to": "4512345678"}, "read as one of US"),
+    ("OneUptime/oneuptime#749", {"to": "0612345678"}, "read as one of US"),
+    ("several recipients in one text", {"to": "+16055551212,+16055551213"}, "not ','"),
+    ("twilio/twilio-php#810", {"message": None, "contentSid": "Hcccc"}, "HX and 32 hexadecimal digits"),
+    ("twilio/twilio-oai#127", {"sendAt": "2030-01-01T10:00:00Z"}, "only be used together with messagingServiceSid"),
+    ("n8n-io/n8n#26733", {"mediaUrl": "https://a.example/1.png,https://b.example/2.png"}, "give several as a list"),
+    ("aloha/laravel-twilio#131", {"statusCallback": "example.com/status"}, "must be an absolute URL"),
+]
+
+
+@pytest.mark.parametrize(("source", "inputs", "words"), REFUSED, ids=[row[0] for row in REFUSED])
+async def test_what_other_clients_send_to_fail_is_refused_by_name(
+    source: str, inputs: dict[str, Any], words: str
+) -> None:
+    emulator = Emulator()
+    with pytest.raises(InputError) as refusal:
+        await send(emulator, **inputs)
+    assert words in str(refusal.value), source
+    assert not emulator.request_log.requests
+
+
+async def test_a_templates_values_may_have_quotes() -> None:
+    """Reported in twilio/twilio-node#1082: an apostrophe in a value was refused with 21656."""
+    seen: list[httpx.Request] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(201, json={"sid": "SM" + "0" * 32, "status": "queued"})
+
+    async with Host.discover(transport=httpx.MockTransport(handle)) as host:
+        inputs = {
+            "twilioConnection": emulator_connection(),
+            "to": SMS["to"],
+            "from": SMS["from"],
+            "contentSid": TEMPLATE,
+            "contentVariables": {"content": 'I\'m "Ada"'},
+        }
+        await host.invoke_action("twilio", "sendSMS", inputs)
+    (request,) = seen
+    form = dict(httpx.QueryParams(request.content.decode()))
+    assert json.loads(form["ContentVariables"]) == {"content": 'I\'m "Ada"'}
+
+
+@pytest.mark.parametrize(
+    ("source", "fields", "words"),
+    [
+        ("twilio/twilio-csharp#798", {"region": "ie1", "edge": "roaming"}, "roaming works with the region us1 only"),
+        ("twilio/twilio-python#547", {"region": "de1"}, "has been merged into us1"),
+    ],
+)
+async def test_a_host_that_has_no_certificate_or_no_address_is_refused(
+    source: str, fields: dict[str, str], words: str
+) -> None:
+    connection = create_connection("basic", {"username": "AC" + "a" * 32, "password": "token", **fields})
+    async with Host.discover(transport=Emulator().transport) as host:
+        with pytest.raises(InputError) as refusal:
+            host.validate_inputs("twilio", "sendSMS", {"twilioConnection": connection, **SMS})
+    assert words in str(refusal.value), source
+
+
+async def test_a_connection_that_breaks_after_the_request_is_never_tried_again() -> None:
+    """Asked for in twilio/twilio-node#1023 and #317: a retry there sends a second message."""
+    requests: list[httpx.Request] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        raise httpx.ReadError("reset")
+
+    async with Host.discover(transport=httpx.MockTransport(handle)) as host:
+        with pytest.raises(OutcomeUnknownError):
+            await host.invoke_action("twilio", "sendSMS", {"twilioConnection": emulator_connection(), **SMS})
+    assert len(requests) == 1
+
+
+# Sent to Twilio by the reporters, who compared what was billed (TwilioDevEd/message-segment-calculator#66 and #18).
+BILLED = [
+    ("a" * 80 + "\r\n" + "a" * 79, False, "GSM-7", 2),
+    ("a" * 80 + "\n" + "a" * 79, False, "GSM-7", 1),
+    ("a" * 200 + "\r\n" + "a" * 105, False, "GSM-7", 3),
+    ("\u00e9" * 70, False, "GSM-7", 1),
+    ("e\u0301" * 70, False, "UCS-2", 3),
+    ("e\u0301", False, "UCS-2", 1),
+    ("\u201cHi\u201d", False, "UCS-2", 1),
+    ("\u201cHi\u201d", True, "GSM-7", 1),
+    ("\u201eHi\u200c", False, "UCS-2", 1),
+    ("\u201eHi\u200c", True, "GSM-7", 1),
+    ("\U0001f600|", False, "UCS-2", 1),
+    ("a" * 160, False, "GSM-7", 1),
+    ("a" * 161, False, "GSM-7", 2),
+    ("\u4e2d" * 70, False, "UCS-2", 1),
+    ("\u4e2d" * 71, False, "UCS-2", 2),
+    ("|", False, "GSM-7", 1),
+    ("this is a " + "]" * 74 + "\U0001f618", False, "UCS-2", 2),
+]
+
+
+@pytest.mark.parametrize(("text", "smart", "encoding", "segments"), BILLED)
+async def test_an_estimate_is_what_twilio_billed(text: str, smart: bool, encoding: str, segments: int) -> None:  # noqa: FBT001
+    async with Host.discover(transport=Emulator().transport) as host:
+        inputs = {"message": text, "smartEncoded": smart}
+        estimate = (await host.invoke_action("twilio", "estimateMessage", inputs))["data"]
+    assert (estimate["encoding"], estimate["segments"]) == (encoding, segments)
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "word"),
+    [
+        ("twilio-labs/twilio-firebase-extensions#105", 63016, "template"),
+        ("twilio/twilio-node#845", 21614, "mobile"),
+        ("stellar/stellar-disbursement-platform-backend#974", 21656, "variable"),
+        ("twilio/terraform-provider-twilio#142", 20003, "region"),
+    ],
+)
+def test_a_code_that_was_asked_about_has_a_remedy(source: str, code: int, word: str) -> None:
+    entry = explain(code)
+    assert entry is not None, source
+    assert word in entry.guidance.casefold(), entry.guidance
