@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, text
 from support.engine import COUNT, serving
 
-from twilio_component.durable.execution.run_queue import VERSION
 from twilio_component.durable.recovery import worker_lease
 from twilio_component.durable.recovery.worker_lease import WorkerLease
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.workflow_rows import VERSION
 
 if TYPE_CHECKING:
     import pytest
@@ -61,7 +61,7 @@ async def test_a_busy_event_loop_does_not_delay_the_heartbeat(
     monkeypatch.setattr(worker_lease, "_ANSWER_SECONDS", 1.0)
     database = Database(new_database())
     await asyncio.to_thread(database.create)
-    lease = WorkerLease(database, "busy", VERSION)
+    lease = WorkerLease(database, "busy", (VERSION,))
     await lease.join()
     time.sleep(2.5)
     held_while_busy = lease.held

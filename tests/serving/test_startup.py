@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -159,3 +161,30 @@ async def test_a_database_that_will_never_take_us_is_bad_input(monkeypatch: pyte
     with pytest.raises(InputError, match="does not exist"):
         await wait_for_database("postgresql://u@h/d", print)
     await wait_for_database("sqlite:////nowhere/x.sqlite", print)
+
+
+def test_only_migrating_needs_no_flow_and_serves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--migrate-only", "--database", "runs.sqlite"]) == exit_codes.DONE
+    said = f"the database has the format of this release: sqlite:///{tmp_path / 'runs.sqlite'}\n"
+    assert capsys.readouterr().out == said
+    with closing(sqlite3.connect("runs.sqlite")) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert {"flow_runs", "flow_database_format", "workflow_status"} <= tables
+
+
+def test_serving_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve"]) == exit_codes.BAD_INPUT
+    assert "FILE: name at least one flow definition" in capsys.readouterr().err
+
+
+def test_a_database_of_a_later_release_is_refused_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["serve", "--migrate-only", "--database", "runs.sqlite"])
+    with closing(sqlite3.connect("runs.sqlite")) as connection:
+        connection.execute("UPDATE flow_database_format SET format = 99")
+        connection.commit()
+    capsys.readouterr()
+    for command in (["runs", "list"], ["serve", "--migrate-only"]):
+        assert main([*command, "--database", "runs.sqlite"]) != exit_codes.DONE
+        said = capsys.readouterr().err
+        assert said.startswith("the database has format 99, and this release knows formats up to ")
+        assert said.count("\n") == 1

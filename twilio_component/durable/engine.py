@@ -15,12 +15,13 @@ from sqlalchemy import select
 from twilio_component.durable.active_work import ActiveWork
 from twilio_component.durable.crash_points import STORED, CrashPoints
 from twilio_component.durable.errors import DurableError
-from twilio_component.durable.execution.run_queue import APPLICATION, CHUNKS, RUNS, VERSION, RunQueue
+from twilio_component.durable.execution.run_queue import APPLICATION, CHUNKS, RUNS, RunQueue
 from twilio_component.durable.execution.run_starter import RunStarter
 from twilio_component.durable.execution.schedules import Schedules
 from twilio_component.durable.execution.workflow_runner import WorkflowRunner
 from twilio_component.durable.fanout.coordinator import PARTITIONS_PER_PROCESS, LoopCoordinator
 from twilio_component.durable.fanout.store import LoopKey, LoopStore
+from twilio_component.durable.recovery.earlier_runs import EarlierRuns
 from twilio_component.durable.recovery.orphaned_workflows import OrphanedWorkflows
 from twilio_component.durable.recovery.periodic import run_periodically
 from twilio_component.durable.recovery.retention import Retention
@@ -36,6 +37,7 @@ from twilio_component.durable.store.database import Database, sqlite_file
 from twilio_component.durable.store.request_batcher import RequestBatcher
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.sqlite_connection import SqliteConnection
+from twilio_component.durable.store.workflow_rows import EARLIER_VERSIONS, VERSION
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment, LoadedDefinition
@@ -102,6 +104,7 @@ class Engine:
         self.schedules = Schedules(deployment, self.runs, self.begin)
         self.retention = Retention(database, self.runs, settings.keep_days)
         self.unstarted_runs = UnstartedRuns(database, self._enqueue)
+        self._earlier_runs = EarlierRuns(database)
         self.orphaned_workflows = OrphanedWorkflows(self._executor, self.work, self._requeue)
         self._accepting = RequestBatcher(self.runs.accept_all)
         self._reading_state = RequestBatcher(self.runs.stored_states)
@@ -133,7 +136,7 @@ class Engine:
             await asyncio.to_thread(database.create)
             lease = None
             if not database.is_sqlite:
-                lease = WorkerLease(database, worker_id, VERSION)
+                lease = WorkerLease(database, worker_id, (*EARLIER_VERSIONS, VERSION))
                 await lease.join()
                 stack.push_async_callback(lease.leave)
             engine = cls(
@@ -193,6 +196,8 @@ class Engine:
             # Before the launch: after it, DBOS looks for new queues only once a second.
             await asyncio.to_thread(DBOS.migrate, self.database.url)
             await self._register_queues()
+            # Without a lease there is no other process: what the one before had taken is free.
+            await self._earlier_runs.adopt(self._executor if self._lease is None else None)
             DBOS.launch()
             self._take_no_work_without_lease()
             if self._lease is not None:
@@ -203,6 +208,7 @@ class Engine:
                 asyncio.create_task(self.orphaned_workflows.keep_looking()),
                 asyncio.create_task(self._starter.run()),
                 asyncio.create_task(self._keep_promoting()),
+                asyncio.create_task(self._earlier_runs.keep_adopting()),
             ]
             yield
         finally:
@@ -269,6 +275,7 @@ class Engine:
     async def _recover(self, worker_id: str) -> None:
         if self.work.is_draining:
             raise DurableError("this process is stopping; it recovers no runs")
+        await self._earlier_runs.adopt(worker_id)
         # Not public, but what DBOS itself does for its own runs at launch: only workflows that are still the dead
         # process's are enqueued again.
         await asyncio.to_thread(DBOS._recover_pending_workflows, [worker_id])  # noqa: SLF001 - see above

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import psycopg
 from sqlalchemy import make_url
 
 from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.durable.store.database_url import display_url
 from twilio_component.host.errors import InputError, Problem
 
 # Containers start in any order; a server that recovers from a crash may take a while.
@@ -50,6 +52,28 @@ async def wait_for_database(url: str, report: Callable[[str], None], patience: f
             report(f"waiting for the database: {reason}")
             said = reason
         await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def migrate_database(url: str, report: Callable[[str], None]) -> None:
+    """Bring our tables and those of the workflow engine to the format of this release.
+
+    Raises ``InputError``, ``StoreUnavailableError`` or ``DurableError``.
+    """
+    from dbos import DBOS  # slow to import
+
+    from twilio_component.durable.recovery.single_process_lock import SingleProcessLock
+    from twilio_component.durable.store.database import Database, sqlite_file
+
+    await wait_for_database(url, report)
+    file = sqlite_file(url)
+    with SingleProcessLock(file) if file is not None else nullcontext():
+        database = Database(url)
+        try:
+            await asyncio.to_thread(database.create)
+            await asyncio.to_thread(DBOS.migrate, url)
+        finally:
+            database.close()
+    report(f"the database has the format of this release: {display_url(url)}")
 
 
 def _refusal(url: str) -> str | None:

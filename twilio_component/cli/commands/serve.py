@@ -17,6 +17,7 @@ from twilio_component.cli.serve_extra import (
     import_the_extra,
     report,
 )
+from twilio_component.host.errors import InputError, Problem
 
 if TYPE_CHECKING:
     import argparse
@@ -31,7 +32,7 @@ def add_parser(commands: Any) -> None:
         help="serve flows: webhooks in, durable runs",
         description="Serve flows. Runs survive the death of this process, and a message is never sent twice.",
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", type=Path, help="a flow definition (YAML or JSON)")
+    parser.add_argument("files", nargs="*", metavar="FILE", type=Path, help="a flow definition (YAML or JSON)")
     add_config(parser)
     add_database(parser)
     parser.add_argument("--port", type=port_number, default=8000, help="default: %(default)s")
@@ -73,6 +74,11 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--replace-webhooks", action="store_true", help="with --register: replace existing webhooks too"
     )
+    parser.add_argument(
+        "--migrate-only",
+        action="store_true",
+        help="bring the database to the format of this release and exit; FILE is not needed",
+    )
     parser.set_defaults(run=run)
 
 
@@ -80,6 +86,15 @@ def run(options: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM."""
     import asyncio
 
+    if options.migrate_only:
+        with import_the_extra():
+            from twilio_component.serving.database_startup import migrate_database
+
+            database = database_of(options)
+        asyncio.run(migrate_database(database, report))
+        return exit_codes.DONE
+    if not options.files:
+        raise InputError("Nothing can be served", [Problem("FILE", "name at least one flow definition")])
     if not options.emulator:
         with import_the_extra():
             database = database_of(options)

@@ -10,6 +10,7 @@ from dbos._serialization import DefaultSerializer
 
 from twilio_component.durable import ids
 from twilio_component.durable.errors import DurableError
+from twilio_component.durable.store.workflow_rows import VERSION
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -21,8 +22,6 @@ APPLICATION = "twilio-component"
 RUN_FLOW, RUN_CHUNK = "run_flow", "run_chunk"
 RUNS, CHUNKS = "flows", "chunks"
 """The queues. Chunks have their own: runs that wait for their chunks must not keep these from being executed."""
-VERSION = "4"
-"""Grows when newer code cannot continue a stored run: old runs then wait for a process of their version."""
 
 
 class PickleRefusedError(DurableError):

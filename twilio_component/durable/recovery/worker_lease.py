@@ -9,12 +9,11 @@ The heartbeat has its own thread, so that a busy event loop cannot delay it.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import queue
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +25,7 @@ from sqlalchemy.pool import NullPool
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.store.database import connect_arguments
 from twilio_component.durable.store.schema import workers
+from twilio_component.durable.store.worker_locks import worker_lock
 from twilio_component.durable.store.workflow_rows import pending_executors
 
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ Recover = Callable[[str], Awaitable[None]]
 
 
 class WorkerLease:
-    """The lease of this process, which ``worker_id`` names; ``version`` is that of the runs that it can continue."""
+    """The lease of this process, which ``worker_id`` names; ``versions`` are those of the runs that it can continue."""
 
-    def __init__(self, database: Database, worker_id: str, version: str) -> None:
+    def __init__(self, database: Database, worker_id: str, versions: Collection[str]) -> None:
         self._worker_id = worker_id
-        self._version = version
+        self._versions = versions
         self._engine = create_engine(
             database.engine.url,
             poolclass=NullPool,
@@ -177,7 +177,7 @@ class WorkerLease:
     def _others(self, connection: Connection) -> list[str]:
         """Every other worker that may have runs: a process that woke up after it was recovered has no row."""
         known = set(connection.execute(select(workers.c.worker_id)).scalars())
-        return sorted((known | pending_executors(connection, self._version)) - {self._worker_id})
+        return sorted((known | pending_executors(connection, self._versions)) - {self._worker_id})
 
     def _disconnect(self) -> None:
         self._heard_at = float("-inf")
@@ -187,16 +187,12 @@ class WorkerLease:
             connection.close()
 
 
-def _key(worker_id: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"flow worker {worker_id}".encode()).digest()[:8], "big", signed=True)
-
-
 def _try_lock(connection: Connection, worker_id: str) -> bool:
-    return bool(connection.execute(select(func.pg_try_advisory_lock(_key(worker_id)))).scalar_one())
+    return bool(connection.execute(select(func.pg_try_advisory_lock(worker_lock(worker_id)))).scalar_one())
 
 
 def _unlock(connection: Connection, worker_id: str) -> None:
-    connection.execute(select(func.pg_advisory_unlock(_key(worker_id))))
+    connection.execute(select(func.pg_advisory_unlock(worker_lock(worker_id))))
 
 
 def _forget(connection: Connection, worker_id: str) -> None:

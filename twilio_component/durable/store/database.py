@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.schema import CreateColumn
 
 from twilio_component.durable.clock import Clock
 from twilio_component.durable.errors import DurableError, StoreBusyError, StoreUnavailableError
 from twilio_component.durable.store.group_commit import GroupCommit
+from twilio_component.durable.store.migration import migrate
 from twilio_component.durable.store.private_files import make_private
-from twilio_component.durable.store.schema import metadata
 from twilio_component.durable.store.sqlite_connection import SqliteConnection, check_version
 
 _LOGGER = logging.getLogger("twilio_component.durable")
@@ -40,7 +40,9 @@ _BUSY = frozenset({"55P03", "40P01", "40001"})  # a lock not had in time, a dead
 # Read-only (a failover), out of resources (disk, memory, connections), shutting down or starting, a system error, a
 # lost connection: the server answers, but can do nothing now.
 _UNABLE = ("25006", "53", "57P", "58", "08")
-_CREATING = 5_038_261_904  # any number that nobody else locks
+_NOT_ALLOWED = "42501"
+_MIGRATION_ATTEMPTS = 10
+_MIGRATION_PAUSE = 0.5
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _LONGEST_PAUSE = 2.0
 _RUN_THREADS = 5
@@ -80,7 +82,7 @@ class Database:
         self._group = GroupCommit(self.engine) if self.is_sqlite else None
 
     def create(self) -> None:
-        """Create missing tables, and the columns that tables of an earlier version lack."""
+        """Bring the tables to the format of this release: see ``migration``. Blocks; raises ``DurableError``."""
         if self.is_sqlite:
             # The switch to a write-ahead log needs the file alone, so a connection of its own makes it.
             path = Path(str(self.engine.url.database))
@@ -89,12 +91,17 @@ class Database:
             connection = sqlite3.connect(path, timeout=_BUSY_MILLISECONDS / 1000)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.close()
-        with _Translated(), self.engine.begin() as transaction:
-            if not self.is_sqlite:  # in SQLite the transaction itself is exclusive
-                # Processes that start together must not create the same table, or the same column.
-                transaction.execute(select(func.pg_advisory_xact_lock(_CREATING)))
-            metadata.create_all(transaction)
-            _add_columns(transaction)
+        for attempt in range(1, _MIGRATION_ATTEMPTS + 1):
+            try:
+                with _Translated(), self.engine.begin() as transaction:
+                    migrate(transaction)
+            except StoreBusyError:
+                # Tables are altered while other processes write: two of them can wait for each other.
+                if attempt == _MIGRATION_ATTEMPTS:
+                    raise
+                time.sleep(_MIGRATION_PAUSE)
+            else:
+                return
 
     def open_existing(self) -> None:
         """Open a database that exists, and bring its tables up to date; raises ``DurableError`` for none."""
@@ -187,18 +194,6 @@ def _transaction(engine: Engine, work: Callable[[Connection], _Found]) -> _Found
         return work(connection)
 
 
-def _add_columns(connection: Connection) -> None:
-    """Add the columns that tables of an earlier version lack; processes of that version leave them null."""
-    looking = inspect(connection)
-    quoted = connection.dialect.identifier_preparer.format_table
-    for table in metadata.tables.values():
-        there = {column["name"] for column in looking.get_columns(table.name)}
-        for column in table.columns:
-            if column.name not in there:
-                definition = CreateColumn(column).compile(dialect=connection.dialect)
-                connection.exec_driver_sql(f"ALTER TABLE {quoted(table)} ADD COLUMN {definition}")
-
-
 class _Translated:
     """Turns the driver's errors about the connection into ``StoreUnavailableError``; other errors are bugs."""
 
@@ -211,6 +206,11 @@ class _Translated:
             if getattr(getattr(error, "orig", None), "sqlstate", None) in _BUSY:
                 raise StoreBusyError(f"the database is busy ({_kind(error)})") from None
             raise StoreUnavailableError(f"the database is unavailable ({_kind(error)})") from None
+        if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _NOT_ALLOWED:
+            raise DurableError(
+                "the user of the database may not do what this release needs: run `serve --migrate-only` once with a "
+                "user that may create and alter its tables, and let this one read and write them"
+            ) from None
 
 
 def _refuse_other_files(path: Path) -> None:

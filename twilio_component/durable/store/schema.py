@@ -3,7 +3,8 @@
 Everything that people wrote, or that identifies them, is here: the engine's tables hold only ids and names of steps.
 
 A column that is added to a table in a later version must be nullable or have a server default: tables of the version
-before are altered while its processes may still be writing.
+before are altered while its processes may still be writing. `migration` adds tables, columns and indexes by itself;
+any other change is a step there.
 """
 
 from __future__ import annotations
@@ -11,6 +12,14 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
+
+database_format = Table(
+    "flow_database_format",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("format", Integer, nullable=False),
+)
+"""One row: how many steps of ``migration.STEPS`` the database has had."""
 
 definitions = Table(
     "flow_definitions",

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import column, select, table, update
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+VERSION = "5"
+"""The version of the runs that this release stores: only processes that know it are given them.
+
+It grows when a run may need what processes of the release before do not have, such as a new built-in step.
+"""
+EARLIER_VERSIONS = ("4",)
+"""The versions of earlier releases whose runs this release continues; see ``adopt_workflows``."""
 
 _PENDING, _ENQUEUED, _CANCELLED = "PENDING", "ENQUEUED", "CANCELLED"
 _ENDED = ("SUCCESS", "ERROR")
@@ -28,11 +37,24 @@ _NAMES = (
 )
 
 
-def pending_executors(connection: Connection, version: str) -> set[str]:
-    """The ids of the executors of this version that have taken workflows and not ended them."""
+def pending_executors(connection: Connection, versions: Collection[str]) -> set[str]:
+    """The ids of the executors of these versions that have taken workflows and not ended them."""
     rows = _rows(connection)
-    pending = (rows.c.status == _PENDING, rows.c.application_version == version, rows.c.executor_id.is_not(None))
+    pending = (rows.c.status == _PENDING, rows.c.application_version.in_(versions), rows.c.executor_id.is_not(None))
     return set(connection.execute(select(rows.c.executor_id).where(*pending).distinct()).scalars())
+
+
+def adopt_workflows(connection: Connection, earlier: Collection[str], version: str, executor: str | None = None) -> int:
+    """Give workflows of earlier versions to processes of this one; the number of workflows.
+
+    Those that wait in a queue, and of an ``executor`` that is certainly gone also those that it had taken.
+    """
+    rows = _rows(connection)
+    free = rows.c.status == _ENQUEUED
+    if executor is not None:
+        free |= (rows.c.status == _PENDING) & (rows.c.executor_id == executor)
+    adopting = update(rows).where(rows.c.application_version.in_(earlier), free)
+    return int(connection.execute(adopting.values(application_version=version)).rowcount)
 
 
 def cancel_workflow(connection: Connection, workflow: str) -> None:

@@ -1,0 +1,112 @@
+"""Brings the tables of a database to the format of this release, and refuses a database of a later one.
+
+Two kinds of changes exist. *Additions* (tables, nullable columns, indexes) are found by comparing the database with
+``schema.metadata``; processes of the release before go on beside them. Everything else is a *step*: a function in
+``STEPS`` that changes what is stored. The number of the steps that a database has had is its format. Processes that do
+not know a step refuse the database, so the processes of the release before must be stopped before a step is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, func, insert, inspect, select, update
+from sqlalchemy.schema import CreateColumn
+
+from twilio_component.durable.errors import DurableError
+from twilio_component.durable.store.schema import database_format, metadata, workers
+from twilio_component.durable.store.worker_locks import worker_lock
+
+if TYPE_CHECKING:
+    from sqlalchemy import Inspector
+
+Step = Callable[[Connection], None]
+
+STEPS: Sequence[Step] = ()
+"""The steps in their order; a release only ever adds to them."""
+
+_LOCK = 5_038_261_904  # any number that nobody else locks
+_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '3s'"
+
+
+class NewerDatabaseError(DurableError):
+    """A later release has changed the database in a way that this one does not know."""
+
+    code = "newer-database"
+
+
+def migrate(connection: Connection, steps: Sequence[Step] = STEPS) -> None:
+    """Bring the tables to the format of this release, in the transaction of ``connection``.
+
+    Raises ``NewerDatabaseError``, and ``DurableError`` when a step is due while other processes use the database.
+    """
+    if connection.dialect.name == "postgresql":  # in SQLite the transaction itself is exclusive
+        # Processes that start together must not create the same table, or the same column; and a table that is in use
+        # must not be waited for so long that everybody else waits behind us.
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        connection.exec_driver_sql(_LOCK_TIMEOUT)
+    is_new = not inspect(connection).has_table(workers.name)
+    stored = _stored_format(connection)
+    if stored is not None and stored > len(steps):
+        raise NewerDatabaseError(
+            f"the database has format {stored}, and this release knows formats up to {len(steps)}: update "
+            "twilio-component, or use a copy of the database from before the update"
+        )
+    _add_what_is_missing(connection)
+    due = steps[stored or 0 :] if not is_new else ()
+    if due:
+        _refuse_other_processes(connection)
+    for step in due:
+        step(connection)
+    if stored is None:
+        connection.execute(insert(database_format).values(id=1, format=len(steps)))
+    elif due:
+        connection.execute(update(database_format).values(format=len(steps)))
+
+
+def _stored_format(connection: Connection) -> int | None:
+    """Return the format of the database; None for one that is new, or older than formats."""
+    if not inspect(connection).has_table(database_format.name):
+        return None
+    return connection.execute(select(database_format.c.format)).scalar_one_or_none()
+
+
+def _add_what_is_missing(connection: Connection) -> None:
+    metadata.create_all(connection)
+    # Only now: an inspector remembers what it has seen.
+    looking = inspect(connection)
+    _add_columns(connection, looking)
+    _add_indexes(connection, looking)
+
+
+def _add_columns(connection: Connection, looking: Inspector) -> None:
+    """Add the columns that tables of an earlier release lack; processes of that release leave them null."""
+    quoted = connection.dialect.identifier_preparer.format_table
+    for (_, name), columns in looking.get_multi_columns(filter_names=[*metadata.tables]).items():
+        there, table = {column["name"] for column in columns}, metadata.tables[name]
+        for column in table.columns:
+            if column.name not in there:
+                definition = CreateColumn(column).compile(dialect=connection.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {quoted(table)} ADD COLUMN {definition}")
+
+
+def _add_indexes(connection: Connection, looking: Inspector) -> None:
+    for (_, name), indexes in looking.get_multi_indexes(filter_names=[*metadata.tables]).items():
+        there = {index["name"] for index in indexes}
+        for index in metadata.tables[name].indexes:
+            if index.name not in there:
+                index.create(connection)
+
+
+def _refuse_other_processes(connection: Connection) -> None:
+    """Raise ``DurableError`` while a process of another release may be using the tables that a step changes."""
+    if connection.dialect.name != "postgresql":
+        return  # the lock beside a SQLite file keeps other processes away
+    known = connection.execute(select(workers.c.worker_id)).scalars().all()
+    # A process that has died has a row until another one has recovered its runs, but not its lock.
+    if not all(connection.execute(select(func.pg_try_advisory_xact_lock(worker_lock(id_)))).scalar() for id_ in known):
+        raise DurableError(
+            "this update changes what is stored: stop every process that uses the database first (`serve`, `worker`), "
+            "then start one of this release, or run `serve --migrate-only`"
+        )
