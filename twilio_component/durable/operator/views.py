@@ -65,7 +65,7 @@ class RunViews:
 
         A step has its id, its times, its redacted ``inputs``, its ``state`` (``succeeded``, ``failed``, ``waiting``, or
         the state of a call that has not ended) and ``error``, and the id of what it created (``effect``). A call that
-        must wait says until when (``heldUntil``) and why (``reason``).
+        must wait says until when (``heldUntil``, if that is known) and why (``reason``, and the kind of a ``hold``).
         """
 
         def work(connection: Connection) -> dict[str, Any]:
@@ -140,6 +140,9 @@ def _open_call(connection: Connection, intent: Row[Any], now: float) -> dict[str
     call = {"step": intent.step_id, "state": intent.state, **_effect(intent)}
     if intent.state != PLANNED:
         return call
+    if intent.hold_kind:
+        until = {"heldUntil": format_time(intent.held_until)} if intent.held_until else {}
+        return {**call, "hold": intent.hold_kind, **until, "reason": intent.hold_reason}
     of_keys = throttles.c.key.in_(json.loads(intent.limit_keys))
     latest = select(throttles).where(of_keys, throttles.c.throttled_until > now)
     held = connection.execute(latest.order_by(throttles.c.throttled_until.desc()).limit(1)).one_or_none()

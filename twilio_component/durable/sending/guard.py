@@ -12,14 +12,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from twilio_component.durable.clock import Clock
 from twilio_component.durable.crash_points import BEFORE_INTENT, CLAIMED, INTENT, RESPONDED, SETTLED, CrashPoints
 from twilio_component.durable.errors import RunStopped
 from twilio_component.durable.sending import intents
-from twilio_component.durable.sending.intents import Settlement, Settling
+from twilio_component.durable.sending.conditions import AllOf, ClaimCondition, HoldUntil, Refuse
+from twilio_component.durable.sending.intents import Hold, Settlement, Settling
 from twilio_component.durable.sending.reconciler import Reconciler, failed_entry
 from twilio_component.durable.store.journal import JournalEntry
 from twilio_component.durable.store.upsert import can_be_stored
@@ -27,6 +28,7 @@ from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.host.errors import PerformError
 
 if TYPE_CHECKING:
+    from twilio_component.durable.sending.conditions import SendConditions
     from twilio_component.durable.sending.guarded_call import GuardedCall
     from twilio_component.durable.sending.intents import CallIdentity, Intent, IntentStore
     from twilio_component.durable.sending.rate_limiter import RateLimiter
@@ -43,7 +45,7 @@ class Guard:
     """Makes calls at most once.
 
     ``worker_id`` names this process. ``is_dead`` returns whether another one certainly writes nothing any more;
-    ``may_write`` returns whether this process still may.
+    ``may_write`` returns whether this process still may. ``conditions`` say when a call may be made.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Guard:
         worker_id: str,
         is_dead: Callable[[str], bool],
         may_write: Callable[[], bool],
+        conditions: SendConditions | None = None,
         crash_points: CrashPoints | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -66,6 +69,7 @@ class Guard:
         self._worker_id = worker_id
         self._is_dead = is_dead
         self._may_write = may_write
+        self._conditions = conditions or AllOf()
         self._crash_points = crash_points or CrashPoints()
         self._clock = clock or Clock()
         self._reconciler = Reconciler(intents, settings, self._clock)
@@ -125,12 +129,44 @@ class Guard:
             return await self._settle_failure(call, intent.attempt, overdue, started, from_states=(intents.PLANNED,))
         while not self._may_write():
             await self._clock.sleep(_MOMENT)
-        if await self._throttle.wait(call.limit_keys, _RECHECK_SECONDS):
-            return await self._take_turn(call, guarded, intent, started)
-        return None
+        verdict = await self._conditions.judge(call, guarded)
+        if isinstance(verdict, Refuse):
+            return await self._settle_failure(
+                call, intent.attempt, verdict.failure, started, from_states=(intents.PLANNED,)
+            )
+        if isinstance(verdict, HoldUntil):
+            await self._hold(call, intent, verdict)
+            return None
+        if intent.hold is not None:
+            await self._intents.hold(call, intent.attempt, None)
+        if not await self._throttle.wait(call.limit_keys, _RECHECK_SECONDS):
+            return None
+        entry = await self._take_turn(call, guarded, intent, started, verdict.claim_conditions)
+        if entry is None and verdict.claim_conditions:
+            await self._clock.sleep(_MOMENT)  # a condition may have been false in the claim; it is judged again
+        return entry
+
+    async def _hold(self, call: CallIdentity, intent: Intent, hold: HoldUntil) -> None:
+        """Store why the call waits, and wait; not for longer than a moment, since an operator may stop the run."""
+        stored = Hold(kind=hold.kind, reason=hold.reason, until=hold.until)
+        if intent.hold != stored:
+            await self._intents.hold(call, intent.attempt, stored)
+        left = _RECHECK_SECONDS if hold.until is None else hold.until - self._clock.now()
+        seconds = min(max(left, _MOMENT), _RECHECK_SECONDS)
+        if hold.wake is None:
+            await self._clock.sleep(seconds)
+            return
+        with suppress(TimeoutError):
+            async with self._clock.timeout(seconds):
+                await hold.wake.wait()
 
     async def _take_turn(
-        self, call: CallIdentity, guarded: GuardedCall, intent: Intent, started: float
+        self,
+        call: CallIdentity,
+        guarded: GuardedCall,
+        intent: Intent,
+        started: float,
+        conditions: tuple[ClaimCondition, ...],
     ) -> JournalEntry | None:
         token = self._rate_limiter.token(guarded.limit_keys["sender"], guarded.sender)
         async with token as taken_at, self._throttle.slot(), self._write():
@@ -138,7 +174,7 @@ class Guard:
             is_late = claimed_at - taken_at > self._settings.claim  # then the token may soon be another's
             if is_late or self._throttle.seconds_left(call.limit_keys) or not self._may_write():
                 return None
-            attempt = await self._claim(call, intent)
+            attempt = await self._claim(call, intent, conditions)
             if attempt is None:
                 return None
             if (expired := guarded.expired) is not None:
@@ -149,9 +185,9 @@ class Guard:
                 return None
             return await self._write_request(call, guarded, attempt, started)
 
-    async def _claim(self, call: CallIdentity, intent: Intent) -> int | None:
+    async def _claim(self, call: CallIdentity, intent: Intent, conditions: tuple[ClaimCondition, ...]) -> int | None:
         """The number of the attempt that was claimed, or None; raises ``RunStopped``."""
-        claim = await self._intents.claim(call, intent.attempt, self._worker_id)
+        claim = await self._intents.claim(call, intent.attempt, self._worker_id, conditions)
         if claim.is_stopped:
             raise RunStopped
         for key, seconds in claim.throttled.items():

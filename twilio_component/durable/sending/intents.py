@@ -33,6 +33,7 @@ from twilio_component.durable.store.schema import intents, runs
 from twilio_component.durable.store.upsert import insert_once, to_json
 
 if TYPE_CHECKING:
+    from twilio_component.durable.sending.conditions import ClaimCondition
     from twilio_component.durable.store.database import Database
 
 PLANNED, CLAIMED, IN_DOUBT, SETTLED, UNKNOWN = "planned", "claimed", "in_doubt", "settled", "unknown"
@@ -68,12 +69,21 @@ class CallIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why a planned call waits (see ``conditions.HoldUntil``); ``until`` is in seconds since 1970, if it is known."""
+
+    kind: str
+    reason: str
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """An intent as it is stored.
 
     ``attempt`` is the number of its last claim, 0 before the first; ``age`` is how many seconds ago the call was
-    planned; ``since`` is the time of its first claim in seconds since 1970; ``resource_id`` is what the call is proven
-    to have created.
+    planned, or could first be made where it was held; ``hold`` is why it waits; ``since`` is the time of its first
+    claim in seconds since 1970; ``resource_id`` is what the call is proven to have created.
     """
 
     state: str
@@ -82,6 +92,7 @@ class Intent:
     age: float
     since: float | None
     resource_id: str | None
+    hold: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,21 +159,38 @@ class IntentStore:
             raise RunStopped
         return intent
 
-    async def claim(self, call: CallIdentity, attempt: int, worker_id: str) -> Claim:
+    async def claim(
+        self, call: CallIdentity, attempt: int, worker_id: str, conditions: Collection[ClaimCondition] = ()
+    ) -> Claim:
         """Claim the right to write the request, as the attempt after ``attempt``, the one that was seen."""
 
         def work(connection: Connection) -> Claim:
             now = self._database.now(connection)
             claiming = update(intents).where(
-                *_of(call, attempt, PLANNED), not_(is_throttled(call.limit_keys, now)), exists(_running(call))
+                *_of(call, attempt, PLANNED),
+                not_(is_throttled(call.limit_keys, now)),
+                exists(_running(call)),
+                *(condition.clause(connection, now) for condition in conditions),
             )
             changes = {"state": CLAIMED, "attempt": attempt + 1, "claimed_at": now, "claimed_by": worker_id}
             if connection.execute(claiming.values(**changes, since=func.coalesce(intents.c.since, now))).rowcount:
+                for condition in conditions:
+                    condition.record(connection, now)
                 return Claim(attempt=attempt + 1)
             is_running = connection.execute(select(exists(_running(call)))).scalar_one()
             return Claim(is_stopped=not is_running, throttled=time_left(connection, call.limit_keys, now))
 
         return await self._database.run_until_available(work)
+
+    async def hold(self, call: CallIdentity, attempt: int, hold: Hold | None) -> None:
+        """Store why a planned call waits, or that it waits no more."""
+        changes = (
+            {"hold_kind": None, "hold_reason": None}  # until when it was held stays: the call's age counts from then
+            if hold is None
+            else {"hold_kind": hold.kind, "hold_reason": hold.reason, "held_until": hold.until}
+        )
+        holding = update(intents).where(*_of(call, attempt, PLANNED)).values(changes)
+        await self._database.run_until_available(lambda connection: connection.execute(holding))
 
     async def withdraw(self, call: CallIdentity, attempt: int) -> bool:
         """Plan the call again: the request of this attempt was certainly not processed."""
@@ -292,7 +320,8 @@ def _intent(row: Row[Any], now: float) -> Intent:
         state=row.state,
         attempt=row.attempt,
         claimed_by=row.claimed_by,
-        age=max(0.0, now - row.created_at),
+        age=max(0.0, now - max(row.created_at, row.held_until or 0.0)),
         since=row.since,
         resource_id=row.resource_id,
+        hold=Hold(kind=row.hold_kind, reason=row.hold_reason, until=row.held_until) if row.hold_kind else None,
     )

@@ -111,6 +111,9 @@ intents = Table(
     Column("since", Float),
     Column("resource_id", String(200), unique=True),
     Column("item", String(220), index=True),
+    Column("hold_kind", String(20)),
+    Column("hold_reason", Text),
+    Column("held_until", Float),
     Index("flow_intents_by_run", "run"),
     Index("flow_intents_by_fingerprint", "fingerprint", "state"),
 )
@@ -118,7 +121,8 @@ intents = Table(
 
 ``attempt`` counts the claims; ``since`` is the time of the first one. ``limit_keys`` is a JSON list of the keys that
 can throttle the call. ``resource_id`` is the id of what the call created; no two calls have the same. ``item`` is
-the item whose iteration made the call, if one did.
+the item whose iteration made the call, if one did. ``hold_kind`` and ``hold_reason`` say why a planned call waits, for
+quiet hours for example, ``held_until`` until when, if that is known.
 
 ``state``: ``planned``; ``claimed``, from before the request is written; ``in_doubt``, when the request is over and its
 outcome is unknown so far; ``settled``; ``unknown``, when the outcome could not be found out.

@@ -1,0 +1,95 @@
+"""Conditions of a send: whether a planned call may be made now, must wait, or must not be made at all.
+
+The guard asks before each attempt. What it is told here was true a moment ago: what must still hold when the right to
+write the request is stored is a ``ClaimCondition``, checked in the transaction of the claim.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Connection
+
+    from twilio_component.durable.sending.guarded_call import GuardedCall
+    from twilio_component.durable.sending.intents import CallIdentity
+    from twilio_component.flows.interpreter.effects import Failure
+
+QUIET_HOURS, CAP, ORDER = "quiet-hours", "cap", "order"
+"""Kinds of holds."""
+
+
+class ClaimCondition(Protocol):
+    """What must hold in the transaction that claims a call; both methods are called in a database thread."""
+
+    def clause(self, connection: Connection, now: float) -> ColumnElement[bool]:
+        """The condition in SQL, at the time ``now`` in seconds since 1970; it may lock rows that it is about."""
+
+    def record(self, connection: Connection, now: float) -> None:
+        """Store what the claim changes, in its transaction: called only when the call has been claimed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proceed:
+    """The call may be made, provided that the ``claim_conditions`` hold when it is claimed."""
+
+    claim_conditions: tuple[ClaimCondition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldUntil:
+    """The call must wait. The hold is stored with its ``kind`` and ``reason``, which an operator is shown.
+
+    ``until`` is when it may be made, in seconds since 1970, or None when nobody can tell; the guard then asks again
+    when ``wake`` is set, and every few seconds. A ``reason`` names no person and no number.
+    """
+
+    kind: str
+    reason: str
+    until: float | None = None
+    wake: asyncio.Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The call must not be made: it fails like this, and no request is written."""
+
+    failure: Failure
+
+
+Verdict = Proceed | HoldUntil | Refuse
+
+
+class SendConditions(Protocol):
+    """Says whether a planned call may be made now."""
+
+    async def judge(self, call: CallIdentity, guarded: GuardedCall) -> Verdict:
+        """Whether the call may be made now. It is asked before each attempt, also when the call has been held."""
+
+
+class AllOf:
+    """Several conditions as one: the first refusal counts, else the hold that lasts longest. None at all proceed."""
+
+    def __init__(self, conditions: Sequence[SendConditions] = ()) -> None:
+        self._conditions = tuple(conditions)
+
+    async def judge(self, call: CallIdentity, guarded: GuardedCall) -> Verdict:
+        """Whether every condition lets the call be made now."""
+        if not self._conditions:
+            return _NOTHING_AGAINST_IT
+        verdicts = [await condition.judge(call, guarded) for condition in self._conditions]
+        refusal = next((verdict for verdict in verdicts if isinstance(verdict, Refuse)), None)
+        if refusal is not None:
+            return refusal
+        holds = [verdict for verdict in verdicts if isinstance(verdict, HoldUntil)]
+        if holds:
+            return max(holds, key=lambda hold: hold.until or 0.0)
+        proceeding = (verdict for verdict in verdicts if isinstance(verdict, Proceed))
+        return Proceed(claim_conditions=tuple(one for verdict in proceeding for one in verdict.claim_conditions))
+
+
+_NOTHING_AGAINST_IT = Proceed()
