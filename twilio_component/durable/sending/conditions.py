@@ -13,24 +13,13 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Connection
-
+    from twilio_component.durable.sending.claim_condition import ClaimCondition
     from twilio_component.durable.sending.guarded_call import GuardedCall
     from twilio_component.durable.sending.intents import CallIdentity
     from twilio_component.flows.interpreter.effects import Failure
 
 QUIET_HOURS, CAP, ORDER = "quiet-hours", "cap", "order"
 """Kinds of holds."""
-
-
-class ClaimCondition(Protocol):
-    """What must hold in the transaction that claims a call; both methods are called in a database thread."""
-
-    def clause(self, connection: Connection, now: float) -> ColumnElement[bool]:
-        """The condition in SQL, at the time ``now`` in seconds since 1970; it may lock rows that it is about."""
-
-    def record(self, connection: Connection, now: float) -> None:
-        """Store what the claim changes, in its transaction: called only when the call has been claimed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

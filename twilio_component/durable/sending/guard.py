@@ -19,7 +19,7 @@ from twilio_component.durable.clock import Clock
 from twilio_component.durable.crash_points import BEFORE_INTENT, CLAIMED, INTENT, RESPONDED, SETTLED, CrashPoints
 from twilio_component.durable.errors import RunStopped
 from twilio_component.durable.sending import intents
-from twilio_component.durable.sending.conditions import AllOf, ClaimCondition, HoldUntil, Refuse
+from twilio_component.durable.sending.conditions import AllOf, HoldUntil, Refuse
 from twilio_component.durable.sending.intents import Hold, Settlement, Settling
 from twilio_component.durable.sending.reconciler import Reconciler, failed_entry
 from twilio_component.durable.store.journal import JournalEntry
@@ -28,6 +28,7 @@ from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.host.errors import PerformError
 
 if TYPE_CHECKING:
+    from twilio_component.durable.sending.claim_condition import ClaimCondition
     from twilio_component.durable.sending.conditions import SendConditions
     from twilio_component.durable.sending.guarded_call import GuardedCall
     from twilio_component.durable.sending.intents import CallIdentity, Intent, IntentStore

@@ -33,7 +33,7 @@ from twilio_component.durable.store.schema import intents, runs
 from twilio_component.durable.store.upsert import insert_once, to_json
 
 if TYPE_CHECKING:
-    from twilio_component.durable.sending.conditions import ClaimCondition
+    from twilio_component.durable.sending.claim_condition import ClaimCondition
     from twilio_component.durable.store.database import Database
 
 PLANNED, CLAIMED, IN_DOUBT, SETTLED, UNKNOWN = "planned", "claimed", "in_doubt", "settled", "unknown"

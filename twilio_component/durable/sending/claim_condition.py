@@ -1,0 +1,18 @@
+"""What must hold in the very transaction in which a call is claimed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection
+
+
+class ClaimCondition(Protocol):
+    """What must hold in the transaction that claims a call; both methods are called in a database thread."""
+
+    def clause(self, connection: Connection, now: float) -> ColumnElement[bool]:
+        """The condition in SQL, at the time ``now`` in seconds since 1970; it may lock rows that it is about."""
+
+    def record(self, connection: Connection, now: float) -> None:
+        """Store what the claim changes, in its transaction: called only when the call has been claimed."""
