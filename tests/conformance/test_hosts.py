@@ -1,8 +1,13 @@
-"""The hosts that the official SDK asks, by region and edge, and those that the component asks."""
+"""The hosts that the official SDKs for Python and Node ask, by region and edge, and those that the component asks."""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
 from itertools import product
+from pathlib import Path
 
 import pytest
 from twilio.rest import Client
@@ -30,3 +35,24 @@ def test_a_region_alone_gets_its_edge_which_the_sdk_leaves_to_the_caller(region:
     """Twilio's guide to API domains asks for both; this release of the SDK leaves the edge out."""
     assert origin_of("api", region) == sdk_origin("api", region, edge)
     assert sdk_origin("api", region, None) in (f"https://api.{region}.twilio.com", origin_of("api", region))
+
+
+def test_the_node_sdk_asks_the_same_hosts() -> None:
+    modules = os.environ.get("TWILIO_NODE_MODULES", "")
+    if shutil.which("node") is None or not Path(modules, "twilio").is_dir():
+        pytest.skip("without Node, or without its SDK: `make conformance` installs it where there is npm")
+    pairs = [(None, None), *product([None, *EDGES], PLACES)]
+    asked = subprocess.run(
+        ["node", str(Path(__file__).with_name("node") / "hosts.cjs")],
+        env={**os.environ, "NODE_PATH": modules},
+        input=json.dumps(pairs),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    found = json.loads(asked.stdout)
+    assert len(found) == len(pairs)
+    for place in found:
+        ours = {name: origin_of(name, place["region"], place["edge"]) for name in PRODUCTS}
+        assert ours == place["hosts"]
