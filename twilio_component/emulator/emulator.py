@@ -95,6 +95,11 @@ class Emulator:
             self.lookups,
         )
 
+    def __repr__(self) -> str:
+        """How much the emulator holds, and what time it is there."""
+        counts = f"{len(self.messages)} messages, {len(self.request_log.requests)} requests"
+        return f"<Emulator: {counts}, {_http_date(int(self.clock.now()))}>"
+
     async def handle(self, request: Request) -> Response:
         """Return the response to a request to Twilio's API, the emulator's own under ``/_emulator``, or its page.
 

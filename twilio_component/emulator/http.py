@@ -50,7 +50,7 @@ class Request:
     method: str
     path: str
     query: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # they have the credentials
     body: bytes = b""
     base_url: str = "https://api.twilio.com"
 

@@ -46,6 +46,12 @@ class BlockingHost:
         """A blocking host with every installed component; ``options`` are those of ``Host.discover``."""
         return cls(lambda: Host.discover(**options))
 
+    def __repr__(self) -> str:
+        """Its components, and whether it is open; it opens at its first use."""
+        running = self._running
+        shown = "closed" if self._closed else "not open yet" if running is None else repr(running.host).strip("<>")
+        return f"<{type(self).__name__}: {shown}>"
+
     @property
     def components(self) -> Mapping[str, Component]:
         """The components by key."""

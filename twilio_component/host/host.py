@@ -110,6 +110,11 @@ class Host:
             host.register(plugin)
         return host
 
+    def __repr__(self) -> str:
+        """Its components, and whether it is open."""
+        state = "closed" if self._closed else "not open" if self._loop is None else "open"
+        return f"<{type(self).__name__}, {state}: {join_names(self.components, limit=40)}>"
+
     @property
     def components(self) -> Mapping[str, Component]:
         """The components by key."""

@@ -192,6 +192,17 @@ class Component:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     file: Path | None = None
 
+    def __repr__(self) -> str:
+        """Its key, version, and what it has."""
+        has = {
+            "connections": self.connections,
+            "actions": self.actions,
+            "triggers": self.triggers,
+            "data sources": self.data_sources,
+        }
+        counts = ", ".join(f"{len(parts)} {name}" for name, parts in has.items())
+        return f"<Component {self.key} {self.version}: {counts}>"
+
     def operations(self) -> Iterator[Operation]:
         """Yield the component's actions, triggers and data sources."""
         yield from self.actions.values()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Any, Protocol
 
@@ -31,13 +31,13 @@ class Request:
     """An HTTP request. ``seconds`` is the time limit of the whole exchange, ``connect_seconds`` that of connecting.
 
     ``largest`` is how many bytes the body of a successful response may have. The transport sets ``written``; one that
-    cannot know leaves it true.
+    cannot know leaves it true. Its ``repr`` shows neither headers nor content: tools that print tracebacks show those.
     """
 
     method: str
     url: str
-    headers: Mapping[str, str]
-    content: bytes | None = None
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes | None = field(default=None, repr=False)
     seconds: float = SECONDS
     connect_seconds: float = CONNECT_SECONDS
     largest: int = MAX_RESPONSE_BYTES
@@ -49,8 +49,8 @@ class Response:
     """An HTTP response with its whole body. ``headers`` ignore the case of names."""
 
     status: int
-    headers: Mapping[str, str]
-    content: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
 
     @property
     def text(self) -> str:
