@@ -46,7 +46,7 @@ PREEMPTIONS = int(os.environ.get("SIMULATION_PREEMPTIONS", "1"))
 
 @dataclass
 class Scene:
-    """What the drivers share: who waits for a turn, what each has seen, and the messages that there are."""
+    """What the drivers share: who waits for a turn, whose was the last one, and when each message becomes visible."""
 
     choices: Choices
     loop: SimulatedLoop

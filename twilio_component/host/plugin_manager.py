@@ -133,9 +133,9 @@ def _unusable(component: Component) -> Iterator[str]:
         try:
             operation.function  # noqa: B018 - resolving it is the check
             if isinstance(operation, Action):
-                operation.page_function  # noqa: B018 - likewise
+                operation.page_function  # noqa: B018 - resolves the name
             if isinstance(operation, Trigger):
-                operation.deploy_function, operation.delete_function  # noqa: B018 - likewise
+                operation.deploy_function, operation.delete_function  # noqa: B018 - resolves the name
             InputForm(operation.inputs, component.connections)
         except PluginError as error:
             failed.append(f"{component.key}.{operation.key}: {error}")

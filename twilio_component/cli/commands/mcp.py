@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         import mcp.server  # noqa: F401 - whether the extra is there
 
-        from twilio_component.agent_tools import server  # noqa: F401 - likewise, and its own needs
+        from twilio_component.agent_tools import server  # noqa: F401 - imports what the extra installs
     except ModuleNotFoundError as error:
         raise ExtraMissingError(
             f"'{error.name}' is not installed: pip install 'twilio-component[mcp]' installs what this command needs"

@@ -24,11 +24,11 @@ _MAILED = re.compile(r"(?:[a-z]+:)?[^@\s]+@[^@\s]+")
 
 
 def redact_inputs(inputs: Mapping[str, Any], operation: Operation | None = None) -> dict[str, Any]:
-    """The outline of a step's inputs.
+    """Return the outline of a step's inputs.
 
     Numbers, booleans, ids and words that the schema lists stay; connections and secrets are ``<connection>`` and
-    ``<secret>``; of addresses the last two characters remain, of texts their lengths; lists and objects have an item
-    for each of theirs, at most 20. Without an ``operation`` nothing is known of the inputs but their values.
+    ``<secret>``; addresses keep their last two characters and texts become their lengths; lists and objects keep
+    up to 20 items. Without an ``operation`` nothing is known of the inputs but their values.
     """
     properties = operation.inputs["properties"] if operation is not None else {}
     return {name: _outline(value, properties.get(name, {})) for name, value in inputs.items()}

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 _MAX_BATCH = 100
 _MAX_WAITING = 1_000
-# During a burst, storing comes first: whoever sent a request waits and may give up, a run does not.
+# During a burst, storing comes first: the sender of a request waits and may give up, a run does not.
 _BURST = 10
 _BURST_SECONDS = 0.2
 _LONGEST_WAIT = 1.0

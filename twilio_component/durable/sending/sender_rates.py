@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def rates_of_senders(rates: Mapping[str, float], components: Mapping[str, Component]) -> Mapping[str, float]:
-    """The rates by what requests say; raises ``InputError`` for one of what no component can take for a sender.
+    """Return the rates by what requests say; raises ``InputError`` for a key that is not a sender.
 
     Where no component says what its actions are limited by, the rates stay as they are.
     """
@@ -36,7 +36,7 @@ def rates_of_senders(rates: Mapping[str, float], components: Mapping[str, Compon
     for key, rate in rates.items():
         senders, reasons = _senders_of(key, inputs)
         if not senders:
-            problems.append(Problem("rateLimits", f"{display(key)} can be no sender: {'; or: '.join(reasons)}"))
+            problems.append(Problem("rateLimits", f"{display(key)} is not a sender: {'; or: '.join(reasons)}"))
         elif senders & found.keys():
             problems.append(Problem("rateLimits", f"{display(key)} names a sender that another key names too"))
         found.update(dict.fromkeys(senders, rate))
@@ -46,7 +46,7 @@ def rates_of_senders(rates: Mapping[str, float], components: Mapping[str, Compon
 
 
 def _senders_of(key: str, inputs: list[tuple[InputForm, str]]) -> tuple[set[str], list[str]]:
-    """What the inputs that name a sender make of the key, or why they refuse it."""
+    """Return the senders that the inputs make of the key, and the reasons of those that refuse it."""
     senders: set[str] = set()
     reasons: list[str] = []
     for form, name in inputs:

@@ -214,7 +214,7 @@ class _Translated:
 
 
 def _refuse_other_files(path: Path) -> None:
-    """Raise ``DurableError`` for a file that is no database of SQLite's, before anything is written to it."""
+    """Raise ``DurableError`` for a file that is not a database of SQLite, before anything is written to it."""
     if path.is_file() and path.stat().st_size:
         with path.open("rb") as file:
             if file.read(len(_SQLITE_MAGIC)) != _SQLITE_MAGIC:

@@ -183,7 +183,7 @@ class RunStore:
         """
 
         def work(connection: Connection) -> str | None:
-            # Before the run's own row: whoever accepts a run of the queue locks in this order, too.
+            # Before the run's own row: a process that accepts a run of the queue locks in this order, too.
             queue = lock_queue_of(connection, run)
             ended = end(connection)
             if queue is not None:

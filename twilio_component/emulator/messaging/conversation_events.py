@@ -1,4 +1,4 @@
-"""Events of Conversations, as its webhooks tell of them. There are no conversations behind them."""
+"""Events of Conversations, as its webhooks report them. There are no conversations behind them."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def _streams(library: Any) -> tuple[Any, Any]:
         async def aclose(self) -> None:
             await self._rest.aclose()
 
-    class CutOff(library.AsyncByteStream):  # type: ignore[misc]  # likewise
+    class CutOff(library.AsyncByteStream):  # type: ignore[misc]  # its base is Any too
         """A body that ends too early."""
 
         def __init__(self, body: bytes, fault: ConnectionFault) -> None:
