@@ -90,9 +90,12 @@ def report(text: str) -> None:
 
 
 @contextmanager
-def import_the_extra() -> Iterator[None]:
-    """Import the extra's modules; raises ``ExtraMissingError`` with what to install. Logs go to standard error."""
-    import logging
+def import_the_extra(options: argparse.Namespace | None = None) -> Iterator[None]:
+    """Import the extra's modules; raises ``ExtraMissingError`` with what to install.
+
+    Logs go to standard error, in the form that ``options`` ask for (see ``log_output``).
+    """
+    from twilio_component.cli.log_output import start_logging
 
     try:
         yield
@@ -100,5 +103,4 @@ def import_the_extra() -> Iterator[None]:
         raise ExtraMissingError(
             f"'{error.name}' is not installed: pip install 'twilio-component[serve]' installs what serving needs"
         ) from error
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("dbos").setLevel(logging.WARNING)
+    start_logging(options)

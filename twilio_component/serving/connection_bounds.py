@@ -120,6 +120,7 @@ def bounds(is_exempt: Callable[[str], bool]) -> dict[str, Any]:
         "proxy_headers": False,
         "server_header": False,
         "access_log": False,
+        "log_config": None,  # what uvicorn says goes where everything else goes
         "log_level": "warning",
         "ws": "none",
     }

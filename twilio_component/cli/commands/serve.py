@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
+from twilio_component.cli.log_output import add_logging
 from twilio_component.cli.options import port_number
 from twilio_component.cli.serve_extra import (
     add_config,
@@ -79,6 +80,7 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="bring the database to the format of this release and exit; FILE is not needed",
     )
+    add_logging(parser)
     parser.set_defaults(run=run)
 
 
@@ -87,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
     import asyncio
 
     if options.migrate_only:
-        with import_the_extra():
+        with import_the_extra(options):
             from twilio_component.serving.database_startup import migrate_database
 
             database = database_of(options)
@@ -96,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.files:
         raise InputError("Nothing can be served", [Problem("FILE", "name at least one flow definition")])
     if not options.emulator:
-        with import_the_extra():
+        with import_the_extra(options):
             database = database_of(options)
         asyncio.run(_server(options, database).run())
         return exit_codes.DONE
@@ -104,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
 
     # Runs that were started against the emulator must never be continued by a process that talks to Twilio.
     with TemporaryDirectory(prefix="twilio-component-") as folder:
-        with import_the_extra():
+        with import_the_extra(options):
             database = database_of(options, forgotten := f"{folder}/runs.sqlite")
         if database.endswith(forgotten):
             report("runs are kept until this command ends; --database FILE keeps them")
@@ -113,7 +115,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _server(options: argparse.Namespace, database: str) -> Server:
-    with import_the_extra():
+    with import_the_extra(options):
         from twilio_component.serving.server import Server
     return Server(
         files=options.files,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
+from twilio_component.cli.log_output import add_logging
 from twilio_component.cli.serve_extra import (
     DATABASE_VARIABLE,
     add_config,
@@ -34,6 +35,7 @@ def add_parser(commands: Any) -> None:
     )
     add_config(parser)
     add_public_url(parser)
+    add_logging(parser)
     parser.set_defaults(run=run)
 
 
@@ -41,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     """Work until SIGINT or SIGTERM."""
     import asyncio
 
-    with import_the_extra():
+    with import_the_extra(options):
         from twilio_component.serving.worker import Worker
     worker = Worker(
         database=database_of(options),

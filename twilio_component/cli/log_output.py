@@ -1,0 +1,102 @@
+"""Logs on standard error: one line for each record, as text or as JSON, for this program's loggers and the engine's.
+
+A line repeats nothing that people wrote. Messages of exceptions that are not ours may do that, so a traceback is printed
+without them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.host.errors import IntegrationError
+
+if TYPE_CHECKING:
+    import argparse
+
+FIELDS = ("run", "flow", "state", "step", "code", "reason", "method", "status", "seconds", "trace")
+"""The fields that records may have beside their message, in the order in which JSON shows them."""
+_LEVELS = ("debug", "info", "warning", "error")
+_OTHERS = logging.WARNING
+"""Other libraries, the workflow engine's included, say too much below this level, and perhaps what people wrote."""
+
+
+def add_logging(parser: argparse.ArgumentParser) -> None:
+    """Add the options ``--log-format`` and ``--log-level``."""
+    parser.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default="text",
+        help="a line of text or a JSON object for each record, on standard error; default: %(default)s",
+    )
+    parser.add_argument("--log-level", choices=_LEVELS, default="info", help="default: %(default)s")
+
+
+def start_logging(options: argparse.Namespace | None = None) -> None:
+    """Log to standard error as ``add_logging``'s options say; by default text, from ``info`` on."""
+    handler = logging.StreamHandler(sys.stderr)
+    as_json = getattr(options, "log_format", "text") == "json"
+    handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
+    root, engine = logging.getLogger(), logging.getLogger("dbos")
+    for logger in (root, engine):
+        for former in [one for one in logger.handlers if isinstance(one.formatter, TextFormatter)]:
+            logger.removeHandler(former)
+    # The engine gives its logger a handler of its own, unless it has one.
+    engine.handlers = [handler]
+    engine.propagate = False
+    engine.setLevel(_OTHERS)
+    if not root.handlers:
+        root.addHandler(handler)
+        root.setLevel(_OTHERS)
+    logging.getLogger("twilio_component").setLevel(getattr(options, "log_level", "info").upper())
+
+
+class TextFormatter(logging.Formatter):
+    """``2026-11-25T23:22:51.152Z WARNING run web-1 of Reply failed …``; a traceback follows on lines of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as text."""
+        return "\n".join([f"{_time(record)} {record.levelname} {_message(record)}", *_traceback(record)])
+
+
+class JsonFormatter(TextFormatter):
+    """A JSON object on one line: ``time``, ``level``, ``logger``, ``message``, and the record's own ``FIELDS``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as JSON."""
+        line: dict[str, Any] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _message(record),
+        }
+        line.update({name: value for name in FIELDS if (value := getattr(record, name, None)) not in (None, "")})
+        if trace := _traceback(record):
+            line["traceback"] = trace
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _time(record: logging.LogRecord) -> str:
+    moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The message on one line: an id or a name may come from outside, and must not look like a line of ours."""
+    text = " ".join(record.getMessage().splitlines())
+    return "".join(character if character.isprintable() else "·" for character in text)
+
+
+def _traceback(record: logging.LogRecord) -> list[str]:
+    error = record.exc_info[1] if record.exc_info else None
+    lines: list[str] = []
+    while error is not None:
+        frames = "".join(traceback.format_tb(error.__traceback__)).splitlines()
+        said = f": {error}" if isinstance(error, IntegrationError) else ""
+        lines = [*frames, f"{type(error).__module__}.{type(error).__qualname__}{said}", *lines]
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return lines
