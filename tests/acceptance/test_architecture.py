@@ -30,7 +30,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
 }
 # What each part of a package may import of the package's other parts; a part that is not named here, whatever it likes.
 FLOW_BASE = ("model", "findings", "nesting", "control_steps")
-DURABLE_BASE = ("errors", "settings", "crash_points", "clock", "ids", "active_work")
+DURABLE_BASE = ("errors", "settings", "crash_points", "clock", "ids", "active_work", "observation")
 PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     "flows": {
         "findings": (),
@@ -50,6 +50,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "clock": (),
         "ids": (),
         "active_work": ("errors",),
+        "observation": ("store",),
         "store": DURABLE_BASE,
         "deployment": (*DURABLE_BASE, "store"),
         "sending": (*DURABLE_BASE, "store"),

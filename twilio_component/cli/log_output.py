@@ -1,7 +1,7 @@
 """Logs on standard error: one line for each record, as text or as JSON, for this program's loggers and the engine's.
 
-A line repeats nothing that people wrote. Messages of exceptions that are not ours may do that, so a traceback is printed
-without them.
+A line repeats nothing that people wrote. Messages of exceptions that are not ours may do that, so a traceback is
+printed without them.
 """
 
 from __future__ import annotations

@@ -15,12 +15,14 @@ from sqlalchemy import select
 from twilio_component.durable.active_work import ActiveWork
 from twilio_component.durable.crash_points import STORED, CrashPoints
 from twilio_component.durable.errors import DurableError
+from twilio_component.durable.execution.engine_log import silence_stops
 from twilio_component.durable.execution.run_queue import APPLICATION, CHUNKS, RUNS, RunQueue
 from twilio_component.durable.execution.run_starter import RunStarter
 from twilio_component.durable.execution.schedules import Schedules
 from twilio_component.durable.execution.workflow_runner import WorkflowRunner
 from twilio_component.durable.fanout.coordinator import PARTITIONS_PER_PROCESS, LoopCoordinator
 from twilio_component.durable.fanout.store import LoopKey, LoopStore
+from twilio_component.durable.observation import Observer
 from twilio_component.durable.recovery.earlier_runs import EarlierRuns
 from twilio_component.durable.recovery.orphaned_workflows import OrphanedWorkflows
 from twilio_component.durable.recovery.periodic import run_periodically
@@ -65,6 +67,7 @@ class Engine:
         lease: WorkerLease | None,
         worker_id: str,
         crash_points: CrashPoints,
+        observer: Observer,
     ) -> None:
         """Assemble the parts; ``open`` is the way to get an engine."""
         self.database = database
@@ -89,6 +92,7 @@ class Engine:
             crash_points=crash_points,
         )
         self._executor = "serve" if database.is_sqlite else worker_id
+        silence_stops()
         self._dbos = DBOS(config=self._config())
         loop_store = LoopStore(database)
         WorkflowRunner(
@@ -100,6 +104,7 @@ class Engine:
             work=self.work,
             start_runs=self._enqueue,
             keep_payloads=settings.keep_payloads,
+            observer=observer,
         )
         self.schedules = Schedules(deployment, self.runs, self.begin)
         self.retention = Retention(database, self.runs, settings.keep_days)
@@ -119,6 +124,7 @@ class Engine:
         settings: Settings,
         *,
         crash_points: CrashPoints | None = None,
+        observer: Observer | None = None,
     ) -> AsyncIterator[Engine]:
         """Open the database, continue what was interrupted, and execute runs until the end of the block.
 
@@ -146,6 +152,7 @@ class Engine:
                 lease=lease,
                 worker_id=worker_id,
                 crash_points=crash_points or CrashPoints(),
+                observer=observer or Observer(),
             )
             async with engine._executing():
                 yield engine

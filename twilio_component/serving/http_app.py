@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -17,6 +18,7 @@ from starlette.routing import Route
 from twilio_component.durable.deployment import CALLBACKS
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.host.portable_error import PortableError
+from twilio_component.serving.access_log import FLOW, AccessLog
 from twilio_component.serving.endpoints import find_endpoint
 from twilio_component.serving.status_callbacks import CallbackAddress
 from twilio_component.serving.webhook_handler import IncomingRequest
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from twilio_component.serving.trusted_proxies import TrustedProxies
     from twilio_component.serving.webhook_handler import HttpResponse, WebhookHandler
 
+_LIVE, _READY = "/healthz", "/readyz"
+_HEALTH = frozenset({_LIVE, _READY})
 MAX_BODY_BYTES = 1024 * 1024
 MAX_HEADERS = 100
 BODY_SECONDS = 10.0
@@ -65,8 +69,8 @@ class WebhookApp:
     def application(self) -> Starlette:
         """The ASGI application."""
         routes = [
-            Route("/healthz", self._get_health),
-            Route("/readyz", self._get_readiness),
+            Route(_LIVE, self._get_health),
+            Route(_READY, self._get_readiness),
             Route(
                 f"{self.public_url.mount}{CALLBACKS}/{{component}}/{{action}}/{{run}}/{{ordinal}}",
                 self._receive_callback,
@@ -74,12 +78,13 @@ class WebhookApp:
             ),
             Route("/{path:path}", self._receive, methods=["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]),
         ]
-        return Starlette(routes=routes)
+        return Starlette(routes=routes, middleware=[Middleware(AccessLog, silent=_HEALTH)])
 
     async def _receive(self, request: Request) -> Response:
         endpoint = find_endpoint(self.endpoints, self.public_url.public_path(request.url.path))
         if endpoint is None:
             return Response(status_code=404)
+        request.scope[FLOW] = endpoint.flow.name
         if request.method not in endpoint.methods:
             # HEAD and OPTIONS are safe (RFC 9110): they describe the endpoint and start nothing.
             allowed = [*endpoint.methods, *(["HEAD"] if "GET" in endpoint.methods else []), "OPTIONS"]
@@ -90,6 +95,7 @@ class WebhookApp:
 
     async def _receive_callback(self, request: Request) -> Response:
         path = request.path_params
+        request.scope[FLOW] = "(status callback)"
         if not _ORDINAL.fullmatch(path["ordinal"]):
             return Response(status_code=404)
         address = CallbackAddress(**{**path, "ordinal": int(path["ordinal"])})

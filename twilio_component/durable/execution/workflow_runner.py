@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from dbos import DBOS, SetWorkflowID, error
 
+from twilio_component.durable import observation
 from twilio_component.durable.errors import RunStopped
 from twilio_component.durable.execution.replayer import WINDOW, IterationReplayer, Replayer, ReplayServices
 from twilio_component.durable.execution.run_queue import RUN_CHUNK, RUN_FLOW
 from twilio_component.durable.fanout.chunk_runner import ChunkRunner
 from twilio_component.durable.fanout.store import EndedIteration, LoopKey
+from twilio_component.durable.observation import Observer
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.flow_state import scopes_of
 from twilio_component.durable.store.journal import INITIAL_STATE
@@ -62,8 +65,10 @@ class WorkflowRunner:
         work: ActiveWork,
         start_runs: Callable[[Sequence[str]], Coroutine[Any, Any, object]],
         keep_payloads: bool,
+        observer: Observer | None = None,
     ) -> None:
         self._runs = runs
+        self._observer = observer or Observer()
         self._load = deployment.load
         self._work = work
         self._keep_payloads = keep_payloads
@@ -107,12 +112,18 @@ class WorkflowRunner:
             return PURGED
         run, journal = found
         if run.state in run_status.STOPPED:
+            observation.log_stop(run)
             raise RunStopped
         if run.state != run_status.RUNNING:
             return run.state
+        observation.log_begin(run, goes_on=INITIAL_STATE in journal)
+        self._observer.run_began(run)
         try:
             replayer = await self._replayer(run, journal)
             return await self._finish(run, replayer, await replayer.run())
+        except RunStopped:
+            observation.log_stop(run)
+            raise
         except IntegrationError as error:
             # The definition, its configuration, or the replay: not the fault of a step.
             return await self._fail(run, error.code, str(error))
@@ -190,9 +201,6 @@ class WorkflowRunner:
     async def _finish(self, run: Run, replayer: Replayer, done: Done) -> str:
         unknown = _unknown_outcome(done)
         failure = done.error or unknown
-        if failure is not None:
-            # Which step and why in one word: the whole message may be about people, and is in the database.
-            _LOGGER.warning("%s (%s) failed at %s: %s", run.id, run.flow, failure["id"], failure["code"])
         state = run_status.SUCCEEDED if done.error is None else run_status.FAILED
         redact, is_synchronous = replayer.definition.redactor.value, replayer.flow.is_synchronous
         return await self._store_end(
@@ -226,6 +234,10 @@ class WorkflowRunner:
         )
         if stored in run_status.STOPPED:
             raise RunStopped  # at the last moment; a resumed run comes to its end again
+        if stored == state:
+            end = observation.run_end(run, state, error, time.time())
+            observation.log_end(end)
+            self._observer.run_ended(end)
         return stored or PURGED
 
 

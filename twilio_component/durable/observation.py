@@ -1,0 +1,100 @@
+"""What happens to runs, in one place: the log lines of a run, and the observer that counts and traces.
+
+Nothing here repeats what people wrote: runs are named by their ids, failures by their codes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from twilio_component.durable.store.runs import Run
+
+_LOGGER = logging.getLogger("twilio_component.runs")
+_UNKNOWN = "unknown"
+_SUCCEEDED = "succeeded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnd:
+    """How a run ended. ``step``, ``code`` and ``reason`` (the service's own code) say why it failed, else empty.
+
+    ``seconds`` have passed since it was stored.
+    """
+
+    run: str
+    flow: str
+    state: str
+    seconds: float
+    step: str = ""
+    code: str = ""
+    reason: str = ""
+
+
+class Observer:
+    """Is told what happens. Every method does nothing here; none may raise or block."""
+
+    def run_began(self, run: Run) -> None:
+        """A run begins in this process, or goes on in it."""
+
+    def run_ended(self, end: RunEnd) -> None:
+        """A run has ended."""
+
+
+def log_begin(run: Run, *, goes_on: bool) -> None:
+    """Log that a run begins, or goes on after it was interrupted or resumed."""
+    verb = "goes on" if goes_on else "begins"
+    _LOGGER.info("run %s of %s %s", run.id, run.flow, verb, extra={"run": run.id, "flow": run.flow, "state": "running"})
+
+
+def log_stop(run: Run) -> None:
+    """Log that a run stops, because an operator has paused or cancelled it."""
+    extra = {"run": run.id, "flow": run.flow, "state": "stopped"}
+    _LOGGER.info("run %s of %s stops: it was paused or cancelled", run.id, run.flow, extra=extra)
+
+
+def log_end(end: RunEnd) -> None:
+    """Log how a run ended, and of one that did not succeed which command says more."""
+    extra = {
+        "run": end.run,
+        "flow": end.flow,
+        "state": end.state,
+        "step": end.step,
+        "code": end.code,
+        "reason": end.reason,
+        "seconds": round(end.seconds, 3),
+    }
+    if end.state == _SUCCEEDED:
+        _LOGGER.info("run %s of %s succeeded after %.1f s", end.run, end.flow, end.seconds, extra=extra)
+        return
+    state = "is unknown" if end.state == _UNKNOWN else end.state
+    where = f" at {end.step}" if end.step else ""
+    why = " ".join(part for part in (end.code, end.reason) if part) or "no code"
+    _LOGGER.warning(
+        "run %s of %s %s%s after %.1f s: %s; `twilio-component runs show %s` says more",
+        end.run,
+        end.flow,
+        state,
+        where,
+        end.seconds,
+        why,
+        end.run,
+        extra=extra,
+    )
+
+
+def run_end(run: Run, state: str, error: Mapping[str, Any] | None, now: float) -> RunEnd:
+    """Return the end of a run with the error that is stored with it."""
+    known = error or {}
+    return RunEnd(
+        run=run.id,
+        flow=run.flow,
+        state=state,
+        seconds=max(0.0, now - run.created_at),
+        step=known.get("id", ""),
+        code=known.get("code", ""),
+        reason=known.get("reason", ""),
+    )
