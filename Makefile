@@ -9,8 +9,11 @@ READY := $(VENV)/.ready
 demo: $(READY)  ## send, fetch, list and ask raw, against the embedded emulator
 	@$(BIN)/twilio-component demo
 
-# Tests wait more than they work. Those of a file share what they have started, so they stay together.
-SIDE_BY_SIDE := -n 2 --dist loadfile
+# Tests wait more than they work, so there are more at a time than cores. Neighbours share what they have started, and stay
+# together until a worker has nothing left. A test that hangs fails by its name.
+SIDE_BY_SIDE := -n 3 --dist worksteal --timeout 300
+# Tests start hundreds of processes, and each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 test: $(READY)  ## the test suite
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE)

@@ -67,5 +67,5 @@ def lowest_versions() -> list[str]:
 
 
 def _test(session: nox.Session) -> None:
-    arguments = session.posargs or ["-n", "2", "--dist", "loadfile", "tests"]
+    arguments = session.posargs or ["-n", "3", "--dist", "worksteal", "--timeout", "300", "tests"]
     session.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments)

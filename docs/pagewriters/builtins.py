@@ -48,7 +48,7 @@ def page() -> str:
 
 
 def _lines() -> Iterator[str]:
-    components = sorted(register_component(), key=lambda component: component.key)
+    components = sorted((file.component for file in register_component()), key=lambda component: component.key)
     yield from (
         "# Built-in components",
         "",

@@ -10,7 +10,7 @@ from twilio_component.builtins.plugin import register_component
 
 FILE = Path(__file__).parents[2] / "docs" / "documented-built-ins.json"
 DOCUMENTED: dict[str, list[dict[str, Any]]] = json.loads(FILE.read_text(encoding="utf-8"))
-COMPONENTS = {component.key: component for component in register_component()}
+COMPONENTS = {file.key: file.component for file in register_component()}
 
 
 def test_every_documented_action_is_here_with_its_inputs_or_has_a_reason() -> None:

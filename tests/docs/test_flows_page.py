@@ -34,7 +34,7 @@ def test_the_page_names_every_operator() -> None:
 
 def test_the_page_names_every_built_in_component_action_and_trigger() -> None:
     built_ins = (DOCS / "reference" / "built-ins.md").read_text(encoding="utf-8")
-    for component in register_component():
+    for component in (file.component for file in register_component()):
         section = built_ins.partition(f"\n## `{component.key}`\n")[2].partition("\n## ")[0]
         for key in (*component.actions, *component.triggers):
             assert f"\n### `{key}`\n" in section, key

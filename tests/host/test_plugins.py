@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from twilio_component.host import Action, Component, Display, Host, hookimpl, load_component
-from twilio_component.host import host as runner_module
+from twilio_component.host import host as host_module
+from twilio_component.host.discovery import GROUP
 from twilio_component.host.errors import DuplicateComponentError, PluginError, UnknownKeyError
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def test_a_hook_may_have_a_name_of_its_own() -> None:
 
 
 def entry(name: str, load: Any, distribution: str | None = "some-distribution") -> EntryPoint:
-    made = EntryPoint(name, "somewhere", runner_module.GROUP)
+    made = EntryPoint(name, "somewhere", GROUP)
     vars(made).update(dist=SimpleNamespace(name=distribution) if distribution else None, load=load)
     return made
 
@@ -173,7 +174,8 @@ def failing(error: BaseException) -> Any:
 
 
 def discovered(monkeypatch: pytest.MonkeyPatch, *entries: EntryPoint) -> Host:
-    monkeypatch.setattr(runner_module, "entry_points", lambda **_: entries)
+    ordered = sorted(entries, key=lambda one: one.name)
+    monkeypatch.setattr(host_module, "installed_plugins", lambda: ordered)
     return Host.discover()
 
 

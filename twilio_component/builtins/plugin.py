@@ -5,24 +5,20 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from twilio_component.host.hookspecs import hookimpl
-from twilio_component.host.manifest.loader import load_component
-
-if TYPE_CHECKING:
-    from twilio_component.host.model import Component
+from twilio_component.host.manifest.manifest_file import ManifestFile
 
 MANIFESTS = Path(__file__).parent / "manifests"
 
 
 @hookimpl
-def register_component() -> tuple[Component, ...]:
-    """The built-in components, as their manifests declare them."""
-    return _components()
+def register_component() -> tuple[ManifestFile, ...]:
+    """The built-in components, as their manifests declare them; each file has the name of its component's key."""
+    return _manifests()
 
 
 @cache  # a program opens many hosts, and the manifests do not change under it
-def _components() -> tuple[Component, ...]:
+def _manifests() -> tuple[ManifestFile, ...]:
     ours = version("twilio-component")
-    return tuple(load_component(path, version=ours) for path in sorted(MANIFESTS.glob("*.yaml")))
+    return tuple(ManifestFile(key=path.stem, path=path, version=ours) for path in sorted(MANIFESTS.glob("*.yaml")))

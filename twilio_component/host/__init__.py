@@ -2,9 +2,10 @@
 
 ``Host`` and ``BlockingHost`` invoke; ``Component``, ``Action``, ``Trigger``, ``DataSource``, ``Connection``,
 ``Display``, ``Reconciliation``, ``Page``, ``PollAgain`` and ``Result`` describe components; ``load_component`` reads a
-manifest and ``check_manifest`` checks it; ``hookimpl`` marks a plugin's hooks; ``Context`` is what a perform function
-receives. ``connection_from_environment`` and ``connection_from_file`` read connections, and ``check_connection`` checks
-one. Every error derives from ``IntegrationError``.
+manifest, ``ManifestFile`` is a component whose manifest is read when it is needed, and ``check_manifest`` checks one;
+``hookimpl`` marks a plugin's hooks; ``Context`` is what a perform function receives. ``connection_from_environment``
+and ``connection_from_file`` read connections, and ``check_connection`` checks one. Every error derives from
+``IntegrationError``.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from twilio_component.host.host import Host, PluginFailure
     from twilio_component.host.http.messages import HttpTransport, Request, Response
     from twilio_component.host.manifest.loader import check_manifest, load_component
+    from twilio_component.host.manifest.manifest_file import ManifestFile
     from twilio_component.host.model import (
         Action,
         Component,
@@ -56,6 +58,7 @@ _HOMES = {
     **dict.fromkeys(("Host", "PluginFailure"), "host"),
     **dict.fromkeys(("HttpTransport", "Request", "Response"), "http.messages"),
     **dict.fromkeys(("check_manifest", "load_component"), "manifest.loader"),
+    "ManifestFile": "manifest.manifest_file",
     **dict.fromkeys(("Candidate", "Page", "PollAgain", "Result"), "results"),
     **dict.fromkeys(
         ("Action", "Component", "Connection", "DataSource", "Display", "Reconciliation", "Trigger"), "model"
@@ -95,6 +98,7 @@ __all__ = [
     "InputError",
     "IntegrationError",
     "ManifestError",
+    "ManifestFile",
     "Page",
     "PerformError",
     "PluginError",

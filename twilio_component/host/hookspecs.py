@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
     from twilio_component.host.context import Context
+    from twilio_component.host.manifest.manifest_file import ManifestFile
     from twilio_component.host.model import Action, Component, DataSource, Trigger
 
 PROJECT = "integration_components"
@@ -33,7 +34,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec
-def register_component() -> Component | Sequence[Component]:  # type: ignore[empty-body]  # a specification
+def register_component() -> Component | ManifestFile | Sequence[Component | ManifestFile]:  # type: ignore[empty-body]  # a specification
     """Return the component, or components, that this plugin adds."""
 
 

@@ -12,10 +12,10 @@ import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from twilio_component.host.context import Context
+from twilio_component.host.discovery import distribution_of, installed_plugins, load_plugin
 from twilio_component.host.errors import (
     DuplicateComponentError,
     HostStateError,
@@ -34,12 +34,10 @@ from twilio_component.host.results import Candidate, Page, PageRequest
 
 if TYPE_CHECKING:
     import datetime as dt
+    from importlib.metadata import EntryPoint
     from types import TracebackType
 
     from twilio_component.host.http.injected import InjectedTransport
-
-
-GROUP = "integration_components"
 
 _LOGGER = logging.getLogger(__name__)
 _Op = TypeVar("_Op", bound=Operation)
@@ -104,7 +102,7 @@ class Host:
         ``plugins`` are added to the installed ones.
         """
         host = cls(transport=transport, sleep=sleep, clock=clock, debug=debug)
-        for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, entry.value)):
+        for entry in installed_plugins():
             host._load(entry)
         for plugin in plugins:
             host.register(plugin)
@@ -318,10 +316,9 @@ class Host:
         return self._find(component, action, Action)[1]
 
     def _load(self, entry: EntryPoint) -> None:
-        distribution = entry.dist.name if entry.dist else "an unknown distribution"
+        distribution = distribution_of(entry)
         try:
-            plugin = _load_plugin(entry, distribution)
-            self._plugins.add(plugin, name=entry.name, distribution=distribution)
+            self._plugins.add(load_plugin(entry), name=entry.name, distribution=distribution)
         except DuplicateComponentError:
             raise
         except PluginError as error:
@@ -378,11 +375,3 @@ class Host:
             )
         if self._loop is not asyncio.get_running_loop():
             raise HostStateError("this host belongs to another event loop; from threads use BlockingHost")
-
-
-def _load_plugin(entry: EntryPoint, distribution: str) -> object:
-    try:
-        return entry.load()
-    except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise PluginError(f"the plugin '{entry.name}' of {distribution} cannot be loaded: {reason}") from error

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -18,10 +17,33 @@ from twilio_component.host.errors import (
     join_names,
 )
 from twilio_component.host.inputs.form import InputForm
+from twilio_component.host.manifest.manifest_file import ManifestFile
 from twilio_component.host.model import Action, Component, Trigger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+_Registered = Component | ManifestFile
+
+
+class _Components(Mapping[str, Component]):
+    """The components by key; a manifest that its plugin answers for is read when its component is asked for."""
+
+    def __init__(self, registered: Mapping[str, _Registered]) -> None:
+        self._registered = registered
+
+    def __getitem__(self, key: str) -> Component:
+        found = self._registered[key]
+        return found if isinstance(found, Component) else found.component
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._registered
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._registered)
+
+    def __len__(self) -> int:
+        return len(self._registered)
 
 
 class Plugins:
@@ -31,14 +53,14 @@ class Plugins:
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self._manager.register(innermost)
-        self._components: dict[str, Component] = {}
+        self._registered: dict[str, _Registered] = {}
         self._sources: dict[str, str] = {}
         self.hook: Any = self._manager.hook
 
     @property
     def components(self) -> Mapping[str, Component]:
         """The components by key."""
-        return MappingProxyType(self._components)
+        return _Components(self._registered)
 
     def add(self, plugin: object, *, name: str | None = None, distribution: str | None = None) -> None:
         """Register a plugin and its components; raises ``PluginError`` and adds nothing when it cannot be used."""
@@ -104,12 +126,12 @@ class Plugins:
                     f"two plugins register a component '{component.key}': {sources[component.key]} and {source}"
                 )
             sources[component.key] = source
-        self._components.update((component.key, component) for component in offered)
+        self._registered.update((component.key, component) for component in offered)
         self._sources = sources
 
 
-def _registered_by(register: Callable[[], Any], source: str) -> Iterator[Component]:
-    """Yield the components that a plugin registers; raises ``PluginError`` for one that cannot run."""
+def _registered_by(register: Callable[[], Any], source: str) -> Iterator[_Registered]:
+    """Yield the components and manifests that a plugin registers; raises ``PluginError`` for one that cannot run."""
     try:
         offered = register()
     except IntegrationError as error:
@@ -118,6 +140,9 @@ def _registered_by(register: Callable[[], Any], source: str) -> Iterator[Compone
         reason = f"{type(error).__name__}: {error}"
         raise PluginError(f"the plugin {source} failed to register its component: {reason}") from error
     for component in offered if isinstance(offered, Sequence) else [offered]:
+        if isinstance(component, ManifestFile):
+            yield component
+            continue
         if not isinstance(component, Component):
             raise PluginError(f"the plugin {source} registered {type(component).__name__}, which is not a Component")
         unusable = list(_unusable(component))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from twilio_component.host.hookspecs import hookimpl
 from twilio_component.host.manifest.files import shipped_file
-from twilio_component.host.manifest.loader import load_component
-
-if TYPE_CHECKING:
-    from twilio_component.host.model import Component
+from twilio_component.host.manifest.manifest_file import ManifestFile
 
 
 def manifest_file() -> Path:
@@ -20,6 +17,11 @@ def manifest_file() -> Path:
 
 
 @hookimpl
-def register_component() -> Component:
+def register_component() -> ManifestFile:
     """Return the component with the key ``twilio``, as its manifest declares it."""
-    return load_component(manifest_file(), version=version("twilio-component"))
+    return _manifest()
+
+
+@cache  # a program opens many hosts, and the manifest does not change under it
+def _manifest() -> ManifestFile:
+    return ManifestFile(key="twilio", path=manifest_file(), version=version("twilio-component"))
