@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from twilio_component import builtins, twilio
+from twilio_component.builtins import plugin as builtins_plugin
 from twilio_component.host import Host, ManifestError, ManifestFile, UnknownKeyError, check_manifest, hookimpl
 from twilio_component.host.discovery import GROUP, distribution_of, installed_plugins
-from twilio_component.host.manifest import loader
+from twilio_component.host.manifest.documents import read_document
+from twilio_component.twilio import plugin as twilio_plugin
 
 MANIFEST = """\
 key: KEY
@@ -53,13 +54,12 @@ def manifest(folder: Path, key: str, text: str = MANIFEST) -> ManifestFile:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the manifests that are read from here on."""
     names: list[str] = []
-    original = loader.read_document
 
     def noted(path: Path | str) -> Any:
         names.append(Path(path).name)
-        return original(path)
+        return read_document(path)
 
-    monkeypatch.setattr(loader, "read_document", noted)
+    monkeypatch.setattr("twilio_component.host.manifest.loader.read_document", noted)
     return names
 
 
@@ -89,7 +89,7 @@ def test_of_two_distributions_of_one_name_the_first_on_the_path_counts(
 async def test_discovery_reads_no_manifest_of_ours_and_a_call_only_that_of_its_component(
     monkeypatch: pytest.MonkeyPatch, read: list[str]
 ) -> None:
-    for plugin, name in ((twilio.plugin, "_manifest"), (builtins.plugin, "_manifests")):
+    for plugin, name in ((twilio_plugin, "_manifest"), (builtins_plugin, "_manifests")):
         monkeypatch.setattr(plugin, name, getattr(plugin, name).__wrapped__)  # as in a new process
     async with Host.discover() as host:
         assert len(host.components) > 10
