@@ -58,10 +58,10 @@ class App:
         self.callbacks = FakeHandler(answer)
         self.away = away
         path = urlsplit(public_url).path.rstrip("/")
+        flow = SimpleNamespace(name="Reply")
+        endpoint = SimpleNamespace(path="/demo/reply", methods=("GET", "POST"), flow=flow)
         app = WebhookApp(
-            endpoints={
-                f"{path}/demo/reply": cast("Endpoint", SimpleNamespace(path="/demo/reply", methods=("GET", "POST")))
-            },
+            endpoints={f"{path}/demo/reply": cast("Endpoint", endpoint)},
             handler=cast("WebhookHandler", self.handler),
             callbacks=cast("Callbacks", self.callbacks),
             public_url=PublicUrl.parse(public_url, strips_prefix=strips_prefix),
