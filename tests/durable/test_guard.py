@@ -26,9 +26,12 @@ from twilio_component.host.results import Candidate
 if TYPE_CHECKING:
     import datetime as dt
 
+    from twilio_component.host.contacts import Contact
+
 QUICK = Settings(timeout=0.2, lag_bound=0.2)
 RESENDING = Settings(timeout=0.2, lag_bound=0.2, resend=True)
 PATIENT = Settings(timeout=0.2, lag_bound=30)
+OPTED_OUT = Failure(code="x", message="opted out", permanent=True, reason="21610")
 
 
 class LostError(PerformError):
@@ -53,6 +56,10 @@ class FakeCall:
     limit_keys: Mapping[str, str] = field(default_factory=lambda: {"connection": "c", "sender": "s"})
     sender: str = "s"
     expired: Failure | None = None
+    contact: Contact | None = None
+    opted_out: Failure = OPTED_OUT
+    opted_out_reasons: frozenset[str] = frozenset({"21610"})
+    may_be_held: bool = False
     meanwhile: Callable[[], Awaitable[Any]] | None = None
     longest_wait: float = 3600.0
     must_identify: bool = True

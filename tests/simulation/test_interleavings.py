@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Hashable
 
+    from twilio_component.host.contacts import Contact
+
 DRIVERS = ("a", "b")
 SETTINGS = Settings(resend=True, lag_bound=0.04, timeout=0.1)
 EPOCH = 1_000_000.0
@@ -104,6 +106,10 @@ class OneCall:
     must_identify = True
     sender = "+15017122661"
     limit_keys: Mapping[str, str] = {"connection": "c", "sender": "c:s"}
+    contact: Contact | None = None
+    opted_out = Failure(code="opted-out", message="opted out", permanent=True)
+    opted_out_reasons: frozenset[str] = frozenset()
+    may_be_held = False
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene

@@ -32,6 +32,8 @@ from twilio_component.host.results import Candidate
 if TYPE_CHECKING:
     import datetime as dt
 
+    from twilio_component.host.contacts import Contact
+
 _LEASE = 5.0
 """Seconds for which a process may believe that it holds its lease after the server has heard from it."""
 _TROUBLE = 60.0
@@ -56,6 +58,10 @@ class SimulatedCall:
     expired: Failure | None = None
     longest_wait = 86_400.0
     must_identify = True
+    contact: Contact | None = None
+    opted_out = Failure(code="opted-out", message="opted out", permanent=True)
+    opted_out_reasons: frozenset[str] = frozenset()
+    may_be_held = False
 
     def __init__(self, twilio: SimulatedTwilio, key: str, text: str) -> None:
         self._twilio = twilio

@@ -33,6 +33,7 @@ class FakeEngine:
         self.outcome = outcome
         self.begun: dict[str, NewRun] = {}
         self.forgotten: list[str] = []
+        self.database = SimpleNamespace()
         self.runs = SimpleNamespace(forget_response=self._forget, run_of=self._run_of)
         self._by_event: dict[str, str] = {}
 

@@ -126,7 +126,7 @@ class Server:
                 app = WebhookApp(
                     endpoints=found,
                     handler=WebhookHandler(deployment, engine, webhooks, keys),
-                    callbacks=Callbacks(deployment, engine),
+                    callbacks=Callbacks(deployment, engine, webhooks.opt_outs),
                     public_url=public_url,
                     proxies=proxies,
                     ready=engine.check,

@@ -14,6 +14,8 @@ from twilio_component.flows.interpreter.state import STORED_STATES
 from twilio_component.flows.model import find_flow
 from twilio_component.host.errors import PerformError
 from twilio_component.host.serialization import iso_time
+from twilio_component.serving.contact_events import ContactEvents
+from twilio_component.serving.opt_out_settings import OptOutSettings
 from twilio_component.serving.webhook_handler import HttpResponse, IncomingRequest, payload_of
 
 if TYPE_CHECKING:
@@ -36,9 +38,10 @@ class CallbackAddress:
 class Callbacks:
     """Receives callbacks. They are verified by the trigger that the action's manifest entry names."""
 
-    def __init__(self, deployment: Deployment, engine: Engine) -> None:
+    def __init__(self, deployment: Deployment, engine: Engine, settings: OptOutSettings | None = None) -> None:
         self._deployment = deployment
         self._engine = engine
+        self._contact_events = ContactEvents(engine.database, settings or OptOutSettings())
 
     async def receive(self, address: CallbackAddress, request: IncomingRequest) -> HttpResponse:
         """Record what a genuine callback confirms; raises ``StoreUnavailableError``."""
@@ -69,6 +72,9 @@ class Callbacks:
             except PerformError:
                 continue  # another connection may have signed it
             await self._confirm(address, envelope, proof)
+            event = self._contact_events.read(definition.invoker.operation(call), envelope.get("payload"))
+            if event is not None and event.choice is not None:
+                await self._contact_events.store_alone(event)
             return HttpResponse()
         _LOGGER.warning(
             "a callback about %s.%s was refused: no connection has signed it", address.component, address.action

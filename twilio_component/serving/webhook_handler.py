@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twilio_component.durable.errors import StateConflictError
 from twilio_component.durable.execution.queue_slots import queue_slot
@@ -21,6 +21,7 @@ from twilio_component.host.errors import PerformError
 from twilio_component.host.http.request_payload import RequestBodyError
 from twilio_component.host.model import Trigger
 from twilio_component.host.serialization import iso_time
+from twilio_component.serving.contact_events import ContactEvents
 from twilio_component.serving.endpoint_keys import KEY_HEADER, EndpointKeys
 from twilio_component.serving.event_identity import run_event
 from twilio_component.serving.webhook_settings import DEFAULT_SETTINGS
@@ -59,6 +60,14 @@ class HttpResponse:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class _Started(NamedTuple):
+    """The run of a request, whether it is new, and the response that confirms what a person has chosen, if one does."""
+
+    new: NewRun
+    is_new: bool
+    confirmation: Mapping[str, Any] | None = None
+
+
 class WebhookHandler:
     """Receives requests for flows. ``refused``, ``accepted`` and ``repeated`` count their outcomes."""
 
@@ -73,6 +82,7 @@ class WebhookHandler:
         self._engine = engine
         self._settings = settings
         self._keys = keys or EndpointKeys({}, {}, ())
+        self._contact_events = ContactEvents(engine.database, settings.opt_outs)
         self._locks: dict[str, asyncio.Lock] = {}
         self.refused = self.accepted = self.repeated = 0
 
@@ -87,7 +97,7 @@ class WebhookHandler:
             )
             return HttpResponse(401, headers={"WWW-Authenticate": "Api-Key"})
         try:
-            new, is_new = await self._start_once(endpoint, request)
+            new, is_new, confirmation = await self._start_once(endpoint, request)
         except RequestBodyError as error:
             self.refused += 1
             reason = "; ".join(problem.message for problem in error.problems)
@@ -102,7 +112,7 @@ class WebhookHandler:
         else:
             self.repeated += 1
             new = replace(new, id=await self._engine.runs.run_of(new))
-        response = await self._response(endpoint, new)
+        response = await self._response(endpoint, new) if confirmation is None else _http_response(confirmation)
         return replace(response, headers={**response.headers, EXECUTION_HEADER: new.id})
 
     async def _response(self, endpoint: Endpoint, new: NewRun) -> HttpResponse:
@@ -117,8 +127,8 @@ class WebhookHandler:
             return _http_response(new.trigger["response"])
         return HttpResponse() if endpoint.parses_request else _json_response(200, {"executionId": new.id})
 
-    async def _start_once(self, endpoint: Endpoint, request: IncomingRequest) -> tuple[NewRun, bool]:
-        """Return the run of the request, which is started, and whether it is new; raises ``PerformError``."""
+    async def _start_once(self, endpoint: Endpoint, request: IncomingRequest) -> _Started:
+        """Start the run of the request; raises ``PerformError``."""
         try:
             return await self._start(endpoint, request)
         except StateConflictError:
@@ -128,7 +138,7 @@ class WebhookHandler:
                     with suppress(StateConflictError):
                         return await self._start(endpoint, request)
 
-    async def _start(self, endpoint: Endpoint, request: IncomingRequest) -> tuple[NewRun, bool]:
+    async def _start(self, endpoint: Endpoint, request: IncomingRequest) -> _Started:
         flow, definition = endpoint.flow, endpoint.definition
         run_id = f"web-{uuid.uuid4().hex}"
         payload = self._deployment.payload(
@@ -145,6 +155,7 @@ class WebhookHandler:
             run_id = f"web-{event.id}"
             payload["executionId"] = run_id
             envelope = {**envelope, "payload": {**envelope["payload"], "executionId": run_id}}
+        contact_event = self._contact_events.read(definition.invoker.operation(call), envelope.get("payload"))
         new = NewRun(
             id=run_id,
             definition=definition.digest,
@@ -156,9 +167,16 @@ class WebhookHandler:
             trigger_inputs=redact_inputs(call.inputs, definition.invoker.operation(call)),
             event=event,
             slot=queue_slot(definition, flow, envelope),
+            also=self._contact_events.work_for(contact_event),
         )
         change = StateChange(scopes, shown, envelope).in_transaction
-        return new, await self._engine.begin(new, change, immediately=flow.is_synchronous)
+        is_new = await self._engine.begin(new, change, immediately=flow.is_synchronous)
+        if contact_event is None:
+            return _Started(new, is_new)
+        if not is_new and new.slot is not None and contact_event.choice is not None:
+            # Perhaps no repetition: another run may be in the way of this one, but not of what the person has chosen.
+            await self._contact_events.store_alone(contact_event)
+        return _Started(new, is_new, contact_event.response)
 
     def _event(self, endpoint: Endpoint, call: Call, envelope: Mapping[str, Any]) -> RunEvent | None:
         """Return the ids of the event that the payload reports; None where every request is an event of its own."""

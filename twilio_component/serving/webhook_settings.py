@@ -11,10 +11,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from twilio_component.host.errors import InputError, Problem, did_you_mean
+from twilio_component.serving.opt_out_settings import OptOutSettings, opt_out_settings
 
 _REPLAYS = ("token", "strict")
 
@@ -24,6 +25,7 @@ class WebhookSettings:
     """How webhooks are received. With ``strict_replays`` only what is signed tells two events apart."""
 
     strict_replays: bool = False
+    opt_outs: OptOutSettings = field(default_factory=OptOutSettings)
 
 
 DEFAULT_SETTINGS = WebhookSettings()
@@ -40,6 +42,7 @@ def webhook_settings(sections: Mapping[str, Mapping[str, Any]]) -> WebhookSettin
     replays = section.get("replays", "token")
     if replays not in _REPLAYS:
         problems.append(Problem("webhooks.replays", "must be token or strict"))
-    if problems:
-        raise InputError("The configuration is not valid", problems)
-    return WebhookSettings(strict_replays=replays == "strict")
+    opt_outs, more_problems = opt_out_settings(sections.get("optOuts", {}))
+    if problems or more_problems:
+        raise InputError("The configuration is not valid", [*problems, *more_problems])
+    return WebhookSettings(strict_replays=replays == "strict", opt_outs=opt_outs)

@@ -7,7 +7,7 @@ write the request is stored is a ``ClaimCondition``, checked in the transaction 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import asyncio
@@ -60,6 +60,14 @@ class SendConditions(Protocol):
         """Whether the call may be made now. It is asked before each attempt, also when the call has been held."""
 
 
+@runtime_checkable
+class Learning(Protocol):
+    """A condition that learns from the failures of calls."""
+
+    async def learn(self, call: CallIdentity, guarded: GuardedCall, failure: Failure) -> None:
+        """Store what the failure says; called before the failure itself is stored, and perhaps again after a crash."""
+
+
 class AllOf:
     """Several conditions as one: the first refusal counts, else the hold that lasts longest. None at all proceed."""
 
@@ -79,6 +87,12 @@ class AllOf:
             return max(holds, key=lambda hold: hold.until or 0.0)
         proceeding = (verdict for verdict in verdicts if isinstance(verdict, Proceed))
         return Proceed(claim_conditions=tuple(one for verdict in proceeding for one in verdict.claim_conditions))
+
+    async def learn(self, call: CallIdentity, guarded: GuardedCall, failure: Failure) -> None:
+        """Let the conditions that learn from failures do so."""
+        for condition in self._conditions:
+            if isinstance(condition, Learning):
+                await condition.learn(call, guarded, failure)
 
 
 _NOTHING_AGAINST_IT = Proceed()

@@ -29,7 +29,6 @@ from twilio_component.host.errors import PerformError
 
 if TYPE_CHECKING:
     from twilio_component.durable.sending.claim_condition import ClaimCondition
-    from twilio_component.durable.sending.conditions import SendConditions
     from twilio_component.durable.sending.guarded_call import GuardedCall
     from twilio_component.durable.sending.intents import CallIdentity, Intent, IntentStore
     from twilio_component.durable.sending.rate_limiter import RateLimiter
@@ -59,7 +58,7 @@ class Guard:
         worker_id: str,
         is_dead: Callable[[str], bool],
         may_write: Callable[[], bool],
-        conditions: SendConditions | None = None,
+        conditions: AllOf | None = None,
         crash_points: CrashPoints | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -243,6 +242,7 @@ class Guard:
             _LOGGER.warning("%s: the outcome is unknown (%s); looking for it", call.key, failure.code)
             await self._intents.doubt(call, attempt)
             return None
+        await self._conditions.learn(call, guarded, failure)
         return await self._settle_failure(call, attempt, failure, started)
 
     async def _settle_failure(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from twilio_component.flows.interpreter.effects import Call, Failure
     from twilio_component.flows.model import Flow
     from twilio_component.flows.runner.invoker import Invoker
+    from twilio_component.host.contacts import Contact
     from twilio_component.host.model import Operation
     from twilio_component.host.results import Candidate
 
@@ -47,6 +48,22 @@ class GuardedCall(Protocol):
     @property
     def must_identify(self) -> bool:
         """Whether a successful result names the resource that the call created."""
+
+    @property
+    def contact(self) -> Contact | None:
+        """The person that the call reaches, and from whom; None when it reaches nobody."""
+
+    @property
+    def opted_out(self) -> Failure:
+        """The failure of a call to somebody who has opted out."""
+
+    @property
+    def opted_out_reasons(self) -> Collection[str]:
+        """The reasons of failures that mean that the person has opted out."""
+
+    @property
+    def may_be_held(self) -> bool:
+        """Whether quiet hours or a frequency cap may hold the call."""
 
     async def perform_once(self, seconds: float) -> dict[str, Any]:
         """Make one request within ``seconds``; the envelope, or an exception."""
@@ -123,6 +140,28 @@ class GuardedFlowCall:
     def must_identify(self) -> bool:
         """Whether a successful result names the resource that the call created."""
         return self.operation.reconciliation is not None
+
+    @cached_property
+    def contact(self) -> Contact | None:
+        """The person that the call reaches, and from whom; None when it reaches nobody."""
+        declared = self.operation.options.get("contact")
+        return None if declared is None else resolve(declared["of"])(self._accepted)
+
+    @property
+    def opted_out(self) -> Failure:
+        """The failure of a call to somebody who has opted out."""
+        return self.failure(resolve(self.operation.options["contact"]["optedOut"])())
+
+    @property
+    def opted_out_reasons(self) -> Collection[str]:
+        """The reasons of failures that mean that the person has opted out."""
+        reasons: list[str] = self.operation.options.get("contact", {}).get("optedOutReasons", [])
+        return reasons
+
+    @property
+    def may_be_held(self) -> bool:
+        """Whether quiet hours or a frequency cap may hold the call."""
+        return False
 
     async def perform_once(self, seconds: float) -> dict[str, Any]:
         """Make one request within ``seconds``; the envelope, or what the component raises."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twilio_component.durable.store.events import RunEvent, claim_events
 from twilio_component.durable.store.journal import JournalEntry, entry_row
@@ -17,13 +17,21 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
+class RunWork(NamedTuple):
+    """Work in the transaction that stores a run. All processes do it in the same ``order``, so as not to deadlock."""
+
+    order: str
+    work: Callable[[Connection], None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
     """A run that is to start.
 
     ``trigger`` is the envelope of a trigger that was invoked before the run was stored; ``trigger_step`` is that step's
     id and ``trigger_inputs`` are its redacted inputs. ``event`` has the ids of the event that starts the run: one that
-    has started another run starts no second one.
+    has started another run starts no second one. ``also`` is done in the transaction that stores the run, and only when
+    the run is new; it must not fail.
     """
 
     id: str
@@ -37,6 +45,7 @@ class NewRun:
     parent: str | None = None
     event: RunEvent | None = None
     slot: QueueSlot | None = None
+    also: RunWork | None = None
 
 
 def insert_runs(connection: Connection, now: float, new_runs: Sequence[NewRun]) -> list[bool]:
@@ -60,6 +69,9 @@ def insert_runs(connection: Connection, now: float, new_runs: Sequence[NewRun]) 
     entries = [_trigger_row(new, now) for new in by_id.values() if new.id in inserted and new.trigger is not None]
     if entries:
         insert_all_once(connection, journal, journal.c.run, entries)
+    work = [new.also for new in by_id.values() if new.id in inserted and new.also is not None]
+    for also in sorted(work, key=lambda one: one.order):
+        also.work(connection)
     return [new.id in inserted and by_id.get(new.id) is new for new in new_runs]
 
 

@@ -211,3 +211,36 @@ registrations = Table(
     Column("version", Integer, nullable=False),
 )
 """What registered triggers remember, such as a number's previous webhook. ``version`` grows with each change."""
+
+opt_outs = Table(
+    "flow_opt_outs",
+    metadata,
+    Column("scope", String(100), primary_key=True),
+    Column("person", String(200), primary_key=True, index=True),
+    Column("source", String(20), nullable=False),
+    Column("since", Float, nullable=False),
+)
+"""Who wants nothing more, and from whom: the ``scope`` is a sender, a messaging service, an account, or ``*`` for all.
+
+``source`` is ``message``, ``response`` (the provider refused a send), ``import`` or ``operator``. Runs are purged,
+opt-outs are not.
+"""
+
+last_heard = Table(
+    "flow_last_heard",
+    metadata,
+    Column("sender", String(100), primary_key=True),
+    Column("person", String(200), primary_key=True, index=True),
+    Column("heard_at", Float, nullable=False, index=True),
+)
+"""When a person last wrote to a sender; kept for a day, since a message that answers one may be sent in quiet hours."""
+
+contact_counts = Table(
+    "flow_contact_counts",
+    metadata,
+    Column("scope", String(400), primary_key=True),
+    Column("person", String(200), primary_key=True, index=True),
+    Column("call", String(220), primary_key=True, index=True),
+    Column("claimed_at", Float, nullable=False, index=True),
+)
+"""The messages of the last day to a person, by what has a frequency cap: a sender or a flow. One row per call."""

@@ -1,0 +1,63 @@
+"""What verified requests say about people, stored in the transaction that stores the request's own effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.durable.sending.opt_outs import MESSAGE, RESPONSE, remove_opt_out, store_opt_out
+from twilio_component.durable.store.new_runs import RunWork
+from twilio_component.durable.store.schema import last_heard
+from twilio_component.durable.store.upsert import replace_row
+from twilio_component.host.contacts import IN, OUT, ContactEvent
+from twilio_component.host.model import Operation, resolve
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from twilio_component.durable.store.database import Database
+    from twilio_component.serving.opt_out_settings import OptOutSettings
+
+
+class ContactEvents:
+    """Reads contact events from payloads, and stores them."""
+
+    def __init__(self, database: Database, settings: OptOutSettings, *, keeps_replies: bool = False) -> None:
+        """With ``keeps_replies`` it is stored when a person has written: the answer may be sent in quiet hours."""
+        self._database = database
+        self._settings = settings
+        self._keeps_replies = keeps_replies
+
+    def read(self, trigger: Operation | None, payload: Mapping[str, Any] | None) -> ContactEvent | None:
+        """Return what the payload of a verified request says about a person; None where the trigger cannot tell."""
+        function = trigger.options.get("contactEvent") if trigger is not None else None
+        if function is None or payload is None:
+            return None
+        event: ContactEvent | None = resolve(function)(payload, self._settings.words)
+        return event
+
+    def work_for(self, event: ContactEvent | None) -> RunWork | None:
+        """Return the work that stores the event along with a new run; None when there is nothing to store."""
+        if event is None or (event.choice is None and not self._keeps_replies):
+            return None
+        return RunWork(event.contact.person, lambda connection: self.store(connection, event))
+
+    def store(self, connection: Connection, event: ContactEvent) -> None:
+        """Store the event in the caller's transaction."""
+        contact, now = event.contact, self._database.now(connection)
+        if event.choice is not None:
+            scopes = [*contact.senders]
+            if self._settings.account_wide and contact.account:
+                scopes.append(contact.account)
+            if event.choice == OUT:
+                store_opt_out(connection, scopes, contact.person, MESSAGE if event.has_written else RESPONSE, now)
+            elif event.choice == IN:
+                remove_opt_out(connection, scopes, contact.person)
+        if event.has_written and self._keeps_replies:
+            for sender in sorted(contact.senders):
+                row = {"sender": sender, "person": contact.person, "heard_at": now}
+                replace_row(connection, last_heard, row, key=("sender", "person"))
+
+    async def store_alone(self, event: ContactEvent) -> None:
+        """Store the event in a transaction of its own; raises ``StoreUnavailableError``."""
+        await self._database.run(lambda connection: self.store(connection, event))

@@ -1,0 +1,95 @@
+"""Opt-outs: whom a message reaches, and what Twilio's webhooks say about people who have opted out or in."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.host.contacts import IN, OUT, Contact, ContactEvent
+from twilio_component.twilio.errors import TwilioAPIError, api_error
+from twilio_component.twilio.triggers.webhook_parameters import WebhookParameters
+from twilio_component.twilio.twiml import messaging_response, response_of
+
+if TYPE_CHECKING:
+    from twilio_component.host.contacts import ContactWords
+
+OPTED_OUT = 21610
+STOP_WORDS = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"})
+START_WORDS = frozenset({"start", "yes", "unstop"})
+_BY_TWILIO = {"STOP": OUT, "START": IN}
+
+
+def contact_of(inputs: Mapping[str, Any]) -> Contact | None:
+    """Return whom a message reaches and from whom, of the accepted inputs of sendSMS; None without a recipient."""
+    recipient = inputs.get("to")
+    if not isinstance(recipient, str) or not recipient:
+        return None
+    senders = (inputs.get("messagingServiceSid"), inputs.get("from"))
+    connection = inputs.get("twilioConnection")
+    fields = connection.get("fields") if isinstance(connection, Mapping) else None
+    account = fields.get("accountSid") if isinstance(fields, Mapping) else None
+    return Contact(
+        person=shared_address(recipient),
+        senders=tuple(shared_address(sender) for sender in senders if isinstance(sender, str) and sender),
+        account=account if isinstance(account, str) else "",
+    )
+
+
+def contact_event(payload: Mapping[str, Any], words: ContactWords) -> ContactEvent | None:
+    """Return what a verified webhook says about a person: a message from them, or that they have opted out.
+
+    A keyword counts when it is the whole message, in any case. Twilio confirms its own keywords; the response that
+    confirms one of ``words`` is returned.
+    """
+    parameters = WebhookParameters(payload)
+    if parameters.text("MessageStatus") is not None:
+        return _refusal(parameters)
+    person, sender = parameters.text("From"), parameters.text("To")
+    if person is None or sender is None or parameters.text("MessageSid") is None:
+        return None
+    contact = _contact(parameters, person, sender)
+    twilios = _BY_TWILIO.get((parameters.text("OptOutType") or "").upper())
+    if twilios is not None:
+        return ContactEvent(contact=contact, has_written=True, choice=twilios)
+    text = unicodedata.normalize("NFKC", parameters.text("Body") or "").strip().casefold()
+    bare = text.rstrip(".!")
+    for kind, choice, own, known in (
+        ("stop", OUT, words.stop, STOP_WORDS),
+        ("start", IN, words.start, START_WORDS),
+        ("help", None, words.help, frozenset[str]()),
+    ):
+        # Whoever writes "Stop!" wants it to stop; only the exact word brings messages back, as at Twilio.
+        said = text if kind == "start" else bare
+        if said in known or said in own:
+            reply = words.replies.get(kind) if said not in known else None
+            response = response_of(messaging_response(reply)) if reply else None
+            return ContactEvent(contact=contact, has_written=True, choice=choice, response=response)
+    return ContactEvent(contact=contact, has_written=True)
+
+
+def opted_out() -> TwilioAPIError:
+    """Return the error that Twilio itself gives for a recipient who has opted out."""
+    return api_error(400, {"code": OPTED_OUT, "message": "Attempt to send to unsubscribed recipient"})
+
+
+def shared_address(address: str) -> str:
+    """Return the address under which the channels of one sender share opt-outs: SMS, MMS and RCS do."""
+    return address.removeprefix("rcs:")
+
+
+def _refusal(parameters: WebhookParameters) -> ContactEvent | None:
+    """What a status callback says: through a messaging service, an opt-out is a failure of the accepted message."""
+    person, sender = parameters.text("To"), parameters.text("From")
+    if parameters.integer("ErrorCode") != OPTED_OUT or person is None:
+        return None
+    return ContactEvent(contact=_contact(parameters, person, sender), choice=OUT)
+
+
+def _contact(parameters: WebhookParameters, person: str, sender: str | None) -> Contact:
+    senders = (parameters.text("MessagingServiceSid"), sender)
+    return Contact(
+        person=shared_address(person),
+        senders=tuple(shared_address(one) for one in senders if one),
+        account=parameters.text("AccountSid") or "",
+    )
