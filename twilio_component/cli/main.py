@@ -49,6 +49,7 @@ COMMANDS = {
     "worker": "worker",
     "mcp": "mcp",
     "runs": "runs",
+    "opt-outs": "opt_outs",
     "demo": "demo",
 }
 

@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twilio_component.cli import exit_codes
 from twilio_component.host.errors import InputError, IntegrationError, Problem
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Awaitable, Callable
 
+    from twilio_component.durable.store.database import Database
     from twilio_component.flows.runner.configuration import Configuration
 
 DATABASE_VARIABLE = "TWILIO_COMPONENT_DATABASE"
@@ -104,3 +107,22 @@ def import_the_extra(options: argparse.Namespace | None = None) -> Iterator[None
             f"'{error.name}' is not installed: pip install 'twilio-component[serve]' installs what serving needs"
         ) from error
     start_logging(options)
+
+
+def with_database(options: argparse.Namespace, work: Callable[[Database], Awaitable[None]]) -> int:
+    """Open the existing database of ``--database``, do the work and close it; the exit code of success."""
+    import asyncio
+
+    with import_the_extra():
+        from twilio_component.durable.store.database import Database
+
+    async def open_and_work() -> None:
+        database = Database(database_of(options))
+        try:
+            await asyncio.to_thread(database.open_existing)
+            await work(database)
+        finally:
+            database.close()
+
+    asyncio.run(open_and_work())
+    return exit_codes.DONE

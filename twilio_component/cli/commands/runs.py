@@ -6,9 +6,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.cli import exit_codes
 from twilio_component.cli.options import age_in_days, whole_count
-from twilio_component.cli.serve_extra import DATABASE_HELP, database_of, import_the_extra
+from twilio_component.cli.serve_extra import DATABASE_HELP, with_database
 from twilio_component.host.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -144,7 +143,7 @@ def _start(options: argparse.Namespace) -> int:
         run = await start_run(database, Host.discover(), options.flow, payload, integration=integration)
         _print({"id": run})
 
-    return _with_database(options, start)
+    return with_database(options, start)
 
 
 def _pause(options: argparse.Namespace) -> int:
@@ -188,7 +187,7 @@ def _view(options: argparse.Namespace, work: Callable[[RunViews, LoopViews], Awa
 
         await work(RunViews(database), LoopViews(database))
 
-    return _with_database(options, view)
+    return with_database(options, view)
 
 
 def _operate(options: argparse.Namespace, work: Callable[[Operations], Awaitable[None]]) -> int:
@@ -197,25 +196,7 @@ def _operate(options: argparse.Namespace, work: Callable[[Operations], Awaitable
 
         await work(Operations(database))
 
-    return _with_database(options, operate)
-
-
-def _with_database(options: argparse.Namespace, work: Callable[[Database], Awaitable[None]]) -> int:
-    import asyncio
-
-    with import_the_extra():
-        from twilio_component.durable.store.database import Database
-
-    async def open_and_work() -> None:
-        database = Database(database_of(options))
-        try:
-            await asyncio.to_thread(database.open_existing)
-            await work(database)
-        finally:
-            database.close()
-
-    asyncio.run(open_and_work())
-    return exit_codes.DONE
+    return with_database(options, operate)
 
 
 def _timestamp(text: str | None) -> float | None:
