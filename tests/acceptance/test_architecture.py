@@ -24,7 +24,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     # It judges the client, so it must not share the client's code.
     "emulator": ("_lazy", "host", *JUDGED_WITH),
     "testing": ("_lazy", "host", "flows", "emulator", "twilio.signatures"),
-    "serving": ("_lazy", "host", "flows", "durable", "emulator"),
+    # The page of operations explains errors by the catalogue, and shares the parts of the inbox's page.
+    "serving": ("_lazy", "_version", "host", "flows", "durable", "emulator", "twilio.error_codes"),
     "agent_tools": ("_version", "host", "flows", "durable", "twilio"),
     "cli": ("_lazy", "host", "flows", "builtins", "durable", "twilio", "emulator", "testing", "serving", "agent_tools"),
 }

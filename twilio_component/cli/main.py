@@ -50,6 +50,7 @@ COMMANDS = {
     "mcp": "mcp",
     "runs": "runs",
     "opt-outs": "opt_outs",
+    "ops": "ops",
     "demo": "demo",
 }
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from twilio_component.flows.runner.configuration import Configuration
 
 DATABASE_VARIABLE = "TWILIO_COMPONENT_DATABASE"
+OPERATIONS_TOKEN = "TWILIO_COMPONENT_OPERATIONS_TOKEN"  # noqa: S105 - the name of a variable
 DEFAULT_DATABASE = Path(".twilio-component") / "runs.sqlite"
 
 DATABASE_HELP = (
@@ -40,19 +41,22 @@ def database_of(options: argparse.Namespace, default: str = "") -> str:
     """
     from twilio_component.durable.store.database_url import database_url
 
-    text = options.database if options.database is not None else _environment_database()
+    text = options.database if options.database is not None else environment_value(DATABASE_VARIABLE)
     return database_url(text if text is not None else default or str(DEFAULT_DATABASE))
 
 
-def _environment_database() -> str | None:
-    file = os.environ.get(f"{DATABASE_VARIABLE}_FILE")
+def environment_value(name: str) -> str | None:
+    """Return the value of an environment variable, or the content of the file that the variable ``…_FILE`` names.
+
+    Raises ``InputError`` for a file that cannot be read.
+    """
+    file = os.environ.get(f"{name}_FILE")
     if file is None:
-        return os.environ.get(DATABASE_VARIABLE)
+        return os.environ.get(name)
     try:
         return Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        problem = Problem(f"{DATABASE_VARIABLE}_FILE", "must name a file with the URL of the database")
-        raise InputError("The database is not valid", [problem]) from error
+        raise InputError("The environment is not valid", [Problem(f"{name}_FILE", "must name a text file")]) from error
 
 
 def add_database(parser: argparse.ArgumentParser) -> None:

@@ -16,14 +16,17 @@ def port_problem(option: str, port: int, error: OSError) -> Problem:
     return Problem(option, f"cannot listen on port {port}: {reason}")
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on ``host`` and ``port``; raises ``InputError`` where that is not possible."""
+def listen(host: str, port: int, option: str = "--port") -> socket.socket:
+    """Return a socket that listens on ``host`` and ``port``; raises ``InputError`` where that is not possible.
+
+    ``option`` is the one of the command line that gives the port.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except OSError as error:
-        problem = Problem("--host", f"'{host}' is not an address or a name of this machine")
+        problem = Problem(option.replace("port", "host"), f"'{host}' is not an address or a name of this machine")
         raise InputError("The server could not start", [problem]) from error
     server = socket.socket(family, kind, protocol)
     try:
@@ -32,5 +35,5 @@ def listen(host: str, port: int) -> socket.socket:
         server.listen(_BACKLOG)
     except OSError as error:
         server.close()
-        raise InputError("The server could not start", [port_problem("--port", port, error)]) from error
+        raise InputError("The server could not start", [port_problem(option, port, error)]) from error
     return server

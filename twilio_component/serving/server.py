@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ from twilio_component.serving.database_startup import wait_for_database
 from twilio_component.serving.endpoint_keys import EndpointKeys
 from twilio_component.serving.endpoints import endpoints
 from twilio_component.serving.http_app import WebhookApp
+from twilio_component.serving.operations.server import operations_page
 from twilio_component.serving.ports import listen
 from twilio_component.serving.public_urls import PublicUrl
 from twilio_component.serving.startup_checks import check_connections
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.deployment import LoadedDefinition
     from twilio_component.durable.settings import Settings
     from twilio_component.serving.endpoints import Endpoint
+    from twilio_component.serving.operations.server import OperationsAddress
     from twilio_component.serving.webhook_settings import WebhookSettings
 
 
@@ -62,6 +65,8 @@ class Server:
     ``register`` points the numbers and messaging services that triggers name at their flows; ``replace_webhooks``
     replaces existing webhooks too.
 
+    ``operations`` is where people see and operate the runs, if there is to be a page for that.
+
     ``transport`` carries the requests of components, see ``Host``. ``report`` receives lines for an operator, and
     ``on_ready`` the endpoints by their paths, before the first request.
     """
@@ -76,6 +81,7 @@ class Server:
     trusted_proxies: Sequence[str] = ()
     register: bool = False
     replace_webhooks: bool = False
+    operations: OperationsAddress | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     transport: httpx.AsyncBaseTransport | None = None
     report: Callable[[str], None] = print
@@ -137,7 +143,10 @@ class Server:
                     store = RegistrationStore(engine.database)
                     registrations = Registrations(deployment, store, engine.runs, self.report)
                     await registrations.register(found.values(), replace_webhooks=self.replace_webhooks)
-                await serve_until_stopped(uvicorn.Config(app.application(), **bounds(proxies.trusts)), listening)
+                async with AsyncExitStack() as stack:
+                    if self.operations is not None:
+                        await stack.enter_async_context(operations_page(engine.database, self.operations, self.report))
+                    await serve_until_stopped(uvicorn.Config(app.application(), **bounds(proxies.trusts)), listening)
 
     def _load(self, file: Path, deployment: Deployment) -> LoadedDefinition:
         """Read and check a definition, before the database is opened; raises ``IntegrationError``."""

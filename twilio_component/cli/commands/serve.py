@@ -10,11 +10,13 @@ from twilio_component.cli import exit_codes
 from twilio_component.cli.log_output import add_logging
 from twilio_component.cli.options import port_number
 from twilio_component.cli.serve_extra import (
+    OPERATIONS_TOKEN,
     add_config,
     add_database,
     add_public_url,
     configuration_of,
     database_of,
+    environment_value,
     import_the_extra,
     report,
 )
@@ -80,6 +82,19 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="bring the database to the format of this release and exit; FILE is not needed",
     )
+    parser.add_argument(
+        "--operations-port",
+        type=port_number,
+        metavar="PORT",
+        help="serve a page on this port on which people see and operate the runs",
+    )
+    parser.add_argument(
+        "--operations-host",
+        default="127.0.0.1",
+        metavar="HOST",
+        help="where that page can be reached; default: %(default)s, this machine only; elsewhere it needs a token, in "
+        f"{OPERATIONS_TOKEN} or the file that {OPERATIONS_TOKEN}_FILE names",
+    )
     add_logging(parser)
     parser.set_defaults(run=run)
 
@@ -116,7 +131,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _server(options: argparse.Namespace, database: str) -> Server:
     with import_the_extra(options):
+        from twilio_component.serving.operations.server import OperationsAddress
         from twilio_component.serving.server import Server
+    operations = None
+    if options.operations_port is not None:
+        token = environment_value(OPERATIONS_TOKEN) or ""
+        operations = OperationsAddress(host=options.operations_host, port=options.operations_port, token=token)
     return Server(
         files=options.files,
         database=database,
@@ -128,5 +148,6 @@ def _server(options: argparse.Namespace, database: str) -> Server:
         trusted_proxies=options.trusted_proxy,
         register=options.register,
         replace_webhooks=options.replace_webhooks,
+        operations=operations,
         report=report,
     )

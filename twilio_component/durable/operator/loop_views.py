@@ -38,9 +38,8 @@ class LoopViews:
         def work(connection: Connection) -> list[dict[str, Any]]:
             now = self._database.now(connection)
             chosen = select(loops, runs.c.state).join(runs, runs.c.id == loops.c.run).where(loops.c.run == run)
-            return [
-                _progress(connection, loop, now) for loop in connection.execute(chosen.order_by(loops.c.ordinal)).all()
-            ]
+            found = connection.execute(chosen.order_by(loops.c.ordinal)).all()
+            return [loop_progress(connection, loop, now) for loop in found]
 
         return await self._database.run(work)
 
@@ -93,7 +92,8 @@ class LoopViews:
         return await self._database.run(work)
 
 
-def _progress(connection: Connection, loop: Row[Any], now: float) -> dict[str, Any]:
+def loop_progress(connection: Connection, loop: Row[Any], now: float) -> dict[str, Any]:
+    """One loop, as ``LoopViews.loops`` shows it; the row has the ``state`` of its run too."""
     count = count_iterations(connection, LoopKey(loop.run, loop.ordinal))
     lately = max(loop.created_at, now - _RATE_SECONDS)
     ended = (items.c.run == loop.run, items.c.ordinal == loop.ordinal, items.c.finished_at > lately)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from twilio_component.durable.store.database import Database
 
-RESOLVED, RETRIED = "resolved", "retried"
+
 _DAY = 24 * 3600
 _BATCH = 500
 
@@ -86,7 +86,7 @@ class Operations:
 
     async def resolve(self, run: str) -> None:
         """Mark an unknown outcome as resolved; nothing else is done."""
-        await self._move(run, (run_status.UNKNOWN,), RESOLVED)
+        await self._move(run, (run_status.UNKNOWN,), run_status.RESOLVED)
 
     async def release(self, run: str) -> None:
         """Lift what holds back the run's calls, so that they are tried within seconds.
@@ -137,7 +137,7 @@ class Operations:
                 connection.execute(insert(journal).values(**{**entry, "run": again}))
             if loop is not None:
                 copy_loop(connection, LoopKey(run, loop), again, resend=resend)
-            connection.execute(update(runs).where(runs.c.id == run).values(state=RETRIED))
+            connection.execute(update(runs).where(runs.c.id == run).values(state=run_status.RETRIED))
             self._queue.put(connection, [again])
 
         await self._database.run(work)

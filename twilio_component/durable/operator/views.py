@@ -56,7 +56,7 @@ class RunViews:
             if wanted.resource_id is not None:
                 creators = select(intents.c.run).where(intents.c.resource_id == wanted.resource_id)
                 chosen = chosen.where(runs.c.id.in_(creators))
-            return [_summary(row) for row in connection.execute(chosen)]
+            return [run_summary(row) for row in connection.execute(chosen)]
 
         return await self._database.run(work)
 
@@ -76,10 +76,11 @@ class RunViews:
             # Without those of iterations, which may be very many: `LoopViews.iterations` shows them.
             own = select(intents).where(intents.c.run == run, intents.c.item.is_(None))
             by_key = {intent.key: intent for intent in connection.execute(own)}
-            found = connection.execute(entries).all()
-            steps = [_step(entry, by_key.pop(ids.call_key(run, entry.ordinal), None)) for entry in _final(found)]
+            found = final_entries(connection.execute(entries).all())
+            steps = [step_view(entry, by_key.pop(ids.call_key(run, entry.ordinal), None)) for entry in found]
             now = self._database.now(connection)
-            return {**_summary(row), "steps": [*steps, *(_open_call(connection, one, now) for one in by_key.values())]}
+            waiting = [open_call(connection, one, now) for one in by_key.values()]
+            return {**run_summary(row), "steps": [*steps, *waiting]}
 
         return await self._database.run(work)
 
@@ -102,7 +103,8 @@ class RunViews:
         return await self._database.run(lambda connection: connection.execute(counting).scalar_one())
 
 
-def _summary(row: Row[Any]) -> dict[str, Any]:
+def run_summary(row: Row[Any]) -> dict[str, Any]:
+    """A run without its steps: id, integration, flow, state, created, finished and error."""
     return {
         "id": row.id,
         "integration": row.integration,
@@ -114,7 +116,7 @@ def _summary(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def _final(entries: Sequence[Row[Any]]) -> Iterator[Row[Any]]:
+def final_entries(entries: Sequence[Row[Any]]) -> Iterator[Row[Any]]:
     """The entries without the results that were only "ask again" and that the same step's next one follows."""
     for entry, following in zip_longest(entries, entries[1:]):
         again = following is not None and following.step_id == entry.step_id
@@ -122,7 +124,8 @@ def _final(entries: Sequence[Row[Any]]) -> Iterator[Row[Any]]:
             yield entry
 
 
-def _step(entry: Row[Any], intent: Row[Any] | None) -> dict[str, Any]:
+def step_view(entry: Row[Any], intent: Row[Any] | None) -> dict[str, Any]:
+    """A call that has a result, as ``RunViews.show`` shows it; ``intent`` is its intent, where it had one."""
     failure = json.loads(entry.value)["failure"] if entry.is_failure else None
     return {
         "step": entry.step_id,
@@ -130,12 +133,12 @@ def _step(entry: Row[Any], intent: Row[Any] | None) -> dict[str, Any]:
         "started": format_time(entry.started_at),
         "finished": format_time(entry.finished_at),
         "inputs": json.loads(entry.inputs) if entry.inputs else None,
-        **({"error": {"code": failure["code"], "message": failure["message"]}} if failure else {}),
+        **({"error": _error(failure)} if failure else {}),
         **(_effect(intent) if intent is not None else {}),
     }
 
 
-def _open_call(connection: Connection, intent: Row[Any], now: float) -> dict[str, Any]:
+def open_call(connection: Connection, intent: Row[Any], now: float) -> dict[str, Any]:
     """A call that has no result yet; while it is throttled, until when and why."""
     call = {"step": intent.step_id, "state": intent.state, **_effect(intent)}
     if intent.state != PLANNED:
@@ -151,6 +154,12 @@ def _open_call(connection: Connection, intent: Row[Any], now: float) -> dict[str
 
 def _effect(intent: Row[Any]) -> dict[str, Any]:
     return {"effect": intent.resource_id} if intent.resource_id else {}
+
+
+def _error(failure: dict[str, Any]) -> dict[str, Any]:
+    """Why a call failed; ``reason`` is the service's own code, where it has one."""
+    reason = failure.get("reason")
+    return {"code": failure["code"], **({"reason": reason} if reason else {}), "message": failure["message"]}
 
 
 def format_time(seconds: float | None) -> str | None:

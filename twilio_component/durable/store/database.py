@@ -163,7 +163,7 @@ class Database:
             with _Translated():
                 found: _Found = await asyncio.wrap_future(self._group.submit(work))
                 return found
-        return await asyncio.get_running_loop().run_in_executor(threads, _transaction, engine, work)
+        return await asyncio.get_running_loop().run_in_executor(threads, transaction, engine, work)
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -189,7 +189,8 @@ def connect_arguments(url: URL, options: str = "") -> dict[str, Any]:
     return {**_CONNECT, "options": " ".join([*own, _SERVER_OPTIONS, options])}
 
 
-def _transaction(engine: Engine, work: Callable[[Connection], _Found]) -> _Found:
+def transaction(engine: Engine, work: Callable[[Connection], _Found]) -> _Found:
+    """Do ``work`` in a transaction of this engine; its result. Raises ``StoreUnavailableError``."""
     with _Translated(), engine.begin() as connection:
         return work(connection)
 

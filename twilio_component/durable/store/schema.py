@@ -10,6 +10,7 @@ any other change is a step there.
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import text as sql
 
 metadata = MetaData()
 
@@ -47,7 +48,15 @@ runs = Table(
     Column("queue", String(400)),
     Column("queue_number", BigInteger),
     Column("dedupe_id", String(64)),
-    Index("flow_runs_by_time", "created_at"),
+    Index("flow_runs_by_time", "created_at", "id"),
+    Index("flow_runs_by_state", "state", "created_at", "id"),
+    Index("flow_runs_by_flow", "flow", "created_at", "id"),
+    Index(
+        "flow_runs_by_parent",
+        "parent",
+        sqlite_where=sql("parent IS NOT NULL"),
+        postgresql_where=sql("parent IS NOT NULL"),
+    ),
     Index("flow_runs_by_queue", "queue", "state", "queue_number"),
 )
 """One row per run. ``payload`` is what started it, ``error`` and ``response`` are how it ended; all JSON."""
@@ -166,7 +175,8 @@ items = Table(
     Column("error", Text),
     Column("finished_at", Float),
     Index("flow_items_by_number", "run", "ordinal", "number"),
-    Index("flow_items_by_state", "run", "ordinal", "state", "code"),
+    Index("flow_items_by_state", "run", "ordinal", "state", "code", "number"),
+    Index("flow_items_by_end", "run", "ordinal", "finished_at"),
 )
 """One row per item of such a loop: the item, until its iteration has succeeded, and how the iteration ended."""
 

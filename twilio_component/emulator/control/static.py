@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 # The page itself is at "/".
 _FOLDER = "/_emulator/inbox/"
-_FILES = Path(__file__).with_name("inbox_page")
+FILES = Path(__file__).with_name("inbox_page")
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
 # Nothing but these files runs or is loaded, whatever a message says: no inline script or style, no other host, no text
 # that becomes markup (trusted types), no frame around it.
@@ -52,9 +53,16 @@ def respond(request: Request) -> Response:
 
 @cache
 def _files() -> dict[str, tuple[str, bytes]]:
-    """Return the files by name, with their types: no other file can be requested."""
+    return page_files(FILES)
+
+
+def page_files(folder: Path, names: Container[str] | None = None) -> dict[str, tuple[str, bytes]]:
+    """Return the files of a page by name, with their types: no other file can be requested.
+
+    ``names`` selects some of the folder's files.
+    """
     return {
         path.name: (f"{_TYPES[path.suffix]}; charset=utf-8", path.read_bytes())
-        for path in _FILES.iterdir()
-        if path.suffix in _TYPES
+        for path in folder.iterdir()
+        if path.suffix in _TYPES and (names is None or path.name in names)
     }

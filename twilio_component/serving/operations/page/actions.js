@@ -1,0 +1,55 @@
+// What can be done with a run, each after a question.
+
+import { post } from "./api.js";
+import { button, el } from "./dom.js";
+import { openDialog } from "./dialogs.js";
+import { refreshNow } from "./live.js";
+import { announce, complain } from "./notices.js";
+
+// Of each action: its button, the question, what is said when it is done, and whether it is one to think about.
+const ACTIONS = {
+  pause: ["Pause", "pause", "Pause this run? It stops before its next step, and can be resumed. A request that is under way is completed.", "paused"],
+  resume: ["Resume", "play", "Resume this run? It continues where it was stopped.", "resumed"],
+  release: ["Release", "play", "Try the waiting messages of this run now? Everything that waits for the same connection or sender is tried too.", "released"],
+  cancel: ["Cancel", "stop", "Cancel this run? It stops before its next step. A request that is under way is not called back.", "cancelled", true],
+  retry: ["Retry", "retry", "Run this again from the step that failed? What was done before is not done again.", "begun again"],
+  resolve: ["Resolve", "check", "Mark the unknown outcome as resolved? Nothing is sent. Choose this if the message was sent, or does not matter any more.", "resolved"],
+  resend: ["Resend", "send", "Send again what may have been sent? Look for the message in Twilio's console first. Choose this only if it was not sent: otherwise somebody gets it twice.", "begun again, to send", true],
+};
+
+/** The buttons for what a run's state allows. */
+export function actionButtons(run) {
+  return run.actions.map((action) => {
+    const [label, iconName, , , isGrave] = ACTIONS[action];
+    return button(label, iconName, { "data-key": `action ${action}`, class: isGrave ? "danger" : action === run.actions[0] ? "primary" : "", "aria-haspopup": "dialog", on: { click: () => ask(run, action) } });
+  });
+}
+
+function ask(run, action) {
+  const [label, iconName, question, done, isGrave] = ACTIONS[action];
+  confirmAction(`${label} ${run.flow}`, question, { label, iconName, isGrave }, async () => {
+    const found = await post("actions", { run: run.id, action });
+    announce(`The run is ${done}.`);
+    if (found.id !== run.id) location.hash = `#/run/${encodeURIComponent(found.id)}`;
+    else await refreshNow();
+  });
+}
+
+/** Ask before something is done; `act` does it. Its problem is shown, and the question stays. */
+export function confirmAction(title, question, { label, iconName, isGrave = false }, act) {
+  const go = button(label, iconName, { class: isGrave ? "danger" : "primary" });
+  const back = button("Leave it", "", { on: { click: () => dialog.close() } });
+  const dialog = openDialog(title, "narrow", el("p", {}, question), el("div", { class: "dialog-actions" }, back, go));
+  go.addEventListener("click", async () => {
+    go.disabled = true;
+    try {
+      await act();
+      dialog.close();
+    } catch (error) {
+      complain(error);
+      dialog.querySelector(".dialog-body").prepend(el("p", { class: "dialog-problem", role: "alert" }, error.message));
+      go.disabled = false;
+    }
+  });
+  (isGrave ? back : go).focus();
+}
