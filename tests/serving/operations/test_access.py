@@ -90,9 +90,7 @@ def test_with_a_token_nothing_is_told_before_it_is_given(operated_of: Make) -> N
 
 
 def test_a_page_that_others_reach_needs_a_token_worth_the_name() -> None:
-    with pytest.raises(
-        InputError, match=r"--operations-host: 0\.0\.0\.0 can be reached from elsewhere: set TWILIO_"
-    ):
+    with pytest.raises(InputError, match=r"--operations-host: 0\.0\.0\.0 can be reached from elsewhere: set TWILIO_"):
         Access(EVERYWHERE)
     with pytest.raises(InputError, match="must be at least 16 printable ASCII characters"):
         Access(EVERYWHERE, "short")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
+from twilio_component.cli.log_output import add_logging
 from twilio_component.cli.options import port_number
 from twilio_component.cli.serve_extra import (
     OPERATIONS_TOKEN,
@@ -31,6 +32,7 @@ def add_parser(commands: Any) -> None:
     add_database(parser)
     parser.add_argument("--port", type=port_number, default=8020, help="default: %(default)s")
     parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s, this machine only")
+    add_logging(parser)
     parser.set_defaults(run=run)
 
 
@@ -38,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     """Serve the page until SIGINT or SIGTERM."""
     import asyncio
 
-    with import_the_extra():
+    with import_the_extra(options):
         from twilio_component.serving.operations.server import OperationsAddress, serve_operations
 
         database = database_of(options)
