@@ -88,7 +88,9 @@ async def test_runs_are_listed_shown_and_run_again_and_nothing_is_sent_twice(tmp
         shown = await views.show("seen")
         assert shown["steps"][-1]["error"]["code"] == "outcome-unknown"
         assert TO not in json.dumps(shown)
-        with pytest.raises(RunStateError, match="the run 'seen' is resolved, but must be queued, running or paused"):
+        with pytest.raises(
+            RunStateError, match="the run 'seen' is resolved, but must be queued, running, paused or stopped"
+        ):
             await operations.cancel("seen")
         with pytest.raises(UnknownRunError):
             await operations.resume("nobody")

@@ -74,7 +74,8 @@ def test_rounds_run_side_by_side_and_no_more_than_there_may_be() -> None:
 
 def test_a_round_that_fails_is_counted_by_the_services_own_code_and_the_others_go_on() -> None:
     outcome = run(EACH, data=list(range(5)), mocks={"other.act": refuse_odd})
-    assert outcome.succeeded
+    assert (outcome.state, outcome.succeeded) == ("partly-failed", False)
+    assert (outcome.error or {})["byCode"] == {"21610": 2}
     assert (outcome.result["succeeded"], outcome.result["byCode"]) == (3, {"21610": 2})
     assert sorted(failure["index"] for failure in outcome.result["failures"]) == [1, 3]
     failure = min(outcome.result["failures"], key=lambda one: int(one["index"]))

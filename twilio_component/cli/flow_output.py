@@ -75,7 +75,8 @@ class TerminalView:
             print(f"\n{outcome.flow} succeeded:", file=self._stream)
             print(json.dumps(outcome.result, ensure_ascii=False, indent=2), file=self._stream)
         else:
-            print(f"\n{outcome.flow} failed at {outcome.error['id']}: {outcome.error['message']}", file=self._stream)
+            failed = "partly failed" if outcome.state == "partly-failed" else "failed"
+            print(f"\n{outcome.flow} {failed} at {outcome.error['id']}: {outcome.error['message']}", file=self._stream)
         if outcome.response is not None:
             print(f"HTTP response: {outcome.response['statusCode']}: {outcome.response['body']}", file=self._stream)
         if outcome.outcome_unknown:

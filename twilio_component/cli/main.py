@@ -1,7 +1,8 @@
 """The command line: find the command's parser, run it, and turn errors into exit codes.
 
 Results go to standard output (JSON, or a table on a terminal), everything else to standard error. Exit codes: 0 done, 1
-permanent failure, 2 bad input, 3 outcome unknown, 4 not processed, safe to retry, 70 a bug, 130 interrupted.
+permanent failure, 2 bad input, 3 outcome unknown, 4 not processed, safe to retry, 5 partly failed, 70 a bug, 130
+interrupted.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ examples:
   twilio-component emulator --port 8010
 
 exit codes: 0 done, 1 permanent failure, 2 bad input, 3 outcome unknown (it may have happened: check before you repeat
-it), 4 not processed, safe to retry, 70 a bug, 130 interrupted
+it), 4 not processed, safe to retry, 5 partly failed (some items of
+a list), 70 a bug, 130 interrupted
 """
 
 # Each command and the module below `cli.commands` whose `add_parser` adds it.

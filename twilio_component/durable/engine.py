@@ -108,6 +108,7 @@ class Engine:
             start_runs=self._enqueue,
             keep_payloads=settings.keep_payloads,
             observer=observer,
+            stop_after=settings.stop_after,
         )
         self.schedules = Schedules(deployment, self.runs, self.begin)
         self.retention = Retention(database, self.runs, settings.keep_days)

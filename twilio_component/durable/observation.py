@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.runs import Run
 
 _LOGGER = logging.getLogger("twilio_component.runs")
-_UNKNOWN = "unknown"
 _SUCCEEDED = "succeeded"
+_WORDS = {"unknown": "is unknown", "partly-failed": "partly failed", "stopped": "stopped by itself"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
     """How a run ended. ``step``, ``code`` and ``reason`` (the service's own code) say why it failed, else empty.
 
-    ``seconds`` have passed since it was stored.
+    ``by_code`` counts the iterations of its loops that failed. ``seconds`` have passed since it was stored.
     """
 
     run: str
@@ -32,6 +32,20 @@ class RunEnd:
     step: str = ""
     code: str = ""
     reason: str = ""
+    by_code: Mapping[str, int] = field(default_factory=dict)
+
+
+class _Begun(Protocol):
+    """What is known of a run from its beginning."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def flow(self) -> str: ...
+
+    @property
+    def created_at(self) -> float: ...
 
 
 class Observer:
@@ -53,7 +67,7 @@ def log_begin(run: Run, *, goes_on: bool) -> None:
 def log_stop(run: Run) -> None:
     """Log that a run stops, because an operator has paused or cancelled it."""
     extra = {"run": run.id, "flow": run.flow, "state": "stopped"}
-    _LOGGER.info("run %s of %s stops: it was paused or cancelled", run.id, run.flow, extra=extra)
+    _LOGGER.info("run %s of %s stops: it was paused or cancelled, or its list stopped", run.id, run.flow, extra=extra)
 
 
 def log_end(end: RunEnd) -> None:
@@ -70,9 +84,10 @@ def log_end(end: RunEnd) -> None:
     if end.state == _SUCCEEDED:
         _LOGGER.info("run %s of %s succeeded after %.1f s", end.run, end.flow, end.seconds, extra=extra)
         return
-    state = "is unknown" if end.state == _UNKNOWN else end.state
+    state = _WORDS.get(end.state, end.state)
     where = f" at {end.step}" if end.step else ""
-    why = " ".join(part for part in (end.code, end.reason) if part) or "no code"
+    counts = ", ".join(f"{code}: {count:,}" for code, count in end.by_code.items())
+    why = " ".join(part for part in (end.code, end.reason, f"({counts})" if counts else "") if part) or "no code"
     _LOGGER.warning(
         "run %s of %s %s%s after %.1f s: %s; `twilio-component runs show %s` says more",
         end.run,
@@ -86,7 +101,7 @@ def log_end(end: RunEnd) -> None:
     )
 
 
-def run_end(run: Run, state: str, error: Mapping[str, Any] | None, now: float) -> RunEnd:
+def run_end(run: _Begun, state: str, error: Mapping[str, Any] | None, now: float) -> RunEnd:
     """Return the end of a run with the error that is stored with it."""
     known = error or {}
     return RunEnd(
@@ -97,4 +112,5 @@ def run_end(run: Run, state: str, error: Mapping[str, Any] | None, now: float) -
         step=known.get("id", ""),
         code=known.get("code", ""),
         reason=known.get("reason", ""),
+        by_code=known.get("byCode", {}),
     )

@@ -12,6 +12,8 @@
     retention:
       days: 30           # how long finished runs are kept
       keepPayloads: false   # whether what a run received and returned is kept when it has succeeded
+    lists:
+      stopAfter: 10      # refusals in a row that concern the sender, with one code, after which a list stops
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from typing import Any
 
 from twilio_component.host.errors import InputError, Problem, did_you_mean, join_names
 
-SECTIONS = ("sending", "retention")
+SECTIONS = ("sending", "retention", "lists")
 _FASTEST = 1_000
 _MOST_DAYS = 3650
 
@@ -37,6 +39,7 @@ class Settings:
     in_flight: int = 50
     keep_days: float = 30.0
     keep_payloads: bool = False
+    stop_after: int = 10
     rates: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -58,7 +61,10 @@ _KEYS: Mapping[tuple[str, str], tuple[str, float, float] | tuple[str]] = {
     ("sending", "inFlight"): ("in_flight", 1, 1000),
     ("retention", "days"): ("keep_days", 0, _MOST_DAYS),
     ("retention", "keepPayloads"): ("keep_payloads",),
+    ("lists", "stopAfter"): ("stop_after", 1, 1_000_000),
 }
+
+_WHOLE = ("in_flight", "stop_after")
 
 
 def settings_from(sections: Mapping[str, Mapping[str, Any]]) -> Settings:
@@ -75,7 +81,7 @@ def settings_from(sections: Mapping[str, Mapping[str, Any]]) -> Settings:
             elif wrong := _wrong(value, known):
                 problems.append(Problem(f"{section}.{key}", f"must be {wrong}"))
             else:
-                fields[known[0]] = int(value) if known[0] == "in_flight" else value
+                fields[known[0]] = int(value) if known[0] in _WHOLE else value
     for sender, rate in sections.get("rateLimits", {}).items():
         if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate <= _FASTEST:
             problems.append(

@@ -118,7 +118,8 @@ class PerformError(IntegrationError):
     operator or a reconciliation can decide. ``throttled`` says that the call was refused, unprocessed, because the
     connection or the sender exceeded its rate; ``retry_after`` is how many seconds to wait, where that is known.
     ``permanent`` says that a retry is wrong even where a caller asks for one. ``reason`` is the service's own code or
-    word for the refusal. ``not_sent`` says that nothing left this machine, because no connection was made.
+    word for the refusal. ``not_sent`` says that nothing left this machine, because no connection was made. ``concerns``
+    says that the refusal is about the connection or the sender: other calls with the same one will be refused as well.
     """
 
     code = "perform-failed"
@@ -128,6 +129,7 @@ class PerformError(IntegrationError):
     reason: str | None = None
     throttled: Literal["connection", "sender"] | None = None
     retry_after: float | None = None
+    concerns: Literal["connection", "sender"] | None = None
 
 
 def json_path(parts: Sequence[str | int], root: str = "$") -> str:

@@ -50,6 +50,7 @@ ObjectHook = Callable[[dict[str, Any]], Any]
 NO_CONTENT = 204
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _QUOTING = str.maketrans({character: quote_plus(character) for character in map(chr, range(128))})
+_NOT_THERE = 20404
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -266,7 +267,11 @@ def _error_for(response: Response, request: Request, *, idempotent: bool) -> Twi
         return OutcomeUnknownError(f"{_request_label(request)} got HTTP {status}", status=status, reported=reported)
     wait = retry_after(response.headers.get("retry-after"))
     if isinstance(body, dict):
-        return api_error(status, body, wait)
+        error = api_error(status, body, wait)
+        if error.twilio_code == _NOT_THERE and not idempotent:
+            # What something is created in does not exist: an account that was closed, a service that was deleted.
+            error.concerns = "sender"
+        return error
     if status in CERTAIN_STATUSES or status >= 500:  # noqa: PLR2004 - HTTP
         # The status alone is clear, even when a proxy wrote the body.
         return api_error(

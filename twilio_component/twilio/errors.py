@@ -38,6 +38,12 @@ SENDER_QUEUE_FULL = 21611
 _PER_RECIPIENT = frozenset({60202, 60203, 60207, 60212})
 # Wrong recipients, and recipients who opted out: sending again cannot help, and may be unlawful.
 _PERMANENT = frozenset({21211, 21217, 21610, 21612, 21614})
+# Refusals of the account or its credentials, and of the sender: other messages would be refused as well.
+_ABOUT_CONNECTION = frozenset({10001, 20003, 20005, 20006, 20010, 20403, 21470, 21471, 21472, 70051})
+_ABOUT_SENDER = frozenset(
+    {21210, 21212, 21264, 21267, 21601, 21603, 21606, 21607, 21616, 21621, 21622, 21657, 21659, 21660, 21661}
+    | {21701, 21703, 21704, 21705, 21708, 21709, 21711, 21729, 21731, 63007, 63109, 63111, 63112}
+)
 
 
 class TwilioError(PerformError):
@@ -89,6 +95,10 @@ class TwilioAPIError(TwilioError):
         self.retry_after = retry_after
         self.reason = str(twilio_code) if twilio_code is not None else None
         self.permanent = twilio_code in _PERMANENT
+        if status == 401 or twilio_code in _ABOUT_CONNECTION:  # noqa: PLR2004 - HTTP
+            self.concerns = "connection"
+        elif twilio_code in _ABOUT_SENDER:
+            self.concerns = "sender"
         self.explanation: Explanation | None = explain(twilio_code)
         temporary = self.explanation is not None and self.explanation.retryable
         # Verify also answers 429 when one recipient has had too many codes: that is not about the connection.

@@ -6,6 +6,7 @@ import argparse
 import json
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +119,14 @@ def _run(options: argparse.Namespace) -> int:
         return exit_codes.BAD_INPUT
     if outcome.outcome_unknown:
         return exit_codes.OUTCOME_UNKNOWN
-    return exit_codes.DONE if outcome.succeeded else exit_codes.FAILED
+    states = {one.state for one in _with_started(outcome)} - {"succeeded"}
+    return exit_codes.exit_code_of_state("succeeded" if not states else states.pop() if len(states) == 1 else "failed")
+
+
+def _with_started(outcome: Outcome) -> Iterator[Outcome]:
+    yield outcome
+    for other in outcome.started:
+        yield from _with_started(other)
 
 
 async def _run_flow(options: argparse.Namespace) -> Outcome | None:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from twilio_component.durable.operator.views import RunViews
     from twilio_component.durable.store.database import Database
 
-STATES = ("queued", "running", "paused", "succeeded", "failed", "unknown", "cancelled", "resolved", "retried")
+STATES = (
+    *("queued", "running", "paused", "stopped", "succeeded", "partly-failed", "failed", "unknown"),
+    *("cancelled", "resolved", "retried"),
+)
 _ITEM_STATES = ("pending", "succeeded", "failed", "unknown")
 _COLUMNS = ("id", "flow", "state", "created", "finished", "error")
 
@@ -38,7 +41,7 @@ def add_parser(commands: Any) -> None:
     listing.add_argument("--limit", type=whole_count, default=50, help="default: %(default)s")
     listing.add_argument("--json", action="store_true", help="print JSON on a terminal too")
     _run_verb(verbs, "show", "one run with its steps, as JSON", _show)
-    _run_verb(verbs, "follow", "print the progress of a run until it has ended", _follow)
+    _run_verb(verbs, "follow", "print the progress of a run until it has ended; the exit code says how", _follow)
     items = _run_verb(verbs, "items", "the items of a run's loops and how they ended, one JSON object a line", _items)
     items.add_argument("--state", choices=_ITEM_STATES, help="only items in this state")
     items.add_argument("--code", metavar="CODE", help="those that failed with this code, e.g. 21610 or outcome-unknown")
@@ -49,7 +52,7 @@ def add_parser(commands: Any) -> None:
     start.add_argument("--integration", metavar="NAME", default="", help="which integration, if several have the flow")
     _run_verb(verbs, "pause", "stop a run before its next step, to be resumed later", _pause)
     _run_verb(verbs, "cancel", "stop a run before its next step", _cancel)
-    _run_verb(verbs, "resume", "resume a paused or cancelled run", _resume)
+    _run_verb(verbs, "resume", "resume a paused or cancelled run, or one whose list stopped", _resume)
     _run_verb(verbs, "release", "try the sends of a run now that wait after a refusal", _release)
     _run_verb(verbs, "resolve", "mark an unknown outcome as resolved", _resolve)
     retry = _run_verb(verbs, "retry", "run a failed run again from the step that failed", _retry)
@@ -105,19 +108,23 @@ def _show(options: argparse.Namespace) -> int:
 def _follow(options: argparse.Namespace) -> int:
     import asyncio
 
+    state = ""
+
     async def print_progress(views: RunViews, loops: LoopViews) -> None:
+        nonlocal state
         from twilio_component.cli.run_output import progress
 
         output = progress(sys.stdout)
         while True:
             run = {**await views.show(options.id), "loops": await loops.loops(options.id)}
-            if run["state"] not in ("running", "paused"):
+            state = run["state"]
+            if state not in ("queued", "running", "paused"):
                 output.end(run)
                 return
             output.update(run)
             await asyncio.sleep(0.5)
 
-    return _view(options, print_progress)
+    return _view(options, print_progress) or exit_codes.exit_code_of_state(state)
 
 
 def _items(options: argparse.Namespace) -> int:

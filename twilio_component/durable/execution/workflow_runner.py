@@ -17,12 +17,14 @@ from twilio_component.durable.errors import RunStopped
 from twilio_component.durable.execution.replayer import WINDOW, IterationReplayer, Replayer, ReplayServices
 from twilio_component.durable.execution.run_queue import RUN_CHUNK, RUN_FLOW
 from twilio_component.durable.fanout.chunk_runner import ChunkRunner
+from twilio_component.durable.fanout.stopping import stop_list
 from twilio_component.durable.fanout.store import EndedIteration, LoopKey
 from twilio_component.durable.observation import Observer
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.flow_state import scopes_of
 from twilio_component.durable.store.journal import INITIAL_STATE
 from twilio_component.flows.interpreter.effects import Failure
+from twilio_component.flows.interpreter.ends import end_of
 from twilio_component.flows.interpreter.execution import Execution
 from twilio_component.flows.interpreter.iterations import Iteration
 from twilio_component.flows.interpreter.state import failure_record, initial_state
@@ -65,6 +67,7 @@ class WorkflowRunner:
         work: ActiveWork,
         start_runs: Callable[[Sequence[str]], Coroutine[Any, Any, object]],
         keep_payloads: bool,
+        stop_after: int,
         observer: Observer | None = None,
     ) -> None:
         self._runs = runs
@@ -72,7 +75,9 @@ class WorkflowRunner:
         self._load = deployment.load
         self._work = work
         self._keep_payloads = keep_payloads
-        self._chunks = ChunkRunner(loop_store, keep_payloads=keep_payloads)
+        self._chunks = ChunkRunner(
+            loop_store, partial(stop_list, runs, self._observer), keep_payloads=keep_payloads, stop_after=stop_after
+        )
         self._services = ReplayServices(
             deployment=deployment,
             runs=runs,
@@ -179,7 +184,7 @@ class WorkflowRunner:
                 # Nobody knows how far it came, and the other iterations must not wait for it.
                 record = _failure_record("unexpected-error", f"unexpected {type(error).__name__}", unknown=True)
                 return EndedIteration(item.id, record, {})
-            failure = _unknown_outcome(done) or done.error
+            _, failure = end_of(done)
             return EndedIteration(item.id, definition.redactor.value(failure), replayer.state_changes())
 
         return run_iteration
@@ -199,14 +204,12 @@ class WorkflowRunner:
         return await self._store_end(run, run_status.FAILED, error=_failure_record(code, message))
 
     async def _finish(self, run: Run, replayer: Replayer, done: Done) -> str:
-        unknown = _unknown_outcome(done)
-        failure = done.error or unknown
-        state = run_status.SUCCEEDED if done.error is None else run_status.FAILED
+        # An unknown outcome counts first, also where the flow handled the error: an operator must learn of it.
+        state, failure = end_of(done)
         redact, is_synchronous = replayer.definition.redactor.value, replayer.flow.is_synchronous
         return await self._store_end(
             run,
-            # An operator must learn of it, also where the flow handled the error.
-            state if unknown is None else run_status.UNKNOWN,
+            state,
             error=redact(failure),
             response=redact(done.response) if is_synchronous else None,
             result=redact(done.result) if run.parent and is_synchronous else None,
@@ -243,8 +246,3 @@ class WorkflowRunner:
 
 def _failure_record(code: str, message: str, *, unknown: bool = False) -> dict[str, Any]:
     return failure_record("", "", Failure(code=code, message=message, outcome_unknown=unknown))
-
-
-def _unknown_outcome(done: Done) -> Mapping[str, Any] | None:
-    """The error after which nobody knows what happened, if there is one; the flow may have handled it."""
-    return next((failure for failure in (done.error, *done.handled) if failure and failure["outcomeUnknown"]), None)

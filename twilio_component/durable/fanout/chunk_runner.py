@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import Context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.errors import RunStopped
+from twilio_component.durable.fanout.stop_rule import StopRule
 from twilio_component.durable.fanout.store import EndedIteration
 
 if TYPE_CHECKING:
@@ -21,11 +22,23 @@ IterationRunner = Callable[["ParallelLoop", "Item", Mapping[int, "JournalEntry"]
 
 
 class ChunkRunner:
-    """Executes chunks; ``keep_payloads`` is the setting of that name."""
+    """Executes chunks; ``keep_payloads`` and ``stop_after`` are the settings of these names.
 
-    def __init__(self, store: LoopStore, *, keep_payloads: bool) -> None:
+    ``stop`` stops the run of a loop because of an error that the rest of its items would meet as well.
+    """
+
+    def __init__(
+        self,
+        store: LoopStore,
+        stop: Callable[[LoopKey, Mapping[str, Any]], Awaitable[object]],
+        *,
+        keep_payloads: bool,
+        stop_after: int,
+    ) -> None:
         self._store = store
+        self._stop = stop
         self._keep_payloads = keep_payloads
+        self._stop_after = stop_after
 
     async def run(
         self, key: LoopKey, chunk: int, runner: Callable[[asyncio.Event], Awaitable[IterationRunner]]
@@ -54,7 +67,7 @@ class ChunkRunner:
         # Iterations are not workflows: their calls must not see this one's context, whose steps are numbered.
         async with asyncio.TaskGroup() as background:
             watching = background.create_task(self._watch(key, stopping), context=Context())
-            storing = background.create_task(self._store_ended(ended), context=Context())
+            storing = background.create_task(self._store_ended(key, ended), context=Context())
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(loop.concurrency_of(chunk), len(waiting))):
                     group.create_task(run_iterations(), context=Context())
@@ -67,12 +80,16 @@ class ChunkRunner:
             await asyncio.sleep(_LOOK_SECONDS)
         stopping.set()
 
-    async def _store_ended(self, ended: asyncio.Queue[EndedIteration]) -> None:
+    async def _store_ended(self, key: LoopKey, ended: asyncio.Queue[EndedIteration]) -> None:
         """Store the ends of iterations, as many at once as there are; what is not stored yet is only replayed."""
+        rule = StopRule(self._stop_after)
         while True:
             batch = [await ended.get()]
             while not ended.empty():
                 batch.append(ended.get_nowait())
             await self._store.end_iterations(batch, keep_payloads=self._keep_payloads)
+            for cause in filter(None, [rule.reason_to_stop(one.error) for one in batch]):
+                await self._stop(key, cause)
+                break
             for _ in batch:
                 ended.task_done()

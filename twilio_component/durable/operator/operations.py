@@ -61,7 +61,7 @@ class Operations:
         """Stop a run before its next step; a request under way is completed."""
         await self._move(
             run,
-            (run_status.QUEUED, run_status.RUNNING, run_status.PAUSED),
+            (run_status.QUEUED, run_status.RUNNING, run_status.PAUSED, run_status.LIST_STOPPED),
             run_status.CANCELLED,
             along_with=cancel_workflow,
             finished_at=time.time(),
@@ -76,13 +76,16 @@ class Operations:
         await self._move(run, stoppable, run_status.PAUSED, along_with=cancel_workflow)
 
     async def resume(self, run: str) -> None:
-        """Continue a cancelled or paused run where it was. It does not wait for others of its queue."""
+        """Continue a cancelled or paused run, or one whose list stopped, where it was.
+
+        It does not wait for others of its queue.
+        """
 
         def enqueue(connection: Connection, run: str) -> None:
             renew_chunks(connection, run)
             resume_workflow(connection, run, RUNS)
 
-        await self._move(run, run_status.STOPPED, run_status.RUNNING, finished_at=None, along_with=enqueue)
+        await self._move(run, run_status.STOPPED, run_status.RUNNING, finished_at=None, error=None, along_with=enqueue)
 
     async def resolve(self, run: str) -> None:
         """Mark an unknown outcome as resolved; nothing else is done."""

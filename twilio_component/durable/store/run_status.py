@@ -1,10 +1,29 @@
 """The states of a run."""
 
-RUNNING, SUCCEEDED, FAILED, UNKNOWN = "running", "succeeded", "failed", "unknown"
+from __future__ import annotations
+
+from twilio_component.flows.interpreter.ends import FAILED, PARTLY_FAILED, SUCCEEDED, UNKNOWN
+
+__all__ = [
+    "CANCELLED",
+    "FAILED",
+    "LIST_STOPPED",
+    "PARTLY_FAILED",
+    "PAUSED",
+    "QUEUED",
+    "RUNNING",
+    "STOPPED",
+    "SUCCEEDED",
+    "UNKNOWN",
+]
+
+RUNNING = "running"
 CANCELLED, PAUSED = "cancelled", "paused"
+LIST_STOPPED = "stopped"
+"""The state of a run whose list stopped by itself, because the rest would have been refused as well."""
 QUEUED = "queued"
 """The state of a run that waits for others of its flow's queue."""
-STOPPED = (CANCELLED, PAUSED)
+STOPPED = (CANCELLED, PAUSED, LIST_STOPPED)
 """States in which a run does nothing until an operator resumes it."""
 RESOLVED, RETRIED = "resolved", "retried"
 """States into which an operator brings a run: its unknown outcome is resolved, or another run takes its place."""

@@ -182,14 +182,6 @@ class RunStore:
         calls it made and which of them failed stays. Retries until the database is available.
         """
 
-        def work(connection: Connection) -> str | None:
-            # Before the run's own row: a process that accepts a run of the queue locks in this order, too.
-            queue = lock_queue_of(connection, run)
-            ended = end(connection)
-            if queue is not None:
-                self._enqueue(connection, promote(connection, queue))
-            return ended
-
         def end(connection: Connection) -> str | None:
             now = self._database.now(connection)
             row: dict[str, Any] = {
@@ -211,7 +203,23 @@ class RunStore:
             store_changes(connection, changes)
             return state
 
-        return await self._database.run_until_available(work)
+        return await self.change(run, end)
+
+    async def change(self, run: str, work: Callable[[Connection], _Found]) -> _Found:
+        """Do what ends or stops a run, and start what its queue then has room for, in one transaction.
+
+        Retries until the database is available.
+        """
+
+        def change_and_promote(connection: Connection) -> _Found:
+            # Before the run's own row: whoever accepts a run of the queue locks in this order, too.
+            queue = lock_queue_of(connection, run)
+            found = work(connection)
+            if queue is not None:
+                self._enqueue(connection, promote(connection, queue))
+            return found
+
+        return await self._database.run_until_available(change_and_promote)
 
     async def outcome(self, run: str, *, wait_for_database: bool = False) -> Mapping[str, Any] | None:
         """``{"state", "error", "response", "result"}`` of a run that is not running any more, else None."""

@@ -112,7 +112,8 @@ class Failure:
 
     ``reason`` is what the service that refused it calls the reason, where it has a code for it. ``permanent``: the same
     call would fail again. ``outcome_unknown``: it may have happened all the same, and doing it
-    again might do it twice.
+    again might do it twice. ``concerns`` is ``connection`` or ``sender`` when the refusal is about that and not about
+    this call alone: other calls with the same one will be refused as well.
     """
 
     code: str
@@ -120,6 +121,7 @@ class Failure:
     permanent: bool = False
     outcome_unknown: bool = False
     reason: str = ""
+    concerns: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,13 +131,15 @@ class Done:
     ``result`` is what the last step returned. ``response`` is the HTTP response, when the trigger, stopExecution or a
     synchronous flow gives one: statusCode, contentType, headers, body. ``error`` says why the execution failed:
     step, id, code, message, outcomeUnknown. ``handled`` are the errors that errorConfig or retryConfig took care of,
-    each with its ``resolution``.
+    each with its ``resolution``. ``iterations`` counts those of its concurrent loops (``succeeded``, ``failed``,
+    ``unknown``, ``byCode``); None when it had none. ``ends.end_of`` says in one word how it ended.
     """
 
     result: Any
     response: Mapping[str, Any] | None
     error: Mapping[str, Any] | None
     handled: tuple[Mapping[str, Any], ...]
+    iterations: Mapping[str, Any] | None = None
 
 
 Effect = Call | StartFlow | TakePage | FanOut | Wait | Done

@@ -316,6 +316,7 @@ class Execution:
             response=final_response(self.flow, state, result),
             error=state["error"],
             handled=tuple(state["handled"]),
+            iterations=state["iterations"],
         )
 
 

@@ -83,6 +83,14 @@ def failure_code(error: Mapping[str, Any]) -> str:
     return str(error.get("reason") or error["code"])
 
 
+def add_counts(counts: Mapping[str, Any] | None, tally: Mapping[str, Any]) -> dict[str, Any]:
+    """The counts of an execution's concurrent loops together, after a loop that returned ``tally``."""
+    found = counts or {"succeeded": 0, "failed": 0, "unknown": 0, "byCode": {}}
+    by_code = Counter(found["byCode"])
+    by_code.update(tally["byCode"])
+    return {**{name: found[name] + tally[name] for name in ("succeeded", "failed", "unknown")}, "byCode": dict(by_code)}
+
+
 @dataclass(slots=True)
 class Tally:
     """Counts how the iterations of a loop ended; ``as_data`` is what the loop's step returns."""

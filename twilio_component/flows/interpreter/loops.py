@@ -9,7 +9,8 @@ from twilio_component.flows.expressions.evaluation import Scope, evaluate
 from twilio_component.flows.expressions.references import as_text
 from twilio_component.flows.interpreter.decisions import loop_items
 from twilio_component.flows.interpreter.effects import Call, Effect, Failure, FanOut, ItemSource, TakePage
-from twilio_component.flows.interpreter.iterations import captured_state
+from twilio_component.flows.interpreter.ends import ITEMS_FAILED, failed_items
+from twilio_component.flows.interpreter.iterations import add_counts, captured_state
 from twilio_component.flows.interpreter.position import LoopFrame, Position
 from twilio_component.flows.interpreter.state import note
 
@@ -66,11 +67,15 @@ class Loops:
 
     def count(self, step: Step, tally: Mapping[str, Any]) -> None:
         """Accept the counts of a concurrent loop as its result."""
+        self.state["iterations"] = add_counts(self.state["iterations"], tally)
         if tally["unknown"]:
             # The flow goes on, and an operator has to know.
             self.state["unknown"] = True
             message = f"the outcome of {tally['unknown']:,} of {tally['count']:,} iterations is unknown"
             failure = Failure(code="outcome-unknown", message=message, outcome_unknown=True)
+            note(self.state, step.name, self._position.step_id(step), failure, "counted")
+        if tally["failed"]:
+            failure = Failure(code=ITEMS_FAILED, message=failed_items(tally))
             note(self.state, step.name, self._position.step_id(step), failure, "counted")
         self.pass_step(step, tally)
 

@@ -52,6 +52,7 @@ def _beginning() -> dict[str, Any]:
         "response": None,
         "stopped": False,
         "error": None,
+        "iterations": None,
     }
 
 
@@ -88,12 +89,16 @@ def note(state: dict[str, Any], name: str, step_id: str, failure: Failure, resol
 
 
 def failure_record(name: str, step_id: str, failure: Failure) -> dict[str, Any]:
-    """A failure as an outcome reports it: the step's name and id, and why (``reason`` only where there is one)."""
+    """A failure as an outcome reports it: the step's name and id, and why.
+
+    ``reason`` and ``concerns`` are there only where they are known.
+    """
     return {
         "step": name,
         "id": step_id,
         "code": failure.code,
         **({"reason": failure.reason} if failure.reason else {}),
+        **({"concerns": failure.concerns} if failure.concerns else {}),
         "message": failure.message,
         "outcomeUnknown": failure.outcome_unknown,
     }

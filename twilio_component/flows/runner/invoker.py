@@ -121,6 +121,7 @@ class Invoker:
                 permanent=error.permanent,
                 outcome_unknown=unknown,
                 reason=error.reason or "",
+                concerns=error.concerns or "",
             )
         if isinstance(error, IntegrationError):
             return Failure(code=error.code, message=str(error), permanent=True)

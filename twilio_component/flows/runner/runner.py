@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.flows.findings import FlowError
 from twilio_component.flows.interpreter.backoff import deadline_failure
 from twilio_component.flows.interpreter.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
+from twilio_component.flows.interpreter.ends import PARTLY_FAILED, SUCCEEDED, UNKNOWN, end_of
 from twilio_component.flows.interpreter.execution import Execution
 from twilio_component.flows.interpreter.state import initial_state
 from twilio_component.flows.model import Flow, Integration, all_operations, find_flow
@@ -48,9 +49,11 @@ Event = dict[str, Any]
 class Outcome:
     """How an execution went. Secrets are hidden in everything here.
 
+    ``state`` says it in one word (``ends.end_of``).
     ``result`` is what the last step returned and ``results`` what each step returned, by its key (of steps in loops:
-    only the loop's own list stays). ``response``, ``error`` and ``handled`` are as
-    in ``Done``; ``started`` are the executions of flows that this one started, in the order of their end.
+    only the loop's own list stays). ``response``, ``error`` and ``handled`` are as in ``Done``, but iterations that
+    failed are an ``error`` too; ``started`` are the executions of flows that this one started, in the order of their
+    end.
     """
 
     flow: str
@@ -60,11 +63,12 @@ class Outcome:
     response: Mapping[str, Any] | None
     error: Mapping[str, Any] | None
     handled: tuple[Mapping[str, Any], ...]
+    state: str = SUCCEEDED
     started: tuple[Outcome, ...] = ()
 
     @property
     def succeeded(self) -> bool:
-        """Whether this execution, and each that it started, came to its end."""
+        """Whether this execution, and each that it started, came to its end, and no iteration of a loop failed."""
         return self.error is None and all(other.succeeded for other in self.started)
 
     @property
@@ -78,7 +82,7 @@ class Outcome:
         return {
             "flow": self.flow,
             "executionId": self.execution_id,
-            "status": "succeeded" if self.error is None else "failed",
+            "status": self.state,
             "result": self.result,
             "response": self.response,
             "error": self.error,
@@ -257,7 +261,7 @@ class FlowRunner:
         else:
             outcome = await self._run(other, effect.payload, place, run.depth + 1)
             run.started.append(outcome)
-            if outcome.error is None:
+            if outcome.state in (SUCCEEDED, PARTLY_FAILED):
                 execution.succeeded({"data": {"executionId": place, "result": outcome.result}})
             else:
                 unknown = outcome.outcome_unknown
@@ -269,14 +273,16 @@ class FlowRunner:
 
     def _outcome(self, run: _Run, execution: Execution, done: Done) -> Outcome:
         hide = self._redactor.value
+        state, error = end_of(done)
         return Outcome(
             flow=run.flow.name,
             execution_id=run.execution_id,
             result=hide(done.result),
             results=hide(execution.results),
             response=hide(done.response),
-            error=hide(done.error),
+            error=hide(done.error if state == UNKNOWN else error),
             handled=tuple(hide(list(done.handled))),
+            state=state,
             started=tuple(run.started),
         )
 

@@ -1,0 +1,51 @@
+"""Stops the run of a list that would be refused to its end, so that an operator can resume it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, select, update
+
+from twilio_component.durable import observation
+from twilio_component.durable.fanout.stop_rule import stopped_record
+from twilio_component.durable.fanout.store import LoopKey, count_iterations
+from twilio_component.durable.store.run_status import LIST_STOPPED, RUNNING
+from twilio_component.durable.store.schema import loops, runs
+from twilio_component.durable.store.upsert import to_json
+from twilio_component.durable.store.workflow_rows import cancel_workflow
+
+if TYPE_CHECKING:
+    from twilio_component.durable.observation import Observer, RunEnd
+    from twilio_component.durable.store.runs import RunStore
+
+
+async def stop_list(store: RunStore, observer: Observer, key: LoopKey, cause: Mapping[str, Any]) -> bool:
+    """Stop the run of a loop because of the error ``cause``; False when nothing is left to stop, or another did it.
+
+    The ``observer`` is told. Calls under way are completed, and what has not been tried stays pending. Retries until
+    the database is available.
+    """
+
+    def stop(connection: Connection) -> RunEnd | None:
+        counts = count_iterations(connection, key)
+        of_loop = (loops.c.run == key.run, loops.c.ordinal == key.ordinal)
+        is_whole = connection.execute(select(loops.c.is_whole).where(*of_loop)).scalar_one_or_none()
+        if is_whole and not counts["pending"]:
+            return None
+        record = stopped_record(cause, counts)
+        stopping = update(runs).where(runs.c.id == key.run, runs.c.state == RUNNING)
+        if not connection.execute(stopping.values(state=LIST_STOPPED, error=to_json(record))).rowcount:
+            return None
+        cancel_workflow(connection, key.run)
+        began = select(runs.c.id, runs.c.flow, runs.c.created_at).where(runs.c.id == key.run)
+        run: Any = connection.execute(began).one()
+        return observation.run_end(run, LIST_STOPPED, record, time.time())
+
+    stopped = await store.change(key.run, stop)
+    if stopped is None:
+        return False
+    observation.log_end(stopped)
+    observer.run_ended(stopped)
+    return True
