@@ -6,6 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.cli import exit_codes
 from twilio_component.cli.options import age_in_days, whole_count
 from twilio_component.cli.serve_extra import DATABASE_HELP, with_database
 from twilio_component.host.errors import InputError, Problem
