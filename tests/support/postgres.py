@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import warnings
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
+from support.waiting import until
 
 if TYPE_CHECKING:
+    import signal
     from types import TracebackType
 
 
@@ -51,6 +54,14 @@ class Postgres:
     def stop(self) -> None:
         """End it with its connections."""
         self._server.stop()
+
+    def signal(self, number: signal.Signals) -> None:
+        """End the server by a signal: SIGINT ends it with its connections, SIGQUIT at once, as a crash does."""
+        pid = self._server.get_pid()
+        assert pid is not None, "the server is not running"
+        os.kill(pid, number)
+        file = Path(self._folder.name) / "data" / "postmaster.pid"
+        until(lambda: not file.exists(), "Postgres has ended")
 
     def start(self) -> None:
         """Start it again."""

@@ -1,0 +1,308 @@
+"""A campaign at random moments: processes are killed, frozen and ended, and Postgres is restarted, whenever it happens.
+
+The other campaigns kill at the places of a send that we know. This one knows none: a seed decides when and what. Its
+Twilio is `other_twilio`, which shares nothing with the emulator. Every tenth event is equal to the one before it, so
+that two calls that nothing tells apart are under way together.
+
+``python tests/campaigns/random_times.py postgres --faults 1000 --events 10000`` prints its figures as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import httpx
+from sqlalchemy.exc import SQLAlchemyError
+
+if TYPE_CHECKING:
+    import subprocess
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from other_twilio import OtherTwilio
+from support.postgres import Postgres
+from support.serve_processes import ACCOUNT_SID, AUTH_TOKEN, SENDER, Deployment
+
+from twilio_component.twilio.signatures.verification import sign
+
+LAG = 2.0
+_LAG_BOUND = 2 * LAG
+_TIMEOUT = 2
+_DELIVERIES = 16
+_RATE = 12.0  # events a second, of all deliveries together
+_SETTLING = 300.0
+_EQUAL = 10
+_KINDS = {"kill": 6, "end": 2, "freeze": 3}
+_FREEZES = {"sqlite": (1.0, 8.0), "postgres": (5.0, 40.0)}
+_RESTARTS = {"restart Postgres, fast": signal.SIGINT, "restart Postgres, at once": signal.SIGQUIT}
+
+
+@dataclass
+class Figures:
+    """What was found. ``lost`` are events that were accepted, ended as succeeded or never, and have no message."""
+
+    seed: int
+    database: str
+    faults: Counter[str] = field(default_factory=Counter)
+    fates: Counter[str] = field(default_factory=Counter)
+    states: Counter[str] = field(default_factory=Counter)
+    events: int = 0
+    messages: int = 0
+    twice: int = 0
+    lost: int = 0
+    at_rest: int = 0
+    longest: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether no promise was broken."""
+        unknown = self.states["unknown"]
+        return not (self.twice or self.lost or self.at_rest or unknown or self.states["failed"])
+
+
+class Campaign:
+    """One deployment with its processes, its events and its troubles."""
+
+    def __init__(self, seed: int, deployment: Deployment, twilio: OtherTwilio, postgres: Postgres | None) -> None:
+        self.random = Random(seed)  # noqa: S311 - a seed to repeat, not a secret
+        self.figures = Figures(seed, "sqlite" if postgres is None else "postgres")
+        self._deployment = deployment
+        self._twilio = twilio
+        self._postgres = postgres
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._frozen: set[str] = set()
+        self._thaws: set[asyncio.Task[None]] = set()
+        self._accepted: Counter[tuple[str, str]] = Counter()
+        self._troubles: asyncio.Task[None] | None = None
+        self._is_over = False
+
+    async def run(self, *, faults: int, events: int, pause: float) -> Figures:
+        """Deliver the events while there are faults, ``pause`` seconds apart on average, then wait for all ends."""
+        begun = time.monotonic()
+        for name in self._names():
+            self._start(name)
+        troubles = self._troubles = asyncio.create_task(self._trouble(faults, pause))
+        keeper = asyncio.create_task(self._keep_alive())
+        try:
+            await self._deliver_all(events, troubles)
+            await troubles
+            self._twilio.is_troubled = False
+            await self._settle()
+        finally:
+            self._is_over = True
+            for task in (troubles, keeper, *self._thaws):
+                task.cancel()
+            await asyncio.gather(troubles, keeper, *self._thaws, return_exceptions=True)
+            self._end_all()
+        self.figures.seconds = time.monotonic() - begun
+        self._count()
+        return self.figures
+
+    # Processes
+
+    def _names(self) -> list[str]:
+        return ["serve 0"] if self._postgres is None else ["serve 0", "serve 1", "worker"]
+
+    def _start(self, name: str) -> None:
+        kind, _, number = name.partition(" ")
+        start = self._deployment.start_worker if kind == "worker" else None
+        self._processes[name] = start() if start else self._deployment.start(number=int(number))
+
+    async def _keep_alive(self) -> None:
+        """Start what has ended, as a supervisor does."""
+        while not self._is_over:
+            await asyncio.sleep(0.1)
+            for name, process in list(self._processes.items()):
+                if process.poll() is not None:
+                    self._start(name)
+
+    def _end_all(self) -> None:
+        for process in self._processes.values():
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGCONT)
+            process.terminate()
+        for process in self._processes.values():
+            try:
+                process.wait(60)
+            except Exception:
+                process.kill()
+                raise
+
+    # Troubles
+
+    async def _trouble(self, faults: int, pause: float) -> None:
+        kinds: dict[str, float] = {**_KINDS}
+        if self._postgres is not None:
+            kinds |= dict.fromkeys(_RESTARTS, 0.3)
+        while self.figures.faults.total() < faults:
+            await asyncio.sleep(self.random.expovariate(1 / pause))
+            kind = self.random.choices([*kinds], [*kinds.values()])[0]
+            if kind in _RESTARTS:
+                await self._restart_postgres(_RESTARTS[kind])
+            elif not self._strike(kind, self.random.choice(self._names())):
+                continue
+            self.figures.faults[kind] += 1
+
+    def _strike(self, kind: str, name: str) -> bool:
+        process = self._processes[name]
+        if process.poll() is not None or name in self._frozen:
+            return False
+        if kind == "freeze":
+            seconds = self.random.uniform(*_FREEZES[self.figures.database])
+            self._frozen.add(name)
+            process.send_signal(signal.SIGSTOP)
+            thaw = asyncio.create_task(self._thaw(name, process, seconds))
+            self._thaws.add(thaw)
+            thaw.add_done_callback(self._thaws.discard)
+        else:
+            process.send_signal(signal.SIGKILL if kind == "kill" else signal.SIGTERM)
+        return True
+
+    async def _thaw(self, name: str, process: subprocess.Popen[bytes], seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        process.send_signal(signal.SIGCONT)
+        self._frozen.discard(name)
+
+    async def _restart_postgres(self, how: signal.Signals) -> None:
+        assert self._postgres is not None
+        await asyncio.to_thread(self._postgres.signal, how)
+        await asyncio.sleep(self.random.uniform(0.0, 5.0))
+        await asyncio.to_thread(self._postgres.start)
+
+    # Events
+
+    async def _deliver_all(self, events: int, troubles: asyncio.Task[None]) -> None:
+        """Deliver at least so many events, and more as long as there are troubles."""
+        limits = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(timeout=10, limits=limits) as client:
+            numbers = iter(range(10**9))
+
+            async def deliver() -> None:
+                for number in numbers:
+                    if number >= events and troubles.done():
+                        return
+                    await self._deliver(client, number)
+                    await asyncio.sleep(self.random.expovariate(_RATE / _DELIVERIES))
+
+            async with asyncio.TaskGroup() as group:
+                for _ in range(_DELIVERIES):
+                    group.create_task(deliver())
+
+    async def _deliver(self, client: httpx.AsyncClient, number: int) -> None:
+        """Deliver one event as Twilio does, to one process or the other, until one has accepted it."""
+        equal = number - 1 if number % _EQUAL == 1 else number
+        parameters = {
+            "MessageSid": f"SM{number:032x}",
+            "SmsStatus": "received",
+            "AccountSid": ACCOUNT_SID,
+            "From": f"+1605{2000000 + equal % 10_000}",
+            "To": SENDER,
+            "Body": f"event {equal}",
+        }
+        serving = [name for name in self._names() if name.startswith("serve")]
+        while True:
+            if self._troubles is not None and self._troubles.done():
+                self._troubles.result()  # without it, nothing may be there any more to accept the event
+            url = self._deployment.webhook(int(self.random.choice(serving).partition(" ")[2]))
+            signature = sign(AUTH_TOKEN, url, parameters.items())
+            with suppress(httpx.TransportError):
+                response = await client.post(url, data=parameters, headers={"X-Twilio-Signature": signature})
+                if response.is_success:
+                    break
+            await asyncio.sleep(0.2)
+        self.figures.events += 1
+        self._accepted[parameters["From"], f"You wrote {parameters['Body']}"] += 1
+
+    # The end
+
+    async def _settle(self) -> None:
+        """Wait until no run is running."""
+        deadline = time.monotonic() + _SETTLING
+        while time.monotonic() < deadline:
+            with suppress(SQLAlchemyError):
+                if await asyncio.to_thread(self._deployment.running) == 0:
+                    return
+            await asyncio.sleep(1.0)
+
+    def _count(self) -> None:
+        figures = self.figures
+        figures.fates = self._twilio.fates
+        figures.states.update(dict(self._deployment.ask("SELECT state, count(*) FROM flow_runs GROUP BY state")))
+        ((longest,),) = self._deployment.ask("SELECT max(finished_at - created_at) FROM flow_runs")
+        figures.longest = float(longest or 0.0)
+        messages = Counter((one.to, one.body) for one in self._twilio.sent)
+        figures.messages = messages.total()
+        figures.twice = sum(max(0, count - self._accepted[key]) for key, count in messages.items())
+        missing = sum(max(0, count - messages[key]) for key, count in self._accepted.items())
+        figures.lost = max(0, missing - figures.states["unknown"] - figures.states["failed"])
+        table = "dbos.workflow_status" if self._postgres is not None else "workflow_status"
+        open_ones = f"SELECT count(*) FROM {table} WHERE status IN ('PENDING', 'ENQUEUED')"  # noqa: S608 - our words
+        ((workflows,),) = self._deployment.ask(open_ones)
+        ((runs,),) = self._deployment.ask("SELECT count(*) FROM flow_runs WHERE state IN ('running', 'queued')")
+        figures.at_rest = int(workflows) + int(runs)
+
+
+async def run_campaign(folder: Path, *, database: str, faults: int, events: int, pause: float, seed: int) -> Figures:
+    """Run one campaign on ``sqlite`` or ``postgres`` and return its figures."""
+    with ExitStack() as stack:
+        postgres = stack.enter_context(Postgres()) if database == "postgres" else None
+        twilio = OtherTwilio(Random(seed + 1), lag=LAG)  # noqa: S311 - a seed to repeat, not a secret
+        url = await twilio.open()
+        try:
+            deployment = Deployment(
+                folder,
+                url,
+                database="" if postgres is None else postgres.new_database("runs"),
+                lag_bound=_LAG_BOUND,
+                timeout=_TIMEOUT,
+                resend="true",
+            )
+            campaign = Campaign(seed, deployment, twilio, postgres)
+            return await campaign.run(faults=faults, events=events, pause=pause)
+        finally:
+            await twilio.close()
+
+
+def main() -> int:
+    """Run what the command line says; the exit status is 1 when a promise was broken."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("database", choices=["sqlite", "postgres"])
+    parser.add_argument("--faults", type=int, default=500)
+    parser.add_argument("--events", type=int, default=0, help="at least so many; they go on as long as the faults do")
+    parser.add_argument("--pause", type=float, default=1.5, help="seconds between faults, on average")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--keep", type=Path, help="a folder for the database and the logs, to look into afterwards")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        figures = asyncio.run(
+            run_campaign(
+                folder,
+                database=options.database,
+                faults=options.faults,
+                events=options.events,
+                pause=options.pause,
+                seed=options.seed,
+            )
+        )
+    shown = {name: dict(value) if isinstance(value, Counter) else value for name, value in vars(figures).items()}
+    sys.stdout.write(f"{json.dumps(shown, indent=2)}\n")
+    return 0 if figures.is_clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
