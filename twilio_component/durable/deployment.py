@@ -105,6 +105,18 @@ class Deployment:
         parses_body = not parses_request(flow, self.host.components)
         return complete_payload(given, definition.integration, flow, info, parses_body=parses_body)
 
+    def judge_reply(
+        self, operation: str, expects: Mapping[str, Any], data: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        """What the action that asked (``component.action``) makes of a reply: ``{"answer": …}``, or None.
+
+        It may be called in any thread. Raises what the component raises, and ``KeyError`` when it is not installed any
+        more.
+        """
+        component, _, action = operation.partition(".")
+        asks = self.host.components[component].actions[action].asks
+        return asks.answer(expects, data) if asks is not None else None
+
     def callback_url(self, component: str, action: str, run: str, ordinal: int) -> str:
         """The URL for callbacks about a call; empty when this deployment has none."""
         if not self._has_callbacks:

@@ -13,6 +13,9 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 from sqlalchemy import select
 
 from twilio_component.durable.active_work import ActiveWork
+from twilio_component.durable.asking.asker import Asker
+from twilio_component.durable.asking.due_waits import DueWaits
+from twilio_component.durable.asking.questions import QuestionStore
 from twilio_component.durable.crash_points import STORED, CrashPoints
 from twilio_component.durable.errors import DurableError
 from twilio_component.durable.execution.engine_log import silence_stops
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.settings import Settings
     from twilio_component.durable.store.flow_state import InTransaction, StoredState
     from twilio_component.durable.store.new_runs import NewRun
+    from twilio_component.host.questions import EffectReport
 
 _POLLING_SECONDS = 0.1
 _DRAIN_SECONDS = 5.0
@@ -74,7 +78,8 @@ class Engine:
         """Assemble the parts; ``open`` is the way to get an engine."""
         self.database = database
         self._queue = RunQueue(database)
-        self.runs = RunStore(database, self._queue.put)
+        self.questions = QuestionStore(database, deployment.judge_reply, self._queue.put_again)
+        self.runs = RunStore(database, self._queue.put, self.questions.take)
         self.intents = IntentStore(database)
         self.work = ActiveWork()
         self._lease = lease
@@ -104,6 +109,7 @@ class Engine:
             guard=self.guard,
             loops=LoopCoordinator(loop_store, self._enqueue_chunk, self.work),
             loop_store=loop_store,
+            asker=Asker(self.questions),
             work=self.work,
             start_runs=self._enqueue,
             keep_payloads=settings.keep_payloads,
@@ -114,6 +120,7 @@ class Engine:
         self.retention = Retention(database, self.runs, settings.keep_days)
         self.unstarted_runs = UnstartedRuns(database, self._enqueue)
         self._earlier_runs = EarlierRuns(database)
+        self.due_waits = DueWaits(database, self.questions, self._queue.put_again)
         self.orphaned_workflows = OrphanedWorkflows(self._executor, self.work, self._requeue)
         self._accepting = RequestBatcher(self.runs.accept_all)
         self._reading_state = RequestBatcher(self.runs.stored_states)
@@ -196,6 +203,10 @@ class Engine:
             pause = min(2 * pause, 0.5)
         return outcome
 
+    async def hear(self, report: EffectReport) -> None:
+        """Let runs know what became of something that they created; raises ``StoreUnavailableError``."""
+        await self.database.run(lambda connection: self.questions.hear(connection, report))
+
     async def check(self) -> None:
         """Raise ``StoreUnavailableError`` when a run could not be stored now."""
         await self.database.run(lambda connection: connection.execute(select(1)))
@@ -218,6 +229,7 @@ class Engine:
                 asyncio.create_task(self.unstarted_runs.keep_looking()),
                 asyncio.create_task(self.orphaned_workflows.keep_looking()),
                 asyncio.create_task(self._starter.run()),
+                asyncio.create_task(self.due_waits.keep_looking()),
                 asyncio.create_task(self._keep_promoting()),
                 asyncio.create_task(self._earlier_runs.keep_adopting()),
             ]

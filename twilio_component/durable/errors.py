@@ -52,5 +52,9 @@ class RunStopped(BaseException):
     """The run has been paused or cancelled; leave it as it is stored."""
 
 
+class RunParked(BaseException):
+    """The run waits as a row, without a process; an event or a time has it executed again."""
+
+
 class EngineDraining(BaseException):
     """The process is stopping; leave the run as it is stored, for another process to continue."""

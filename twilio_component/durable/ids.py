@@ -7,6 +7,7 @@
               starts flows (``RUN.5-17.0``) like a run
 ``RUN.5.3.0`` chunk 3 of that loop in its generation 0, as a workflow
 ``RUN~2``     the run that was begun to run ``RUN`` again
+``RUN+3``     the workflow that continues the run after it has waited for the third time
 ============  ========================================================================
 """
 
@@ -55,6 +56,11 @@ def retry_id(run: str, number: int) -> str:
 def retry_prefix(run: str) -> str:
     """What the ids of all retries of a run begin with."""
     return f"{run}~"
+
+
+def wake_id(run: str, number: int) -> str:
+    """The id of the workflow that continues a run after it has waited ``number`` times."""
+    return f"{run}+{number}"
 
 
 def descendant_prefix(caller: str) -> str:

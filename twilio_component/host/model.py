@@ -18,6 +18,7 @@ from twilio_component.host.errors import PluginError
 
 if TYPE_CHECKING:
     from twilio_component.host.events import EventIdentity
+    from twilio_component.host.questions import EffectReport, Question, Reply
     from twilio_component.host.results import Candidate, Page
 
 JsonSchema = Mapping[str, Any]
@@ -84,6 +85,37 @@ class Reconciliation:
         return (resolve(self.features) if isinstance(self.features, str) else self.features)(inputs)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """How an action asks a person and waits for the answer, for an engine that waits without holding anything.
+
+    ``action`` is the component's action that sends. ``plan`` is ``(inputs) -> Question``. ``judge`` is
+    ``(expects, reply_data) -> {"answer": …}``, or None for a reply that does not fit; it must be quick and depend on
+    nothing else. ``outcome_of`` is ``(error_code) -> str``: how a send that was refused with this code ends the
+    question, or nothing when it fails the step.
+    """
+
+    action: str
+    plan: str | Callable[[Mapping[str, Any]], Question]
+    judge: str | Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any] | None]
+    outcome_of: str | Callable[[str], str]
+
+    def question(self, inputs: Mapping[str, Any]) -> Question:
+        """Return the question that the accepted inputs ask; raises what the function raises."""
+        question: Question = _function(self.plan)(inputs)
+        return question
+
+    def answer(self, expects: Mapping[str, Any], data: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return ``{"answer": …}``, or None for a reply that does not fit."""
+        found: Mapping[str, Any] | None = _function(self.judge)(expects, data)
+        return found
+
+    def outcome(self, code: str) -> str:
+        """Return how a refusal with this code ends the question, or an empty text."""
+        outcome: str = _function(self.outcome_of)(code)
+        return outcome
+
+
 @dataclass(frozen=True, kw_only=True)
 class Operation:
     """An action, a trigger or a data source.
@@ -122,12 +154,14 @@ class Action(Operation):
     An action that lists may have ``page``, ``async (context, inputs, after) -> Page``: the list that perform returns as
     a whole can then also be read page by page. An action that ``waits`` may return ``PollAgain`` instead of its data;
     since it is then called again, it must be idempotent. One that ``branches`` returns a ``Result`` with the name of
-    the branch that a flow takes after it.
+    the branch that a flow takes after it. One that ``asks`` waits for a person; its perform function does so by
+    polling.
     """
 
     page: str | Callable[..., Awaitable[Page]] | None = None
     waits: bool = False
     branches: bool = False
+    asks: Asking | None = None
     kind = "action"
 
     @cached_property
@@ -144,12 +178,24 @@ class Trigger(Operation):
     an instance with it is deployed and when the instance is removed, such as telling a service where its webhooks go.
     Both may be called again after a failure, and must then finish what they started (``keep_instance_state``).
     ``identify_event`` tells which event the returned payload reports; without it every request is an event of its own.
+    ``identify_reply`` returns what a person wrote, which may answer a question, and ``identify_report`` what became of
+    a message; either returns None for a payload that is about something else.
     """
 
     on_instance_deploy: str | Perform | None = None
     on_instance_delete: str | Perform | None = None
     identify_event: str | Callable[[Mapping[str, Any]], EventIdentity] | None = None
+    identify_reply: str | Callable[[Mapping[str, Any]], Reply | None] | None = None
+    identify_report: str | Callable[[Mapping[str, Any]], EffectReport | None] | None = None
     kind = "trigger"
+
+    def reply_of(self, payload: Mapping[str, Any]) -> Reply | None:
+        """Return what a person wrote, if the returned payload is about that."""
+        return None if self.identify_reply is None else _function(self.identify_reply)(payload)
+
+    def report_of(self, payload: Mapping[str, Any]) -> EffectReport | None:
+        """Return what became of a message, if the returned payload is about that."""
+        return None if self.identify_report is None else _function(self.identify_report)(payload)
 
     @cached_property
     def identify_function(self) -> Callable[[Mapping[str, Any]], EventIdentity] | None:
@@ -208,6 +254,10 @@ class Component:
         yield from self.actions.values()
         yield from self.triggers.values()
         yield from self.data_sources.values()
+
+
+def _function(given: str | Callable[..., Any]) -> Callable[..., Any]:
+    return resolve(given) if isinstance(given, str) else given
 
 
 def resolve(name: str) -> Callable[..., Any]:

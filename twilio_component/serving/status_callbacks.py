@@ -49,7 +49,7 @@ class Callbacks:
         action = component.actions.get(address.action) if component is not None else None
         proof = action.options.get("proof") if action is not None else None
         run = await self._engine.runs.load(address.run) if proof is not None else None
-        if proof is None or run is None:
+        if component is None or proof is None or run is None:
             return HttpResponse(404)
         definition = self._deployment.load(run.file, run.text)
         flow = find_flow(definition.integration, run.flow)
@@ -75,6 +75,9 @@ class Callbacks:
             event = self._contact_events.read(definition.invoker.operation(call), envelope.get("payload"))
             if event is not None and event.choice is not None:
                 await self._contact_events.store_alone(event)
+            report = component.triggers[proof["trigger"]].report_of(envelope.get("payload") or {})
+            if report is not None:
+                await self._engine.hear(report)
             return HttpResponse()
         _LOGGER.warning(
             "a callback about %s.%s was refused: no connection has signed it", address.component, address.action

@@ -17,6 +17,7 @@ from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.store.flow_state import StateChange, scopes_of
 from twilio_component.durable.store.new_runs import NewRun
+from twilio_component.durable.store.replies import reply_id
 from twilio_component.host.errors import PerformError
 from twilio_component.host.http.request_payload import RequestBodyError
 from twilio_component.host.model import Trigger
@@ -110,6 +111,11 @@ class WebhookHandler:
         if is_new:
             self.accepted += 1
         else:
+            taken = await self._engine.questions.taken_by(new.reply) if new.reply is not None else None
+            if taken is not None:
+                # The run that asked goes on by itself; the trigger's own response is not for this message.
+                self.accepted += 1
+                return HttpResponse(headers={EXECUTION_HEADER: taken})
             self.repeated += 1
             new = replace(new, id=await self._engine.runs.run_of(new))
         response = await self._response(endpoint, new) if confirmation is None else _http_response(confirmation)
@@ -150,7 +156,15 @@ class WebhookHandler:
         call = definition.trigger_call(flow, payload, shown)
         # The trigger verifies the request itself, before anything is stored.
         envelope = await definition.invoker.perform_once(flow, call, payload)
+        trigger = definition.invoker.operation(call)
+        reply = trigger.reply_of(envelope["payload"]) if isinstance(trigger, Trigger) else None
+        report = trigger.report_of(envelope["payload"]) if isinstance(trigger, Trigger) else None
+        if report is not None:
+            await self._engine.hear(report)
         event = self._event(endpoint, call, envelope)
+        if event is not None and reply is not None:
+            # Delivered to another endpoint too, it must not count as the reply to what this run asks.
+            event = replace(event, marks=(*event.marks, reply_id(reply)))
         if event is not None:
             run_id = f"web-{event.id}"
             payload["executionId"] = run_id
@@ -166,6 +180,7 @@ class WebhookHandler:
             trigger_step=call.id,
             trigger_inputs=redact_inputs(call.inputs, definition.invoker.operation(call)),
             event=event,
+            reply=reply,
             slot=queue_slot(definition, flow, envelope),
             also=self._contact_events.work_for(contact_event),
         )

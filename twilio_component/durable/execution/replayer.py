@@ -26,16 +26,19 @@ from twilio_component.durable.sending.guarded_call import GuardedFlowCall
 from twilio_component.durable.sending.intents import CallIdentity
 from twilio_component.durable.store import run_status, runs
 from twilio_component.durable.store.flow_state import StateChange, apply_changes, scopes_of
-from twilio_component.durable.store.journal import JournalEntry
+from twilio_component.durable.store.journal import FIRST_WAIT, JournalEntry
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.flows.interpreter.backoff import deadline_failure
 from twilio_component.flows.interpreter.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
 from twilio_component.flows.runner.item_sources import Sources
 from twilio_component.host.errors import join_names
+from twilio_component.host.model import Action
+from twilio_component.host.questions import MOST_SENDS
 from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
     from twilio_component.durable.active_work import ActiveWork
+    from twilio_component.durable.asking.asker import Asker
     from twilio_component.durable.deployment import Deployment, LoadedDefinition
     from twilio_component.durable.fanout.coordinator import LoopCoordinator
     from twilio_component.durable.sending.guard import Guard
@@ -43,9 +46,16 @@ if TYPE_CHECKING:
     from twilio_component.durable.store.runs import Run, RunStore
     from twilio_component.flows.interpreter.execution import Execution
     from twilio_component.flows.model import Flow
+    from twilio_component.host.model import Asking, Operation
 
 _MAX_NESTING = 10
 _MOMENT = 0.001
+_CANNOT_ASK_IN_LOOP = (
+    "a concurrent loop cannot wait for people: let each iteration start a flow that asks, with invokeFlow"
+)
+_CANNOT_ASK_FOR_PARENT = (
+    "a flow that another one waits for cannot wait for people: remove isSynchronous from the flow that asks"
+)
 WINDOW = 500
 """How many journal entries of a run are in memory at a time."""
 
@@ -63,6 +73,7 @@ class ReplayServices:
     runs: RunStore
     guard: Guard
     loops: LoopCoordinator
+    asker: Asker
     work: ActiveWork
     start_runs: Callable[[Sequence[str]], Awaitable[object]]
     run_child: Callable[[str], Awaitable[None]]
@@ -93,6 +104,9 @@ class Replayer:
         self._journal = dict(journal)
         self._calls = 0
         self._read_until = WINDOW
+        self._waits = 0
+        self._reached: int | None = None
+        self.has_asked = False
 
     @property
     def caller(self) -> str:
@@ -100,7 +114,10 @@ class Replayer:
         return self.item or self.run_id
 
     async def run(self) -> Done:
-        """Do what the execution asks for until it is done. Raises ``RunStopped`` or ``EngineDraining``."""
+        """Do what the execution asks for until it is done.
+
+        Raises ``RunStopped``, ``EngineDraining``, or ``RunParked`` when the run waits without a process.
+        """
         while True:
             effect = self._execution.next()
             if isinstance(effect, Done):
@@ -133,6 +150,7 @@ class Replayer:
 
     async def _recorded_result(self, effect: Call | StartFlow | TakePage | FanOut) -> Mapping[str, Any]:
         ordinal = await self._next_ordinal()
+        self._reserve_calls(effect)
         match effect:
             case StartFlow():
                 await self._start_flow(effect, ordinal)
@@ -169,24 +187,52 @@ class Replayer:
     # One handler for each kind of effect. Calls are not DBOS steps: a result is recorded in one transaction of ours.
 
     async def _wait(self, wait: Wait) -> None:
-        # A run that is retried replays the times of its first attempt and need not wait again. But each replay must
-        # sleep as often as before: DBOS numbers the sleeps, and does not record one of no length.
+        # A run that is retried replays the times of its first attempt and need not wait again.
         left = wait.seconds if wait.until is None else wait.until - time.time()
-        await DBOS.sleep_async(max(left, _MOMENT))
+        if DBOS.workflow_id == self.run_id:
+            # Each replay must sleep as often as before: DBOS numbers the sleeps, and does not record one of no length.
+            await DBOS.sleep_async(max(left, _MOMENT))
+        else:
+            await asyncio.sleep(max(0.0, await self._seconds_left(wait, left)))
         if await self._services.runs.is_stopped(self.run_id):
             raise RunStopped
+
+    async def _seconds_left(self, wait: Wait, seconds: float) -> float:
+        """Seconds left of a wait of a run that was continued: DBOS does not know its earlier sleeps."""
+        self._waits += 1
+        number = FIRST_WAIT - self._waits
+        entry = await self._services.runs.entry_at(self.run_id, number)
+        if entry is not None:
+            return float(entry.value["until"]) - time.time()
+        if self._reached is None:
+            self._reached = await self._services.runs.reached(self.run_id)
+        if self._calls <= self._reached:
+            return 0.0  # it was over before the run waited as a row
+        entry = JournalEntry(step_id=wait.id, value={"until": time.time() + seconds})
+        await self._services.runs.record(self.run_id, number, entry)
+        return seconds
 
     async def _call(self, call: Call, ordinal: int) -> None:
         invoker = self.definition.invoker
         operation = invoker.operation(call)
-        redacted = redact_inputs(call.inputs, operation)
+        if isinstance(operation, Action) and operation.asks is not None:
+            await self._ask(call, operation.asks, ordinal)
+            return
         if operation is None or operation.idempotent:
+            redacted = redact_inputs(call.inputs, operation)
             started = time.time()
             result = deadline_failure(call, started - self._run.created_at) or (
                 await invoker.invoke(self.flow, call, self._run.payload)
             )
             await self._record(call.id, ordinal, result, inputs=redacted, started=started)
             return
+        entry = await self._call_once(call, operation, ordinal)
+        if entry is not None:
+            self._journal[ordinal] = entry
+
+    async def _call_once(self, call: Call, operation: Operation, ordinal: int) -> JournalEntry | None:
+        """Make a call that must not be repeated; its journal entry if this process has made it."""
+        invoker = self.definition.invoker
         guarded = GuardedFlowCall(
             invoker=invoker,
             flow=self.flow,
@@ -202,12 +248,52 @@ class Replayer:
             ordinal=ordinal,
             step_id=call.id,
             fingerprint=guarded.fingerprint,
-            redacted_inputs=redacted,
+            redacted_inputs=redact_inputs(call.inputs, operation),
             limit_keys=tuple(guarded.limit_keys.values()),
         )
-        entry = await self._services.guard.perform(identity, guarded)
-        if entry is not None:
-            self._journal[ordinal] = entry
+        return await self._services.guard.perform(identity, guarded)
+
+    def _reserve_calls(self, effect: Call | StartFlow | TakePage | FanOut) -> None:
+        """Keep the numbers free that a question needs for its sends, also in a replay that makes none of them."""
+        operation = self.definition.invoker.operation(effect) if isinstance(effect, Call) else None
+        if isinstance(operation, Action) and operation.asks is not None:
+            self.has_asked = True
+            self._calls += MOST_SENDS
+
+    async def _ask(self, call: Call, asks: Asking, ordinal: int) -> None:
+        invoker, started = self.definition.invoker, time.time()
+        redacted = redact_inputs(call.inputs, invoker.operation(call))
+        late = deadline_failure(call, started - self._run.created_at)
+        question = self._cannot_wait() or late or invoker.question(call, asks)
+        if isinstance(question, Failure):
+            await self._record(call.id, ordinal, question, inputs=redacted, started=started)
+            return
+
+        async def send(sending: Call, number: int) -> JournalEntry:
+            operation = invoker.operation(sending)
+            if operation is None:
+                raise NondeterminismError(f"there is no action {sending.component}.{sending.action} to ask with")
+            entry = await self._call_once(sending, operation, number)
+            entry = entry or await self._services.runs.entry_at(self.caller, number)
+            if entry is None:
+                raise NondeterminismError(f"the recorded result of {sending.id} is gone")
+            return entry
+
+        result = await self._services.asker.ask((self.run_id, ordinal), call, asks, question, send)
+        await self._record(
+            call.id,
+            ordinal,
+            result.value,
+            inputs=redacted,
+            started=started,
+            in_transaction=result.in_transaction,
+        )
+
+    def _cannot_wait(self) -> Failure | None:
+        """Why this execution cannot wait for a person, if something waits for it."""
+        if self._run.parent is None or not self.flow.is_synchronous:
+            return None
+        return Failure(code="cannot-ask", message=_CANNOT_ASK_FOR_PARENT, permanent=True)
 
     async def _invoke_trigger(self, call: Call, ordinal: int) -> None:
         """Record the trigger's result together with what it remembers, based on what is stored now."""
@@ -324,6 +410,9 @@ class IterationReplayer(Replayer):
     async def _next_ordinal(self) -> int:
         self._calls += 1
         return self._calls - 1
+
+    def _cannot_wait(self) -> Failure:
+        return Failure(code="cannot-ask", message=_CANNOT_ASK_IN_LOOP, permanent=True)
 
     async def _wait(self, wait: Wait) -> None:
         ordinal = await self._next_ordinal()

@@ -63,6 +63,16 @@ class RunQueue:
             }
             self.client.enqueue_in_transaction(connection, options, run)
 
+    def put_again(self, connection: Connection, run: str, workflow: str) -> None:
+        """Enqueue a run that has waited, as the workflow with this id."""
+        options: EnqueueOptions = {
+            "workflow_name": RUN_FLOW,
+            "queue_name": RUNS,
+            "workflow_id": workflow,
+            "app_version": VERSION,
+        }
+        self.client.enqueue_in_transaction(connection, options, run)
+
     def put_chunk(self, connection: Connection, loop: LoopKey, chunk: int, generation: int) -> None:
         """Enqueue a chunk of a loop; one that has been enqueued before in this generation stays as it is."""
         options: EnqueueOptions = {

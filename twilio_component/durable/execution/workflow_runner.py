@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dbos import DBOS, SetWorkflowID, error
 
 from twilio_component.durable import observation
-from twilio_component.durable.errors import RunStopped
+from twilio_component.durable.errors import RunParked, RunStopped
 from twilio_component.durable.execution.replayer import WINDOW, IterationReplayer, Replayer, ReplayServices
 from twilio_component.durable.execution.run_queue import RUN_CHUNK, RUN_FLOW
 from twilio_component.durable.fanout.chunk_runner import ChunkRunner
@@ -33,6 +33,7 @@ from twilio_component.host.errors import IntegrationError
 
 if TYPE_CHECKING:
     from twilio_component.durable.active_work import ActiveWork
+    from twilio_component.durable.asking.asker import Asker
     from twilio_component.durable.deployment import Deployment
     from twilio_component.durable.fanout.chunk_runner import IterationRunner
     from twilio_component.durable.fanout.coordinator import LoopCoordinator
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 PURGED = "purged"
 _INTERRUPTED = "interrupted"
+_WAITING = "waiting"
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 # A run that sleeps for days is recovered at each restart; one that kills its process each time must end some day.
 _MAX_RECOVERIES = 1_000
@@ -64,6 +66,7 @@ class WorkflowRunner:
         guard: Guard,
         loops: LoopCoordinator,
         loop_store: LoopStore,
+        asker: Asker,
         work: ActiveWork,
         start_runs: Callable[[Sequence[str]], Coroutine[Any, Any, object]],
         keep_payloads: bool,
@@ -83,6 +86,7 @@ class WorkflowRunner:
             runs=runs,
             guard=guard,
             loops=loops,
+            asker=asker,
             work=work,
             start_runs=start_runs,
             run_child=self._run_child,
@@ -97,8 +101,10 @@ class WorkflowRunner:
                     return await self.run(run_id)
                 except RunStopped:
                     # The operator has told DBOS so too, or is about to: this must not count as the run's end.
-                    await DBOS.cancel_workflow_async(run_id)
+                    await DBOS.cancel_workflow_async(DBOS.workflow_id or run_id)
                     return _INTERRUPTED
+                except RunParked:
+                    return _WAITING
 
         @DBOS.workflow(name=RUN_CHUNK, max_recovery_attempts=_MAX_RECOVERIES)
         async def run_chunk(run_id: str, ordinal: int, chunk: int) -> None:
@@ -110,7 +116,7 @@ class WorkflowRunner:
     async def run(self, run_id: str) -> str:
         """Start or continue a stored run; how it ended: ``succeeded``, ``failed``, ``unknown`` or ``purged``.
 
-        Raises ``RunStopped`` when it has been cancelled or paused.
+        Raises ``RunStopped`` when it has been cancelled or paused, and ``RunParked`` when it waits without a process.
         """
         found = await self._runs.open(run_id, WINDOW)
         if found is None:
@@ -214,6 +220,7 @@ class WorkflowRunner:
             response=redact(done.response) if is_synchronous else None,
             result=redact(done.result) if run.parent and is_synchronous else None,
             changes=replayer.state_changes(),
+            has_asked=replayer.has_asked,
         )
 
     async def _store_end(
@@ -225,6 +232,7 @@ class WorkflowRunner:
         response: Mapping[str, Any] | None = None,
         result: Any = None,
         changes: Mapping[str, Mapping[str, Any]] | None = None,
+        has_asked: bool = False,
     ) -> str:
         stored = await self._runs.finish(
             run.id,
@@ -234,6 +242,7 @@ class WorkflowRunner:
             result=result,
             keep_payloads=self._keep_payloads,
             changes=changes or {},
+            has_asked=has_asked,
         )
         if stored in run_status.STOPPED:
             raise RunStopped  # at the last moment; a resumed run comes to its end again

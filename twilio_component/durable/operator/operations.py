@@ -31,6 +31,7 @@ from twilio_component.durable.store import run_status
 from twilio_component.durable.store.queues import lock_queue_of, promote
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import intents, journal, runs, throttles
+from twilio_component.durable.store.waits import unpark
 from twilio_component.durable.store.workflow_rows import cancel_workflow, resume_workflow
 from twilio_component.host.errors import join_names
 
@@ -83,6 +84,7 @@ class Operations:
 
         def enqueue(connection: Connection, run: str) -> None:
             renew_chunks(connection, run)
+            unpark(connection, run)
             resume_workflow(connection, run, RUNS)
 
         await self._move(run, run_status.STOPPED, run_status.RUNNING, finished_at=None, error=None, along_with=enqueue)
@@ -150,7 +152,7 @@ class Operations:
         """Delete the runs that ended more than ``days`` ago; their number."""
         purged = 0
         while due := await self._runs.finished_before(time.time() - days * _DAY, _BATCH):
-            await asyncio.to_thread(self._client.delete_workflows, due)
+            await asyncio.to_thread(self._client.delete_workflows, await self._runs.workflows_of(due))
             await self._runs.forget(due)
             purged += len(due)
         await self._database.forget_log()

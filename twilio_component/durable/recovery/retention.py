@@ -35,7 +35,7 @@ class Retention:
         before = time.time() - self._days * 24 * _HOUR
         purged = 0
         while due := await self._runs.finished_before(before, _BATCH, wait_for_database=True):
-            await DBOS.delete_workflows_async(due)
+            await DBOS.delete_workflows_async(await self._runs.workflows_of(due, wait_for_database=True))
             await self._runs.forget(due, wait_for_database=True)
             purged += len(due)
         # Schedules that fired and chunks of loops are workflows of DBOS, but not runs of ours.

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 RESULT, INITIAL_STATE = -1, -2
 """Ordinals of entries that are not a call's: a run's result, and the stored state that the run began with."""
 
+FIRST_WAIT = -10
+"""Waits of a run that was continued are recorded below this ordinal."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalEntry:

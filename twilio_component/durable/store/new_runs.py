@@ -16,6 +16,8 @@ from twilio_component.durable.store.upsert import insert_all_once, to_json
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from twilio_component.host.questions import Reply
+
 
 class RunWork(NamedTuple):
     """Work in the transaction that stores a run. All processes do it in the same ``order``, so as not to deadlock."""
@@ -32,6 +34,8 @@ class NewRun:
     id and ``trigger_inputs`` are its redacted inputs. ``event`` has the ids of the event that starts the run: one that
     has started another run starts no second one. ``also`` is done in the transaction that stores the run, and only when
     the run is new; it must not fail.
+    ``reply`` is what a person wrote: taken as the reply to a question, it
+    starts nothing.
     """
 
     id: str
@@ -46,13 +50,24 @@ class NewRun:
     event: RunEvent | None = None
     slot: QueueSlot | None = None
     also: RunWork | None = None
+    reply: Reply | None = None
 
 
-def insert_runs(connection: Connection, now: float, new_runs: Sequence[NewRun]) -> list[bool]:
+TakeReply = Callable[["Connection", float, "Reply"], str | None]
+"""Takes a message as the reply to a question, in the caller's transaction; the run that asked, if one did."""
+
+
+def insert_runs(
+    connection: Connection, now: float, new_runs: Sequence[NewRun], take_reply: TakeReply | None = None
+) -> list[bool]:
     """Insert the runs that do not exist yet; for each, whether it is new. Of several with one id the first counts."""
     by_id: dict[str, NewRun] = {}
     for new in new_runs:
         by_id.setdefault(new.id, new)
+    if take_reply is not None:
+        for run, new in list(by_id.items()):
+            if new.reply is not None and take_reply(connection, now, new.reply) is not None:
+                del by_id[run]
     numbers: dict[str, int] = {}
     for run, slot in [(run, new.slot) for run, new in by_id.items() if new.slot is not None]:
         numbers[run] = take_number(connection, slot)

@@ -12,16 +12,30 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, bindparam, delete, exists, not_, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, not_, or_, select, update
 
 from twilio_component.durable.store.events import first_run
 from twilio_component.durable.store.flow_state import InTransaction, read_state, store_changes
 from twilio_component.durable.store.journal import INITIAL_STATE, RESULT, JournalEntry, entry_from, record_entry
-from twilio_component.durable.store.new_runs import NewRun, insert_runs
+from twilio_component.durable.store.new_runs import NewRun, TakeReply, insert_runs
 from twilio_component.durable.store.queues import lock_queue, lock_queue_of, promote, run_in_the_way
+from twilio_component.durable.store.replies import run_of_reply
 from twilio_component.durable.store.run_status import QUEUED, RUNNING, STOPPED, SUCCEEDED
-from twilio_component.durable.store.schema import definitions, events, intents, items, journal, loops, runs, served
+from twilio_component.durable.store.schema import (
+    definitions,
+    events,
+    intents,
+    items,
+    journal,
+    loops,
+    questions,
+    replies,
+    runs,
+    served,
+    waits,
+)
 from twilio_component.durable.store.upsert import insert_once, to_json
+from twilio_component.durable.store.waits import workflow_ids
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -61,11 +75,18 @@ class RunStore:
     """Reads and writes runs, their journal and the state of their flows."""
 
     def __init__(
-        self, database: Database, enqueue: Callable[[Connection, Sequence[str]], None] = lambda _connection, _runs: None
+        self,
+        database: Database,
+        enqueue: Callable[[Connection, Sequence[str]], None] = lambda _connection, _runs: None,
+        take_reply: TakeReply | None = None,
     ) -> None:
-        """Use a database; ``enqueue`` has runs executed that are promoted in a queue of their flow."""
+        """Use a database; ``enqueue`` has runs executed that are promoted in a queue of their flow.
+
+        ``take_reply`` takes a message that would start a run as the reply to a question.
+        """
         self._database = database
         self._enqueue = enqueue
+        self._take_reply = take_reply
 
     # Definitions
 
@@ -106,7 +127,7 @@ class RunStore:
         """Store a run that is to start; False, and no change, when a run with its id exists."""
 
         def work(connection: Connection) -> bool:
-            (is_new,) = insert_runs(connection, self._database.now(connection), [new])
+            (is_new,) = insert_runs(connection, self._database.now(connection), [new], self._take_reply)
             if is_new and in_transaction is not None:
                 in_transaction(connection)
             if is_new and new.slot is not None:
@@ -118,21 +139,23 @@ class RunStore:
     async def accept_all(self, new_runs: Sequence[NewRun]) -> list[bool]:
         """Store runs in one transaction; for each, whether it is new. Raises ``StoreUnavailableError``."""
         return await self._database.run(
-            lambda connection: insert_runs(connection, self._database.now(connection), new_runs)
+            lambda connection: insert_runs(connection, self._database.now(connection), new_runs, self._take_reply)
         )
 
     async def run_of(self, new: NewRun) -> str:
         """The id of the run that the event of ``new`` has started: its own, unless the event was known.
 
-        Raises ``StoreUnavailableError``.
+        For a message that was taken as a reply it is the run that asked. Raises ``StoreUnavailableError``.
         """
-        event, slot = new.event, new.slot
+        event, slot, reply = new.event, new.slot, new.reply
 
         def work(connection: Connection) -> str | None:
+            if reply is not None and (asking := run_of_reply(connection, reply)) is not None:
+                return asking
             first = first_run(connection, event) if event is not None else None
             return first or (run_in_the_way(connection, slot) if slot is not None else None)
 
-        return (await self._database.run(work) if event or slot else None) or new.id
+        return (await self._database.run(work) if event or slot or reply else None) or new.id
 
     async def promote_queued(self) -> None:
         """Start what should have been started in the queues of flows; retries until the database is available."""
@@ -173,13 +196,15 @@ class RunStore:
         response: Mapping[str, Any] | None,
         result: Any = None,
         keep_payloads: bool,
+        has_asked: bool = False,
         changes: Mapping[str, Mapping[str, Any]],
     ) -> str | None:
         """End a run and store its flow's ``changes`` (by scope and key); the run's state after that.
 
         A run that had ended or been stopped before stays as it was. None when it has been purged. Unless
         ``keep_payloads`` is true, a run that succeeded loses its payload and the contents of its journal; only which
-        calls it made and which of them failed stays. Retries until the database is available.
+        calls it made and which of them failed stays. ``has_asked`` says that it has asked somebody. Retries until the
+        database is available.
         """
 
         def end(connection: Connection) -> str | None:
@@ -197,6 +222,8 @@ class RunStore:
                 return connection.execute(select(runs.c.state).where(runs.c.id == run)).scalar_one_or_none()
             if state == SUCCEEDED and not keep_payloads:
                 _remove_contents(connection, run)
+                if has_asked:
+                    _remove_replies(connection, run)
             if result is not None:
                 entry = JournalEntry(step_id="result", value={"result": result})
                 record_entry(connection, (run, RESULT), entry, started=None, finished=now)
@@ -270,15 +297,31 @@ class RunStore:
             connection.execute(delete(loops).where(loops.c.run.in_(ids)))
             connection.execute(delete(intents).where(intents.c.run.in_(ids)))
             connection.execute(delete(events).where(events.c.run.in_(ids)))
+            for table in (waits, replies, questions):
+                connection.execute(delete(table).where(table.c.run.in_(ids)))
             connection.execute(delete(runs).where(runs.c.id.in_(ids)))
 
         await self._do(work, wait_for_database=wait_for_database)
+
+    async def workflows_of(self, ids: Sequence[str], *, wait_for_database: bool = False) -> list[str]:
+        """The ids of all workflows that have executed these runs."""
+        return await self._do(lambda connection: workflow_ids(connection, ids), wait_for_database=wait_for_database)
 
     # The journal; these methods retry until the database is available.
 
     async def entries(self, caller: str, first: int, end: int) -> dict[int, JournalEntry]:
         """The journal of a run or an iteration from ``first`` to before ``end``, by ordinal."""
         return await self._database.run_until_available(lambda connection: _entries(connection, caller, first, end))
+
+    async def reached(self, run: str) -> int:
+        """The ordinal of the last call of a run that has a result, or that is a question."""
+
+        def work(connection: Connection) -> int:
+            called = connection.execute(select(func.max(journal.c.ordinal)).where(journal.c.run == run)).scalar_one()
+            asked = select(func.max(questions.c.ordinal)).where(questions.c.run == run)
+            return max(called or 0, connection.execute(asked).scalar_one() or 0)
+
+        return await self._database.run_until_available(work)
 
     async def entry_at(self, caller: str, ordinal: int) -> JournalEntry | None:
         """The recorded result of one call, or None."""
@@ -395,3 +438,10 @@ def _remove_contents(connection: Connection, run: str) -> None:
     of_run = journal.c.run == run
     connection.execute(delete(journal).where(of_run, journal.c.ordinal == INITIAL_STATE))
     connection.execute(update(journal).where(of_run, journal.c.is_failure.is_(False)).values(value="{}"))
+
+
+def _remove_replies(connection: Connection, run: str) -> None:
+    """Empty what people have replied to a run's questions; late replies are kept, as their question says."""
+    connection.execute(update(replies).where(replies.c.run == run, replies.c.is_late.is_(False)).values(data=None))
+    contents = {"expects": "{}", "answer": None, "reply": None}
+    connection.execute(update(questions).where(questions.c.run == run).values(contents))

@@ -11,6 +11,20 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy import text as sql
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 metadata = MetaData()
 
@@ -57,9 +71,14 @@ runs = Table(
         sqlite_where=sql("parent IS NOT NULL"),
         postgresql_where=sql("parent IS NOT NULL"),
     ),
+    Column("wakes", Integer, nullable=False, server_default="0"),
+    Index("flow_runs_by_time", "created_at"),
     Index("flow_runs_by_queue", "queue", "state", "queue_number"),
 )
-"""One row per run. ``payload`` is what started it, ``error`` and ``response`` are how it ended; all JSON."""
+"""One row per run. ``payload`` is what started it, ``error`` and ``response`` are how it ended; all JSON.
+
+``wakes`` counts how often the run was continued after it had waited as a row of ``flow_waits``.
+"""
 
 served = Table(
     "flow_served",
@@ -179,6 +198,73 @@ items = Table(
     Index("flow_items_by_end", "run", "ordinal", "finished_at"),
 )
 """One row per item of such a loop: the item, until its iteration has succeeded, and how the iteration ended."""
+
+waits = Table(
+    "flow_waits",
+    metadata,
+    Column("run", String(200), primary_key=True),
+    Column("reason", String(20), nullable=False),
+    Column("until", Float, index=True),
+    Column("effect", String(200), index=True),
+)
+"""One row per run that waits and is executed by no process: to wake it is to delete its row and to enqueue it.
+
+``until`` is when it is woken at the latest (null: by an event alone), ``effect`` the resource whose report wakes it.
+"""
+
+questions = Table(
+    "flow_questions",
+    metadata,
+    Column("key", String(220), primary_key=True),
+    Column("run", String(200), nullable=False, index=True),
+    Column("ordinal", Integer, nullable=False),
+    Column("conversation", String(64), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("operation", String(200), nullable=False),
+    Column("expects", Text, nullable=False),
+    Column("most_sends", Integer, nullable=False),
+    Column("sent", Integer, nullable=False),
+    Column("misfits", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("keeps_late", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("until", Float),
+    Column("closed_at", Float),
+    Column("outcome", String(20)),
+    Column("answer", Text),
+    Column("reply", Text),
+    Column("effects", Text, nullable=False),
+    Column("code", String(100)),
+    Index("flow_questions_by_conversation", "conversation", "state", "created_at"),
+    Index(
+        "flow_questions_one_open",
+        "conversation",
+        unique=True,
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+)
+"""One row per question to a person. At most one is open in a conversation.
+
+``conversation`` is a digest of our sender and the person's address. ``operation`` is the action that asks and
+``expects`` what its judge needs to know, as JSON. The question has been sent ``sent`` times of at most ``most_sends``,
+and had ``misfits`` replies that do not fit. ``effects`` is a JSON list of the ids of what was sent.
+
+``state``: ``queued`` behind another question, ``open``, ``closed`` with an ``outcome``, or ``refused``.
+"""
+
+replies = Table(
+    "flow_replies",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("question", String(220), nullable=False, index=True),
+    Column("run", String(200), nullable=False, index=True),
+    Column("received_at", Float, nullable=False),
+    Column("fits", Boolean, nullable=False),
+    Column("is_late", Boolean, nullable=False),
+    Column("data", Text),
+)
+"""One row per message that was taken as the reply to a question and started no flow, by a digest of its id."""
 
 workers = Table("flow_workers", metadata, Column("worker_id", String(80), primary_key=True))
 """The processes that may have runs, including dead ones until their runs have been recovered. Only with Postgres."""

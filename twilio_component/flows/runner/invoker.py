@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from twilio_component.flows.runner.configuration import Configuration, Values
     from twilio_component.flows.runner.mocks import Mocks
     from twilio_component.host import Host
-    from twilio_component.host.model import Operation
+    from twilio_component.host.model import Asking, Operation
+    from twilio_component.host.questions import Question
     from twilio_component.host.resources import Clock
     from twilio_component.host.results import Candidate
 
@@ -69,6 +70,15 @@ class Invoker:
             return self.host.validate_inputs(call.component, call.action, fit_inputs(call.inputs, operation))
         except InputError:
             return call.inputs
+
+    def question(self, call: Call, asks: Asking) -> Question | Failure:
+        """The question that a call of an action that asks is about, or why it cannot be asked."""
+        operation = self.operation(call)
+        try:
+            inputs = fit_inputs(call.inputs, operation) if operation else call.inputs
+            return asks.question(self.host.validate_inputs(call.component, call.action, inputs))
+        except Exception as error:  # noqa: BLE001 - a flow decides what follows, also from a component's bug
+            return self.failure(call, error)
 
     async def invoke(self, flow: Flow, call: Call, payload: Mapping[str, Any]) -> dict[str, Any] | Failure:
         """The envelope of the call, or why it failed."""

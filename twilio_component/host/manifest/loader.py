@@ -26,6 +26,7 @@ from twilio_component.host.manifest.files import shipped_file
 from twilio_component.host.manifest.structure import KEYWORDS, TYPES, has_unknown_words, unknown_words
 from twilio_component.host.model import (
     Action,
+    Asking,
     Component,
     Connection,
     DataSource,
@@ -47,6 +48,8 @@ _FUNCTIONS: Mapping[type[Operation], Mapping[str, str]] = {
         "onInstanceDeploy": "on_instance_deploy",
         "onInstanceDelete": "on_instance_delete",
         "identifyEvent": "identify_event",
+        "identifyReply": "identify_reply",
+        "identifyReport": "identify_report",
     },
     DataSource: {},
 }
@@ -63,6 +66,7 @@ _OPERATION_FIELDS = _FUNCTION_NAMES | {
     "waits",
     "branches",
     "reconciliation",
+    "asks",
 }
 # The manifest's own schema is part of the host, but is kept with the other schemas, where editors look for it.
 _SCHEMA = "schemas/component.schema.json"
@@ -211,6 +215,8 @@ class _Manifest:
             named |= {(*path, name): part.get(name) for name in sorted(_FUNCTION_NAMES)}
             for name in ("lookFor", "features"):
                 named[*path, "reconciliation", name] = _mapping(part.get("reconciliation")).get(name)
+            for name in ("plan", "judge", "outcomeOf"):
+                named[*path, "asks", name] = _mapping(part.get("asks")).get(name)
             named[*path, "proof", "when"] = _mapping(part.get("proof")).get("when")
             for name, schema in _mapping(_mapping(part.get("inputs")).get("properties")).items():
                 place = (*path, "inputs", "properties", name)
@@ -305,6 +311,11 @@ def _operation(kind: type[Operation], key: str, part: Mapping[str, Any]) -> Oper
         given = part["reconciliation"]
         optional["reconciliation"] = Reconciliation(
             look_for=given["lookFor"], identified_by=given["identifiedBy"], features=given.get("features")
+        )
+    if "asks" in part:
+        given = part["asks"]
+        optional["asks"] = Asking(
+            action=given["action"], plan=given["plan"], judge=given["judge"], outcome_of=given["outcomeOf"]
         )
     optional |= {field: part[name] for name, field in _FUNCTIONS[kind].items() if name in part}
     options = {name: value for name, value in part.items() if name not in _OPERATION_FIELDS}

@@ -57,6 +57,11 @@ def clean_sender(value: str, inputs: Mapping[str, Any]) -> str:
         raise ValueError(f"{_SENDER}: {error}") from error
 
 
+def is_alphanumeric(sender: str) -> bool:
+    """Return whether a sender is an alphanumeric sender ID, to which nobody can reply."""
+    return _ALPHANUMERIC.fullmatch(sender) is not None and not sender.startswith("+")
+
+
 def clean_contact(value: str, inputs: Mapping[str, Any]) -> str:
     """Return whom a code goes to: an email address for the channel email, else a phone number.
 

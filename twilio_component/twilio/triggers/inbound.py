@@ -34,10 +34,25 @@ async def receive_inbound(context: Context, payload: Mapping[str, Any], inputs: 
             "messaging service as the one for incoming messages."
         )
     reply = messaging_response(inputs.get("replyMessage"), inputs.get("replyMediaUrl", ()))
-    return Result(value={**received, "message": _message(parameters)}, response=response_of(reply))
+    return Result(value={**received, "message": message_of(parameters)}, response=response_of(reply))
 
 
-def _message(parameters: WebhookParameters) -> dict[str, Any]:
+def reply_from_list(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a message of Twilio's list in the form of ``message_of``; the list knows no buttons, places or names."""
+    names = {
+        "MessageSid": "sid",
+        "AccountSid": "accountSid",
+        "MessagingServiceSid": "messagingServiceSid",
+        "From": "from",
+        "To": "to",
+        "Body": "body",
+        "NumSegments": "numSegments",
+    }
+    return message_of(WebhookParameters({"body": {"data": {name: message[key] for name, key in names.items()}}}))
+
+
+def message_of(parameters: WebhookParameters) -> dict[str, Any]:
+    """Return the message that a webhook reports, as `schemas/inbound-message.schema.json` describes it."""
     text = parameters.text
     places = {f"{side.lower()}{place}": text(f"{side}{place}") for side in ("From", "To") for place in _PLACES}
     return {

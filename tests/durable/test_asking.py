@@ -1,0 +1,245 @@
+"""Steps that ask a person: the run waits as a row, and the webhook with the reply continues it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+from support.engine import TO, serving
+from support.waiting import until_async
+
+from twilio_component.durable.settings import Settings
+from twilio_component.durable.store import schema
+from twilio_component.durable.store.new_runs import NewRun
+from twilio_component.emulator import Emulator
+from twilio_component.host.questions import Reply
+from twilio_component.twilio.questions import conversation
+
+if TYPE_CHECKING:
+    from support.engine import Served
+
+QUICK = Settings(timeout=0.5, lag_bound=0.2, keep_payloads=True)
+US = "+15017122661"
+ASK = """\
+  - name: Main
+    isSynchronous: true
+    steps:
+      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
+      - name: Ask
+        action: twilio.sendAndWait
+        inputs:
+          twilioConnection: {type: configVar, value: Twilio}
+          to: {type: reference, value: trigger.results.body.data.to}
+          from: {type: value, value: "+15017122661"}
+          message: {type: value, value: Can you come on Friday?}
+          retryMessage: {type: value, value: Please reply YES or NO.}
+          answerType: {type: value, value: yesNo}
+          deadline: {type: value, value: DEADLINE}
+          ifBusy: {type: value, value: BUSY}
+        branches:
+          - {name: answered, steps: []}
+          - {name: timedOut, steps: []}
+          - {name: optedOut, steps: []}
+          - {name: undeliverable, steps: []}
+          - {name: notUnderstood, steps: []}
+      - name: Outcome
+        action: stop-execution.stopExecution
+        inputs:
+          jsonBody: {type: reference, value: ask.results}
+"""
+QUESTION, AGAIN = "Can you come on Friday?", "Please reply YES or NO."
+
+
+def asking(deadline: str = "60s", busy: str = "wait") -> str:
+    return ASK.replace("DEADLINE", deadline).replace("BUSY", busy)
+
+
+def sent(emulator: Emulator) -> list[str]:
+    return [one.body for one in emulator.messages if one.direction.startswith("outbound")]
+
+
+async def waiting(served: Served) -> int:
+    """How many runs wait as a row."""
+    counting = select(func.count()).select_from(schema.waits)
+    return await served.engine.database.run(lambda connection: connection.execute(counting).scalar_one())
+
+
+async def until_waiting(served: Served, runs: int = 1) -> None:
+    for _ in range(500):
+        if await waiting(served) == runs:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"not {runs} runs wait")
+
+
+async def write(served: Served, body: str, sid: str, *, them: str = TO, **details: Any) -> bool:
+    """Let a person write; whether it has started a run."""
+    account = served.definition.values.by_name["Twilio"]["fields"]["username"]
+    data = {"messageSid": sid, "body": body, "optOutType": None, **details}
+    reply = Reply(
+        id=sid,
+        conversations=[conversation(account, US, them)],
+        data=data,
+        opts_out=body == "STOP",
+    )
+    new = await served.new_run(f"web-{sid}")
+    return await served.engine.begin(NewRun(**{**fields(new), "reply": reply}))
+
+
+def fields(new: NewRun) -> dict[str, Any]:
+    return {name: getattr(new, name) for name in NewRun.__dataclass_fields__}
+
+
+async def ended(served: Served, run: str) -> Mapping[str, Any]:
+    outcome: Mapping[str, Any] | None = await served.engine.wait_for_outcome(run, 10)
+    assert outcome is not None
+    assert outcome["state"] == "succeeded", outcome
+    found: Mapping[str, Any] = json.loads(outcome["response"]["body"])
+    return found
+
+
+async def test_an_answer_continues_the_run_that_waits_for_it(tmp_path: Path) -> None:
+    emulator = Emulator()
+    async with serving(tmp_path, asking(), emulator=emulator, settings=QUICK) as served:
+        await served.begin("run")
+        await until_waiting(served)
+        assert served.engine.work.workflow_ids == set()
+        assert await write(served, "Yes!", "SM1") is False
+        end = await ended(served, "run")
+    assert (end["outcome"], end["answer"], end["misfits"]) == ("answered", True, 0)
+    assert end["reply"]["body"] == "Yes!"
+    assert sent(emulator) == [QUESTION]
+    assert end["questions"] == [emulator.messages[0].sid]
+
+
+async def test_a_reply_that_does_not_fit_is_followed_by_the_second_question(tmp_path: Path) -> None:
+    emulator = Emulator()
+    async with serving(tmp_path, asking(), emulator=emulator, settings=QUICK) as served:
+        await served.begin("run")
+        await until_waiting(served)
+        await write(served, "who is this", "SM1")
+        await until_async(lambda: sent(emulator) == [QUESTION, AGAIN], "the second question is sent")
+        await until_waiting(served)
+        await write(served, "no", "SM2")
+        end = await ended(served, "run")
+    assert (end["outcome"], end["answer"], end["misfits"]) == ("answered", False, 1)
+
+
+async def test_two_replies_that_do_not_fit_end_the_question(tmp_path: Path) -> None:
+    emulator = Emulator()
+    async with serving(tmp_path, asking(), emulator=emulator, settings=QUICK) as served:
+        await served.begin("run")
+        await until_waiting(served)
+        await write(served, "who is this", "SM1")
+        await write(served, "hello?", "SM2")
+        end = await ended(served, "run")
+    assert (end["outcome"], end["answer"], end["misfits"]) == ("notUnderstood", None, 2)
+
+
+async def test_after_the_deadline_nobody_waits_and_a_reply_starts_a_flow(tmp_path: Path) -> None:
+    async with serving(tmp_path, asking("1s"), settings=QUICK) as served:
+        await served.begin("run")
+        assert (await ended(served, "run"))["outcome"] == "timedOut"
+        assert await write(served, "Yes", "SM1") is True
+
+
+async def test_stop_ends_the_question_as_opted_out(tmp_path: Path) -> None:
+    async with serving(tmp_path, asking(), settings=QUICK) as served:
+        await served.begin("run")
+        await until_waiting(served)
+        await write(served, "STOP", "SM1")
+        assert (await ended(served, "run"))["outcome"] == "optedOut"
+
+
+async def test_who_has_opted_out_is_not_asked(tmp_path: Path) -> None:
+    emulator = Emulator()
+    emulator.state.accounts.default_account().opt_outs.add(US, TO)
+    async with serving(tmp_path, asking(), emulator=emulator, settings=QUICK) as served:
+        await served.begin("run")
+        end = await ended(served, "run")
+    assert (end["outcome"], end["errorCode"]) == ("optedOut", "21610")
+
+
+def test_the_wait_survives_a_restart(tmp_path: Path) -> None:
+    emulator = Emulator()
+
+    async def until_it_waits() -> None:
+        async with serving(tmp_path, asking(), emulator=emulator, settings=QUICK) as served:
+            await served.begin("run")
+            await until_waiting(served)
+
+    async def to_the_answer() -> None:
+        async with serving(tmp_path, asking(), emulator=emulator, settings=QUICK) as served:
+            assert await waiting(served) == 1
+            await write(served, "yes", "SM1")
+            assert (await ended(served, "run"))["answer"] is True
+
+    asyncio.run(until_it_waits())
+    asyncio.run(to_the_answer())
+    assert sent(emulator) == [QUESTION]
+
+
+async def test_a_second_question_to_the_same_person_waits_for_the_first(tmp_path: Path) -> None:
+    emulator = Emulator()
+    async with serving(tmp_path, asking(), emulator=emulator, settings=QUICK) as served:
+        await served.begin("one")
+        await until_waiting(served)
+        await served.begin("two")
+        await until_waiting(served, 2)
+        assert sent(emulator) == [QUESTION]
+        await write(served, "yes", "SM1")
+        assert (await ended(served, "one"))["answer"] is True
+        await until_async(lambda: sent(emulator) == [QUESTION, QUESTION], "the other question is asked")
+        await until_waiting(served)
+        await write(served, "no", "SM2")
+        assert (await ended(served, "two"))["answer"] is False
+
+
+async def test_a_second_question_may_be_refused_instead(tmp_path: Path) -> None:
+    async with serving(tmp_path, asking(busy="refuse"), settings=QUICK) as served:
+        await served.begin("one")
+        await until_waiting(served)
+        outcome = await served.run("two")
+    assert (outcome["state"], outcome["error"]["code"]) == ("failed", "conversation-busy")
+
+
+async def test_a_message_that_is_reported_again_is_the_reply_to_one_question_only(tmp_path: Path) -> None:
+    async with serving(tmp_path, asking(), settings=QUICK) as served:
+        await served.begin("one")
+        await until_waiting(served)
+        await served.begin("two")
+        await until_waiting(served, 2)
+        await write(served, "yes", "SM1")
+        await ended(served, "one")
+        await until_waiting(served)
+        assert await write(served, "yes", "SM1") is False
+        assert await waiting(served) == 1
+
+
+async def test_what_another_person_writes_starts_a_flow(tmp_path: Path) -> None:
+    async with serving(tmp_path, asking(), settings=QUICK) as served:
+        await served.begin("run")
+        await until_waiting(served)
+        assert await write(served, "yes", "SM1", them="+15558675311") is True
+
+
+NAP = """\
+      - {name: Nap, action: sleep.sleep, inputs: {ms: {type: value, value: 1500}}}
+"""
+
+
+async def test_what_was_slept_before_and_after_the_question_is_slept_once(tmp_path: Path) -> None:
+    flow = asking().replace("      - name: Ask\n", NAP + "      - name: Ask\n", 1)
+    flow = flow.replace("      - name: Outcome\n", NAP.replace("Nap", "Rest") + "      - name: Outcome\n", 1)
+    async with serving(tmp_path, flow, settings=QUICK) as served:
+        await served.begin("run")
+        await until_waiting(served)
+        begun = time.monotonic()
+        await write(served, "yes", "SM1")
+        await ended(served, "run")
+        assert 1.5 <= time.monotonic() - begun < 3.0

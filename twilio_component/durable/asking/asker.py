@@ -1,0 +1,88 @@
+"""A step that asks a person: it sends the question and waits, as a row, for what ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.durable.asking.questions import FAILED, REFUSED
+from twilio_component.durable.errors import RunParked
+from twilio_component.durable.ids import call_key
+from twilio_component.flows.interpreter.effects import Failure
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from twilio_component.durable.asking.questions import QuestionStore
+    from twilio_component.durable.store.journal import JournalEntry
+    from twilio_component.flows.interpreter.effects import Call
+    from twilio_component.host.model import Asking
+    from twilio_component.host.questions import Question, QuestionEnd
+
+Send = Callable[["Call", int], Awaitable["JournalEntry"]]
+"""Makes a call at most once, as the run's call with this number, and returns its journaled result."""
+_BUSY = Failure(
+    code="conversation-busy",
+    message="another question to this person is open; ifBusy: wait would ask this one after it",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionResult:
+    """The result of the step. ``in_transaction`` belongs into the transaction that records it."""
+
+    value: Mapping[str, Any] | Failure
+    in_transaction: Callable[[Connection], None] | None = None
+
+
+class Asker:
+    """Asks the questions of runs."""
+
+    def __init__(self, questions: QuestionStore) -> None:
+        self._questions = questions
+
+    async def ask(
+        self, caller: tuple[str, int], call: Call, asks: Asking, question: Question, send: Send
+    ) -> QuestionResult:
+        """The result of the question that a run asks as its call with this number (``caller``: both).
+
+        The numbers after it are those of its sends. Raises ``RunParked`` when the run waits: whatever ends the
+        question, or asks for another send, has the run executed again.
+        """
+        run, ordinal = caller
+        asked = await self._questions.enter(run, ordinal, f"{call.component}.{call.action}", question)
+        if asked.state == REFUSED:
+            return QuestionResult(value=_BUSY)
+        while asked.end is None:
+            if not asked.is_due:
+                changed = await self._questions.park(run, ordinal)
+                if changed is None:
+                    raise RunParked
+                asked = changed
+                continue
+            inputs = question.sends[asked.sent]
+            entry = await send(replace(call, action=asks.action, inputs=inputs), ordinal + 1 + asked.sent)
+            if not entry.is_failure:
+                effect = _effect(entry)
+                asked = await self._questions.note_sent(run, ordinal, asked.sent, effect)
+                continue
+            failure = Failure(**entry.value["failure"])
+            outcome = asks.outcome(failure.reason) if failure.permanent and not failure.outcome_unknown else ""
+            if not outcome:
+                return QuestionResult(value=failure, in_transaction=self._abandon(run, ordinal))
+            asked = await self._questions.end(run, ordinal, outcome, failure.reason)
+        return _result(asked.end)
+
+    def _abandon(self, run: str, ordinal: int) -> Callable[[Connection], None]:
+        return lambda connection: self._questions.close(connection, call_key(run, ordinal), FAILED)
+
+
+def _effect(entry: JournalEntry) -> str | None:
+    data = entry.value["envelope"].get("data")
+    sid = data.get("sid") if isinstance(data, Mapping) else None
+    return sid if isinstance(sid, str) else None
+
+
+def _result(end: QuestionEnd) -> QuestionResult:
+    return QuestionResult(value={"data": end.data(), "branch": end.outcome})

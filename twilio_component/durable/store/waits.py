@@ -1,0 +1,64 @@
+"""Runs that wait as a row: no process executes them, and an event or a time has them executed again.
+
+A run that is executed has no row here. Whatever wakes a run deletes its row and enqueues it in one transaction, so of
+several events at the same time one wakes it; the run looks at what is stored by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select, update
+
+from twilio_component.durable import ids
+from twilio_component.durable.store.schema import runs, waits
+from twilio_component.durable.store.upsert import insert_once
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+REPLY, DELIVERY, SLEEP, TURN = "reply", "delivery", "sleep", "turn"
+"""What a run waits for: a person's reply, news of a message, a time, or another message of the conversation."""
+
+Enqueue = Callable[["Connection", str, str], None]
+"""Has a run executed, as the workflow with this id."""
+
+
+def park(connection: Connection, run: str, reason: str, *, until: float | None, effect: str | None = None) -> None:
+    """Let a run wait; whatever executes it must end after this."""
+    insert_once(connection, waits, {"run": run, "reason": reason, "until": until, "effect": effect})
+
+
+def unpark(connection: Connection, run: str) -> None:
+    """Note that a process executes the run, although it was waiting: an operator resumed it, or a process died."""
+    connection.execute(delete(waits).where(waits.c.run == run))
+
+
+def wake(connection: Connection, run: str, enqueue: Enqueue) -> bool:
+    """Have a waiting run executed; False for one that does not wait, since a process executes it."""
+    if connection.execute(delete(waits).where(waits.c.run == run)).rowcount != 1:
+        return False
+    counted = update(runs).where(runs.c.id == run).values(wakes=runs.c.wakes + 1).returning(runs.c.wakes)
+    number = connection.execute(counted).scalar_one_or_none()
+    if number is not None:
+        enqueue(connection, run, ids.wake_id(run, number))
+    return number is not None
+
+
+def wake_by_effect(connection: Connection, effect: str, enqueue: Enqueue) -> int:
+    """Wake the runs that wait for news of this; their number."""
+    found = connection.execute(select(waits.c.run).where(waits.c.effect == effect)).scalars().all()
+    return sum(wake(connection, run, enqueue) for run in sorted(found))
+
+
+def due(connection: Connection, now: float, limit: int) -> list[tuple[str, str]]:
+    """The runs whose time has come, at most ``limit``, each with what it waits for."""
+    waiting = select(waits.c.run, waits.c.reason).where(waits.c.until <= now).order_by(waits.c.until).limit(limit)
+    return [(row.run, row.reason) for row in connection.execute(waiting)]
+
+
+def workflow_ids(connection: Connection, run_ids: Iterable[str]) -> list[str]:
+    """The ids of all workflows that have executed these runs."""
+    counts = connection.execute(select(runs.c.id, runs.c.wakes).where(runs.c.id.in_(list(run_ids))))
+    return [one for row in counts for one in (row.id, *(ids.wake_id(row.id, n + 1) for n in range(row.wakes)))]
