@@ -56,10 +56,11 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "deployment": (*DURABLE_BASE, "store"),
         "sending": (*DURABLE_BASE, "store"),
         "recovery": (*DURABLE_BASE, "store"),
+        "asking": (*DURABLE_BASE, "store", "recovery"),
         "fanout": (*DURABLE_BASE, "store", "sending", "recovery"),
-        "execution": (*DURABLE_BASE, "deployment", "store", "sending", "recovery", "fanout"),
+        "execution": (*DURABLE_BASE, "deployment", "store", "sending", "recovery", "fanout", "asking"),
         "operator": (*DURABLE_BASE, "deployment", "store", "sending", "recovery", "fanout", "execution"),
-        "engine": (*DURABLE_BASE, "deployment", "store", "sending", "recovery", "fanout", "execution"),
+        "engine": (*DURABLE_BASE, "deployment", "store", "sending", "recovery", "fanout", "asking", "execution"),
     },
 }
 # A file is read in one sitting.

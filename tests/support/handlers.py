@@ -35,6 +35,7 @@ class FakeEngine:
         self.forgotten: list[str] = []
         self.database = SimpleNamespace()
         self.runs = SimpleNamespace(forget_response=self._forget, run_of=self._run_of)
+        self.questions = SimpleNamespace(taken_by=self._taken_by)
         self._by_event: dict[str, str] = {}
 
     async def begin(self, new: NewRun, _in_transaction: Any, *, immediately: bool) -> bool:
@@ -43,6 +44,12 @@ class FakeEngine:
         if new.event is not None:
             self._by_event |= dict.fromkeys((*new.event.known_by, *new.event.marks), first)
         return first == new.id and self.begun.setdefault(new.id, new) is new
+
+    async def hear(self, _report: Any) -> None:
+        """No run of this engine waits for a report."""
+
+    async def _taken_by(self, _reply: Any) -> None:
+        """Nobody has been asked."""
 
     async def wait_for_outcome(self, _run: str, _seconds: float) -> Any:
         return self.outcome

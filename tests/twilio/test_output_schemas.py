@@ -60,6 +60,7 @@ def outputs_of_actions(harness: BlockingHarness) -> Iterator[tuple[str, Any]]:
     yield "redactMessage", act("redactMessage", sid=sent["sid"])
     picture = act("sendSMS", **{"to": PERSON, "from": NUMBER, "mediaUrl": ["https://example.com/a.png"]})
     yield "sendSMS", picture
+    yield "sendAndWait", act("sendAndWait", **{"to": PERSON, "from": NUMBER, "message": "Come?", "deadline": "1"})
     files = act("listMedia", sid=picture["sid"])
     yield "listMedia", files
     service = harness.emulator.add_service("Reminders", [number])

@@ -205,7 +205,8 @@ class Engine:
 
     async def hear(self, report: EffectReport) -> None:
         """Let runs know what became of something that they created; raises ``StoreUnavailableError``."""
-        await self.database.run(lambda connection: self.questions.hear(connection, report))
+        if report.is_final or report.outcome:
+            await self.database.run(lambda connection: self.questions.hear(connection, report))
 
     async def check(self) -> None:
         """Raise ``StoreUnavailableError`` when a run could not be stored now."""

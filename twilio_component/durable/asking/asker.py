@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from twilio_component.host.questions import Question, QuestionEnd
 
 Send = Callable[["Call", int], Awaitable["JournalEntry"]]
-"""Makes a call at most once, as the run's call with this number, and returns its journaled result."""
+"""Makes the send with this number, counted from 0, at most once, and returns its journaled result."""
 _BUSY = Failure(
     code="conversation-busy",
     message="another question to this person is open; ifBusy: wait would ask this one after it",
@@ -47,7 +47,7 @@ class Asker:
     ) -> QuestionResult:
         """The result of the question that a run asks as its call with this number (``caller``: both).
 
-        The numbers after it are those of its sends. Raises ``RunParked`` when the run waits: whatever ends the
+        ``send`` makes one of its sends. Raises ``RunParked`` when the run waits: whatever ends the
         question, or asks for another send, has the run executed again.
         """
         run, ordinal = caller
@@ -62,7 +62,7 @@ class Asker:
                 asked = changed
                 continue
             inputs = question.sends[asked.sent]
-            entry = await send(replace(call, action=asks.action, inputs=inputs), ordinal + 1 + asked.sent)
+            entry = await send(replace(call, action=asks.action, inputs=inputs), asked.sent)
             if not entry.is_failure:
                 effect = _effect(entry)
                 asked = await self._questions.note_sent(run, ordinal, asked.sent, effect)

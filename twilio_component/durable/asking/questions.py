@@ -93,7 +93,7 @@ class QuestionStore:
                     return Asked(state=REFUSED)
                 insert_once(connection, questions, _new_row(run, ordinal, operation, question, now))
             self._try_to_open(connection, key, conversation)
-            return _asked(connection, key)
+            return _question(connection, key)
 
         return await self._database.run_until_available(work)
 
@@ -109,7 +109,7 @@ class QuestionStore:
                 until = self._database.now(connection) + found.seconds if found.until is None else found.until
                 changes = {"sent": number + 1, "effects": to_json(effects), "until": until}
                 connection.execute(update(questions).where(questions.c.key == key).values(changes))
-            return _asked(connection, key)
+            return _question(connection, key)
 
         return await self._database.run_until_available(work)
 
@@ -119,7 +119,7 @@ class QuestionStore:
 
         def work(connection: Connection) -> Asked:
             self.close(connection, key, outcome, code=code)
-            return _asked(connection, key)
+            return _question(connection, key)
 
         return await self._database.run_until_available(work)
 
@@ -132,7 +132,7 @@ class QuestionStore:
             assert found is not None  # noqa: S101 - it is the caller's
             _lock(connection, found.conversation)
             self._try_to_open(connection, key, found.conversation)
-            asked, found = _asked(connection, key), _row(connection, key)
+            asked, found = _question(connection, key), _row(connection, key)
             if asked.is_due or asked.end is not None or found is None:
                 return asked
             until = found.until
@@ -193,7 +193,7 @@ class QuestionStore:
         sent = connection.execute(select(intents.c.run, intents.c.key).where(intents.c.resource_id == report.effect))
         for run, key in sent.all():
             number = int(key.rpartition(":")[2])
-            of_send = questions.c.ordinal.between(number - MOST_SENDS, number - 1)
+            of_send = questions.c.ordinal.between(number + 1, number + MOST_SENDS)
             found = select(questions.c.key).where(questions.c.run == run, of_send, questions.c.state == OPEN)
             for question in connection.execute(found).scalars().all():
                 self.close(connection, question, report.outcome, code=report.code)
@@ -348,7 +348,7 @@ def _new_row(run: str, ordinal: int, operation: str, question: Question, now: fl
     }
 
 
-def _asked(connection: Connection, key: str) -> Asked:
+def _question(connection: Connection, key: str) -> Asked:
     found = _row(connection, key)
     assert found is not None  # noqa: S101 - it has just been stored
     end = None

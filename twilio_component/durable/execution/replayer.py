@@ -9,24 +9,24 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from dataclasses import asdict, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from dbos import DBOS
 
 from twilio_component.durable import ids
 from twilio_component.durable.errors import NondeterminismError, RunStopped, StateConflictError
+from twilio_component.durable.execution.continued_waits import ContinuedWaits
+from twilio_component.durable.execution.guarded_calls import GuardedCalls
 from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.fanout.store import LoopKey
-from twilio_component.durable.sending.guarded_call import GuardedFlowCall
-from twilio_component.durable.sending.intents import CallIdentity
 from twilio_component.durable.store import run_status, runs
 from twilio_component.durable.store.flow_state import StateChange, apply_changes, scopes_of
-from twilio_component.durable.store.journal import FIRST_WAIT, JournalEntry
+from twilio_component.durable.store.journal import JournalEntry
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.flows.interpreter.backoff import deadline_failure
 from twilio_component.flows.interpreter.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
@@ -37,46 +37,20 @@ from twilio_component.host.questions import MOST_SENDS
 from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
-    from twilio_component.durable.active_work import ActiveWork
-    from twilio_component.durable.asking.asker import Asker
-    from twilio_component.durable.deployment import Deployment, LoadedDefinition
-    from twilio_component.durable.fanout.coordinator import LoopCoordinator
-    from twilio_component.durable.sending.guard import Guard
+    from twilio_component.durable.deployment import LoadedDefinition
+    from twilio_component.durable.execution.replay_services import ReplayServices
     from twilio_component.durable.store.flow_state import InTransaction, StoredState
-    from twilio_component.durable.store.runs import Run, RunStore
+    from twilio_component.durable.store.runs import Run
     from twilio_component.flows.interpreter.execution import Execution
     from twilio_component.flows.model import Flow
-    from twilio_component.host.model import Asking, Operation
+    from twilio_component.host.model import Asking
 
 _MAX_NESTING = 10
 _MOMENT = 0.001
-_CANNOT_ASK_IN_LOOP = (
-    "a concurrent loop cannot wait for people: let each iteration start a flow that asks, with invokeFlow"
-)
-_CANNOT_ASK_FOR_PARENT = (
-    "a flow that another one waits for cannot wait for people: remove isSynchronous from the flow that asks"
-)
 WINDOW = 500
 """How many journal entries of a run are in memory at a time."""
 
 _Result = Mapping[str, Any] | Failure
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayServices:
-    """What every execution of this process uses.
-
-    ``start_runs`` has stored runs executed; ``run_child`` executes one here and returns when it has ended.
-    """
-
-    deployment: Deployment
-    runs: RunStore
-    guard: Guard
-    loops: LoopCoordinator
-    asker: Asker
-    work: ActiveWork
-    start_runs: Callable[[Sequence[str]], Awaitable[object]]
-    run_child: Callable[[str], Awaitable[None]]
 
 
 class Replayer:
@@ -104,8 +78,7 @@ class Replayer:
         self._journal = dict(journal)
         self._calls = 0
         self._read_until = WINDOW
-        self._waits = 0
-        self._reached: int | None = None
+        self._continued_waits = ContinuedWaits(services.runs, run.id)
         self.has_asked = False
 
     @property
@@ -149,8 +122,8 @@ class Replayer:
             self._state = apply_changes(self._state, result["envelope"])
 
     async def _recorded_result(self, effect: Call | StartFlow | TakePage | FanOut) -> Mapping[str, Any]:
-        ordinal = await self._next_ordinal()
         self._reserve_calls(effect)
+        ordinal = await self._next_ordinal()
         match effect:
             case StartFlow():
                 await self._start_flow(effect, ordinal)
@@ -193,24 +166,10 @@ class Replayer:
             # Each replay must sleep as often as before: DBOS numbers the sleeps, and does not record one of no length.
             await DBOS.sleep_async(max(left, _MOMENT))
         else:
-            await asyncio.sleep(max(0.0, await self._seconds_left(wait, left)))
+            left = await self._continued_waits.seconds_left(wait.id, left, self._calls)
+            await asyncio.sleep(max(0.0, left))
         if await self._services.runs.is_stopped(self.run_id):
             raise RunStopped
-
-    async def _seconds_left(self, wait: Wait, seconds: float) -> float:
-        """Seconds left of a wait of a run that was continued: DBOS does not know its earlier sleeps."""
-        self._waits += 1
-        number = FIRST_WAIT - self._waits
-        entry = await self._services.runs.entry_at(self.run_id, number)
-        if entry is not None:
-            return float(entry.value["until"]) - time.time()
-        if self._reached is None:
-            self._reached = await self._services.runs.reached(self.run_id)
-        if self._calls <= self._reached:
-            return 0.0  # it was over before the run waited as a row
-        entry = JournalEntry(step_id=wait.id, value={"until": time.time() + seconds})
-        await self._services.runs.record(self.run_id, number, entry)
-        return seconds
 
     async def _call(self, call: Call, ordinal: int) -> None:
         invoker = self.definition.invoker
@@ -226,32 +185,9 @@ class Replayer:
             )
             await self._record(call.id, ordinal, result, inputs=redacted, started=started)
             return
-        entry = await self._call_once(call, operation, ordinal)
+        entry = await self._guarded_calls.call(call, operation, ordinal)
         if entry is not None:
             self._journal[ordinal] = entry
-
-    async def _call_once(self, call: Call, operation: Operation, ordinal: int) -> JournalEntry | None:
-        """Make a call that must not be repeated; its journal entry if this process has made it."""
-        invoker = self.definition.invoker
-        guarded = GuardedFlowCall(
-            invoker=invoker,
-            flow=self.flow,
-            call=call,
-            payload=self._run.payload,
-            operation=operation,
-            callback=self._services.deployment.callback_url(call.component, call.action, self.caller, ordinal),
-            run_began=self._run.created_at,
-        )
-        identity = CallIdentity(
-            run=self.run_id,
-            item=self.item,
-            ordinal=ordinal,
-            step_id=call.id,
-            fingerprint=guarded.fingerprint,
-            redacted_inputs=redact_inputs(call.inputs, operation),
-            limit_keys=tuple(guarded.limit_keys.values()),
-        )
-        return await self._services.guard.perform(identity, guarded)
 
     def _reserve_calls(self, effect: Call | StartFlow | TakePage | FanOut) -> None:
         """Keep the numbers free that a question needs for its sends, also in a replay that makes none of them."""
@@ -261,25 +197,9 @@ class Replayer:
             self._calls += MOST_SENDS
 
     async def _ask(self, call: Call, asks: Asking, ordinal: int) -> None:
-        invoker, started = self.definition.invoker, time.time()
-        redacted = redact_inputs(call.inputs, invoker.operation(call))
-        late = deadline_failure(call, started - self._run.created_at)
-        question = self._cannot_wait() or late or invoker.question(call, asks)
-        if isinstance(question, Failure):
-            await self._record(call.id, ordinal, question, inputs=redacted, started=started)
-            return
-
-        async def send(sending: Call, number: int) -> JournalEntry:
-            operation = invoker.operation(sending)
-            if operation is None:
-                raise NondeterminismError(f"there is no action {sending.component}.{sending.action} to ask with")
-            entry = await self._call_once(sending, operation, number)
-            entry = entry or await self._services.runs.entry_at(self.caller, number)
-            if entry is None:
-                raise NondeterminismError(f"the recorded result of {sending.id} is gone")
-            return entry
-
-        result = await self._services.asker.ask((self.run_id, ordinal), call, asks, question, send)
+        started = time.time()
+        redacted = redact_inputs(call.inputs, self.definition.invoker.operation(call))
+        result = await self._guarded_calls.ask(call, asks, ordinal)
         await self._record(
             call.id,
             ordinal,
@@ -288,12 +208,6 @@ class Replayer:
             started=started,
             in_transaction=result.in_transaction,
         )
-
-    def _cannot_wait(self) -> Failure | None:
-        """Why this execution cannot wait for a person, if something waits for it."""
-        if self._run.parent is None or not self.flow.is_synchronous:
-            return None
-        return Failure(code="cannot-ask", message=_CANNOT_ASK_FOR_PARENT, permanent=True)
 
     async def _invoke_trigger(self, call: Call, ordinal: int) -> None:
         """Record the trigger's result together with what it remembers, based on what is stored now."""
@@ -374,6 +288,10 @@ class Replayer:
     def _raise_if_stopping(self) -> None:
         """A run is stopped where its results are recorded."""
 
+    @cached_property
+    def _guarded_calls(self) -> GuardedCalls:
+        return GuardedCalls(self._services, self._run, self.definition, self.flow, self.item)
+
     @property
     def _sources(self) -> Sources:
         return Sources(self.definition.invoker, self.definition.integration, self.flow, self._run.payload)
@@ -410,9 +328,6 @@ class IterationReplayer(Replayer):
     async def _next_ordinal(self) -> int:
         self._calls += 1
         return self._calls - 1
-
-    def _cannot_wait(self) -> Failure:
-        return Failure(code="cannot-ask", message=_CANNOT_ASK_IN_LOOP, permanent=True)
 
     async def _wait(self, wait: Wait) -> None:
         ordinal = await self._next_ordinal()

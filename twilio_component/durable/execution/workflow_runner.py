@@ -14,7 +14,8 @@ from dbos import DBOS, SetWorkflowID, error
 
 from twilio_component.durable import observation
 from twilio_component.durable.errors import RunParked, RunStopped
-from twilio_component.durable.execution.replayer import WINDOW, IterationReplayer, Replayer, ReplayServices
+from twilio_component.durable.execution.replay_services import ReplayServices
+from twilio_component.durable.execution.replayer import WINDOW, IterationReplayer, Replayer
 from twilio_component.durable.execution.run_queue import RUN_CHUNK, RUN_FLOW
 from twilio_component.durable.fanout.chunk_runner import ChunkRunner
 from twilio_component.durable.fanout.stopping import stop_list

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, or_, select
 
 from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError
+from twilio_component.durable.execution.guarded_calls import OF_QUESTION
 from twilio_component.durable.sending.intents import PLANNED
 from twilio_component.durable.store.journal import INITIAL_STATE, RESULT
 from twilio_component.durable.store.schema import intents, journal
@@ -49,9 +50,16 @@ def before_the_failure(caller: str, entries: Sequence[Mapping[str, Any]]) -> lis
     if calls and calls[-1]["is_failure"]:
         failed = calls.pop()["step_id"]
         # A step that was asked several times before it failed starts to wait anew.
-        while calls and calls[-1]["step_id"] == failed and is_asked_again(calls[-1]["value"]):
+        while calls and _belongs_to(failed, calls[-1]):
             calls.pop()
     return [*others, *calls]
+
+
+def _belongs_to(step: str, call: Mapping[str, Any]) -> bool:
+    """Whether the call only said that the step must be asked again, or sent the question that the step asks."""
+    if call["step_id"] == step:
+        return is_asked_again(call["value"])
+    return str(call["step_id"]).startswith(f"{step}{OF_QUESTION}")
 
 
 def is_asked_again(value: str) -> bool:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.durable.store.schema import journal
+from sqlalchemy import func, select
+
+from twilio_component.durable.store.schema import journal, questions
 from twilio_component.durable.store.upsert import insert_once, to_json
 
 if TYPE_CHECKING:
@@ -41,6 +43,13 @@ class JournalEntry:
 def entry_from(row: Any) -> JournalEntry:
     """The entry in a row of the journal, without its inputs."""
     return JournalEntry(step_id=row.step_id, value=json.loads(row.value))
+
+
+def last_call(connection: Connection, run: str) -> int:
+    """The ordinal of the last call of a run that has a result, or that is a question."""
+    called = connection.execute(select(func.max(journal.c.ordinal)).where(journal.c.run == run)).scalar_one()
+    question = select(func.max(questions.c.ordinal)).where(questions.c.run == run)
+    return max(called or 0, connection.execute(question).scalar_one() or 0)
 
 
 def record_entry(

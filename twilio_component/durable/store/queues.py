@@ -6,6 +6,7 @@ no two promote the same run, and the numbers of runs grow in the order in which 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,3 +80,11 @@ def promote(connection: Connection, queue: str) -> list[str]:
     if ids:
         connection.execute(update(runs).where(runs.c.id.in_(ids)).values(state=RUNNING))
     return ids
+
+
+def promote_all(connection: Connection, enqueue: Callable[[Connection, Sequence[str]], None]) -> None:
+    """Set to running, and enqueue, the next runs of every queue that has room for them."""
+    waiting = select(runs.c.queue).where(runs.c.state == QUEUED).distinct()
+    for queue in sorted(connection.execute(waiting).scalars()):
+        lock_queue(connection, queue)
+        enqueue(connection, promote(connection, queue))

@@ -12,27 +12,29 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, not_, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, not_, select, update
 
 from twilio_component.durable.store.events import first_run
 from twilio_component.durable.store.flow_state import InTransaction, read_state, store_changes
-from twilio_component.durable.store.journal import INITIAL_STATE, RESULT, JournalEntry, entry_from, record_entry
+from twilio_component.durable.store.journal import (
+    INITIAL_STATE,
+    RESULT,
+    JournalEntry,
+    entry_from,
+    last_call,
+    record_entry,
+)
 from twilio_component.durable.store.new_runs import NewRun, TakeReply, insert_runs
-from twilio_component.durable.store.queues import lock_queue, lock_queue_of, promote, run_in_the_way
+from twilio_component.durable.store.queues import lock_queue_of, promote, promote_all, run_in_the_way
+from twilio_component.durable.store.removal import ended_before, remove_contents, remove_replies, remove_runs
 from twilio_component.durable.store.replies import run_of_reply
 from twilio_component.durable.store.run_status import QUEUED, RUNNING, STOPPED, SUCCEEDED
 from twilio_component.durable.store.schema import (
     definitions,
-    events,
-    intents,
     items,
     journal,
-    loops,
-    questions,
-    replies,
     runs,
     served,
-    waits,
 )
 from twilio_component.durable.store.upsert import insert_once, to_json
 from twilio_component.durable.store.waits import workflow_ids
@@ -159,14 +161,7 @@ class RunStore:
 
     async def promote_queued(self) -> None:
         """Start what should have been started in the queues of flows; retries until the database is available."""
-
-        def work(connection: Connection) -> None:
-            waiting = select(runs.c.queue).where(runs.c.state == QUEUED).distinct()
-            for queue in sorted(connection.execute(waiting).scalars()):
-                lock_queue(connection, queue)
-                self._enqueue(connection, promote(connection, queue))
-
-        await self._database.run_until_available(work)
+        await self._database.run_until_available(lambda connection: promote_all(connection, self._enqueue))
 
     async def load(self, run: str, *, wait_for_database: bool = False) -> Run | None:
         """The run with this id, or the one that has an item with this id; None when it has been purged."""
@@ -221,9 +216,9 @@ class RunStore:
             if not connection.execute(update(runs).where(*unfinished).values(row)).rowcount:
                 return connection.execute(select(runs.c.state).where(runs.c.id == run)).scalar_one_or_none()
             if state == SUCCEEDED and not keep_payloads:
-                _remove_contents(connection, run)
+                remove_contents(connection, run)
                 if has_asked:
-                    _remove_replies(connection, run)
+                    remove_replies(connection, run)
             if result is not None:
                 entry = JournalEntry(step_id="result", value={"result": result})
                 record_entry(connection, (run, RESULT), entry, started=None, finished=now)
@@ -277,31 +272,13 @@ class RunStore:
 
         A run whose parent has not ended by then is not among them: the parent would start it anew on replay.
         """
-        parent = runs.alias()
-        newer = or_(parent.c.finished_at.is_(None), parent.c.finished_at >= moment)
-        needed = exists().where(parent.c.id == runs.c.parent, newer)
-
-        def work(connection: Connection) -> list[str]:
-            due = select(runs.c.id).where(runs.c.finished_at < moment, not_(needed)).limit(limit)
-            return list(connection.execute(due).scalars())
-
-        return await self._do(work, wait_for_database=wait_for_database)
+        return await self._do(
+            lambda connection: ended_before(connection, moment, limit), wait_for_database=wait_for_database
+        )
 
     async def forget(self, ids: list[str], *, wait_for_database: bool = False) -> None:
         """Delete everything that is stored about these runs."""
-
-        def work(connection: Connection) -> None:
-            of_items = select(items.c.id).where(items.c.run.in_(ids))
-            connection.execute(delete(journal).where(or_(journal.c.run.in_(ids), journal.c.run.in_(of_items))))
-            connection.execute(delete(items).where(items.c.run.in_(ids)))
-            connection.execute(delete(loops).where(loops.c.run.in_(ids)))
-            connection.execute(delete(intents).where(intents.c.run.in_(ids)))
-            connection.execute(delete(events).where(events.c.run.in_(ids)))
-            for table in (waits, replies, questions):
-                connection.execute(delete(table).where(table.c.run.in_(ids)))
-            connection.execute(delete(runs).where(runs.c.id.in_(ids)))
-
-        await self._do(work, wait_for_database=wait_for_database)
+        await self._do(lambda connection: remove_runs(connection, ids), wait_for_database=wait_for_database)
 
     async def workflows_of(self, ids: Sequence[str], *, wait_for_database: bool = False) -> list[str]:
         """The ids of all workflows that have executed these runs."""
@@ -313,15 +290,9 @@ class RunStore:
         """The journal of a run or an iteration from ``first`` to before ``end``, by ordinal."""
         return await self._database.run_until_available(lambda connection: _entries(connection, caller, first, end))
 
-    async def reached(self, run: str) -> int:
+    async def last_call(self, run: str) -> int:
         """The ordinal of the last call of a run that has a result, or that is a question."""
-
-        def work(connection: Connection) -> int:
-            called = connection.execute(select(func.max(journal.c.ordinal)).where(journal.c.run == run)).scalar_one()
-            asked = select(func.max(questions.c.ordinal)).where(questions.c.run == run)
-            return max(called or 0, connection.execute(asked).scalar_one() or 0)
-
-        return await self._database.run_until_available(work)
+        return await self._database.run_until_available(lambda connection: last_call(connection, run))
 
     async def entry_at(self, caller: str, ordinal: int) -> JournalEntry | None:
         """The recorded result of one call, or None."""
@@ -431,17 +402,3 @@ _ENTRIES = select(journal.c.ordinal, journal.c.step_id, journal.c.value).where(
 def _entries(connection: Connection, caller: str, first: int, end: int) -> dict[int, JournalEntry]:
     rows = connection.execute(_ENTRIES, {"of_run": caller, "first": first, "end": end})
     return {row.ordinal: entry_from(row) for row in rows}
-
-
-def _remove_contents(connection: Connection, run: str) -> None:
-    """Empty a run's journal entries; a failure has no contents."""
-    of_run = journal.c.run == run
-    connection.execute(delete(journal).where(of_run, journal.c.ordinal == INITIAL_STATE))
-    connection.execute(update(journal).where(of_run, journal.c.is_failure.is_(False)).values(value="{}"))
-
-
-def _remove_replies(connection: Connection, run: str) -> None:
-    """Empty what people have replied to a run's questions; late replies are kept, as their question says."""
-    connection.execute(update(replies).where(replies.c.run == run, replies.c.is_late.is_(False)).values(data=None))
-    contents = {"expects": "{}", "answer": None, "reply": None}
-    connection.execute(update(questions).where(questions.c.run == run).values(contents))

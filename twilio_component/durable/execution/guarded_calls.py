@@ -1,0 +1,101 @@
+"""The calls of an execution that must not be repeated, and its questions, which consist of such calls."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from twilio_component.durable.asking.asker import QuestionResult
+from twilio_component.durable.errors import NondeterminismError
+from twilio_component.durable.execution.redacted_inputs import redact_inputs
+from twilio_component.durable.sending.guarded_call import GuardedFlowCall
+from twilio_component.durable.sending.intents import CallIdentity
+from twilio_component.flows.interpreter.backoff import deadline_failure
+from twilio_component.flows.interpreter.effects import Failure
+from twilio_component.host.questions import MOST_SENDS
+
+if TYPE_CHECKING:
+    from twilio_component.durable.deployment import LoadedDefinition
+    from twilio_component.durable.execution.replay_services import ReplayServices
+    from twilio_component.durable.store.journal import JournalEntry
+    from twilio_component.durable.store.runs import Run
+    from twilio_component.flows.interpreter.effects import Call
+    from twilio_component.flows.model import Flow
+    from twilio_component.host.model import Asking, Operation
+
+_IN_LOOP = "a concurrent loop cannot wait for people: let each iteration start a flow that asks, with invokeFlow"
+_FOR_PARENT = "a flow that another one waits for cannot wait for people: remove isSynchronous from the flow that asks"
+
+
+class GuardedCalls:
+    """Makes such calls for a run, or for the iteration of its ``item``."""
+
+    def __init__(
+        self, services: ReplayServices, run: Run, definition: LoadedDefinition, flow: Flow, item: str | None
+    ) -> None:
+        self._services = services
+        self._run = run
+        self._definition = definition
+        self._flow = flow
+        self._item = item
+
+    async def call(self, call: Call, operation: Operation, ordinal: int) -> JournalEntry | None:
+        """Make a call at most once; its journal entry if this process has made it."""
+        caller = self._item or self._run.id
+        guarded = GuardedFlowCall(
+            invoker=self._definition.invoker,
+            flow=self._flow,
+            call=call,
+            payload=self._run.payload,
+            operation=operation,
+            callback=self._services.deployment.callback_url(call.component, call.action, caller, ordinal),
+            run_began=self._run.created_at,
+        )
+        identity = CallIdentity(
+            run=self._run.id,
+            item=self._item,
+            ordinal=ordinal,
+            step_id=call.id,
+            fingerprint=guarded.fingerprint,
+            redacted_inputs=redact_inputs(call.inputs, operation),
+            limit_keys=tuple(guarded.limit_keys.values()),
+        )
+        return await self._services.guard.perform(identity, guarded)
+
+    async def ask(self, call: Call, asks: Asking, ordinal: int) -> QuestionResult:
+        """The result of a question; its sends are the calls before ``ordinal``.
+
+        Raises ``RunParked`` when the run waits without a process.
+        """
+        invoker = self._definition.invoker
+        late = deadline_failure(call, time.time() - self._run.created_at)
+        question = self._cannot_wait() or late or invoker.question(call, asks)
+        if isinstance(question, Failure):
+            return QuestionResult(value=question)
+
+        async def send(sending: Call, number: int) -> JournalEntry:
+            operation = invoker.operation(sending)
+            if operation is None:
+                raise NondeterminismError(f"there is no action {sending.component}.{sending.action} to ask with")
+            sending = replace(sending, id=f"{call.id}{OF_QUESTION}{number + 1}")
+            place = ordinal - MOST_SENDS + number
+            entry = await self.call(sending, operation, place)
+            entry = entry or await self._services.runs.entry_at(self._run.id, place)
+            if entry is None:
+                raise NondeterminismError(f"the recorded result of {sending.id} is gone")
+            return entry
+
+        return await self._services.asker.ask((self._run.id, ordinal), call, asks, question, send)
+
+    def _cannot_wait(self) -> Failure | None:
+        """Why this execution cannot wait for a person, if something waits for it."""
+        if self._item is not None:
+            return Failure(code="cannot-ask", message=_IN_LOOP, permanent=True)
+        if self._run.parent is not None and self._flow.is_synchronous:
+            return Failure(code="cannot-ask", message=_FOR_PARENT, permanent=True)
+        return None
+
+
+OF_QUESTION = ".question"
+"""Between the id of a step that asks and the number of a send, in the id of that send."""

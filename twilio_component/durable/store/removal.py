@@ -1,0 +1,59 @@
+"""What is deleted of runs: what people wrote when a run has succeeded, and everything when it is purged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, exists, not_, or_, select, update
+
+from twilio_component.durable.store.journal import INITIAL_STATE
+from twilio_component.durable.store.schema import (
+    events,
+    intents,
+    items,
+    journal,
+    loops,
+    questions,
+    replies,
+    runs,
+    waits,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+def ended_before(connection: Connection, moment: float, limit: int) -> list[str]:
+    """The ids of at most ``limit`` runs that ended before ``moment`` and that no run needs that ended later."""
+    parent = runs.alias()
+    newer = or_(parent.c.finished_at.is_(None), parent.c.finished_at >= moment)
+    needed = exists().where(parent.c.id == runs.c.parent, newer)
+    due = select(runs.c.id).where(runs.c.finished_at < moment, not_(needed)).limit(limit)
+    return list(connection.execute(due).scalars())
+
+
+def remove_runs(connection: Connection, ids: list[str]) -> None:
+    """Delete everything that is stored about these runs."""
+    of_items = select(items.c.id).where(items.c.run.in_(ids))
+    connection.execute(delete(journal).where(or_(journal.c.run.in_(ids), journal.c.run.in_(of_items))))
+    connection.execute(delete(items).where(items.c.run.in_(ids)))
+    connection.execute(delete(loops).where(loops.c.run.in_(ids)))
+    connection.execute(delete(intents).where(intents.c.run.in_(ids)))
+    connection.execute(delete(events).where(events.c.run.in_(ids)))
+    for table in (waits, replies, questions):
+        connection.execute(delete(table).where(table.c.run.in_(ids)))
+    connection.execute(delete(runs).where(runs.c.id.in_(ids)))
+
+
+def remove_contents(connection: Connection, run: str) -> None:
+    """Empty a run's journal entries; a failure has no contents."""
+    of_run = journal.c.run == run
+    connection.execute(delete(journal).where(of_run, journal.c.ordinal == INITIAL_STATE))
+    connection.execute(update(journal).where(of_run, journal.c.is_failure.is_(False)).values(value="{}"))
+
+
+def remove_replies(connection: Connection, run: str) -> None:
+    """Empty what people have replied to a run's questions; late replies are kept, as their question says."""
+    connection.execute(update(replies).where(replies.c.run == run, replies.c.is_late.is_(False)).values(data=None))
+    contents = {"expects": "{}", "answer": None, "reply": None}
+    connection.execute(update(questions).where(questions.c.run == run).values(contents))
