@@ -18,6 +18,7 @@ from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.store.flow_state import StateChange, scopes_of
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.replies import reply_id
+from twilio_component.host.contacts import OUT
 from twilio_component.host.errors import PerformError
 from twilio_component.host.http.request_payload import RequestBodyError
 from twilio_component.host.model import Trigger
@@ -115,7 +116,8 @@ class WebhookHandler:
             if taken is not None:
                 # The run that asked goes on by itself; the trigger's own response is not for this message.
                 self.accepted += 1
-                return HttpResponse(headers={EXECUTION_HEADER: taken})
+                confirmed = HttpResponse() if confirmation is None else _http_response(confirmation)
+                return replace(confirmed, headers={**confirmed.headers, EXECUTION_HEADER: taken})
             self.repeated += 1
             new = replace(new, id=await self._engine.runs.run_of(new))
         response = await self._response(endpoint, new) if confirmation is None else _http_response(confirmation)
@@ -170,6 +172,8 @@ class WebhookHandler:
             payload["executionId"] = run_id
             envelope = {**envelope, "payload": {**envelope["payload"], "executionId": run_id}}
         contact_event = self._contact_events.read(definition.invoker.operation(call), envelope.get("payload"))
+        if reply is not None and contact_event is not None and contact_event.choice == OUT:
+            reply = replace(reply, opts_out=True)  # by a keyword of the deployment, perhaps
         new = NewRun(
             id=run_id,
             definition=definition.digest,

@@ -9,12 +9,12 @@ from typing import Any
 from twilio_component.host.errors import InputError, Problem
 from twilio_component.host.questions import OPTED_OUT, UNDELIVERABLE, EffectReport, Question, Reply
 from twilio_component.twilio.message_status import FINAL
+from twilio_component.twilio.opt_outs import STOP_WORDS
 from twilio_component.twilio.triggers.inbound import message_of
 from twilio_component.twilio.triggers.webhook_parameters import WebhookParameters
 
 _SENT = ("twilioConnection", "to", "from", "messagingServiceSid", "mediaUrl", "contentVariables", "defaultRegion")
 _EXPECTED = ("answerType", "choices", "pattern", "minimum", "maximum", "yesWords", "noWords")
-_OPT_OUT_WORDS = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"})
 _OPTED_OUT_CODES = frozenset({"21610"})
 _UNDELIVERABLE_CODES = frozenset({"21211", "21214", "21217", "21265", "21408", "21612", "21614", "21635"})
 _LOST = frozenset({"undelivered", "failed", "canceled"})
@@ -92,7 +92,7 @@ def reply_of(payload: Mapping[str, Any]) -> Reply | None:
 def opts_out(message: Mapping[str, Any]) -> bool:
     """Return whether the person who wrote the message wants no more of them."""
     kind = (message["optOutType"] or "").upper()
-    return kind == "STOP" or (not kind and message["body"].strip().lower() in _OPT_OUT_WORDS)
+    return kind == "STOP" or (not kind and message["body"].strip().lower() in STOP_WORDS)
 
 
 def report_of(payload: Mapping[str, Any]) -> EffectReport | None:

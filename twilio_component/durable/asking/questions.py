@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, exists, func, select, update
 
 from twilio_component.durable.ids import call_key
 from twilio_component.durable.store import waits
+from twilio_component.durable.store.new_runs import TakenReply
 from twilio_component.durable.store.replies import digest_of, reply_id, run_of_reply
 from twilio_component.durable.store.run_status import PAUSED, RUNNING
 from twilio_component.durable.store.schema import events, intents, questions, replies, runs
@@ -147,14 +148,14 @@ class QuestionStore:
 
     # What happens meanwhile
 
-    def take(self, connection: Connection, now: float, reply: Reply) -> str | None:
-        """Take a message as the reply to a question; the run that asked, or None when nobody waits for it.
+    def take(self, connection: Connection, now: float, reply: Reply) -> TakenReply | None:
+        """Take a message as the reply to a question; None when nobody waits for it.
 
         A message that was taken before stays with its question, and one that has started a flow stays with the flow.
         """
         taken = run_of_reply(connection, reply)
         if taken is not None:
-            return taken
+            return TakenReply(taken, is_new=False)
         conversations = sorted(digest_of(one) for one in reply.conversations)
         found = _waiting_for(connection, conversations) or _keeping_late(connection, conversations, now)
         if found is None or connection.execute(select(exists().where(events.c.id == reply_id(reply)))).scalar_one():
@@ -163,7 +164,7 @@ class QuestionStore:
             _lock(connection, conversation)
         taken = run_of_reply(connection, reply)
         if taken is not None:
-            return taken
+            return TakenReply(taken, is_new=False)
         found = _waiting_for(connection, conversations)
         if found is not None:
             self._judge_reply(connection, found, reply, now)
@@ -171,7 +172,7 @@ class QuestionStore:
             found = _keeping_late(connection, conversations, now)
             if found is not None:
                 _store_reply(connection, found, reply, now, is_late=True)
-        return None if found is None else str(found.run)
+        return None if found is None else TakenReply(found.run, is_new=True)
 
     async def taken_by(self, reply: Reply) -> str | None:
         """The run whose question took this message, if one did; raises ``StoreUnavailableError``."""

@@ -32,10 +32,9 @@ class NewRun:
 
     ``trigger`` is the envelope of a trigger that was invoked before the run was stored; ``trigger_step`` is that step's
     id and ``trigger_inputs`` are its redacted inputs. ``event`` has the ids of the event that starts the run: one that
-    has started another run starts no second one. ``also`` is done in the transaction that stores the run, and only when
-    the run is new; it must not fail.
-    ``reply`` is what a person wrote: taken as the reply to a question, it
-    starts nothing.
+    has started another run starts no second one. ``reply`` is what a person wrote: taken as the reply to a question, it
+    starts nothing. ``also`` is done in the transaction that stores the run, or takes the reply, and only when that is
+    new; it must not fail.
     """
 
     id: str
@@ -53,8 +52,15 @@ class NewRun:
     reply: Reply | None = None
 
 
-TakeReply = Callable[["Connection", float, "Reply"], str | None]
-"""Takes a message as the reply to a question, in the caller's transaction; the run that asked, if one did."""
+class TakenReply(NamedTuple):
+    """The run whose question took a message, and whether it did so just now."""
+
+    run: str
+    is_new: bool
+
+
+TakeReply = Callable[["Connection", float, "Reply"], TakenReply | None]
+"""Takes a message as the reply to a question, in the caller's transaction; None when nobody has asked."""
 
 
 def insert_runs(
@@ -64,10 +70,7 @@ def insert_runs(
     by_id: dict[str, NewRun] = {}
     for new in new_runs:
         by_id.setdefault(new.id, new)
-    if take_reply is not None:
-        for run, new in list(by_id.items()):
-            if new.reply is not None and take_reply(connection, now, new.reply) is not None:
-                del by_id[run]
+    answered = _take_replies(connection, now, by_id, take_reply) if take_reply is not None else []
     numbers: dict[str, int] = {}
     for run, slot in [(run, new.slot) for run, new in by_id.items() if new.slot is not None]:
         numbers[run] = take_number(connection, slot)
@@ -75,19 +78,36 @@ def insert_runs(
             del by_id[run]
     for repeated in claim_events(connection, {run: new.event for run, new in by_id.items() if new.event is not None}):
         del by_id[repeated]
-    if not by_id:
-        return [False] * len(new_runs)
+    inserted = _insert(connection, now, by_id, numbers) if by_id else set()
+    stored = (*(new for new in by_id.values() if new.id in inserted), *answered)
+    work = [new.also for new in stored if new.also is not None]
+    for also in sorted(work, key=lambda one: one.order):
+        also.work(connection)
+    return [new.id in inserted and by_id.get(new.id) is new for new in new_runs]
+
+
+def _take_replies(connection: Connection, now: float, by_id: dict[str, NewRun], take_reply: TakeReply) -> list[NewRun]:
+    """Remove from ``by_id`` what is taken as replies to questions; those that are taken just now."""
+    answered = []
+    for run, new in sorted(by_id.items()):
+        taken = take_reply(connection, now, new.reply) if new.reply is not None else None
+        if taken is not None:
+            del by_id[run]
+            if taken.is_new:
+                answered.append(new)
+    return answered
+
+
+def _insert(connection: Connection, now: float, by_id: Mapping[str, NewRun], numbers: Mapping[str, int]) -> set[str]:
+    """Insert the runs with the results of their triggers; the ids of those that are new."""
     # All processes insert in the same order: two that store the same runs must not deadlock.
-    inserted = insert_all_once(
+    inserted: set[str] = insert_all_once(
         connection, runs, runs.c.id, [_run_row(by_id[run], now, numbers) for run in sorted(by_id)]
     )
     entries = [_trigger_row(new, now) for new in by_id.values() if new.id in inserted and new.trigger is not None]
     if entries:
         insert_all_once(connection, journal, journal.c.run, entries)
-    work = [new.also for new in by_id.values() if new.id in inserted and new.also is not None]
-    for also in sorted(work, key=lambda one: one.order):
-        also.work(connection)
-    return [new.id in inserted and by_id.get(new.id) is new for new in new_runs]
+    return inserted
 
 
 def _run_row(new: NewRun, now: float, numbers: Mapping[str, int]) -> dict[str, Any]:
