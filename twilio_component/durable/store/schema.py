@@ -11,20 +11,6 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy import text as sql
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    text,
-)
 
 metadata = MetaData()
 
@@ -62,6 +48,7 @@ runs = Table(
     Column("queue", String(400)),
     Column("queue_number", BigInteger),
     Column("dedupe_id", String(64)),
+    Column("wakes", Integer, nullable=False, server_default="0"),
     Index("flow_runs_by_time", "created_at", "id"),
     Index("flow_runs_by_state", "state", "created_at", "id"),
     Index("flow_runs_by_flow", "flow", "created_at", "id"),
@@ -71,8 +58,6 @@ runs = Table(
         sqlite_where=sql("parent IS NOT NULL"),
         postgresql_where=sql("parent IS NOT NULL"),
     ),
-    Column("wakes", Integer, nullable=False, server_default="0"),
-    Index("flow_runs_by_time", "created_at"),
     Index("flow_runs_by_queue", "queue", "state", "queue_number"),
 )
 """One row per run. ``payload`` is what started it, ``error`` and ``response`` are how it ended; all JSON.
@@ -240,8 +225,8 @@ questions = Table(
         "flow_questions_one_open",
         "conversation",
         unique=True,
-        sqlite_where=text("state = 'open'"),
-        postgresql_where=text("state = 'open'"),
+        sqlite_where=sql("state = 'open'"),
+        postgresql_where=sql("state = 'open'"),
     ),
 )
 """One row per question to a person. At most one is open in a conversation.
