@@ -24,10 +24,11 @@ from twilio_component.durable.execution.guarded_calls import GuardedCalls
 from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.fanout.store import LoopKey
-from twilio_component.durable.store import run_status, runs
+from twilio_component.durable.store import run_status
 from twilio_component.durable.store.flow_state import StateChange, apply_changes, scopes_of
 from twilio_component.durable.store.journal import JournalEntry
 from twilio_component.durable.store.new_runs import NewRun
+from twilio_component.durable.store.removal import remove_result
 from twilio_component.flows.interpreter.backoff import deadline_failure
 from twilio_component.flows.interpreter.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
 from twilio_component.flows.runner.item_sources import Sources
@@ -261,7 +262,7 @@ class Replayer:
             if queue_slot(self.definition, other) is None:  # a queue starts it in its turn
                 await self._services.start_runs([child])
             result = {"data": {"executionId": child}}
-        forget = partial(runs.forget_result, run=child)
+        forget = partial(remove_result, run=child)
         await self._record(start.id, ordinal, result, inputs=inputs, started=started, in_transaction=forget)
 
     async def _accept_child(self, start: StartFlow, flow: Flow, ordinal: int) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, not_, or_, select, update
 
-from twilio_component.durable.store.journal import INITIAL_STATE
+from twilio_component.durable.store.journal import INITIAL_STATE, RESULT
 from twilio_component.durable.store.schema import (
     events,
     intents,
@@ -57,3 +57,8 @@ def remove_replies(connection: Connection, run: str) -> None:
     connection.execute(update(replies).where(replies.c.run == run, replies.c.is_late.is_(False)).values(data=None))
     contents = {"expects": "{}", "answer": None, "reply": None}
     connection.execute(update(questions).where(questions.c.run == run).values(contents))
+
+
+def remove_result(connection: Connection, run: str) -> None:
+    """Delete the result of a run after the run that waited for it has recorded it."""
+    connection.execute(delete(journal).where(journal.c.run == run, journal.c.ordinal == RESULT))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, bindparam, delete, exists, not_, select, update
+from sqlalchemy import Connection, bindparam, exists, not_, select, update
 
 from twilio_component.durable.store.events import first_run
 from twilio_component.durable.store.flow_state import InTransaction, read_state, store_changes
@@ -363,11 +363,6 @@ class RunStore:
 
     async def _do(self, work: Callable[[Connection], _Found], *, wait_for_database: bool) -> _Found:
         return await (self._database.run_until_available if wait_for_database else self._database.run)(work)
-
-
-def forget_result(connection: Connection, run: str) -> None:
-    """Delete the result of a run after the run that waited for it has recorded it."""
-    connection.execute(delete(journal).where(journal.c.run == run, journal.c.ordinal == RESULT))
 
 
 def _run(connection: Connection, which: ColumnElement[bool]) -> Run | None:
