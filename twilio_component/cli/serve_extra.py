@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twilio_component.cli import exit_codes
+from twilio_component.cli.options import port_number
 from twilio_component.host.errors import InputError, IntegrationError, Problem
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from twilio_component.durable.store.database import Database
     from twilio_component.flows.runner.configuration import Configuration
+    from twilio_component.serving.health_server import HealthServer
 
 DATABASE_VARIABLE = "TWILIO_COMPONENT_DATABASE"
 OPERATIONS_TOKEN = "TWILIO_COMPONENT_OPERATIONS_TOKEN"  # noqa: S105 - the name of a variable
@@ -82,6 +84,24 @@ def add_public_url(parser: argparse._ActionsContainer) -> None:
         help="where Twilio reaches the flows, e.g. https://flows.example.com or https://example.com/flows; signatures "
         "are checked against it",
     )
+
+
+def add_health(parser: argparse.ArgumentParser) -> None:
+    """Add the options ``--health-port`` and ``--health-host``."""
+    parser.add_argument(
+        "--health-port",
+        type=port_number,
+        metavar="PORT",
+        help="serve /healthz, /readyz and, with the extra metrics, /metrics on a port of their own",
+    )
+    parser.add_argument("--health-host", default="127.0.0.1", metavar="HOST", help="default: %(default)s")
+
+
+def health_of(options: argparse.Namespace) -> HealthServer:
+    """Return the server of health and metrics."""
+    from twilio_component.serving.health_server import HealthServer
+
+    return HealthServer(host=options.health_host, port=options.health_port)
 
 
 def configuration_of(options: argparse.Namespace) -> Configuration:

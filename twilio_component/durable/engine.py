@@ -38,7 +38,7 @@ from twilio_component.durable.sending.guard import Guard
 from twilio_component.durable.sending.intents import IntentStore
 from twilio_component.durable.sending.opt_outs import OptOuts
 from twilio_component.durable.sending.rate_limiter import RateLimiter
-from twilio_component.durable.sending.sender_rates import rates_of_senders
+from twilio_component.durable.sending.sender_rates import names_of_senders, rates_of_senders
 from twilio_component.durable.sending.throttle import Throttle
 from twilio_component.durable.store.database import Database, sqlite_file
 from twilio_component.durable.store.request_batcher import RequestBatcher
@@ -98,7 +98,10 @@ class Engine:
             may_write=self._may_write,
             conditions=AllOf([OptOuts(database)]),
             crash_points=crash_points,
+            observer=observer,
+            sender_names=names_of_senders(settings.senders, deployment.host.components),
         )
+        database.on_failure = observer.database_failed
         self._executor = "serve" if database.is_sqlite else worker_id
         silence_stops()
         self._dbos = DBOS(config=self._config())
@@ -207,6 +210,11 @@ class Engine:
         """Let runs know what became of something that they created; raises ``StoreUnavailableError``."""
         if report.is_final or report.outcome:
             await self.database.run(lambda connection: self.questions.hear(connection, report))
+
+    @property
+    def lease_age(self) -> float | None:
+        """Seconds since the database last confirmed this process's lease; None with SQLite, which has no leases."""
+        return None if self._lease is None else self._lease.age
 
     async def check(self) -> None:
         """Raise ``StoreUnavailableError`` when a run could not be stored now."""

@@ -57,6 +57,25 @@ class Observer:
     def run_ended(self, end: RunEnd) -> None:
         """A run has ended."""
 
+    def request_begins(self, run: str) -> None:
+        """A request of a send of the run is written now."""
+
+    def send_ended(self, sender: str, outcome: str, code: str) -> None:
+        """A send has ended. ``sender`` is its name in the configuration.
+
+        ``outcome``: ``sent``; ``found``, when it was looked for; ``failed`` with a ``code``; ``throttled``, when it
+        comes again; ``unknown``.
+        """
+
+    def send_waited(self, reason: str, seconds: float) -> None:
+        """A send has waited, for its turn or a hold, for this reason."""
+
+    def webhook_received(self, flow: str, outcome: str, reason: str) -> None:
+        """A webhook was ``accepted``, ``repeated``, or ``refused`` for this reason; ``flow`` is empty where none is."""
+
+    def database_failed(self, kind: str) -> None:
+        """The database was ``unavailable`` or ``busy``."""
+
 
 def log_begin(run: Run, *, goes_on: bool) -> None:
     """Log that a run begins, or goes on after it was interrupted or resumed."""

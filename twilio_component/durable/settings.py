@@ -9,6 +9,8 @@
       inFlight: 50       # requests at the same time, in each process
     rateLimits:
       "+15017122661": 10   # requests per second of a sender or messaging service, in all processes together
+    senders:
+      Marketing: "+15017122661"   # the name that metrics have for a sender
     retention:
       days: 30           # how long finished runs are kept
       keepPayloads: false   # whether what a run received and returned is kept when it has succeeded
@@ -18,6 +20,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +30,7 @@ from twilio_component.host.errors import InputError, Problem, did_you_mean, join
 SECTIONS = ("sending", "retention", "lists")
 _FASTEST = 1_000
 _MOST_DAYS = 3650
+_SENDER_NAME = re.compile(r"[A-Za-z][\w -]{0,39}", re.ASCII)  # no number can be one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,7 @@ class Settings:
     keep_payloads: bool = False
     stop_after: int = 10
     rates: Mapping[str, float] = field(default_factory=dict)
+    senders: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def claim(self) -> float:
@@ -89,9 +94,18 @@ def settings_from(sections: Mapping[str, Mapping[str, Any]]) -> Settings:
             )
         else:
             fields.setdefault("rates", {})[str(sender)] = float(rate)
+    fields["senders"] = _sender_names(sections.get("senders", {}), problems)
     if problems:
         raise InputError("The configuration is not valid", problems)
     return Settings(**fields)
+
+
+def _sender_names(section: Mapping[str, Any], problems: list[Problem]) -> Mapping[str, str]:
+    names = {str(name): sender for name, sender in section.items() if isinstance(sender, str)}
+    if len(names) < len(section) or not all(map(_SENDER_NAME.fullmatch, names)):
+        text = 'each must be a name of letters, digits, spaces, - and _, and a sender in quotes: Marketing: "+1…"'
+        problems.append(Problem("senders", text))
+    return names
 
 
 def _wrong(value: Any, known: tuple[str, float, float] | tuple[str]) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from twilio_component.durable.deployment import CALLBACKS
 from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.durable.observation import Observer
 from twilio_component.host.portable_error import PortableError
 from twilio_component.serving.access_log import FLOW, AccessLog
 from twilio_component.serving.endpoints import find_endpoint
@@ -51,6 +52,11 @@ class RequestRejected(PortableError):  # noqa: N818 - it is a response, not a fa
         super().__init__(status)
         self.status = status
 
+    @property
+    def reason(self) -> str:
+        """The reason in a word."""
+        return {413: "too-large", 408: "too-slow", 431: "too-many-headers"}.get(self.status, "broken-off")
+
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookApp:
@@ -65,6 +71,7 @@ class WebhookApp:
     public_url: PublicUrl
     proxies: TrustedProxies
     ready: Callable[[], Awaitable[None]]
+    observer: Observer = field(default_factory=Observer)
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -83,10 +90,12 @@ class WebhookApp:
     async def _receive(self, request: Request) -> Response:
         endpoint = find_endpoint(self.endpoints, self.public_url.public_path(request.url.path))
         if endpoint is None:
+            self.observer.webhook_received("", "refused", "no-flow")
             return Response(status_code=404)
         request.scope[FLOW] = endpoint.flow.name
         if request.method not in endpoint.methods:
             # HEAD and OPTIONS are safe (RFC 9110): they describe the endpoint and start nothing.
+            self.observer.webhook_received(endpoint.flow.name, "refused", "method")
             allowed = [*endpoint.methods, *(["HEAD"] if "GET" in endpoint.methods else []), "OPTIONS"]
             return Response(
                 status_code=204 if request.method in allowed else 405, headers={"Allow": ", ".join(allowed)}
@@ -107,9 +116,11 @@ class WebhookApp:
         try:
             response = await receive(await _incoming_request(request, self._url(request)))
         except RequestRejected as error:
+            self.observer.webhook_received(request.scope.get(FLOW, ""), "refused", error.reason)
             return Response(status_code=error.status)
         except StoreUnavailableError as error:
             # Twilio retries, or requests the fallback URL: nothing was stored, nothing is lost.
+            self.observer.webhook_received(request.scope.get(FLOW, ""), "refused", "database")
             _LOGGER.error("a request was refused: %s", error)  # noqa: TRY400 - the text says it all
             return Response(status_code=503, headers={"Retry-After": "5"})
         return _response(response)

@@ -19,7 +19,7 @@ def port_problem(option: str, port: int, error: OSError) -> Problem:
 def listen(host: str, port: int, option: str = "--port") -> socket.socket:
     """Return a socket that listens on ``host`` and ``port``; raises ``InputError`` where that is not possible.
 
-    ``option`` is the one of the command line that gives the port.
+    ``option`` is the one that gives the port; that of the host ends in ``host`` instead.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(

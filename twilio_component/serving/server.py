@@ -28,6 +28,7 @@ from twilio_component.serving.connection_bounds import bounds, is_loopback
 from twilio_component.serving.database_startup import wait_for_database
 from twilio_component.serving.endpoint_keys import EndpointKeys
 from twilio_component.serving.endpoints import endpoints
+from twilio_component.serving.health_server import HealthServer
 from twilio_component.serving.http_app import WebhookApp
 from twilio_component.serving.operations.server import operations_page
 from twilio_component.serving.ports import listen
@@ -87,6 +88,7 @@ class Server:
     report: Callable[[str], None] = print
     on_ready: Callable[[Mapping[str, Endpoint]], None] = lambda _endpoints: None
     crash_points: CrashPoints = field(default_factory=CrashPoints)
+    health: HealthServer = field(default_factory=HealthServer)
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM. Raises ``IntegrationError`` for what cannot be served."""
@@ -100,8 +102,11 @@ class Server:
         public_url = self._public_url() if self.public_url else None
         # First of all: a port that is taken must not have cost anything, and requests wait until we are ready.
         with listen(self.host, self.port) as listening:
-            local_url = PublicUrl.parse(_local_url(self.host, listening))
-            await self._serve(listening, settings, webhooks, proxies, public_url or local_url)
+            async with self.health.serving() as url:
+                if url:
+                    self.report(f"health and metrics: {url}")
+                local_url = PublicUrl.parse(_local_url(self.host, listening))
+                await self._serve(listening, settings, webhooks, proxies, public_url or local_url)
 
     async def _serve(
         self,
@@ -124,18 +129,23 @@ class Server:
             flows = [endpoint.flow for endpoint in found.values()]
             keys = EndpointKeys(self.configuration.durability.get("endpointKeys", {}), self.environment, flows)
             await wait_for_database(self.database, self.report)
-            async with Engine.open(deployment, self.database, settings, crash_points=self.crash_points) as engine:
+            observer = self.health.observer
+            opening = Engine.open(
+                deployment, self.database, settings, crash_points=self.crash_points, observer=observer
+            )
+            async with opening as engine:
                 for definition in definitions:
                     await engine.runs.define(definition.file, definition.text)
                     await engine.runs.note_served(definition.integration.name, definition.digest, str(public_url))
                 await engine.keep_schedules(definitions)
                 app = WebhookApp(
                     endpoints=found,
-                    handler=WebhookHandler(deployment, engine, webhooks, keys),
+                    handler=WebhookHandler(deployment, engine, webhooks, keys, observer),
                     callbacks=Callbacks(deployment, engine, webhooks.opt_outs),
                     public_url=public_url,
                     proxies=proxies,
                     ready=engine.check,
+                    observer=observer,
                 )
                 self._report_endpoints(found.values(), keys)
                 self.on_ready(found)
@@ -146,6 +156,7 @@ class Server:
                 async with AsyncExitStack() as stack:
                     if self.operations is not None:
                         await stack.enter_async_context(operations_page(engine.database, self.operations, self.report))
+                    stack.enter_context(self.health.showing(engine))
                     await serve_until_stopped(uvicorn.Config(app.application(), **bounds(proxies.trusts)), listening)
 
     def _load(self, file: Path, deployment: Deployment) -> LoadedDefinition:

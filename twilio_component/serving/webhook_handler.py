@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from twilio_component.durable.errors import StateConflictError
 from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
+from twilio_component.durable.observation import Observer
 from twilio_component.durable.store.flow_state import StateChange, scopes_of
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.replies import reply_id
@@ -79,6 +80,7 @@ class WebhookHandler:
         engine: Engine,
         settings: WebhookSettings = DEFAULT_SETTINGS,
         keys: EndpointKeys | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._deployment = deployment
         self._engine = engine
@@ -86,12 +88,13 @@ class WebhookHandler:
         self._keys = keys or EndpointKeys({}, {}, ())
         self._contact_events = ContactEvents(engine.database, settings.opt_outs)
         self._locks: dict[str, asyncio.Lock] = {}
+        self._observer = observer or Observer()
         self.refused = self.accepted = self.repeated = 0
 
     async def receive(self, endpoint: Endpoint, request: IncomingRequest) -> HttpResponse:
         """Start the flow of the endpoint, once for each event; raises ``StoreUnavailableError``."""
         if not self._keys.allow(endpoint.flow, request.headers):
-            self.refused += 1
+            self._refuse(endpoint, "no-key")
             _LOGGER.warning(
                 "%s refused a request (%d refused so far): its header Api-Key has no key of the flow",
                 endpoint.path,
@@ -101,12 +104,12 @@ class WebhookHandler:
         try:
             new, is_new, confirmation = await self._start_once(endpoint, request)
         except RequestBodyError as error:
-            self.refused += 1
+            self._refuse(endpoint, "unreadable-body")
             reason = "; ".join(problem.message for problem in error.problems)
             _LOGGER.warning("%s refused a request (%d refused so far): %s", endpoint.path, self.refused, reason)
             return _json_response(400, {"error": f"The request's body cannot be read: {reason}."})
         except PerformError as error:
-            self.refused += 1
+            self._refuse(endpoint, error.code)
             _LOGGER.warning("%s refused a request (%d refused so far): %s", endpoint.path, self.refused, error)
             return HttpResponse(403)
         if is_new:
@@ -116,12 +119,18 @@ class WebhookHandler:
             if taken is not None:
                 # The run that asked goes on by itself; the trigger's own response is not for this message.
                 self.accepted += 1
+                self._observer.webhook_received(endpoint.flow.name, "accepted", "")
                 confirmed = HttpResponse() if confirmation is None else _http_response(confirmation)
                 return replace(confirmed, headers={**confirmed.headers, EXECUTION_HEADER: taken})
             self.repeated += 1
             new = replace(new, id=await self._engine.runs.run_of(new))
+        self._observer.webhook_received(endpoint.flow.name, "accepted" if is_new else "repeated", "")
         response = await self._response(endpoint, new) if confirmation is None else _http_response(confirmation)
         return replace(response, headers={**response.headers, EXECUTION_HEADER: new.id})
+
+    def _refuse(self, endpoint: Endpoint, reason: str) -> None:
+        self.refused += 1
+        self._observer.webhook_received(endpoint.flow.name, "refused", reason)
 
     async def _response(self, endpoint: Endpoint, new: NewRun) -> HttpResponse:
         if endpoint.flow.is_synchronous:

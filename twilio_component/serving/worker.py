@@ -17,9 +17,14 @@ from twilio_component.durable.settings import settings_from
 from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host import Host
 from twilio_component.serving.database_startup import wait_for_database
+from twilio_component.serving.health_server import HealthServer
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     import httpx
+
+    from twilio_component.durable.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +38,19 @@ class Worker:
     transport: httpx.AsyncBaseTransport | None = None
     report: Callable[[str], None] = print
     crash_points: CrashPoints = field(default_factory=CrashPoints)
+    health: HealthServer = field(default_factory=HealthServer)
 
     async def run(self) -> None:
         """Work until SIGINT or SIGTERM. Raises ``IntegrationError``."""
         if self.database.startswith("sqlite"):
             raise DurableError("a worker needs a Postgres database: only the serving process can use a SQLite database")
         settings = settings_from(self.configuration.durability)
+        async with self.health.serving() as url:
+            if url:
+                self.report(f"health and metrics: {url}")
+            await self._work(settings)
+
+    async def _work(self, settings: Settings) -> None:
         async with Host.discover(transport=self.transport) as host:
             deployment = Deployment(
                 host,
@@ -52,6 +64,16 @@ class Worker:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
-            async with Engine.open(deployment, self.database, settings, crash_points=self.crash_points):
-                self.report("working")
-                await stopping.wait()
+            async with self._engine(deployment, settings) as engine:
+                with self.health.showing(engine):
+                    self.report("working")
+                    await stopping.wait()
+
+    def _engine(self, deployment: Deployment, settings: Settings) -> AbstractAsyncContextManager[Engine]:
+        return Engine.open(
+            deployment,
+            self.database,
+            settings,
+            crash_points=self.crash_points,
+            observer=self.health.observer,
+        )

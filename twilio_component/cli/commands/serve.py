@@ -13,10 +13,12 @@ from twilio_component.cli.serve_extra import (
     OPERATIONS_TOKEN,
     add_config,
     add_database,
+    add_health,
     add_public_url,
     configuration_of,
     database_of,
     environment_value,
+    health_of,
     import_the_extra,
     report,
 )
@@ -95,6 +97,7 @@ def add_parser(commands: Any) -> None:
         help="where that page can be reached; default: %(default)s, this machine only; elsewhere it needs a token, in "
         f"{OPERATIONS_TOKEN} or the file that {OPERATIONS_TOKEN}_FILE names",
     )
+    add_health(parser)
     add_logging(parser)
     parser.set_defaults(run=run)
 
@@ -150,4 +153,5 @@ def _server(options: argparse.Namespace, database: str) -> Server:
         replace_webhooks=options.replace_webhooks,
         operations=operations,
         report=report,
+        health=health_of(options),
     )

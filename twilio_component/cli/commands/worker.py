@@ -9,9 +9,11 @@ from twilio_component.cli.log_output import add_logging
 from twilio_component.cli.serve_extra import (
     DATABASE_VARIABLE,
     add_config,
+    add_health,
     add_public_url,
     configuration_of,
     database_of,
+    health_of,
     import_the_extra,
     report,
 )
@@ -35,6 +37,7 @@ def add_parser(commands: Any) -> None:
     )
     add_config(parser)
     add_public_url(parser)
+    add_health(parser)
     add_logging(parser)
     parser.set_defaults(run=run)
 
@@ -50,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
         configuration=configuration_of(options),
         public_url=options.public_url,
         report=report,
+        health=health_of(options),
     )
     asyncio.run(worker.run())
     return exit_codes.DONE

@@ -65,6 +65,11 @@ class WorkerLease:
         """Whether the lock was ours a moment ago: only then may this process write requests."""
         return time.monotonic() - self._heard_at < _ANSWER_SECONDS
 
+    @property
+    def age(self) -> float:
+        """Seconds since the lock was certainly ours; infinite while this process has none."""
+        return time.monotonic() - self._heard_at
+
     async def join(self) -> None:
         """Take the lock and keep it from now on; raises ``StoreUnavailableError``."""
         self._thread.start()

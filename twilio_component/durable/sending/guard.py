@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from twilio_component.durable.clock import Clock
 from twilio_component.durable.crash_points import BEFORE_INTENT, CLAIMED, INTENT, RESPONDED, SETTLED, CrashPoints
 from twilio_component.durable.errors import RunStopped
+from twilio_component.durable.observation import Observer
 from twilio_component.durable.sending import intents
 from twilio_component.durable.sending.conditions import AllOf, HoldUntil, Refuse
 from twilio_component.durable.sending.intents import Hold, Settlement, Settling
 from twilio_component.durable.sending.reconciler import Reconciler, failed_entry
+from twilio_component.durable.sending.send_meter import SendMeter
 from twilio_component.durable.store.journal import JournalEntry
 from twilio_component.durable.store.upsert import can_be_stored
 from twilio_component.flows.interpreter.effects import Failure
@@ -61,6 +63,8 @@ class Guard:
         conditions: AllOf | None = None,
         crash_points: CrashPoints | None = None,
         clock: Clock | None = None,
+        observer: Observer | None = None,
+        sender_names: Mapping[str, str] | None = None,
     ) -> None:
         self._intents = intents
         self._settings = settings
@@ -72,6 +76,7 @@ class Guard:
         self._conditions = conditions or AllOf()
         self._crash_points = crash_points or CrashPoints()
         self._clock = clock or Clock()
+        self._meter = SendMeter(observer or Observer(), sender_names or {}, self._clock)
         self._reconciler = Reconciler(intents, settings, self._clock)
         self._writing = 0
         self._under_way: dict[str, asyncio.Task[JournalEntry | None]] = {}
@@ -105,7 +110,7 @@ class Guard:
         self._crash_points.hit(BEFORE_INTENT)
         intent = await self._intents.plan(call)
         self._crash_points.hit(INTENT)
-        entry = None
+        entry, reconciled = None, False
         while entry is None and intent.state in intents.OPEN:
             if intent.state == intents.PLANNED:
                 entry = await self._attempt(call, guarded, intent, started)
@@ -113,9 +118,11 @@ class Guard:
                 await self._outlive(intent)
                 await self._intents.doubt(call, intent.attempt)
             else:
+                reconciled = True
                 await self._reconciler.reconcile(call, guarded, intent, started)
             if entry is None:
                 intent = await self._intents.plan(call)
+        self._meter.end(guarded, entry, intent, reconciled=reconciled)
         self._crash_points.hit(SETTLED)
         return entry
 
@@ -135,11 +142,14 @@ class Guard:
                 call, intent.attempt, verdict.failure, started, from_states=(intents.PLANNED,)
             )
         if isinstance(verdict, HoldUntil):
-            await self._hold(call, intent, verdict)
+            with self._meter.waiting(verdict.kind):
+                await self._hold(call, intent, verdict)
             return None
         if intent.hold is not None:
             await self._intents.hold(call, intent.attempt, None)
-        if not await self._throttle.wait(call.limit_keys, _RECHECK_SECONDS):
+        with self._meter.waiting("throttle"):
+            may_go_on = await self._throttle.wait(call.limit_keys, _RECHECK_SECONDS)
+        if not may_go_on:
             return None
         entry = await self._take_turn(call, guarded, intent, started, verdict.claim_conditions)
         if entry is None and verdict.claim_conditions:
@@ -169,7 +179,12 @@ class Guard:
         conditions: tuple[ClaimCondition, ...],
     ) -> JournalEntry | None:
         token = self._rate_limiter.token(guarded.limit_keys["sender"], guarded.sender)
-        async with token as taken_at, self._throttle.slot(), self._write():
+        async with AsyncExitStack() as stack:
+            with self._meter.waiting("rate"):
+                taken_at = await stack.enter_async_context(token)
+            with self._meter.waiting("in-flight"):
+                await stack.enter_async_context(self._throttle.slot())
+            await stack.enter_async_context(self._write())
             claimed_at = self._clock.monotonic()
             is_late = claimed_at - taken_at > self._settings.claim  # then the token may soon be another's
             if is_late or self._throttle.seconds_left(call.limit_keys) or not self._may_write():
@@ -199,6 +214,7 @@ class Guard:
     async def _write_request(
         self, call: CallIdentity, guarded: GuardedCall, attempt: int, started: float
     ) -> JournalEntry | None:
+        self._meter.write(call)
         try:
             async with self._clock.timeout(self._settings.timeout):
                 envelope = await guarded.perform_once(self._settings.timeout)
@@ -236,6 +252,7 @@ class Guard:
             seconds = await self._intents.throttle(call, attempt, key, error.retry_after, error.code)
             _LOGGER.warning("%s was not sent (%s); trying again in %.1f s", call.key, error.code, seconds)
             self._throttle.remember(key, seconds)
+            self._meter.throttle(guarded, error.reason or error.code)
             return None
         failure = guarded.failure(error)
         if failure.outcome_unknown or isinstance(error, TimeoutError):

@@ -7,7 +7,7 @@ both are cleaned by the component, and meet.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from twilio_component.flows.expressions.references import as_text
 from twilio_component.host.errors import InputError, Problem
@@ -18,30 +18,50 @@ if TYPE_CHECKING:
     from twilio_component.host.model import Component
 
 
+_NOT_VALID = "The configuration is not valid"
+_Value = TypeVar("_Value")
+
+
+def names_of_senders(senders: Mapping[str, str], components: Mapping[str, Component]) -> Mapping[str, str]:
+    """Return the names of the ``senders`` (by name) by what requests say; raises ``InputError`` as below."""
+    names: dict[str, str] = {}
+    for name, sender in senders.items():
+        if sender in names:
+            raise InputError(_NOT_VALID, [Problem("senders", f"{names[sender]} and {name} are the same sender")])
+        names[sender] = name
+    return _by_request("senders", names, components)
+
+
 def rates_of_senders(rates: Mapping[str, float], components: Mapping[str, Component]) -> Mapping[str, float]:
     """Return the rates by what requests say; raises ``InputError`` for a key that is not a sender.
 
     Where no component says what its actions are limited by, the rates stay as they are.
     """
+    return _by_request("rateLimits", rates, components)
+
+
+def _by_request(
+    section: str, values: Mapping[str, _Value], components: Mapping[str, Component]
+) -> Mapping[str, _Value]:
     inputs = [
         (InputForm(action.inputs, component.connections), name)
         for component in components.values()
         for action in component.actions.values()
         for name in action.options.get("rateLimitedBy", ())
     ]
-    if not rates or not inputs:
-        return rates
-    found: dict[str, float] = {}
+    if not values or not inputs:
+        return values
+    found: dict[str, _Value] = {}
     problems: list[Problem] = []
-    for key, rate in rates.items():
+    for key, value in values.items():
         senders, reasons = _senders_of(key, inputs)
         if not senders:
-            problems.append(Problem("rateLimits", f"{display(key)} is not a sender: {'; or: '.join(reasons)}"))
+            problems.append(Problem(section, f"{display(key)} is not a sender: {'; or: '.join(reasons)}"))
         elif senders & found.keys():
-            problems.append(Problem("rateLimits", f"{display(key)} names a sender that another key names too"))
-        found.update(dict.fromkeys(senders, rate))
+            problems.append(Problem(section, f"{display(key)} names a sender that another key names too"))
+        found.update(dict.fromkeys(senders, value))
     if problems:
-        raise InputError("The configuration is not valid", problems)
+        raise InputError(_NOT_VALID, problems)
     return found
 
 

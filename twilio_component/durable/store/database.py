@@ -52,12 +52,14 @@ _REQUEST_THREADS = 2
 class Database:
     """A SQLite file or a Postgres database by its URL: ``sqlite:////path/runs.sqlite``, ``postgresql://user@host/db``.
 
-    Each unit of work is one transaction, in a thread.
+    Each unit of work is one transaction, in a thread. ``on_failure`` is told of each one that failed because the
+    database was ``unavailable`` or ``busy``.
     """
 
     def __init__(self, url: str, clock: Clock | None = None) -> None:
         self.url = url
         self.clock = clock or Clock()
+        self.on_failure: Callable[[str], None] = lambda _kind: None
         # Not the event loop's threads: DBOS replaces that pool, and closes it when it ends.
         self._run_threads = ThreadPoolExecutor(_RUN_THREADS, thread_name_prefix="store")
         self._request_threads = ThreadPoolExecutor(_REQUEST_THREADS, thread_name_prefix="store-requests")
@@ -157,6 +159,15 @@ class Database:
         self._request_engine.dispose()
 
     async def _perform(
+        self, work: Callable[[Connection], _Found], threads: ThreadPoolExecutor, engine: Engine
+    ) -> _Found:
+        try:
+            return await self._perform_once(work, threads, engine)
+        except StoreUnavailableError as error:
+            self.on_failure("busy" if isinstance(error, StoreBusyError) else "unavailable")
+            raise
+
+    async def _perform_once(
         self, work: Callable[[Connection], _Found], threads: ThreadPoolExecutor, engine: Engine
     ) -> _Found:
         if self._group is not None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import column, select, table, update
+from sqlalchemy import column, func, select, table, update
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -55,6 +55,14 @@ def adopt_workflows(connection: Connection, earlier: Collection[str], version: s
         free |= (rows.c.status == _PENDING) & (rows.c.executor_id == executor)
     adopting = update(rows).where(rows.c.application_version.in_(earlier), free)
     return int(connection.execute(adopting.values(application_version=version)).rowcount)
+
+
+def oldest_enqueued(connection: Connection, queues: Collection[str]) -> dict[str, float]:
+    """Since when the workflow that waits longest in each of the queues waits, in seconds since 1970."""
+    rows = _rows(connection)
+    waiting = (rows.c.status == _ENQUEUED, rows.c.queue_name.in_(queues))
+    found = select(rows.c.queue_name, func.min(rows.c.updated_at)).where(*waiting).group_by(rows.c.queue_name)
+    return {queue: milliseconds / 1000 for queue, milliseconds in connection.execute(found)}
 
 
 def cancel_workflow(connection: Connection, workflow: str) -> None:

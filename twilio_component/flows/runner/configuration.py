@@ -32,7 +32,17 @@ if TYPE_CHECKING:
     from twilio_component.flows.model import ConfigVariable, Integration, Reference
     from twilio_component.host.model import Component
 
-_DURABILITY = ("sending", "rateLimits", "retention", "lists", "webhooks", "optOuts", "endpointKeys", "accountTokens")
+_DURABILITY = (
+    "sending",
+    "rateLimits",
+    "senders",
+    "retention",
+    "lists",
+    "webhooks",
+    "optOuts",
+    "endpointKeys",
+    "accountTokens",
+)
 _SECTIONS = ("configVars", "httpHosts", "itemsFolder", *_DURABILITY)
 _KINDS: Mapping[str, tuple[type, str]] = {
     "httpHosts": (list, "a list of names"),

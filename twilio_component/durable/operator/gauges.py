@@ -1,0 +1,46 @@
+"""What the database says of all processes together, in two bounded queries: runs that have not ended, and queues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, func, select
+
+from twilio_component.durable.execution.run_queue import CHUNKS, RUNS
+from twilio_component.durable.store.run_status import QUEUED, RUNNING, STOPPED, UNKNOWN
+from twilio_component.durable.store.schema import runs
+from twilio_component.durable.store.workflow_rows import oldest_enqueued
+
+if TYPE_CHECKING:
+    from twilio_component.durable.store.database import Database
+
+OPEN = (QUEUED, RUNNING, UNKNOWN, *STOPPED)
+"""The states of runs that somebody or something still has to do with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauges:
+    """``open_runs`` by flow and state; ``queue_ages`` in seconds by queue: of the run or chunk that waits longest."""
+
+    open_runs: dict[tuple[str, str], int]
+    queue_ages: dict[str, float]
+
+
+async def read_gauges(database: Database) -> Gauges:
+    """Read them; raises ``StoreUnavailableError``."""
+
+    def work(connection: Connection) -> Gauges:
+        now = database.now(connection)
+        oldest = func.min(runs.c.created_at)
+        counting = select(runs.c.flow, runs.c.state, func.count(), oldest).where(runs.c.state.in_(OPEN))
+        rows = connection.execute(counting.group_by(runs.c.flow, runs.c.state)).all()
+        waiting = [row[3] for row in rows if row.state == QUEUED]
+        enqueued = oldest_enqueued(connection, (RUNS, CHUNKS))
+        since = {"runs": enqueued.get(RUNS), "chunks": enqueued.get(CHUNKS), "flow": min(waiting, default=None)}
+        return Gauges(
+            open_runs={(row.flow, row.state): row[2] for row in rows},
+            queue_ages={name: 0.0 if time is None else max(0.0, now - time) for name, time in since.items()},
+        )
+
+    return await database.run(work)
