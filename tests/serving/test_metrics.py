@@ -65,7 +65,7 @@ def test_a_serving_process_counts_what_happened_and_names_nobody(
     emulator: Emulator, twilio: str, tmp_path: Path
 ) -> None:
     port = reserve_port()
-    deployment = Deployment(tmp_path, twilio, options=["--health-port", str(port)])
+    deployment = Deployment(tmp_path, twilio, timeout=8, options=["--health-port", str(port)])
     with deployment.configuration.open("a", encoding="utf-8") as configuration:
         configuration.write(f'senders: {{Marketing: "{SENDER}"}}\n')
     scraped = Scraped(port)
@@ -73,13 +73,13 @@ def test_a_serving_process_counts_what_happened_and_names_nobody(
         assert httpx.get(f"{scraped.url}/readyz").json() == {"status": "ready"}
         for number in (1, 2, 1):
             post(deployment.webhook(), inbound(number, "the words"))
-        until(lambda: scraped.value("runs_ended_total", flow="Reply", state="succeeded") == 2, "both have ended")
+        until(lambda: scraped.value("runs_ended_total", flow="Reply", state="succeeded") == 2, "both have ended", 60)
         emulator.faults.api_error(21610, operation="messages.create")
         post(deployment.webhook(), inbound(3))
         until(lambda: scraped.value("runs_ended_total", flow="Reply", state="failed") == 1, "it has failed")
         emulator.faults.server_error(operation="messages.create", status=500)
         post(deployment.webhook(), inbound(4))
-        until(lambda: scraped.value("runs_ended_total", flow="Reply", state="unknown") == 1, "it is unknown")
+        until(lambda: scraped.value("runs_ended_total", flow="Reply", state="unknown") == 1, "it is unknown", 60)
         post(deployment.webhook(), inbound(5), token="another")
         httpx.get(f"{deployment.url()}/nowhere/{SENDER}")
         until(lambda: scraped.value("open_runs", flow="Reply", state="unknown") == 1, "the database says so too")
@@ -179,7 +179,8 @@ def families() -> dict[str, set[str]]:
     from twilio_component.serving.metrics import Metrics  # of an extra
 
     found: dict[str, set[str]] = {}
-    for collector in Metrics()._registry._collector_to_names:
+    collectors: list[Any] = [*Metrics()._registry._collector_to_names]
+    for collector in collectors:
         name, kind, labels = collector._name, collector._type, set(collector._labelnames)
         suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(kind, ("",))
         for suffix in suffixes:

@@ -92,11 +92,16 @@ def _add_columns(connection: Connection, looking: Inspector) -> None:
 
 
 def _add_indexes(connection: Connection, looking: Inspector) -> None:
+    """Add the indexes that are missing, and replace those that have other columns: nobody relies on one."""
     for (_, name), indexes in looking.get_multi_indexes(filter_names=[*metadata.tables]).items():
-        there = {index["name"] for index in indexes}
+        there = {index["name"]: index["column_names"] for index in indexes}
         for index in metadata.tables[name].indexes:
-            if index.name not in there:
-                index.create(connection)
+            columns = there.get(index.name)
+            if columns == [column.name for column in index.columns]:
+                continue
+            if columns is not None:
+                index.drop(connection)
+            index.create(connection)
 
 
 def _refuse_other_processes(connection: Connection) -> None:

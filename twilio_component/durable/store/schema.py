@@ -59,7 +59,6 @@ runs = Table(
         postgresql_where=sql("parent IS NOT NULL"),
     ),
     Index("flow_runs_by_queue", "queue", "state", "queue_number"),
-    Index("flow_runs_by_state", "state", "flow", "created_at"),
 )
 """One row per run. ``payload`` is what started it, ``error`` and ``response`` are how it ended; all JSON.
 
