@@ -62,7 +62,7 @@ class Metrics(Observer):
     def run_ended(self, end: RunEnd) -> None:
         """Count the run."""
         self._started.pop(end.run, None)
-        flow = self._flows.bounded(end.flow)
+        flow = self._flows.bound(end.flow)
         self._ended.labels(flow, end.state).inc()
         self._seconds.labels(flow).observe(end.seconds)
 
@@ -71,20 +71,20 @@ class Metrics(Observer):
         started = self._started.pop(run, None)
         if started is not None:
             flow, created_at = started
-            self._first.labels(self._flows.bounded(flow)).observe(max(0.0, time.time() - created_at))
+            self._first.labels(self._flows.bound(flow)).observe(max(0.0, time.time() - created_at))
 
     def send_ended(self, sender: str, outcome: str, code: str) -> None:
         """Count the send."""
-        self._sends.labels(self._senders.bounded(sender), outcome, self._codes.bounded(code) if code else "").inc()
+        self._sends.labels(self._senders.bound(sender), outcome, self._codes.bound(code) if code else "").inc()
 
     def send_waited(self, reason: str, seconds: float) -> None:
         """Measure what sends wait for."""
-        self._waits.labels(self._codes.bounded(reason)).observe(seconds)
+        self._waits.labels(self._codes.bound(reason)).observe(seconds)
 
     def webhook_received(self, flow: str, outcome: str, reason: str) -> None:
         """Count the webhook."""
-        name = self._flows.bounded(flow) if flow else ""
-        self._webhooks.labels(name, outcome, self._codes.bounded(reason) if reason else "").inc()
+        name = self._flows.bound(flow) if flow else ""
+        self._webhooks.labels(name, outcome, self._codes.bound(reason) if reason else "").inc()
 
     def database_failed(self, kind: str) -> None:
         """Count the failure."""
@@ -112,7 +112,7 @@ class Metrics(Observer):
         self._up.set(1)
         self._open.clear()
         for (flow, state), count in gauges.open_runs.items():
-            self._open.labels(self._flows.bounded(flow), state).inc(count)
+            self._open.labels(self._flows.bound(flow), state).inc(count)
         for queue, age in gauges.queue_ages.items():
             self._ages.labels(queue).set(age)
 
@@ -133,7 +133,7 @@ class _Values:
         self._pattern = pattern
         self._known: set[str] = set()
 
-    def bounded(self, value: str) -> str:
+    def bound(self, value: str) -> str:
         """Return the value, or ``other`` for one that is too many or does not match."""
         if value in self._known:
             return value
