@@ -77,7 +77,7 @@ class Deployment:
     ) -> None:
         self.host = host
         self.public_url = public_url.rstrip("/")
-        self._has_callbacks = has_callbacks
+        self.has_callbacks = has_callbacks
         self._configuration = configuration
         self._environment = environment
         self._loaded: dict[str, LoadedDefinition] = {}
@@ -119,7 +119,7 @@ class Deployment:
 
     def callback_url(self, component: str, action: str, run: str, ordinal: int) -> str:
         """The URL for callbacks about a call; empty when this deployment has none."""
-        if not self._has_callbacks:
+        if not self.has_callbacks:
             return ""
         return f"{self.public_url}{CALLBACKS}/{component}/{action}/{quote(run, safe='')}/{ordinal}"
 

@@ -13,6 +13,8 @@ from typing import Any
 
 ANSWERED, NOT_UNDERSTOOD, TIMED_OUT = "answered", "notUnderstood", "timedOut"
 OPTED_OUT, UNDELIVERABLE = "optedOut", "undeliverable"
+OTHERWISE = "Else"
+"""The branch that a flow takes where it has none for the outcome."""
 OUTCOMES = (ANSWERED, NOT_UNDERSTOOD, TIMED_OUT, OPTED_OUT, UNDELIVERABLE)
 """How a question ends, which is also the branch that a flow takes after it."""
 MOST_SENDS = 6
@@ -87,3 +89,7 @@ class QuestionEnd:
             "misfits": self.misfits,
             "errorCode": self.code or None,
         }
+
+    def envelope(self) -> dict[str, Any]:
+        """Return the action's data with the branch to take, and the one to take where a flow has no such branch."""
+        return {"data": self.data(), "branch": self.outcome, "otherBranch": OTHERWISE}

@@ -85,4 +85,4 @@ def _effect(entry: JournalEntry) -> str | None:
 
 
 def _result(end: QuestionEnd) -> QuestionResult:
-    return QuestionResult(value={"data": end.data(), "branch": end.outcome})
+    return QuestionResult(value=end.envelope())

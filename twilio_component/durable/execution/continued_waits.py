@@ -1,40 +1,66 @@
-"""Waits of a run that was continued after it had waited as a row.
+"""Waits of a run that goes on in another workflow after it has waited as a row.
 
-The workflow engine records the sleeps of a workflow, and the run goes on in another workflow: its waits are recorded in
-the journal instead. Those that were over before are not waited for again.
+The workflow engine records the sleeps of one workflow only, so the waits of such a run are recorded in the journal.
+Those that were over before are not waited for again.
 """
 
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
+from twilio_component.durable.errors import RunParked, RunStopped
 from twilio_component.durable.store.journal import FIRST_WAIT, JournalEntry
+from twilio_component.durable.store.waits import DELIVERY, park
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.runs import RunStore
 
 
 class ContinuedWaits:
-    """The waits of one execution of such a run, in their order."""
+    """The waits of one execution of a run, in their order; ``begin`` comes before each of them."""
 
     def __init__(self, runs: RunStore, run: str) -> None:
         self._runs = runs
         self._run = run
-        self._count = 0
-        self._reached: int | None = None
+        self._number = FIRST_WAIT
+        self._last_call: int | None = None
+
+    def begin(self) -> None:
+        """Note that the execution comes to another wait."""
+        self._number -= 1
 
     async def seconds_left(self, step_id: str, seconds: float, next_call: int) -> float:
-        """Seconds that are left of the next wait; ``next_call`` is the number of the call after it."""
-        number = FIRST_WAIT - self._count
-        self._count += 1
-        entry = await self._runs.entry_at(self._run, number)
+        """Seconds that are left of this wait; ``next_call`` is the number of the call after it."""
+        entry = await self._runs.entry_at(self._run, self._number)
         if entry is not None:
             return float(entry.value["until"]) - time.time()
-        if self._reached is None:
-            self._reached = await self._runs.last_call(self._run)
-        if next_call <= self._reached:
+        if await self._is_past(next_call):
             return 0.0
         entry = JournalEntry(step_id=step_id, value={"until": time.time() + seconds})
-        await self._runs.record(self._run, number, entry)
+        await self._runs.record(self._run, self._number, entry)
         return seconds
+
+    async def park(self, step_id: str, seconds: float, next_call: int, effect: str) -> None:
+        """Return when this wait is over; raise ``RunParked`` to let the run wait for news of ``effect`` as a row.
+
+        It is over once the run is executed again: what wakes a run is news, or the time. A run that a crash has
+        brought back asks once too often, which does no harm.
+        """
+        if await self._is_past(next_call):
+            return
+        if await self._runs.entry_at(self._run, self._number) is not None:
+            await self._runs.waits.unpark(self._run)
+            return
+        until = time.time() + seconds
+        entry = JournalEntry(step_id=step_id, value={"until": until})
+        waiting = partial(park, run=self._run, reason=DELIVERY, until=until, effect=effect)
+        recorded = await self._runs.record(self._run, self._number, entry, in_transaction=waiting)
+        raise RunStopped if recorded.is_stopped else RunParked
+
+    async def _is_past(self, next_call: int) -> bool:
+        """Whether the execution had come to the call after this wait before it waited as a row."""
+        if self._last_call is None:
+            self._last_call = await self._runs.waits.last_call(self._run)
+        return next_call <= self._last_call

@@ -88,6 +88,18 @@ class GuardedCalls:
 
         return await self._services.asker.ask((self._run.id, ordinal), call, asks, question, send)
 
+    @property
+    def can_park(self) -> bool:
+        """Whether the execution may wait as a row: nothing in this process waits for it."""
+        return self._cannot_wait() is None
+
+    def awaited_effect(self, call: Call) -> str | None:
+        """The resource whose report ends the wait of a call that is to be made again, if it will be reported."""
+        operation = self._definition.invoker.operation(call)
+        name = operation.options.get("waitsFor") if operation is not None else None
+        effect = call.inputs.get(name) if name is not None and self._services.deployment.has_callbacks else None
+        return effect if isinstance(effect, str) and effect else None
+
     def _cannot_wait(self) -> Failure | None:
         """Why this execution cannot wait for a person, if something waits for it."""
         if self._item is not None:

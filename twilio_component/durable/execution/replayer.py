@@ -80,6 +80,7 @@ class Replayer:
         self._calls = 0
         self._read_until = WINDOW
         self._continued_waits = ContinuedWaits(services.runs, run.id)
+        self._awaited: str | None = None  # what the next wait is for, if news of it ends the wait
         self.has_asked = False
 
     @property
@@ -118,6 +119,8 @@ class Replayer:
             self._execution.failed(Failure(**result["failure"]))
             return
         idempotent = isinstance(effect, Call) and self.definition.invoker.idempotent(effect)
+        if isinstance(effect, Call) and not effect.is_trigger and "again" in result["envelope"]:
+            self._awaited = self._guarded_calls.awaited_effect(effect)
         self._execution.succeeded(result["envelope"], idempotent=idempotent)
         if isinstance(effect, Call) and effect.is_trigger:
             self._state = apply_changes(self._state, result["envelope"])
@@ -163,7 +166,11 @@ class Replayer:
     async def _wait(self, wait: Wait) -> None:
         # A run that is retried replays the times of its first attempt and need not wait again.
         left = wait.seconds if wait.until is None else wait.until - time.time()
-        if DBOS.workflow_id == self.run_id:
+        self._continued_waits.begin()
+        if self._awaited is not None and self._guarded_calls.can_park:
+            effect, self._awaited = self._awaited, None
+            await self._continued_waits.park(wait.id, left, self._calls, effect)
+        elif DBOS.workflow_id == self.run_id:
             # Each replay must sleep as often as before: DBOS numbers the sleeps, and does not record one of no length.
             await DBOS.sleep_async(max(left, _MOMENT))
         else:

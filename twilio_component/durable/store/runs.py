@@ -21,7 +21,6 @@ from twilio_component.durable.store.journal import (
     RESULT,
     JournalEntry,
     entry_from,
-    last_call,
     record_entry,
 )
 from twilio_component.durable.store.new_runs import NewRun, TakeReply, insert_runs
@@ -37,7 +36,7 @@ from twilio_component.durable.store.schema import (
     served,
 )
 from twilio_component.durable.store.upsert import insert_once, to_json
-from twilio_component.durable.store.waits import workflow_ids
+from twilio_component.durable.store.waits import WaitStore, workflow_ids
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -89,6 +88,7 @@ class RunStore:
         self._database = database
         self._enqueue = enqueue
         self._take_reply = take_reply
+        self.waits = WaitStore(database)
 
     # Definitions
 
@@ -289,10 +289,6 @@ class RunStore:
     async def entries(self, caller: str, first: int, end: int) -> dict[int, JournalEntry]:
         """The journal of a run or an iteration from ``first`` to before ``end``, by ordinal."""
         return await self._database.run_until_available(lambda connection: _entries(connection, caller, first, end))
-
-    async def last_call(self, run: str) -> int:
-        """The ordinal of the last call of a run that has a result, or that is a question."""
-        return await self._database.run_until_available(lambda connection: last_call(connection, run))
 
     async def entry_at(self, caller: str, ordinal: int) -> JournalEntry | None:
         """The recorded result of one call, or None."""

@@ -12,17 +12,35 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select, update
 
 from twilio_component.durable import ids
+from twilio_component.durable.store.journal import last_call
 from twilio_component.durable.store.schema import runs, waits
 from twilio_component.durable.store.upsert import insert_once
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from twilio_component.durable.store.database import Database
+
 REPLY, DELIVERY, SLEEP, TURN = "reply", "delivery", "sleep", "turn"
 """What a run waits for: a person's reply, news of a message, a time, or another message of the conversation."""
 
 Enqueue = Callable[["Connection", str, str], None]
 """Has a run executed, as the workflow with this id."""
+
+
+class WaitStore:
+    """Reads and writes what concerns the waits of a run. Its methods retry until the database is available."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def unpark(self, run: str) -> None:
+        """Note that the run is executed, should it be waiting as a row."""
+        await self._database.run_until_available(lambda connection: unpark(connection, run))
+
+    async def last_call(self, run: str) -> int:
+        """The ordinal of the last call of a run that has a result, or that is a question."""
+        return await self._database.run_until_available(lambda connection: last_call(connection, run))
 
 
 def park(connection: Connection, run: str, reason: str, *, until: float | None, effect: str | None = None) -> None:

@@ -33,6 +33,7 @@ from twilio_component.flows.model import (
 from twilio_component.flows.parsing.cron import check_cron, check_time_zone
 from twilio_component.flows.parsing.reader import Definition, read_definition
 from twilio_component.host.errors import did_you_mean, join_names, json_path
+from twilio_component.host.questions import OTHERWISE, OUTCOMES
 
 if TYPE_CHECKING:
     from twilio_component.host.manifest.documents import PathParts
@@ -107,6 +108,7 @@ class _Checker:
                 self.loop(step)
                 self.branches(step)
                 self.unexpected_branches(step)
+                self.outcomes(step)
                 self.schedule(step)
             self.breaks(flow)
         self.started_flows()
@@ -182,9 +184,39 @@ class _Checker:
             elif inner.operation == control_steps.BREAK_LOOP and depth == 0:
                 message = f"'{inner.name}' cannot leave a concurrent loop"
                 self.findings.add("invalid-loop", at, message, "stop-execution.stopExecution ends one iteration.")
+            elif self.asks(inner):
+                message = f"'{inner.name}' waits for a person, which a concurrent loop cannot"
+                hint = "Let each iteration start a flow that asks, with invokeFlow."
+                self.findings.add("invalid-loop", at, message, hint)
             elif inner.component == control_steps.PERSISTENCE and "Execution" in inner.action:
                 message = f"'{inner.name}' stores a value for an execution, and each iteration is one of its own"
                 self.findings.add("invalid-loop", at, message, "The loop's result counts its iterations.")
+
+    def asks(self, step: Step) -> bool:
+        """Whether the step asks a person and waits for the answer."""
+        component = self.components.get(step.component)
+        action = component.actions.get(step.action) if component is not None and not step.is_trigger else None
+        return action is not None and action.asks is not None and step.operation not in self.mocked
+
+    def outcomes(self, step: Step) -> None:
+        """Check the branches of a step that asks: one for each outcome, or Else for the others."""
+        if step.branches is None or not self.asks(step):
+            return
+        names = [branch.name for branch in step.branches]
+        for branch in step.branches:
+            if branch.name not in (*OUTCOMES, OTHERWISE):
+                hint = did_you_mean(branch.name, OUTCOMES) or f" (its branches: {join_names((*OUTCOMES, OTHERWISE))})"
+                message = f"{step.operation} has no branch '{branch.name}'{hint}"
+                self.findings.add("unknown-branch", branch.at, message)
+        missing = [name for name in OUTCOMES if name not in names]
+        if missing and OTHERWISE not in names:
+            self.findings.add(
+                "branch-without-else",
+                (*step.at, "branches"),
+                f"'{step.name}' has no branch for {join_names(missing, word='or')}",
+                "Add {name: Else, steps: []} as its last branch, for all other outcomes.",
+                key=True,
+            )
 
     def source(self, source: Source) -> None:
         if source.file is not None:

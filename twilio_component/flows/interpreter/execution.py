@@ -242,7 +242,9 @@ class Execution:
             return
         self._pass(step, result)
         if isinstance(branch, str) and step.branches is not None:
-            self._enter(step, branch)
+            other = envelope.get("otherBranch")  # for an action whose branches need not all be there
+            has_it = any(branch == one.name for one in step.branches)
+            self._enter(step, branch if has_it or not isinstance(other, str) else other)
 
     def _pass(self, step: Step, result: Any) -> None:
         self._loops.pass_step(step, result)

@@ -13,6 +13,7 @@ from twilio_component.host.questions import (
     ANSWERED,
     NOT_UNDERSTOOD,
     OPTED_OUT,
+    OTHERWISE,
     TIMED_OUT,
     UNDELIVERABLE,
     Question,
@@ -40,7 +41,7 @@ async def ask(context: Context, inputs: Mapping[str, Any]) -> Result:
     Raises what `sendSMS` raises for a question that could not be sent, unless the person cannot be reached.
     """
     end = await _Conversation(context, inputs, plan(inputs)).ask()
-    return Result(value=end.data(), branch=end.outcome)
+    return Result(value=end.data(), branch=end.outcome, extra={"otherBranch": OTHERWISE})
 
 
 class _Conversation:
