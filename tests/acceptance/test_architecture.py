@@ -19,7 +19,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "host": ("_lazy",),
     "flows": ("_lazy", "host"),
     "builtins": ("_lazy", "host", "flows"),
-    "durable": ("_lazy", "host", "flows"),
+    "durable": ("_lazy", "_version", "host", "flows"),
     "twilio": ("_lazy", "host"),
     # It judges the client, so it must not share the client's code.
     "emulator": ("_lazy", "host", *JUDGED_WITH),

@@ -67,7 +67,7 @@ class ToolServer:
             for file, text in texts.items():
                 _check(file, text, host)
             settings = settings_from(self.configuration.durability)
-            async with Engine.open(deployment, self.database, settings) as engine:
+            async with Engine.open(deployment, self.database, settings, kind="mcp") as engine:
                 flow_tools = FlowTools(deployment, engine, allow_send=self.allow_send)
                 tools = [*read_only_tools(host, self.connection)]
                 for file, text in texts.items():

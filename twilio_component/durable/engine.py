@@ -17,7 +17,7 @@ from twilio_component.durable.asking.asker import Asker
 from twilio_component.durable.asking.due_waits import DueWaits
 from twilio_component.durable.asking.questions import QuestionStore
 from twilio_component.durable.crash_points import STORED, CrashPoints
-from twilio_component.durable.errors import DurableError
+from twilio_component.durable.errors import DurableError, StoreUnavailableError
 from twilio_component.durable.execution.engine_log import silence_stops
 from twilio_component.durable.execution.run_queue import APPLICATION, CHUNKS, RUNS, RunQueue
 from twilio_component.durable.execution.run_starter import RunStarter
@@ -27,6 +27,7 @@ from twilio_component.durable.fanout.coordinator import PARTITIONS_PER_PROCESS, 
 from twilio_component.durable.fanout.store import LoopKey, LoopStore
 from twilio_component.durable.observation import Observer
 from twilio_component.durable.recovery.earlier_runs import EarlierRuns
+from twilio_component.durable.recovery.heartbeat import Heartbeat
 from twilio_component.durable.recovery.orphaned_workflows import OrphanedWorkflows
 from twilio_component.durable.recovery.periodic import run_periodically
 from twilio_component.durable.recovery.retention import Retention
@@ -74,6 +75,7 @@ class Engine:
         worker_id: str,
         crash_points: CrashPoints,
         observer: Observer,
+        kind: str = "serve",
     ) -> None:
         """Assemble the parts; ``open`` is the way to get an engine."""
         self.database = database
@@ -121,6 +123,9 @@ class Engine:
         )
         self.schedules = Schedules(deployment, self.runs, self.begin)
         self.retention = Retention(database, self.runs, settings.keep_days)
+        self.heartbeat = Heartbeat(
+            database, worker_id, kind, lambda: (len(self.work.workflow_ids), self.guard.requests_under_way)
+        )
         self.unstarted_runs = UnstartedRuns(database, self._enqueue)
         self._earlier_runs = EarlierRuns(database)
         self.due_waits = DueWaits(database, self.questions, self._queue.put_again)
@@ -139,12 +144,13 @@ class Engine:
         *,
         crash_points: CrashPoints | None = None,
         observer: Observer | None = None,
+        kind: str = "serve",
     ) -> AsyncIterator[Engine]:
         """Open the database, continue what was interrupted, and execute runs until the end of the block.
 
-        At the end, requests under way are completed, and everything else is left to the next process. Raises
-        ``StoreUnavailableError``, ``DurableError``, or ``InputError`` for a rate limit of something that cannot be a
-        sender.
+        ``kind`` is what people call this process. At the end, requests under way are completed, and everything else is
+        left to the next process. Raises ``StoreUnavailableError``, ``DurableError``, or ``InputError`` for a rate limit
+        of something that cannot be a sender.
         """
         worker_id = uuid.uuid4().hex
         async with AsyncExitStack() as stack:
@@ -167,6 +173,7 @@ class Engine:
                 worker_id=worker_id,
                 crash_points=crash_points or CrashPoints(),
                 observer=observer or Observer(),
+                kind=kind,
             )
             async with engine._executing():
                 yield engine
@@ -240,6 +247,7 @@ class Engine:
                 asyncio.create_task(self._starter.run()),
                 asyncio.create_task(self.due_waits.keep_looking()),
                 asyncio.create_task(self._keep_promoting()),
+                asyncio.create_task(self.heartbeat.keep_beating()),
                 asyncio.create_task(self._earlier_runs.keep_adopting()),
             ]
             yield
@@ -270,6 +278,8 @@ class Engine:
             await asyncio.wait_for(self._store_submitted(), _DRAIN_SECONDS)
         for task in background:
             task.cancel()
+        with suppress(TimeoutError, StoreUnavailableError):
+            await asyncio.wait_for(self.heartbeat.stop(), _DRAIN_SECONDS)
         # Before DBOS goes, and with it the threads that everything needs: errors from that must not be stored.
         logging.getLogger("dbos").setLevel(logging.ERROR)  # it would warn of every run that is left
         await self._leave_runs()

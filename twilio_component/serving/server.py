@@ -138,9 +138,10 @@ class Server:
                     await engine.runs.define(definition.file, definition.text)
                     await engine.runs.note_served(definition.integration.name, definition.digest, str(public_url))
                 await engine.keep_schedules(definitions)
+                handler = WebhookHandler(deployment, engine, webhooks, keys, observer)
                 app = WebhookApp(
                     endpoints=found,
-                    handler=WebhookHandler(deployment, engine, webhooks, keys, observer),
+                    handler=handler,
                     callbacks=Callbacks(deployment, engine, webhooks.opt_outs),
                     public_url=public_url,
                     proxies=proxies,
@@ -154,6 +155,7 @@ class Server:
                     registrations = Registrations(deployment, store, engine.runs, self.report)
                     await registrations.register(found.values(), replace_webhooks=self.replace_webhooks)
                 async with AsyncExitStack() as stack:
+                    await stack.enter_async_context(handler.refused_requests.storing())
                     if self.operations is not None:
                         await stack.enter_async_context(operations_page(engine.database, self.operations, self.report))
                     stack.enter_context(self.health.showing(engine))

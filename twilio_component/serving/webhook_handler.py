@@ -27,6 +27,7 @@ from twilio_component.host.serialization import iso_time
 from twilio_component.serving.contact_events import ContactEvents
 from twilio_component.serving.endpoint_keys import KEY_HEADER, EndpointKeys
 from twilio_component.serving.event_identity import run_event
+from twilio_component.serving.refused_requests import RefusedRequests
 from twilio_component.serving.webhook_settings import DEFAULT_SETTINGS
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class WebhookHandler:
         self._locks: dict[str, asyncio.Lock] = {}
         self._observer = observer or Observer()
         self.refused = self.accepted = self.repeated = 0
+        self.refused_requests = RefusedRequests(engine.database)
 
     async def receive(self, endpoint: Endpoint, request: IncomingRequest) -> HttpResponse:
         """Start the flow of the endpoint, once for each event; raises ``StoreUnavailableError``."""
@@ -130,6 +132,7 @@ class WebhookHandler:
 
     def _refuse(self, endpoint: Endpoint, reason: str) -> None:
         self.refused += 1
+        self.refused_requests.count(endpoint.path, reason)
         self._observer.webhook_received(endpoint.flow.name, "refused", reason)
 
     async def _response(self, endpoint: Endpoint, new: NewRun) -> HttpResponse:

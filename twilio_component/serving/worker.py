@@ -76,4 +76,5 @@ class Worker:
             settings,
             crash_points=self.crash_points,
             observer=self.health.observer,
+            kind="worker",
         )

@@ -107,7 +107,7 @@ def page_of(browser: Browser) -> Callable[..., Any]:
         page = opened.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda told: problems.append(told.text) if "Policy" in told.text else None)
-        page.on("request", lambda one: None if one.url.startswith(url) else problems.append(one.url))
+        page.on("request", lambda one: None if one.url.startswith(url.partition("#")[0]) else problems.append(one.url))
         page.goto(url)
         yield page
         opened.close()

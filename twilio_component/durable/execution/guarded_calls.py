@@ -60,6 +60,7 @@ class GuardedCalls:
             fingerprint=guarded.fingerprint,
             redacted_inputs=redact_inputs(call.inputs, operation),
             limit_keys=tuple(guarded.limit_keys.values()),
+            person=guarded.contact.person if guarded.contact is not None else None,
         )
         return await self._services.guard.perform(identity, guarded)
 

@@ -25,6 +25,7 @@ from twilio_component.durable.operator.loop_retry import (
     loop_to_continue,
     renew_chunks,
 )
+from twilio_component.durable.operator.processes import throttled_keys
 from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.sending.intents import PLANNED
 from twilio_component.durable.store import run_status
@@ -104,6 +105,17 @@ class Operations:
             _check_state(run, row, (run_status.RUNNING,))
             waiting = select(intents.c.limit_keys).where(intents.c.run == run, intents.c.state == PLANNED)
             keys = {key for found in connection.execute(waiting).scalars() for key in json.loads(found)}
+            connection.execute(delete(throttles).where(throttles.c.key.in_(keys)))
+
+        await self._database.run(work)
+
+    async def lift(self, sender: str) -> None:
+        """Let a connection or sender be used at once, by the id with which ``ProcessViews.senders`` shows it."""
+
+        def work(connection: Connection) -> None:
+            keys = throttled_keys(connection, sender, self._database.now(connection))
+            if not keys:
+                raise RunStateError("it is not throttled any more")
             connection.execute(delete(throttles).where(throttles.c.key.in_(keys)))
 
         await self._database.run(work)

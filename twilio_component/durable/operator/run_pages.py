@@ -19,7 +19,7 @@ from twilio_component.durable.errors import UnknownRunError
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.operator.actions import actions_for
 from twilio_component.durable.operator.views import final_entries, format_time, open_call, run_summary, step_view
-from twilio_component.durable.sending.intents import OPEN
+from twilio_component.durable.sending.intents import OPEN, person_digest
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.schema import definitions, intents, journal, loops, runs
 
@@ -34,6 +34,7 @@ COUNTED = 1_000
 """Up to this number runs are counted; of more is only said that there are more."""
 _MOST_FLOWS = 200
 _MOST_RELATIVES = 20
+_MOST_OF_PERSON = 1_000
 _WAY = 2_000  # entries that tell which way an execution took
 _ROUND = re.compile(r"\[\d+\]")
 _Position = tuple[float, str]
@@ -43,7 +44,8 @@ _Position = tuple[float, str]
 class PageOfRuns:
     """Selects runs: of a flow, in a state, stored from ``since`` to before ``until`` (seconds since 1970).
 
-    ``resource_id`` is the id of something that the run created. ``after`` is the ``next`` of the page before.
+    ``resource_id`` is the id of something that the run created, ``person`` whom one of its calls reaches.
+    ``after`` is the ``next`` of the page before.
     """
 
     flow: str | None = None
@@ -51,6 +53,7 @@ class PageOfRuns:
     since: float | None = None
     until: float | None = None
     resource_id: str | None = None
+    person: str | None = None
     after: str | None = None
     limit: int = 50
 
@@ -187,6 +190,10 @@ def page_of_runs(wanted: PageOfRuns, limit: int) -> Select[Any]:
         chosen = chosen.where(runs.c.created_at < wanted.until)
     if wanted.resource_id is not None:
         chosen = chosen.where(runs.c.id.in_(select(intents.c.run).where(intents.c.resource_id == wanted.resource_id)))
+    if wanted.person is not None:
+        # The newest calls to a person, however many there were.
+        reaching = select(intents.c.run).where(intents.c.person == person_digest(wanted.person))
+        chosen = chosen.where(runs.c.id.in_(reaching.order_by(intents.c.created_at.desc()).limit(_MOST_OF_PERSON)))
     if wanted.after is not None:
         chosen = chosen.where(tuple_(runs.c.created_at, runs.c.id) < _position(wanted.after))
     return chosen

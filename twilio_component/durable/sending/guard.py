@@ -81,6 +81,11 @@ class Guard:
         self._writing = 0
         self._under_way: dict[str, asyncio.Task[JournalEntry | None]] = {}
 
+    @property
+    def requests_under_way(self) -> int:
+        """How many requests this process is writing or waits for a response to."""
+        return self._writing
+
     async def drain(self) -> None:
         """Wait until no request is under way; ``may_write`` sees to it that no new one begins."""
         while self._writing:

@@ -15,6 +15,7 @@ or has been purged, gets none.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -46,7 +47,7 @@ class CallIdentity:
 
     ``item`` is the id of the item whose iteration makes the call, if one does. ``fingerprint`` is equal for calls that
     nothing at the provider tells apart. ``redacted_inputs`` may be shown to an operator. ``limit_keys`` are the keys by
-    which the call can be throttled.
+    which the call can be throttled. ``person`` is whom it reaches.
     """
 
     run: str
@@ -56,6 +57,7 @@ class CallIdentity:
     item: str | None = None
     redacted_inputs: Mapping[str, Any] | None = None
     limit_keys: Collection[str] = ()
+    person: str | None = None
 
     @property
     def caller(self) -> str:
@@ -301,6 +303,11 @@ def _running(call: CallIdentity) -> Any:
     return select(runs.c.id).where(runs.c.id == call.run, runs.c.state == RUNNING)
 
 
+def person_digest(person: str) -> str:
+    """The digest by which calls to a person are found: the address itself is not stored with a call."""
+    return hashlib.sha256(person.encode()).hexdigest()
+
+
 def _planned_row(call: CallIdentity, now: float) -> dict[str, Any]:
     return {
         "key": call.key,
@@ -309,6 +316,7 @@ def _planned_row(call: CallIdentity, now: float) -> dict[str, Any]:
         "step_id": call.step_id,
         "fingerprint": call.fingerprint,
         "limit_keys": to_json(sorted(call.limit_keys)),
+        "person": None if call.person is None else person_digest(call.person),
         "state": PLANNED,
         "attempt": 0,
         "created_at": now,

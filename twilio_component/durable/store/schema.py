@@ -127,7 +127,15 @@ intents = Table(
     Column("hold_kind", String(20)),
     Column("hold_reason", Text),
     Column("held_until", Float),
+    Column("person", String(64)),
     Index("flow_intents_by_run", "run"),
+    Index(
+        "flow_intents_by_person",
+        "person",
+        "created_at",
+        sqlite_where=sql("person IS NOT NULL"),
+        postgresql_where=sql("person IS NOT NULL"),
+    ),
     Index("flow_intents_by_fingerprint", "fingerprint", "state"),
 )
 """One row per call that must happen at most once.
@@ -135,7 +143,8 @@ intents = Table(
 ``attempt`` counts the claims; ``since`` is the time of the first one. ``limit_keys`` is a JSON list of the keys that
 can throttle the call. ``resource_id`` is the id of what the call created; no two calls have the same. ``item`` is
 the item whose iteration made the call, if one did. ``hold_kind`` and ``hold_reason`` say why a planned call waits, for
-quiet hours for example, ``held_until`` until when, if that is known.
+quiet hours for example, ``held_until`` until when, if that is known. ``person`` is a digest of whom the call reaches,
+so that an operator who knows a number finds its runs.
 
 ``state``: ``planned``; ``claimed``, from before the request is written; ``in_doubt``, when the request is over and its
 outcome is unknown so far; ``settled``; ``unknown``, when the outcome could not be found out.
@@ -253,6 +262,36 @@ replies = Table(
 
 workers = Table("flow_workers", metadata, Column("worker_id", String(80), primary_key=True))
 """The processes that may have runs, including dead ones until their runs have been recovered. Only with Postgres."""
+
+heartbeats = Table(
+    "flow_heartbeats",
+    metadata,
+    Column("worker_id", String(80), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("version", String(40), nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("heard_at", Float, nullable=False),
+    Column("stopped_at", Float),
+    Column("workflows", Integer, nullable=False),
+    Column("requests", Integer, nullable=False),
+)
+"""What each process last said of itself: its machine and process number, and how much it has to do.
+
+Operators read it, and nobody else: whether a process is dead is a question of its lock. A row is deleted a day after
+the process was last heard.
+"""
+
+refused_webhooks = Table(
+    "flow_refused_webhooks",
+    metadata,
+    Column("path", String(300), primary_key=True),
+    Column("reason", String(60), primary_key=True),
+    Column("hour", BigInteger, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("last_at", Float, nullable=False),
+)
+"""How many requests for a flow were refused in an hour (counted since 1970), by reason; kept for a week."""
 
 rate_tokens = Table(
     "flow_rate_tokens",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import column, func, select, table, update
+from sqlalchemy import column, func, inspect, select, table, update
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -98,3 +98,17 @@ def _rows(connection: Connection) -> Any:
 
 def _milliseconds() -> int:
     return time.time_ns() // 1_000_000
+
+
+def stored_schedules(connection: Connection) -> list[Any]:
+    """The schedules that the workflow engine keeps, by name; none before a process has ever served.
+
+    Their columns are ``schedule_name``, ``schedule`` (a cron expression), ``cron_timezone``, ``context`` and
+    ``last_fired_at``.
+    """
+    schema = None if connection.dialect.name == "sqlite" else "dbos"
+    if not inspect(connection).has_table("workflow_schedules", schema=schema):
+        return []
+    names = ("schedule_name", "schedule", "cron_timezone", "context", "last_fired_at")
+    rows = table("workflow_schedules", *map(column, names), schema=schema)
+    return list(connection.execute(select(rows).order_by(rows.c.schedule_name)).all())

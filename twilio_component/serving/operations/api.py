@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.durable.operator import actions
 from twilio_component.durable.operator.flow_pictures import flow_picture
 from twilio_component.durable.operator.item_pages import ItemPages
+from twilio_component.durable.operator.processes import ProcessViews
 from twilio_component.durable.operator.run_pages import COUNTED, PageOfRuns, RunPages
 from twilio_component.durable.store.run_status import STATES
 from twilio_component.flows.findings import FlowError
@@ -23,6 +25,7 @@ _Arguments = Mapping[str, str]
 _LEAST_SECONDS = 1.0  # between two counts of the same loops, however many people look at them
 _MOST_CACHED = 200
 _MOST_DIGITS = 9
+_FORMATTING = re.compile(r"[\s().\-/]")  # as people write numbers
 
 
 class Api:
@@ -31,6 +34,7 @@ class Api:
     def __init__(self, reader: Reader, operations: Operations, *, database: str, version: str) -> None:
         self._runs = RunPages(reader)
         self._items = ItemPages(reader)
+        self._processes = ProcessViews(reader)
         self._operations = operations
         self._database = database
         self._version = version
@@ -43,6 +47,10 @@ class Api:
             "result": self._show_result,
             "picture": self._show_picture,
             "items": self._list_items,
+            "workers": self._list_workers,
+            "senders": self._list_senders,
+            "schedules": self._list_schedules,
+            "webhooks": self._list_webhooks,
         }
 
     def about(self) -> dict[str, str]:
@@ -64,8 +72,11 @@ class Api:
 
         Raises as ``read`` does, and ``RunStateError`` where the run's state does not allow it.
         """
+        if path == "throttles":
+            await self._operations.lift(_text(body, "sender"))
+            return {}
         if path != "actions":
-            raise LookupError(f"there is nothing to be done at /api/{path}")
+            raise LookupError(f"there is nothing to be done at /api/{path}; there is /api/actions and /api/throttles")
         run, action = _text(body, "run"), _text(body, "action")
         operations = self._operations
         verbs: Mapping[str, Callable[[], Awaitable[Any]]] = {
@@ -92,6 +103,7 @@ class Api:
             since=_moment(arguments, "since"),
             until=_moment(arguments, "until"),
             resource_id=arguments.get("sid") or None,
+            person=_FORMATTING.sub("", arguments.get("recipient", "")) or None,
             after=arguments.get("after") or None,
             limit=_number(arguments, "limit", 50),
         )
@@ -132,6 +144,18 @@ class Api:
             limit=_number(arguments, "limit", 50),
         )
         return {**page, "items": [_add_meaning(item, str(item["code"] or "")) for item in page["items"]]}
+
+    async def _list_workers(self, _: _Arguments) -> Any:
+        return {"workers": await self._processes.workers()}
+
+    async def _list_senders(self, _: _Arguments) -> Any:
+        return {"senders": await self._processes.senders()}
+
+    async def _list_schedules(self, _: _Arguments) -> Any:
+        return {"schedules": await self._processes.schedules()}
+
+    async def _list_webhooks(self, _: _Arguments) -> Any:
+        return {"refused": await self._processes.refused_webhooks()}
 
     async def _progress(self, run: str) -> list[dict[str, Any]]:
         """The loops of a run. Counting takes as long as the list is, so nobody makes us count all the time."""
