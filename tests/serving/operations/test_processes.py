@@ -58,7 +58,7 @@ def test_of_two_workers_one_is_killed_and_seen_as_such(
             found = httpx.get(f"{url}/api/workers").json()["workers"]
             return {one["name"].rpartition(" ")[2]: one["state"] for one in found}
 
-        until(lambda: [*states().values()] == ["alive"] * 3, "three processes are alive")
+        until(lambda: [*states().values()] == ["alive"] * 3, "three processes are alive", 3 * PATIENCE)
         first.send_signal(signal.SIGKILL)
         first.wait(PATIENCE)
         with page_of(url) as page:

@@ -11,7 +11,10 @@ __all__ = [
     "PARTLY_FAILED",
     "PAUSED",
     "QUEUED",
+    "RESOLVED",
+    "RETRIED",
     "RUNNING",
+    "STATES",
     "STOPPED",
     "SUCCEEDED",
     "UNKNOWN",
@@ -27,4 +30,7 @@ STOPPED = (CANCELLED, PAUSED, LIST_STOPPED)
 """States in which a run does nothing until an operator resumes it."""
 RESOLVED, RETRIED = "resolved", "retried"
 """States into which an operator brings a run: its unknown outcome is resolved, or another run takes its place."""
-STATES = (QUEUED, RUNNING, PAUSED, SUCCEEDED, FAILED, UNKNOWN, CANCELLED, RESOLVED, RETRIED)
+STATES = (
+    *(QUEUED, RUNNING, PAUSED, LIST_STOPPED, SUCCEEDED, PARTLY_FAILED, FAILED, UNKNOWN),
+    *(CANCELLED, RESOLVED, RETRIED),
+)

@@ -40,7 +40,10 @@ export function duration(seconds) {
 /** How long something took, between two moments. */
 export const durationBetween = (from, to) => duration(Math.max(0, new Date(to) - new Date(from)) / 1000);
 
+/** The name of a state: "partly failed". */
+export const stateName = (state) => state.replaceAll("-", " ").replaceAll("_", " ");
+
 /** The state of a run or a step, in a word and a colour. */
-export function stateBadge(state, words = state) {
+export function stateBadge(state, words = stateName(state)) {
   return el("span", { class: "state", data: { state } }, words);
 }

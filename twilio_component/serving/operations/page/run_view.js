@@ -14,6 +14,8 @@ const MEANINGS = {
   queued: "It waits until other runs of its queue have ended.",
   running: "It runs, or waits for a time, a rate or a process.",
   paused: "It was paused, and can be resumed.",
+  stopped: "Its list stopped by itself, since the rest would have been refused as well. Mend the reason, then resume it.",
+  "partly-failed": "Some items of its list failed; the others are done.",
   cancelled: "It was cancelled, and can be resumed.",
   succeeded: "Every step succeeded, or its failure was handled.",
   failed: "A step failed. Nothing may have happened beyond what its steps show.",

@@ -3,11 +3,11 @@
 import { get } from "./api.js";
 import { button, el } from "./dom.js";
 import { field, select } from "./dialogs.js";
-import { count, durationBetween, moment, stateBadge } from "./format.js";
+import { count, durationBetween, moment, stateBadge, stateName } from "./format.js";
 import { redraw } from "./live.js";
 import { announce, handled } from "./notices.js";
 
-const STATES = ["running", "queued", "failed", "unknown", "paused", "succeeded", "cancelled", "resolved", "retried"];
+const STATES = ["running", "queued", "failed", "partly-failed", "unknown", "stopped", "paused", "succeeded", "cancelled", "resolved", "retried"];
 const TIMES = [["", "Any time"], ["3600", "Last hour"], ["86400", "Last 24 hours"], ["604800", "Last 7 days"]];
 const FLOWS_EVERY = 30_000;
 
@@ -73,7 +73,7 @@ function states(data, wanted) {
     figure !== null && el("span", { class: "state-count" }, figure),
   );
   const shown = STATES.filter((state) => data.counts[state] || ["running", "failed", "unknown", "succeeded"].includes(state));
-  return el("nav", { class: "states", "aria-label": "States" }, link("", "All", null), shown.map((state) => link(state, state, number(state))));
+  return el("nav", { class: "states", "aria-label": "States" }, link("", "All", null), shown.map((state) => link(state, stateName(state), number(state))));
 }
 
 function filters(names, wanted) {
