@@ -26,6 +26,7 @@ from twilio_component.host.results import Candidate
 if TYPE_CHECKING:
     import datetime as dt
 
+    from twilio_component.flows.send_rules import FrequencyCaps, QuietHours
     from twilio_component.host.contacts import Contact
 
 QUICK = Settings(timeout=0.2, lag_bound=0.2)
@@ -59,7 +60,9 @@ class FakeCall:
     contact: Contact | None = None
     opted_out: Failure = OPTED_OUT
     opted_out_reasons: frozenset[str] = frozenset({"21610"})
-    may_be_held: bool = False
+    quiet_hours: QuietHours | None = None
+    frequency_caps: FrequencyCaps | None = None
+    flow_key: str = "I/F"
     meanwhile: Callable[[], Awaitable[Any]] | None = None
     longest_wait: float = 3600.0
     must_identify: bool = True

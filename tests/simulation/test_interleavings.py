@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Hashable
 
+    from twilio_component.flows.send_rules import FrequencyCaps, QuietHours
     from twilio_component.host.contacts import Contact
 
 DRIVERS = ("a", "b")
@@ -109,7 +110,9 @@ class OneCall:
     contact: Contact | None = None
     opted_out = Failure(code="opted-out", message="opted out", permanent=True)
     opted_out_reasons: frozenset[str] = frozenset()
-    may_be_held = False
+    quiet_hours: QuietHours | None = None
+    frequency_caps: FrequencyCaps | None = None
+    flow_key = "I/F"
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene

@@ -32,6 +32,7 @@ from twilio_component.host.results import Candidate
 if TYPE_CHECKING:
     import datetime as dt
 
+    from twilio_component.flows.send_rules import FrequencyCaps, QuietHours
     from twilio_component.host.contacts import Contact
 
 _LEASE = 5.0
@@ -61,7 +62,9 @@ class SimulatedCall:
     contact: Contact | None = None
     opted_out = Failure(code="opted-out", message="opted out", permanent=True)
     opted_out_reasons: frozenset[str] = frozenset()
-    may_be_held = False
+    quiet_hours: QuietHours | None = None
+    frequency_caps: FrequencyCaps | None = None
+    flow_key = "I/F"
 
     def __init__(self, twilio: SimulatedTwilio, key: str, text: str) -> None:
         self._twilio = twilio

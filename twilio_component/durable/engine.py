@@ -34,10 +34,9 @@ from twilio_component.durable.recovery.retention import Retention
 from twilio_component.durable.recovery.single_process_lock import SingleProcessLock
 from twilio_component.durable.recovery.unstarted_runs import UnstartedRuns
 from twilio_component.durable.recovery.worker_lease import WorkerLease
-from twilio_component.durable.sending.conditions import AllOf
+from twilio_component.durable.sending.conditions_of import send_conditions
 from twilio_component.durable.sending.guard import Guard
 from twilio_component.durable.sending.intents import IntentStore
-from twilio_component.durable.sending.opt_outs import OptOuts
 from twilio_component.durable.sending.rate_limiter import RateLimiter
 from twilio_component.durable.sending.sender_rates import names_of_senders, rates_of_senders
 from twilio_component.durable.sending.throttle import Throttle
@@ -98,7 +97,7 @@ class Engine:
             # be gone may only be out of our sight: the longest time of its request is waited out.
             is_dead=lambda other: database.is_sqlite and other != worker_id,
             may_write=self._may_write,
-            conditions=AllOf([OptOuts(database)]),
+            conditions=send_conditions(database, settings, deployment.host.components),
             crash_points=crash_points,
             observer=observer,
             sender_names=names_of_senders(settings.senders, deployment.host.components),

@@ -11,6 +11,10 @@
       "+15017122661": 10   # requests per second of a sender or messaging service, in all processes together
     senders:
       Marketing: "+15017122661"   # the name that metrics have for a sender
+    quietHours:
+      "+15017122661": {from: "21:00", to: "08:00"}   # when a sender writes to nobody, by the clock of the recipient
+    frequencyCaps:
+      "+15017122661": {perDay: 2}   # how many messages of a sender a person gets
     retention:
       days: 30           # how long finished runs are kept
       keepPayloads: false   # whether what a run received and returned is kept when it has succeeded
@@ -25,7 +29,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from twilio_component.flows.send_rules import (
+    FrequencyCaps,
+    QuietHours,
+    Report,
+    read_frequency_caps,
+    read_quiet_hours,
+    read_zone_name,
+)
 from twilio_component.host.errors import InputError, Problem, did_you_mean, join_names
+from twilio_component.host.inputs.messages import display
 
 SECTIONS = ("sending", "retention", "lists")
 _FASTEST = 1_000
@@ -46,6 +59,8 @@ class Settings:
     stop_after: int = 10
     rates: Mapping[str, float] = field(default_factory=dict)
     senders: Mapping[str, str] = field(default_factory=dict)
+    quiet_hours: Mapping[str, QuietHours] = field(default_factory=dict)
+    frequency_caps: Mapping[str, FrequencyCaps] = field(default_factory=dict)
 
     @property
     def claim(self) -> float:
@@ -95,6 +110,13 @@ def settings_from(sections: Mapping[str, Mapping[str, Any]]) -> Settings:
         else:
             fields.setdefault("rates", {})[str(sender)] = float(rate)
     fields["senders"] = _sender_names(sections.get("senders", {}), problems)
+    for section, field_name, read in (
+        ("quietHours", "quiet_hours", _read_quiet_hours),
+        ("frequencyCaps", "frequency_caps", read_frequency_caps),
+    ):
+        for sender, rule in sections.get(section, {}).items():
+            found = read(rule, _report(problems, section, str(sender)))
+            fields.setdefault(field_name, {})[str(sender)] = found
     if problems:
         raise InputError("The configuration is not valid", problems)
     return Settings(**fields)
@@ -106,6 +128,17 @@ def _sender_names(section: Mapping[str, Any], problems: list[Problem]) -> Mappin
         text = 'each must be a name of letters, digits, spaces, - and _, and a sender in quotes: Marketing: "+1…"'
         problems.append(Problem("senders", text))
     return names
+
+
+def _read_quiet_hours(raw: Any, report: Report) -> QuietHours | None:
+    return read_quiet_hours(raw, report, read_zone=lambda zone: read_zone_name(zone, report))
+
+
+def _report(problems: list[Problem], section: str, sender: str) -> Report:
+    def report(path: tuple[str, ...], message: str) -> None:
+        problems.append(Problem(".".join([section, display(sender), *path]), message))
+
+    return report
 
 
 def _wrong(value: Any, known: tuple[str, float, float] | tuple[str]) -> str:

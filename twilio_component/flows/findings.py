@@ -55,6 +55,7 @@ CODES: dict[str, tuple[str, str]] = {
     "branch-never-taken": (WARNING, "A branch that no condition and no mapping leads to."),
     "invalid-condition": (ERROR, "A condition with an unknown operator or the wrong number of terms."),
     "invalid-loop": (ERROR, "A loop with items from two places, or with steps that cannot run concurrently."),
+    "invalid-send-rule": (ERROR, "quietHours or frequencyCaps that say nothing that can be followed."),
     "invalid-limit": (
         ERROR,
         "A concurrency or a validFor that is not allowed, or has no effect there.",

@@ -15,6 +15,7 @@ from twilio_component.flows.findings import FlowError
 from twilio_component.host.errors import did_you_mean, join_names
 
 if TYPE_CHECKING:
+    from twilio_component.flows.send_rules import FrequencyCaps, QuietHours
     from twilio_component.host.manifest.documents import PathParts
 
 # Seconds: no attempt waits longer for the next one.
@@ -201,7 +202,7 @@ class Step:
     """One step. ``key`` is how references name it; ``steps`` are None unless it is a loop.
 
     A loop may run ``concurrency`` iterations at a time, and take its items from a ``source``. An action must not start
-    when the execution is older than ``valid_for`` seconds.
+    when the execution is older than ``valid_for`` seconds. A step's ``quiet_hours`` replace its flow's.
     """
 
     name: str
@@ -217,6 +218,7 @@ class Step:
     source: Source | None = None
     branches: tuple[Branch, ...] | None = None
     valid_for: float | None = None
+    quiet_hours: QuietHours | None = None
     on_error: ErrorConfig = field(default_factory=ErrorConfig)
     at: PathParts = ()
 
@@ -236,6 +238,8 @@ class Flow:
     retry: RetryConfig | None = None
     security: EndpointSecurity = field(default_factory=EndpointSecurity)
     queue: QueueConfig | None = None
+    quiet_hours: QuietHours | None = None
+    frequency_caps: FrequencyCaps | None = None
     at: PathParts = ()
 
     @property
@@ -384,13 +388,15 @@ def condition_inputs(top: Condition) -> Iterator[Input]:
 
 
 def step_inputs(step: Step) -> Iterator[Input]:
-    """Everything that a step's own inputs, conditions and schedule are made of."""
+    """Everything that a step's own inputs, conditions, schedule and quiet hours are made of."""
     for value in step.inputs.values():
         yield from inner_inputs(value)
     for _, condition in step.conditions or ():
         yield from condition_inputs(condition)
     if step.schedule is not None:
         yield from inner_inputs(step.schedule.cron)
+    if step.quiet_hours is not None and step.quiet_hours.zone is not None:
+        yield from inner_inputs(step.quiet_hours.zone)
     if step.source is not None:
         if step.source.file is not None:
             yield from inner_inputs(step.source.file)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from twilio_component.flows.interpreter.effects import Call, Failure
     from twilio_component.flows.model import Flow
     from twilio_component.flows.runner.invoker import Invoker
+    from twilio_component.flows.send_rules import FrequencyCaps, QuietHours
     from twilio_component.host.contacts import Contact
     from twilio_component.host.model import Operation
     from twilio_component.host.results import Candidate
@@ -62,8 +63,16 @@ class GuardedCall(Protocol):
         """The reasons of failures that mean that the person has opted out."""
 
     @property
-    def may_be_held(self) -> bool:
-        """Whether quiet hours or a frequency cap may hold the call."""
+    def quiet_hours(self) -> QuietHours | None:
+        """The quiet hours of the step or its flow; their zone is a value."""
+
+    @property
+    def frequency_caps(self) -> FrequencyCaps | None:
+        """The caps of the flow."""
+
+    @property
+    def flow_key(self) -> str:
+        """The flow, in words that tell it from all other flows of the database."""
 
     async def perform_once(self, seconds: float) -> dict[str, Any]:
         """Make one request within ``seconds``; the envelope, or an exception."""
@@ -159,9 +168,19 @@ class GuardedFlowCall:
         return reasons
 
     @property
-    def may_be_held(self) -> bool:
-        """Whether quiet hours or a frequency cap may hold the call."""
-        return False
+    def quiet_hours(self) -> QuietHours | None:
+        """The quiet hours of the step or its flow; their zone is a value."""
+        return self.call.quiet_hours
+
+    @property
+    def frequency_caps(self) -> FrequencyCaps | None:
+        """The caps of the flow."""
+        return self.flow.frequency_caps
+
+    @property
+    def flow_key(self) -> str:
+        """The flow, in words that tell it from all other flows of the database."""
+        return f"{self.payload['integration']['name']}/{self.flow.name}"
 
     async def perform_once(self, seconds: float) -> dict[str, Any]:
         """Make one request within ``seconds``; the envelope, or what the component raises."""

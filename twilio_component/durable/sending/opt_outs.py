@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.sending.conditions import Verdict
     from twilio_component.durable.sending.guarded_call import GuardedCall
     from twilio_component.durable.sending.intents import CallIdentity
+    from twilio_component.durable.sending.send_rules import SendRules
     from twilio_component.durable.store.database import Database
     from twilio_component.flows.interpreter.effects import Failure
     from twilio_component.host.contacts import Contact
@@ -97,8 +98,9 @@ class OptOuts:
     list of a hundred thousand need not ask twice for each.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, rules: SendRules) -> None:
         self._database = database
+        self._rules = rules
         self._unclaimed: set[str] = set()
 
     async def judge(self, call: CallIdentity, guarded: GuardedCall) -> Verdict:
@@ -106,7 +108,7 @@ class OptOuts:
         contact = guarded.contact
         if contact is None:
             return Proceed()
-        if (guarded.may_be_held or call.key in self._unclaimed) and await self._is_opted_out(contact):
+        if (self._rules.may_hold(guarded) or call.key in self._unclaimed) and await self._is_opted_out(contact):
             self._unclaimed.discard(call.key)
             return Refuse(guarded.opted_out)
         return Proceed(claim_conditions=(_NotOptedOut(contact, call.key, self._unclaimed),))

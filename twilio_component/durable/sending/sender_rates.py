@@ -29,20 +29,21 @@ def names_of_senders(senders: Mapping[str, str], components: Mapping[str, Compon
         if sender in names:
             raise InputError(_NOT_VALID, [Problem("senders", f"{names[sender]} and {name} are the same sender")])
         names[sender] = name
-    return _by_request("senders", names, components)
+    return settings_of_senders("senders", names, components)
 
 
 def rates_of_senders(rates: Mapping[str, float], components: Mapping[str, Component]) -> Mapping[str, float]:
-    """Return the rates by what requests say; raises ``InputError`` for a key that is not a sender.
-
-    Where no component says what its actions are limited by, the rates stay as they are.
-    """
-    return _by_request("rateLimits", rates, components)
+    """Return the rates by what requests say; raises ``InputError`` for a key that is not a sender."""
+    return settings_of_senders("rateLimits", rates, components)
 
 
-def _by_request(
+def settings_of_senders(
     section: str, values: Mapping[str, _Value], components: Mapping[str, Component]
 ) -> Mapping[str, _Value]:
+    """Return what a section sets by sender, by what requests say; raises ``InputError`` for a key that is not a sender.
+
+    Where no component says what its actions are limited by, the keys stay as they are.
+    """
     inputs = [
         (InputForm(action.inputs, component.connections), name)
         for component in components.values()

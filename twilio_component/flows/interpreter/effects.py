@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from twilio_component.flows.send_rules import QuietHours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +23,8 @@ class Call:
     reads them and changes none. The call must not start when the execution is older than ``valid_for`` seconds. For an
     action that wants to be called again, report ``{"again": seconds, "since": …, "until": …}``: when it was first
     called and when it is to be called again, in seconds of the runner's clock. The same call follows a ``Wait``, with
-    that ``since``.
+    that ``since``. Where the call reaches a person, ``quiet_hours`` are times at which it must not; their zone is a
+    value.
     """
 
     id: str
@@ -35,6 +39,7 @@ class Call:
     stored_state: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     valid_for: float | None = None
     since: float | None = None
+    quiet_hours: QuietHours | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

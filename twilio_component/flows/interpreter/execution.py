@@ -8,7 +8,8 @@ stored after any step and go on in another process. Config variables, which may 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
 
 from twilio_component.flows import control_steps
 from twilio_component.flows.expressions.evaluation import Scope, evaluate
@@ -34,6 +35,9 @@ from twilio_component.flows.interpreter.state import (
 )
 from twilio_component.flows.model import ConfigVar, Flow, Reference, Step, branch_steps, environment_name
 from twilio_component.host.errors import join_names
+
+if TYPE_CHECKING:
+    from twilio_component.flows.send_rules import QuietHours
 
 MOST_STEPS = 1_000_000
 LONGEST_SLEEP = 7 * 24 * 3600
@@ -199,7 +203,14 @@ class Execution:
             stored_state=self.stored_state,
             valid_for=step.valid_for,
             since=self._state["since"],
+            quiet_hours=self._quiet_hours(step),
         )
+
+    def _quiet_hours(self, step: Step) -> QuietHours | None:
+        rule = step.quiet_hours or self.flow.quiet_hours
+        if rule is None or rule.zone is None or step.is_trigger:
+            return rule
+        return replace(rule, zone=evaluate(rule.zone, self._scope))
 
     def _fan_out(self, step: Step) -> Effect | None:
         effect = self._loops.fan_out(step)

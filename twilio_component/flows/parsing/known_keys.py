@@ -42,6 +42,8 @@ FLOW = (
     "organizationApiKeys",
     "queueConfig",
     "schemas",
+    "quietHours",
+    "frequencyCaps",
     *PLATFORM,
 )
 STEP = (
@@ -56,6 +58,7 @@ STEP = (
     "itemsFrom",
     "branches",
     "validFor",
+    "quietHours",
     "errorConfig",
     *PLATFORM,
 )

@@ -37,11 +37,13 @@ from twilio_component.flows.parsing.inputs import InputReader
 from twilio_component.flows.parsing.known_keys import CONFIG_VARIABLE, FLOW, INTEGRATION, SOURCE, STEP
 from twilio_component.flows.parsing.limits import read_concurrency, read_valid_for
 from twilio_component.flows.parsing.retry_config import read_error_config, read_retry_config
+from twilio_component.flows.parsing.send_rules import read_caps_of_flow, read_quiet_hours_of
 from twilio_component.host.errors import DocumentError
 from twilio_component.host.inputs.messages import type_name
 from twilio_component.host.manifest.documents import Document, parse_document, read_document
 
 if TYPE_CHECKING:
+    from twilio_component.flows.send_rules import QuietHours
     from twilio_component.host.manifest.documents import PathParts
 
 _VERSION = 7
@@ -178,6 +180,8 @@ class _Reader:
             retry=read_retry_config(self.findings, raw.get("retryConfig"), (*at, "retryConfig")),
             security=read_endpoint_security(self.findings, raw, at),
             queue=self.queue(raw, steps[0], at),
+            quiet_hours=self.quiet_hours_of_flow(raw, steps[0], at),
+            frequency_caps=read_caps_of_flow(self.findings, raw, at),
             at=at,
         )
 
@@ -193,6 +197,17 @@ class _Reader:
                 if isinstance(part, Reference) and part.step != trigger.key:
                     message = f"dedupeIdField must refer to the trigger's payload, {trigger.key}.results, not to {part}"
                     self.findings.add("invalid-endpoint", (*at_queue, "dedupeIdField"), message)
+        return found
+
+    def quiet_hours_of_flow(self, raw: Mapping[str, Any], trigger: Step, at: PathParts) -> QuietHours | None:
+        found = read_quiet_hours_of(self.findings, raw, at, self.inputs.read)
+        for part in inner_inputs(found.zone) if found is not None and found.zone is not None else ():
+            if isinstance(part, Reference) and part.step != trigger.key:
+                message = (
+                    f"timeZone of a flow's quietHours must refer to the trigger, {trigger.key}.results, not to {part}"
+                )
+                hint = "Give the step quietHours of its own, with its timeZone."
+                self.findings.add("invalid-send-rule", (*at, "quietHours", "timeZone"), message, hint)
         return found
 
     def check_names(self, steps: tuple[Step, ...]) -> None:
@@ -243,6 +258,7 @@ class _Reader:
             source=self.source(raw, operation, name, at),
             branches=self.branches(raw, operation, at),
             valid_for=read_valid_for(self.findings, raw, at),
+            quiet_hours=read_quiet_hours_of(self.findings, raw, at, self.inputs.read),
             on_error=read_error_config(self.findings, raw.get("errorConfig"), (*at, "errorConfig")),
             at=at,
         )

@@ -36,6 +36,8 @@ _DURABILITY = (
     "sending",
     "rateLimits",
     "senders",
+    "quietHours",
+    "frequencyCaps",
     "retention",
     "lists",
     "webhooks",

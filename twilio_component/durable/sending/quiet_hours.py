@@ -1,0 +1,99 @@
+"""The condition that nobody is written to in quiet hours."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ColumnElement, Connection, literal, select
+
+from twilio_component.durable.sending.conditions import QUIET_HOURS, HoldUntil, Proceed, Refuse
+from twilio_component.durable.sending.send_rules import UnknownZoneError
+from twilio_component.durable.store.schema import last_heard
+from twilio_component.flows.interpreter.effects import Failure
+from twilio_component.flows.quiet_hours import QuietZones, next_time_outside
+
+if TYPE_CHECKING:
+    from twilio_component.durable.sending.conditions import Verdict
+    from twilio_component.durable.sending.guarded_call import GuardedCall
+    from twilio_component.durable.sending.intents import CallIdentity
+    from twilio_component.durable.sending.send_rules import SendRules
+    from twilio_component.durable.store.database import Database
+    from twilio_component.host.contacts import Contact
+
+_ZONE = Failure(
+    code="unknown-time-zone",
+    message="timeZone of quietHours must be the name of a time zone, such as Europe/Berlin",
+    permanent=True,
+)
+_NEVER = Failure(
+    code="quiet-hours",
+    message="there is no time within a year that is outside the quiet hours in every zone that the number may be in",
+    permanent=True,
+)
+
+
+class OutsideQuietHours:
+    """Holds calls until it is quiet in none of the zones that their recipient may be in.
+
+    A request arrives at the latest ``margin`` seconds after its claim: it must not be quiet then, either.
+    """
+
+    def __init__(self, database: Database, rules: SendRules, *, margin: float) -> None:
+        self._database = database
+        self._rules = rules
+        self._margin = margin
+
+    async def judge(self, call: CallIdentity, guarded: GuardedCall) -> Verdict:  # noqa: ARG002 - others need the call
+        """Hold a call in quiet hours, unless it answers somebody who has just written."""
+        contact = guarded.contact
+        if contact is None:
+            return Proceed()
+        try:
+            quiet = self._rules.quiet_zones(guarded, contact)
+        except UnknownZoneError:
+            return Refuse(_ZONE)
+        if not quiet:
+            return Proceed()
+        now = self._database.clock.now()
+        free = next_time_outside(quiet, now, self._margin)
+        if free == now:
+            return Proceed(claim_conditions=(_OutsideNow(quiet, self._margin),))
+        if await self._answers(contact, self._rules.replies_pass_for(guarded)):
+            return Proceed()
+        return _hold(free)
+
+    async def _answers(self, contact: Contact, seconds: float) -> bool:
+        if not seconds:
+            return False
+
+        def work(connection: Connection) -> bool:
+            since = self._database.now(connection) - seconds
+            recent = select(last_heard.c.person).where(
+                last_heard.c.person == contact.person,
+                last_heard.c.sender.in_(contact.senders),
+                last_heard.c.heard_at >= since,
+            )
+            return connection.execute(recent.limit(1)).one_or_none() is not None
+
+        return await self._database.run_until_available(work)
+
+
+def _hold(free: float | None) -> Verdict:
+    if free is None:
+        return Refuse(_NEVER)
+    return HoldUntil(kind=QUIET_HOURS, reason="it is quiet where the recipient may be", until=free)
+
+
+class _OutsideNow:
+    """The claim condition: since the call was judged it may have waited for a token for long."""
+
+    def __init__(self, quiet: Collection[QuietZones], margin: float) -> None:
+        self._quiet = quiet
+        self._margin = margin
+
+    def clause(self, _connection: Connection, now: float) -> ColumnElement[bool]:
+        return literal(next_time_outside(self._quiet, now, self._margin) == now)
+
+    def record(self, _connection: Connection, _now: float) -> None:
+        """Nothing is stored."""
