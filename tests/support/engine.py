@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
@@ -15,6 +15,9 @@ from twilio_component.emulator import Emulator
 from twilio_component.flows import Configuration
 from twilio_component.host import Host
 from twilio_component.testing import emulator_connection
+
+if TYPE_CHECKING:
+    from twilio_component.durable.clock import Clock
 
 HEAD = """\
 name: Test
@@ -89,11 +92,13 @@ async def serving(
     settings: Settings | None = None,
     database: str = "",
     plugins: Sequence[object] = (),
+    clock: Clock | None = None,
 ) -> AsyncIterator[Served]:
     """Serve the flows from a file in the folder, or from the ``database`` (a URL)."""
     async with Host.discover(transport=(emulator or Emulator()).transport, plugins=plugins) as host:
         configuration = Configuration(config_vars={"Twilio": emulator_connection()})
         deployment = Deployment(host, configuration, {}, public_url="http://flows.test")
         url = database or f"sqlite:///{folder / 'runs.sqlite'}"
-        async with Engine.open(deployment, url, settings or Settings(timeout=0.5, lag_bound=0.2)) as engine:
+        chosen = settings or Settings(timeout=0.5, lag_bound=0.2)
+        async with Engine.open(deployment, url, chosen, clock=clock) as engine:
             yield Served(engine, deployment, flows)

@@ -47,6 +47,7 @@ from twilio_component.durable.store.sqlite_connection import SqliteConnection
 from twilio_component.durable.store.workflow_rows import EARLIER_VERSIONS, VERSION
 
 if TYPE_CHECKING:
+    from twilio_component.durable.clock import Clock
     from twilio_component.durable.deployment import Deployment, LoadedDefinition
     from twilio_component.durable.settings import Settings
     from twilio_component.durable.store.flow_state import InTransaction, StoredState
@@ -90,8 +91,8 @@ class Engine:
         self.guard = Guard(
             self.intents,
             settings,
-            Throttle(settings.in_flight),
-            RateLimiter(database, rates, most_seconds=2 * settings.claim + settings.timeout),
+            Throttle(settings.in_flight, database.clock),
+            RateLimiter(database, rates, most_seconds=2 * settings.claim + settings.timeout, clock=database.clock),
             worker_id=worker_id,
             # With SQLite this process has the database to itself, so others are dead. With Postgres one that seems to
             # be gone may only be out of our sight: the longest time of its request is waited out.
@@ -101,6 +102,7 @@ class Engine:
             crash_points=crash_points,
             observer=observer,
             sender_names=names_of_senders(settings.senders, deployment.host.components),
+            clock=database.clock,
         )
         database.on_failure = observer.database_failed
         self._executor = "serve" if database.is_sqlite else worker_id
@@ -144,19 +146,20 @@ class Engine:
         crash_points: CrashPoints | None = None,
         observer: Observer | None = None,
         kind: str = "serve",
+        clock: Clock | None = None,
     ) -> AsyncIterator[Engine]:
         """Open the database, continue what was interrupted, and execute runs until the end of the block.
 
         ``kind`` is what people call this process. At the end, requests under way are completed, and everything else is
         left to the next process. Raises ``StoreUnavailableError``, ``DurableError``, or ``InputError`` for a rate limit
-        of something that cannot be a sender.
+        of something that cannot be a sender. A ``clock`` that shows another time than this machine's moves quiet hours.
         """
         worker_id = uuid.uuid4().hex
         async with AsyncExitStack() as stack:
             file = sqlite_file(database_url)
             if file is not None:
                 stack.enter_context(SingleProcessLock(file))
-            database = Database(database_url)
+            database = Database(database_url, clock)
             stack.callback(database.close)
             await asyncio.to_thread(database.create)
             lease = None

@@ -56,5 +56,16 @@ class RunParked(BaseException):
     """The run waits as a row, without a process; an event or a time has it executed again."""
 
 
+class CallHeld(BaseException):
+    """The call of an iteration must wait, and the iteration with it: others may go on in its place.
+
+    ``until`` is when it can go on, in seconds since 1970.
+    """
+
+    def __init__(self, until: float) -> None:
+        super().__init__(until)
+        self.until = until
+
+
 class EngineDraining(BaseException):
     """The process is stopping; leave the run as it is stored, for another process to continue."""

@@ -22,11 +22,9 @@ if TYPE_CHECKING:
 class ContactEvents:
     """Reads contact events from payloads, and stores them."""
 
-    def __init__(self, database: Database, settings: OptOutSettings, *, keeps_replies: bool = False) -> None:
-        """With ``keeps_replies`` it is stored when a person has written: the answer may be sent in quiet hours."""
+    def __init__(self, database: Database, settings: OptOutSettings) -> None:
         self._database = database
         self._settings = settings
-        self._keeps_replies = keeps_replies
 
     def read(self, trigger: Operation | None, payload: Mapping[str, Any] | None) -> ContactEvent | None:
         """Return what the payload of a verified request says about a person; None where the trigger cannot tell."""
@@ -36,14 +34,17 @@ class ContactEvents:
         event: ContactEvent | None = resolve(function)(payload, self._settings.words)
         return event
 
-    def work_for(self, event: ContactEvent | None) -> RunWork | None:
-        """Return the work that stores the event along with a new run; None when there is nothing to store."""
-        if event is None or (event.choice is None and not self._keeps_replies):
-            return None
-        return RunWork(event.contact.person, lambda connection: self.store(connection, event))
+    def work_for(self, event: ContactEvent | None, *, keeps_time: bool) -> RunWork | None:
+        """Return the work that stores the event along with a new run; None when there is nothing to store.
 
-    def store(self, connection: Connection, event: ContactEvent) -> None:
-        """Store the event in the caller's transaction."""
+        With ``keeps_time`` it is stored when the person has written: the answer may be sent in quiet hours.
+        """
+        keeps_time = keeps_time and event is not None and event.has_written
+        if event is None or (event.choice is None and not keeps_time):
+            return None
+        return RunWork(event.contact.person, lambda connection: self._store(connection, event, keeps_time=keeps_time))
+
+    def _store(self, connection: Connection, event: ContactEvent, *, keeps_time: bool) -> None:
         contact, now = event.contact, self._database.now(connection)
         if event.choice is not None:
             scopes = [*contact.senders]
@@ -53,11 +54,11 @@ class ContactEvents:
                 store_opt_out(connection, scopes, contact.person, MESSAGE if event.has_written else RESPONSE, now)
             elif event.choice == IN:
                 remove_opt_out(connection, scopes, contact.person)
-        if event.has_written and self._keeps_replies:
+        if keeps_time:
             for sender in sorted(contact.senders):
                 row = {"sender": sender, "person": contact.person, "heard_at": now}
                 replace_row(connection, last_heard, row, key=("sender", "person"))
 
     async def store_alone(self, event: ContactEvent) -> None:
         """Store the event in a transaction of its own; raises ``StoreUnavailableError``."""
-        await self._database.run(lambda connection: self.store(connection, event))
+        await self._database.run(lambda connection: self._store(connection, event, keeps_time=False))

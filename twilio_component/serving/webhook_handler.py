@@ -198,7 +198,10 @@ class WebhookHandler:
             event=event,
             reply=reply,
             slot=queue_slot(definition, flow, envelope),
-            also=self._contact_events.work_for(contact_event),
+            also=self._contact_events.work_for(
+                contact_event,
+                keeps_time=self._settings.answers_in_quiet_hours or definition.integration.answers_in_quiet_hours,
+            ),
         )
         change = StateChange(scopes, shown, envelope).in_transaction
         is_new = await self._engine.begin(new, change, immediately=flow.is_synchronous)

@@ -22,10 +22,15 @@ _REPLAYS = ("token", "strict")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookSettings:
-    """How webhooks are received. With ``strict_replays`` only what is signed tells two events apart."""
+    """How webhooks are received.
+
+    With ``strict_replays`` only what is signed tells two events apart. With ``answers_in_quiet_hours`` the quiet hours
+    of a sender let messages pass to somebody who has just written.
+    """
 
     strict_replays: bool = False
     opt_outs: OptOutSettings = field(default_factory=OptOutSettings)
+    answers_in_quiet_hours: bool = False
 
 
 DEFAULT_SETTINGS = WebhookSettings()
@@ -45,4 +50,9 @@ def webhook_settings(sections: Mapping[str, Mapping[str, Any]]) -> WebhookSettin
     opt_outs, more_problems = opt_out_settings(sections.get("optOuts", {}))
     if problems or more_problems:
         raise InputError("The configuration is not valid", [*problems, *more_problems])
-    return WebhookSettings(strict_replays=replays == "strict", opt_outs=opt_outs)
+    of_senders = sections.get("quietHours", {}).values()
+    return WebhookSettings(
+        strict_replays=replays == "strict",
+        opt_outs=opt_outs,
+        answers_in_quiet_hours=any(isinstance(rule, Mapping) and rule.get("exceptReplies") for rule in of_senders),
+    )

@@ -51,6 +51,7 @@ class GuardedCalls:
             operation=operation,
             callback=self._services.deployment.callback_url(call.component, call.action, caller, ordinal),
             run_began=self._run.created_at,
+            clock=self._services.guard.clock,
         )
         identity = CallIdentity(
             run=self._run.id,

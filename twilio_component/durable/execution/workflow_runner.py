@@ -80,7 +80,11 @@ class WorkflowRunner:
         self._work = work
         self._keep_payloads = keep_payloads
         self._chunks = ChunkRunner(
-            loop_store, partial(stop_list, runs, self._observer), keep_payloads=keep_payloads, stop_after=stop_after
+            loop_store,
+            partial(stop_list, runs, self._observer),
+            keep_payloads=keep_payloads,
+            stop_after=stop_after,
+            clock=guard.clock,
         )
         self._services = ReplayServices(
             deployment=deployment,

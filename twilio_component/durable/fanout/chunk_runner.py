@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.durable.errors import RunStopped
+from twilio_component.durable.clock import Clock
+from twilio_component.durable.errors import CallHeld, RunStopped
 from twilio_component.durable.fanout.stop_rule import StopRule
-from twilio_component.durable.fanout.store import EndedIteration
+from twilio_component.durable.fanout.store import EndedIteration, HeldIteration
+from twilio_component.durable.fanout.waiting_items import WaitingItems
 
 if TYPE_CHECKING:
     from twilio_component.durable.fanout.store import Item, LoopKey, LoopStore, ParallelLoop
@@ -34,7 +36,9 @@ class ChunkRunner:
         *,
         keep_payloads: bool,
         stop_after: int,
+        clock: Clock | None = None,
     ) -> None:
+        self._clock = clock or Clock()
         self._store = store
         self._stop = stop
         self._keep_payloads = keep_payloads
@@ -50,17 +54,25 @@ class ChunkRunner:
         loop = await self._store.load(key)
         if loop is None or not await self._store.is_running(key.run):
             return
-        waiting, journals = await self._store.pending(loop, chunk)
+        found, journals = await self._store.pending(loop, chunk)
+        waiting = WaitingItems(found, self._clock.now())
         stopping = asyncio.Event()
         run_iteration = await runner(stopping)
-        ended: asyncio.Queue[EndedIteration] = asyncio.Queue(_MAX_UNSTORED)
-        waiting.reverse()
+        ended: asyncio.Queue[EndedIteration | HeldIteration] = asyncio.Queue(_MAX_UNSTORED)
+        for item in waiting.held():
+            await ended.put(HeldIteration(item.id, item.held_until or 0.0))
 
         async def run_iterations() -> None:
-            while waiting and not stopping.is_set():
-                item = waiting.pop()
+            while not stopping.is_set() and (item := waiting.take(self._clock.now())) is not None:
+                journal = journals.pop(item.id, None)
+                if journal is None:
+                    journal = await self._store.journal_of(item.id) if item.held_until is not None else {}
                 try:
-                    await ended.put(await run_iteration(loop, item, journals.pop(item.id, {})))
+                    await ended.put(await run_iteration(loop, item, journal))
+                except CallHeld as hold:
+                    # Its place is another one's now: what waits for the morning must not hold up the rest.
+                    waiting.put_back(item, hold.until)
+                    await ended.put(HeldIteration(item.id, hold.until))
                 except RunStopped:
                     return
 
@@ -69,7 +81,7 @@ class ChunkRunner:
             watching = background.create_task(self._watch(key, stopping), context=Context())
             storing = background.create_task(self._store_ended(key, ended), context=Context())
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(loop.concurrency_of(chunk), len(waiting))):
+                for _ in range(min(loop.concurrency_of(chunk), len(found))):
                     group.create_task(run_iterations(), context=Context())
             await ended.join()
             watching.cancel()
@@ -80,15 +92,19 @@ class ChunkRunner:
             await asyncio.sleep(_LOOK_SECONDS)
         stopping.set()
 
-    async def _store_ended(self, key: LoopKey, ended: asyncio.Queue[EndedIteration]) -> None:
-        """Store the ends of iterations, as many at once as there are; what is not stored yet is only replayed."""
+    async def _store_ended(self, key: LoopKey, ended: asyncio.Queue[EndedIteration | HeldIteration]) -> None:
+        """Store the ends and holds of iterations, as many at once as there are; what is not stored is only replayed."""
         rule = StopRule(self._stop_after)
         while True:
             batch = [await ended.get()]
             while not ended.empty():
                 batch.append(ended.get_nowait())
-            await self._store.end_iterations(batch, keep_payloads=self._keep_payloads)
-            for cause in filter(None, [rule.reason_to_stop(one.error) for one in batch]):
+            ends = [one for one in batch if isinstance(one, EndedIteration)]
+            if holds := [one for one in batch if isinstance(one, HeldIteration)]:
+                await self._store.hold_iterations(key, holds)
+            if ends:
+                await self._store.end_iterations(ends, keep_payloads=self._keep_payloads)
+            for cause in filter(None, [rule.reason_to_stop(one.error) for one in ends]):
                 await self._stop(key, cause)
                 break
             for _ in batch:

@@ -28,6 +28,7 @@ PARTITIONS_PER_PROCESS, MAX_PARTITIONS = 2, 8
 CHUNK_SIZE = 1_000
 _PAGE_PAUSES = (1.0, 4.0, 15.0, 60.0)
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
+_HELD_PAUSE = 2.0
 
 EnqueueChunk = Callable[[LoopKey, int, int], Awaitable[None]]
 """Enqueues a chunk of a loop (its number, its generation), unless that has been done."""
@@ -111,6 +112,25 @@ class LoopCoordinator:
         return stored
 
     async def _watch(self, loop: ParallelLoop, reading: asyncio.Task[None]) -> None:
+        """Have all items executed; what must wait is left out, and executed in a later pass when its time has come."""
+        await self._pass_once(loop, reading)
+        while await self._wait_for_held(loop):
+            await self._store.renew(loop.key)
+            await self._pass_once(loop, reading)
+
+    async def _wait_for_held(self, loop: ParallelLoop) -> bool:
+        """Wait until an iteration that was held can go on; False when no iteration is left."""
+        while (seconds := await self._store.seconds_held(loop.key)) is not None:
+            self._work.raise_if_draining()
+            if (await self._store.status(loop, [])).run_state != run_status.RUNNING:
+                raise RunStopped
+            if seconds <= 0:
+                return True
+            # Not for longer: the run may be stopped, and the clock set.
+            await asyncio.sleep(min(max(seconds, _SHORTEST_PAUSE), _HELD_PAUSE))
+        return False
+
+    async def _pass_once(self, loop: ParallelLoop, reading: asyncio.Task[None]) -> None:
         assert loop.partitions is not None  # noqa: S101 - the items have been divided
         chunk_of_partition = {partition: partition for partition in range(loop.partitions)}
         enqueued: set[int] = set()

@@ -56,11 +56,15 @@ class ParallelLoop:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An item whose iteration has not ended; ``id`` is the caller under which its results are journaled."""
+    """An item whose iteration has not ended; ``id`` is the caller under which its results are journaled.
+
+    ``held_until`` is when an iteration that was held may go on, in seconds since 1970.
+    """
 
     id: str
     number: int
     item: Any
+    held_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,19 @@ class EndedIteration:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldIteration:
+    """An iteration that can go on at the time ``until``, in seconds since 1970."""
+
+    id: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class LoopStatus:
-    """What the coordinator of a loop needs to know; ``pending`` counts iterations by chunk, where there are any."""
+    """What the coordinator of a loop needs to know; ``pending`` counts iterations by chunk, where there are any.
+
+    Those that were held in this generation are not counted.
+    """
 
     run_state: str
     taken: int
@@ -184,8 +199,9 @@ class LoopStore:
             if loop.size is not None and chunks:
                 chunk = items.c.number // loop.size
                 within = items.c.number.between(min(chunks) * loop.size, (max(chunks) + 1) * loop.size - 1)
+                not_held = items.c.held_in.is_(None) | (items.c.held_in != stored.generation)
                 counting = (
-                    select(chunk, func.count()).where(*_items_of(loop.key), within, items.c.state == PENDING)
+                    select(chunk, func.count()).where(*_items_of(loop.key), within, items.c.state == PENDING, not_held)
                 ).group_by(chunk)
                 pending = {int(number): count for number, count in connection.execute(counting)}
             return LoopStatus(stored.state, stored.taken, stored.generation, pending)
@@ -203,13 +219,43 @@ class LoopStore:
 
         def work(connection: Connection) -> tuple[list[Item], dict[str, dict[int, JournalEntry]]]:
             rows = connection.execute(select(items).where(*of_chunk).order_by(items.c.number))
-            found = [Item(row.id, row.number, json.loads(row.item)) for row in rows]
+            found = [Item(row.id, row.number, json.loads(row.item), row.held_until) for row in rows]
             kept: dict[str, dict[int, JournalEntry]] = {}
             for row in connection.execute(
                 select(journal).where(journal.c.run.in_(select(items.c.id).where(*of_chunk)))
             ):
                 kept.setdefault(row.run, {})[row.ordinal] = entry_from(row)
             return found, kept
+
+        return await self._database.run_until_available(work)
+
+    async def journal_of(self, item: str) -> dict[int, JournalEntry]:
+        """The journal of the iteration of an item."""
+
+        def work(connection: Connection) -> dict[int, JournalEntry]:
+            rows = connection.execute(select(journal).where(journal.c.run == item))
+            return {row.ordinal: entry_from(row) for row in rows}
+
+        return await self._database.run_until_available(work)
+
+    async def hold_iterations(self, key: LoopKey, held: Sequence[HeldIteration]) -> None:
+        """Store that iterations must wait: the loop goes on without them."""
+        generation = select(loops.c.generation).where(*_of(key)).scalar_subquery()
+        holding = update(items).where(items.c.id == bindparam("of"), items.c.state == PENDING)
+        changes = [{"of": one.id, "until": one.until} for one in held]
+        await self._database.run_until_available(
+            lambda connection: connection.execute(
+                holding.values(held_until=bindparam("until"), held_in=generation), changes
+            )
+        )
+
+    async def seconds_held(self, key: LoopKey) -> float | None:
+        """In how many seconds the first iteration that was held can go on; None when no iteration is left."""
+
+        def work(connection: Connection) -> float | None:
+            counting = select(func.count(), func.min(items.c.held_until))
+            left, first = connection.execute(counting.where(*_items_of(key), items.c.state == PENDING)).one()
+            return None if not left else (first or 0.0) - self._database.now(connection)
 
         return await self._database.run_until_available(work)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from twilio_component.durable.fanout.store import LoopKey, count_iterations
+from twilio_component.durable.fanout.store import PENDING, LoopKey, count_iterations
 from twilio_component.durable.operator.views import format_time
 from twilio_component.durable.store.run_status import RUNNING
 from twilio_component.durable.store.schema import intents, items, loops, runs
@@ -33,6 +33,7 @@ class LoopViews:
         ``{"loop", "taken", "isWhole", "succeeded", "failed": {code: count}, "unknown", "left", "perSecond",
         "expectedEnd"}``: how many items have been taken and whether there are no more, how their iterations ended, how
         many have not ended, how many ended per second in the last minute, and when the last one will at that rate.
+        Where some must wait, for quiet hours for example, also ``held``, how many, and ``heldUntil``, the first's time.
         """
 
         def work(connection: Connection) -> list[dict[str, Any]]:
@@ -100,6 +101,9 @@ def loop_progress(connection: Connection, loop: Row[Any], now: float) -> dict[st
     recent = connection.execute(select(func.count()).select_from(items).where(*ended)).scalar_one()
     per_second = recent / max(now - lately, 1.0)
     left = count.pop("pending")
+    of_loop = (items.c.run == loop.run, items.c.ordinal == loop.ordinal)
+    waits = (*of_loop, items.c.state == PENDING, items.c.held_until > now)
+    held, until = connection.execute(select(func.count(), func.min(items.c.held_until)).where(*waits)).one()
     going = loop.state == RUNNING and loop.is_whole and left and per_second
     return {
         "loop": loop.step_id,
@@ -107,6 +111,7 @@ def loop_progress(connection: Connection, loop: Row[Any], now: float) -> dict[st
         "isWhole": loop.is_whole,
         **count,
         "left": left,
+        **({"held": held, "heldUntil": format_time(until)} if held else {}),
         "perSecond": round(per_second, 1) if left else None,
         "expectedEnd": format_time(now + left / per_second) if going else None,
     }

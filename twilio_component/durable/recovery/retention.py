@@ -7,15 +7,26 @@ import time
 from typing import TYPE_CHECKING
 
 from dbos import DBOS
+from sqlalchemy import delete
 
 from twilio_component.durable.recovery.periodic import run_periodically
+from twilio_component.durable.store.schema import contact_counts, last_heard
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from twilio_component.durable.store.database import Database
     from twilio_component.durable.store.runs import RunStore
 
 _HOUR = 3600.0
 _BATCH = 500
+
+
+def forget_recent_contacts(connection: Connection) -> None:
+    """Delete what no quiet hours and no frequency cap ask for any more: who has written, and was written to."""
+    before = time.time() - 24 * _HOUR
+    connection.execute(delete(last_heard).where(last_heard.c.heard_at < before))
+    connection.execute(delete(contact_counts).where(contact_counts.c.claimed_at < before))
 
 
 class Retention:
@@ -38,6 +49,7 @@ class Retention:
             await DBOS.delete_workflows_async(await self._runs.workflows_of(due, wait_for_database=True))
             await self._runs.forget(due, wait_for_database=True)
             purged += len(due)
+        await self._database.run_until_available(forget_recent_contacts)
         # Schedules that fired and chunks of loops are workflows of DBOS, but not runs of ours.
         for name in ("fire_schedule", "run_chunk"):
             await self._purge_workflows(name, before)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from twilio_component.durable.clock import Clock
 from twilio_component.durable.crash_points import BEFORE_INTENT, CLAIMED, INTENT, RESPONDED, SETTLED, CrashPoints
-from twilio_component.durable.errors import RunStopped
+from twilio_component.durable.errors import CallHeld, RunStopped
 from twilio_component.durable.observation import Observer
 from twilio_component.durable.sending import intents
 from twilio_component.durable.sending.conditions import AllOf, HoldUntil, Refuse
@@ -41,6 +41,7 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 
 _MOMENT = 0.05
 _RECHECK_SECONDS = 15.0
+_SHORT_HOLD = 1.0
 
 
 class Guard:
@@ -75,7 +76,7 @@ class Guard:
         self._may_write = may_write
         self._conditions = conditions or AllOf()
         self._crash_points = crash_points or CrashPoints()
-        self._clock = clock or Clock()
+        self.clock = self._clock = clock or Clock()
         self._meter = SendMeter(observer or Observer(), sender_names or {}, self._clock)
         self._reconciler = Reconciler(intents, settings, self._clock)
         self._writing = 0
@@ -102,7 +103,8 @@ class Guard:
         """Make the call, or wait until it has been made; the entry if this process has journaled it, else None.
 
         A call that is under way in this process is joined, not made again, and a caller that is cancelled does not stop
-        it. Raises ``RunStopped`` when the run is stopped before the request is written.
+        it. Raises ``RunStopped`` when the run is stopped before the request is written, and ``CallHeld`` when the call
+        of an iteration must wait for longer than a moment.
         """
         task = self._under_way.get(call.key)
         if task is None:
@@ -167,6 +169,8 @@ class Guard:
         if intent.hold != stored:
             await self._intents.hold(call, intent.attempt, stored)
         left = _RECHECK_SECONDS if hold.until is None else hold.until - self._clock.now()
+        if call.item is not None and hold.until is not None and left > _SHORT_HOLD:
+            raise CallHeld(hold.until)
         seconds = min(max(left, _MOMENT), _RECHECK_SECONDS)
         if hold.wake is None:
             await self._clock.sleep(seconds)

@@ -187,11 +187,17 @@ items = Table(
     Column("code", String(100)),
     Column("error", Text),
     Column("finished_at", Float),
+    Column("held_until", Float),
+    Column("held_in", Integer),
     Index("flow_items_by_number", "run", "ordinal", "number"),
     Index("flow_items_by_state", "run", "ordinal", "state", "code", "number"),
     Index("flow_items_by_end", "run", "ordinal", "finished_at"),
 )
-"""One row per item of such a loop: the item, until its iteration has succeeded, and how the iteration ended."""
+"""One row per item of such a loop: the item, until its iteration has succeeded, and how the iteration ended.
+
+An iteration that must wait is ``held_until`` then; it was held when the loop had the generation ``held_in``, in which
+the loop goes on without it.
+"""
 
 waits = Table(
     "flow_waits",
