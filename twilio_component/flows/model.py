@@ -279,13 +279,6 @@ class Integration:
     config_variables: Mapping[str, ConfigVariable] = field(default_factory=dict)
     file: str = ""
 
-    @property
-    def answers_in_quiet_hours(self) -> bool:
-        """Whether quiet hours of a flow or a step let messages pass to somebody who has just written."""
-        rules = [flow.quiet_hours for flow in self.flows]
-        rules += [step.quiet_hours for flow in self.flows for step in all_steps(flow.steps)]
-        return any(rule is not None and rule.except_replies is not None for rule in rules)
-
 
 def normalize(name: str) -> str:
     """A name in the normal form in which names are compared: the same letters may be written in several ways."""

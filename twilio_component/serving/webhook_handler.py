@@ -19,6 +19,7 @@ from twilio_component.durable.observation import Observer
 from twilio_component.durable.store.flow_state import StateChange, scopes_of
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.replies import reply_id
+from twilio_component.flows.declared_rules import answers_in_quiet_hours
 from twilio_component.host.contacts import OUT
 from twilio_component.host.errors import PerformError
 from twilio_component.host.http.request_payload import RequestBodyError
@@ -200,7 +201,7 @@ class WebhookHandler:
             slot=queue_slot(definition, flow, envelope),
             also=self._contact_events.work_for(
                 contact_event,
-                keeps_time=self._settings.answers_in_quiet_hours or definition.integration.answers_in_quiet_hours,
+                keeps_time=self._settings.answers_in_quiet_hours or answers_in_quiet_hours(definition.integration),
             ),
         )
         change = StateChange(scopes, shown, envelope).in_transaction

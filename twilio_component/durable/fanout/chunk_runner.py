@@ -59,7 +59,7 @@ class ChunkRunner:
         stopping = asyncio.Event()
         run_iteration = await runner(stopping)
         ended: asyncio.Queue[EndedIteration | HeldIteration] = asyncio.Queue(_MAX_UNSTORED)
-        for item in waiting.held():
+        for item in waiting.items_on_hold():
             await ended.put(HeldIteration(item.id, item.held_until or 0.0))
 
         async def run_iterations() -> None:

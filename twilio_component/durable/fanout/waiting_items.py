@@ -34,6 +34,6 @@ class WaitingItems:
         """Hold an item until this time."""
         heappush(self._held, (until, item.number, replace(item, held_until=until)))
 
-    def held(self) -> list[Item]:
+    def items_on_hold(self) -> list[Item]:
         """The items that are held."""
         return [item for _, _, item in self._held]

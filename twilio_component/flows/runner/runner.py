@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.flows.declared_rules import has_send_rules
 from twilio_component.flows.findings import FlowError
 from twilio_component.flows.interpreter.backoff import deadline_failure
 from twilio_component.flows.interpreter.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
@@ -170,6 +171,10 @@ class FlowRunner:
         return replace(outcome, started=tuple(started))
 
     async def _run(self, flow: Flow, given: Mapping[str, Any], execution_id: str, depth: int) -> Outcome:
+        if has_send_rules(flow):
+            self.logger.warning(
+                "%s: quietHours and frequencyCaps are followed by serve and worker; this run sends at once", flow.name
+            )
         info = ExecutionInfo(execution_id=execution_id, started_at=iso_time(dt.datetime.now(dt.UTC)))
         parses_body = not parses_request(flow, self.host.components)
         payload = complete_payload(given, self.integration, flow, info, parses_body=parses_body)
