@@ -12,7 +12,7 @@ from support.flow_runs import Recorder, Waits, integration, run, run_text
 
 from twilio_component.flows import check_file, read_definition
 from twilio_component.flows.expressions.references import follow, parse_reference
-from twilio_component.flows.model import schedule_zone
+from twilio_component.flows.parsing.cron import schedule_zone
 from twilio_component.host import Host
 
 COMPONENTS = Host.discover().components

@@ -285,14 +285,6 @@ def normalize(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def schedule_zone(schedule: Schedule, variables: Mapping[str, ConfigVariable]) -> str:
-    """The time zone of a schedule: its own, or that of the config variable that holds it; empty for UTC."""
-    if schedule.time_zone or not isinstance(schedule.cron, ConfigVar):
-        return schedule.time_zone
-    variable = variables.get(schedule.cron.name)
-    return variable.time_zone if variable is not None else ""
-
-
 def camel_case(name: str) -> str:
     """How references write a name: its words (runs of letters and digits) joined, each but the first capitalised.
 

@@ -16,8 +16,8 @@ from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.flows import control_steps
 from twilio_component.flows.expressions.evaluation import Scope, evaluate
 from twilio_component.flows.findings import EvaluationError, FlowError
-from twilio_component.flows.model import find_flow, schedule_zone
-from twilio_component.flows.parsing.cron import check_cron
+from twilio_component.flows.model import find_flow
+from twilio_component.flows.parsing.cron import check_cron, schedule_zone
 from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
+
+from twilio_component.flows.model import ConfigVar
+
+if TYPE_CHECKING:
+    from twilio_component.flows.model import ConfigVariable, Schedule
 
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
@@ -75,3 +82,11 @@ def check_time_zone(name: str) -> None:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
         raise ValueError(f"'{name[:40]}' is not a time zone; zones look like Europe/Berlin") from error
+
+
+def schedule_zone(schedule: Schedule, variables: Mapping[str, ConfigVariable]) -> str:
+    """The time zone of a schedule: its own, or that of the config variable that holds it; empty for UTC."""
+    if schedule.time_zone or not isinstance(schedule.cron, ConfigVar):
+        return schedule.time_zone
+    variable = variables.get(schedule.cron.name)
+    return variable.time_zone if variable is not None else ""
