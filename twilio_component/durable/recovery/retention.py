@@ -22,9 +22,8 @@ _HOUR = 3600.0
 _BATCH = 500
 
 
-def forget_recent_contacts(connection: Connection) -> None:
+def forget_contacts(connection: Connection, before: float) -> None:
     """Delete what no quiet hours and no frequency cap ask for any more: who has written, and was written to."""
-    before = time.time() - 24 * _HOUR
     connection.execute(delete(last_heard).where(last_heard.c.heard_at < before))
     connection.execute(delete(contact_counts).where(contact_counts.c.claimed_at < before))
 
@@ -49,7 +48,9 @@ class Retention:
             await DBOS.delete_workflows_async(await self._runs.workflows_of(due, wait_for_database=True))
             await self._runs.forget(due, wait_for_database=True)
             purged += len(due)
-        await self._database.run_until_available(forget_recent_contacts)
+        await self._database.run_until_available(
+            lambda connection: forget_contacts(connection, self._database.now(connection) - 24 * _HOUR)
+        )
         # Schedules that fired and chunks of loops are workflows of DBOS, but not runs of ours.
         for name in ("fire_schedule", "run_chunk"):
             await self._purge_workflows(name, before)
