@@ -19,7 +19,7 @@ from support.broken_server import BrokenServer, http_response, serve_broken
 from support.ports import reserve_port
 
 from twilio_component.host import BlockingHost, Host
-from twilio_component.host.http.aiohttp_transport import AiohttpTransport
+from twilio_component.host.http.asyncio_transport import AsyncioTransport
 from twilio_component.host.http.httpx_transport import HttpxTransport, never_written
 from twilio_component.host.http.messages import (
     HttpTransport,
@@ -36,8 +36,8 @@ OK = http_response("200 OK", b'{"fine": true}')
 
 
 @asynccontextmanager
-async def over_aiohttp() -> AsyncIterator[HttpTransport]:
-    transport = AiohttpTransport()
+async def over_asyncio() -> AsyncIterator[HttpTransport]:
+    transport = AsyncioTransport()
     try:
         yield transport
     finally:
@@ -56,7 +56,7 @@ async def over_httpx2() -> AsyncIterator[HttpTransport]:
         yield HttpxTransport(transport)
 
 
-BOTH = pytest.mark.parametrize("carrying", [over_aiohttp, over_httpx, over_httpx2])
+BOTH = pytest.mark.parametrize("carrying", [over_asyncio, over_httpx, over_httpx2])
 Carrying = Callable[[], Any]
 
 
@@ -366,7 +366,7 @@ async def over_tls(carrying: Carrying, authority: trustme.CA, name: str) -> Resp
         await server.wait_closed()
 
 
-class TestOverAiohttp:
+class TestOverAsyncio:
     async def test_a_get_whose_connection_was_dropped_is_not_repeated_behind_the_callers_back(self) -> None:
         async def drop_the_second(writer: Any, n: int) -> bool:
             if n == 1:
@@ -378,7 +378,7 @@ class TestOverAiohttp:
             with pytest.raises(ResponseLostError):
                 await transport.send(Request("GET", server.url, {}))
 
-        _, server = await run(over_aiohttp, drop_the_second, use)
+        _, server = await run(over_asyncio, drop_the_second, use)
         assert (len(server.requests), server.connections) == (2, 1)
 
     async def test_what_was_written_is_kept_account_of(self) -> None:
@@ -390,7 +390,7 @@ class TestOverAiohttp:
                 await transport.send(refused)
             return arrived.written, refused.written
 
-        assert (await run(over_aiohttp, fine, use))[0] == (True, False)
+        assert (await run(over_asyncio, fine, use))[0] == (True, False)
 
     async def test_a_server_that_accepts_no_connection_in_time_was_sent_nothing(self) -> None:
         with socket.socket() as full:
@@ -402,7 +402,7 @@ class TestOverAiohttp:
             for one in waiting:
                 one.settimeout(0)
                 one.connect_ex(place)
-            async with over_aiohttp() as transport:
+            async with over_asyncio() as transport:
                 request = Request("POST", f"http://127.0.0.1:{place[1]}", {}, b"x", 5.0, connect_seconds=0.2)
                 with pytest.raises(NotWrittenError, match=r"no connection within 0\.2 s"):
                     await transport.send(request)
@@ -415,7 +415,7 @@ class TestOverAiohttp:
         async with serve_broken(fine) as proxy, serve_broken(fine) as direct:
             monkeypatch.setenv("HTTP_PROXY", proxy.url)
             monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-            async with over_aiohttp() as transport:
+            async with over_asyncio() as transport:
                 await transport.send(Request("GET", "http://api.twilio.test/x", {}))
                 await transport.send(Request("GET", direct.url, {}))
         assert proxy.requests[0].startswith(b"GET http://api.twilio.test/x HTTP/1.1")
@@ -423,7 +423,7 @@ class TestOverAiohttp:
 
     async def test_a_proxy_that_cannot_be_reached_was_sent_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{reserve_port()}")
-        async with over_aiohttp() as transport:
+        async with over_asyncio() as transport:
             with pytest.raises(NotWrittenError):
                 await transport.send(Request("POST", "https://api.twilio.test", {}, b"x"))
 
@@ -434,7 +434,7 @@ class TestOverAiohttp:
         authority, file = trustme.CA(), tmp_path / "ca.pem"
         authority.cert_pem.write_to_path(str(file))
         monkeypatch.setenv(variable, str(file))
-        assert (await over_tls(over_aiohttp, authority, "localhost")).status == 200
+        assert (await over_tls(over_asyncio, authority, "localhost")).status == 200
 
     async def test_authorities_that_cannot_be_read_are_named(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -443,7 +443,7 @@ class TestOverAiohttp:
         with pytest.raises(
             NotWrittenError, match=r"REQUESTS_CA_BUNDLE names .*absent\.pem, which cannot be used"
         ) as caught:
-            await over_tls(over_aiohttp, trustme.CA(), "localhost")
+            await over_tls(over_asyncio, trustme.CA(), "localhost")
         assert not caught.value.transient
 
 
@@ -485,7 +485,7 @@ class TestThroughAProxy:
     ) -> None:
         async with serve_broken(PROXIES[behaviour]) as proxy:
             monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-            async with over_aiohttp() as transport:
+            async with over_asyncio() as transport:
                 await self.refuse(transport, proxy, transient=behaviour != "says 407")
 
     @pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
@@ -506,7 +506,7 @@ class TestThroughAProxy:
     ) -> None:
         async with serve_broken(hang_up) as proxy:
             monkeypatch.setenv("HTTP_PROXY", proxy.url)
-            async with over_aiohttp() as transport:
+            async with over_asyncio() as transport:
                 with pytest.raises(ResponseLostError):
                     await transport.send(Request("POST", "http://api.twilio.test/x", {}, b"x"))
 
@@ -555,7 +555,7 @@ class TestOverAnInjectedTransport:
 
 @pytest.mark.parametrize(
     ("transport", "name"),
-    [(object(), "builtins.object"), ("http://x", "builtins.str"), (AiohttpTransport(), "Aiohttp")],
+    [(object(), "builtins.object"), ("http://x", "builtins.str"), (AsyncioTransport(), "Asyncio")],
 )
 def test_what_is_no_transport_of_either_library_is_refused_by_name_when_it_is_given(transport: Any, name: str) -> None:
     with pytest.raises(TypeError, match=rf"must be an AsyncBaseTransport of httpx or httpx2, not .*{name}"):

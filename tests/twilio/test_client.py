@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.broken_server import serve_broken
 
-from twilio_component.host.http.aiohttp_transport import AiohttpTransport
+from twilio_component.host.http.asyncio_transport import AsyncioTransport
 from twilio_component.host.http.httpx_transport import HttpxTransport
 from twilio_component.twilio.client import TwilioClient, encode_pairs
 from twilio_component.twilio.credentials import Credentials
@@ -338,7 +338,7 @@ class TestCancelling:
             await asyncio.Event().wait()
             return False
 
-        transport = AiohttpTransport()
+        transport = AsyncioTransport()
         with caplog.at_level(logging.WARNING):
             async with serve_broken(silence) as server:
                 task = asyncio.create_task(client(transport, base_url=server.url).call(method, MESSAGES))

@@ -76,7 +76,7 @@ async def no_sleep(_seconds: float) -> None:
 
 
 @asynccontextmanager
-async def over_aiohttp() -> AsyncIterator[Invoke]:
+async def over_asyncio() -> AsyncIterator[Invoke]:
     async with Host.discover(sleep=no_sleep) as host:
         yield lambda action, inputs: host.invoke_action("twilio", action, inputs)
 
@@ -103,7 +103,7 @@ async def blocking() -> AsyncIterator[Invoke]:
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-@pytest.mark.parametrize("carrying", [over_aiohttp, over_httpx, over_httpx2, blocking])
+@pytest.mark.parametrize("carrying", [over_asyncio, over_httpx, over_httpx2, blocking])
 async def test_a_failure_is_the_same_error(carrying: Callable[[], Any], failure: str) -> None:
     reaction, of_post, of_get = FAILURES[failure]
     if callable(reaction):

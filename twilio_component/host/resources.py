@@ -24,7 +24,7 @@ class Resources:
     """Belongs to one host, and with it to one process and one event loop.
 
     ``transport`` sends every HTTP request: over the transport of httpx or httpx2 that the host's caller injected, or
-    else over aiohttp. ``sleep`` is how components wait (seconds), and ``clock`` is what they measure time by: a test
+    else over asyncio. ``sleep`` is how components wait (seconds), and ``clock`` is what they measure time by: a test
     may let it fly.
     """
 
@@ -48,9 +48,9 @@ class Resources:
             from twilio_component.host.http.httpx_transport import HttpxTransport
 
             return HttpxTransport(self._injected)
-        from twilio_component.host.http.aiohttp_transport import AiohttpTransport
+        from twilio_component.host.http.asyncio_transport import AsyncioTransport
 
-        return AiohttpTransport()
+        return AsyncioTransport()
 
     def get_or_create(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
         """Return what ``make`` returned for ``key`` the first time; the oldest of more than a thousand is dropped."""

@@ -54,8 +54,8 @@ async def test_a_files_bytes_and_type_come_as_documented() -> None:
     assert file == json.loads(shipped_file("fixtures/payloads/downloadMedia.json").read_text())
 
 
-@pytest.mark.parametrize("over_aiohttp", [True, False])
-async def test_credentials_stay_with_the_api_over_either_carrier(*, over_aiohttp: bool) -> None:
+@pytest.mark.parametrize("over_asyncio", [True, False])
+async def test_credentials_stay_with_the_api_over_either_carrier(*, over_asyncio: bool) -> None:
     emulator = Emulator()
     async with emulator.serve() as server:
         connection = emulator_connection()
@@ -63,7 +63,7 @@ async def test_credentials_stay_with_the_api_over_either_carrier(*, over_aiohttp
         sids = await received(emulator)
         async with (
             httpx.AsyncHTTPTransport() as transport,
-            Host.discover(transport=None if over_aiohttp else transport) as host,
+            Host.discover(transport=None if over_asyncio else transport) as host,
         ):
             given = await host.invoke_action("twilio", "downloadMedia", {"twilioConnection": connection, **sids})
     assert (bytes(given["data"]["data"]), given["contentType"]) == (GIF, "image/gif")

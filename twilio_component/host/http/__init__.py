@@ -1,4 +1,4 @@
-"""One HTTP request and its response, over aiohttp or an injected httpx transport."""
+"""One HTTP request and its response, over asyncio or an injected httpx transport."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from twilio_component._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from twilio_component.host.http.aiohttp_transport import AiohttpTransport
+    from twilio_component.host.http.asyncio_transport import AsyncioTransport
     from twilio_component.host.http.httpx_transport import HttpxTransport
     from twilio_component.host.http.messages import (
         HttpTransport,
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "AiohttpTransport": "aiohttp_transport",
+    "AsyncioTransport": "asyncio_transport",
     "HttpxTransport": "httpx_transport",
     **dict.fromkeys(
         ("HttpTransport", "NotWrittenError", "Request", "Response", "ResponseLostError", "ResponseTooLargeError"),
@@ -28,7 +28,7 @@ _HOMES = {
 }
 
 __all__ = [
-    "AiohttpTransport",
+    "AsyncioTransport",
     "HttpTransport",
     "HttpxTransport",
     "NotWrittenError",

@@ -19,30 +19,46 @@ _NO_HEADER = -zlib.MAX_WBITS
 
 
 async def read_body(chunks: AsyncIterable[bytes], status: int, headers: Mapping[str, str], request: Request) -> bytes:
-    """Return the whole body, decompressed.
-
-    ``chunks`` are the bytes as received. Raises ``ResponseTooLargeError`` as soon as more than ``request.largest``
-    bytes are announced or received (compressed or not), and ``ResponseLostError`` for an encoding that is broken or
-    that the request did not accept.
-    """
-    bound = request.largest if 200 <= status < 300 else _LARGEST_ERROR  # noqa: PLR2004 - HTTP
-    encoding = headers.get("content-encoding", "").strip().lower()
-    announced = headers.get("content-length", "")
-    # A HEAD announces a body that it does not send.
-    if announced.isdecimal() and int(announced) > bound and request.method != "HEAD":
-        raise ResponseTooLargeError(bound, int(announced))
-    decompressor = _Decompressor(encoding) if encoding not in ("", "identity") else None
-    parts: list[bytes] = []
-    left = bound
+    """Return the whole body, decompressed; ``chunks`` are the bytes as received. Raises what ``Body`` raises."""
+    body = Body(status, headers, request)
     async for chunk in chunks:
-        part = chunk if decompressor is None else decompressor.decompress(chunk, left + 1)
-        left -= len(part)
-        if left < 0:
-            raise ResponseTooLargeError(bound)
-        parts.append(part)
-    if decompressor is not None and not decompressor.complete:
-        raise ResponseLostError("the response's encoding is broken")
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+        body.feed(chunk)
+    return body.content()
+
+
+class Body:
+    """The body of a response with this status and these headers, as it arrives.
+
+    Raises ``ResponseTooLargeError`` as soon as more than ``request.largest`` bytes are announced or received
+    (compressed or not), and ``ResponseLostError`` for an encoding that is broken or that the request did not accept.
+    """
+
+    __slots__ = ("_bound", "_decompressor", "_left", "_parts")
+
+    def __init__(self, status: int, headers: Mapping[str, str], request: Request) -> None:
+        bound = request.largest if 200 <= status < 300 else _LARGEST_ERROR  # noqa: PLR2004 - HTTP
+        encoding = headers.get("content-encoding", "").strip().lower()
+        announced = headers.get("content-length", "")
+        # A HEAD announces a body that it does not send.
+        if announced.isdecimal() and int(announced) > bound and request.method != "HEAD":
+            raise ResponseTooLargeError(bound, int(announced))
+        self._decompressor = _Decompressor(encoding) if encoding not in ("", "identity") else None
+        self._parts: list[bytes] = []
+        self._bound = self._left = bound
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes as they were received."""
+        part = chunk if self._decompressor is None else self._decompressor.decompress(chunk, self._left + 1)
+        self._left -= len(part)
+        if self._left < 0:
+            raise ResponseTooLargeError(self._bound)
+        self._parts.append(part)
+
+    def content(self) -> bytes:
+        """Return the body, which is complete."""
+        if self._decompressor is not None and not self._decompressor.complete:
+            raise ResponseLostError("the response's encoding is broken")
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
 
 
 class _Decompressor:

@@ -1,6 +1,6 @@
 """HTTP as components see it: one request, one complete response, and certainty about what was written.
 
-An `HttpTransport` sends the requests. There are two: over aiohttp, the host's default, and over any httpx transport
+An `HttpTransport` sends the requests. There are two: over asyncio, the host's default, and over any httpx transport
 that a caller injects. Whether a request may be repeated depends on whether any of it can have arrived; the way `send`
 ends tells:
 
@@ -13,7 +13,7 @@ ends tells:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Any, Protocol
@@ -42,6 +42,34 @@ class Request:
     connect_seconds: float = CONNECT_SECONDS
     largest: int = MAX_RESPONSE_BYTES
     written: bool = True
+
+
+class Headers(Mapping[str, str]):
+    """The headers of a response, by name in any case; iteration gives lower case. Commas join repeated ones."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        self._values: dict[str, str] = {}
+        for raw_name, raw_value in pairs:
+            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("utf-8", "surrogateescape")
+            self._values[name] = f"{self._values[name]}, {value}" if name in self._values else value
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value of a header, or ``default``."""
+        return self._values.get(name.lower(), default)
 
 
 @dataclass(frozen=True, slots=True)
