@@ -19,7 +19,9 @@ from twilio_component.cli import exit_codes
 from twilio_component.cli.commands import emulator as emulator_command
 from twilio_component.cli.main import COMMANDS, command_parser, main
 from twilio_component.durable.errors import DurableError, StoreBusyError, StoreUnavailableError
+from twilio_component.emulator import Emulator
 from twilio_component.host.errors import HostStateError, InputError, PluginError
+from twilio_component.testing import emulator_connection
 from twilio_component.twilio.errors import NotSentError, OutcomeUnknownError, RateLimitedError, TwilioAPIError
 
 SMS = ["--input", "to=+15558675310", "--input", "from=+15017122661", "--input", "message=Hi=there"]
@@ -95,6 +97,26 @@ class TestDescribe:
 
 
 class TestInvoke:
+    def test_a_send_starts_without_validator_http_libraries_and_other_manifests(self, tmp_path: Path) -> None:
+        code = (
+            "import sys; from twilio_component.cli.main import main; from pathlib import Path;"
+            "from twilio_component.host.manifest import loader; read = [];"
+            "original = loader.read_document;"
+            "loader.read_document = lambda path: read.append(Path(path).name) or original(path);"
+            "code = main(sys.argv[1:]);"
+            "heavy = {'aiohttp', 'httpx', 'jsonschema', 'yarl', 'certifi', 'anyio', 'sqlalchemy'} & set(sys.modules);"
+            "print(code, sorted(heavy), read, file=sys.stderr)"
+        )
+        with Emulator().serve_in_thread() as served:
+            connection = emulator_connection()
+            connection["fields"]["baseUrl"] = served.url
+            file = tmp_path / "connection.yaml"
+            file.write_text(json.dumps(connection))
+            command = [sys.executable, "-c", code, "invoke", "sendSMS", "--connection", str(file), *SMS]
+            done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        assert done.stderr == "0 [] ['component.yaml']\n"
+        assert json.loads(done.stdout)["data"]["body"] == "Hi=there"
+
     def test_json_on_standard_output_and_nothing_else(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["invoke", "sendSMS", "--emulator", *SMS]) == 0
         said = capsys.readouterr()
