@@ -2,7 +2,7 @@
 
 One call sends one request: there are no cookies, no redirects, no repetition. Proxies and certificate authorities come
 from the environment (``HTTPS_PROXY``, ``NO_PROXY``, ``SSL_CERT_FILE``, ``REQUESTS_CA_BUNDLE`` …). A client for every
-purpose costs more in a call than everything else that the host does, and half of the time that a program takes to start.
+purpose costs more in a call than everything else that the host does, and half of the time of a start.
 """
 
 from __future__ import annotations
