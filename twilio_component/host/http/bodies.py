@@ -22,7 +22,7 @@ async def read_body(chunks: AsyncIterable[bytes], status: int, headers: Mapping[
     """Return the whole body, decompressed; ``chunks`` are the bytes as received. Raises what ``Body`` raises."""
     body = Body(status, headers, request)
     async for chunk in chunks:
-        body.feed(chunk)
+        body.take(chunk)
     return body.content()
 
 
@@ -46,7 +46,7 @@ class Body:
         self._parts: list[bytes] = []
         self._bound = self._left = bound
 
-    def feed(self, chunk: bytes) -> None:
+    def take(self, chunk: bytes) -> None:
         """Take the next bytes as they were received."""
         part = chunk if self._decompressor is None else self._decompressor.decompress(chunk, self._left + 1)
         self._left -= len(part)

@@ -157,7 +157,7 @@ class Connection(asyncio.Protocol):
         if self._body is None or self._result is None or self._result.done():
             return
         try:
-            self._body.feed(chunk)
+            self._body.take(chunk)
         except ResponseLostError as error:
             self._fail(error)
 
