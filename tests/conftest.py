@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import logging
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -70,3 +71,12 @@ def postgres() -> Iterator[Postgres]:
 def new_database(postgres: Postgres) -> Callable[[], str]:
     """Makes an empty database; its URL."""
     return lambda: postgres.new_database(f"test_{next(_NUMBERS)}")
+
+
+@pytest.fixture(autouse=True)
+def _engine_logs_as_before() -> Iterator[None]:
+    """A command sets the engine's logger up for the standard error of its test, which is closed in the next."""
+    engine = logging.getLogger("dbos")
+    before = engine.handlers[:]
+    yield
+    engine.handlers = before

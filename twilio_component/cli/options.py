@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from twilio_component.host.model import Component
 
 _LAST_PORT = 65535
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 CONNECTION_HELP = """\
 The connection is a YAML or JSON file with key and fields, e.g.
   key: apiKeySecret
@@ -99,3 +100,25 @@ def age_in_days(text: str) -> float:
     if not 0 <= days < float("inf"):
         raise argparse.ArgumentTypeError("must be a number of days, at least 0")
     return days
+
+
+def moment(text: str) -> float:
+    """Return a time in seconds since 1970, for ``argparse``: ``1h`` ago (``s``, ``m``, ``h``, ``d``), or ISO 8601.
+
+    Raises ``InputError``.
+    """
+    import datetime as dt
+    import re
+    import time
+
+    ago = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([smhd])", text.strip())
+    if ago is not None:
+        return time.time() - float(ago[1]) * _SECONDS[ago[2]]
+    try:
+        at = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        problem = Problem(
+            "--since", "must be a time such as 2026-01-31T12:00:00Z, or how long ago, such as 30m, 1h or 2d"
+        )
+        raise InputError("The time is not valid", [problem]) from error
+    return at.replace(tzinfo=at.tzinfo or dt.UTC).timestamp()

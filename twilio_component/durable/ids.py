@@ -16,6 +16,8 @@ from __future__ import annotations
 import re
 
 _FIRST_NUMBER = re.compile(r"[:.](\d+)")
+_RETRY = re.compile(r"(.+)~\d+", re.DOTALL)
+_STARTED = re.compile(r"\d+\.\d+")
 
 
 def call_key(caller: str, ordinal: int) -> str:
@@ -61,6 +63,25 @@ def retry_prefix(run: str) -> str:
 def wake_id(run: str, number: int) -> str:
     """The id of the workflow that continues a run after it has waited ``number`` times."""
     return f"{run}+{number}"
+
+
+def lineage(run: str) -> list[str]:
+    """The run, and the runs that it and those before it have taken the place of: ``RUN~2~2``, ``RUN~2``, ``RUN``."""
+    found = [run]
+    while (match := _RETRY.fullmatch(found[-1])) is not None:
+        found.append(match[1])
+    return found
+
+
+def started_by(prefix: str, flow: str) -> str:
+    """``17.0`` for a flow that item 17 started with its call 0, or for anything below that flow.
+
+    ``prefix`` is that of the loop's items. Raises ``ValueError`` when no item of the loop started it.
+    """
+    found = _STARTED.match(flow, len(prefix)) if flow.startswith(prefix) else None
+    if found is None:
+        raise ValueError(f"{flow!r} was not started by an item of the loop")
+    return found[0]
 
 
 def descendant_prefix(caller: str) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
-from twilio_component.cli.options import age_in_days, whole_count
+from twilio_component.cli.commands import runs_retry
+from twilio_component.cli.options import age_in_days, moment, whole_count
 from twilio_component.cli.serve_extra import DATABASE_HELP, with_database
-from twilio_component.host.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Awaitable, Callable
 
     from twilio_component.durable.operator.loop_views import LoopViews
@@ -37,7 +37,8 @@ def add_parser(commands: Any) -> None:
     listing = _verb(verbs, "list", "the newest runs", _list)
     listing.add_argument("--flow", metavar="NAME", help="only runs of this flow")
     listing.add_argument("--state", choices=STATES, help="only runs in this state")
-    listing.add_argument("--since", metavar="TIME", help="stored at or after this time, e.g. 2026-01-31T12:00:00Z")
+    since = "stored at or after this time, e.g. 1h (ago) or 2026-01-31T12:00:00Z"
+    listing.add_argument("--since", metavar="TIME", type=moment, help=since)
     listing.add_argument("--sid", help="the run that sent the message with this SID")
     listing.add_argument("--limit", type=whole_count, default=50, help="default: %(default)s")
     listing.add_argument("--json", action="store_true", help="print JSON on a terminal too")
@@ -56,8 +57,10 @@ def add_parser(commands: Any) -> None:
     _run_verb(verbs, "resume", "resume a paused or cancelled run, or one whose list stopped", _resume)
     _run_verb(verbs, "release", "try the sends of a run now that wait after a refusal", _release)
     _run_verb(verbs, "resolve", "mark an unknown outcome as resolved", _resolve)
-    retry = _run_verb(verbs, "retry", "run a failed run again from the step that failed", _retry)
-    retry.add_argument("--resend", action="store_true", help="the unknown outcome did not happen: send it again")
+    words = "run a failed run again from the step that failed, or the failed items of its list"
+    retry = _verb(verbs, "retry", words, runs_retry.run)
+    retry.formatter_class, retry.epilog = argparse.RawDescriptionHelpFormatter, runs_retry.EPILOG
+    runs_retry.add_arguments(retry)
     purge = _verb(verbs, "purge", "delete finished runs", _purge)
     purge.add_argument(
         "--days", type=age_in_days, default=30, help="those that ended more days ago; default: %(default)s"
@@ -85,7 +88,7 @@ def _list(options: argparse.Namespace) -> int:
         wanted = RunFilter(
             flow=options.flow,
             state=options.state,
-            since=_timestamp(options.since),
+            since=options.since,
             resource_id=options.sid,
             limit=options.limit,
         )
@@ -174,13 +177,6 @@ def _resolve(options: argparse.Namespace) -> int:
     return _operate(options, lambda operations: operations.resolve(options.id))
 
 
-def _retry(options: argparse.Namespace) -> int:
-    async def retry(operations: Operations) -> None:
-        _print({"id": await operations.retry(options.id, resend=options.resend)})
-
-    return _operate(options, retry)
-
-
 def _purge(options: argparse.Namespace) -> int:
     async def purge(operations: Operations) -> None:
         _print({"purged": await operations.purge(options.days)})
@@ -205,19 +201,6 @@ def _operate(options: argparse.Namespace, work: Callable[[Operations], Awaitable
         await work(Operations(database))
 
     return with_database(options, operate)
-
-
-def _timestamp(text: str | None) -> float | None:
-    import datetime as dt
-
-    if text is None:
-        return None
-    try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError as error:
-        problem = Problem("--since", "must be a time such as 2026-01-31T12:00:00Z")
-        raise InputError("The time is not valid", [problem]) from error
-    return moment.replace(tzinfo=moment.tzinfo or dt.UTC).timestamp()
 
 
 def _column(run: dict[str, Any], name: str) -> Any:

@@ -23,7 +23,7 @@ from twilio_component.durable.execution.continued_waits import ContinuedWaits
 from twilio_component.durable.execution.guarded_calls import GuardedCalls
 from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
-from twilio_component.durable.fanout.store import LoopKey
+from twilio_component.durable.fanout.store import Item, LoopKey
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.flow_state import StateChange, apply_changes, scopes_of
 from twilio_component.durable.store.journal import JournalEntry
@@ -97,6 +97,9 @@ class Replayer:
             effect = self._execution.next()
             if isinstance(effect, Done):
                 return effect
+            if self._is_past_last_call:
+                self._execution.stop()
+                continue
             self._services.work.raise_if_draining()
             self._raise_if_stopping()
             if isinstance(effect, Wait):
@@ -104,6 +107,11 @@ class Replayer:
                 self._execution.waited()
                 continue
             self._report(effect, await self._recorded_result(effect))
+
+    @property
+    def _is_past_last_call(self) -> bool:
+        """Whether what follows has been done by the run whose place this one takes."""
+        return self._run.last_call is not None and self._calls > self._run.last_call
 
     def state_changes(self) -> dict[str, dict[str, Any]]:
         """The values that the execution has changed, by scope and key; None for a key that it has removed."""
@@ -258,7 +266,7 @@ class Replayer:
             )
             await self._record(start.id, ordinal, failure, inputs=inputs)
             return
-        if ordinal in self._journal and not self._must_await_again(other):
+        if ordinal in self._journal and not await self._must_await_again(other, ordinal):
             return
         started = time.time()
         child = await self._accept_child(start, other, ordinal)
@@ -289,9 +297,10 @@ class Replayer:
         await self._services.runs.accept(new, wait_for_database=True)
         return child
 
-    def _must_await_again(self, child: Flow) -> bool:
-        # Waiting for a child is a step of DBOS's with a number, so each replay must do it.
-        return child.is_synchronous
+    async def _must_await_again(self, child: Flow, ordinal: int) -> bool:
+        # Waiting for a child is a step of DBOS's with a number, so each replay must do it. But of a run that is retried
+        # the result is that of a child of the run before: another child would do again what that one has done.
+        return child.is_synchronous and await self._services.runs.exists(ids.child_id(self.caller, ordinal))
 
     def _raise_if_stopping(self) -> None:
         """A run is stopped where its results are recorded."""
@@ -328,9 +337,10 @@ class Replayer:
 class IterationReplayer(Replayer):
     """One iteration of a loop, which is not a workflow of its own. The event ``stopping`` tells it to stop."""
 
-    def __init__(self, item: str, stopping: asyncio.Event, *arguments: Any, **options: Any) -> None:
+    def __init__(self, item: Item, stopping: asyncio.Event, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.item = item
+        self.item = item.id
+        self._replaced = item.inputs
         self._stopping = stopping
 
     async def _next_ordinal(self) -> int:
@@ -351,8 +361,17 @@ class IterationReplayer(Replayer):
             return
         raise RunStopped
 
-    def _must_await_again(self, _child: Flow) -> bool:
+    async def _must_await_again(self, _child: Flow, _ordinal: int) -> bool:
         return False
+
+    @property
+    def _is_past_last_call(self) -> bool:
+        return False
+
+    async def _call(self, call: Call, ordinal: int) -> None:
+        if self._replaced is not None and self._replaced["step"] == call.id:
+            call = replace(call, inputs={**call.inputs, **self._replaced["inputs"]})
+        await super()._call(call, ordinal)
 
     def _raise_if_stopping(self) -> None:
         if self._stopping.is_set():

@@ -183,7 +183,7 @@ class WorkflowRunner:
             execution = Execution.of_iteration(flow, definition.values.by_name, run.payload, iteration)
             state = {name: dict(values) for name, values in execution.stored_state.items()}
             replayer = IterationReplayer(
-                item.id, stopping, self._services, run, definition, flow, execution, state=state, journal=journal
+                item, stopping, self._services, run, definition, flow, execution, state=state, journal=journal
             )
             try:
                 done = await replayer.run()

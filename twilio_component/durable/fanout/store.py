@@ -59,12 +59,14 @@ class Item:
     """An item whose iteration has not ended; ``id`` is the caller under which its results are journaled.
 
     ``held_until`` is when an iteration that was held may go on, in seconds since 1970.
+    ``inputs`` are other inputs for one of its steps, ``{"step", "inputs"}``, if an operator has given some.
     """
 
     id: str
     number: int
     item: Any
     held_until: float | None = None
+    inputs: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +221,7 @@ class LoopStore:
 
         def work(connection: Connection) -> tuple[list[Item], dict[str, dict[int, JournalEntry]]]:
             rows = connection.execute(select(items).where(*of_chunk).order_by(items.c.number))
-            found = [Item(row.id, row.number, json.loads(row.item), row.held_until) for row in rows]
+            found = [_item(row) for row in rows]
             kept: dict[str, dict[int, JournalEntry]] = {}
             for row in connection.execute(
                 select(journal).where(journal.c.run.in_(select(items.c.id).where(*of_chunk)))
@@ -283,7 +285,7 @@ class LoopStore:
             if not keep_payloads:
                 succeeded = (items.c.id.in_([one.id for one in ended]), items.c.state == SUCCEEDED)
                 connection.execute(delete(journal).where(journal.c.run.in_(select(items.c.id).where(*succeeded))))
-                connection.execute(update(items).where(*succeeded).values(item=None))
+                connection.execute(update(items).where(*succeeded).values(item=None, inputs=None))
             for one in ended:
                 store_changes(connection, one.changes)
 
@@ -349,6 +351,11 @@ def _state(error: Mapping[str, Any] | None) -> str:
     if error is None:
         return SUCCEEDED
     return UNKNOWN if error["outcomeUnknown"] else FAILED
+
+
+def _item(row: Row[Any]) -> Item:
+    inputs = json.loads(row.inputs) if row.inputs else None
+    return Item(row.id, row.number, json.loads(row.item), row.held_until, inputs)
 
 
 def _loop_from(row: Row[Any]) -> ParallelLoop:

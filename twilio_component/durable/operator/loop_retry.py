@@ -1,117 +1,199 @@
-"""Loops of runs that are resumed or retried: iterations that have ended are not started again."""
+"""Loops of runs that are retried: iterations that have succeeded are not started again."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, String, cast, exists, insert, literal, null, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    String,
+    and_,
+    bindparam,
+    cast,
+    exists,
+    false,
+    insert,
+    literal,
+    null,
+    select,
+    update,
+)
 
 from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.fanout.store import PENDING, LoopKey
-from twilio_component.durable.operator.journal_replay import (
-    before_the_failure,
-    entries_of,
-    started_flow_that_acted,
-)
-from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT
-from twilio_component.durable.store.run_status import UNKNOWN
+from twilio_component.durable.operator.journal_replay import before_the_failure
+from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT, PLANNED
+from twilio_component.durable.store.run_status import FAILED, UNKNOWN
 from twilio_component.durable.store.schema import intents, items, journal, loops
 from twilio_component.durable.store.upsert import to_json
 from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.flows.interpreter.state import failure_record
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
+    from twilio_component.durable.operator.item_selection import ItemSelection
+
+_BATCH = 500
+_UNDER_WAY = failure_record(
+    "",
+    "",
+    Failure(
+        code="outcome-unknown",
+        message="it was under way when the run ended, and may have happened",
+        outcome_unknown=True,
+    ),
+)
 
 
-def has_open_calls(connection: Connection, run: str) -> bool:
-    """Whether a call of the run itself was under way when it failed, so that its outcome is unknown."""
-    own = (intents.c.run == run, intents.c.item.is_(None), intents.c.state.in_((CLAIMED, IN_DOUBT)))
-    return connection.execute(select(intents.c.key).where(*own).limit(1)).one_or_none() is not None
+def copy_loop(connection: Connection, key: LoopKey, again: str, selection: ItemSelection | None) -> int:
+    """Copy the loop to the run ``again``, and let its selected items be tried again; how many are.
 
-
-def renew_chunks(connection: Connection, run: str) -> None:
-    """Let the chunks of a run that is resumed be executed again: those that were stopped are not complete."""
-    connection.execute(update(loops).where(loops.c.run == run).values(generation=loops.c.generation + 1))
-
-
-def loop_to_continue(connection: Connection, run: str) -> int | None:
-    """The ordinal of the loop at which a failed or unknown run continues, or None.
-
-    That is a loop whose items could not be had, or one with iterations whose outcome is unknown. Raises
-    ``RunStateError`` when the run did something after it that must not be done twice.
+    Each continues at the call that failed. An item stays as it is when it continued after a call whose outcome is
+    unknown, or when the call started a flow that did something that must not be done twice. Without a selection the
+    loop is copied as it stands: then it has ended.
     """
-    of_run = (items.c.run == run, items.c.state == UNKNOWN)
-    ordinals = list(connection.execute(select(items.c.ordinal).where(*of_run).distinct()).scalars())
-    failed = select(loops.c.ordinal).where(loops.c.run == run, loops.c.finished_at.is_(None))
-    ordinals += connection.execute(failed).scalars()
-    if not ordinals:
-        return None
-    loop: int = min(ordinals)
-    if _acted_after(connection, run, loop):
-        raise RunStateError(
-            f"the run '{run}' continued after a loop with unknown outcomes and did something that must not be done "
-            "twice; it can only be resolved"
-        )
-    return loop
-
-
-def _acted_after(connection: Connection, run: str, loop: int) -> bool:
-    """Whether a later call of the run, or something that it started, did anything that must not be done twice."""
-    inside = or_(intents.c.run == run, intents.c.run.startswith(ids.descendant_prefix(run), autoescape=True))
-    keys = connection.execute(select(intents.c.key).where(inside)).scalars()
-    return any(ids.ordinal_within(run, key) > loop for key in keys)
-
-
-def copy_loop(connection: Connection, key: LoopKey, again: str, *, resend: bool) -> None:
-    """Copy the loop to the run ``again`` as it stands, with the journals of its open iterations.
-
-    With ``resend``, iterations with an unknown outcome continue at the call that has it. One that continued after such
-    a call stays as it is.
-    """
-    _copy(connection, loops, {"run": literal(again), "generation": literal(0), "finished_at": null()}, key)
+    changes: dict[str, Any] = {"run": literal(again)}
+    if selection is not None:
+        changes.update(generation=literal(0), finished_at=null())
+    _copy(connection, loops, changes, key)
     prefix = ids.item_prefix(again, key.ordinal)
-    changes: dict[str, ColumnElement[Any]] = {
-        "id": literal(prefix).concat(cast(items.c.number, String)),
-        "run": literal(again),
-    }
-    _copy(connection, items, changes, key)
-    open_ = exists().where(intents.c.item == items.c.id, intents.c.state.in_((CLAIMED, IN_DOUBT)))
-    started = (items.c.state == PENDING) & (open_ | exists().where(journal.c.run == items.c.id))
-    iterations = select(items.c.id, items.c.number, items.c.state, open_.label("is_open")).where(
-        items.c.run == key.run, items.c.ordinal == key.ordinal, (items.c.state == UNKNOWN) | started
+    _copy(
+        connection,
+        items,
+        {
+            "id": literal(prefix).concat(cast(items.c.number, String)),
+            "run": literal(again),
+            "held_until": null(),
+            "held_in": null(),
+        },
+        key,
     )
-    for row in connection.execute(iterations).all():
-        _copy_iteration(connection, row, f"{prefix}{row.number}", resend=resend)
+    iterations = _Iterations(connection, key, again, selection)
+    last, tried = -1, 0
+    while batch := iterations.after(last):
+        last = batch[-1].number
+        tried += iterations.copy(batch)
+    return tried
 
 
-def _copy_iteration(connection: Connection, row: Row[Any], again: str, *, resend: bool) -> None:
-    """Let an iteration continue as ``again``: its outcome is unknown, or it had started when its run failed."""
-    entries: Sequence[Mapping[str, Any]] = entries_of(connection, row.id)
-    error = None
-    if row.state == UNKNOWN:
-        try:
-            entries = before_the_failure(row.id, entries) if resend else entries
-        except RunStateError:
-            resend = False
-        resend = resend and started_flow_that_acted(connection, row.id, entries) is None
-    elif row.is_open or started_flow_that_acted(connection, row.id, entries) is not None:
-        message = "it was under way when the run failed, and may have happened"
-        error = failure_record("", "", Failure(code="outcome-unknown", message=message, outcome_unknown=True))
-    if entries:
-        connection.execute(insert(journal), [{**entry, "run": again} for entry in entries])
-    changes: dict[str, Any] = {}
-    if resend:
-        changes = {"state": PENDING}
-    elif error is not None:
-        changes = {"state": UNKNOWN, "code": error["code"], "error": to_json(error)}
-    if changes:
-        connection.execute(update(items).where(items.c.id == again).values(changes))
+class _Iterations:
+    """The iterations of a loop that have not succeeded, on their way to the run ``again``."""
+
+    def __init__(self, connection: Connection, key: LoopKey, again: str, selection: ItemSelection | None) -> None:
+        self._connection = connection
+        self._key = key
+        self._again = again
+        self._selection = selection
+        self._acting = _flows_that_acted(connection, key)
+
+    def after(self, number: int) -> Sequence[Row[Any]]:
+        """The next ones that have a journal or a call of their own, in their order."""
+        open_ = exists().where(intents.c.item == items.c.id, intents.c.state.in_((CLAIMED, IN_DOUBT)))
+        columns = (items.c.id, items.c.number, items.c.state, items.c.error, items.c.inputs, open_.label("is_open"))
+        of_loop = (items.c.run == self._key.run, items.c.ordinal == self._key.ordinal, items.c.number > number)
+        begun = (items.c.state == PENDING) & (open_ | exists().where(journal.c.run == items.c.id))
+        wanted = select(*columns, self._chosen().label("is_chosen")).where(
+            *of_loop, items.c.state.in_((FAILED, UNKNOWN)) | begun
+        )
+        return self._connection.execute(wanted.order_by(items.c.number).limit(_BATCH)).all()
+
+    def copy(self, batch: Sequence[Row[Any]]) -> int:
+        """Copy their journals, as far as each is to be replayed; how many of these iterations are tried again."""
+        entries = self._entries([row.id for row in batch])
+        kept: list[dict[str, Any]] = []
+        states: list[dict[str, Any]] = []
+        for row in batch:
+            wanted, change = self._plan(row, entries.get(row.id, []))
+            again = ids.item_id(self._again, self._key.ordinal, row.number)
+            kept += [{**entry, "run": again} for entry in wanted]
+            if change is not None:
+                states.append({"of": again, **change})
+        if kept:
+            self._connection.execute(insert(journal), kept)
+        if states:
+            self._connection.execute(update(items).where(items.c.id == bindparam("of")), states)
+        return sum(one["state"] == PENDING for one in states)
+
+    def _plan(
+        self, row: Row[Any], entries: list[dict[str, Any]]
+    ) -> tuple[Sequence[Mapping[str, Any]], dict[str, Any] | None]:
+        """The entries that the iteration keeps, and what changes of its item."""
+        selection = self._selection
+        if selection is None or not (row.is_chosen or row.state == PENDING):
+            return entries, None
+        is_under_way = row.is_open or (row.state == PENDING and self._started_a_flow(row.id, entries))
+        if row.state == PENDING and is_under_way:
+            return entries, {**_change(UNKNOWN, _UNDER_WAY), "inputs": row.inputs}
+        # One that is pending was under way when the list stopped: its call was refused, and it has not ended.
+        is_wanted = row.state != PENDING or selection.state == FAILED
+        before = _without_failure(row.id, entries) if is_wanted else None
+        if before is None or self._started_a_flow(row.id, before):
+            return entries, None
+        return before, {**_change(PENDING, None), "inputs": _replaced_inputs(row, selection)}
+
+    def _chosen(self) -> Any:
+        return false() if self._selection is None else and_(*self._selection.conditions(self._key.run))
+
+    def _entries(self, callers: list[str]) -> dict[str, list[dict[str, Any]]]:
+        found: dict[str, list[dict[str, Any]]] = {}
+        for row in self._connection.execute(select(journal).where(journal.c.run.in_(callers))).mappings():
+            found.setdefault(row["run"], []).append(dict(row))
+        return found
+
+    def _started_a_flow(self, item: str, entries: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether the call after these entries once started a flow that did what must not be done twice."""
+        ordinal = max((entry["ordinal"] for entry in entries), default=-1) + 1
+        number = item.rpartition("-")[2]
+        return f"{number}.{ordinal}" in self._acting
 
 
-def _copy(connection: Connection, table: Any, changes: dict[str, ColumnElement[Any]], key: LoopKey) -> None:
+def _flows_that_acted(connection: Connection, key: LoopKey) -> set[str]:
+    """``17.0`` for each flow that item 17 started with its call 0, here or in a run that this one took the place of.
+
+    Only flows that did something that must not be done twice, themselves or by what they started.
+    """
+    found: set[str] = set()
+    for run in ids.lineage(key.run):
+        prefix = ids.item_prefix(run, key.ordinal)
+        acted = select(intents.c.run).where(
+            intents.c.run.startswith(prefix, autoescape=True), intents.c.state != PLANNED
+        )
+        found.update(ids.started_by(prefix, other) for other in connection.execute(acted.distinct()).scalars())
+    return found
+
+
+def _without_failure(item: str, entries: list[dict[str, Any]]) -> Sequence[Mapping[str, Any]] | None:
+    """The entries before the failure; None when the iteration continued after a call whose outcome is unknown."""
+    try:
+        return before_the_failure(item, entries)
+    except RunStateError:
+        return None
+
+
+def _change(state: str, error: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        "state": state,
+        "code": None if error is None else error["code"],
+        "error": None if error is None else to_json(error),
+        "finished_at": None,
+    }
+
+
+def _replaced_inputs(row: Row[Any], selection: ItemSelection) -> str | None:
+    """The inputs that replace the flow's at the step that failed, as they are stored; earlier ones stay."""
+    if not selection.inputs or row.error is None:
+        inputs: str | None = row.inputs
+        return inputs
+    step = json.loads(row.error)["id"]
+    earlier = json.loads(row.inputs) if row.inputs else {"step": step, "inputs": {}}
+    kept = earlier["inputs"] if earlier["step"] == step else {}
+    return to_json({"step": step, "inputs": {**kept, **selection.inputs}})
+
+
+def _copy(connection: Connection, table: Any, changes: Mapping[str, Any], key: LoopKey) -> None:
     names = [column.name for column in table.c]
     chosen = select(*(changes.get(name, table.c[name]) for name in names))
     of_loop = chosen.where(table.c.run == key.run, table.c.ordinal == key.ordinal)

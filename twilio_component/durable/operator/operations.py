@@ -5,33 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 
-from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError, UnknownRunError
 from twilio_component.durable.execution.run_queue import RUNS, RunQueue
-from twilio_component.durable.fanout.store import LoopKey
-from twilio_component.durable.operator.journal_replay import (
-    before,
-    before_the_failure,
-    entries_of,
-    started_flow_that_acted,
-)
-from twilio_component.durable.operator.loop_retry import (
-    copy_loop,
-    has_open_calls,
-    loop_to_continue,
-    renew_chunks,
-)
+from twilio_component.durable.operator.item_selection import renew_chunks
 from twilio_component.durable.operator.processes import throttled_keys
-from twilio_component.durable.operator.views import RunViews
+from twilio_component.durable.operator.retry import RETRYABLE, Retried, Retry, RunRetry
+from twilio_component.durable.operator.views import RunFilter, RunViews
 from twilio_component.durable.sending.intents import PLANNED
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.queues import lock_queue_of, promote
 from twilio_component.durable.store.runs import RunStore
-from twilio_component.durable.store.schema import intents, journal, runs, throttles
+from twilio_component.durable.store.schema import intents, runs, throttles
 from twilio_component.durable.store.waits import unpark
 from twilio_component.durable.store.workflow_rows import cancel_workflow, resume_workflow
 from twilio_component.host.errors import join_names
@@ -42,6 +31,8 @@ if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
 
+MOST_RETRIED = 10_000
+"""How many runs are run again at once."""
 _DAY = 24 * 3600
 _BATCH = 500
 
@@ -58,6 +49,7 @@ class Operations:
         self._runs = RunStore(database, self._queue.put)
         self._views = RunViews(database)
         self._client = self._queue.client
+        self._retry = RunRetry(database, self._queue.put)
 
     async def cancel(self, run: str) -> None:
         """Stop a run before its next step; a request under way is completed."""
@@ -121,44 +113,23 @@ class Operations:
         await self._database.run(work)
 
     async def retry(self, run: str, *, resend: bool = False) -> str:
-        """Run a failed run again from the step that failed, as a new run; its id.
+        """Run a failed run again from the step or the items that failed, as a new run; its id.
 
         A run with an unknown outcome needs ``resend``, by which the operator says that it did not happen.
         """
-        again = ids.retry_id(run, 2 + await self._views.count_retries(run))
+        return (await self.retry_as(run, Retry(resend=resend))).id
 
-        def work(connection: Connection) -> None:
-            row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
-            _check_state(run, row, (run_status.FAILED, run_status.UNKNOWN))
-            assert row is not None  # noqa: S101 - it has just been checked
-            if not resend and (row.state == run_status.UNKNOWN or has_open_calls(connection, run)):
-                raise RunStateError(
-                    f"the outcome of the run '{run}' is unknown: find out whether it happened. If it did not, retry "
-                    "it with --resend; if it did, resolve it"
-                )
-            entries = entries_of(connection, run)
-            loop = loop_to_continue(connection, run)
-            wanted = before_the_failure(run, entries) if loop is None else before(loop, entries)
-            flow = started_flow_that_acted(connection, run, wanted) if loop is None else None
-            if flow is not None:
-                raise RunStateError(
-                    f"the step that would be repeated started the run '{flow}', which did something that must not be "
-                    "done twice; retry that run instead"
-                )
-            now = self._database.now(connection)
-            row_again = {**row._mapping, "id": again, "state": run_status.RUNNING, "created_at": now}  # noqa: SLF001 - SQLAlchemy's public name for it
-            connection.execute(
-                insert(runs).values(**{**row_again, "finished_at": None, "error": None, "response": None})
-            )
-            for entry in wanted:
-                connection.execute(insert(journal).values(**{**entry, "run": again}))
-            if loop is not None:
-                copy_loop(connection, LoopKey(run, loop), again, resend=resend)
-            connection.execute(update(runs).where(runs.c.id == run).values(state=run_status.RETRIED))
-            self._queue.put(connection, [again])
+    async def retry_as(self, run: str, how: Retry) -> Retried:
+        """Run a failed run again as a new run, as ``how`` says: which items, and with which definition."""
+        return await self._retry.retry(run, how)
 
-        await self._database.run(work)
-        return again
+    async def find_retryable(self, wanted: RunFilter) -> list[str]:
+        """The ids of the runs of this filter that can be run again, the newest first."""
+        states = RETRYABLE if wanted.state is None else (wanted.state,)
+        if not set(states) <= set(RETRYABLE):
+            raise RunStateError(f"runs that are {wanted.state} cannot be run again ({join_names(RETRYABLE)} can)")
+        found = await self._views.find(replace(wanted, limit=MOST_RETRIED))
+        return [run["id"] for run in found if run["state"] in states]
 
     async def purge(self, days: float) -> int:
         """Delete the runs that ended more than ``days`` ago; their number."""

@@ -48,7 +48,10 @@ _Found = TypeVar("_Found")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run as it is stored. ``payload`` is what its trigger was given, ``parent`` the run that started it."""
+    """A run as it is stored. ``payload`` is what its trigger was given, ``parent`` the run that started it.
+
+    It ends after the call with the number ``last_call``, if there is one.
+    """
 
     id: str
     file: str
@@ -58,6 +61,7 @@ class Run:
     parent: str | None
     payload: Mapping[str, Any]
     created_at: float
+    last_call: int | None = None
 
 
 class Recorded(NamedTuple):
@@ -168,6 +172,13 @@ class RunStore:
         of_item = select(items.c.run).where(items.c.id == run).scalar_subquery()
         found = runs.c.id.in_((run, of_item))
         return await self._do(lambda connection: _run(connection, found), wait_for_database=wait_for_database)
+
+    async def exists(self, run: str) -> bool:
+        """Whether there is a run with this id; retries until the database is available."""
+        found = select(runs.c.id).where(runs.c.id == run)
+        return await self._database.run_until_available(
+            lambda connection: connection.execute(found).one_or_none() is not None
+        )
 
     async def open(self, run: str, end: int) -> tuple[Run, dict[int, JournalEntry]] | None:
         """The run with its journal up to before ``end``, or None; retries until the database is available."""
@@ -375,6 +386,7 @@ def _run(connection: Connection, which: ColumnElement[bool]) -> Run | None:
         parent=row["parent"],
         payload=json.loads(row["payload"] or "{}"),
         created_at=row["created_at"],
+        last_call=row["last_call"],
     )
 
 

@@ -49,6 +49,7 @@ runs = Table(
     Column("queue_number", BigInteger),
     Column("dedupe_id", String(64)),
     Column("wakes", Integer, nullable=False, server_default="0"),
+    Column("last_call", Integer),
     Index("flow_runs_by_time", "created_at", "id"),
     Index("flow_runs_by_state", "state", "created_at", "id"),
     Index("flow_runs_by_flow", "flow", "created_at", "id"),
@@ -63,6 +64,8 @@ runs = Table(
 """One row per run. ``payload`` is what started it, ``error`` and ``response`` are how it ended; all JSON.
 
 ``wakes`` counts how often the run was continued after it had waited as a row of ``flow_waits``.
+``last_call`` is the number of the call after which the run ends, where the steps after it have been done by the run
+whose place it takes.
 """
 
 served = Table(
@@ -189,6 +192,7 @@ items = Table(
     Column("finished_at", Float),
     Column("held_until", Float),
     Column("held_in", Integer),
+    Column("inputs", Text),
     Index("flow_items_by_number", "run", "ordinal", "number"),
     Index("flow_items_by_state", "run", "ordinal", "state", "code", "number"),
     Index("flow_items_by_end", "run", "ordinal", "finished_at"),
@@ -197,6 +201,8 @@ items = Table(
 
 An iteration that must wait is ``held_until`` then; it was held when the loop had the generation ``held_in``, in which
 the loop goes on without it.
+
+``inputs`` are other inputs that an operator has given to one of its steps: ``{"step", "inputs"}`` as JSON.
 """
 
 waits = Table(

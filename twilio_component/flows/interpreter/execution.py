@@ -141,6 +141,11 @@ class Execution:
         """Report that the time of a wait has passed."""
         self._state["wait"] = None
 
+    def stop(self) -> None:
+        """End here: what follows is not to be done."""
+        self._state["stopped"] = True
+        self._position.frames.clear()
+
     # Steps
 
     def _id(self, step: Step) -> str:

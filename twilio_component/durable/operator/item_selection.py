@@ -1,0 +1,70 @@
+"""Which items of a run's loops are tried again, and how far the run has to go back for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, or_, select, update
+
+from twilio_component.durable import ids
+from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT
+from twilio_component.durable.store.run_status import FAILED
+from twilio_component.durable.store.schema import intents, items, loops
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemSelection:
+    """Selects the items of a run's loops in the ``state`` ``failed`` or ``unknown``.
+
+    Only those that failed with this ``code``, ended at or after ``since`` (seconds since 1970), or have this ``number``
+    in their loop (from 0). ``inputs`` replace inputs of the step at which the item failed.
+    """
+
+    state: str = FAILED
+    code: str | None = None
+    since: float | None = None
+    number: int | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    def conditions(self, run: str) -> Iterator[Any]:
+        """The conditions that these items of a run meet."""
+        yield items.c.run == run
+        yield items.c.state == self.state
+        if self.code is not None:
+            yield items.c.code == self.code
+        if self.since is not None:
+            yield items.c.finished_at >= self.since
+        if self.number is not None:
+            yield items.c.number == self.number
+
+
+def loops_of(connection: Connection, run: str, selection: ItemSelection) -> list[int]:
+    """The ordinals of the run's loops that have selected items."""
+    found = select(items.c.ordinal).where(*selection.conditions(run)).distinct().order_by(items.c.ordinal)
+    return list(connection.execute(found).scalars())
+
+
+def unfinished_loops(connection: Connection, run: str) -> list[int]:
+    """The ordinals of the run's loops that have not ended: items are left, or could not be had."""
+    found = select(loops.c.ordinal).where(loops.c.run == run, loops.c.finished_at.is_(None))
+    return list(connection.execute(found.order_by(loops.c.ordinal)).scalars())
+
+
+def has_open_calls(connection: Connection, run: str) -> bool:
+    """Whether a call of the run itself was under way when it failed, so that its outcome is unknown."""
+    own = (intents.c.run == run, intents.c.item.is_(None), intents.c.state.in_((CLAIMED, IN_DOUBT)))
+    return connection.execute(select(intents.c.key).where(*own).limit(1)).one_or_none() is not None
+
+
+def acted_after(connection: Connection, run: str, ordinal: int) -> bool:
+    """Whether a later call of the run, or something that it started, did anything that must not be done twice."""
+    inside = or_(intents.c.run == run, intents.c.run.startswith(ids.descendant_prefix(run), autoescape=True))
+    keys = connection.execute(select(intents.c.key).where(inside)).scalars()
+    return any(ids.ordinal_within(run, key) > ordinal for key in keys)
+
+
+def renew_chunks(connection: Connection, run: str) -> None:
+    """Let the chunks of a run that is resumed be executed again: those that were stopped are not complete."""
+    connection.execute(update(loops).where(loops.c.run == run).values(generation=loops.c.generation + 1))
