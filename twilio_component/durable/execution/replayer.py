@@ -300,7 +300,10 @@ class Replayer:
     async def _must_await_again(self, child: Flow, ordinal: int) -> bool:
         # Waiting for a child is a step of DBOS's with a number, so each replay must do it. But of a run that is retried
         # the result is that of a child of the run before: another child would do again what that one has done.
-        return child.is_synchronous and await self._services.runs.exists(ids.child_id(self.caller, ordinal))
+        if not child.is_synchronous:
+            return False
+        started = ids.child_id(self.caller, ordinal)
+        return await self._services.runs.load(started, wait_for_database=True) is not None
 
     def _raise_if_stopping(self) -> None:
         """A run is stopped where its results are recorded."""

@@ -10,8 +10,9 @@ _ACTIONS = {
     run_status.QUEUED: (PAUSE, CANCEL),
     run_status.RUNNING: (PAUSE, RELEASE, CANCEL),
     run_status.PAUSED: (RESUME, CANCEL),
-    run_status.LIST_STOPPED: (RESUME, CANCEL),
+    run_status.LIST_STOPPED: (RESUME, RETRY, CANCEL),
     run_status.CANCELLED: (RESUME,),
+    run_status.PARTLY_FAILED: (RETRY,),
     run_status.FAILED: (RETRY,),
     run_status.UNKNOWN: (RESOLVE, RESEND),
 }

@@ -95,7 +95,7 @@ class _Iterations:
         columns = (items.c.id, items.c.number, items.c.state, items.c.error, items.c.inputs, open_.label("is_open"))
         of_loop = (items.c.run == self._key.run, items.c.ordinal == self._key.ordinal, items.c.number > number)
         begun = (items.c.state == PENDING) & (open_ | exists().where(journal.c.run == items.c.id))
-        wanted = select(*columns, self._chosen().label("is_chosen")).where(
+        wanted = select(*columns, self._condition().label("is_chosen")).where(
             *of_loop, items.c.state.in_((FAILED, UNKNOWN)) | begun
         )
         return self._connection.execute(wanted.order_by(items.c.number).limit(_BATCH)).all()
@@ -134,7 +134,7 @@ class _Iterations:
             return entries, None
         return before, {**_change(PENDING, None), "inputs": _replaced_inputs(row, selection)}
 
-    def _chosen(self) -> Any:
+    def _condition(self) -> Any:
         return false() if self._selection is None else and_(*self._selection.conditions(self._key.run))
 
     def _entries(self, callers: list[str]) -> dict[str, list[dict[str, Any]]]:

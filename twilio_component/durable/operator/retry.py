@@ -254,7 +254,7 @@ def _definition(connection: Connection, row: Row[Any], plan: _Plan, wanted: Defi
     if all(flow.name != row.flow for flow in flows[1].flows):
         raise RunStateError(f"the definition that is served now has no flow '{row.flow}'")
     before_it, now = (find_flow(one, row.flow) for one in flows)
-    changes = changes_before(before_it, now, _taken(connection, row, plan))
+    changes = changes_before(before_it, now, _kept_steps(connection, row, plan))
     if changes:
         raise RunStateError(
             f"the run '{row.id}' has taken steps that are not the same any more: {join_names(changes, word='and')}. "
@@ -263,7 +263,7 @@ def _definition(connection: Connection, row: Row[Any], plan: _Plan, wanted: Defi
     return current, True
 
 
-def _taken(connection: Connection, row: Row[Any], plan: _Plan) -> set[str]:
+def _kept_steps(connection: Connection, row: Row[Any], plan: _Plan) -> set[str]:
     """The keys of the steps whose results the new run keeps, or whose loops it goes on with."""
     step_ids = {entry["step_id"] for entry in plan.entries if entry["ordinal"] >= 0}
     if plan.again:

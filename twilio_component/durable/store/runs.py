@@ -173,13 +173,6 @@ class RunStore:
         found = runs.c.id.in_((run, of_item))
         return await self._do(lambda connection: _run(connection, found), wait_for_database=wait_for_database)
 
-    async def exists(self, run: str) -> bool:
-        """Whether there is a run with this id; retries until the database is available."""
-        found = select(runs.c.id).where(runs.c.id == run)
-        return await self._database.run_until_available(
-            lambda connection: connection.execute(found).one_or_none() is not None
-        )
-
     async def open(self, run: str, end: int) -> tuple[Run, dict[int, JournalEntry]] | None:
         """The run with its journal up to before ``end``, or None; retries until the database is available."""
 
