@@ -11,7 +11,7 @@ import json
 import logging
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from twilio_component.host.errors import IntegrationError
 
@@ -38,7 +38,7 @@ def add_logging(parser: argparse.ArgumentParser) -> None:
 
 def start_logging(options: argparse.Namespace | None = None) -> None:
     """Log to standard error as ``add_logging``'s options say; by default text, from ``info`` on."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StandardError()
     as_json = getattr(options, "log_format", "text") == "json"
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
     root, engine = logging.getLogger(), logging.getLogger("dbos")
@@ -53,6 +53,18 @@ def start_logging(options: argparse.Namespace | None = None) -> None:
         root.addHandler(handler)
         root.setLevel(_OTHERS)
     logging.getLogger("twilio_component").setLevel(getattr(options, "log_level", "info").upper())
+
+
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to what is standard error at the time of a record: a test or a host may replace it."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        """Standard error."""
+        return sys.stderr
 
 
 class TextFormatter(logging.Formatter):

@@ -52,6 +52,7 @@ COMMANDS = {
     "mcp": "mcp",
     "runs": "runs",
     "opt-outs": "opt_outs",
+    "people": "people",
     "ops": "ops",
     "demo": "demo",
 }
