@@ -174,6 +174,10 @@ class TestOddResponses:
         with pytest.raises(ResponseLostError, match="head of the response is longer"):
             await response_to(say(b"HTTP/1.1 200 OK\r\n", *[b"X-A: " + b"x" * 9_000 + b"\r\n"] * 8))
 
+    async def test_a_long_body_may_come_together_with_its_head(self) -> None:
+        body = bytes(1 << 20)
+        assert (await response_to(say(http_response("200 OK", body)))).content == body
+
     async def test_another_protocol_is_a_lost_response(self) -> None:
         switching = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
         with pytest.raises(ResponseLostError, match="another protocol"):

@@ -96,11 +96,6 @@ class Connection(asyncio.Protocol):
             # Nobody asked: a server that ends an idle connection with a response, or one that is confused.
             self.abort()
             return
-        if self._fields is None:
-            self._head_size += len(data)
-            if self._head_size > _LONGEST_HEAD:
-                self._fail(ResponseLostError("the head of the response is longer than any should be"))
-                return
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
@@ -108,6 +103,10 @@ class Connection(asyncio.Protocol):
         except HttpParserError as error:
             self._reusable = False
             self._fail(ResponseLostError(f"the response is not HTTP: {error}"))
+        if self._fields is None:
+            self._head_size += len(data)
+            if self._head_size > _LONGEST_HEAD:
+                self._fail(ResponseLostError("the head of the response is longer than any should be"))
 
     def connection_lost(self, error: Exception | None) -> None:
         """Called by asyncio."""
