@@ -52,6 +52,16 @@ def _no_signal_handler_is_left_behind() -> Iterator[None]:
     assert after == before
 
 
+@pytest.fixture(autouse=True)
+def _log_levels_are_as_they_were() -> Iterator[None]:
+    """A command sets the levels for its process, which here is that of all tests."""
+    loggers = [logging.getLogger(name) for name in (None, "twilio_component")]
+    before = [(logger, logger.level) for logger in loggers]
+    yield
+    for logger, level in before:
+        logger.setLevel(level)
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """The event loop of tests that are coroutines: asyncio's, as the project's own."""
