@@ -13,6 +13,7 @@ from twilio_component.builtins.multipart import multipart_form
 from twilio_component.host.errors import PerformError, join_names
 from twilio_component.host.http.messages import NotWrittenError, Request, Response, ResponseLostError
 from twilio_component.host.http.retries import send_with_retries
+from twilio_component.host.trace_context import HEADER, current_trace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,6 +120,8 @@ def _request(method: str, inputs: dict[str, Any], form: tuple[bytes, str] | None
     content, kind = form or _body(inputs.get("data"))
     if kind and not any(name.lower() == "content-type" for name in headers):
         headers["Content-Type"] = kind
+    if (trace := current_trace()) and not any(name.lower() == HEADER for name in headers):
+        headers[HEADER] = trace
     # What is encoded already stays; what no URL may hold (a space, an umlaut) is encoded.
     url = quote(inputs["url"], safe="%/:?#[]@!$&'()*+,;=~-._")
     if inputs["queryParams"]:

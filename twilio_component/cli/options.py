@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -70,10 +69,11 @@ def inputs_of(options: argparse.Namespace) -> dict[str, Any]:
 def connection_of(options: argparse.Namespace, component: Component) -> dict[str, Any]:
     """Return the connection of ``--connection``, or of the environment; raises ``InputError`` or ``DocumentError``."""
     from twilio_component.host.connections import connection_from_environment, connection_from_file
+    from twilio_component.host.environment import FileEnvironment
 
     if options.connection:
         return connection_from_file(options.connection)
-    return connection_from_environment(component, os.environ)
+    return connection_from_environment(component, FileEnvironment())
 
 
 def whole_count(text: str) -> int:

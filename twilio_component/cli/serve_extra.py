@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from twilio_component.cli import exit_codes
 from twilio_component.cli.options import port_number
-from twilio_component.host.errors import InputError, IntegrationError, Problem
+from twilio_component.host.errors import IntegrationError
 
 if TYPE_CHECKING:
     import argparse
@@ -52,13 +51,9 @@ def environment_value(name: str) -> str | None:
 
     Raises ``InputError`` for a file that cannot be read.
     """
-    file = os.environ.get(f"{name}_FILE")
-    if file is None:
-        return os.environ.get(name)
-    try:
-        return Path(file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError("The environment is not valid", [Problem(f"{name}_FILE", "must name a text file")]) from error
+    from twilio_component.host.environment import FileEnvironment
+
+    return FileEnvironment().get(name)
 
 
 def add_database(parser: argparse.ArgumentParser) -> None:

@@ -6,12 +6,17 @@ Nothing here repeats what people wrote: runs are named by their ids, failures by
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from twilio_component.host.trace_context import continue_trace
+
 if TYPE_CHECKING:
     from twilio_component.durable.store.runs import Run
+    from twilio_component.flows.interpreter.effects import Call
+    from twilio_component.host.model import Operation
 
 _LOGGER = logging.getLogger("twilio_component.runs")
 _SUCCEEDED = "succeeded"
@@ -48,6 +53,13 @@ class _Begun(Protocol):
     def created_at(self) -> float: ...
 
 
+Finish = Callable[[Mapping[str, Any]], None]
+
+
+def _ignore(_result: Mapping[str, Any]) -> None:
+    """Nobody wants to know."""
+
+
 class Observer:
     """Is told what happens. Every method does nothing here; none may raise or block."""
 
@@ -75,6 +87,20 @@ class Observer:
 
     def database_failed(self, kind: str) -> None:
         """The database was ``unavailable`` or ``busy``."""
+
+    # Each block belongs to a trace, which `trace_context` hands on.
+
+    def webhook_span(self, flow: str, traceparent: object) -> AbstractContextManager[object]:  # noqa: ARG002 - see above
+        """Handle a webhook in the block; ``traceparent`` is its header of that name, or None."""
+        return continue_trace(traceparent)
+
+    def run_span(self, run: Run) -> AbstractContextManager[object]:
+        """Execute a run, or an iteration of one, in the block."""
+        return continue_trace(run.trace)
+
+    def step_span(self, call: Call, operation: Operation | None) -> AbstractContextManager[Finish]:  # noqa: ARG002
+        """Make a step's call in the block, which calls what it gets with the result: an envelope or a failure."""
+        return nullcontext(_ignore)
 
 
 def log_begin(run: Run, *, goes_on: bool) -> None:

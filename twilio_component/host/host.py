@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from twilio_component.host.http.injected import InjectedTransport
+    from twilio_component.host.http.messages import HttpTransport
 
 _LOGGER = logging.getLogger(__name__)
 _Op = TypeVar("_Op", bound=Operation)
@@ -117,6 +118,13 @@ class Host:
     def components(self) -> Mapping[str, Component]:
         """The components by key."""
         return self._plugins.components
+
+    def wrap_transport(self, wrap: Callable[[HttpTransport], HttpTransport]) -> None:
+        """From now on send every HTTP request of components over what ``wrap`` makes of the transport so far.
+
+        Call it before the first request: clients keep the transport that they began with.
+        """
+        self._resources.wrap_transport(wrap)
 
     def register(self, plugin: object) -> None:
         """Add a plugin; raises ``PluginError`` when it cannot be used, and then nothing of it is added."""

@@ -52,6 +52,10 @@ class Resources:
 
         return AsyncioTransport()
 
+    def wrap_transport(self, wrap: Callable[[HttpTransport], HttpTransport]) -> None:
+        """From now on send over what ``wrap`` makes of the transport."""
+        vars(self)["transport"] = wrap(self.transport)
+
     def get_or_create(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
         """Return what ``make`` returned for ``key`` the first time; the oldest of more than a thousand is dropped."""
         made: _Made | None = self._kept.get(key)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.emulator.connection import emulator_connection
 from twilio_component.flows.model import environment_name
+from twilio_component.host.environment import FileEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,7 +39,6 @@ def with_emulator(
     return replace(configuration, config_vars={**configuration.config_vars, **ours})
 
 
-def without_connections(environment: Mapping[str, str], variables: Iterable[ConfigVariable]) -> dict[str, str]:
+def without_connections(environment: Mapping[str, str], variables: Iterable[ConfigVariable]) -> FileEnvironment:
     """Return the environment without the values of these connections, which would win over a configuration."""
-    names = {environment_name(variable.key) for variable in variables}
-    return {name: value for name, value in environment.items() if name not in names}
+    return FileEnvironment(environment).without({environment_name(variable.key) for variable in variables})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from twilio_component.flows.checking.checker import check_file
 from twilio_component.flows.findings import ERROR, FlowError
 from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host import Host
+from twilio_component.host.environment import FileEnvironment
 from twilio_component.host.errors import DocumentError, Problem
 from twilio_component.serving.connection_bounds import bounds, is_loopback
 from twilio_component.serving.database_startup import wait_for_database
@@ -30,6 +30,7 @@ from twilio_component.serving.endpoint_keys import EndpointKeys
 from twilio_component.serving.endpoints import endpoints
 from twilio_component.serving.health_server import HealthServer
 from twilio_component.serving.http_app import WebhookApp
+from twilio_component.serving.observers import trace_host
 from twilio_component.serving.operations.server import operations_page
 from twilio_component.serving.ports import listen
 from twilio_component.serving.public_urls import PublicUrl
@@ -83,7 +84,7 @@ class Server:
     register: bool = False
     replace_webhooks: bool = False
     operations: OperationsAddress | None = None
-    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    environment: Mapping[str, str] = field(default_factory=FileEnvironment)
     transport: httpx.AsyncBaseTransport | None = None
     report: Callable[[str], None] = print
     on_ready: Callable[[Mapping[str, Endpoint]], None] = lambda _endpoints: None
@@ -129,7 +130,7 @@ class Server:
             flows = [endpoint.flow for endpoint in found.values()]
             keys = EndpointKeys(self.configuration.durability.get("endpointKeys", {}), self.environment, flows)
             await wait_for_database(self.database, self.report)
-            observer = self.health.observer
+            observer = trace_host(host, self.health.observer)
             opening = Engine.open(
                 deployment, self.database, settings, crash_points=self.crash_points, observer=observer
             )

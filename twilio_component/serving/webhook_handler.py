@@ -25,6 +25,7 @@ from twilio_component.host.errors import PerformError
 from twilio_component.host.http.request_payload import RequestBodyError
 from twilio_component.host.model import Trigger
 from twilio_component.host.serialization import iso_time
+from twilio_component.host.trace_context import HEADER
 from twilio_component.serving.contact_events import ContactEvents
 from twilio_component.serving.endpoint_keys import KEY_HEADER, EndpointKeys
 from twilio_component.serving.event_identity import run_event
@@ -105,7 +106,8 @@ class WebhookHandler:
             )
             return HttpResponse(401, headers={"WWW-Authenticate": "Api-Key"})
         try:
-            new, is_new, confirmation = await self._start_once(endpoint, request)
+            with self._observer.webhook_span(endpoint.flow.name, request.headers.get(HEADER)):
+                new, is_new, confirmation = await self._start_once(endpoint, request)
         except RequestBodyError as error:
             self._refuse(endpoint, "unreadable-body")
             reason = "; ".join(problem.message for problem in error.problems)

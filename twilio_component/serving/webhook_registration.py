@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from twilio_component.flows.model import find_flow
 from twilio_component.flows.parsing.fitting import fit_inputs
 from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host import Context, Host
+from twilio_component.host.environment import FileEnvironment
 from twilio_component.host.errors import IntegrationError
 from twilio_component.host.model import Trigger
 from twilio_component.host.serialization import iso_time
@@ -219,7 +219,7 @@ async def unregister(
     try:
         database.open_existing()
         async with Host.discover(transport=transport) as host:
-            values = dict(os.environ) if environment is None else environment
+            values = FileEnvironment() if environment is None else environment
             deployment = Deployment(host, configuration or Configuration(), values, public_url="")
             store, runs = RegistrationStore(database), RunStore(database)
             await Registrations(deployment, store, runs, report).unregister(flow)

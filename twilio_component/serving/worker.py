@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,8 +15,10 @@ from twilio_component.durable.errors import DurableError
 from twilio_component.durable.settings import settings_from
 from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host import Host
+from twilio_component.host.environment import FileEnvironment
 from twilio_component.serving.database_startup import wait_for_database
 from twilio_component.serving.health_server import HealthServer
+from twilio_component.serving.observers import trace_host
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -34,7 +35,7 @@ class Worker:
     database: str
     configuration: Configuration = field(default_factory=Configuration)
     public_url: str = ""
-    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    environment: Mapping[str, str] = field(default_factory=FileEnvironment)
     transport: httpx.AsyncBaseTransport | None = None
     report: Callable[[str], None] = print
     crash_points: CrashPoints = field(default_factory=CrashPoints)
@@ -75,6 +76,6 @@ class Worker:
             self.database,
             settings,
             crash_points=self.crash_points,
-            observer=self.health.observer,
+            observer=trace_host(deployment.host, self.health.observer),
             kind="worker",
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
 from twilio_component.cli.options import CONNECTION_HELP, connection_of, port_number
-from twilio_component.cli.serve_extra import ExtraMissingError, add_config, add_database, configuration_of, database_of
+from twilio_component.cli.serve_extra import (
+    ExtraMissingError,
+    add_config,
+    add_database,
+    configuration_of,
+    database_of,
+    environment_value,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -86,7 +92,7 @@ async def _serve(options: argparse.Namespace, tools: ToolServer) -> None:
     from twilio_component.serving.ports import listen
     from twilio_component.serving.web_server import serve_until_stopped
 
-    token = os.environ.get(TOKEN_VARIABLE, "")
+    token = environment_value(TOKEN_VARIABLE) or ""
     if not token:
         raise InputError("The server could not start", [Problem(TOKEN_VARIABLE, "must hold the token of its clients")])
     with listen("127.0.0.1", options.port) as listening:
@@ -101,6 +107,7 @@ def _tool_server(options: argparse.Namespace, stack: ExitStack) -> ToolServer:
     from tempfile import TemporaryDirectory
 
     from twilio_component.agent_tools.server import ToolServer
+    from twilio_component.host.environment import FileEnvironment
     from twilio_component.host.manifest.loader import load_component
     from twilio_component.twilio.plugin import manifest_file
 
@@ -116,7 +123,7 @@ def _tool_server(options: argparse.Namespace, stack: ExitStack) -> ToolServer:
         database=database_of(options, default),
         connection=connection,
         configuration=configuration_of(options),
-        environment=dict(os.environ),
+        environment=FileEnvironment(),
         allow_send=options.allow_send,
     )
     if not options.emulator:

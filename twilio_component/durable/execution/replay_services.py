@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.asking.asker import Asker
     from twilio_component.durable.deployment import Deployment
     from twilio_component.durable.fanout.coordinator import LoopCoordinator
+    from twilio_component.durable.observation import Observer
     from twilio_component.durable.sending.guard import Guard
     from twilio_component.durable.store.runs import RunStore
 
@@ -30,3 +31,4 @@ class ReplayServices:
     work: ActiveWork
     start_runs: Callable[[Sequence[str]], Awaitable[object]]
     run_child: Callable[[str], Awaitable[None]]
+    observer: Observer

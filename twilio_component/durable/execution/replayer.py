@@ -145,10 +145,12 @@ class Replayer:
                 await self._run_loop(effect, ordinal)
             case TakePage():
                 await self._take_page(effect, ordinal)
-            case Call(is_trigger=True):
-                await self._invoke_trigger(effect, ordinal)
             case Call():
-                await self._call(effect, ordinal)
+                operation = self.definition.invoker.operation(effect)
+                with self._services.observer.step_span(effect, operation) as finish:
+                    await (self._invoke_trigger if effect.is_trigger else self._call)(effect, ordinal)
+                    if (made := self._journal.get(ordinal)) is not None:
+                        finish(made.value)
         entry = self._journal.pop(ordinal, None) or await self._services.runs.entry_at(self.caller, ordinal)
         if entry is None:
             raise NondeterminismError(f"the recorded result of {effect.id} is gone")

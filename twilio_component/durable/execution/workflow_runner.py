@@ -31,6 +31,7 @@ from twilio_component.flows.interpreter.iterations import Iteration
 from twilio_component.flows.interpreter.state import failure_record, initial_state
 from twilio_component.flows.model import find_flow
 from twilio_component.host.errors import IntegrationError
+from twilio_component.host.trace_context import continue_trace
 
 if TYPE_CHECKING:
     from twilio_component.durable.active_work import ActiveWork
@@ -95,6 +96,7 @@ class WorkflowRunner:
             work=work,
             start_runs=start_runs,
             run_child=self._run_child,
+            observer=self._observer,
         )
         self._run_flow = self._register()
 
@@ -136,7 +138,9 @@ class WorkflowRunner:
         self._observer.run_began(run)
         try:
             replayer = await self._replayer(run, journal)
-            return await self._finish(run, replayer, await replayer.run())
+            with self._observer.run_span(run):
+                done = await replayer.run()
+            return await self._finish(run, replayer, done)
         except RunStopped:
             observation.log_stop(run)
             raise
@@ -186,7 +190,8 @@ class WorkflowRunner:
                 item, stopping, self._services, run, definition, flow, execution, state=state, journal=journal
             )
             try:
-                done = await replayer.run()
+                with continue_trace(run.trace):
+                    done = await replayer.run()
             except IntegrationError as error:
                 return EndedIteration(item.id, _failure_record(error.code, str(error)), {})
             except Exception as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twilio_component.durable.store.events import RunEvent, claim_events
@@ -12,6 +12,7 @@ from twilio_component.durable.store.queues import QueueSlot, run_in_the_way, tak
 from twilio_component.durable.store.run_status import QUEUED, RUNNING
 from twilio_component.durable.store.schema import journal, runs
 from twilio_component.durable.store.upsert import insert_all_once, to_json
+from twilio_component.host.trace_context import current_trace
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -34,7 +35,7 @@ class NewRun:
     id and ``trigger_inputs`` are its redacted inputs. ``event`` has the ids of the event that starts the run: one that
     has started another run starts no second one. ``reply`` is what a person wrote: taken as the reply to a question, it
     starts nothing. ``also`` is done in the transaction that stores the run, or takes the reply, and only when that is
-    new; it must not fail.
+    new; it must not fail. ``trace`` is the ``traceparent`` that the run belongs to.
     """
 
     id: str
@@ -50,6 +51,7 @@ class NewRun:
     slot: QueueSlot | None = None
     also: RunWork | None = None
     reply: Reply | None = None
+    trace: str = field(default_factory=current_trace)
 
 
 class TakenReply(NamedTuple):
@@ -124,6 +126,7 @@ def _run_row(new: NewRun, now: float, numbers: Mapping[str, int]) -> dict[str, A
         "dedupe_id": slot and slot.dedupe_id,
         "created_at": now,
         "payload": to_json(new.payload),
+        "trace": new.trace or None,
     }
 
 

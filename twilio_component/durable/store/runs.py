@@ -62,6 +62,7 @@ class Run:
     payload: Mapping[str, Any]
     created_at: float
     last_call: int | None = None
+    trace: str = ""
 
 
 class Recorded(NamedTuple):
@@ -380,6 +381,7 @@ def _run(connection: Connection, which: ColumnElement[bool]) -> Run | None:
         payload=json.loads(row["payload"] or "{}"),
         created_at=row["created_at"],
         last_call=row["last_call"],
+        trace=row["trace"] or "",
     )
 
 

@@ -50,6 +50,7 @@ runs = Table(
     Column("dedupe_id", String(64)),
     Column("wakes", Integer, nullable=False, server_default="0"),
     Column("last_call", Integer),
+    Column("trace", String(55)),
     Index("flow_runs_by_time", "created_at", "id"),
     Index("flow_runs_by_state", "state", "created_at", "id"),
     Index("flow_runs_by_flow", "flow", "created_at", "id"),
@@ -66,6 +67,7 @@ runs = Table(
 ``wakes`` counts how often the run was continued after it had waited as a row of ``flow_waits``.
 ``last_call`` is the number of the call after which the run ends, where the steps after it have been done by the run
 whose place it takes.
+``trace`` is the W3C ``traceparent`` that the run belongs to.
 """
 
 served = Table(

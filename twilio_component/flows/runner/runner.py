@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-import os
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -31,6 +30,7 @@ from twilio_component.flows.runner.invoker import Invoker
 from twilio_component.flows.runner.item_sources import Sources
 from twilio_component.flows.runner.mocks import Mocks
 from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload, parses_request
+from twilio_component.host.environment import FileEnvironment
 from twilio_component.host.errors import join_names
 from twilio_component.host.redaction import RedactingLogger, Redactor
 from twilio_component.host.serialization import iso_time
@@ -127,7 +127,7 @@ class FlowRunner:
     integration: Integration
     host: Host
     configuration: Configuration = field(default_factory=Configuration)
-    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    environment: Mapping[str, str] = field(default_factory=FileEnvironment)
     mocks: Mapping[str, Any] = field(default_factory=dict)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
