@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,7 +92,10 @@ def _keys(options: argparse.Namespace) -> dict[str, Any]:
         fields = connection_from_file(options.connection)["fields"]
         tokens, shared = [fields.get("authToken"), fields.get("password")], fields.get("sharedKeys")
     else:
-        tokens, shared = [os.environ.get("TWILIO_AUTH_TOKEN")], os.environ.get("TWILIO_SHARED_KEYS")
+        from twilio_component.host.environment import FileEnvironment
+
+        environment = FileEnvironment()
+        tokens, shared = [environment.get("TWILIO_AUTH_TOKEN")], environment.get("TWILIO_SHARED_KEYS")
     if not any(tokens) and not shared:
         what = "set TWILIO_AUTH_TOKEN or TWILIO_SHARED_KEYS, or give --connection with a file that has authToken, "
         raise InputError("There is no key to check with", [Problem("", f"{what}password or sharedKeys")])
