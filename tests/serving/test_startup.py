@@ -124,12 +124,15 @@ def test_the_database_comes_from_the_environment_or_a_file(
     (tmp_path / "url").write_text("two.sqlite\n")
     monkeypatch.setenv("TWILIO_COMPONENT_DATABASE_FILE", str(tmp_path / "url"))
     assert main(["runs", "list"]) == exit_codes.BAD_INPUT
+    assert "TWILIO_COMPONENT_DATABASE: is set, and so is TWILIO_COMPONENT_DATABASE_FILE" in capsys.readouterr().err
+    monkeypatch.delenv("TWILIO_COMPONENT_DATABASE")
+    assert main(["runs", "list"]) == exit_codes.BAD_INPUT
     assert "two.sqlite" in capsys.readouterr().err
     assert main(["runs", "list", "--database", "three.sqlite"]) == exit_codes.BAD_INPUT
     assert "three.sqlite" in capsys.readouterr().err
     monkeypatch.setenv("TWILIO_COMPONENT_DATABASE_FILE", str(tmp_path / "nothing"))
     assert main(["runs", "list"]) == exit_codes.BAD_INPUT
-    assert "TWILIO_COMPONENT_DATABASE_FILE: must name a file" in capsys.readouterr().err
+    assert "TWILIO_COMPONENT_DATABASE_FILE: must name a text file that can be read" in capsys.readouterr().err
 
 
 @pytest.mark.anyio

@@ -78,9 +78,9 @@ class Tracing(Observer):
         with self._tracer.start_as_current_span(
             name, parent, kind=kind, attributes=attributes, record_exception=False, set_status_on_exception=False
         ) as span:
-            carrier: dict[str, str] = {}
-            propagate.inject(carrier)
-            with continue_trace(carrier.get(HEADER, "")):
+            headers: dict[str, str] = {}
+            propagate.inject(headers)
+            with continue_trace(headers.get(HEADER, "")):
                 yield span
 
 
