@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from twilio_component.durable.store.runs import definition_digest
+from twilio_component.durable.store.definition_digest import definition_digest
 from twilio_component.flows.findings import FlowError
 from twilio_component.flows.interpreter.effects import Call
 from twilio_component.flows.interpreter.execution import Execution

@@ -6,7 +6,6 @@ Methods with ``wait_for_database`` retry until the database is available if it i
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, bindparam, exists, not_, select, update
 
+from twilio_component.durable.store.definition_digest import definition_digest
 from twilio_component.durable.store.events import first_run
 from twilio_component.durable.store.flow_state import InTransaction, read_state, store_changes
 from twilio_component.durable.store.journal import (
@@ -70,11 +70,6 @@ class Recorded(NamedTuple):
 
     is_new: bool
     is_stopped: bool
-
-
-def definition_digest(file: str, text: str) -> str:
-    """The digest by which runs refer to a definition."""
-    return hashlib.sha256(f"{file}\0{text}".encode()).hexdigest()
 
 
 class RunStore:
