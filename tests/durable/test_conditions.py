@@ -24,7 +24,7 @@ from twilio_component.durable.sending.conditions import (
     Verdict,
 )
 from twilio_component.durable.sending.guard import Guard
-from twilio_component.durable.sending.intents import IntentStore
+from twilio_component.durable.sending.intent_store import IntentStore
 from twilio_component.durable.sending.rate_limiter import RateLimiter
 from twilio_component.durable.sending.throttle import Throttle
 from twilio_component.durable.store.database import Database

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from twilio_component.durable.errors import RunStopped
+from twilio_component.durable.sending.intent_store import IntentStore
 from twilio_component.durable.sending.intents import (
     CLAIMED,
     IN_DOUBT,
@@ -17,7 +18,6 @@ from twilio_component.durable.sending.intents import (
     SETTLED,
     UNKNOWN,
     CallIdentity,
-    IntentStore,
     Settlement,
     Settling,
 )

@@ -13,7 +13,8 @@ from pathlib import Path
 import twilio_component
 
 _PACKAGE = Path(twilio_component.__file__).parent
-_INTENTS, _GUARD = "durable/sending/intents.py", "durable/sending/guard.py"
+_STEPS, _STORE = "durable/sending/protocol_steps.py", "durable/sending/intent_store.py"
+_GUARD = "durable/sending/guard.py"
 _RECONCILER, _RATES = "durable/sending/reconciler.py", "durable/sending/rate_limiter.py"
 
 
@@ -28,24 +29,29 @@ class Mutant:
 
 
 MUTANTS = (
-    Mutant("a write names the state, not the attempt that was seen", _INTENTS, " intents.c.attempt == attempt,", ""),
-    Mutant("attempts are not numbered", _INTENTS, '"attempt": attempt + 1,', '"attempt": attempt,'),
+    Mutant("a write names the state, not the attempt that was seen", _STEPS, ' and row["attempt"] == attempt', ""),
+    Mutant("attempts are not numbered", _STEPS, "attempt = self.attempt + 1", "attempt = self.attempt"),
+    Mutant("a call is planned for a run that is gone", _STEPS, "if call.run in self.running]", "]"),
     Mutant(
-        "a call is claimed for a run that is gone",
-        _INTENTS,
-        "if connection.execute(select(exists(_running(call)))).scalar_one() is False:",
-        "if False:",
+        "a call is claimed for a run that has ended",
+        _STEPS,
+        "is_running = self.call.run in batch.running",
+        "is_running = True",
     ),
     Mutant(
         "a claim overlooks another one",
-        _INTENTS,
-        "*_of(call, attempt, PLANNED), not_",
-        "*_of(call, attempt, *OPEN), not_",
+        _STEPS,
+        "batch.row_of(self.call, self.attempt, PLANNED)",
+        "batch.row_of(self.call, self.attempt, *OPEN)",
     ),
     Mutant(
-        "an outcome is not journaled", _INTENTS, "            record_entry(", "            (lambda *_, **__: None)("
+        "a resource of another call of the batch is taken",
+        _STEPS,
+        "batch.taken.add(settlement.resource_id)",
+        "pass",
     ),
-    Mutant("a call in doubt is planned again", _INTENTS, "attempt, CLAIMED, IN_DOUBT)", "attempt, CLAIMED, PLANNED)"),
+    Mutant("an outcome is not journaled", _STEPS, "batch.journaled.append(", "(lambda _: None)("),
+    Mutant("a call in doubt is planned again", _STORE, "attempt, CLAIMED, IN_DOUBT)", "attempt, CLAIMED, PLANNED)"),
     Mutant(
         "a request starts after its claim is over",
         _GUARD,

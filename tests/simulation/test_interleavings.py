@@ -20,7 +20,8 @@ from sqlalchemy import insert, select
 
 from twilio_component.durable.sending import intents as states
 from twilio_component.durable.sending.guard import Guard
-from twilio_component.durable.sending.intents import CallIdentity, IntentStore
+from twilio_component.durable.sending.intent_store import IntentStore
+from twilio_component.durable.sending.intents import CallIdentity
 from twilio_component.durable.sending.rate_limiter import RateLimiter
 from twilio_component.durable.sending.throttle import Throttle
 from twilio_component.durable.settings import Settings

@@ -32,7 +32,8 @@ from twilio_component.host.errors import PerformError
 if TYPE_CHECKING:
     from twilio_component.durable.sending.claim_condition import ClaimCondition
     from twilio_component.durable.sending.guarded_call import GuardedCall
-    from twilio_component.durable.sending.intents import CallIdentity, Intent, IntentStore
+    from twilio_component.durable.sending.intent_store import IntentStore
+    from twilio_component.durable.sending.intents import CallIdentity, Intent
     from twilio_component.durable.sending.rate_limiter import RateLimiter
     from twilio_component.durable.sending.throttle import Throttle
     from twilio_component.durable.settings import Settings

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from twilio_component.durable.clock import Clock
     from twilio_component.durable.sending.guarded_call import GuardedCall
-    from twilio_component.durable.sending.intents import CallIdentity, Intent, IntentStore
+    from twilio_component.durable.sending.intent_store import IntentStore
+    from twilio_component.durable.sending.intents import CallIdentity, Intent
     from twilio_component.durable.settings import Settings
     from twilio_component.host.results import Candidate
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
-from sqlalchemy import Connection, Exists, exists, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from twilio_component.durable.clock import Clock
 from twilio_component.durable.store.schema import throttles
@@ -84,12 +84,14 @@ def throttle(connection: Connection, key: str, seconds: float | None, reason: st
     return float(until - now)
 
 
-def is_throttled(keys: Iterable[str], now: float) -> Exists:
-    """The condition that one of the keys is throttled."""
-    return exists().where(throttles.c.key.in_(list(keys)), throttles.c.throttled_until > now)
+_THROTTLED = select(throttles.c.key, throttles.c.throttled_until).where(
+    throttles.c.key.in_(bindparam("keys", expanding=True)), throttles.c.throttled_until > bindparam("now")
+)
 
 
-def time_left(connection: Connection, keys: Iterable[str], now: float) -> dict[str, float]:
+def time_left(connection: Connection, keys: Collection[str], now: float) -> dict[str, float]:
     """The keys that are throttled, and for how many seconds yet."""
-    of_keys = (throttles.c.key.in_(list(keys)), throttles.c.throttled_until > now)
-    return {row.key: row.throttled_until - now for row in connection.execute(select(throttles).where(*of_keys))}
+    if not keys:
+        return {}
+    found = connection.execute(_THROTTLED, {"keys": sorted(keys), "now": now})
+    return {row.key: row.throttled_until - now for row in found}

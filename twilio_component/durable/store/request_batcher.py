@@ -42,12 +42,15 @@ class RequestBatcher(Generic[_Request, _Result]):
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:_MAX_BATCH], self._waiting[_MAX_BATCH:]
-                await self._handle_batch(batch)
+                # One whose submitter has given up before it was handled is not handled.
+                await self._handle_batch([one for one in batch if not one[1].done()])
         finally:
             self._task = None
 
     async def _handle_batch(self, batch: Sequence[tuple[_Request, asyncio.Future[_Result]]]) -> Exception | None:
         """Complete each future; the error when the database is away and nothing can be done now."""
+        if not batch:
+            return None
         try:
             results = await self._handle([request for request, _ in batch])
         except Exception as error:  # noqa: BLE001 - the submitters must know

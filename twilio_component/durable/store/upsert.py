@@ -18,9 +18,14 @@ def insert_once(connection: Connection, table: Any, row: Mapping[str, Any]) -> b
     return connection.execute(_insert_if_absent(table, connection.dialect.name), dict(row)).rowcount == 1
 
 
+def insert_each_once(connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert those of the rows whose keys do not exist."""
+    connection.execute(_insert_if_absent(table, connection.dialect.name), [dict(row) for row in rows])
+
+
 def insert_all_once(connection: Connection, table: Any, key: Any, rows: Sequence[Mapping[str, Any]]) -> set[Any]:
     """Insert in one statement the rows whose keys do not exist; the values of the column ``key`` of those inserted."""
-    insertion = _insert_if_absent(table, connection.dialect.name).returning(key)
+    insertion = _insert_if_absent_returning(table, key, connection.dialect.name)
     return set(connection.execute(insertion, [dict(row) for row in rows]).scalars())
 
 
@@ -38,6 +43,11 @@ def _insert_if_absent(table: Any, dialect: str) -> Any:
     insertion = _insert(table, dialect).on_conflict_do_nothing()
     # The driver for Postgres reports the number of inserted rows only on request.
     return insertion.execution_options(preserve_rowcount=True)
+
+
+@cache
+def _insert_if_absent_returning(table: Any, key: Any, dialect: str) -> Any:
+    return _insert_if_absent(table, dialect).returning(key)
 
 
 def _insert(table: Any, dialect: str) -> Any:

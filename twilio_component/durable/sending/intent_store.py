@@ -1,0 +1,170 @@
+"""The store of intents: the steps of the protocol, and what the protocol asks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, exists, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from twilio_component.durable.errors import RunStopped
+from twilio_component.durable.sending.intents import (
+    CLAIMED,
+    IN_DOUBT,
+    OPEN,
+    PLANNED,
+    CallIdentity,
+    Claim,
+    Hold,
+    Intent,
+    Settlement,
+    Settling,
+)
+from twilio_component.durable.sending.protocol_steps import ClaimStep, Move, Plan, Settle, Step, carry_out
+from twilio_component.durable.sending.throttle import throttle
+from twilio_component.durable.store.request_batcher import RequestBatcher
+from twilio_component.durable.store.run_status import RUNNING
+from twilio_component.durable.store.schema import intents, runs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from twilio_component.durable.sending.claim_condition import ClaimCondition
+    from twilio_component.durable.store.database import Database
+
+
+class IntentStore:
+    """Reads and writes intents. Each step is conditional, so that one process wins it.
+
+    Steps that are submitted while others are being stored are stored together. Every method but ``confirm`` retries
+    until the database is available.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._steps = RequestBatcher(self._carry_out)
+
+    async def plan(self, call: CallIdentity) -> Intent:
+        """The intent for a call, made now if there is none.
+
+        Raises ``RunStopped`` when the call has not been claimed and its run is not running, or does not exist.
+        """
+        intent: Intent | None = await self._steps.submit(Plan(call))
+        if intent is None:
+            raise RunStopped
+        return intent
+
+    async def claim(
+        self, call: CallIdentity, attempt: int, worker_id: str, conditions: Collection[ClaimCondition] = ()
+    ) -> Claim:
+        """Claim the right to write the request, as the attempt after ``attempt``, the one that was seen."""
+        claim: Claim = await self._steps.submit(ClaimStep(call, attempt, worker_id, conditions))
+        return claim
+
+    async def hold(self, call: CallIdentity, attempt: int, hold: Hold | None) -> None:
+        """Store why a planned call waits, or that it waits no more."""
+        changes = (
+            {"hold_kind": None, "hold_reason": None}  # until when it was held stays: the call's age counts from then
+            if hold is None
+            else {"hold_kind": hold.kind, "hold_reason": hold.reason, "held_until": hold.until}
+        )
+        holding = update(intents).where(*_of(call, attempt, PLANNED)).values(changes)
+        await self._database.run_until_available(lambda connection: connection.execute(holding))
+
+    async def withdraw(self, call: CallIdentity, attempt: int) -> bool:
+        """Plan the call again: the request of this attempt was certainly not processed."""
+        return await self._move(call, attempt, CLAIMED, PLANNED)
+
+    async def resend(self, call: CallIdentity, attempt: int) -> bool:
+        """Plan the call again: what this attempt may have created does not exist."""
+        return await self._move(call, attempt, IN_DOUBT, PLANNED)
+
+    async def doubt(self, call: CallIdentity, attempt: int) -> bool:
+        """Put the call in doubt: the request of this attempt is over, and its outcome is not known."""
+        return await self._move(call, attempt, CLAIMED, IN_DOUBT)
+
+    async def throttle(self, call: CallIdentity, attempt: int, key: str, seconds: float | None, reason: str) -> float:
+        """Plan the call again, and throttle everything with this key; for how many seconds.
+
+        ``seconds`` is how long the provider asked to wait, if it did; ``reason`` is shown to an operator.
+        """
+
+        def work(connection: Connection) -> float:
+            connection.execute(update(intents).where(*_of(call, attempt, CLAIMED)).values(state=PLANNED))
+            return throttle(connection, key, seconds, reason, self._database.now(connection))
+
+        return await self._database.run_until_available(work)
+
+    async def settle(
+        self, call: CallIdentity, attempt: int, settlement: Settlement, *, from_states: Collection[str] = OPEN
+    ) -> Settling:
+        """Store the outcome of this attempt in one transaction with its journal entry."""
+        try:
+            settling: Settling = await self._steps.submit(Settle(call, attempt, settlement, from_states))
+        except IntegrityError:  # another process has stored the resource at the same moment
+            return Settling.RESOURCE_TAKEN
+        return settling
+
+    async def confirm(self, key: str, resource_id: str, *, wait_for_database: bool = False) -> None:
+        """Store that the call with this key created this resource, unless another call is known to have done so.
+
+        Retries until the database is available with ``wait_for_database``, else raises ``StoreUnavailableError``.
+        """
+
+        def work(connection: Connection) -> None:
+            without = (intents.c.key == key, intents.c.resource_id.is_(None))
+            connection.execute(update(intents).where(*without).values(resource_id=resource_id))
+
+        with suppress(IntegrityError):
+            await (self._database.run_until_available if wait_for_database else self._database.run)(work)
+
+    async def resources_taken(self, resource_ids: list[str]) -> set[str]:
+        """Those of the resources that are known to be a call's."""
+
+        def work(connection: Connection) -> set[str]:
+            taken = select(intents.c.resource_id).where(intents.c.resource_id.in_(resource_ids))
+            return set(connection.execute(taken).scalars())
+
+        return await self._database.run_until_available(work)
+
+    async def rank(self, call: CallIdentity) -> tuple[int, int]:
+        """How many equal calls in doubt were claimed before this one, and how many equal calls are under way."""
+
+        def work(connection: Connection) -> tuple[int, int]:
+            equal = (intents.c.fingerprint == call.fingerprint, intents.c.key != call.key)
+            mine = select(intents.c.claimed_at).where(intents.c.key == call.key).scalar_subquery()
+            before = or_(
+                intents.c.claimed_at < mine,
+                (intents.c.claimed_at == mine) & (intents.c.key < call.key),
+            )
+            count = select(func.count()).select_from(intents).where(*equal)
+            earlier = connection.execute(count.where(intents.c.state == IN_DOUBT, before)).scalar_one()
+            under_way = connection.execute(count.where(intents.c.state == CLAIMED)).scalar_one()
+            return earlier, under_way
+
+        return await self._database.run_until_available(work)
+
+    async def others_open(self, call: CallIdentity) -> bool:
+        """Whether the outcome of another call of a running run, is still open."""
+        others = (intents.c.state.in_((CLAIMED, IN_DOUBT)), intents.c.key != call.key, runs.c.state == RUNNING)
+        question = select(exists(select(intents.c.key).join(runs, runs.c.id == intents.c.run).where(*others)))
+
+        def work(connection: Connection) -> bool:
+            return bool(connection.execute(question).scalar_one())
+
+        return await self._database.run_until_available(work)
+
+    async def _move(self, call: CallIdentity, attempt: int, from_state: str, to: str) -> bool:
+        moved: bool = await self._steps.submit(Move(call, attempt, from_state, to))
+        return moved
+
+    async def _carry_out(self, steps: Sequence[Step]) -> list[Any]:
+        return await self._database.run_until_available(
+            lambda connection: carry_out(connection, steps, self._database.now(connection))
+        )
+
+
+def _of(call: CallIdentity, attempt: int, *states: str) -> tuple[Any, ...]:
+    return intents.c.key == call.key, intents.c.attempt == attempt, intents.c.state.in_(states)

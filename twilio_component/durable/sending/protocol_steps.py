@@ -1,0 +1,259 @@
+"""The steps of the protocol, many of them in one transaction.
+
+A batch locks the intents that its steps are about, in the order of their keys so that two processes never wait for each
+other. The steps are then decided one after the other from the rows that were read, and everything that has changed is
+written by one statement for each table. A step is decided as if it had a transaction of its own: one that changes
+nothing does not keep the others from changing something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from twilio_component.durable.sending.intents import (
+    CLAIMED,
+    PLANNED,
+    CallIdentity,
+    Claim,
+    Hold,
+    Intent,
+    Settlement,
+    Settling,
+    person_digest,
+)
+from twilio_component.durable.sending.throttle import time_left
+from twilio_component.durable.store.journal import entry_row
+from twilio_component.durable.store.run_status import RUNNING
+from twilio_component.durable.store.schema import intents, journal, runs
+from twilio_component.durable.store.upsert import insert_all_once, insert_each_once, to_json
+
+if TYPE_CHECKING:
+    from twilio_component.durable.sending.claim_condition import ClaimCondition
+
+_KEYS: Any = bindparam("keys", expanding=True)
+_LOCKED = select(intents).where(intents.c.key.in_(_KEYS)).order_by(intents.c.key).with_for_update()
+_RUNNING = select(runs.c.id).where(runs.c.id.in_(_KEYS), runs.c.state == RUNNING)
+_TAKEN = select(intents.c.resource_id).where(intents.c.resource_id.in_(_KEYS))
+_CHANGING = ("state", "attempt", "claimed_at", "claimed_by", "since", "resource_id")
+_CHANGE = (
+    update(intents)
+    .where(intents.c.key == bindparam("of_key"))
+    .values({name: bindparam(f"new_{name}") for name in _CHANGING})
+)
+
+_Row = dict[str, Any]
+
+
+class Step(Protocol):
+    """A step of a call."""
+
+    @property
+    def call(self) -> CallIdentity:
+        """The call."""
+
+    def decide(self, batch: Batch) -> Any:
+        """Change the rows of the batch; the result for the one who asked for this step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Make an intent if there is none; the ``Intent``, or None when it is not claimed and its run is not running."""
+
+    call: CallIdentity
+
+    def decide(self, batch: Batch) -> Intent | None:
+        """The intent, made before this if there was none; None for a call that may not go on."""
+        row = batch.rows.get(self.call.key)
+        if row is None or (row["state"] == PLANNED and self.call.run not in batch.running):
+            return None
+        return _intent(row, batch.now)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimStep:
+    """Claim the attempt after ``attempt`` for a worker."""
+
+    call: CallIdentity
+    attempt: int
+    worker_id: str
+    conditions: Collection[ClaimCondition] = ()
+
+    def decide(self, batch: Batch) -> Claim:
+        """Claim the attempt, if nothing stands against it."""
+        row = batch.row_of(self.call, self.attempt, PLANNED)
+        is_running = self.call.run in batch.running
+        throttled = {key: batch.throttled[key] for key in self.call.limit_keys if key in batch.throttled}
+        if row is None or not is_running or throttled:
+            return Claim(is_stopped=not is_running, throttled=throttled)
+        if self.conditions and not self._holds(batch):
+            return Claim()
+        since = batch.now if row["since"] is None else row["since"]
+        attempt = self.attempt + 1
+        batch.change(row, state=CLAIMED, attempt=attempt, claimed_at=batch.now, claimed_by=self.worker_id, since=since)
+        for condition in self.conditions:
+            condition.record(batch.connection, batch.now)
+        return Claim(attempt=attempt)
+
+    def _holds(self, batch: Batch) -> bool:
+        """Whether the conditions hold, which may be about the calls that have just been claimed in this batch."""
+        batch.write()
+        clauses = [condition.clause(batch.connection, batch.now) for condition in self.conditions]
+        question = select(intents.c.key).where(intents.c.key == self.call.key, *clauses)
+        return batch.connection.execute(question).one_or_none() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Store the outcome of this attempt, and journal it."""
+
+    call: CallIdentity
+    attempt: int
+    settlement: Settlement
+    from_states: Collection[str]
+
+    def decide(self, batch: Batch) -> Settling:
+        """Store and journal the outcome, if the attempt is still the newest and the resource is free."""
+        settlement = self.settlement
+        row = batch.row_of(self.call, self.attempt, *self.from_states)
+        if row is None:
+            return Settling.SUPERSEDED
+        # The one that the row names already may be named again.
+        if settlement.resource_id in batch.taken and settlement.resource_id != row["resource_id"]:
+            return Settling.RESOURCE_TAKEN
+        if settlement.resource_id is not None:
+            batch.taken.add(settlement.resource_id)
+        batch.change(row, state=settlement.state, resource_id=settlement.resource_id)
+        entry = replace(settlement.entry, redacted_inputs=self.call.redacted_inputs)
+        caller = (self.call.caller, self.call.ordinal)
+        batch.journaled.append(entry_row(caller, entry, started=settlement.started, finished=batch.now))
+        return Settling.SETTLED
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Bring the call from one state into another; whether it was this attempt's, in that state."""
+
+    call: CallIdentity
+    attempt: int
+    from_state: str
+    to: str
+
+    def decide(self, batch: Batch) -> bool:
+        """Move the call, if it is this attempt's and in that state."""
+        row = batch.row_of(self.call, self.attempt, self.from_state)
+        if row is not None:
+            batch.change(row, state=self.to)
+        return row is not None
+
+
+def carry_out(connection: Connection, steps: Sequence[Step], now: float) -> list[Any]:
+    """Carry out the steps in this transaction; their results in the same order. ``now`` is in seconds since 1970."""
+    batch = Batch(connection, now)
+    batch.read(steps)
+    results = [step.decide(batch) for step in steps]
+    batch.write()
+    return results
+
+
+@dataclass(slots=True)
+class Batch:
+    """The intents that steps are about, by key, as stored and as changed since; and what decides about the steps."""
+
+    connection: Connection
+    now: float
+    rows: dict[str, _Row] = field(default_factory=dict)
+    running: set[str] = field(default_factory=set)
+    throttled: Mapping[str, float] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    changed: dict[str, _Row] = field(default_factory=dict)
+    journaled: list[_Row] = field(default_factory=list)
+
+    def row_of(self, call: CallIdentity, attempt: int, *states: str) -> _Row | None:
+        """The call's row if its newest attempt is this one and its state one of these, else None."""
+        row = self.rows.get(call.key)
+        return row if row is not None and row["attempt"] == attempt and row["state"] in states else None
+
+    def change(self, row: _Row, **changes: Any) -> None:
+        """Change a row: later steps see it changed, and ``write`` stores it."""
+        row.update(changes)
+        self.changed[row["key"]] = row
+
+    def read(self, steps: Sequence[Step]) -> None:
+        """Lock and read what the steps are about, and make the intents that are planned."""
+        self.rows = self._lock(step.call.key for step in steps)
+        claims = [step for step in steps if isinstance(step, ClaimStep)]
+        planned = [step for step in steps if isinstance(step, Plan)]
+        self.running = self._values(_RUNNING, [step.call.run for step in claims] + [step.call.run for step in planned])
+        limited = {key for step in claims for key in step.call.limit_keys}
+        self.throttled = time_left(self.connection, limited, self.now)
+        settled = (step.settlement.resource_id for step in steps if isinstance(step, Settle))
+        self.taken = self._values(_TAKEN, (one for one in settled if one is not None))
+        new = {step.call.key: step.call for step in planned if step.call.key not in self.rows}
+        self._insert([call for _, call in sorted(new.items()) if call.run in self.running])
+
+    def write(self) -> None:
+        """Store what has changed since the last time."""
+        if self.changed:
+            changes = [
+                {"of_key": key, **{f"new_{name}": row[name] for name in _CHANGING}}
+                for key, row in sorted(self.changed.items())
+            ]
+            self.connection.execute(_CHANGE, changes)
+            self.changed = {}
+        if self.journaled:
+            insert_each_once(self.connection, journal, self.journaled)
+            self.journaled = []
+
+    def _insert(self, calls: Sequence[CallIdentity]) -> None:
+        if not calls:
+            return
+        rows = {call.key: _planned_row(call, self.now) for call in calls}
+        made = insert_all_once(self.connection, intents, intents.c.key, list(rows.values()))
+        self.rows.update({key: {**_UNSET, **rows[key]} for key in made})
+        # The others were planned by another process since we looked.
+        self.rows.update(self._lock(rows.keys() - made))
+
+    def _lock(self, keys: Iterable[str]) -> dict[str, _Row]:
+        wanted = sorted(set(keys))
+        if not wanted:
+            return {}
+        return {row["key"]: dict(row) for row in self.connection.execute(_LOCKED, {"keys": wanted}).mappings()}
+
+    def _values(self, question: Any, keys: Iterable[str]) -> set[str]:
+        wanted = sorted(set(keys))
+        return set(self.connection.execute(question, {"keys": wanted}).scalars()) if wanted else set()
+
+
+_UNSET: Mapping[str, None] = dict.fromkeys(intents.c.keys())
+
+
+def _planned_row(call: CallIdentity, now: float) -> _Row:
+    return {
+        "key": call.key,
+        "run": call.run,
+        "item": call.item,
+        "step_id": call.step_id,
+        "fingerprint": call.fingerprint,
+        "limit_keys": to_json(sorted(call.limit_keys)),
+        "person": None if call.person is None else person_digest(call.person),
+        "state": PLANNED,
+        "attempt": 0,
+        "created_at": now,
+    }
+
+
+def _intent(row: _Row, now: float) -> Intent:
+    held = row["hold_kind"]
+    return Intent(
+        state=row["state"],
+        attempt=row["attempt"],
+        claimed_by=row["claimed_by"],
+        age=max(0.0, now - max(row["created_at"], row["held_until"] or 0.0)),
+        since=row["since"],
+        resource_id=row["resource_id"],
+        hold=Hold(kind=held, reason=row["hold_reason"], until=row["held_until"]) if held else None,
+    )
