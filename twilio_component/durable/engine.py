@@ -54,7 +54,8 @@ if TYPE_CHECKING:
     from twilio_component.durable.store.new_runs import NewRun
     from twilio_component.host.questions import EffectReport
 
-_POLLING_SECONDS = 0.1
+_POLLING_SECONDS = 0.2
+_FEW_RUNS = 10
 _DRAIN_SECONDS = 5.0
 _PROMOTING_SECONDS = 10.0
 _MAX_RUNS = 1_000  # at a time; most of them wait for something
@@ -109,7 +110,7 @@ class Engine:
         silence_stops()
         self._dbos = DBOS(config=self._config())
         loop_store = LoopStore(database)
-        WorkflowRunner(
+        self._runner = WorkflowRunner(
             deployment=deployment,
             runs=self.runs,
             guard=self.guard,
@@ -133,7 +134,7 @@ class Engine:
         self.orphaned_workflows = OrphanedWorkflows(self._executor, self.work, self._requeue)
         self._accepting = RequestBatcher(self.runs.accept_all)
         self._reading_state = RequestBatcher(self.runs.stored_states)
-        self._starter = RunStarter(self._enqueue)
+        self._starter = RunStarter(self._start)
 
     @classmethod
     @asynccontextmanager
@@ -328,6 +329,14 @@ class Engine:
         # Not public either: what `_recover_pending_workflows` does with each, and this is for one.
         requeue = self._dbos._sys_db.reenqueue_for_recovery  # noqa: SLF001 - see above
         return await asyncio.to_thread(requeue, workflow, [self._executor], RUNS)
+
+    async def _start(self, ids: Sequence[str]) -> None:
+        """Start runs here when there is little to do: the queue, from which every process takes, is looked at later."""
+        if len(ids) + len(self.work.workflow_ids) <= _FEW_RUNS and self._may_write():
+            for run in ids:
+                await self._runner.start(run)
+        else:
+            await self._enqueue(ids)
 
     async def _enqueue(self, ids: Sequence[str]) -> None:
         await self.database.run_until_available(lambda connection: self._queue.put(connection, ids))

@@ -120,6 +120,11 @@ class WorkflowRunner:
 
         return run_flow
 
+    async def start(self, run_id: str) -> None:
+        """Start a stored run in this process, unless it has been started or enqueued; does not wait for its end."""
+        with SetWorkflowID(run_id):
+            await DBOS.start_workflow_async(self._run_flow, run_id)
+
     async def run(self, run_id: str) -> str:
         """Start or continue a stored run; how it ended: ``succeeded``, ``failed``, ``unknown`` or ``purged``.
 

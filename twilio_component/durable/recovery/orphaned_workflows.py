@@ -2,7 +2,7 @@
 
 The queue first marks a workflow as this process's and then reads it. When the database goes away in between, the
 workflow is marked and nobody executes it: not this process, which does not know of it, and no other, since this one is
-alive.
+alive. The same can happen to a workflow that this process has started without the queue.
 """
 
 from __future__ import annotations
@@ -48,8 +48,11 @@ class OrphanedWorkflows:
             load_input=False,
             load_output=False,
         )
+        own = await DBOS.list_workflows_async(
+            status="PENDING", executor_id=self._executor, end_time=before, load_input=False, load_output=False
+        )
         requeued = 0
-        for workflow in given:
+        for workflow in [*given, *(one for one in own if one.queue_name is None)]:
             if workflow.workflow_id not in self._work.workflow_ids:
                 requeued += await self._requeue(workflow.workflow_id)
         if requeued:
