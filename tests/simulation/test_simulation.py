@@ -13,8 +13,6 @@ from simulation.run import run_seed, run_seeds
 
 PROGRAM = Path(__file__).with_name("run.py")
 BATCH = 250
-# Not mended yet: a call ends as unknown although it could have been decided. Nothing is sent twice or lost in them.
-ENDS_UNKNOWN = {374, 1162}
 SEEDS_FOR_A_MUTANT = 4_000
 
 
@@ -25,9 +23,6 @@ SEEDS_FOR_A_MUTANT = 4_000
 )
 def test_nothing_is_sent_twice_or_lost_and_every_end_is_true(first: int) -> None:
     messages, _, violations = run_seeds(range(first, first + BATCH))
-    needlessly_unknown = [seed for seed, text in violations if "is unknown although" in text]
-    violations = [(seed, text) for seed, text in violations if seed not in needlessly_unknown]
-    assert needlessly_unknown == sorted(ENDS_UNKNOWN & {*range(first, first + BATCH)})
     assert violations == [], "replay one with: python tests/simulation/run.py SEED 1 --log"
     assert messages > BATCH
 

@@ -91,6 +91,7 @@ class SimulatedCall:
     async def find_candidates(self, since: dt.datetime) -> list[Candidate] | None:
         earliest = since.timestamp() - 1_000_000.0
         found = [message for message in await self._twilio.list_messages() if message.created_at >= earliest]
+        found.sort(key=lambda message: message.created_at, reverse=True)  # as `twilio.reconciliation` does
         return [Candidate(id=one.sid, data={"sid": one.sid}, equal=one.text == self._text) for one in found]
 
 
