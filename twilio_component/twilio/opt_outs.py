@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.host.contacts import IN, OUT, Contact, ContactEvent
 from twilio_component.twilio.errors import TwilioAPIError, api_error
+from twilio_component.twilio.segments import segment
 from twilio_component.twilio.triggers.webhook_parameters import WebhookParameters
 from twilio_component.twilio.twiml import messaging_response, response_of
 
@@ -34,6 +35,15 @@ def contact_of(inputs: Mapping[str, Any]) -> Contact | None:
         senders=tuple(shared_address(sender) for sender in senders if isinstance(sender, str) and sender),
         account=account if isinstance(account, str) else "",
     )
+
+
+def estimate(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``segments`` and ``encoding`` of the text that accepted inputs of sendSMS have; nothing without one."""
+    text = inputs.get("message")
+    if not isinstance(text, str) or not text:
+        return {}
+    found = segment(text)
+    return {"segments": found.segments, "encoding": found.encoding}
 
 
 def contact_event(payload: Mapping[str, Any], words: ContactWords) -> ContactEvent | None:

@@ -52,6 +52,16 @@ def add_parser(commands: Any) -> None:
     run.add_argument("--config", metavar="FILE", help="values of config variables; see below")
     where = run.add_mutually_exclusive_group()
     where.add_argument("--emulator", action="store_true", help="send to the embedded emulator instead of Twilio")
+    where.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="send nothing, and print who would get what, and when: one JSON object a line for each message",
+    )
+    run.add_argument(
+        "--database",
+        metavar="URL",
+        help="with --dry-run: the opt-outs and the messages of the last day are those in it",
+    )
     where.add_argument("--live", action="store_true", help="really send, without asking")
     run.add_argument("--mock", action="append", default=[], metavar="COMPONENT.ACTION[=JSON]", help="repeatable")
     run.add_argument("--trace", action="store_true", help="show the inputs of each step too, secrets hidden")
@@ -114,6 +124,12 @@ def _new(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     import asyncio
 
+    if options.dry_run:
+        from twilio_component.cli.dry_run import dry_run
+
+        return asyncio.run(dry_run(options))
+    if options.database is not None:
+        raise InputError("The options are not valid", [Problem("--database", "is only for --dry-run")])
     outcome = asyncio.run(_run_flow(options))
     if outcome is None:
         return exit_codes.BAD_INPUT

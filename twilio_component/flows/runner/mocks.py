@@ -59,7 +59,7 @@ class Mocks:
         if isinstance(result, BaseException):
             raise result
         if result is EXAMPLE:
-            result = dict(call.payload) if call.is_trigger else _example(operation)
+            result = dict(call.payload) if call.is_trigger else example_of(operation)
         name = "payload" if call.is_trigger else "data"
         if isinstance(result, Result):
             return {name: json_ready(result.value), **json_ready(result.rest())}
@@ -73,7 +73,7 @@ def _is_envelope(result: Mapping[str, Any], name: str) -> bool:
     return name in result if name == "payload" else result.keys() == {"data", "branch"}
 
 
-def _example(operation: Operation | None) -> Any:
+def example_of(operation: Operation | None) -> Any:
     """The data in the action's example, which shows its whole result."""
     example = operation.example if operation else None
     return example.get("data") if isinstance(example, Mapping) else None

@@ -28,7 +28,7 @@ from twilio_component.flows.runner.concurrency import run_iterations
 from twilio_component.flows.runner.configuration import Configuration, config_values
 from twilio_component.flows.runner.invoker import Invoker
 from twilio_component.flows.runner.item_sources import Sources
-from twilio_component.flows.runner.mocks import Mocks
+from twilio_component.flows.runner.mocks import Mocks, example_of
 from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload, parses_request
 from twilio_component.host.environment import FileEnvironment
 from twilio_component.host.errors import join_names
@@ -120,6 +120,8 @@ class FlowRunner:
     ``mocks`` stand in for actions, by ``component.action`` (see ``Mocks``). ``sleep`` lets seconds of
     the ``clock`` pass. ``listener`` gets an event when a step begins or ends, a wait begins or a flow starts; with
     ``trace`` also the inputs of each step.
+    With ``rehearse`` no action is performed that is not idempotent: it is told of each, and the action's example stands
+    in for its result.
     ``stored_state`` is what executions find and leave behind; runners may share it. Raises ``InputError`` for a
     configuration that does not fit, ``FlowError`` for a mock that no step uses.
     """
@@ -133,6 +135,7 @@ class FlowRunner:
     clock: Callable[[], float] = time.monotonic
     listener: Callable[[Event], None] | None = None
     trace: bool = False
+    rehearse: Callable[[Flow, Call, Invoker], Awaitable[None]] | None = None
     stored_state: StoredState = field(default_factory=StoredState)
     logger: logging.Logger | logging.LoggerAdapter[Any] = _LOGGER
 
@@ -171,7 +174,7 @@ class FlowRunner:
         return replace(outcome, started=tuple(started))
 
     async def _run(self, flow: Flow, given: Mapping[str, Any], execution_id: str, depth: int) -> Outcome:
-        if has_send_rules(flow):
+        if has_send_rules(flow) and self.rehearse is None:
             self.logger.warning(
                 "%s: quietHours and frequencyCaps are followed by serve and worker; this run sends at once", flow.name
             )
@@ -233,9 +236,7 @@ class FlowRunner:
         if call.since is None:
             self._report(run.flow, {"event": "begin", **step})
         begun = time.perf_counter()
-        result = deadline_failure(call, self.clock() - run.begun) or await self._invoker.invoke(
-            run.flow, call, run.payload
-        )
+        result = deadline_failure(call, self.clock() - run.begun) or await self._perform(run, call)
         if not isinstance(result, Failure) and "again" in result and not call.is_trigger:
             execution.succeeded(result)
             return
@@ -247,6 +248,12 @@ class FlowRunner:
         else:
             execution.succeeded(result, idempotent=self._invoker.idempotent(call))
         self._report(run.flow, event)
+
+    async def _perform(self, run: _Run, call: Call) -> dict[str, Any] | Failure:
+        if self.rehearse is None or call.is_trigger or self._invoker.idempotent(call):
+            return await self._invoker.invoke(run.flow, call, run.payload)
+        await self.rehearse(run.flow, replace(call, payload=run.payload), self._invoker)
+        return {"data": example_of(self._invoker.operation(call))}
 
     async def _start(self, run: _Run, execution: Execution, effect: StartFlow) -> None:
         other = next((found for found in self.integration.flows if found.name == effect.flow), None)

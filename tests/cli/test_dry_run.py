@@ -1,0 +1,77 @@
+"""``flow run --dry-run``: a plan for a list, and nothing is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.engine import HEAD
+from support.long_lists import flow, people
+
+from twilio_component.cli.main import main
+from twilio_component.durable.sending.opt_outs import OPERATOR, OptOutRegister
+from twilio_component.durable.store.database import Database
+
+TOKYO, BERLIN, NEW_YORK = "+819012345678", "+4915112345678", "+12125551234"
+CONNECTION = json.dumps({"key": "basic", "fields": {"username": "AC" + "1" * 32, "password": "x" * 32}})
+ALWAYS = '    quietHours: {from: "00:00", to: "23:59", timeZone: UTC}\n'
+
+
+@pytest.fixture
+def dry_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs a flow dry; the exit code, the lines of the plan, and what was said about it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FLOW_TWILIO", CONNECTION)
+
+    def run(text: str, *words: str) -> tuple[int, list[dict[str, Any]], str]:
+        (tmp_path / "flow.yaml").write_text(HEAD + text, encoding="utf-8")
+        code = main(["flow", "run", "flow.yaml", "--dry-run", *words])
+        captured = capsys.readouterr()
+        return code, [json.loads(line) for line in captured.out.splitlines()], captured.err
+
+    return run
+
+
+def test_a_plan_names_who_would_get_what_and_who_would_not(dry_run: Any, tmp_path: Path) -> None:
+    listed = [NEW_YORK, "+1 (212) 555-1234", TOKYO, BERLIN, "12"]
+    people(tmp_path, 5, dict(enumerate(listed)))
+    url = f"sqlite:///{tmp_path / 'runs.sqlite'}"
+    database = Database(url)
+    database.create()
+    asyncio.run(OptOutRegister(database).add([("*", BERLIN)], OPERATOR))
+    database.close()
+    code, plan, said = dry_run(flow(concurrency=1), "--database", url)
+    assert code == 0
+    assert [(row["plan"], row.get("to"), row.get("duplicate")) for row in plan] == [
+        ("send", NEW_YORK, False),
+        ("send", NEW_YORK, True),
+        ("send", TOKYO, False),
+        ("opted-out", BERLIN, False),
+        ("invalid", None, None),
+    ]
+    assert {row["segments"] for row in plan if row["plan"] == "send"} == {1}
+    assert plan[0]["from"] == "+15017122661"
+    assert "3 would be sent at once; 1 would fail, since the recipient has opted out" in said
+    assert "1 are to a recipient whom the step has reached before; 3 segments" in said
+
+
+def test_a_plan_knows_quiet_hours_and_caps(dry_run: Any, tmp_path: Path) -> None:
+    people(tmp_path, 2, {0: NEW_YORK, 1: NEW_YORK})
+    _, plan, _ = dry_run(flow(concurrency=1).replace("  - name: Main\n", "  - name: Main\n" + ALWAYS, 1))
+    assert {(row["plan"], row["reason"], row["at"][11:19]) for row in plan} == {("hold", "quiet hours", "23:59:00")}
+    assert plan[0]["zones"] == ["UTC"]
+    caps = "    frequencyCaps: {perHour: 1}\n"
+    _, plan, _ = dry_run(flow(concurrency=1).replace("  - name: Main\n", "  - name: Main\n" + caps, 1))
+    assert [row["plan"] for row in plan] == ["send", "hold"]
+    caps = "    frequencyCaps: {perHour: 1, exceeded: drop}\n"
+    _, plan, said = dry_run(flow(concurrency=1).replace("  - name: Main\n", "  - name: Main\n" + caps, 1))
+    assert [row["plan"] for row in plan] == ["send", "drop"]
+    assert "1 would be dropped" in said
+
+
+def test_a_database_is_only_for_a_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["flow", "run", str(tmp_path / "x.yaml"), "--database", "x.sqlite"]) == 2
+    assert "--database: is only for --dry-run" in capsys.readouterr().err

@@ -1,0 +1,99 @@
+"""``flow run --dry-run``: the messages that a flow would send, as a plan."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import closing, nullcontext
+from typing import TYPE_CHECKING
+
+from twilio_component.cli import exit_codes
+from twilio_component.cli.serve_extra import database_of, import_the_extra
+
+if TYPE_CHECKING:
+    import argparse
+    from collections import Counter
+    from contextlib import AbstractContextManager
+
+    from twilio_component.durable.store.database import Database
+    from twilio_component.flows.interpreter.effects import Call
+    from twilio_component.flows.model import Flow
+    from twilio_component.flows.runner.invoker import Invoker
+
+
+async def dry_run(options: argparse.Namespace) -> int:
+    """Print a line for each message that the flow would send, and the totals on standard error."""
+    import asyncio
+    import time
+
+    from twilio_component.cli.payloads import payload_of
+    from twilio_component.flows import Configuration, FlowRunner, check_integration, read_configuration, read_definition
+    from twilio_component.flows.checking.reachability import reachable_flows
+    from twilio_component.flows.findings import FlowError
+    from twilio_component.flows.model import find_flow
+    from twilio_component.host import Host
+
+    with import_the_extra():
+        from twilio_component.durable.operator.dry_run import DryRun
+        from twilio_component.durable.settings import settings_from
+
+    payload = payload_of(options.payload)
+    configuration = read_configuration(options.config) if options.config else Configuration()
+    definition = read_definition(options.file)
+    async with Host.discover() as host:
+        integration = definition.integration
+        flow = find_flow(integration, options.flow) if integration is not None else None
+        reachable = reachable_flows(integration, flow) if integration is not None and flow is not None else None
+        found = (
+            definition.findings
+            if reachable is None
+            else check_integration(definition, host.components, flows=reachable)
+        )
+        errors = [finding for finding in found if finding.severity == "error"]
+        if integration is None or flow is None or errors:
+            raise FlowError(f"{options.file} cannot be run", errors)
+        with _database(options) as database:
+            if database is not None:
+                await asyncio.to_thread(database.open_existing)
+            settings = settings_from(configuration.durability)
+            plan = DryRun(database, settings, dict(host.components), time.time())
+
+            async def print_plan(flow: Flow, call: Call, invoker: Invoker) -> None:
+                print(json.dumps(await plan.plan(flow, call, invoker), ensure_ascii=False))
+
+            runner = FlowRunner(
+                integration=integration, host=host, configuration=configuration, sleep=_no_time, rehearse=print_plan
+            )
+            outcome = await runner.run(flow.name, payload)
+    print(_summary(plan.counts), file=sys.stderr)
+    if outcome.error is not None:
+        print(f"the flow would fail at {outcome.error['id']}: {outcome.error['message']}", file=sys.stderr)
+        return exit_codes.FAILED
+    return exit_codes.DONE
+
+
+def _database(options: argparse.Namespace) -> AbstractContextManager[Database | None]:
+    if options.database is None:
+        return nullcontext()
+    from twilio_component.durable.store.database import Database
+
+    return closing(Database(database_of(options)))
+
+
+async def _no_time(_seconds: float) -> None:
+    """Let no time pass: a step that sleeps is not waited for."""
+
+
+def _summary(counts: Counter[str]) -> str:
+    """Return the totals: ``3 would be sent at once, 2 held, 1 to nobody who has opted out …``."""
+    words = (
+        ("send", "would be sent at once"),
+        ("hold", "would be held"),
+        ("opted-out", "would fail, since the recipient has opted out"),
+        ("drop", "would be dropped"),
+        ("invalid", "would fail, since their inputs are not valid"),
+        ("other", "other calls would be made"),
+        ("duplicates", "are to a recipient whom the step has reached before"),
+        ("segments", "segments"),
+    )
+    return "; ".join(f"{counts[key]:,} {text}" for key, text in words if counts[key]) or "nothing would be sent"
