@@ -59,8 +59,9 @@ site: $(READY)  ## the documentation as a web site in build/site; a broken link 
 campaign: $(READY)  ## kill processes and let Twilio fail, for minutes; what was found goes into docs/explanation/reliability.md
 	PYTHONPATH=tests $(BIN)/python tests/campaigns/run.py docs/explanation/reliability.md
 
-pictures: $(READY)  ## take the pictures of the emulator's inbox anew; needs Chromium
+pictures: $(READY)  ## take the pictures of the inbox and of the page of operations anew; needs Chromium
 	INBOX_PICTURES=docs/images $(BIN)/python -m pytest -q tests/emulator/inbox/test_pictures.py
+	OPERATIONS_PICTURES=docs/images $(BIN)/python -m pytest -q tests/serving/operations/test_pictures.py
 
 bench: $(READY)  ## measure against the official SDK; the results go into docs/explanation/performance.md
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench

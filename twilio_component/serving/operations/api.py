@@ -13,7 +13,7 @@ from twilio_component.durable.operator.flow_pictures import flow_picture
 from twilio_component.durable.operator.item_pages import ItemPages
 from twilio_component.durable.operator.processes import ProcessViews
 from twilio_component.durable.operator.run_pages import COUNTED, PageOfRuns, RunPages
-from twilio_component.durable.store.run_status import STATES
+from twilio_component.durable.store.run_status import PARTLY_FAILED, STATES, SUCCEEDED
 from twilio_component.flows.findings import FlowError
 from twilio_component.twilio.error_codes import explain
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _Arguments = Mapping[str, str]
 _LEAST_SECONDS = 1.0  # between two counts of the same loops, however many people look at them
 _MOST_CACHED = 200
+_OVER = (SUCCEEDED, PARTLY_FAILED)
 _MOST_DIGITS = 9
 _FORMATTING = re.compile(r"[\s().\-/]")  # as people write numbers
 
@@ -128,11 +129,12 @@ class Api:
 
     async def _show_picture(self, arguments: _Arguments) -> Any:
         run = _text(arguments, "id")
-        file, text, flow = await self._runs.definition(run)
+        file, text, flow, state = await self._runs.definition(run)
         try:
-            return {"file": file, "steps": flow_picture(file, text, flow, await self._runs.way(run))}
+            steps = flow_picture(file, text, flow, await self._runs.way(run), is_over=state in _OVER)
         except FlowError as error:
             raise ValueError(f"the flow cannot be drawn: {error}") from error
+        return {"file": file, "steps": steps}
 
     async def _list_items(self, arguments: _Arguments) -> Any:
         page = await self._items.items(

@@ -95,7 +95,7 @@ function itemsTable(opened, loop, more, close) {
         el("td", {}, stateBadge(item.state)),
         el("td", { class: "why" }, item.code && el("code", {}, item.code), " ", el("bdi", {}, item.message ?? "")),
         el("td", { data: { label: "Ended" } }, item.finished ? moment(item.finished) : "–"),
-        el("td", { class: "id" }, item.effects.join(", ") || "–"),
+        el("td", { class: "id", data: { label: "Created" } }, item.effects.join(", ") || "–"),
       ))),
     )),
     opened.items.length === 0 && el("p", { class: "empty" }, "There is none any more."),

@@ -6,7 +6,7 @@ import { count } from "./format.js";
 
 const ICONS = { trigger: "in", loop: "retry", branch: "branch", wait: "clock", start: "out", stop: "stop", break: "out", action: "send" };
 const KINDS = { trigger: "Trigger", loop: "Loop", branch: "Branch", wait: "Wait", start: "Starts a flow", stop: "Stops", break: "Leaves the loop", action: "Action" };
-const STATES = { succeeded: "done", failed: "failed", passed: "passed", waiting: "waits", planned: "waits for its turn", claimed: "under way", in_doubt: "outcome is looked for" };
+const STATES = { succeeded: "done", failed: "failed", passed: "passed", each: "for each item", waiting: "waits", planned: "waits for its turn", claimed: "under way", in_doubt: "outcome is looked for" };
 
 export function picture(drawn) {
   if (drawn.problem) return el("p", { class: "empty" }, drawn.problem);

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { actionButtons } from "./actions.js";
 import { button, el } from "./dom.js";
-import { durationBetween, moment, stateBadge } from "./format.js";
+import { durationBetween, moment, momentText, stateBadge } from "./format.js";
 import { redraw } from "./live.js";
 import { listSection } from "./lists.js";
 import { handled } from "./notices.js";
@@ -23,6 +23,9 @@ const MEANINGS = {
   resolved: "An operator has resolved its unknown outcome.",
   retried: "Another run has taken its place.",
 };
+
+// What a run waits for while no process has it.
+const WAITS = { reply: "waits for a reply", delivery: "waits for a delivery", sleep: "sleeps" };
 
 export function runView(id) {
   const earlier = [];  // steps before those that are shown at first
@@ -83,6 +86,7 @@ function head(run) {
     el("p", { class: "run-id" }, el("code", {}, run.id), " ", el("bdi", { class: "muted" }, run.integration)),
     el("p", { class: "muted facts-line" }, when),
     el("p", {}, MEANINGS[run.state]),
+    run.waits.map((wait) => el("p", { class: "wait" }, `${WAITS[wait.reason] ?? `waits (${wait.reason})`}${wait.until ? `, until ${momentText(wait.until)}` : ""}`)),
     relatives(run),
     el("div", { class: "actions" }, actionButtons(run)),
   );
