@@ -30,7 +30,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "cli": ("_lazy", "host", "flows", "builtins", "durable", "twilio", "emulator", "testing", "serving", "agent_tools"),
 }
 # What each part of a package may import of the package's other parts; a part that is not named here, whatever it likes.
-FLOW_BASE = ("model", "findings", "nesting", "control_steps", "send_rules", "declared_rules")
+FLOW_BASE = ("model", "findings", "nesting", "control_steps", "send_rules", "declared_rules", "send_order")
 DURABLE_BASE = ("errors", "settings", "crash_points", "clock", "ids", "active_work", "observation")
 PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     "flows": {
@@ -40,7 +40,8 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "time_zones": (),
         "send_rules": ("time_zones",),
         "quiet_hours": ("send_rules", "time_zones"),
-        "model": ("findings", "send_rules"),
+        "send_order": (),
+        "model": ("findings", "send_rules", "send_order"),
         "declared_rules": ("model", "send_rules"),
         "expressions": FLOW_BASE,
         "parsing": (*FLOW_BASE, "expressions"),

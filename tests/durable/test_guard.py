@@ -27,6 +27,7 @@ from twilio_component.host.results import Candidate
 if TYPE_CHECKING:
     import datetime as dt
 
+    from twilio_component.flows.send_order import SendOrder
     from twilio_component.flows.send_rules import FrequencyCaps, QuietHours
     from twilio_component.host.contacts import Contact
 
@@ -60,6 +61,7 @@ class FakeCall:
     expired: Failure | None = None
     contact: Contact | None = None
     opted_out: Failure = OPTED_OUT
+    order: SendOrder | None = None
     opted_out_reasons: frozenset[str] = frozenset({"21610"})
     quiet_hours: QuietHours | None = None
     frequency_caps: FrequencyCaps | None = None

@@ -224,3 +224,16 @@ async def test_without_a_callback_polling_ends_the_wait_for_delivery(tmp_path: P
         await phone.emulator.clock.advance(60)
         await phone.gets("delivered", to=BOB)
         assert (await phone.ends(run))["state"] == "succeeded"
+
+
+async def test_what_a_person_writes_is_handed_over_in_order(tmp_path: Path) -> None:
+    async with conversing(tmp_path, FOLDER / "support-hand-over.yaml", settings=KEEP, slow=0.8) as phone:
+        number_of(phone)
+        for body in ("Hello", "My pump", "has stopped"):
+            await phone.write(body)
+        for number in (1, 2, 3):
+            await phone.has(number)
+            assert len(phone.texts()) == number, "the next one is sent once this one is delivered"
+            await phone.emulator.clock.advance(60)
+        assert phone.texts() == [f"We have got your message {number}." for number in (1, 2, 3)]
+        assert phone.texts(DESK) == [f"1. {ADA}: Hello", f"2. {ADA}: My pump", f"3. {ADA}: has stopped"]

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Hashable
 
+    from twilio_component.flows.send_order import SendOrder
     from twilio_component.flows.send_rules import FrequencyCaps, QuietHours
     from twilio_component.host.contacts import Contact
 
@@ -110,6 +111,7 @@ class OneCall:
     limit_keys: Mapping[str, str] = {"connection": "c", "sender": "c:s"}
     contact: Contact | None = None
     opted_out = Failure(code="opted-out", message="opted out", permanent=True)
+    order: SendOrder | None = None
     opted_out_reasons: frozenset[str] = frozenset()
     quiet_hours: QuietHours | None = None
     frequency_caps: FrequencyCaps | None = None

@@ -33,6 +33,7 @@ from twilio_component.host.results import Candidate
 if TYPE_CHECKING:
     import datetime as dt
 
+    from twilio_component.flows.send_order import SendOrder
     from twilio_component.flows.send_rules import FrequencyCaps, QuietHours
     from twilio_component.host.contacts import Contact
 
@@ -62,6 +63,7 @@ class SimulatedCall:
     must_identify = True
     contact: Contact | None = None
     opted_out = Failure(code="opted-out", message="opted out", permanent=True)
+    order: SendOrder | None = None
     opted_out_reasons: frozenset[str] = frozenset()
     quiet_hours: QuietHours | None = None
     frequency_caps: FrequencyCaps | None = None

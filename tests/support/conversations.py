@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from sqlalchemy import func, select
+from support.slow_transport import SlowFirstMessage
 from support.waiting import until_async
 
 from twilio_component.durable.deployment import Deployment
@@ -91,9 +92,18 @@ class Phone:
 
 @asynccontextmanager
 async def conversing(
-    folder: Path, file: Path, *, settings: Settings | None = None, emulator: Emulator | None = None, **values: Any
+    folder: Path,
+    file: Path,
+    *,
+    settings: Settings | None = None,
+    emulator: Emulator | None = None,
+    slow: float = 0.0,
+    **values: Any,
 ) -> AsyncIterator[Phone]:
-    """Serve the integration in ``file``; ``values`` are config variables by name."""
+    """Serve the integration in ``file``; ``values`` are config variables by name.
+
+    The first message takes ``slow`` seconds to reach Twilio.
+    """
 
     async def deliver(webhook: WebhookRequest) -> Response:
         response = await phone.client.request(
@@ -102,7 +112,7 @@ async def conversing(
         return Response(response.status_code, response.content, dict(response.headers))
 
     phone = Phone(emulator or Emulator(webhooks=deliver))
-    async with Host.discover(transport=phone.emulator.transport) as host:
+    async with Host.discover(transport=SlowFirstMessage(phone.emulator, slow)) as host:
         configuration = Configuration(config_vars={"Twilio Connection": emulator_connection(), **values})
         deployment = Deployment(host, configuration, {}, public_url=PUBLIC, has_callbacks=True)
         text = file.read_text(encoding="utf-8")

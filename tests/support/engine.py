@@ -17,6 +17,8 @@ from twilio_component.host import Host
 from twilio_component.testing import emulator_connection
 
 if TYPE_CHECKING:
+    import httpx
+
     from twilio_component.durable.clock import Clock
 
 HEAD = """\
@@ -93,9 +95,10 @@ async def serving(
     database: str = "",
     plugins: Sequence[object] = (),
     clock: Clock | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[Served]:
     """Serve the flows from a file in the folder, or from the ``database`` (a URL)."""
-    async with Host.discover(transport=(emulator or Emulator()).transport, plugins=plugins) as host:
+    async with Host.discover(transport=transport or (emulator or Emulator()).transport, plugins=plugins) as host:
         configuration = Configuration(config_vars={"Twilio": emulator_connection()})
         deployment = Deployment(host, configuration, {}, public_url="http://flows.test")
         url = database or f"sqlite:///{folder / 'runs.sqlite'}"

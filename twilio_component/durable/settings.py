@@ -15,6 +15,8 @@
       "+15017122661": {from: "21:00", to: "08:00"}   # when a sender writes to nobody, by the clock of the recipient
     frequencyCaps:
       "+15017122661": {perDay: 2}   # how many messages of a sender a person gets
+    order:
+      "+15017122661": conversation   # messages to one person from this sender are sent in the order of their steps
     retention:
       days: 30           # how long finished runs are kept
       keepPayloads: false   # whether what a run received and returned is kept when it has succeeded
@@ -27,8 +29,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from twilio_component.flows.parsing.limits import order_from
 from twilio_component.flows.send_rules import (
     FrequencyCaps,
     QuietHours,
@@ -39,6 +42,9 @@ from twilio_component.flows.send_rules import (
 )
 from twilio_component.host.errors import InputError, Problem, did_you_mean, join_names
 from twilio_component.host.inputs.messages import display
+
+if TYPE_CHECKING:
+    from twilio_component.flows.send_order import SendOrder
 
 SECTIONS = ("sending", "retention", "lists")
 _FASTEST = 1_000
@@ -61,6 +67,7 @@ class Settings:
     senders: Mapping[str, str] = field(default_factory=dict)
     quiet_hours: Mapping[str, QuietHours] = field(default_factory=dict)
     frequency_caps: Mapping[str, FrequencyCaps] = field(default_factory=dict)
+    orders: Mapping[str, SendOrder] = field(default_factory=dict)
 
     @property
     def claim(self) -> float:
@@ -109,6 +116,7 @@ def settings_from(sections: Mapping[str, Mapping[str, Any]]) -> Settings:
             )
         else:
             fields.setdefault("rates", {})[str(sender)] = float(rate)
+    fields["orders"] = _orders(sections.get("order", {}), problems)
     fields["senders"] = _sender_names(sections.get("senders", {}), problems)
     for section, field_name, read in (
         ("quietHours", "quiet_hours", _read_quiet_hours),
@@ -120,6 +128,12 @@ def settings_from(sections: Mapping[str, Mapping[str, Any]]) -> Settings:
     if problems:
         raise InputError("The configuration is not valid", problems)
     return Settings(**fields)
+
+
+def _orders(section: Mapping[str, Any], problems: list[Problem]) -> Mapping[str, SendOrder]:
+    orders = {str(sender): order_from(value) for sender, value in section.items()}
+    problems.extend(Problem("order", f"each {order}") for order in orders.values() if isinstance(order, str))
+    return {sender: order for sender, order in orders.items() if not isinstance(order, str)}
 
 
 def _sender_names(section: Mapping[str, Any], problems: list[Problem]) -> Mapping[str, str]:

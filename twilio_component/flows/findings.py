@@ -58,7 +58,7 @@ CODES: dict[str, tuple[str, str]] = {
     "invalid-send-rule": (ERROR, "quietHours or frequencyCaps that say nothing that can be followed."),
     "invalid-limit": (
         ERROR,
-        "A concurrency or a validFor that is not allowed, or has no effect there.",
+        "A concurrency, a validFor or an order that is not allowed, or has no effect there.",
     ),
     "break-outside-loop": (ERROR, "breakLoop outside a loop."),
     "invalid-error-handling": (ERROR, "An errorConfig or retryConfig with a value that is not allowed."),

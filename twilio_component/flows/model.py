@@ -15,6 +15,7 @@ from twilio_component.flows.findings import FlowError
 from twilio_component.host.errors import did_you_mean, join_names
 
 if TYPE_CHECKING:
+    from twilio_component.flows.send_order import SendOrder
     from twilio_component.flows.send_rules import FrequencyCaps, QuietHours
     from twilio_component.host.manifest.documents import PathParts
 
@@ -202,7 +203,8 @@ class Step:
     """One step. ``key`` is how references name it; ``steps`` are None unless it is a loop.
 
     A loop may run ``concurrency`` iterations at a time, and take its items from a ``source``. An action must not start
-    when the execution is older than ``valid_for`` seconds. A step's ``quiet_hours`` replace its flow's.
+    when the execution is older than ``valid_for`` seconds, and keeps the ``order`` of its conversation. A step's
+    ``quiet_hours`` replace its flow's.
     """
 
     name: str
@@ -219,6 +221,7 @@ class Step:
     branches: tuple[Branch, ...] | None = None
     valid_for: float | None = None
     quiet_hours: QuietHours | None = None
+    order: SendOrder | None = None
     on_error: ErrorConfig = field(default_factory=ErrorConfig)
     at: PathParts = ()
 

@@ -18,7 +18,7 @@ from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.observation import Observer
 from twilio_component.durable.store.flow_state import StateChange, scopes_of
 from twilio_component.durable.store.new_runs import NewRun
-from twilio_component.durable.store.replies import reply_id
+from twilio_component.durable.store.replies import conversation_of, reply_id
 from twilio_component.flows.declared_rules import answers_in_quiet_hours
 from twilio_component.host.contacts import OUT
 from twilio_component.host.errors import PerformError
@@ -200,7 +200,7 @@ class WebhookHandler:
             trigger_inputs=redact_inputs(call.inputs, definition.invoker.operation(call)),
             event=event,
             reply=reply,
-            slot=queue_slot(definition, flow, envelope),
+            slot=queue_slot(definition, flow, envelope, conversation=conversation_of(reply) if reply else None),
             also=self._contact_events.work_for(
                 contact_event,
                 keeps_time=self._settings.answers_in_quiet_hours or answers_in_quiet_hours(definition.integration),

@@ -12,14 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, exists, func, select, update
+from sqlalchemy import Connection, Row, exists, select, update
 
 from twilio_component.durable.ids import call_key
 from twilio_component.durable.store import waits
+from twilio_component.durable.store.conversations import lock_conversation
 from twilio_component.durable.store.new_runs import TakenReply
 from twilio_component.durable.store.replies import digest_of, reply_id, run_of_reply
 from twilio_component.durable.store.run_status import PAUSED, RUNNING
-from twilio_component.durable.store.schema import events, intents, questions, replies, runs
+from twilio_component.durable.store.schema import events, intents, questions, replies, runs, turns
 from twilio_component.durable.store.upsert import insert_once, to_json
 from twilio_component.host.questions import (
     ANSWERED,
@@ -85,7 +86,7 @@ class QuestionStore:
         key, conversation = call_key(run, ordinal), digest_of(question.conversation)
 
         def work(connection: Connection) -> Asked:
-            _lock(connection, conversation)
+            lock_conversation(connection, conversation)
             waits.unpark(connection, run)
             now = self._database.now(connection)
             found = _row(connection, key)
@@ -131,7 +132,7 @@ class QuestionStore:
         def work(connection: Connection) -> Asked | None:
             found = _row(connection, key)
             assert found is not None  # noqa: S101 - it is the caller's
-            _lock(connection, found.conversation)
+            lock_conversation(connection, found.conversation)
             self._try_to_open(connection, key, found.conversation)
             asked, found = _question(connection, key), _row(connection, key)
             if asked.is_due or asked.end is not None or found is None:
@@ -161,7 +162,7 @@ class QuestionStore:
         if found is None or connection.execute(select(exists().where(events.c.id == reply_id(reply)))).scalar_one():
             return None
         for conversation in conversations:
-            _lock(connection, conversation)
+            lock_conversation(connection, conversation)
         taken = run_of_reply(connection, reply)
         if taken is not None:
             return TakenReply(taken, is_new=False)
@@ -189,6 +190,9 @@ class QuestionStore:
         """Wake what waits for this report, and close the question whose message will never be seen."""
         if report.is_final:
             waits.wake_by_effect(connection, report.effect, self._enqueue)
+            call = select(intents.c.key).where(intents.c.resource_id == report.effect).scalar_subquery()
+            delivered = {"delivered_at": self._database.now(connection)}
+            connection.execute(update(turns).where(turns.c.key == call).values(delivered))
         if not report.outcome:
             return
         sent = connection.execute(select(intents.c.run, intents.c.key).where(intents.c.resource_id == report.effect))
@@ -213,7 +217,7 @@ class QuestionStore:
         found = _row(connection, key)
         if found is None:
             return
-        _lock(connection, found.conversation)
+        lock_conversation(connection, found.conversation)
         changes = {
             "state": CLOSED,
             "closed_at": self._database.now(connection),
@@ -276,13 +280,6 @@ class QuestionStore:
         if following is not None:
             connection.execute(update(questions).where(questions.c.key == following.key).values(state=OPEN))
             waits.wake(connection, following.run, self._enqueue)
-
-
-def _lock(connection: Connection, conversation: str) -> None:
-    """Lock a conversation until the end of the transaction."""
-    if connection.dialect.name != "sqlite":  # there a transaction is alone anyway
-        number = int(conversation[:15], 16)
-        connection.execute(select(func.pg_advisory_xact_lock(number)))
 
 
 def _row(connection: Connection, key: str) -> Row[Any] | None:

@@ -18,18 +18,28 @@ if TYPE_CHECKING:
 
 
 def queue_slot(
-    definition: LoadedDefinition, flow: Flow, trigger: Mapping[str, Any] | None = None, *, scheduled: bool = False
+    definition: LoadedDefinition,
+    flow: Flow,
+    trigger: Mapping[str, Any] | None = None,
+    *,
+    scheduled: bool = False,
+    conversation: str | None = None,
 ) -> QueueSlot | None:
     """Return the slot of a run; None for a flow that does not queue.
+
+    Where the trigger keeps the order of conversations, runs of the same ``conversation`` (a digest) follow each other.
 
     ``trigger`` is the envelope of the trigger, from whose payload the id comes by which equal executions are known. A
     run is ``scheduled`` when the clock starts it.
     """
+    queue = f"{definition.integration.name}/{flow.name}"
+    if flow.trigger.order is not None and conversation is not None:
+        return QueueSlot(queue=f"{queue}/{conversation}")
     config = flow.queue
     if config is None or (config.concurrency is None and not scheduled):
         return None
     return QueueSlot(
-        queue=f"{definition.integration.name}/{flow.name}",
+        queue=queue,
         limit=config.concurrency or 1,
         dedupe_id=_dedupe_id(definition, flow, trigger["payload"]) if trigger is not None else None,
         singleton=config.singleton and scheduled,

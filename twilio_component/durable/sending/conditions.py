@@ -68,6 +68,14 @@ class Learning(Protocol):
         """Store what the failure says; called before the failure itself is stored, and perhaps again after a crash."""
 
 
+@runtime_checkable
+class Ending(Protocol):
+    """A condition that must know when a call has ended."""
+
+    async def end(self, call: CallIdentity, guarded: GuardedCall) -> None:
+        """Note that the call has its result; called in the process that has made it."""
+
+
 class AllOf:
     """Several conditions as one: the first refusal counts, else the hold that lasts longest. None at all proceed."""
 
@@ -87,6 +95,12 @@ class AllOf:
             return max(holds, key=lambda hold: hold.until or 0.0)
         proceeding = (verdict for verdict in verdicts if isinstance(verdict, Proceed))
         return Proceed(claim_conditions=tuple(one for verdict in proceeding for one in verdict.claim_conditions))
+
+    async def end(self, call: CallIdentity, guarded: GuardedCall) -> None:
+        """Let the conditions that must know it know that the call has ended."""
+        for condition in self._conditions:
+            if isinstance(condition, Ending):
+                await condition.end(call, guarded)
 
     async def learn(self, call: CallIdentity, guarded: GuardedCall, failure: Failure) -> None:
         """Let the conditions that learn from failures do so."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from twilio_component.durable.sending.conditions import AllOf
 from twilio_component.durable.sending.frequency_caps import WithinFrequencyCaps
 from twilio_component.durable.sending.opt_outs import OptOuts
+from twilio_component.durable.sending.order import ConversationOrder
 from twilio_component.durable.sending.quiet_hours import OutsideQuietHours
 from twilio_component.durable.sending.send_rules import SendRules
 from twilio_component.durable.sending.sender_rates import settings_of_senders
@@ -30,5 +31,6 @@ def send_conditions(database: Database, settings: Settings, components: Mapping[
             OptOuts(database, rules),
             OutsideQuietHours(database, rules, margin=settings.request_bound),
             WithinFrequencyCaps(database, rules),
+            ConversationOrder(database, settings_of_senders("order", settings.orders, components)),
         ]
     )

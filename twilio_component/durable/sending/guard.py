@@ -132,6 +132,7 @@ class Guard:
                 intent = await self._intents.plan(call)
         self._meter.end(guarded, entry, intent, reconciled=reconciled)
         self._crash_points.hit(SETTLED)
+        await self._conditions.end(call, guarded)
         return entry
 
     # An attempt: one request. Everything that may take long is waited for before the claim.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from twilio_component.flows.interpreter.effects import Call, Failure
     from twilio_component.flows.model import Flow
     from twilio_component.flows.runner.invoker import Invoker
+    from twilio_component.flows.send_order import SendOrder
     from twilio_component.flows.send_rules import FrequencyCaps, QuietHours
     from twilio_component.host.contacts import Contact
     from twilio_component.host.model import Operation
@@ -49,6 +50,10 @@ class GuardedCall(Protocol):
     @property
     def must_identify(self) -> bool:
         """Whether a successful result names the resource that the call created."""
+
+    @property
+    def order(self) -> SendOrder | None:
+        """The order that the call keeps in its conversation, if its step says so."""
 
     @property
     def contact(self) -> Contact | None:
@@ -149,6 +154,11 @@ class GuardedFlowCall:
     def must_identify(self) -> bool:
         """Whether a successful result names the resource that the call created."""
         return self.operation.reconciliation is not None
+
+    @property
+    def order(self) -> SendOrder | None:
+        """The order that the call keeps in its conversation, if its step says so."""
+        return self.call.order
 
     @cached_property
     def contact(self) -> Contact | None:

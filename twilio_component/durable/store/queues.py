@@ -36,11 +36,12 @@ class QueueSlot:
 
 def take_number(connection: Connection, slot: QueueSlot) -> int:
     """Lock the queue and return the next number in it."""
-    insert_once(connection, queues, {"name": slot.queue, "run_limit": slot.limit, "last_number": 0})
     of_queue = queues.c.name == slot.queue
     changes = {"last_number": queues.c.last_number + 1, "run_limit": slot.limit}
-    connection.execute(update(queues).where(of_queue).values(changes))
-    return int(connection.execute(select(queues.c.last_number).where(of_queue)).scalar_one())
+    while True:  # the row of a conversation that was there may be deleted at this moment
+        insert_once(connection, queues, {"name": slot.queue, "run_limit": slot.limit, "last_number": 0})
+        if connection.execute(update(queues).where(of_queue).values(changes)).rowcount:
+            return int(connection.execute(select(queues.c.last_number).where(of_queue)).scalar_one())
 
 
 def run_in_the_way(connection: Connection, slot: QueueSlot) -> str | None:

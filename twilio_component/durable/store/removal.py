@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, not_, or_, select, update
@@ -14,13 +15,22 @@ from twilio_component.durable.store.schema import (
     journal,
     loops,
     questions,
+    queues,
     replies,
     runs,
+    turns,
     waits,
 )
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+_DIGEST = re.compile(r".*/[0-9a-f]{64}", re.DOTALL)
+
+
+def is_of_conversation(queue: str) -> bool:
+    """Whether a queue is that of a conversation: it is needed only while there are runs of it."""
+    return _DIGEST.fullmatch(queue) is not None
 
 
 def ended_before(connection: Connection, moment: float, limit: int) -> list[str]:
@@ -40,9 +50,14 @@ def remove_runs(connection: Connection, ids: list[str]) -> None:
     connection.execute(delete(loops).where(loops.c.run.in_(ids)))
     connection.execute(delete(intents).where(intents.c.run.in_(ids)))
     connection.execute(delete(events).where(events.c.run.in_(ids)))
-    for table in (waits, replies, questions):
+    for table in (waits, replies, questions, turns):
         connection.execute(delete(table).where(table.c.run.in_(ids)))
+    named = select(runs.c.queue).where(runs.c.id.in_(ids), runs.c.queue.is_not(None)).distinct()
+    of_conversations = [name for name in connection.execute(named).scalars() if is_of_conversation(name)]
     connection.execute(delete(runs).where(runs.c.id.in_(ids)))
+    if of_conversations:
+        is_used = exists().where(runs.c.queue == queues.c.name)
+        connection.execute(delete(queues).where(queues.c.name.in_(sorted(of_conversations)), not_(is_used)))
 
 
 def remove_contents(connection: Connection, run: str) -> None:

@@ -25,6 +25,11 @@ def reply_id(reply: Reply) -> str:
     return digest_of(f"reply {reply.id}")
 
 
+def conversation_of(reply: Reply) -> str | None:
+    """The digest of the first conversation that the message belongs to."""
+    return digest_of(reply.conversations[0]) if reply.conversations else None
+
+
 def run_of_reply(connection: Connection, reply: Reply) -> str | None:
     """The run whose question has taken the message, if one has."""
     taken = select(replies.c.run).where(replies.c.id == reply_id(reply))

@@ -274,6 +274,22 @@ replies = Table(
 )
 """One row per message that was taken as the reply to a question and started no flow, by a digest of its id."""
 
+turns = Table(
+    "flow_turns",
+    metadata,
+    Column("key", String(220), primary_key=True),
+    Column("run", String(200), nullable=False, index=True),
+    Column("conversation", String(64), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("taken_at", Float, nullable=False),
+    Column("delivered_at", Float),
+    Index("flow_turns_by_conversation", "conversation", "number"),
+)
+"""One row per call that must be made in the order of its conversation, by the key of its intent.
+
+``delivered_at`` is when a report said that nothing more will become of its message.
+"""
+
 workers = Table("flow_workers", metadata, Column("worker_id", String(80), primary_key=True))
 """The processes that may have runs, including dead ones until their runs have been recovered. Only with Postgres."""
 

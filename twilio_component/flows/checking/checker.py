@@ -110,6 +110,7 @@ class _Checker:
                 self.unexpected_branches(step)
                 self.outcomes(step)
                 self.schedule(step)
+                self.order(step)
             self.breaks(flow)
         self.started_flows()
 
@@ -191,6 +192,21 @@ class _Checker:
             elif inner.component == control_steps.PERSISTENCE and "Execution" in inner.action:
                 message = f"'{inner.name}' stores a value for an execution, and each iteration is one of its own"
                 self.findings.add("invalid-loop", at, message, "The loop's result counts its iterations.")
+
+    def order(self, step: Step) -> None:
+        """Check that an order in a conversation has a conversation: the trigger, or the action, concerns a person."""
+        component = self.components.get(step.component)
+        if step.order is None or component is None:
+            return
+        if step.is_trigger:
+            trigger = component.triggers.get(step.action)
+            concerns = trigger is None or trigger.identify_reply is not None
+        else:
+            action = component.actions.get(step.action)
+            concerns = action is None or "contact" in action.options or action.asks is not None
+        if not concerns:
+            message = f"{step.operation} concerns no conversation, so order has no effect on it"
+            self.findings.add("invalid-limit", (*step.at, "order"), message, key=True)
 
     def asks(self, step: Step) -> bool:
         """Whether the step asks a person and waits for the answer."""

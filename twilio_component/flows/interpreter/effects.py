@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from twilio_component.flows.send_order import SendOrder
     from twilio_component.flows.send_rules import QuietHours
 
 
@@ -20,11 +21,11 @@ class Call:
     """Invoke an action, or the trigger on ``payload``. ``flow_attempt`` and ``attempt`` count from 1.
 
     ``stored_state`` has the four states by the names that components know them by (``executionState`` …); the caller
-    reads them and changes none. The call must not start when the execution is older than ``valid_for`` seconds. For an
-    action that wants to be called again, report ``{"again": seconds, "since": …, "until": …}``: when it was first
-    called and when it is to be called again, in seconds of the runner's clock. The same call follows a ``Wait``, with
-    that ``since``. Where the call reaches a person, ``quiet_hours`` are times at which it must not; their zone is a
-    value.
+    reads them and changes none. The call must not start when the execution is older than ``valid_for`` seconds, and
+    keeps the ``order`` of its conversation. For an action that wants to be called again, report
+    ``{"again": seconds, "since": …, "until": …}``: when it was first called and when it is to be called again, in
+    seconds of the runner's clock. The same call follows a ``Wait``, with that ``since``. Where the call
+    reaches a person, ``quiet_hours`` are times at which it must not; their zone is a value.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Call:
     flow_attempt: int = 1
     stored_state: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     valid_for: float | None = None
+    order: SendOrder | None = None
     since: float | None = None
     quiet_hours: QuietHours | None = None
 

@@ -207,6 +207,7 @@ class Execution:
             flow_attempt=flow_attempt,
             stored_state=self.stored_state,
             valid_for=step.valid_for,
+            order=step.order,
             since=self._state["since"],
             quiet_hours=self._quiet_hours(step),
         )

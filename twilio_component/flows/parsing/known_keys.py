@@ -59,6 +59,7 @@ STEP = (
     "branches",
     "validFor",
     "quietHours",
+    "order",
     "errorConfig",
     *PLATFORM,
 )

@@ -1,4 +1,4 @@
-"""``concurrency`` of a loop and ``validFor`` of a step."""
+"""``concurrency`` of a loop, ``validFor`` and ``order`` of a step."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows import control_steps
+from twilio_component.flows.send_order import SendOrder
+from twilio_component.host.errors import join_names
 
 if TYPE_CHECKING:
     from twilio_component.flows.findings import Findings
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 
 MAX_CONCURRENCY = 1_000
 _LONGEST = 30 * 24 * 3600
+_LONGEST_ORDER = 3600
+_CONVERSATION = "conversation"
+_AFTER = ("request", "delivery")
 
 
 def read_concurrency(findings: Findings, raw: Mapping[str, Any], operation: str, at: PathParts) -> int | None:
@@ -40,3 +45,36 @@ def read_valid_for(findings: Findings, raw: Mapping[str, Any], at: PathParts) ->
         findings.add("invalid-limit", place, f"validFor must be a number of seconds, at most {_LONGEST:,}")
         return None
     return float(value)
+
+
+def order_from(value: Any) -> SendOrder | str:
+    """The order that ``conversation``, or an object with ``by``, ``after`` and ``atMost``, says; else what is wrong."""
+    if value == _CONVERSATION:
+        return SendOrder()
+    if not isinstance(value, Mapping) or value.get("by") != _CONVERSATION:
+        return "must be conversation, or {by: conversation, after: delivery, atMost: 60}"
+    unknown = [str(key) for key in value if key not in ("by", "after", "atMost")]
+    if unknown:
+        return f"has by, after and atMost, not {join_names(unknown)}"
+    if value.get("after", _AFTER[0]) not in _AFTER:
+        return f"after must be {join_names(_AFTER, word='or')}"
+    seconds = value.get("atMost", SendOrder().seconds)
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= _LONGEST_ORDER:
+        return f"atMost must be a number of seconds, at most {_LONGEST_ORDER:,}"
+    return SendOrder(after_delivery=value.get("after") == _AFTER[1], seconds=float(seconds))
+
+
+def read_order(findings: Findings, raw: Mapping[str, Any], at: PathParts) -> SendOrder | None:
+    """The order in a conversation that a step keeps; None for a step that keeps none."""
+    value, place = raw.get("order"), (*at, "order")
+    if value is None:
+        return None
+    order = order_from(value)
+    if isinstance(order, str):
+        findings.add("invalid-limit", place, f"order {order}")
+        return None
+    if raw.get("isTrigger") is True and isinstance(value, Mapping):
+        message = "the order of a trigger is conversation; after and atMost are for steps that send"
+        findings.add("invalid-limit", place, message)
+        return None
+    return order

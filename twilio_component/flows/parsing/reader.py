@@ -35,7 +35,7 @@ from twilio_component.flows.parsing.endpoint_config import (
 from twilio_component.flows.parsing.field_reader import FieldReader
 from twilio_component.flows.parsing.inputs import InputReader
 from twilio_component.flows.parsing.known_keys import CONFIG_VARIABLE, FLOW, INTEGRATION, SOURCE, STEP
-from twilio_component.flows.parsing.limits import read_concurrency, read_valid_for
+from twilio_component.flows.parsing.limits import read_concurrency, read_order, read_valid_for
 from twilio_component.flows.parsing.retry_config import read_error_config, read_retry_config
 from twilio_component.flows.parsing.send_rules import read_caps_of_flow, read_quiet_hours_of
 from twilio_component.host.errors import DocumentError
@@ -259,6 +259,7 @@ class _Reader:
             branches=self.branches(raw, operation, at),
             valid_for=read_valid_for(self.findings, raw, at),
             quiet_hours=read_quiet_hours_of(self.findings, raw, at, self.inputs.read),
+            order=read_order(self.findings, raw, at),
             on_error=read_error_config(self.findings, raw.get("errorConfig"), (*at, "errorConfig")),
             at=at,
         )

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _DURABILITY = (
     "sending",
     "rateLimits",
+    "order",
     "senders",
     "quietHours",
     "frequencyCaps",

@@ -1,0 +1,25 @@
+"""A network on which the first message takes long to reach Twilio."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import httpx
+
+if TYPE_CHECKING:
+    from twilio_component.emulator import Emulator
+
+
+class SlowFirstMessage(httpx.AsyncBaseTransport):
+    """Carries requests to an emulator; the first one that sends a message is under way for some ``seconds``."""
+
+    def __init__(self, emulator: Emulator, seconds: float = 1.0) -> None:
+        self._inner = emulator.transport
+        self._seconds = seconds
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "POST" and request.url.path.endswith("/Messages.json"):
+            seconds, self._seconds = self._seconds, 0.0
+            await asyncio.sleep(seconds)
+        return await self._inner.handle_async_request(request)
