@@ -26,7 +26,7 @@ from twilio_component.host.questions import EffectReport
 if TYPE_CHECKING:
     from support.engine import Served
 
-QUICK = Settings(timeout=2, lag_bound=0.2)
+QUICK = Settings(timeout=30, lag_bound=0.2)
 SENDS = """\
   - name: FLOW
     steps:
@@ -70,35 +70,44 @@ async def begin_in_turn(served: Served, *names: str) -> None:
 
 async def test_a_slow_first_message_is_still_the_first(tmp_path: Path) -> None:
     emulator = Emulator()
-    async with serving(tmp_path, flows(), transport=SlowFirstMessage(emulator), settings=QUICK) as served:
+    network = SlowFirstMessage(emulator)
+    async with serving(tmp_path, flows(), transport=network, settings=QUICK) as served:
         await begin_in_turn(served, *NAMES)
+        network.arrive.set()
         await until_async(lambda: len(texts(emulator)) == 3, "all are sent")
     assert texts(emulator) == [*NAMES]
 
 
 async def test_without_an_order_the_next_ones_overtake_it(tmp_path: Path) -> None:
     emulator = Emulator()
-    async with serving(tmp_path, flows("null"), transport=SlowFirstMessage(emulator), settings=QUICK) as served:
+    network = SlowFirstMessage(emulator)
+    async with serving(tmp_path, flows("null"), transport=network, settings=QUICK) as served:
         await begin_in_turn(served, *NAMES)
+        await until_async(lambda: len(texts(emulator)) == 2, "the next ones are sent")
+        network.arrive.set()
         await until_async(lambda: len(texts(emulator)) == 3, "all are sent")
     assert texts(emulator)[-1] == "first"
 
 
 async def test_messages_to_others_are_not_held_up(tmp_path: Path) -> None:
     emulator = Emulator()
-    async with serving(
-        tmp_path, flows("conversation", ADA, BOB), transport=SlowFirstMessage(emulator), settings=QUICK
-    ) as served:
+    network = SlowFirstMessage(emulator)
+    two = flows("conversation", ADA, BOB)
+    async with serving(tmp_path, two, transport=network, settings=QUICK) as served:
         await begin_in_turn(served, *NAMES)
+        await until_async(lambda: texts(emulator) == ["second"], "that to somebody else is sent")
+        network.arrive.set()
         await until_async(lambda: len(texts(emulator)) == 3, "all are sent")
     assert texts(emulator) == ["second", "first", "third"]
 
 
 async def test_the_order_of_a_sender_in_the_configuration_holds_for_all_its_messages(tmp_path: Path) -> None:
     emulator = Emulator()
-    settings = Settings(timeout=2, lag_bound=0.2, orders={"(501) 712-2661": SendOrder()})
-    async with serving(tmp_path, flows("null"), transport=SlowFirstMessage(emulator), settings=settings) as served:
+    network = SlowFirstMessage(emulator)
+    settings = Settings(timeout=30, lag_bound=0.2, orders={"(501) 712-2661": SendOrder()})
+    async with serving(tmp_path, flows("null"), transport=network, settings=settings) as served:
         await begin_in_turn(served, *NAMES)
+        network.arrive.set()
         await until_async(lambda: len(texts(emulator)) == 3, "all are sent")
     assert texts(emulator) == [*NAMES]
 

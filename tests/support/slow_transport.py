@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpx
@@ -12,14 +13,19 @@ if TYPE_CHECKING:
 
 
 class SlowFirstMessage(httpx.AsyncBaseTransport):
-    """Carries requests to an emulator; the first one that sends a message is under way for some ``seconds``."""
+    """Carries requests to an emulator; the first one that sends a message is under way for some ``seconds``.
 
-    def __init__(self, emulator: Emulator, seconds: float = 1.0) -> None:
+    It arrives earlier when ``arrive`` is set.
+    """
+
+    def __init__(self, emulator: Emulator, seconds: float = 20.0) -> None:
         self._inner = emulator.transport
         self._seconds = seconds
+        self.arrive = asyncio.Event()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if request.method == "POST" and request.url.path.endswith("/Messages.json"):
             seconds, self._seconds = self._seconds, 0.0
-            await asyncio.sleep(seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.arrive.wait(), seconds)
         return await self._inner.handle_async_request(request)
