@@ -124,7 +124,7 @@ async def test_a_message_that_fails_holds_up_none(tmp_path: Path) -> None:
 async def test_a_message_whose_outcome_stays_unknown_holds_up_none(tmp_path: Path) -> None:
     emulator = Emulator()
     emulator.faults.server_error(times=1, status=500, operation="messages.create")
-    async with serving(tmp_path, flows(), emulator=emulator, settings=QUICK) as served:
+    async with serving(tmp_path, flows(), emulator=emulator, settings=Settings(timeout=1, lag_bound=0.2)) as served:
         await begin_in_turn(served, "first", "second")
         await until_async(lambda: "second" in texts(emulator), "the second is sent")
         outcome = await served.engine.wait_for_outcome("first", 10)
