@@ -55,6 +55,7 @@ COMMANDS = {
     "people": "people",
     "ops": "ops",
     "demo": "demo",
+    "completion": "completion",
 }
 
 

@@ -129,7 +129,10 @@ def import_the_extra(options: argparse.Namespace | None = None) -> Iterator[None
 
 
 def with_database(options: argparse.Namespace, work: Callable[[Database], Awaitable[None]]) -> int:
-    """Open the existing database of ``--database``, do the work and close it; the exit code of success."""
+    """Open the existing database of ``--database``, do the work and close it; the exit code of success.
+
+    ``options.id`` may be the beginning of a run's id, and is the whole one when the work is done.
+    """
     import asyncio
 
     with import_the_extra():
@@ -139,6 +142,10 @@ def with_database(options: argparse.Namespace, work: Callable[[Database], Awaita
         database = Database(database_of(options))
         try:
             await asyncio.to_thread(database.open_existing)
+            if getattr(options, "id", None) is not None:
+                from twilio_component.durable.operator.run_ids import find_run_id
+
+                options.id = await find_run_id(database, options.id)
             await work(database)
         finally:
             database.close()

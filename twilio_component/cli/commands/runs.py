@@ -25,7 +25,8 @@ STATES = (
     *("cancelled", "resolved", "retried"),
 )
 _ITEM_STATES = ("pending", "succeeded", "failed", "unknown")
-_COLUMNS = ("id", "flow", "state", "created", "finished", "error")
+_HEADINGS = ("state", "code", "id", "flow", "finished", "created")
+_COLUMNS = ("state", "error", "id", "flow", "finished", "created")
 
 
 def add_parser(commands: Any) -> None:
@@ -41,10 +42,11 @@ def add_parser(commands: Any) -> None:
     listing.add_argument("--since", metavar="TIME", type=moment, help=since)
     listing.add_argument("--sid", help="the run that sent the message with this SID")
     listing.add_argument("--limit", type=whole_count, default=50, help="default: %(default)s")
-    listing.add_argument("--json", action="store_true", help="print JSON on a terminal too")
+    _add_formats(listing, "print a JSON array on a terminal too")
     _run_verb(verbs, "show", "one run with its steps, as JSON", _show)
     _run_verb(verbs, "follow", "print the progress of a run until it has ended; the exit code says how", _follow)
     items = _run_verb(verbs, "items", "the items of a run's loops and how they ended, one JSON object a line", _items)
+    _add_formats(items, "print a JSON array instead")
     items.add_argument("--state", choices=_ITEM_STATES, help="only items in this state")
     items.add_argument("--code", metavar="CODE", help="those that failed with this code, e.g. 21610 or outcome-unknown")
     items.add_argument("--with-items", action="store_true", help="print the items too: phone numbers and message texts")
@@ -62,9 +64,16 @@ def add_parser(commands: Any) -> None:
     retry.formatter_class, retry.epilog = argparse.RawDescriptionHelpFormatter, runs_retry.EPILOG
     runs_retry.add_arguments(retry)
     purge = _verb(verbs, "purge", "delete finished runs", _purge)
+    purge.add_argument("--yes", action="store_true", help="do not ask on a terminal")
     purge.add_argument(
         "--days", type=age_in_days, default=30, help="those that ended more days ago; default: %(default)s"
     )
+
+
+def _add_formats(parser: argparse.ArgumentParser, json_help: str) -> None:
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--json", action="store_true", help=json_help)
+    formats.add_argument("--jsonl", action="store_true", help="print a JSON object a line")
 
 
 def _verb(verbs: Any, name: str, words: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
@@ -76,7 +85,7 @@ def _verb(verbs: Any, name: str, words: str, run: Callable[[argparse.Namespace],
 
 def _run_verb(verbs: Any, name: str, words: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
     parser = _verb(verbs, name, words, run)
-    parser.add_argument("id", metavar="RUN", help="the run's id")
+    parser.add_argument("id", metavar="RUN", help="the run's id, or its beginning")
     return parser
 
 
@@ -93,11 +102,14 @@ def _list(options: argparse.Namespace) -> int:
             limit=options.limit,
         )
         runs = await views.find(wanted)
+        if options.jsonl:
+            _print_lines(runs)
+            return
         if options.json or not sys.stdout.isatty():
             _print(runs)
             return
         rows = [[cell(_column(run, name)) for name in _COLUMNS] for run in runs]
-        print(table(_COLUMNS, rows) if rows else "no runs")
+        print(table(_HEADINGS, rows, beginnings_of="id") if rows else "no runs")
 
     return _view(options, print_list)
 
@@ -135,8 +147,11 @@ def _items(options: argparse.Namespace) -> int:
     async def print_items(views: RunViews, loops: LoopViews) -> None:
         await views.show(options.id)  # says so when there is no such run
         rounds = loops.iterations(options.id, state=options.state, code=options.code, with_items=options.with_items)
+        if options.json:
+            _print([one async for one in rounds])
+            return
         async for one in rounds:
-            print(json.dumps(one, ensure_ascii=False))
+            _print_lines([one])
 
     return _view(options, print_items)
 
@@ -178,6 +193,10 @@ def _resolve(options: argparse.Namespace) -> int:
 
 
 def _purge(options: argparse.Namespace) -> int:
+    if not options.yes and sys.stdin.isatty() and not _confirms(options.days):
+        print("nothing was deleted", file=sys.stderr)
+        return exit_codes.BAD_INPUT
+
     async def purge(operations: Operations) -> None:
         _print({"purged": await operations.purge(options.days)})
 
@@ -208,6 +227,17 @@ def _column(run: dict[str, Any], name: str) -> Any:
     if value is None:
         return ""
     return value["code"] if name == "error" else value
+
+
+def _confirms(days: float) -> bool:
+    question = f"Delete all runs that ended more than {days:g} days ago, with everything about them? [y/N] "
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _print_lines(values: list[dict[str, Any]]) -> None:
+    for value in values:
+        print(json.dumps(value, ensure_ascii=False))
 
 
 def _print(value: Any) -> None:

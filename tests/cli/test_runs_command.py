@@ -1,0 +1,96 @@
+"""``runs`` as people type it: beginnings of ids, one convention for JSON, and a question before anything is deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from twilio_component.cli import exit_codes
+from twilio_component.cli.main import main
+from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.new_runs import NewRun
+from twilio_component.durable.store.runs import RunStore
+
+
+@pytest.fixture
+def database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """A database with two runs, of which one ended long ago."""
+    file = tmp_path / "runs.sqlite"
+
+    main(["serve", "--migrate-only", "--database", str(file)])
+
+    async def fill() -> None:
+        opened = Database(f"sqlite:///{file}")
+        store = RunStore(opened)
+        digest = await store.define("f.yaml", "text")
+        for run in ("web-1a", "web-2b"):
+            await store.accept(NewRun(id=run, definition=digest, integration="I", flow="F", payload={}))
+        error = {"id": "send", "code": "twilio-api-error", "message": "m", "outcomeUnknown": False}
+        await store.finish("web-2b", "failed", error=error, response=None, keep_payloads=True, changes={})
+        opened.close()
+
+    asyncio.run(fill())
+    capsys.readouterr()
+    return str(file)
+
+
+class Terminal(io.StringIO):
+    """Standard input on which somebody types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_beginning_of_an_id_names_a_run(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "show", "web-2", "--database", database]) == exit_codes.DONE
+    assert json.loads(capsys.readouterr().out)["id"] == "web-2b"
+    assert main(["runs", "pause", "web-1", "--database", database]) == exit_codes.DONE
+    assert main(["runs", "show", "web", "--database", database]) != exit_codes.DONE
+    assert "'web' begins the ids of several runs: web-1a and web-2b" in capsys.readouterr().err
+
+
+def test_json_is_an_array_and_jsonl_are_lines(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["runs", "list", "--json", "--database", database])
+    array = json.loads(capsys.readouterr().out)
+    main(["runs", "list", "--jsonl", "--database", database])
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == array
+    assert {run["id"] for run in array} == {"web-1a", "web-2b"}
+    main(["runs", "items", "web-1a", "--json", "--database", database])
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_a_table_shows_the_end_and_the_code_first(
+    database: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    main(["runs", "list", "--database", database])
+    heading, *rows = capsys.readouterr().out.splitlines()
+    assert heading.split()[:3] == ["state", "code", "id"]
+    assert ["failed", "twilio-api-error", "web-2b"] in [row.split()[:3] for row in rows]
+
+
+@pytest.mark.parametrize(("typed", "left"), [("n\n", 2), ("", 2), ("y\n", 1)])
+def test_a_person_is_asked_before_runs_are_deleted(
+    typed: str, left: int, database: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    code = main(["runs", "purge", "--days", "0", "--database", database])
+    said = capsys.readouterr()
+    assert "Delete all runs that ended more than 0 days ago" in said.err
+    assert code == (exit_codes.DONE if left == 1 else exit_codes.BAD_INPUT)
+    main(["runs", "list", "--json", "--database", database])
+    assert len(json.loads(capsys.readouterr().out)) == left
+
+
+@pytest.mark.parametrize("options", [["--yes"], []])
+def test_scripts_are_not_asked(
+    options: list[str], database: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal() if options else io.StringIO())
+    assert main(["runs", "purge", "--days", "0", *options, "--database", database]) == exit_codes.DONE
+    assert json.loads(capsys.readouterr().out) == {"purged": 1}
