@@ -113,7 +113,16 @@ class Deployment:
             yield process
         finally:
             process.terminate()
+            self.wait_until_ended(process)
+
+    def wait_until_ended(self, process: subprocess.Popen[bytes]) -> None:
+        """Wait for the end of a process; one that does not end is aborted, and the log shows what each thread did."""
+        try:
             process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)
+            process.wait(PATIENCE)
+            raise AssertionError(f"{self.folder}: a process did not end when it was told to\n{self.log()}") from None
 
     def wait_until_ready(self, process: subprocess.Popen[bytes], number: int = 0, *, or_dead: bool = False) -> None:
         def ready() -> bool:
@@ -145,7 +154,7 @@ class Deployment:
         with (self.folder / "serve.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, str(_PROGRAM), *arguments],
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, "PYTHONFAULTHANDLER": "1", **(environment or {})},
                 stdout=log,
                 stderr=log,
             )
