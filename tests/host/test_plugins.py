@@ -182,7 +182,7 @@ def discovered(monkeypatch: pytest.MonkeyPatch, *entries: EntryPoint) -> Host:
 def test_the_component_itself_is_discovered() -> None:
     host = Host.discover()
     assert host.failures == []
-    assert list(host.components["twilio"].actions)[:3] == ["sendSMS", "getSMS", "listMessages"]
+    assert list(host.components["twilio"].actions)[:4] == ["sendSMS", "sendAndWait", "getSMS", "listMessages"]
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,10 @@ class _Manifest:
             return value
         if isinstance(value.get("$ref"), str):
             return self.follow_reference(value, path, via, file)
-        return {key: self.inline(item, (*path, key), via, file) for key, item in value.items()}
+        return {
+            key: self.inline(item, (*path, key), via, file) if isinstance(item, (dict, list)) else item
+            for key, item in value.items()
+        }
 
     def follow_reference(self, value: dict[str, Any], path: PathParts, via: tuple[str, ...], file: Path) -> Any:
         name, _, pointer = value["$ref"].partition("#")

@@ -52,24 +52,32 @@ def has_unknown_words(manifest: Mapping[str, Any], schema: Mapping[str, Any]) ->
     if any(not part.keys() <= known["properties"].keys() for part, known in parts):
         return True
     own = frozenset(definitions["input"]["properties"])
+    seen: set[int] = set()  # most schemas are references to a few, which are the same object wherever they are
     schemas = (part.get(name, {}) for part, _ in parts for name in ("inputs", "outputSchema"))
-    return next(chain.from_iterable(unknown_words(inner, own) for inner in schemas), None) is not None
+    return next(chain.from_iterable(unknown_words(inner, own, seen=seen) for inner in schemas), None) is not None
 
 
-def unknown_words(schema: Any, own: frozenset[str], path: tuple[str | int, ...] = ()) -> Words:
+def unknown_words(
+    schema: Any, own: frozenset[str], path: tuple[str | int, ...] = (), *, seen: set[int] | None = None
+) -> Words:
     """Yield the path and the word of every keyword and type in ``schema`` that JSON Schema does not have.
 
-    ``own`` are the keywords of manifests beside JSON Schema's; those that start with ``x-`` are free.
+    ``own`` are the keywords of manifests beside JSON Schema's; those that start with ``x-`` are free. Schemas whose
+    ``id`` is in ``seen`` are left out, and those that were looked through are added.
     """
     if not isinstance(schema, Mapping):
         return
+    if seen is not None:
+        if id(schema) in seen:
+            return
+        seen.add(id(schema))
     for keyword, value in schema.items():
         if keyword == "type":
             yield from _unknown_types(value, (*path, keyword))
         elif keyword not in KEYWORDS and keyword not in own and not str(keyword).startswith("x-"):
             yield (*path, keyword), str(keyword)
         for name, inner in _inner_schemas(keyword, value):
-            yield from unknown_words(inner, own, (*path, keyword, *name))
+            yield from unknown_words(inner, own, (*path, keyword, *name), seen=seen)
 
 
 def _unknown_types(value: Any, path: tuple[str | int, ...]) -> Words:
