@@ -495,4 +495,5 @@ async def test_a_connection_that_breaks_is_told_apart_from_one_that_was_never_ma
     await emulator.receive(to=FROM, sender=TO, body="Hi")
     listener.close()
     assert [record.attempt for record in emulator.request_log.webhooks] == [1]
-    assert "disconnected" in (emulator.request_log.webhooks[0].error or "")
+    error = emulator.request_log.webhooks[0].error or ""
+    assert "disconnected" in error or "reset" in error  # the kernel says which, by what was read before
