@@ -44,6 +44,7 @@ _DELIVERIES = 16
 _RATE = 12.0  # events a second, of all deliveries together
 _SETTLING = 300.0
 _EQUAL = 10
+_SPARED = 0.9  # of the processes that start: else none of them would ever be ready
 _KINDS = {"kill": 6, "end": 2, "freeze": 3}
 _FREEZES = {"sqlite": (1.0, 8.0), "postgres": (5.0, 40.0)}
 _RESTARTS = {"restart Postgres, fast": signal.SIGINT, "restart Postgres, at once": signal.SIGQUIT}
@@ -84,6 +85,7 @@ class Campaign:
         self._postgres = postgres
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._frozen: set[str] = set()
+        self._ready: set[str] = set()
         self._thaws: set[asyncio.Task[None]] = set()
         self._accepted: Counter[tuple[str, str]] = Counter()
         self._troubles: asyncio.Task[None] | None = None
@@ -119,15 +121,27 @@ class Campaign:
     def _start(self, name: str) -> None:
         kind, _, number = name.partition(" ")
         start = self._deployment.start_worker if kind == "worker" else None
+        self._ready.discard(name)
         self._processes[name] = start() if start else self._deployment.start(number=int(number))
 
     async def _keep_alive(self) -> None:
-        """Start what has ended, as a supervisor does."""
-        while not self._is_over:
-            await asyncio.sleep(0.1)
-            for name, process in list(self._processes.items()):
-                if process.poll() is not None:
-                    self._start(name)
+        """Start what has ended, as a supervisor does, and note who is ready."""
+        async with httpx.AsyncClient(timeout=1) as client:
+            while not self._is_over:
+                await asyncio.sleep(0.1)
+                for name, process in list(self._processes.items()):
+                    if process.poll() is not None:
+                        self._start(name)
+                    elif name not in self._ready and await self._is_ready(client, name):
+                        self._ready.add(name)
+
+    async def _is_ready(self, client: httpx.AsyncClient, name: str) -> bool:
+        kind, _, number = name.partition(" ")
+        if kind == "worker":  # it says nothing to anybody, and needs as long as the others
+            return "serve 0" in self._ready
+        with suppress(httpx.TransportError):
+            return (await client.get(f"{self._deployment.url(int(number))}/readyz")).is_success
+        return False
 
     def _end_all(self) -> None:
         for process in self._processes.values():
@@ -158,7 +172,8 @@ class Campaign:
 
     def _strike(self, kind: str, name: str) -> bool:
         process = self._processes[name]
-        if process.poll() is not None or name in self._frozen:
+        is_starting = name not in self._ready and self.random.random() < _SPARED
+        if process.poll() is not None or name in self._frozen or is_starting:
             return False
         if kind == "freeze":
             seconds = self.random.uniform(*_FREEZES[self.figures.database])
