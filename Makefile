@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check tests-and-campaigns coverage pythons conformance lint types docs site pictures bench campaign clean
+.PHONY: demo test check tests-and-campaigns coverage pythons conformance lint types docs site pictures bench campaign campaign-random simulate clean
 
 demo: $(READY)  ## send, fetch, list and ask raw, against the embedded emulator
 	@$(BIN)/twilio-component demo
@@ -59,9 +59,22 @@ site: $(READY)  ## the documentation as a web site in build/site; a broken link 
 campaign: $(READY)  ## kill processes and let Twilio fail, for minutes; what was found goes into docs/explanation/reliability.md
 	PYTHONPATH=tests $(BIN)/python tests/campaigns/run.py docs/explanation/reliability.md
 
+# Resumes where you say: make simulate FIRST=500000
+FIRST ?= 0
+SEEDS ?= 1000000
+
+simulate: $(READY)  ## run the protocol of sends under virtual time, a million seeds; prints each seed that breaks a promise
+	PYTHONPATH=tests $(BIN)/python tests/simulation/run.py $(FIRST) $(SEEDS)
+
 pictures: $(READY)  ## take the pictures of the inbox and of the page of operations anew; needs Chromium
 	INBOX_PICTURES=docs/images $(BIN)/python -m pytest -q tests/emulator/inbox/test_pictures.py
 	OPERATIONS_PICTURES=docs/images $(BIN)/python -m pytest -q tests/serving/operations/test_pictures.py
+
+FAULTS ?= 1000
+
+campaign-random: $(READY)  ## kill, freeze and restart at random moments, for an hour, on SQLite and on Postgres; prints what was found
+	PYTHONPATH=tests $(BIN)/python tests/campaigns/random_times.py sqlite --faults $(FAULTS)
+	PYTHONPATH=tests $(BIN)/python tests/campaigns/random_times.py postgres --faults $(FAULTS)
 
 bench: $(READY)  ## measure against the official SDK; the results go into docs/explanation/performance.md
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench

@@ -72,6 +72,9 @@ class SimulatedClock(Clock):
     def now(self) -> float:
         return self._server.now()
 
+    def wall(self) -> float:
+        return 1_000_000.0 + self._server.loop.time()
+
     def monotonic(self) -> float:
         return self._server.loop.time()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random as random_module
 from collections import Counter
 from collections.abc import Mapping
@@ -91,7 +92,8 @@ class SimulatedCall:
         return sid
 
     async def find_candidates(self, since: dt.datetime) -> list[Candidate] | None:
-        earliest = since.timestamp() - 1_000_000.0
+        # As `sent_messages` does: a Twilio whose clock is behind gives earlier dates; its responses tell how much.
+        earliest = since.timestamp() - 1_000_000.0 + min(0.0, math.floor(self._twilio.ahead))
         found = [message for message in await self._twilio.list_messages() if message.created_at >= earliest]
         found.sort(key=lambda message: message.created_at, reverse=True)  # as `twilio.reconciliation` does
         return [Candidate(id=one.sid, data={"sid": one.sid}, equal=one.text == self._text) for one in found]
@@ -187,7 +189,7 @@ class World:
             random=random,
             lag_bound=self.settings.lag_bound * 0.9,
             within=self.settings.timeout,
-            ahead=random.choice((0.0, 0.0, -20.0, 8.0)),
+            ahead=random.choice((0.0, 0.0, -20.0, 8.0, -3600.0, 900.0)),
             faults=self._faults(),
         )
         self.leases: dict[str, float] = {}

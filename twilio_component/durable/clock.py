@@ -20,6 +20,10 @@ class Clock:
         """Seconds since 1970. Within a process this does not step when the system's clock is set."""
         return _WALL + time.monotonic() - _MONOTONIC
 
+    def wall(self) -> float:
+        """Seconds since 1970 by the system's clock, which may be set while the process runs."""
+        return time.time()
+
     def monotonic(self) -> float:
         """Seconds since some moment; only differences within one process mean anything."""
         return time.monotonic()

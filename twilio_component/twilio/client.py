@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from twilio_component.host.http.messages import (
     ResponseLostError,
     ResponseTooLargeError,
 )
+from twilio_component.twilio.clock_difference import ClockDifference
 from twilio_component.twilio.credentials import API_VERSION, Credentials
 from twilio_component.twilio.errors import (
     CERTAIN_STATUSES,
@@ -84,6 +86,7 @@ class TwilioClient:
         secrets = [credentials.secret, credentials.auth_token, credentials.basic]
         self._transport = LoggingTransport(transport, secrets) if debug else transport
         self.origin = credentials.origin()
+        self.clock_difference = ClockDifference()
         # Less to connect: a request that has no connection by then was certainly not sent.
         self.seconds, self.connect_seconds = seconds, min(CONNECT_SECONDS, seconds / 2)
 
@@ -185,8 +188,9 @@ class TwilioClient:
         Raises ``NotSentError`` when no byte of it was written. When the response is lost, raises ``NoResponseError`` or
         ``TooLargeError`` for an ``idempotent`` request and ``OutcomeUnknownError`` for any other.
         """
+        sent_at = time.time()
         try:
-            return await self._transport.send(request)
+            response = await self._transport.send(request)
         except NotWrittenError as error:
             host = urlsplit(request.url).hostname
             failure = NotSentError(
@@ -206,6 +210,9 @@ class TwilioClient:
             # The caller who gave up may never see the exception, so the log has it too.
             _LOGGER.warning("a %s was cancelled after it was written; its outcome is unknown", request.method)
             raise OutcomeUnknownError(f"The {request.method} was cancelled while it was in flight") from error
+        if self.clock_difference.is_due:
+            self.clock_difference.measure(response.headers.get("date"), sent_at)
+        return response
 
 
 def client_for(context: Context, connection: Mapping[str, Any]) -> TwilioClient:

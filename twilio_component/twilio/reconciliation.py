@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +15,27 @@ if TYPE_CHECKING:
     from twilio_component.host.context import Context
 
 _PAGE = 50
+_LOGGER = logging.getLogger("twilio_component.twilio")
 
 
 async def sent_messages(context: Context, inputs: Mapping[str, Any], since: dt.datetime) -> list[Candidate]:
     """Return the messages to the recipient that were sent through the API since then, the newest first.
+
+    ``since`` is by the clock of this machine; how far Twilio's is behind it, the list's response tells.
 
     The list is filtered by ``To`` alone: a queued message has no date of sending, and a service's message may have no
     sender yet. Twilio may change a body, so a candidate whose text differs is returned too, as not equal.
     """
     client = client_for(context, inputs["twilioConnection"])
     params = [("To", inputs["to"]), ("PageSize", str(_PAGE))]
-    # Twilio gives whole seconds: a message of this second may look older than it is.
-    earliest = since - dt.timedelta(seconds=1)
     found: list[Candidate] = []
+    client.clock_difference.expire()
     async for page in client.pages(f"{client.account_path}/Messages.json", "messages", params):
+        if client.clock_difference.warning:
+            _LOGGER.warning("%s: what was sent is looked for by its date", client.clock_difference.warning)
+        # Where Twilio's clock is behind, its dates are earlier. Where it is ahead nothing is shifted: a proxy may have
+        # written the date, and then the message would be missed. Twilio gives whole seconds.
+        earliest = since - dt.timedelta(seconds=1 - min(0.0, client.clock_difference.least))
         for resource in page:
             sent = message(resource)
             # The list is ordered by the date of sending: an older message that was scheduled for now stands first.

@@ -73,15 +73,15 @@ class Intent:
     """An intent as it is stored.
 
     ``attempt`` is the number of its last claim, 0 before the first; ``age`` is how many seconds ago the call was
-    planned, or could first be made where it was held; ``hold`` is why it waits; ``since`` is the time of its first
-    claim in seconds since 1970; ``resource_id`` is what the call is proven to have created.
+    planned, or could first be made where it was held; ``hold`` is why it waits; ``claimed_ago`` is how many seconds
+    ago it was claimed first, by the clock of the database; ``resource_id`` is what the call is proven to have created.
     """
 
     state: str
     attempt: int
     claimed_by: str | None
     age: float
-    since: float | None
+    claimed_ago: float | None
     resource_id: str | None
     hold: Hold | None = None
 

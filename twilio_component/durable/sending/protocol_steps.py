@@ -253,7 +253,7 @@ def _intent(row: _Row, now: float) -> Intent:
         attempt=row["attempt"],
         claimed_by=row["claimed_by"],
         age=max(0.0, now - max(row["created_at"], row["held_until"] or 0.0)),
-        since=row["since"],
+        claimed_ago=None if row["since"] is None else max(0.0, now - row["since"]),
         resource_id=row["resource_id"],
         hold=Hold(kind=held, reason=row["hold_reason"], until=row["held_until"]) if held else None,
     )

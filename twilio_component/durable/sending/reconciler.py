@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from twilio_component.host.results import Candidate
 
 CLOCK_SKEW = 30.0
-"""Seconds by which Twilio's clock and the database's may differ."""
+"""Seconds by which the database's clock may step while a call is in doubt.
+
+How far the provider's clock is from this machine's is the component's to know: its responses tell.
+"""
 _MOMENT = 0.05
 _FIRST_LOOK, _LONGEST_LOOK = 0.2, 5.0
 _PATIENCE = 600.0  # seconds to wait for other calls, whose resource may be what is seen
@@ -43,14 +46,17 @@ class Reconciler:
 
     async def reconcile(self, call: CallIdentity, guarded: GuardedCall, intent: Intent, started: float) -> None:
         """Look for what this attempt created until it is not in doubt any more, or somebody else has decided."""
-        since = dt.datetime.fromtimestamp((intent.since or started) - CLOCK_SKEW, dt.UTC)
-        decided_at = self._clock.monotonic() + self._settings.request_bound + self._settings.lag_bound
+        began = self._clock.monotonic()
+        ago = CLOCK_SKEW + (intent.claimed_ago if intent.claimed_ago is not None else self._clock.now() - started)
+        decided_at = began + self._settings.request_bound + self._settings.lag_bound
         last_at = decided_at + _PATIENCE
         pause = _FIRST_LOOK
         while True:
             is_over = self._clock.monotonic() >= decided_at
             try:
-                candidates = await guarded.find_candidates(since)
+                # By this machine's clock of now, whatever it was set to since the claim.
+                since = self._clock.wall() - (ago + self._clock.monotonic() - began)
+                candidates = await guarded.find_candidates(dt.datetime.fromtimestamp(since, dt.UTC))
             except PerformError as error:
                 if is_over and not error.retryable:
                     await self._give_up(call, intent, f"the search for it failed ({error.code})", started)
