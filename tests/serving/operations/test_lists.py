@@ -48,12 +48,37 @@ def test_a_list_shows_its_failures_by_code_and_the_items_that_failed(
         page.get_by_role("button", name="Show the items that failed with 21614").click()
         items = page.get_by_role("table", name="Items that failed with 21614")
         items.wait_for()
-        assert [row.inner_text() for row in items.locator("tbody th").all()] == [str(n) for n in range(101, 113)]
+        assert [row.inner_text() for row in items.locator("tbody th").all()] == [str(n) for n in range(100, 112)]
+        page.get_by_role("button", name="Close").click()
         page.get_by_role("button", name=f"{COUNT - 40} succeeded").click()
         page.get_by_role("button", name="Show more items").click()
         page.locator(".items-box tbody tr").nth(99).wait_for()
         text = page.inner_text("body")
     assert not any(number[-7:] in text for number in numbers)
+
+
+def test_the_items_that_failed_with_a_code_are_mended_retried_and_succeed(
+    operated_of: Make, page_of: Make, tmp_path: Path
+) -> None:
+    emulator = Emulator()
+    numbers = people(tmp_path, 40)
+    mended = emulator.faults.api_error(21614, times=None, to=numbers[7], operation="messages.create")
+    emulator.faults.api_error(21610, times=None, to=numbers[9], operation="messages.create")
+    operated = operated_of(flow(5), emulator=emulator)
+    operated.run("newsletter")
+    with page_of(operated.url) as page:
+        page.get_by_role("link", name="newsletter").click()
+        page.get_by_role("heading", name="Main partly failed").wait_for()
+        emulator.faults.remove(mended)
+        page.get_by_role("button", name="Retry the items that failed with 21614").click()
+        question = page.get_by_role("dialog", name="Retry the items that failed with 21614")
+        assert "Nobody who has a message gets it once more" in question.inner_text()
+        question.get_by_role("button", name="Retry").click()
+        page.get_by_text("39 succeeded").first.wait_for()
+        page.get_by_role("button", name="Retry the items that failed with 21610").wait_for()
+        assert page.url.endswith("#/run/newsletter~2")
+    sent = sorted(message.to for message in emulator.messages)
+    assert sent == sorted(number for number in numbers if number != numbers[9])
 
 
 def test_a_run_is_paused_and_resumed_with_a_question_before_each(

@@ -6,14 +6,17 @@ import datetime as dt
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.operator import actions
 from twilio_component.durable.operator.flow_pictures import flow_picture
 from twilio_component.durable.operator.item_pages import ItemPages
+from twilio_component.durable.operator.item_selection import ItemSelection
 from twilio_component.durable.operator.processes import ProcessViews
+from twilio_component.durable.operator.retry import Retried, Retry
 from twilio_component.durable.operator.run_pages import COUNTED, PageOfRuns, RunPages
-from twilio_component.durable.store.run_status import PARTLY_FAILED, STATES, SUCCEEDED
+from twilio_component.durable.store.run_status import FAILED, PARTLY_FAILED, STATES, SUCCEEDED, UNKNOWN
 from twilio_component.flows.findings import FlowError
 from twilio_component.twilio.error_codes import explain
 
@@ -79,20 +82,20 @@ class Api:
         if path != "actions":
             raise LookupError(f"there is nothing to be done at /api/{path}; there is /api/actions and /api/throttles")
         run, action = _text(body, "run"), _text(body, "action")
-        operations = self._operations
+        operations, how = self._operations, _how(body)
         verbs: Mapping[str, Callable[[], Awaitable[Any]]] = {
             actions.PAUSE: lambda: operations.pause(run),
             actions.RESUME: lambda: operations.resume(run),
             actions.CANCEL: lambda: operations.cancel(run),
             actions.RELEASE: lambda: operations.release(run),
             actions.RESOLVE: lambda: operations.resolve(run),
-            actions.RETRY: lambda: operations.retry(run),
-            actions.RESEND: lambda: operations.retry(run, resend=True),
+            actions.RETRY: lambda: operations.retry_as(run, how),
+            actions.RESEND: lambda: operations.retry_as(run, replace(how, resend=True)),
         }
         if action not in verbs:
             raise ValueError(f"action has to be one of {', '.join(verbs)}")
         again = await verbs[action]()
-        return {"id": again or run}
+        return again.as_json() if isinstance(again, Retried) else {"id": run}
 
     async def _list_runs(self, arguments: _Arguments) -> Any:
         state = arguments.get("state") or None
@@ -193,6 +196,22 @@ def _add_meaning(value: dict[str, Any], code: str) -> dict[str, Any]:
 def _with_meanings(loop: dict[str, Any]) -> dict[str, Any]:
     found = {code: explain(code) for code in loop["failed"]}
     return {**loop, "meanings": {code: one.meaning for code, one in found.items() if one is not None}}
+
+
+def _how(body: Mapping[str, Any]) -> Retry:
+    """How a run is to be run again: with which definition, and which items of its lists."""
+    definition = body.get("definition", "began")
+    if definition not in ("began", "current"):
+        raise ValueError("definition has to be began or current")
+    wanted = body.get("items")
+    if wanted is None:
+        return Retry(definition=definition)
+    if not isinstance(wanted, dict) or wanted.get("state") not in (FAILED, UNKNOWN):
+        raise ValueError("items have to be an object with the state failed or unknown")
+    code, number = wanted.get("code"), wanted.get("number")
+    if not (code is None or isinstance(code, str)) or not (number is None or type(number) is int):
+        raise ValueError("items have a code, as a text, and a number, as a whole number")
+    return Retry(definition=definition, items=ItemSelection(state=wanted["state"], code=code, number=number))
 
 
 def _text(arguments: Mapping[str, Any], name: str) -> str:

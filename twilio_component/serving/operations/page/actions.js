@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { button, el } from "./dom.js";
-import { openDialog } from "./dialogs.js";
+import { field, openDialog, select } from "./dialogs.js";
 import { refreshNow } from "./live.js";
 import { announce, complain } from "./notices.js";
 
@@ -12,7 +12,7 @@ const ACTIONS = {
   resume: ["Resume", "play", "Resume this run? It continues where it was stopped.", "resumed"],
   release: ["Release", "play", "Try the waiting messages of this run now? Everything that waits for the same connection or sender is tried too.", "released"],
   cancel: ["Cancel", "stop", "Cancel this run? It stops before its next step. A request that is under way is not called back.", "cancelled", true],
-  retry: ["Retry", "retry", "Run this again from the step that failed? What was done before is not done again.", "begun again"],
+  retry: ["Retry", "retry", "Run this again from the step that failed, or the items of its list that failed? What was done before is not done again.", "begun again"],
   resolve: ["Resolve", "check", "Mark the unknown outcome as resolved? Nothing is sent. Choose this if the message was sent, or does not matter any more.", "resolved"],
   resend: ["Resend", "send", "Send again what may have been sent? Look for the message in Twilio's console first. Choose this only if it was not sent: otherwise somebody gets it twice.", "begun again, to send", true],
 };
@@ -27,19 +27,41 @@ export function actionButtons(run) {
 
 function ask(run, action) {
   const [label, iconName, question, done, isGrave] = ACTIONS[action];
-  confirmAction(`${label} ${run.flow}`, question, { label, iconName, isGrave }, async () => {
-    const found = await post("actions", { run: run.id, action });
-    announce(`The run is ${done}.`);
-    if (found.id !== run.id) location.hash = `#/run/${encodeURIComponent(found.id)}`;
-    else await refreshNow();
+  const definition = action === "retry" || action === "resend" ? definitionChoice() : null;
+  confirmAction(`${label} ${run.flow}`, question, { label, iconName, isGrave, field: definition?.field }, async () => {
+    await perform({ run: run.id, action, ...definition?.value() }, `The run is ${done}.`);
   });
 }
 
+/** Ask whether items of a list are to be tried again: those in a `state`, with a `code`, or the one with a `number`. */
+export function askForItems(run, { words, ...items }) {
+  const definition = definitionChoice();
+  const question = `Try ${words} again? Nobody who has a message gets it once more. The run is begun again as a new one, and the other items stay as they are.`;
+  const action = items.state === "unknown" ? "resend" : "retry";
+  confirmAction(`Retry ${words}`, question, { label: "Retry", iconName: "retry", isGrave: action === "resend", field: definition.field }, async () => {
+    await perform({ run: run.id, action, items, ...definition.value() }, "The items are tried again.");
+  });
+}
+
+async function perform(body, words) {
+  const found = await post("actions", body);
+  announce(words);
+  if (found.id !== body.run) location.hash = `#/run/${encodeURIComponent(found.id)}`;
+  else await refreshNow();
+}
+
+/** Which flow a run is run again with. */
+function definitionChoice() {
+  const choice = select([["began", "The one it began with"], ["current", "The one that is served now"]], { id: "definition" });
+  const hint = "The one that is served now is refused if a step that the run has taken is another one in it.";
+  return { field: field("Flow", choice, hint), value: () => ({ definition: choice.value }) };
+}
+
 /** Ask before something is done; `act` does it. Its problem is shown, and the question stays. */
-export function confirmAction(title, question, { label, iconName, isGrave = false }, act) {
+export function confirmAction(title, question, { label, iconName, isGrave = false, field: extra = null }, act) {
   const go = button(label, iconName, { class: isGrave ? "danger" : "primary" });
   const back = button("Leave it", "", { on: { click: () => dialog.close() } });
-  const dialog = openDialog(title, "narrow", el("p", {}, question), el("div", { class: "dialog-actions" }, back, go));
+  const dialog = openDialog(title, "narrow", ...[el("p", {}, question), extra, el("div", { class: "dialog-actions" }, back, go)].filter(Boolean));
   go.addEventListener("click", async () => {
     go.disabled = true;
     try {

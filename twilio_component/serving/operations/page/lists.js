@@ -1,5 +1,6 @@
 // A run's lists: how far they are, how fast, what failed, and the items that did.
 
+import { askForItems } from "./actions.js";
 import { get } from "./api.js";
 import { button, el } from "./dom.js";
 import { count, moment, momentText, stateBadge } from "./format.js";
@@ -30,7 +31,7 @@ export function listSection(run, loop, shown) {
     el("h3", { id: title }, "List ", el("bdi", {}, loop.loop)),
     progressBar(loop, done),
     el("p", { class: "facts-line" }, facts(loop, done).map((text) => el("span", {}, text))),
-    failed.length > 0 && table(loop, failed, open),
+    failed.length > 0 && table(run, loop, failed, open),
     el(
       "div",
       { class: "list-buttons" },
@@ -38,8 +39,16 @@ export function listSection(run, loop, shown) {
       loop.left > 0 && button(`${count(loop.left)} left`, "", { class: "small", "data-key": `items ${loop.ordinal} pending`, on: { click: open("pending") } }),
       loop.succeeded > 0 && button(`${count(loop.succeeded)} succeeded`, "", { class: "small", "data-key": `items ${loop.ordinal} succeeded`, on: { click: open("succeeded") } }),
     ),
-    opened && itemsTable(opened, loop, more, close),
+    opened && itemsTable(run, opened, loop, more, close),
   );
+}
+
+const canRetry = (run) => run.actions.includes("retry") || run.actions.includes("resend");
+
+function retryButton(run, loop, item) {
+  if (!canRetry(run) || !["failed", "unknown"].includes(item.state)) return null;
+  const words = `item ${item.index}`;
+  return button("Retry", "retry", { class: "small", "aria-label": `Retry ${words}`, "aria-haspopup": "dialog", "data-key": `retry ${loop.ordinal} item ${item.index}`, on: { click: () => askForItems(run, { words, state: item.state, number: item.index }) } });
 }
 
 function progressBar(loop, done) {
@@ -56,7 +65,7 @@ function facts(loop, done) {
   return lines;
 }
 
-function table(loop, failed, open) {
+function table(run, loop, failed, open) {
   return el(
     "div",
     { class: "table-box" },
@@ -71,13 +80,13 @@ function table(loop, failed, open) {
         el("th", { scope: "row" }, el("code", {}, code)),
         el("td", { data: { label: "Items" } }, count(number)),
         el("td", { class: "why" }, loop.meanings[code] ?? ""),
-        el("td", {}, button("Show items", "", { class: "small", "aria-label": `Show the items that failed with ${code}`, "data-key": `items ${loop.ordinal} ${code}`, on: { click: open("failed", code) } })),
+        el("td", { class: "buttons" }, canRetry(run) && button("Retry", "retry", { class: "small", "aria-label": `Retry the items that failed with ${code}`, "aria-haspopup": "dialog", "data-key": `retry ${loop.ordinal} ${code}`, on: { click: () => askForItems(run, { words: `the items that failed with ${code}`, state: "failed", code }) } }), button("Show items", "", { class: "small", "aria-label": `Show the items that failed with ${code}`, "data-key": `items ${loop.ordinal} ${code}`, on: { click: open("failed", code) } })),
       ))),
     ),
   );
 }
 
-function itemsTable(opened, loop, more, close) {
+function itemsTable(run, opened, loop, more, close) {
   const words = opened.code ? `Items that failed with ${opened.code}` : `Items: ${opened.state}`;
   return el(
     "div",
@@ -87,15 +96,16 @@ function itemsTable(opened, loop, more, close) {
       "table",
       { class: "table" },
       el("caption", { class: "visually-hidden" }, words),
-      el("thead", {}, el("tr", {}, ["Number", "State", "Why", "Ended", "Created"].map((name) => el("th", { scope: "col" }, name)))),
+      el("thead", {}, el("tr", {}, ["Index", "State", "Why", "Ended", "Created", ""].map((name) => (name ? el("th", { scope: "col" }, name) : el("td", {}))))),
       el("tbody", {}, opened.items.map((item) => el(
         "tr",
         {},
-        el("th", { scope: "row" }, count(item.index + 1)),
+        el("th", { scope: "row" }, String(item.index)),
         el("td", {}, stateBadge(item.state)),
         el("td", { class: "why" }, item.code && el("code", {}, item.code), " ", el("bdi", {}, item.message ?? "")),
         el("td", { data: { label: "Ended" } }, item.finished ? moment(item.finished) : "–"),
         el("td", { class: "id", data: { label: "Created" } }, item.effects.join(", ") || "–"),
+        el("td", {}, retryButton(run, loop, item)),
       ))),
     )),
     opened.items.length === 0 && el("p", { class: "empty" }, "There is none any more."),
