@@ -13,6 +13,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 from sqlalchemy import select
 
 from twilio_component.durable.active_work import ActiveWork
+from twilio_component.durable.alarms.setup import alarms_of
 from twilio_component.durable.asking.asker import Asker
 from twilio_component.durable.asking.due_waits import DueWaits
 from twilio_component.durable.asking.questions import QuestionStore
@@ -132,6 +133,7 @@ class Engine:
         self._earlier_runs = EarlierRuns(database)
         self.due_waits = DueWaits(database, self.questions, self._queue.put_again)
         self.orphaned_workflows = OrphanedWorkflows(self._executor, self.work, self._requeue)
+        self.alarms = alarms_of(database, deployment.host, settings.on_failure)
         self._accepting = RequestBatcher(self.runs.accept_all)
         self._reading_state = RequestBatcher(self.runs.stored_states)
         self._starter = RunStarter(self._start)
@@ -252,6 +254,7 @@ class Engine:
                 asyncio.create_task(self._keep_promoting()),
                 asyncio.create_task(self.heartbeat.keep_beating()),
                 asyncio.create_task(self._earlier_runs.keep_adopting()),
+                *([] if self.alarms is None else [asyncio.create_task(self.alarms.keep_telling())]),
             ]
             yield
         finally:

@@ -65,6 +65,12 @@ def wake_id(run: str, number: int) -> str:
     return f"{run}+{number}"
 
 
+def run_of_workflow(workflow: str) -> str:
+    """The run that a workflow executes: its own id, without the number of the wait that it continues after."""
+    run, plus, number = workflow.rpartition("+")
+    return run if plus and number.isdigit() else workflow
+
+
 def lineage(run: str) -> list[str]:
     """The run, and the runs that it and those before it have taken the place of: ``RUN~2~2``, ``RUN~2``, ``RUN``."""
     found = [run]

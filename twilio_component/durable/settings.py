@@ -31,6 +31,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.durable.alarms.receivers import Receivers, receivers_from
 from twilio_component.flows.parsing.limits import order_from
 from twilio_component.flows.send_rules import (
     FrequencyCaps,
@@ -68,6 +69,7 @@ class Settings:
     quiet_hours: Mapping[str, QuietHours] = field(default_factory=dict)
     frequency_caps: Mapping[str, FrequencyCaps] = field(default_factory=dict)
     orders: Mapping[str, SendOrder] = field(default_factory=dict)
+    on_failure: Receivers | None = None
 
     @property
     def claim(self) -> float:
@@ -125,6 +127,7 @@ def settings_from(sections: Mapping[str, Mapping[str, Any]]) -> Settings:
         for sender, rule in sections.get(section, {}).items():
             found = read(rule, _report(problems, section, str(sender)))
             fields.setdefault(field_name, {})[str(sender)] = found
+    fields["on_failure"] = receivers_from(sections.get("onFailure", {}), problems)
     if problems:
         raise InputError("The configuration is not valid", problems)
     return Settings(**fields)

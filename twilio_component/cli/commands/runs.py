@@ -15,6 +15,7 @@ from twilio_component.cli.serve_extra import DATABASE_HELP, with_database
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from twilio_component.durable.operator.doctor import Diagnosis
     from twilio_component.durable.operator.loop_views import LoopViews
     from twilio_component.durable.operator.operations import Operations
     from twilio_component.durable.operator.views import RunViews
@@ -63,6 +64,9 @@ def add_parser(commands: Any) -> None:
     retry = _verb(verbs, "retry", words, runs_retry.run)
     retry.formatter_class, retry.epilog = argparse.RawDescriptionHelpFormatter, runs_retry.EPILOG
     runs_retry.add_arguments(retry)
+    doctor = _verb(verbs, "doctor", "what nobody is doing, and what waits for an operator", _doctor)
+    doctor.add_argument("--mend", action="store_true", help="have done what nobody is doing")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
     purge = _verb(verbs, "purge", "delete finished runs", _purge)
     purge.add_argument("--yes", action="store_true", help="do not ask on a terminal")
     purge.add_argument(
@@ -190,6 +194,27 @@ def _release(options: argparse.Namespace) -> int:
 
 def _resolve(options: argparse.Namespace) -> int:
     return _operate(options, lambda operations: operations.resolve(options.id))
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    found: list[Diagnosis] = []
+
+    async def examine(database: Database) -> None:
+        from twilio_component.durable.operator.doctor import Doctor
+
+        doctor = Doctor(database)
+        found.extend(await (doctor.mend() if options.mend else doctor.examine()))
+        if options.json:
+            _print([one.as_json() for one in found])
+            return
+        for one in found:
+            mended = "mended: " if options.mend and one.can_mend else ""
+            print(f"{mended}{one.kind} ({one.count:,}): {one.text}\n  {' '.join(one.ids)}")
+        if not found:
+            print("nothing is left undone, and nothing waits for an operator")
+
+    with_database(options, examine)
+    return exit_codes.FAILED if any(one.can_mend for one in found) and not options.mend else exit_codes.DONE
 
 
 def _purge(options: argparse.Namespace) -> int:

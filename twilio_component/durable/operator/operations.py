@@ -80,7 +80,9 @@ class Operations:
             unpark(connection, run)
             resume_workflow(connection, run, RUNS)
 
-        await self._move(run, run_status.STOPPED, run_status.RUNNING, finished_at=None, error=None, along_with=enqueue)
+        await self._move(
+            run, run_status.STOPPED, run_status.RUNNING, finished_at=None, error=None, alarm=None, along_with=enqueue
+        )
 
     async def resolve(self, run: str) -> None:
         """Mark an unknown outcome as resolved; nothing else is done."""

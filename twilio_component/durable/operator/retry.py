@@ -117,7 +117,7 @@ class RunRetry:
             plan = _plan(connection, row, how)
             digest, is_current = _definition(connection, row, plan, how.definition)
             begun = {"id": again, "wakes": 0, "state": run_status.RUNNING, "created_at": self._database.now(connection)}
-            ended = {"finished_at": None, "error": None, "response": None}
+            ended = {"finished_at": None, "error": None, "response": None, "alarm": None}
             changed = {**begun, **ended, "definition": digest, "last_call": plan.last_call}
             connection.execute(insert(runs).values(**{**row._mapping, **changed}))  # noqa: SLF001 - SQLAlchemy's public name for it
             tried = _copy(connection, run, again, plan)

@@ -28,18 +28,19 @@ if TYPE_CHECKING:
 
 
 async def start_run(
-    database: Database, host: Host, flow: str, given: Mapping[str, Any], *, integration: str = ""
+    database: Database, host: Host, flow: str, given: Mapping[str, Any], *, integration: str = "", run: str = ""
 ) -> str:
     """Store a run of a served flow and have it started; its id.
 
     ``given`` is the caller's part of the trigger's payload. The trigger is not asked, since nothing has to be verified,
-    unless it polls. ``integration`` tells flows of one name apart. Raises ``DurableError`` where no such flow is
-    served, ``RequestBodyError`` for a request whose body cannot be parsed, ``StoreUnavailableError``.
+    unless it polls. ``integration`` tells flows of one name apart. A run with a known id, ``run``, is started once.
+    Raises ``DurableError`` where no such flow is served, ``RequestBodyError`` for a request whose body cannot be
+    parsed, ``StoreUnavailableError``.
     """
     queue = RunQueue(database)
     runs = RunStore(database, queue.put)
     deployment, definition, found = await _find(database, host, flow, integration)
-    run = f"started-{uuid.uuid4().hex}"
+    run = run or f"started-{uuid.uuid4().hex}"
     payload = deployment.payload(given, definition, found, run, iso_time(dt.datetime.now(dt.UTC)))
     component = host.components.get(found.trigger.component)
     trigger = component.triggers.get(found.trigger.action) if component is not None else None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import column, func, inspect, select, table, update
+
+from twilio_component.durable import ids
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -23,6 +25,7 @@ _PENDING, _ENQUEUED, _CANCELLED = "PENDING", "ENQUEUED", "CANCELLED"
 _ENDED = ("SUCCESS", "ERROR")
 _NAMES = (
     "workflow_uuid",
+    "name",
     "status",
     "executor_id",
     "application_version",
@@ -42,6 +45,30 @@ def pending_executors(connection: Connection, versions: Collection[str]) -> set[
     rows = _rows(connection)
     pending = (rows.c.status == _PENDING, rows.c.application_version.in_(versions), rows.c.executor_id.is_not(None))
     return set(connection.execute(select(rows.c.executor_id).where(*pending).distinct()).scalars())
+
+
+class PendingWorkflow(NamedTuple):
+    """A workflow that an executor has taken and not ended; ``taken_at`` in seconds since 1970."""
+
+    id: str
+    name: str
+    executor: str | None
+    taken_at: float
+
+
+def pending_workflows(connection: Connection) -> list[PendingWorkflow]:
+    """The workflows that executors have taken and not ended."""
+    rows = _rows(connection)
+    columns = (rows.c.workflow_uuid, rows.c.name, rows.c.executor_id, rows.c.updated_at)
+    found = connection.execute(select(*columns).where(rows.c.status == _PENDING))
+    return [PendingWorkflow(row[0], row[1], row[2], (row[3] or 0) / 1000) for row in found]
+
+
+def open_workflows(connection: Connection) -> set[str]:
+    """The runs that have a workflow that is enqueued or taken."""
+    rows = _rows(connection)
+    found = select(rows.c.workflow_uuid).where(rows.c.status.in_((_PENDING, _ENQUEUED)))
+    return {ids.run_of_workflow(workflow) for workflow in connection.execute(found).scalars()}
 
 
 def adopt_workflows(connection: Connection, earlier: Collection[str], version: str, executor: str | None = None) -> int:

@@ -41,6 +41,7 @@ _DURABILITY = (
     "frequencyCaps",
     "retention",
     "lists",
+    "onFailure",
     "webhooks",
     "optOuts",
     "endpointKeys",

@@ -1,0 +1,147 @@
+"""What nobody does although it should be done is found, and done; at rest there is none of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text, update
+from support.engine import SEND, serving
+from support.long_lists import QUICK, flow, people
+
+from twilio_component.cli.main import main
+from twilio_component.durable import ids
+from twilio_component.durable.operator import doctor as doctors
+from twilio_component.durable.operator.doctor import Diagnosis, Doctor
+from twilio_component.durable.operator.operations import Operations
+from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.schema import runs
+from twilio_component.emulator import Emulator
+
+SLEEP = SEND.replace(
+    "      - name: Send\n",
+    "      - {name: Sleep, action: sleep.sleep, inputs: {ms: {type: value, value: 1500}}}\n      - name: Send\n",
+)
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctors, "_GRACE_SECONDS", 0.0)
+
+
+def test_what_a_dead_process_had_is_found_and_a_living_one_has_it(tmp_path: Path, url: str) -> None:
+    emulator = Emulator()
+    table = "workflow_status" if url.startswith("sqlite") else "dbos.workflow_status"
+    taken = text(f"UPDATE {table} SET status = 'PENDING', executor_id = 'gone' WHERE workflow_uuid LIKE 'one%'")  # noqa: S608 - a name of ours
+
+    async def begin() -> None:
+        async with serving(tmp_path, SLEEP, emulator=emulator, settings=QUICK, database=url) as served:
+            await served.begin("one")
+            await asyncio.sleep(0.7)
+            assert await Doctor(served.engine.database).audit() == []
+
+    async def mend() -> None:
+        database = Database(url)
+        database.create()
+        # As if the process had been killed: the workflow is still marked as its own.
+        await database.run(lambda connection: connection.execute(taken))
+        doctor = Doctor(database)
+        assert [line.split(": ")[1] for line in await doctor.audit()] == ["workflow-without-process"]
+        (found,) = await doctor.examine()
+        assert (found.kind, found.count, found.can_mend) == ("workflow-without-process", 1, True)
+        await doctor.mend()
+        assert await doctor.audit() == []
+        database.close()
+
+    async def go_on() -> None:
+        async with serving(tmp_path, SLEEP, emulator=emulator, settings=QUICK, database=url) as served:
+            assert (await served.engine.wait_for_outcome("one", 20))["state"] == "succeeded"
+            assert await Doctor(served.engine.database).audit() == []
+
+    for part in (begin, mend, go_on):
+        asyncio.run(part())
+    assert len(emulator.messages) == 1
+
+
+async def test_a_run_whose_workflow_has_ended_without_it_is_found_and_goes_on(tmp_path: Path, url: str) -> None:
+    emulator = Emulator()
+    async with serving(tmp_path, SEND, emulator=emulator, settings=QUICK, database=url) as served:
+        await served.engine.runs.accept(await served.new_run("one"))
+        doctor = Doctor(served.engine.database)
+        assert await doctor.audit() == ["one: run-without-workflow"]
+        assert await doctor.audit(grace=60) == []
+        await doctor.mend()
+        assert (await served.engine.wait_for_outcome("one", 20))["state"] == "succeeded"
+        assert await doctor.audit() == []
+    assert len(emulator.messages) == 1
+
+
+async def test_a_queue_that_has_room_and_starts_nothing_is_found(tmp_path: Path) -> None:
+    emulator = Emulator()
+    async with serving(tmp_path, SEND, emulator=emulator, settings=QUICK) as served:
+        await served.run("one")
+        stuck = update(runs).values(state="queued", queue="Test/Main", queue_number=1, finished_at=None)
+        await served.engine.database.run(lambda connection: connection.execute(stuck))
+        found = await Doctor(served.engine.database).audit()
+    assert found == ["Test/Main: queue-without-turn"]
+
+
+async def test_what_waits_for_an_operator_is_named_with_what_can_be_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    emulator, numbers = Emulator(), people(tmp_path, 20)
+    async with serving(tmp_path, flow(1), emulator=emulator, settings=QUICK) as served:
+        operations = Operations(served.engine.database)
+        emulator.faults.api_error(20003, status=401, operation="messages.create", to=numbers[3])
+        await served.run("stops")
+        emulator.faults.server_error(operation="messages.create", to=numbers[5])
+        await served.run("unknown")
+        await served.begin("paused")
+        await operations.pause("paused")
+        emulator.faults.rate_limit(times=None, retry_after=60, operation="messages.create")
+        await served.begin("held")
+        doctor, found = Doctor(served.engine.database), dict[str, Diagnosis]()
+        for _ in range(100):
+            found = {one.kind: one for one in await doctor.examine()}
+            if "held" in found:
+                break
+            await asyncio.sleep(0.1)
+    assert {kind: list(one.ids) for kind, one in found.items()} == {
+        "unknown": ["unknown"],
+        "stopped": ["stops"],
+        "paused": ["paused"],
+        "held": ["held"],
+    }
+    assert not any(one.can_mend for one in found.values())
+    assert "runs resume RUN" in found["stopped"].text
+
+
+def test_the_command_says_when_all_is_well_and_fails_when_something_can_be_mended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = ["--database", f"sqlite:///{tmp_path / 'runs.sqlite'}"]
+
+    async def begin(run: str) -> None:
+        async with serving(tmp_path, SEND, emulator=Emulator(), settings=QUICK) as served:
+            if run == "ends":
+                await served.run(run)
+            else:
+                await served.engine.runs.accept(await served.new_run(run))
+
+    asyncio.run(begin("ends"))
+    assert main(["runs", "doctor", *database]) == 0
+    assert "nothing is left undone" in capsys.readouterr().out
+    asyncio.run(begin("stays"))
+    assert main(["runs", "doctor", "--json", *database]) == 1
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["kind"], found["ids"], found["canMend"]) == ("run-without-workflow", ["stays"], True)
+    assert main(["runs", "doctor", "--mend", *database]) == 0
+    assert "mended: run-without-workflow (1)" in capsys.readouterr().out
+    assert main(["runs", "doctor", *database]) == 0
+
+
+def test_a_workflow_that_continues_a_run_after_a_wait_is_that_runs() -> None:
+    assert (ids.run_of_workflow(ids.wake_id("one~2", 3)), ids.run_of_workflow("one")) == ("one~2", "one")

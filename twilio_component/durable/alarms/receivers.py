@@ -1,0 +1,94 @@
+"""Who is told: the section ``onFailure`` of the configuration.
+
+::
+
+    onFailure:
+      url: https://alarms.example.com/flows    # gets a POST with JSON
+      secret: {environment: ALARM_SECRET}      # signs it; or {file: PATH}
+      command: [/usr/local/bin/page-somebody]  # gets the JSON on standard input
+      flow: Tell the team                      # gets it as the body's data
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from twilio_component.host.errors import Problem, did_you_mean, join_names
+
+_KEYS = ("url", "secret", "command", "flow")
+_SHORTEST_SECRET = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receivers:
+    """The receivers of alarms: a URL with the secret that signs what it gets, a command, a flow."""
+
+    url: str = ""
+    secret: str = ""
+    command: tuple[str, ...] = ()
+    flow: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that there are: ``url``, ``command`` and ``flow``."""
+        return tuple(name for name in ("url", "command", "flow") if getattr(self, name))
+
+
+def receivers_from(section: Mapping[str, Any], problems: list[Problem]) -> Receivers | None:
+    """The receivers in the section, None without one; what is wrong is added to ``problems``."""
+    if not section:
+        return None
+    for key in section:
+        if key not in _KEYS:
+            hint = did_you_mean(str(key), _KEYS) or f" (known: {join_names(_KEYS)})"
+            problems.append(Problem(f"onFailure.{key}", f"is not known{hint}"))
+    url, command, flow = (section.get(name) for name in ("url", "command", "flow"))
+    if url is not None and not _is_url(url):
+        problems.append(Problem("onFailure.url", "must be a URL that begins with https:// or http://"))
+    is_command = isinstance(command, list) and command and all(isinstance(one, str) and one for one in command)
+    if command is not None and not is_command:
+        problems.append(Problem("onFailure.command", "must be a list of the program and its arguments"))
+    if flow is not None and not (isinstance(flow, str) and flow):
+        problems.append(Problem("onFailure.flow", "must be the name of a flow that is served"))
+    if not {"url", "command", "flow"} & section.keys():
+        problems.append(Problem("onFailure", "must have a url, a command or a flow"))
+    secret = _secret(section.get("secret"), problems)
+    if url is not None and "secret" not in section:
+        problems.append(Problem("onFailure.secret", "is missing: it signs what the url gets"))
+    if problems:
+        return None
+    return Receivers(url=url or "", secret=secret, command=tuple(command or ()), flow=flow or "")
+
+
+def _is_url(value: Any) -> bool:
+    parts = urlsplit(value) if isinstance(value, str) else None
+    return parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _secret(value: Any, problems: list[Problem]) -> str:
+    """The secret, from where the configuration says it is."""
+    if value is None:
+        return ""
+    text: str | None = None
+    if isinstance(value, Mapping) and set(value) == {"environment"}:
+        text = os.environ.get(str(value["environment"]))
+    elif isinstance(value, Mapping) and set(value) == {"file"}:
+        try:
+            text = Path(str(value["file"])).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            text = None
+    else:
+        problems.append(Problem("onFailure.secret", "must be {environment: NAME} or {file: PATH}"))
+        return ""
+    if text is None or len(text) < _SHORTEST_SECRET:
+        where = "variable" if "environment" in value else "file"
+        problems.append(
+            Problem("onFailure.secret", f"its {where} must have a secret of at least {_SHORTEST_SECRET} characters")
+        )
+        return ""
+    return text

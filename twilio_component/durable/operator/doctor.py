@@ -1,0 +1,177 @@
+"""What nobody is doing although it should be done, and what waits for an operator; and how the first is mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, exists, func, select
+
+from twilio_component.durable.execution.run_queue import CHUNKS, RUN_CHUNK, RUNS, RunQueue
+from twilio_component.durable.recovery.living_executors import living_executors
+from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT, PLANNED
+from twilio_component.durable.store.queues import lock_queue, promote
+from twilio_component.durable.store.run_status import (
+    CANCELLED,
+    LIST_STOPPED,
+    PAUSED,
+    QUEUED,
+    RUNNING,
+    UNKNOWN,
+)
+from twilio_component.durable.store.schema import intents, queues, runs, throttles, waits
+from twilio_component.durable.store.workflow_rows import open_workflows, pending_workflows, resume_workflow
+
+if TYPE_CHECKING:
+    from twilio_component.durable.store.database import Database
+
+WITHOUT_PROCESS, NOT_STARTED, NOT_PROMOTED = "workflow-without-process", "run-without-workflow", "queue-without-turn"
+"""Kinds of findings about work that nobody has."""
+MOST_NAMED = 20
+_GRACE_SECONDS = 15.0  # what is younger may be on its way to a process
+_SENTENCES = {
+    WITHOUT_PROCESS: "taken by a process that is gone; a process that starts takes it over, and --mend enqueues it now",
+    NOT_STARTED: "running without a workflow that executes it; --mend enqueues it",
+    NOT_PROMOTED: "waits in its queue though there is room; --mend starts it",
+    UNKNOWN: "may have sent a message: look for it, then `runs resolve RUN` or `runs retry RUN --resend`",
+    LIST_STOPPED: "its list stopped by itself: mend the cause `runs show RUN` names, then `runs resume RUN`",
+    PAUSED: "paused by an operator; `runs resume RUN` continues it",
+    "held": "waits after a refusal; `runs show RUN` says until when and why, `runs release RUN` tries now",
+    "open-call": "ended while a call was under way, whose outcome is unknown: look for it, then "
+    "`runs retry RUN --resend`",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """Something about ``count`` runs or workflows, of which ``ids`` are the first.
+
+    ``text`` says what it means and what can be done. ``can_mend`` says whether ``Doctor.mend`` does it.
+    """
+
+    kind: str
+    count: int
+    ids: Sequence[str]
+    text: str
+    can_mend: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The diagnosis as JSON, with keys in camelCase."""
+        return {
+            "kind": self.kind,
+            "count": self.count,
+            "ids": list(self.ids),
+            "canMend": self.can_mend,
+            "text": self.text,
+        }
+
+
+class Doctor:
+    """Examines a database. Its methods raise ``StoreUnavailableError``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._queue = RunQueue(database)
+
+    async def examine(self) -> list[Diagnosis]:
+        """Everything that nobody does, or that waits for an operator."""
+
+        def work(connection: Connection) -> list[Diagnosis]:
+            found = {
+                **self._idle(connection, _GRACE_SECONDS),
+                **_for_operators(connection, self._database.now(connection)),
+            }
+            return [
+                Diagnosis(
+                    kind=kind,
+                    count=len(names),
+                    ids=names[:MOST_NAMED],
+                    text=_SENTENCES[kind],
+                    can_mend=kind in (WITHOUT_PROCESS, NOT_STARTED, NOT_PROMOTED),
+                )
+                for kind, names in found.items()
+                if names
+            ]
+
+        return await self._database.run(work)
+
+    async def audit(self, *, grace: float = 0.0) -> list[str]:
+        """What is running or taken without a process or a queue that has it, a sentence each; empty at rest.
+
+        What was stored less than ``grace`` seconds ago is not looked at.
+        """
+
+        def work(connection: Connection) -> list[str]:
+            found = self._idle(connection, grace)
+            return [f"{name}: {kind}" for kind, names in found.items() for name in names]
+
+        return await self._database.run(work)
+
+    async def mend(self) -> list[Diagnosis]:
+        """Have done what nobody does; what was found. Whatever is done already is not done again."""
+        found = await self.examine()
+        names = {one.kind for one in found if one.can_mend}
+
+        def work(connection: Connection) -> None:
+            idle = self._idle(connection, _GRACE_SECONDS)
+            for workflow in pending_workflows(connection):
+                if workflow.id in idle[WITHOUT_PROCESS]:
+                    resume_workflow(connection, workflow.id, CHUNKS if workflow.name == RUN_CHUNK else RUNS)
+            for run in idle[NOT_STARTED]:
+                resume_workflow(connection, run, RUNS)
+                self._queue.put(connection, [run])
+            for queue in idle[NOT_PROMOTED]:
+                lock_queue(connection, queue)
+                self._queue.put(connection, promote(connection, queue))
+
+        if names:
+            await self._database.run(work)
+        return found
+
+    def _idle(self, connection: Connection, grace: float) -> dict[str, list[str]]:
+        before = self._database.now(connection) - grace
+        living = living_executors(connection, self._database.url)
+        pending = pending_workflows(connection)
+        return {
+            WITHOUT_PROCESS: sorted(one.id for one in pending if one.executor not in living and one.taken_at <= before),
+            NOT_STARTED: [*_without_workflow(connection, before)],
+            NOT_PROMOTED: [*_queues_with_room(connection)],
+        }
+
+
+def _without_workflow(connection: Connection, before: float) -> Iterator[str]:
+    """The runs that are running, do not wait as a row, and have no workflow that is enqueued or taken."""
+    waiting = exists().where(waits.c.run == runs.c.id)
+    running = select(runs.c.id).where(runs.c.state == RUNNING, runs.c.created_at <= before, ~waiting)
+    has_workflow = open_workflows(connection)
+    for run in connection.execute(running.order_by(runs.c.created_at)).scalars():
+        if run not in has_workflow:
+            yield run
+
+
+def _queues_with_room(connection: Connection) -> Iterator[str]:
+    counts = (runs.c.queue, func.count().filter(runs.c.state == RUNNING), func.count().filter(runs.c.state == QUEUED))
+    of_queues = select(*counts).where(runs.c.queue.is_not(None), runs.c.state.in_((RUNNING, QUEUED)))
+    limits = {row.name: row.run_limit for row in connection.execute(select(queues))}
+    for queue, running, queued in connection.execute(of_queues.group_by(runs.c.queue).order_by(runs.c.queue)):
+        if queued and running < limits.get(queue, 1):
+            yield queue
+
+
+def _for_operators(connection: Connection, now: float) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for state in (UNKNOWN, LIST_STOPPED, PAUSED):
+        of_state = select(runs.c.id).where(runs.c.state == state).order_by(runs.c.created_at.desc())
+        found[state] = list(connection.execute(of_state).scalars())
+    throttled = list(connection.execute(select(throttles.c.key).where(throttles.c.throttled_until > now)).scalars())
+    planned = select(intents.c.run, intents.c.limit_keys).join(runs, runs.c.id == intents.c.run)
+    held = planned.where(intents.c.state == PLANNED, runs.c.state == RUNNING) if throttled else None
+    rows = connection.execute(held) if held is not None else ()
+    found["held"] = sorted({row.run for row in rows if any(f'"{key}"' in row.limit_keys for key in throttled)})
+    ended = (runs.c.finished_at.is_not(None), runs.c.state.not_in((UNKNOWN, CANCELLED, "resolved", "retried")))
+    open_calls = select(intents.c.run).join(runs, runs.c.id == intents.c.run).distinct()
+    found["open-call"] = list(
+        connection.execute(open_calls.where(intents.c.state.in_((CLAIMED, IN_DOUBT)), *ended)).scalars()
+    )
+    return found
