@@ -51,7 +51,8 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "durable": {
         "errors": (),
-        "settings": (),
+        "alarm_receivers": (),
+        "settings": ("alarm_receivers",),
         "crash_points": (),
         "clock": (),
         "ids": (),
@@ -65,7 +66,18 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "fanout": (*DURABLE_BASE, "store", "sending", "recovery"),
         "execution": (*DURABLE_BASE, "deployment", "store", "sending", "recovery", "fanout", "asking"),
         "operator": (*DURABLE_BASE, "deployment", "store", "sending", "recovery", "fanout", "execution"),
-        "engine": (*DURABLE_BASE, "deployment", "store", "sending", "recovery", "fanout", "asking", "execution"),
+        "alarms": (*DURABLE_BASE, "alarm_receivers", "store", "recovery", "operator"),
+        "engine": (
+            *DURABLE_BASE,
+            "deployment",
+            "store",
+            "sending",
+            "recovery",
+            "fanout",
+            "asking",
+            "execution",
+            "alarms",
+        ),
     },
 }
 # A file is read in one sitting.

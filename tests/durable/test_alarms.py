@@ -18,12 +18,12 @@ from sqlalchemy import update
 from support.engine import HEAD, SEND, TO, serving
 from support.long_lists import QUICK, flow, people
 
+from twilio_component.durable.alarm_receivers import Receivers, receivers_from
 from twilio_component.durable.alarms.delivery import ID_HEADER, SIGNATURE_HEADER, Alarms, signature
-from twilio_component.durable.alarms.receivers import Receivers, receivers_from
 from twilio_component.durable.alarms.store import MOST_TRIES
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.settings import settings_from
-from twilio_component.durable.store.schema import alarm_turns, alarms
+from twilio_component.durable.store.alarm_tables import alarm_turns, alarms
 from twilio_component.emulator import Emulator
 from twilio_component.host.errors import InputError, Problem
 

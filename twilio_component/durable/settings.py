@@ -31,7 +31,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.durable.alarms.receivers import Receivers, receivers_from
+from twilio_component.durable.alarm_receivers import Receivers, receivers_from
 from twilio_component.flows.parsing.limits import order_from
 from twilio_component.flows.send_rules import (
     FrequencyCaps,

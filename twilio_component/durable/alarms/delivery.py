@@ -16,7 +16,7 @@ from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.recovery.periodic import run_periodically
 
 if TYPE_CHECKING:
-    from twilio_component.durable.alarms.receivers import Receivers
+    from twilio_component.durable.alarm_receivers import Receivers
     from twilio_component.durable.alarms.store import Alarm, AlarmStore
 
 SIGNATURE_HEADER, ID_HEADER = "X-Twilio-Component-Signature", "X-Twilio-Component-Alarm"
@@ -57,14 +57,14 @@ class Alarms:
         for alarm in await self._store.take_due():
             told = list(alarm.told)
             for name in self._receivers.names:
-                if name not in told and await self._told(name, alarm):
+                if name not in told and await self._reaches(name, alarm):
                     told.append(name)
             is_told = set(self._receivers.names) <= set(told)
             if not is_told and alarm.tries >= MOST_TRIES:
                 _LOGGER.error("alarm %s is given up after %d tries", alarm.id, alarm.tries)
             await self._store.note(alarm, told, is_over=is_told or alarm.tries >= MOST_TRIES)
 
-    async def _told(self, name: str, alarm: Alarm) -> bool:
+    async def _reaches(self, name: str, alarm: Alarm) -> bool:
         try:
             await self._tell[name](alarm)
         except NotToldError as error:

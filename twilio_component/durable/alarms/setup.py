@@ -9,7 +9,7 @@ from twilio_component.durable.alarms.store import AlarmStore
 from twilio_component.durable.operator.start import start_run
 
 if TYPE_CHECKING:
-    from twilio_component.durable.alarms.receivers import Receivers
+    from twilio_component.durable.alarm_receivers import Receivers
     from twilio_component.durable.store.database import Database
     from twilio_component.host import Host
 

@@ -18,6 +18,7 @@ __all__ = [
     "STOPPED",
     "SUCCEEDED",
     "UNKNOWN",
+    "UNTOLD",
 ]
 
 RUNNING = "running"
@@ -34,3 +35,5 @@ STATES = (
     *(QUEUED, RUNNING, PAUSED, LIST_STOPPED, SUCCEEDED, PARTLY_FAILED, FAILED, UNKNOWN),
     *(CANCELLED, RESOLVED, RETRIED),
 )
+UNTOLD = "alarm IS NULL AND state IN ('failed', 'partly-failed', 'unknown', 'stopped')"
+"""The condition of runs of which an operator is to be told and has not been, as text for their index."""

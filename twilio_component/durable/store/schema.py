@@ -12,6 +12,8 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy import text as sql
 
+from twilio_component.durable.store.run_status import UNTOLD
+
 metadata = MetaData()
 
 database_format = Table(
@@ -30,9 +32,6 @@ definitions = Table(
     Column("text", Text, nullable=False),
 )
 """The texts of integrations: a run ends with the definition that it started with."""
-
-UNTOLD = "alarm IS NULL AND state IN ('failed', 'partly-failed', 'unknown', 'stopped')"
-"""The condition of runs of which an operator is to be told and has not been, as text for their index."""
 
 runs = Table(
     "flow_runs",
@@ -71,7 +70,6 @@ runs = Table(
 
 ``wakes`` counts how often the run was continued after it had waited as a row of ``flow_waits``.
 ``alarm`` is the id of the alarm that tells an operator of the run.
-
 ``last_call`` is the number of the call after which the run ends, where the steps after it have been done by the run
 whose place it takes.
 ``trace`` is the W3C ``traceparent`` that the run belongs to.
@@ -213,28 +211,6 @@ the loop goes on without it.
 
 ``inputs`` are other inputs that an operator has given to one of its steps: ``{"step", "inputs"}`` as JSON.
 """
-
-alarms = Table(
-    "flow_alarms",
-    metadata,
-    Column("id", String(40), primary_key=True),
-    Column("body", Text, nullable=False),
-    Column("told", Text, nullable=False),
-    Column("tries", Integer, nullable=False),
-    Column("created_at", Float, nullable=False),
-    Column("next_at", Float, nullable=False),
-    Column("finished_at", Float),
-    Index("flow_alarms_by_next", "finished_at", "next_at"),
-)
-"""One row per alarm: what it says, as JSON, who has been ``told`` (a JSON list), and when it is told again."""
-
-alarm_turns = Table(
-    "flow_alarm_turns",
-    metadata,
-    Column("name", String(400), primary_key=True),
-    Column("last_at", Float, nullable=False),
-)
-"""When the last alarm about a flow and a state was raised."""
 
 waits = Table(
     "flow_waits",
