@@ -68,8 +68,7 @@ runs = Table(
 )
 """One row per run. ``payload`` is what started it, ``error`` and ``response`` are how it ended; all JSON.
 
-``wakes`` counts how often the run was continued after it had waited as a row of ``flow_waits``.
-``alarm`` is the id of the alarm that tells an operator of the run.
+``wakes`` counts how often the run was continued after a wait; ``alarm`` is the alarm that tells an operator of it.
 ``last_call`` is the number of the call after which the run ends, where the steps after it have been done by the run
 whose place it takes.
 ``trace`` is the W3C ``traceparent`` that the run belongs to.
