@@ -156,7 +156,7 @@ MISTAKES = {
         (
             "test.yaml:9:43: error: 'errorConfg' is not known here; did you mean 'errorConfig'? (misspelt-key)\n"
             "    Known: name, description, isTrigger, action, inputs, schedule, steps, concurrency, itemsFrom, "
-            "branches, validFor and errorConfig."
+            "branches, validFor, quietHours, order and errorConfig."
         ),
     ),
     "a currentItem outside its loop": (

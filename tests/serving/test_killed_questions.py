@@ -1,0 +1,59 @@
+"""A process that is killed while a question is open: another one goes on with the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from support.serve_processes import ACCOUNT_SID, HEAD, SENDER, Deployment, post
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from twilio_component.emulator import Emulator
+
+PERSON = "+15558670001"
+FLOW = f"""\
+{HEAD}\
+      - name: Ask
+        action: twilio.sendAndWait
+        inputs:
+          twilioConnection: {{type: configVar, value: Twilio}}
+          to: {{type: reference, value: trigger.results.body.data.From}}
+          from: {{type: value, value: "{SENDER}"}}
+          message: {{type: value, value: "Really?"}}
+          answerType: {{type: value, value: yesNo}}
+          deadline: {{type: value, value: 1h}}
+      - name: Tell
+        action: twilio.sendSMS
+        inputs:
+          twilioConnection: {{type: configVar, value: Twilio}}
+          to: {{type: reference, value: trigger.results.body.data.From}}
+          from: {{type: value, value: "{SENDER}"}}
+          message: {{type: template, value: "{{{{$ask.results.outcome}}}} {{{{$ask.results.answer}}}}"}}
+"""
+
+
+def written(sid: int, body: str) -> dict[str, str]:
+    return {"MessageSid": f"SM{sid:032x}", "AccountSid": ACCOUNT_SID, "From": PERSON, "To": SENDER, "Body": body}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_process_is_killed_while_it_waits_and_the_answer_continues_the_run_in_the_next(
+    emulator: Emulator, twilio: str, tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    new_database: Callable[[], str] = request.getfixturevalue("new_database") if kind == "postgres" else str
+    deployment = Deployment(tmp_path, twilio, flow=FLOW, database=new_database())
+    process = deployment.start()
+    deployment.wait_until_ready(process)
+    assert post(deployment.webhook(), written(1, "Hello")).status_code == 204
+    until(lambda: len(emulator.messages) == 1, "the question is sent")
+    process.kill()
+    process.wait(20)
+    with deployment.serving():
+        assert post(deployment.webhook(), written(2, "yes")).status_code == 204
+        assert post(deployment.webhook(), written(2, "yes")).status_code == 204
+        until(lambda: len(emulator.messages) == 2, "the run has gone on")
+        until(lambda: deployment.running() == 0, "the run has ended")
+    assert [message.body for message in emulator.messages] == ["Really?", "answered true"]
