@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 from support.serve_processes import ACCOUNT_SID, HEAD, SENDER, Deployment, post
 from support.waiting import until
 
@@ -39,12 +37,10 @@ def written(sid: int, body: str) -> dict[str, str]:
     return {"MessageSid": f"SM{sid:032x}", "AccountSid": ACCOUNT_SID, "From": PERSON, "To": SENDER, "Body": body}
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_a_process_is_killed_while_it_waits_and_the_answer_continues_the_run_in_the_next(
-    emulator: Emulator, twilio: str, tmp_path: Path, kind: str, request: pytest.FixtureRequest
+    emulator: Emulator, twilio: str, tmp_path: Path
 ) -> None:
-    new_database: Callable[[], str] = request.getfixturevalue("new_database") if kind == "postgres" else str
-    deployment = Deployment(tmp_path, twilio, flow=FLOW, database=new_database())
+    deployment = Deployment(tmp_path, twilio, flow=FLOW)
     process = deployment.start()
     deployment.wait_until_ready(process)
     assert post(deployment.webhook(), written(1, "Hello")).status_code == 204
