@@ -8,15 +8,16 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import event, insert, select, update
 
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.flow_state import store_value
 from twilio_component.durable.store.journal import INITIAL_STATE
 from twilio_component.durable.store.new_runs import NewRun
+from twilio_component.durable.store.removal import PIECE
 from twilio_component.durable.store.run_status import PAUSED, SUCCEEDED
 from twilio_component.durable.store.runs import RunStore
-from twilio_component.durable.store.schema import runs
+from twilio_component.durable.store.schema import items, runs
 
 
 async def test_a_run_is_stored_once_together_with_what_its_trigger_answered(url: str) -> None:
@@ -116,3 +117,26 @@ async def test_two_runs_that_keep_something_new_under_one_name_both_end(new_data
     assert await second == SUCCEEDED
     assert await store.stored_state({"instanceState": "scope"}) == {"instanceState": {"name": 2}}
     database.close()
+
+
+async def test_a_list_is_purged_in_small_transactions_and_leaves_nothing(database: Database) -> None:
+    store = RunStore(database)
+    digest = await store.define("flow.yaml", "text")
+    await store.accept(NewRun(id="list", definition=digest, integration="I", flow="F", payload={}))
+    states = ["succeeded"] * (2 * PIECE + 1) + ["failed"]
+    rows = [
+        {"id": f"list#{number}", "run": "list", "ordinal": 1, "number": number, "state": state}
+        for number, state in enumerate(states)
+    ]
+    await database.run(lambda connection: connection.execute(insert(items), rows))
+    deleted: list[int] = []
+
+    def count(_connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("DELETE FROM flow_items"):
+            deleted.append(cursor.rowcount)
+
+    event.listen(database.engine, "after_cursor_execute", count)
+    await store.forget(["list"])
+    assert deleted == [PIECE, PIECE, 1, 1]
+    assert await database.run(lambda connection: connection.execute(select(items)).all()) == []
+    assert await store.load("list") is None

@@ -25,7 +25,13 @@ from twilio_component.durable.store.journal import (
 )
 from twilio_component.durable.store.new_runs import NewRun, TakeReply, insert_runs
 from twilio_component.durable.store.queues import lock_queue_of, promote, promote_all, run_in_the_way
-from twilio_component.durable.store.removal import ended_before, remove_contents, remove_replies, remove_runs
+from twilio_component.durable.store.removal import (
+    ended_before,
+    remove_contents,
+    remove_replies,
+    remove_runs,
+    remove_succeeded_items,
+)
 from twilio_component.durable.store.replies import run_of_reply
 from twilio_component.durable.store.run_status import QUEUED, RUNNING, STOPPED, SUCCEEDED
 from twilio_component.durable.store.schema import (
@@ -277,7 +283,11 @@ class RunStore:
         )
 
     async def forget(self, ids: list[str], *, wait_for_database: bool = False) -> None:
-        """Delete everything that is stored about these runs."""
+        """Delete everything that is stored about these runs; the items of their lists in many small transactions."""
+        while await self._do(
+            lambda connection: remove_succeeded_items(connection, ids), wait_for_database=wait_for_database
+        ):
+            pass
         await self._do(lambda connection: remove_runs(connection, ids), wait_for_database=wait_for_database)
 
     async def workflows_of(self, ids: Sequence[str], *, wait_for_database: bool = False) -> list[str]:
