@@ -16,13 +16,7 @@ from sqlalchemy import Connection, bindparam, exists, not_, select, update
 from twilio_component.durable.store.definition_digest import definition_digest
 from twilio_component.durable.store.events import first_run
 from twilio_component.durable.store.flow_state import InTransaction, read_state, store_changes
-from twilio_component.durable.store.journal import (
-    INITIAL_STATE,
-    RESULT,
-    JournalEntry,
-    entry_from,
-    record_entry,
-)
+from twilio_component.durable.store.journal import INITIAL_STATE, RESULT, JournalEntry, entry_from, record_entry
 from twilio_component.durable.store.new_runs import NewRun, TakeReply, insert_runs
 from twilio_component.durable.store.queues import lock_queue_of, promote, promote_all, run_in_the_way
 from twilio_component.durable.store.removal import (
@@ -34,13 +28,7 @@ from twilio_component.durable.store.removal import (
 )
 from twilio_component.durable.store.replies import run_of_reply
 from twilio_component.durable.store.run_status import QUEUED, RUNNING, STOPPED, SUCCEEDED
-from twilio_component.durable.store.schema import (
-    definitions,
-    items,
-    journal,
-    runs,
-    served,
-)
+from twilio_component.durable.store.schema import definitions, items, journal, runs, served
 from twilio_component.durable.store.upsert import insert_once, to_json
 from twilio_component.durable.store.waits import WaitStore, workflow_ids
 
