@@ -31,6 +31,7 @@ SAMPLES: dict[str, Any] = {
     "summary": "The inputs are not valid",
     "reason": "the response was lost",
     "explanation": "Refused: why",
+    "until": 1_795_000_000.0,
 }
 
 
