@@ -82,7 +82,7 @@ def test_its_metadata_name_the_licence_the_extras_and_no_tools_of_development(wh
     (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
     metadata = archive.read(name).decode()
     extras = [line.partition(": ")[2] for line in metadata.splitlines() if line.startswith("Provides-Extra: ")]
-    assert extras == ["httpx2", "mcp", "serve"]
+    assert extras == ["httpx2", "mcp", "metrics", "otel", "serve"]
     assert "License-Expression: MIT\n" in metadata
     assert "pytest" not in [
         line.split()[1].partition(">")[0] for line in metadata.splitlines() if "Requires-Dist" in line
