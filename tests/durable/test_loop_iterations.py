@@ -47,7 +47,7 @@ def _beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize(("stop", "state"), [("cancel", "succeeded"), ("pause", "unknown")])
+@pytest.mark.parametrize(("stop", "state"), [("cancel", "partly-failed"), ("pause", "unknown")])
 async def test_a_round_whose_flow_is_stopped_fails_and_the_others_go_on(tmp_path: Path, stop: str, state: str) -> None:
     people(tmp_path, 3)
     async with serving(tmp_path, STARTING, settings=QUICK) as served:

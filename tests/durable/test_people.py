@@ -24,6 +24,7 @@ from twilio_component.durable.store import schema
 DIGITS = "5558675310"
 OTHER = "+12125550123"
 NOT_ABOUT_PEOPLE = {
+    "flow_alarms": {"body", "told"},  # flows, states, counts and ids of runs
     "flow_definitions": {"file", "text"},
     "flow_runs": {"integration", "flow"},
     "flow_served": {"public_url"},

@@ -60,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run runs again; prints what each has become."""
     _check(options)
+    _inputs(options.set)  # before a run is looked for: a slip of the form is said first
     code = exit_codes.DONE
 
     async def retry(database: Database) -> None:

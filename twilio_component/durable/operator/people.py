@@ -29,7 +29,7 @@ SCANNED: Mapping[Table, Mapping[str, int]] = {
     schema.runs: {"payload": 1, "error": 1, "response": 1},
     schema.journal: {"value": 2, "inputs": 1},
     schema.loops: {"captured": 1, "after": 0},
-    schema.items: {"item": 0, "error": 1},
+    schema.items: {"item": 0, "error": 1, "inputs": 1},
     schema.questions: {"expects": 1, "answer": 0, "reply": 0},
     schema.replies: {"data": 1},
     schema.stored_state: {"value": 0},
