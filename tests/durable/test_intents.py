@@ -147,7 +147,7 @@ async def test_what_another_call_created_settles_no_second_one(database: Databas
     await store.claim(other, 0, "one")
     assert await store.settle(CALL, 1, Settlement(ENTRY, 0.0, "SM1")) == Settling.SETTLED
     assert await store.settle(other, 1, Settlement(ENTRY, 0.0, "SM1")) == Settling.RESOURCE_TAKEN
-    assert await store.resources_taken(["SM1", "SM2"]) == {"SM1"}
+    assert (await store.other_calls(other, ["SM1", "SM2"])).taken == {"SM1"}
 
 
 @pytest.mark.parametrize("order", sorted(set(itertools.permutations("aaabbb"))), ids="".join)

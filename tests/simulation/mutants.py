@@ -42,7 +42,7 @@ MUTANTS = (
         "a claim overlooks another one",
         _STEPS,
         "batch.row_of(self.call, self.attempt, PLANNED)",
-        "batch.row_of(self.call, self.attempt, *OPEN)",
+        'batch.row_of(self.call, self.attempt, PLANNED, CLAIMED, "in_doubt")',
     ),
     Mutant(
         "a resource of another call of the batch is taken",
@@ -83,26 +83,22 @@ MUTANTS = (
     Mutant(
         "what another call has created is taken",
         _RECONCILER,
-        "return [candidate for candidate in reversed(candidates) if candidate.id not in taken]",
-        "return list(reversed(candidates))",
+        "free = [candidate for candidate in reversed(candidates) if candidate.id not in others.taken]",
+        "free = list(reversed(candidates))",
     ),
     Mutant(
         "the response of an equal call is not waited for",
         _RECONCILER,
-        "if len(equal) <= earlier or under_way:",
-        "if len(equal) <= earlier:",
+        "if len(equal) > others.earlier and not others.under_way:",
+        "if len(equal) > others.earlier:",
     ),
+    Mutant("what may be another's is overlooked", _RECONCILER, "if free and not is_last and", "if False and"),
+    Mutant("it is sent again though something is seen", _RECONCILER, "        if free:\n", "        if False:\n"),
     Mutant(
-        "the youngest takes the oldest",
+        "what another call has just taken counts as nothing seen",
         _RECONCILER,
-        "if len(equal) <= earlier or under_way:",
-        "if not equal or under_way:",
-    ),
-    Mutant(
-        "what may be another's is overlooked",
-        _RECONCILER,
-        "if is_ambiguous and not is_last and await self._intents.others_open(call):",
-        "if False:",
+        'return await self._settle_found(call, guarded, intent, {"data": own.data}, started)',
+        'await self._settle_found(call, guarded, intent, {"data": own.data}, started)\n            free = []',
     ),
     Mutant(
         "a token is free again at once", _RATES, "free_at = self._database.now(connection) + period", "free_at = 0.0"

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, exists, func, or_, select, update
+from sqlalchemy import Connection, Select, exists, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from twilio_component.durable.errors import RunStopped
@@ -19,6 +19,7 @@ from twilio_component.durable.sending.intents import (
     Claim,
     Hold,
     Intent,
+    OtherCalls,
     Settlement,
     Settling,
 )
@@ -120,39 +121,22 @@ class IntentStore:
         with suppress(IntegrityError):
             await (self._database.run_until_available if wait_for_database else self._database.run)(work)
 
-    async def resources_taken(self, resource_ids: list[str]) -> set[str]:
-        """Those of the resources that are known to be a call's."""
+    async def other_calls(self, call: CallIdentity, resource_ids: Collection[str]) -> OtherCalls:
+        """What is known of the other calls, and which of these resources are a call's.
 
-        def work(connection: Connection) -> set[str]:
-            taken = select(intents.c.resource_id).where(intents.c.resource_id.in_(resource_ids))
-            return set(connection.execute(taken).scalars())
+        It is one statement: two would see two moments, and a call that settles between them is in neither.
+        """
+        question = _other_calls(call, resource_ids)
 
-        return await self._database.run_until_available(work)
-
-    async def rank(self, call: CallIdentity) -> tuple[int, int]:
-        """How many equal calls in doubt were claimed before this one, and how many equal calls are under way."""
-
-        def work(connection: Connection) -> tuple[int, int]:
-            equal = (intents.c.fingerprint == call.fingerprint, intents.c.key != call.key)
-            mine = select(intents.c.claimed_at).where(intents.c.key == call.key).scalar_subquery()
-            before = or_(
-                intents.c.claimed_at < mine,
-                (intents.c.claimed_at == mine) & (intents.c.key < call.key),
+        def work(connection: Connection) -> OtherCalls:
+            rows = connection.execute(question).all()
+            first = rows[0]
+            return OtherCalls(
+                taken=frozenset(row.resource_id for row in rows if row.resource_id is not None),
+                earlier=first.earlier,
+                under_way=first.under_way,
+                is_any_open=bool(first.is_any_open),
             )
-            count = select(func.count()).select_from(intents).where(*equal)
-            earlier = connection.execute(count.where(intents.c.state == IN_DOUBT, before)).scalar_one()
-            under_way = connection.execute(count.where(intents.c.state == CLAIMED)).scalar_one()
-            return earlier, under_way
-
-        return await self._database.run_until_available(work)
-
-    async def others_open(self, call: CallIdentity) -> bool:
-        """Whether the outcome of another call of a running run, is still open."""
-        others = (intents.c.state.in_((CLAIMED, IN_DOUBT)), intents.c.key != call.key, runs.c.state == RUNNING)
-        question = select(exists(select(intents.c.key).join(runs, runs.c.id == intents.c.run).where(*others)))
-
-        def work(connection: Connection) -> bool:
-            return bool(connection.execute(question).scalar_one())
 
         return await self._database.run_until_available(work)
 
@@ -168,3 +152,20 @@ class IntentStore:
 
 def _of(call: CallIdentity, attempt: int, *states: str) -> tuple[Any, ...]:
     return intents.c.key == call.key, intents.c.attempt == attempt, intents.c.state.in_(states)
+
+
+def _other_calls(call: CallIdentity, resource_ids: Collection[str]) -> Select[Any]:
+    """A row for each of the resources that is taken, or one without a resource; each with the same counts."""
+    # One that is known to have created a resource competes for no other.
+    equal = (intents.c.fingerprint == call.fingerprint, intents.c.key != call.key, intents.c.resource_id.is_(None))
+    mine = select(intents.c.claimed_at).where(intents.c.key == call.key).scalar_subquery()
+    before = or_(intents.c.claimed_at < mine, (intents.c.claimed_at == mine) & (intents.c.key < call.key))
+    count = select(func.count()).select_from(intents).where(*equal)
+    others = (intents.c.state.in_((CLAIMED, IN_DOUBT)), intents.c.key != call.key, runs.c.state == RUNNING)
+    counts = select(
+        count.where(intents.c.state == IN_DOUBT, before).scalar_subquery().label("earlier"),
+        count.where(intents.c.state == CLAIMED).scalar_subquery().label("under_way"),
+        exists(select(intents.c.key).join(runs, runs.c.id == intents.c.run).where(*others)).label("is_any_open"),
+    ).subquery()
+    taken = select(intents.c.resource_id).where(intents.c.resource_id.in_(resource_ids)).subquery()
+    return select(counts, taken.c.resource_id).select_from(counts.outerjoin(taken, true()))

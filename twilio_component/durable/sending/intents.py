@@ -108,6 +108,21 @@ class Settlement:
     state: str = SETTLED
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherCalls:
+    """What the store knew at one moment of the calls beside one in doubt.
+
+    ``taken`` are the resources that are known to be a call's. Of the equal calls that are not known to have created
+    one, ``earlier`` is how many are in doubt and were claimed before this one, and ``under_way`` how many are claimed.
+    ``is_any_open`` tells whether the outcome of a call of any running run is open.
+    """
+
+    taken: frozenset[str]
+    earlier: int
+    under_way: int
+    is_any_open: bool
+
+
 class Settling(Enum):
     """What came of settling a call."""
 

@@ -71,10 +71,8 @@ class Reconciler:
             if candidates is None:
                 await self._give_up(call, intent, "there is no way to verify it", started)
                 return
-            if await self._settle_match(call, guarded, intent, candidates, started):
-                return
             is_last = self._clock.monotonic() >= last_at
-            if is_over and await self._conclude(call, intent, candidates, started, is_last=is_last):
+            if await self._judge(call, guarded, intent, candidates, started, is_over=is_over, is_last=is_last):
                 return
             left = max(_MOMENT, decided_at - self._clock.monotonic())
             await self._clock.sleep(pause if is_over else min(pause, left))
@@ -106,39 +104,38 @@ class Reconciler:
         settling = await self._intents.settle(call, intent.attempt, settlement, from_states=(intents.IN_DOUBT,))
         return settling == Settling.SETTLED
 
-    async def _settle_match(
-        self, call: CallIdentity, guarded: GuardedCall, intent: Intent, candidates: list[Candidate], started: float
+    async def _judge(
+        self,
+        call: CallIdentity,
+        guarded: GuardedCall,
+        intent: Intent,
+        candidates: list[Candidate],
+        started: float,
+        *,
+        is_over: bool,
+        is_last: bool,
     ) -> bool:
-        """Settle the call with the resource that is its own, if one is seen; True when it is settled."""
-        equal = [candidate for candidate in await self._free(candidates) if candidate.equal]
-        earlier, under_way = await self._intents.rank(call)
+        """Decide the call by what is seen, all of which is there once the wait ``is_over``; False to look again."""
+        others = await self._intents.other_calls(call, [candidate.id for candidate in candidates])
+        free = [candidate for candidate in reversed(candidates) if candidate.id not in others.taken]
+        equal = [candidate for candidate in free if candidate.equal]
         # Equal calls cannot tell their resources apart, so the oldest takes the oldest. While one of them is under way,
         # what is seen may be its own, and its response will say so.
-        if len(equal) <= earlier or under_way:
+        if len(equal) > others.earlier and not others.under_way:
+            own = equal[others.earlier]
+            # If another call has just taken it, only another look tells what is still free.
+            return await self._settle_found(call, guarded, intent, {"data": own.data}, started)
+        if not is_over:
             return False
-        return await self._settle_found(call, guarded, intent, {"data": equal[earlier].data}, started)
-
-    async def _conclude(
-        self, call: CallIdentity, intent: Intent, candidates: list[Candidate], started: float, *, is_last: bool
-    ) -> bool:
-        """Conclude what it means that nothing is seen that is certainly the call's; False to wait for more."""
-        free = await self._free(candidates)
-        _, under_way = await self._intents.rank(call)
-        is_ambiguous = any(under_way or not candidate.equal for candidate in free)
-        if is_ambiguous and not is_last and await self._intents.others_open(call):
+        if free and not is_last and others.is_any_open:
             return False  # what is seen may soon be known to be another call's
-        if is_ambiguous:
+        if free:
             await self._give_up(call, intent, "something was found that may or may not be its result", started)
         elif self._settings.resend:
             await self._intents.resend(call, intent.attempt)
         else:
             await self._give_up(call, intent, "nothing was found that it could have created", started)
         return True
-
-    async def _free(self, candidates: list[Candidate]) -> list[Candidate]:
-        """The candidates that are not known to be another call's, the oldest first."""
-        taken = await self._intents.resources_taken([candidate.id for candidate in candidates])
-        return [candidate for candidate in reversed(candidates) if candidate.id not in taken]
 
     async def _give_up(self, call: CallIdentity, intent: Intent, reason: str, started: float) -> None:
         failure = Failure(

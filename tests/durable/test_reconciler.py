@@ -1,0 +1,192 @@
+"""A call in doubt while the calls beside it change: it is not sent again while what is seen may be its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from twilio_component.durable.clock import Clock
+from twilio_component.durable.sending.intent_store import IntentStore
+from twilio_component.durable.sending.intents import (
+    IN_DOUBT,
+    PLANNED,
+    SETTLED,
+    UNKNOWN,
+    CallIdentity,
+    OtherCalls,
+    Settlement,
+    Settling,
+)
+from twilio_component.durable.sending.reconciler import Reconciler
+from twilio_component.durable.settings import Settings
+from twilio_component.durable.store.journal import JournalEntry
+from twilio_component.durable.store.new_runs import NewRun
+from twilio_component.durable.store.runs import RunStore
+from twilio_component.host.results import Candidate
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from twilio_component.durable.sending.guarded_call import GuardedCall
+    from twilio_component.durable.store.database import Database
+
+OTHER, CALL = (CallIdentity(run=run, ordinal=1, step_id="send", fingerprint="f") for run in ("other", "run"))
+RESEND = Settings(resend=True, lag_bound=0.5, timeout=0.1)
+
+Event = Callable[[], Awaitable[object]]
+
+
+class VirtualClock(Clock):
+    """A clock that a sleep sets forward at once."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def now(self) -> float:
+        return super().now() + self.seconds
+
+    wall = now
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        await asyncio.sleep(0)
+
+
+class Interrupted(IntentStore):
+    """A store in which things happen before a question, or before a call is settled: once each, after the lag bound."""
+
+    before_question: Event | None = None
+    before_settling: Event | None = None
+    clock: VirtualClock
+
+    async def other_calls(self, call: CallIdentity, resource_ids: Collection[str]) -> OtherCalls:
+        if self.before_question is not None and self.clock.seconds > 1_001.0:
+            event, self.before_question = self.before_question, None
+            await event()
+        return await super().other_calls(call, resource_ids)
+
+    async def settle(self, call: CallIdentity, attempt: int, settlement: Settlement, **names: Any) -> Settling:
+        if self.before_settling is not None:
+            event, self.before_settling = self.before_settling, None
+            await event()
+        return await super().settle(call, attempt, settlement, **names)
+
+
+@dataclass
+class Twilio:
+    """What the list shows, the newest message first."""
+
+    messages: list[str] = field(default_factory=list)
+    text_of: Mapping[str, bool] = field(default_factory=dict)
+
+    async def find_candidates(self, _since: dt.datetime) -> list[Candidate]:
+        return [Candidate(id=one, data={"sid": one}, equal=self.text_of.get(one, True)) for one in self.messages]
+
+    def resource_id(self, envelope: Mapping[str, Any]) -> str:
+        return str(envelope["data"]["sid"])
+
+    def envelope_for(self, resource_id: str) -> dict[str, Any]:
+        return {"data": {"sid": resource_id}}
+
+
+@pytest.fixture
+async def store(database: Database) -> Interrupted:
+    """Two equal calls, of two runs: the other one, claimed first, and the one in doubt."""
+    runs = RunStore(database)
+    digest = await runs.define("flow.yaml", "text")
+    found = Interrupted(database)
+    found.clock = VirtualClock()
+    for call in (OTHER, CALL):
+        await runs.accept(NewRun(id=call.run, definition=digest, integration="I", flow="F", payload={}))
+        await found.plan(call)
+        await found.claim(call, 0, "worker")
+    await found.doubt(CALL, 1)
+    return found
+
+
+async def reconcile(store: Interrupted, twilio: Twilio, settings: Settings = RESEND) -> tuple[str, str | None]:
+    """Take the call out of doubt; its state after that, and the message that it names."""
+    reconciler = Reconciler(store, settings, store.clock)
+    intent = await store.plan(CALL)
+    await reconciler.reconcile(CALL, cast("GuardedCall", twilio), intent, started=0.0)
+    after = await store.plan(CALL)
+    return after.state, after.resource_id
+
+
+def settling(store: IntentStore, call: CallIdentity, resource_id: str) -> Event:
+    entry = JournalEntry(step_id="send", value={"envelope": {"data": {"sid": resource_id}}})
+    return lambda: store.settle(call, 1, Settlement(entry, 0.0, resource_id))
+
+
+async def test_an_equal_call_that_settles_while_it_is_looked_leaves_the_call_its_own(store: Interrupted) -> None:
+    store.before_question = settling(store, OTHER, "SM1")
+    assert await reconcile(store, Twilio(["SM2", "SM1"])) == (SETTLED, "SM2")
+
+
+async def test_a_message_that_another_call_takes_first_does_not_mean_that_there_is_none(store: Interrupted) -> None:
+    store.before_question = lambda: store.doubt(OTHER, 1)
+    await store.confirm(OTHER.key, "SM9")  # so the oldest of those seen would be this call's
+    twilio = Twilio(["SM2", "SM1"])
+    third = CallIdentity(run="other", ordinal=2, step_id="send", fingerprint="f")
+    await store.plan(third)
+    await store.claim(third, 0, "worker")
+    await store.doubt(third, 1)
+    store.before_settling = settling(store, third, "SM1")
+    assert await reconcile(store, twilio) == (SETTLED, "SM2")
+
+
+async def test_a_call_that_is_known_to_have_sent_another_message_competes_for_none(store: Interrupted) -> None:
+    await store.doubt(OTHER, 1)
+    await store.confirm(OTHER.key, "SM1")
+    assert await reconcile(store, Twilio(["SM2", "SM1"])) == (SETTLED, "SM2")
+
+
+async def test_nothing_is_sent_again_while_a_message_is_seen_that_an_older_call_may_have_sent(
+    store: Interrupted,
+) -> None:
+    await store.doubt(OTHER, 1)
+    took = False
+
+    async def take_in_time() -> None:
+        nonlocal took
+        while store.clock.seconds < 1_060.0:
+            await asyncio.sleep(0)
+            assert (await store.plan(CALL)).state == IN_DOUBT
+        await settling(store, OTHER, "SM1")()
+        took = True
+
+    taking = asyncio.create_task(take_in_time())
+    try:
+        assert await reconcile(store, Twilio(["SM1"])) == (PLANNED, None)
+    finally:
+        taking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await taking
+    assert took
+
+
+async def test_what_stays_ambiguous_ends_as_unknown_and_is_not_sent_again(store: Interrupted) -> None:
+    await store.doubt(OTHER, 1)
+    assert await reconcile(store, Twilio(["SM1"])) == (UNKNOWN, None)
+    assert store.clock.seconds > 1_600.0, "it waits for the other call first"
+
+
+async def test_a_message_that_may_or_may_not_be_its_own_is_not_sent_again(store: Interrupted) -> None:
+    await settling(store, OTHER, "SM1")()
+    assert await reconcile(store, Twilio(["SM2", "SM1"], {"SM2": False})) == (UNKNOWN, None)
+
+
+@pytest.mark.parametrize(("settings", "state"), [(RESEND, PLANNED), (Settings(lag_bound=0.5, timeout=0.1), UNKNOWN)])
+async def test_what_nothing_is_seen_of_is_sent_again_where_the_deployment_asks_for_it(
+    store: Interrupted, settings: Settings, state: str
+) -> None:
+    await settling(store, OTHER, "SM1")()
+    assert await reconcile(store, Twilio(["SM1"]), settings) == (state, None)
