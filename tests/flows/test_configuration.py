@@ -148,7 +148,7 @@ def test_a_configuration_file_gives_variables_and_hosts(tmp_path: Path) -> None:
 def test_everything_that_is_wrong_with_a_configuration_file_is_said_with_its_place(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     known = join_names(_SECTIONS)
-    file.write_text("configVar: {}\nhttpHosts: api.example.com\nother: 1\nconfigVars: []\n")
+    file.write_text("configVar: {}\nhttpHosts: api.example.com\ncolour: 1\nconfigVars: []\n")
     with pytest.raises(InputError) as caught:
         read_configuration(file)
     assert [(problem.line, problem.message) for problem in caught.value.problems] == [

@@ -18,6 +18,7 @@ from twilio_component.flows.expressions.references import CURRENT_ITEM, RESULTS
 from twilio_component.flows.interpreter import execution
 from twilio_component.flows.model import Flow, Integration, Reference, Step, all_steps, step_inputs
 from twilio_component.host import Host
+from twilio_component.host.questions import OUTCOMES
 
 EXAMPLES = os.environ.get("FLOW_EXAMPLES")
 FILES = sorted([*(FIXTURES / "integrations").glob("*.y*ml"), *(Path(EXAMPLES).glob("*.y*ml") if EXAMPLES else ())])
@@ -66,17 +67,25 @@ class Answers:
             self.provide(Reference(items.step, items.part, (*items.path, "0", *reference.path)), value)
             self.provide(Reference(items.step, items.part, (*items.path, "1", *reference.path)), value)
 
-    def mocks(self) -> dict[str, Any]:
-        """An answer for each operation that is not run for real; its steps share it."""
+    def mocks(self, outcome: str) -> dict[str, Any]:
+        """An answer for each operation that is not run for real; its steps share it. Questions end with ``outcome``."""
         answers: dict[str, Any] = {}
         for step in self.steps.values():
             if step.is_trigger or step.operation in control_steps.INTERPRETED:
                 continue
             result = self.results.get(step.key)
             plain = step.component in REAL and step.operation not in NOT_REAL and not isinstance(result, (dict, list))
+            if asks(step):
+                result = merged(result, {"outcome": outcome})
             if not plain:
                 answers[step.operation] = merged(answers.get(step.operation), result)
         return answers
+
+
+def asks(step: Step) -> bool:
+    component = COMPONENTS.get(step.component)
+    action = component.actions.get(step.action) if component else None
+    return action is not None and action.asks is not None
 
 
 def with_path(whole: Any, path: list[str], value: Any) -> Any:
@@ -105,7 +114,8 @@ def variants(integration: Integration) -> list[tuple[Flow, int, str | None]]:
     """Each flow, once for each way that its branches may go."""
     found: list[tuple[Flow, int, str | None]] = []
     for flow in integration.flows:
-        most = max((len(step.branches) for step in all_steps(flow.steps) if step.branches), default=1)
+        steps = all_steps(flow.steps)
+        most = max((len(OUTCOMES) if asks(step) else len(step.branches or ()) for step in steps), default=0) or 1
         triggers: list[str | None] = [branch.name for branch in flow.trigger.branches or ()]
         found += [(flow, way, trigger) for way in range(most) for trigger in triggers or [None]]
     return found
@@ -134,7 +144,7 @@ async def test_each_flow_runs_to_its_end_on_every_branch(path: Path, monkeypatch
 
         monkeypatch.setattr(execution, "branch_to_take", take)
         payload = answers.results.get(flow.trigger.key) or {}
-        mocks = answers.mocks()
+        mocks = answers.mocks(OUTCOMES[way % len(OUTCOMES)])
         if flow.trigger.component not in REAL:
             mocks[flow.trigger.operation] = {"payload": payload, "branch": trigger} if trigger else payload
         options: dict[str, Any] = {"environment": {}, "sleep": Waits(), "mocks": mocks}
@@ -151,4 +161,4 @@ async def test_each_flow_runs_to_its_end_on_every_branch(path: Path, monkeypatch
 def test_the_examples_that_the_environment_names_are_there() -> None:
     if EXAMPLES is None:
         pytest.skip("FLOW_EXAMPLES names no folder with further integrations")
-    assert len(FILES) > len(list((FIXTURES / "integrations").glob("*")))
+    assert len(FILES) > len(list((FIXTURES / "integrations").glob("*.y*ml")))

@@ -133,6 +133,33 @@ def test_a_mock_may_be_a_value_a_function_an_awaitable_an_error_or_the_actions_e
     assert repr(EXAMPLE) == "EXAMPLE"
 
 
+@pytest.mark.parametrize(
+    ("mock", "said"),
+    [
+        (EXAMPLE, "yes"),
+        ({"outcome": "answered", "answer": True}, "yes"),
+        ({"outcome": "timedOut"}, "late"),
+        ({"outcome": "optedOut"}, "other"),
+        ({"data": None, "branch": "timedOut"}, "late"),
+        ({"data": None, "branch": "undeliverable"}, "other"),
+    ],
+)
+def test_the_mock_of_a_question_takes_the_branch_of_its_outcome(mock: Any, said: str) -> None:
+    log = "action: log.writeLog, inputs: {message: x}"
+    steps = f"""
+        - name: Ask
+          action: twilio.sendAndWait
+          inputs: {{to: "+15558675310", from: "+15017122661", message: Well?, deadline: 5m}}
+          branches:
+            - {{name: answered, steps: [{{name: "yes", {log}}}]}}
+            - {{name: timedOut, steps: [{{name: late, {log}}}]}}
+            - {{name: Else, steps: [{{name: other, {log}}}]}}
+        """
+    outcome = run(steps, mocks={"twilio.sendAndWait": mock})
+    assert outcome.error is None
+    assert outcome.results.keys() - {"ask", "trigger"} == {said}
+
+
 def test_a_key_value_list_becomes_an_object_where_the_action_wants_one() -> None:
     steps = """
         - name: Add

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twilio_component.flows.findings import FlowError
 from twilio_component.host.errors import did_you_mean, join_names
+from twilio_component.host.model import Action
+from twilio_component.host.questions import OTHERWISE, OUTCOMES
 from twilio_component.host.results import Result
 from twilio_component.host.serialization import json_ready
 
@@ -58,14 +60,27 @@ class Mocks:
                 result = await result
         if isinstance(result, BaseException):
             raise result
+        if result is EXAMPLE and not call.is_trigger:
+            return example_of(operation)
         if result is EXAMPLE:
-            result = dict(call.payload) if call.is_trigger else example_of(operation)
+            result = dict(call.payload)
         name = "payload" if call.is_trigger else "data"
         if isinstance(result, Result):
-            return {name: json_ready(result.value), **json_ready(result.rest())}
-        if isinstance(result, Mapping) and _is_envelope(result, name):
-            return dict(json_ready(result))
-        return {name: json_ready(result)}
+            envelope = {name: json_ready(result.value), **json_ready(result.rest())}
+        elif isinstance(result, Mapping) and _is_envelope(result, name):
+            envelope = dict(json_ready(result))
+        else:
+            envelope = {name: json_ready(result)}
+        return _as_asked(operation, envelope)
+
+
+def _as_asked(operation: Operation | None, envelope: dict[str, Any]) -> dict[str, Any]:
+    # A step that asks takes the branch of its outcome, or Else where the flow has no branch for it.
+    if not isinstance(operation, Action) or operation.asks is None:
+        return envelope
+    data = envelope["data"]
+    outcome = data.get("outcome") if isinstance(data, Mapping) else None
+    return {**({"branch": outcome} if outcome in OUTCOMES else {}), **envelope, "otherBranch": OTHERWISE}
 
 
 def _is_envelope(result: Mapping[str, Any], name: str) -> bool:
@@ -73,7 +88,10 @@ def _is_envelope(result: Mapping[str, Any], name: str) -> bool:
     return name in result if name == "payload" else result.keys() == {"data", "branch"}
 
 
-def example_of(operation: Operation | None) -> Any:
-    """The data in the action's example, which shows its whole result."""
+def example_of(operation: Operation | None) -> dict[str, Any]:
+    """The envelope of the action's example, which shows its whole result; its data is null when there is none."""
     example = operation.example if operation else None
-    return example.get("data") if isinstance(example, Mapping) else None
+    envelope = {"data": None}
+    if isinstance(example, Mapping):
+        envelope = {name: example.get(name) for name in ("data", "branch") if name == "data" or name in example}
+    return _as_asked(operation, envelope)

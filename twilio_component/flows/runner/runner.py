@@ -253,7 +253,7 @@ class FlowRunner:
         if self.rehearse is None or call.is_trigger or self._invoker.idempotent(call):
             return await self._invoker.invoke(run.flow, call, run.payload)
         await self.rehearse(run.flow, replace(call, payload=run.payload), self._invoker)
-        return {"data": example_of(self._invoker.operation(call))}
+        return example_of(self._invoker.operation(call))
 
     async def _start(self, run: _Run, execution: Execution, effect: StartFlow) -> None:
         other = next((found for found in self.integration.flows if found.name == effect.flow), None)
