@@ -21,6 +21,7 @@ standard error. `twilio-component COMMAND --help` shows the same text as this pa
 | 2 | bad input; nothing was attempted |
 | 3 | outcome unknown: it may have happened, so look before you repeat it |
 | 4 | not processed, safe to retry |
+| 5 | partly failed: some items of a list failed |
 | 70 | a bug in this package |
 | 130 | interrupted |"""
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import Any
+
+import pytest
 
 from twilio_component.cli.run_output import loop_summary, progress
 
@@ -36,7 +39,16 @@ class Terminal(io.StringIO):
 
 
 def run(state: str, steps: list[dict[str, Any]], loops: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    return {"id": "r", "state": state, "finished": None, "error": None, "steps": steps, "loops": loops, **more}
+    return {
+        "id": "r",
+        "state": state,
+        "finished": None,
+        "error": None,
+        "waits": [],
+        "steps": steps,
+        "loops": loops,
+        **more,
+    }
 
 
 def test_a_loop_is_told_loop_summary() -> None:
@@ -46,31 +58,39 @@ def test_a_loop_is_told_loop_summary() -> None:
     assert loop_summary({**DONE, "isWhole": False}).startswith("everyone: 5,000 of 5,000+, 4,990 succeeded")
 
 
-def test_a_person_at_a_terminal_sees_steps_that_have_ended_and_the_loop_that_is_under_way() -> None:
+def test_a_person_at_a_terminal_sees_steps_that_have_ended_and_the_loop_that_is_under_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("rich", reason="the extra serve")
+    monkeypatch.setenv("COLUMNS", "140")
+    monkeypatch.setenv("TERM", "xterm")
+    waits = [{"text": "waits for ***10's reply", "until": "2026-11-27T09:00:00.000Z"}]
+    ended = {"code": "items-failed", "message": "8 failed", "byCode": {"21610": 8}}
     terminal = Terminal()
-    shown = progress(terminal)
-    shown.update(run("running", [STEP], [LOOP]))
-    shown.update(run("paused", [STEP, {"step": "report", "state": "entered"}], [DONE]))
-    shown.end(run("failed", [STEP, FAILED], [DONE], error={"code": "21211", "message": "no number"}))
-    text = terminal.getvalue()
-    lines = text.replace("\r\x1b[K", "\n").split("\n")
-    assert [line for line in lines if line] == [
+    with progress(terminal) as shown:
+        shown.update(run("running", [STEP], [LOOP]))
+        shown.update(run("running", [STEP, FAILED, {"step": "ask", "state": "planned"}], [DONE], waits=waits))
+        shown.update(run("running", [STEP, FAILED, {"step": "ask", "state": "planned"}], [DONE], waits=waits))
+        shown.end(run("partly-failed", [STEP, FAILED], [DONE], error=ended))
+    lines = [re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", line).strip() for line in terminal.getvalue().splitlines()]
+    told = [line for line in lines if line and "━" not in line]
+    assert told == [
         "✓  trigger",
-        "…  everyone: 1,200 of 5,000, 1,190 succeeded, 21610: 8, unknown: 2, 9.8/s, unti",
-        "…  paused",
         "✗  report  21211",
-        "…  failed",
+        "…  waits for ***10's reply until 2026-11-27 09:00:00 UTC",
         "everyone: 5,000 of 5,000, 4,990 succeeded, 21610: 8, unknown: 2",
-        "failed: no number",
+        "partly-failed: 21610: 8: 8 failed",
     ]
+    bars = " ".join(line for line in lines if "━" in line)
+    assert "1,200 of 5,000, 1,190 succeeded, 21610: 8, unknown: 2" in bars
 
 
 def test_a_script_gets_a_line_for_each_step_and_for_each_move_of_a_loop() -> None:
     stream = io.StringIO()
-    shown = progress(stream)
-    for _ in range(3):
-        shown.update(run("running", [STEP], [LOOP]))
-    shown.end(run("succeeded", [STEP], [DONE]))
+    with progress(stream) as shown:
+        for _ in range(3):
+            shown.update(run("running", [STEP], [LOOP]))
+        shown.end(run("succeeded", [STEP], [DONE]))
     assert [json.loads(line) for line in stream.getvalue().splitlines()] == [
         STEP,
         LOOP,

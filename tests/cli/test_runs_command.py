@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def test_a_table_shows_the_end_and_the_code_first(
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     main(["runs", "list", "--database", database])
-    heading, *rows = capsys.readouterr().out.splitlines()
+    heading, *rows = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out).splitlines()
     assert heading.split()[:3] == ["state", "code", "id"]
     assert ["failed", "twilio-api-error", "web-2b"] in [row.split()[:3] for row in rows]
 

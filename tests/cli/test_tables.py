@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from twilio_component.cli.output import cell, format_result, table
+from twilio_component.cli.output import cell, format_result
 
 MESSAGES = {
     "data": [{"sid": "SM1", "status": "sent", "to": "+1", "body": "a\x1b[31m\nb"}, {"sid": "SM2", "status": "queued"}]
@@ -31,12 +31,3 @@ def test_other_objects_are_a_table_of_their_own_keys() -> None:
 def test_a_cell_cannot_steer_the_terminal() -> None:
     assert cell("a\x1b[31m\nb") == "a·[31m·b"
     assert cell({"a": 1}) == '{"a": 1}'
-
-
-@pytest.mark.parametrize(("room", "shown"), [(200, 44), (60, 30), (20, 12)])
-def test_an_id_gives_way_before_anything_else_is_cut(room: int, shown: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", str(room))
-    run = f"web-{'5' * 40}"
-    lines = table(["state", "id", "flow"], [["failed", run, "F" * 20]], beginnings_of="id").splitlines()
-    assert lines[1].split()[1] == run[: min(shown, max(12, room - 8))]
-    assert all(len(line) <= room for line in lines)

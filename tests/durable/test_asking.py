@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from support.engine import TO, serving
 from support.waiting import until_async
 
+from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store import schema
 from twilio_component.durable.store.new_runs import NewRun
@@ -192,6 +193,11 @@ async def test_a_second_question_to_the_same_person_waits_for_the_first(tmp_path
         await served.begin("two")
         await until_waiting(served, 2)
         assert sent(emulator) == [QUESTION]
+        views = RunViews(served.engine.database)
+        (first,), (second,) = [(await views.show(run))["waits"] for run in ("one", "two")]
+        assert (first["step"], first["text"]) == ("ask", "waits for ***10's reply")
+        assert first["until"] is not None
+        assert (second["text"], second["until"]) == ("waits until another question to the person is over", None)
         await write(served, "yes", "SM1")
         assert (await ended(served, "one"))["answer"] is True
         await until_async(lambda: sent(emulator) == [QUESTION, QUESTION], "the other question is asked")

@@ -80,3 +80,14 @@ def test_a_form_that_is_not_utf_8_is_read_with_replacements(api: Any) -> None:
 def test_a_page_has_fifty_records_by_default_and_a_thousand_at_most(api: Any, asked: str, given: int) -> None:
     page = api.request("GET", f"{api.path}?{asked}").json()
     assert (page["page_size"], page["messages"], page["end"]) == (given, [], 0)
+
+
+def test_an_account_that_is_declared_again_gets_another_token_and_keeps_its_messages(
+    emulator: Emulator, api: Any
+) -> None:
+    sid = api.path.split("/")[3]
+    emulator.accounts.declare(sid)
+    sent = api.send()
+    emulator.accounts.declare(sid, "another")
+    assert api.request("GET", sent["uri"]).status_code == 401
+    assert api.request("GET", sent["uri"], auth=(sid, "another")).json()["body"] == "Hello"

@@ -30,8 +30,7 @@ examples:
   twilio-component emulator --port 8010
 
 exit codes: 0 done, 1 permanent failure, 2 bad input, 3 outcome unknown (it may have happened: check before you repeat
-it), 4 not processed, safe to retry, 5 partly failed (some items of
-a list), 70 a bug, 130 interrupted
+it), 4 not processed, safe to retry, 5 partly failed (some items of a list), 70 a bug, 130 interrupted
 """
 
 # Each command and the module below `cli.commands` whose `add_parser` adds it.

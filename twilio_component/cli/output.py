@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 # The properties of a message that fit on a line.
-_SHORTEST_ID = 12  # of 2 to the 48th: several runs hardly ever begin alike
 _COLUMNS = ("dateCreated", "status", "from", "to", "sid", "body")
 
 
@@ -26,18 +25,10 @@ def format_result(result: Mapping[str, Any], *, as_json: bool) -> str:
     return table(columns, [[cell(item.get(name)) for name in columns] for item in data])
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, beginnings_of: str = "") -> str:
-    """Return the rows below a heading; each line is cut at the terminal's width.
-
-    Where that is too narrow, first the column ``beginnings_of`` is cut: the beginning of an id is enough to name it.
-    """
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return the rows below a heading; each line is cut at the terminal's width."""
     widths = [max(len(row[index]) for row in [columns, *rows]) for index in range(len(columns))]
     room = shutil.get_terminal_size().columns
-    if beginnings_of:
-        index = columns.index(beginnings_of)
-        excess = max(0, sum(widths) + 2 * (len(widths) - 1) - room)
-        widths[index] = max(min(widths[index], _SHORTEST_ID), widths[index] - excess)
-        rows = [[text[: widths[index]] if at == index else text for at, text in enumerate(row)] for row in rows]
     lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in [columns, *rows])
     return "\n".join(line[:room].rstrip() for line in lines)
 

@@ -1,11 +1,13 @@
-"""The progress of a run: JSON lines for a script, a line that changes on a terminal."""
+"""The progress of a run: JSON lines for a script, a screen that changes on a terminal."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO, Any, Protocol
 
-from twilio_component.cli.output import write_line
+from twilio_component.flows.interpreter.ends import ITEMS_FAILED
 
 
 class Progress(Protocol):
@@ -18,18 +20,26 @@ class Progress(Protocol):
         """Show the run at its end."""
 
 
-def progress(stream: IO[str]) -> Progress:
-    """Return the progress output that suits the stream."""
-    return _Terminal(stream) if stream.isatty() else _Lines(stream)
+@contextmanager
+def progress(stream: IO[str]) -> Iterator[Progress]:
+    """The progress output that suits the stream."""
+    if not stream.isatty():
+        yield _Lines(stream)
+        return
+    from twilio_component.cli.run_progress import ProgressScreen
+
+    with ProgressScreen(stream) as screen:
+        yield screen
 
 
-class _FinishedSteps:
+class FinishedSteps:
     """The steps of a run that have ended, each returned once."""
 
     def __init__(self) -> None:
         self._count = 0
 
     def new(self, run: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return those that have ended since the last call."""
         steps = [step for step in run["steps"] if "finished" in step]
         new = steps[self._count :]
         self._count = max(self._count, len(steps))
@@ -41,7 +51,7 @@ class _Lines:
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
-        self._steps = _FinishedSteps()
+        self._steps = FinishedSteps()
         self._loops: list[dict[str, Any]] = []
 
     def update(self, run: dict[str, Any]) -> None:
@@ -60,31 +70,20 @@ class _Lines:
         print(json.dumps(value, ensure_ascii=False), file=self._stream, flush=True)
 
 
-class _Terminal:
-    """The steps that have ended, a line each, and below them the loop that is running."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
-        self._steps = _FinishedSteps()
-
-    def update(self, run: dict[str, Any]) -> None:
-        for step in self._steps.new(run):
-            failed = step.get("error")
-            line = f"{'✗' if failed else '✓'}  {step['step']}  {failed['code'] if failed else ''}"
-            write_line(self._stream, line.rstrip())
-        under_way = [loop for loop in run["loops"] if loop["left"] or not loop["isWhole"]]
-        write_line(self._stream, f"…  {loop_summary(under_way[-1])}" if under_way else f"…  {run['state']}", end="")
-
-    def end(self, run: dict[str, Any]) -> None:
-        self.update(run)
-        for loop in run["loops"]:
-            write_line(self._stream, loop_summary(loop))
-        error = run["error"]
-        write_line(self._stream, f"{run['state']}{': ' + error['message'] if error else ''}")
+def error_codes(error: Mapping[str, Any]) -> str:
+    """Return what an operator looks for: ``20003``, or ``20003: 9, 21610: 2`` of a list; else our own code."""
+    if error["code"] == ITEMS_FAILED and error.get("byCode"):
+        return ", ".join(f"{code}: {count:,}" for code, count in error["byCode"].items())
+    return str(error.get("reason") or error["code"])
 
 
 def loop_summary(loop: dict[str, Any]) -> str:
     """Return ``everyone: 1,200 of 5,000, 1,190 succeeded, 21610: 8, unknown: 2, 9.8/s, until 12:30:05``."""
+    return f"{loop['loop']}: {counts_of_loop(loop)}"
+
+
+def counts_of_loop(loop: dict[str, Any]) -> str:
+    """Return ``1,200 of 5,000, 1,190 succeeded, 21610: 8, unknown: 2, 9.8/s, until 12:30:05 UTC``."""
     done = loop["taken"] - loop["left"]
     whole = f"{loop['taken']:,}{'' if loop['isWhole'] else '+'}"
     parts = [f"{done:,} of {whole}", f"{loop['succeeded']:,} succeeded"]
@@ -95,7 +94,7 @@ def loop_summary(loop: dict[str, Any]) -> str:
         parts.append(f"{loop['perSecond']:g}/s")
     if loop["expectedEnd"]:
         parts.append(f"until {loop['expectedEnd'][11:19]} UTC")
-    return f"{loop['loop']}: {', '.join(parts)}"
+    return ", ".join(parts)
 
 
 def _counts(loop: dict[str, Any]) -> tuple[Any, ...]:

@@ -197,7 +197,7 @@ def _with_register(options: argparse.Namespace, work: Callable[[OptOutRegister],
 
 
 def _row(entry: OptOut) -> Mapping[str, Any]:
-    from twilio_component.durable.operator.views import format_time
+    from twilio_component.durable.operator.times import format_time
 
     return {"person": entry.person, "scope": entry.scope, "source": entry.source, "since": format_time(entry.since)}
 

@@ -26,8 +26,6 @@ STATES = (
     *("cancelled", "resolved", "retried"),
 )
 _ITEM_STATES = ("pending", "succeeded", "failed", "unknown")
-_HEADINGS = ("state", "code", "id", "flow", "finished", "created")
-_COLUMNS = ("state", "error", "id", "flow", "finished", "created")
 
 
 def add_parser(commands: Any) -> None:
@@ -44,7 +42,8 @@ def add_parser(commands: Any) -> None:
     listing.add_argument("--sid", help="the run that sent the message with this SID")
     listing.add_argument("--limit", type=whole_count, default=50, help="default: %(default)s")
     _add_formats(listing, "print a JSON array on a terminal too")
-    _run_verb(verbs, "show", "one run with its steps, as JSON", _show)
+    showing = _run_verb(verbs, "show", "one run with its steps", _show)
+    showing.add_argument("--json", action="store_true", help="print JSON on a terminal too")
     _run_verb(verbs, "follow", "print the progress of a run until it has ended; the exit code says how", _follow)
     items = _run_verb(verbs, "items", "the items of a run's loops and how they ended, one JSON object a line", _items)
     _add_formats(items, "print a JSON array instead")
@@ -95,7 +94,6 @@ def _run_verb(verbs: Any, name: str, words: str, run: Callable[[argparse.Namespa
 
 def _list(options: argparse.Namespace) -> int:
     async def print_list(views: RunViews, _: LoopViews) -> None:
-        from twilio_component.cli.output import cell, table
         from twilio_component.durable.operator.views import RunFilter
 
         wanted = RunFilter(
@@ -112,15 +110,23 @@ def _list(options: argparse.Namespace) -> int:
         if options.json or not sys.stdout.isatty():
             _print(runs)
             return
-        rows = [[cell(_column(run, name)) for name in _COLUMNS] for run in runs]
-        print(table(_HEADINGS, rows, beginnings_of="id") if rows else "no runs")
+        from twilio_component.cli.run_screen import runs_table, screen
+
+        console = screen(sys.stdout)
+        console.print(runs_table(runs, console.width) if runs else "no runs")
 
     return _view(options, print_list)
 
 
 def _show(options: argparse.Namespace) -> int:
     async def print_run(views: RunViews, loops: LoopViews) -> None:
-        _print({**await views.show(options.id), "loops": await loops.loops(options.id)})
+        run = {**await views.show(options.id), "loops": await loops.loops(options.id)}
+        if options.json or not sys.stdout.isatty():
+            _print(run)
+            return
+        from twilio_component.cli.run_screen import run_view, screen
+
+        screen(sys.stdout).print(run_view(run))
 
     return _view(options, print_run)
 
@@ -134,15 +140,15 @@ def _follow(options: argparse.Namespace) -> int:
         nonlocal state
         from twilio_component.cli.run_output import progress
 
-        output = progress(sys.stdout)
-        while True:
-            run = {**await views.show(options.id), "loops": await loops.loops(options.id)}
-            state = run["state"]
-            if state not in ("queued", "running", "paused"):
-                output.end(run)
-                return
-            output.update(run)
-            await asyncio.sleep(0.5)
+        with progress(sys.stdout) as output:
+            while True:
+                run = {**await views.show(options.id), "loops": await loops.loops(options.id)}
+                state = run["state"]
+                if state not in ("queued", "running", "paused"):
+                    output.end(run)
+                    return
+                output.update(run)
+                await asyncio.sleep(0.5)
 
     return _view(options, print_progress) or exit_codes.exit_code_of_state(state)
 
@@ -245,13 +251,6 @@ def _operate(options: argparse.Namespace, work: Callable[[Operations], Awaitable
         await work(Operations(database))
 
     return with_database(options, operate)
-
-
-def _column(run: dict[str, Any], name: str) -> Any:
-    value = run[name]
-    if value is None:
-        return ""
-    return value["code"] if name == "error" else value
 
 
 def _confirms(days: float) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, or_, select, update
 from sqlalchemy import text as sql
 
-from twilio_component.durable.operator.views import format_time
+from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.store.alarm_tables import alarm_turns, alarms
 from twilio_component.durable.store.run_status import UNTOLD
 from twilio_component.durable.store.schema import runs

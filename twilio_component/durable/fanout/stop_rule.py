@@ -34,10 +34,10 @@ class StopRule:
 
 def stopped_record(cause: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str, Any]:
     """The error of a run whose list stopped because of ``cause``; ``counts`` are those of its iterations."""
-    code, left = failure_code(cause), counts["pending"]
+    code = failure_code(cause)
     message = (
-        f"the list stopped by itself: {code} concerns the {cause['concerns']}, so the rest would be refused too; "
-        f"{left:,} {'item has' if left == 1 else 'items have'} not been tried. When the cause is gone, resume the run"
+        f"the list stopped by itself: {code} concerns the {cause['concerns']}, so the rest would be refused too. "
+        "When the cause is gone, resume the run: it tries the items that are pending"
     )
     by_code = {**counts["failed"], **({"outcome-unknown": counts["unknown"]} if counts["unknown"] else {})}
     return {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, exists, select
 
-from twilio_component.durable.operator.views import format_time
+from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.sending.guarded_call import GuardedFlowCall
 from twilio_component.durable.sending.send_rules import SendRules, UnknownZoneError
 from twilio_component.durable.sending.sender_rates import rates_of_senders, settings_of_senders

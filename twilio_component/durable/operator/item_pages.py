@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, tuple_
 
 from twilio_component.durable.fanout.store import PENDING, LoopKey
 from twilio_component.durable.operator.loop_views import loop_progress
-from twilio_component.durable.operator.views import format_time
+from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.store.run_status import SUCCEEDED
 from twilio_component.durable.store.schema import intents, items, loops, runs
 

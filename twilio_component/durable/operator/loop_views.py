@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, func, select
 
 from twilio_component.durable.fanout.store import PENDING, LoopKey, count_iterations
-from twilio_component.durable.operator.views import format_time
+from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.store.run_status import RUNNING
 from twilio_component.durable.store.schema import intents, items, loops, runs
 

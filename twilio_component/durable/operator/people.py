@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, or_, select, tuple_, update
 
 from twilio_component.durable.operator.mentions import Mentions
-from twilio_component.durable.operator.views import format_time
+from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.sending.intents import OPEN, person_digest
 from twilio_component.durable.store import schema
 from twilio_component.durable.store.run_status import LIST_STOPPED, PAUSED, QUEUED, RUNNING

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select
 
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
-from twilio_component.durable.operator.views import format_time
+from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.recovery.heartbeat import BEAT_SECONDS
 from twilio_component.durable.store.schema import heartbeats, rate_tokens, refused_webhooks, throttles
-from twilio_component.durable.store.worker_locks import worker_lock
+from twilio_component.durable.store.worker_locks import held_locks, worker_lock
 from twilio_component.durable.store.workflow_rows import stored_schedules
 from twilio_component.host.serialization import iso_time
 
@@ -29,7 +29,6 @@ ALIVE, GONE, STOPPED = "alive", "gone", "stopped"
 MOST = 200
 NEXT_TIMES = 3
 _SILENCE = 3 * BEAT_SECONDS  # after which a process without a lock counts as gone
-_LOCKS = text("SELECT classid::bigint << 32 | objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND granted")
 
 
 class ProcessViews:
@@ -47,7 +46,7 @@ class ProcessViews:
 
         def work(connection: Connection) -> list[dict[str, Any]]:
             now = self._reader.now(connection)
-            locks = None if self._reader.is_sqlite else set(connection.execute(_LOCKS).scalars())
+            locks = None if self._reader.is_sqlite else held_locks(connection)
             chosen = select(heartbeats).order_by(heartbeats.c.started_at.desc()).limit(MOST)
             return [_worker(row, now, locks) for row in connection.execute(chosen)]
 

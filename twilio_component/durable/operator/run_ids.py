@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select
@@ -14,25 +15,48 @@ if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
 _SHOWN = 5
+_SHORTEST = 12  # of 2 to the 48th: several runs hardly ever begin alike
+_TAIL = re.compile(r"(.+?)((?:[~.]\d+(?:-\d+)?)+)", re.DOTALL)
 
 
 async def find_run_id(database: Database, text: str) -> str:
     """Return the id of the run with this id, or of the only one whose id begins so.
 
-    What a run has started or was retried as has an id that begins with the run's: then it is the run itself. Raises
+    A beginning may be followed by the end of the id: ``web-1a~2`` is the second attempt at ``web-1a2b``. What a run has
+    started or was retried as has an id that begins with the run's: then it is the run itself. Raises
     ``UnknownRunError`` for none and ``RunStateError`` for several.
     """
-
-    def work(connection: Connection) -> list[str]:
-        beginning = runs.c.id.startswith(text, autoescape=True)
-        # The shortest first: a run comes before what belongs to it.
-        found = select(runs.c.id).where(beginning).order_by(func.length(runs.c.id), runs.c.id).limit(_SHOWN + 1)
-        return list(connection.execute(found).scalars())
-
-    found = await database.run(work) if text else []
+    text = text.strip()  # of a copy from a table
+    found = await database.run(lambda connection: _beginning(connection, text)) if text else []
     if not found:
         raise UnknownRunError(f"there is no run '{text}'")
     first, others = found[0], found[1:]
     if first == text or all(other.startswith((f"{first}.", f"{first}~")) for other in others):
         return first
     raise RunStateError(f"'{text}' begins the ids of several runs: {join_names(found, limit=_SHOWN)}; say more of it")
+
+
+def shorten(run: str, length: int) -> str:
+    """Return the beginning of a run's id with its end (``~2``), in at most ``length`` characters if that is possible.
+
+    ``find_run_id`` finds the run by it.
+    """
+    beginning, tail = _parts(run)
+    return run if len(run) <= length else beginning[: max(length - len(tail), _SHORTEST)] + tail
+
+
+def _parts(run: str) -> tuple[str, str]:
+    """What the id begins with, and ``~2``, ``.5`` or several of them, with which it may end."""
+    found = _TAIL.fullmatch(run)
+    return (found[1], found[2]) if found else (run, "")
+
+
+def _beginning(connection: Connection, text: str) -> list[str]:
+    """The ids that begin so, the shortest first: a run comes before what belongs to it."""
+    chosen = select(runs.c.id).order_by(func.length(runs.c.id), runs.c.id).limit(_SHOWN + 1)
+    found = list(connection.execute(chosen.where(runs.c.id.startswith(text, autoescape=True))).scalars())
+    beginning, tail = _parts(text)
+    if found or not tail:
+        return found
+    ends = runs.c.id.startswith(beginning, autoescape=True) & runs.c.id.endswith(tail, autoescape=True)
+    return [run for run in connection.execute(chosen.where(ends)).scalars() if _parts(run)[1] == tail]

@@ -18,10 +18,12 @@ from twilio_component.durable import ids
 from twilio_component.durable.errors import UnknownRunError
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.operator.actions import actions_for
-from twilio_component.durable.operator.views import final_entries, format_time, open_call, run_summary, step_view
+from twilio_component.durable.operator.times import format_time
+from twilio_component.durable.operator.views import final_entries, open_call, run_summary, step_view
+from twilio_component.durable.operator.wait_views import waits_of
 from twilio_component.durable.sending.intents import OPEN, person_digest
 from twilio_component.durable.store import run_status
-from twilio_component.durable.store.schema import definitions, intents, journal, loops, runs, waits
+from twilio_component.durable.store.schema import definitions, intents, journal, loops, runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Row, Select
@@ -107,7 +109,7 @@ class RunPages:
         """One run, with the last of its steps (or those before the call number ``before``) and its relatives.
 
         ``{…summary, "queue", "waits", "steps", "earlier", "actions", "parent", "attempts", "children"}``: ``waits`` are
-        ``{"reason", "until"}``, ``earlier`` is the ``before`` of the steps before these, else None. Raises
+        those of ``waits_of``, ``earlier`` is the ``before`` of the steps before these, else None. Raises
         ``UnknownRunError``.
         """
 
@@ -119,7 +121,7 @@ class RunPages:
             return {
                 **run_summary(row),
                 "queue": row.queue,
-                "waits": _waits(connection, run),
+                "waits": waits_of(connection, run),
                 "steps": [*_steps(connection, run, shown), *(_open_calls(self._reader, connection, run, before))],
                 "earlier": earlier,
                 "actions": actions_for(row.state),
@@ -279,12 +281,6 @@ def _open_calls(reader: Reader, connection: Connection, run: str, before: int | 
         {**open_call(connection, row, now), "started": format_time(row.created_at), "tries": row.attempt}
         for row in connection.execute(own)
     ]
-
-
-def _waits(connection: Connection, run: str) -> list[dict[str, Any]]:
-    """What the run waits for while no process executes it, such as a reply, and until when at the latest."""
-    found = connection.execute(select(waits.c.reason, waits.c.until).where(waits.c.run == run))
-    return [{"reason": row.reason, "until": format_time(row.until)} for row in found]
 
 
 def _relatives(connection: Connection, row: Row[Any]) -> dict[str, Any]:

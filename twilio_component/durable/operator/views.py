@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from sqlalchemy import Connection, Row, func, select
 from twilio_component.durable import ids
 from twilio_component.durable.errors import UnknownRunError
 from twilio_component.durable.operator.journal_replay import is_asked_again
+from twilio_component.durable.operator.times import format_time
+from twilio_component.durable.operator.wait_views import waits_of
 from twilio_component.durable.sending.intents import PLANNED
 from twilio_component.durable.store.schema import intents, journal, runs, throttles
-from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
@@ -61,7 +61,7 @@ class RunViews:
         return await self._database.run(work)
 
     async def show(self, run: str) -> dict[str, Any]:
-        """One run with its ``steps``, in their order; raises ``UnknownRunError``.
+        """One run with its ``steps``, in their order, and its ``waits`` (``waits_of``); raises ``UnknownRunError``.
 
         A step has its id, its times, its redacted ``inputs``, its ``state`` (``succeeded``, ``failed``, ``waiting``, or
         the state of a call that has not ended) and ``error``, and the id of what it created (``effect``). A call that
@@ -80,7 +80,7 @@ class RunViews:
             steps = [step_view(entry, by_key.pop(ids.call_key(run, entry.ordinal), None)) for entry in found]
             now = self._database.now(connection)
             waiting = [open_call(connection, one, now) for one in by_key.values()]
-            return {**run_summary(row), "steps": [*steps, *waiting]}
+            return {**run_summary(row), "waits": waits_of(connection, run), "steps": [*steps, *waiting]}
 
         return await self._database.run(work)
 
@@ -160,8 +160,3 @@ def _error(failure: dict[str, Any]) -> dict[str, Any]:
     """Why a call failed; ``reason`` is the service's own code, where it has one."""
     reason = failure.get("reason")
     return {"code": failure["code"], **({"reason": reason} if reason else {}), "message": failure["message"]}
-
-
-def format_time(seconds: float | None) -> str | None:
-    """The ISO 8601 time of a time in seconds since 1970; None for None."""
-    return None if seconds is None else iso_time(dt.datetime.fromtimestamp(seconds, dt.UTC))

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
-from sqlalchemy import text
-
 from twilio_component.durable.errors import DurableError
 from twilio_component.durable.recovery.single_process_lock import SingleProcessLock
 from twilio_component.durable.store.database import sqlite_file
-from twilio_component.durable.store.worker_locks import worker_lock
+from twilio_component.durable.store.worker_locks import held_locks, worker_lock
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-
-_LOCKS = text("SELECT classid::bigint << 32 | objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND granted")
 
 
 class _Locked:
@@ -32,7 +28,7 @@ def living_executors(connection: Connection, url: str) -> Container[str]:
     """The executors that live: with Postgres each that holds its lock, with SQLite the one that has the file."""
     file = sqlite_file(url)
     if file is None:
-        return _Locked(set(connection.execute(_LOCKS).scalars()))
+        return _Locked(held_locks(connection))
     try:
         SingleProcessLock(file).release()
     except DurableError:

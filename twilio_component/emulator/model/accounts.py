@@ -113,7 +113,7 @@ class Accounts:
         parent: Account | None = None,
         friendly_name: str = "Emulated account",
     ) -> Account:
-        """Let an account exist, and from now on only declared ones.
+        """Let an account exist, and from now on only declared ones; one that exists gets other credentials.
 
         ``api_keys`` maps API key SIDs to their secrets; ``test=True`` makes ``sid`` and ``auth_token`` test
         credentials; ``parent`` makes this a sub-account, whose parent's credentials work for it too.
@@ -124,8 +124,8 @@ class Accounts:
         for key in api_keys or {}:
             if not is_sid(key, "SK"):
                 raise ValueError(f"an API key SID is SK and 32 hexadecimal digits, not {key!r}")
-        account = self._create(sid, auth_token, friendly_name, parent)
-        account.test = test
+        account = self._known.get(sid) or self._create(sid, auth_token, friendly_name, parent)
+        account.auth_token, account.test = auth_token, test
         account.api_keys = dict(api_keys or {})
         self.strict = True
         return account

@@ -9,15 +9,12 @@ from twilio_component.twilio.client import TwilioClient, client_for
 from twilio_component.twilio.error_codes import DOCS, explain
 from twilio_component.twilio.errors import NotFoundError, TwilioAPIError
 from twilio_component.twilio.message_status import FINAL
+from twilio_component.twilio.opt_outs import OPTED_OUT, START_WORDS, STOP_WORDS
 from twilio_component.twilio.payloads import message as message_payload
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
 
-OPTED_OUT = 21610
-# Twilio's default keywords.
-_OUT = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"})
-_IN = frozenset({"START", "YES", "UNSTOP"})
 # Keywords are looked for in the newest messages from the recipient, as many as one page can have.
 _MAX_MESSAGES = 1_000
 _DELIVERED = frozenset({"delivered", "read"})
@@ -90,9 +87,9 @@ async def _recipient(client: TwilioClient, message: Mapping[str, Any]) -> dict[s
         return unknown
     for resource in written:
         reply = message_payload(resource)
-        keyword = str(reply["body"] or "").strip().upper()
-        if keyword in _OUT or keyword in _IN:
-            return {"optedOut": keyword in _OUT, "keyword": keyword, "since": reply["dateCreated"]}
+        keyword = str(reply["body"] or "").strip().lower()
+        if keyword in STOP_WORDS or keyword in START_WORDS:
+            return {"optedOut": keyword in STOP_WORDS, "keyword": keyword.upper(), "since": reply["dateCreated"]}
     return unknown
 
 

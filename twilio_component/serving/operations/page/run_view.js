@@ -24,9 +24,6 @@ const MEANINGS = {
   retried: "Another run has taken its place.",
 };
 
-// What a run waits for while no process has it.
-const WAITS = { reply: "waits for a reply", delivery: "waits for a delivery", sleep: "sleeps" };
-
 export function runView(id) {
   const earlier = [];  // steps before those that are shown at first
   let before = null;
@@ -86,7 +83,7 @@ function head(run) {
     el("p", { class: "run-id" }, el("code", {}, run.id), " ", el("bdi", { class: "muted" }, run.integration)),
     el("p", { class: "muted facts-line" }, when),
     el("p", {}, MEANINGS[run.state]),
-    run.waits.map((wait) => el("p", { class: "wait" }, `${WAITS[wait.reason] ?? `waits (${wait.reason})`}${wait.until ? `, until ${momentText(wait.until)}` : ""}`)),
+    run.waits.map((wait) => el("p", { class: "wait" }, `${wait.step ? `${wait.step}: ` : ""}${wait.text}${wait.until ? ` until ${momentText(wait.until)}` : ""}`)),
     relatives(run),
     el("div", { class: "actions" }, actionButtons(run)),
   );

@@ -1,0 +1,129 @@
+"""Runs on a terminal, for people: a table of them, one with its steps, and its progress. Needs the extra ``serve``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from twilio_component.cli.output import cell
+from twilio_component.cli.run_output import error_codes, loop_summary
+from twilio_component.durable.operator.run_ids import shorten
+
+_STYLES = {
+    "succeeded": "green",
+    "resolved": "green",
+    "partly-failed": "yellow",
+    "stopped": "yellow",
+    "paused": "yellow",
+    "failed": "red",
+    "unknown": "magenta",
+    "running": "cyan",
+    "queued": "cyan",
+}
+_MARKS = {"succeeded": "✓", "failed": "✗"}
+_COLUMNS = ("state", "code", "id", "flow", "took", "stored, UTC")
+_SHORTEST = 14  # characters of an id
+_WIDE = 100  # columns, from which on times have their year and seconds
+_MINUTES = 120  # seconds, from which on a duration is shown with minutes
+
+
+def screen(stream: IO[str]) -> Console:
+    """The terminal. Nothing is coloured, cut or looked up in a text that is only data."""
+    return Console(file=stream, highlight=False, markup=False, emoji=False)
+
+
+def runs_table(runs: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
+    """The runs, each with its end and its code first. Ids, and then names of flows, give way to ``width``."""
+    rows = [_row(run, is_narrow=width < _WIDE) for run in runs]
+    widest = {name: max(len(name), *(len(row[name]) for row in rows)) for name in _COLUMNS}
+    room = width - sum(widest[name] + 2 for name in _COLUMNS if name not in ("id", "flow"))
+    of_id = max(_SHORTEST, min(widest["id"], room - widest["flow"] - 4))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in _COLUMNS:
+        table.add_column(name, no_wrap=True, min_width={"id": of_id, "flow": None}.get(name, widest[name]))
+    for row in rows:
+        row["id"] = shorten(row["id"], of_id)
+        table.add_row(state_text(row["state"]), *(row[name] for name in _COLUMNS[1:]))
+    return table
+
+
+def run_view(run: Mapping[str, Any]) -> RenderableType:
+    """One run as ``runs show`` prints it: how it is, why, what it waits for, its lists and its steps."""
+    return Group(*_parts(run))
+
+
+def _parts(run: Mapping[str, Any]) -> Iterator[RenderableType]:
+    yield Text.assemble(state_text(run["state"]), "  ", (cell(run["flow"]), "bold"), f"  {run['id']}")
+    ended = f", ended {_moment(run['finished'])}" if run["finished"] else ""
+    yield Text(f"of {cell(run['integration'])}, stored {_moment(run['created'])}{ended}", "dim")
+    if error := run["error"]:
+        yield Text.assemble((f"{error_codes(error)} ", "bold"), cell(error["message"]))
+    yield from (Text(f"… {wait_line(wait)}", "yellow") for wait in run["waits"])
+    yield from (Text(loop_summary(loop)) for loop in run["loops"])
+    yield _steps(run["steps"])
+
+
+def _steps(steps: Sequence[Mapping[str, Any]]) -> Table:
+    table = _table("", "step", "began", "what became of it")
+    for step in steps:
+        table.add_row(_MARKS.get(step["state"], "…"), cell(step["step"]), _moment(step.get("started")), _became(step))
+    return table
+
+
+def _became(step: Mapping[str, Any]) -> Text:
+    text = Text(step.get("effect") or "")
+    if error := step.get("error"):
+        text = Text(f"{error.get('reason') or error['code']} {cell(error['message'])}", "red")
+    elif step["state"] not in _MARKS:
+        until = f" until {_moment(step['heldUntil'])}" if step.get("heldUntil") else ""
+        text = Text(f"{step['state']}{until}{': ' if step.get('reason') else ''}{step.get('reason') or ''}", "yellow")
+    if step.get("inputs"):
+        text.append(f"{chr(10) if text else ''}{cell(json.dumps(step['inputs'], ensure_ascii=False))}", "dim")
+    return text
+
+
+def wait_line(wait: Mapping[str, Any]) -> str:
+    """What a run waits for, and until when: ``waits for ***10's reply until 2026-11-27 09:00:00 UTC``."""
+    until = f" until {_moment(wait['until'])}" if wait["until"] else ""
+    return f"{wait['text']}{until}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in columns:
+        table.add_column(name, no_wrap=name != "what became of it", overflow="fold")
+    return table
+
+
+def state_text(state: str) -> Text:
+    """The state in its colour."""
+    return Text(state, _STYLES.get(state, ""))
+
+
+def _row(run: Mapping[str, Any], *, is_narrow: bool) -> dict[str, str]:
+    return {
+        "state": run["state"],
+        "code": error_codes(run["error"]) if run["error"] else "",
+        "id": cell(run["id"]),
+        "flow": cell(run["flow"]),
+        "took": _duration(run),
+        "stored, UTC": _moment(run["created"])[5 if is_narrow else 0 : 16 if is_narrow else 19],
+    }
+
+
+def _duration(run: Mapping[str, Any]) -> str:
+    if not run["finished"]:
+        return ""
+    seconds = (dt.datetime.fromisoformat(run["finished"]) - dt.datetime.fromisoformat(run["created"])).total_seconds()
+    return f"{seconds:,.1f} s" if seconds < _MINUTES else str(dt.timedelta(seconds=round(seconds)))
+
+
+def _moment(time: str | None) -> str:
+    """``2026-11-26 03:01:11`` of an ISO 8601 time."""
+    return f"{time[:10]} {time[11:19]} UTC" if time else ""
