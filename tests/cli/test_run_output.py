@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from twilio_component.cli.run_output import loop_summary, progress
+from twilio_component.cli.run_output import progress
+from twilio_component.cli.run_words import loop_summary
 
 LOOP: dict[str, Any] = {
     "loop": "everyone",

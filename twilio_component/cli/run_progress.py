@@ -9,8 +9,8 @@ from rich.table import Column
 from rich.text import Text
 
 from twilio_component.cli.output import cell
-from twilio_component.cli.run_output import FinishedSteps, counts_of_loop, error_codes, loop_summary
 from twilio_component.cli.run_screen import screen, state_text, wait_line
+from twilio_component.cli.run_words import FinishedSteps, counts_of_loop, error_codes, loop_summary
 
 if TYPE_CHECKING:
     from types import TracebackType

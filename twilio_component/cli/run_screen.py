@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from twilio_component.cli.output import cell
-from twilio_component.cli.run_output import error_codes, loop_summary
+from twilio_component.cli.run_words import error_codes, loop_summary
 from twilio_component.durable.operator.run_ids import shorten
 
 _STYLES = {

@@ -28,10 +28,10 @@ _QUEUED = "waits until another question to the person is over"
 def waits_of(connection: Connection, run: str) -> list[dict[str, Any]]:
     """``{"reason", "until", "text"}``, and of a question that was asked the ``step``."""
     found = connection.execute(select(waits).where(waits.c.run == run)).all()
-    return [{"reason": row.reason, "until": format_time(row.until), **_told(connection, row)} for row in found]
+    return [{"reason": row.reason, "until": format_time(row.until), **_words(connection, row)} for row in found]
 
 
-def _told(connection: Connection, row: Row[Any]) -> dict[str, Any]:
+def _words(connection: Connection, row: Row[Any]) -> dict[str, Any]:
     if row.reason != REPLY:
         return {"text": _WORDS.get(row.reason, f"waits ({row.reason})")}
     of_run = (questions.c.run == row.run, questions.c.closed_at.is_(None))
