@@ -15,7 +15,6 @@ from twilio_component.durable.errors import RunStopped
 from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.sending.conditions import (
     CAP,
-    ORDER,
     QUIET_HOURS,
     AllOf,
     HoldUntil,
@@ -30,6 +29,7 @@ from twilio_component.durable.sending.throttle import Throttle
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import runs, stored_state
+from twilio_component.durable.store.waits import ORDER
 from twilio_component.flows.interpreter.effects import Failure
 
 if TYPE_CHECKING:

@@ -100,7 +100,7 @@ class Engine:
             # be gone may only be out of our sight: the longest time of its request is waited out.
             is_dead=lambda other: database.is_sqlite and other != worker_id,
             may_write=self._may_write,
-            conditions=send_conditions(database, settings, deployment.host.components),
+            conditions=send_conditions(database, settings, deployment.host.components, self._queue.put_again),
             crash_points=crash_points,
             observer=observer,
             sender_names=names_of_senders(settings.senders, deployment.host.components),

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from twilio_component.host.errors import IntegrationError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+Recheck = Callable[["Connection", float], float | None]
+"""``(connection, now)`` to the time until which a call is held at the latest, or None when it is held no more."""
 
 
 class DurableError(IntegrationError):
@@ -57,14 +66,17 @@ class RunParked(BaseException):
 
 
 class CallHeld(BaseException):
-    """The call of an iteration must wait, and the iteration with it: others may go on in its place.
+    """The call must wait for longer than a moment, and with it the run, as a row, or the iteration.
 
-    ``until`` is when it can go on, in seconds since 1970.
+    ``until`` is when it can go on, in seconds since 1970; None when nobody can tell. Where it may go on sooner there is
+    a ``recheck``. ``kind`` says what holds it.
     """
 
-    def __init__(self, until: float) -> None:
-        super().__init__(until)
+    def __init__(self, kind: str, until: float | None, recheck: Recheck | None = None) -> None:
+        super().__init__(kind, until)
+        self.kind = kind
         self.until = until
+        self.recheck = recheck
 
 
 class EngineDraining(BaseException):

@@ -192,7 +192,10 @@ class QuestionStore:
             waits.wake_by_effect(connection, report.effect, self._enqueue)
             call = select(intents.c.key).where(intents.c.resource_id == report.effect).scalar_subquery()
             delivered = {"delivered_at": self._database.now(connection)}
-            connection.execute(update(turns).where(turns.c.key == call).values(delivered))
+            noting = update(turns).where(turns.c.key == call).values(delivered).returning(turns.c.conversation)
+            conversation = connection.execute(noting).scalar_one_or_none()
+            if conversation is not None:
+                waits.wake_next_in_order(connection, conversation, self._enqueue)
         if not report.outcome:
             return
         sent = connection.execute(select(intents.c.run, intents.c.key).where(intents.c.resource_id == report.effect))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from twilio_component.durable.asking.asker import QuestionResult
-from twilio_component.durable.errors import NondeterminismError
+from twilio_component.durable.errors import CallHeld, NondeterminismError, RunParked
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.sending.guarded_call import GuardedFlowCall
 from twilio_component.durable.sending.intents import CallIdentity
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from twilio_component.flows.model import Flow
     from twilio_component.host.model import Asking, Operation
 
+_MOMENT = 0.05
 _IN_LOOP = "a concurrent loop cannot wait for people: let each iteration start a flow that asks, with invokeFlow"
 _FOR_PARENT = "a flow that another one waits for cannot wait for people: remove isSynchronous from the flow that asks"
 
@@ -41,7 +42,11 @@ class GuardedCalls:
         self._item = item
 
     async def call(self, call: Call, operation: Operation, ordinal: int) -> JournalEntry | None:
-        """Make a call at most once; its journal entry if this process has made it."""
+        """Make a call at most once; its journal entry if this process has made it.
+
+        Raises ``RunParked`` when the run waits without a process until the call may be made, and ``CallHeld`` when the
+        iteration waits.
+        """
         caller = self._item or self._run.id
         guarded = GuardedFlowCall(
             invoker=self._definition.invoker,
@@ -63,7 +68,15 @@ class GuardedCalls:
             limit_keys=tuple(guarded.limit_keys.values()),
             person=guarded.contact.person if guarded.contact is not None else None,
         )
-        return await self._services.guard.perform(identity, guarded)
+        while True:
+            try:
+                return await self._services.guard.perform(identity, guarded, may_park=self.can_park)
+            except CallHeld as held:
+                held.until = _earlier(held.until, guarded.expires_at)
+                if self._item is not None:
+                    raise
+                if await self._services.runs.waits.hold(self._run.id, held):
+                    raise RunParked from None
 
     async def ask(self, call: Call, asks: Asking, ordinal: int) -> QuestionResult:
         """The result of a question; its sends are the calls before ``ordinal``.
@@ -109,6 +122,10 @@ class GuardedCalls:
         if self._run.parent is not None and self._flow.is_synchronous:
             return Failure(code="cannot-ask", message=_FOR_PARENT, permanent=True)
         return None
+
+
+def _earlier(until: float | None, expires_at: float) -> float | None:
+    return None if until is None else min(until, expires_at + _MOMENT)
 
 
 OF_QUESTION = ".question"

@@ -141,6 +141,8 @@ class WorkflowRunner:
             return run.state
         observation.log_begin(run, goes_on=INITIAL_STATE in journal)
         self._observer.run_began(run)
+        if INITIAL_STATE in journal:
+            await self._runs.waits.unpark(run.id)  # a process that has died may have let it wait
         try:
             replayer = await self._replayer(run, journal)
             with self._observer.run_span(run):

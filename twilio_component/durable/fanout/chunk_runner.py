@@ -71,8 +71,9 @@ class ChunkRunner:
                     await ended.put(await run_iteration(loop, item, journal))
                 except CallHeld as hold:
                     # Its place is another one's now: what waits for the morning must not hold up the rest.
-                    waiting.put_back(item, hold.until)
-                    await ended.put(HeldIteration(item.id, hold.until))
+                    until = hold.until or self._clock.now()
+                    waiting.put_back(item, until)
+                    await ended.put(HeldIteration(item.id, until))
                 except RunStopped:
                     return
 

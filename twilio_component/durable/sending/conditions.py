@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
 
+    from twilio_component.durable.errors import Recheck
     from twilio_component.durable.sending.claim_condition import ClaimCondition
     from twilio_component.durable.sending.guarded_call import GuardedCall
     from twilio_component.durable.sending.intents import CallIdentity
     from twilio_component.flows.interpreter.effects import Failure
 
-QUIET_HOURS, CAP, ORDER = "quiet-hours", "cap", "order"
-"""Kinds of holds."""
+QUIET_HOURS, CAP = "quiet-hours", "cap"
+"""Kinds of holds; a call that waits for another one of its conversation is held by ``store.waits.ORDER``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +34,16 @@ class Proceed:
 class HoldUntil:
     """The call must wait. The hold is stored with its ``kind`` and ``reason``, which an operator is shown.
 
-    ``until`` is when it may be made, in seconds since 1970, or None when nobody can tell; the guard then asks again
-    when ``wake`` is set, and every few seconds. A ``reason`` names no person and no number.
+    ``until`` is when it may be made, in seconds since 1970, or None when nobody can tell. Where it may be made sooner
+    there is a ``recheck``, which is asked in the transaction that lets the call's run wait as a row; before that, the
+    guard asks again when ``wake`` is set, and every few seconds. A ``reason`` names no person and no number.
     """
 
     kind: str
     reason: str
     until: float | None = None
     wake: asyncio.Event | None = None
+    recheck: Recheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class Ending(Protocol):
 
 
 class AllOf:
-    """Several conditions as one: the first refusal counts, else the hold that lasts longest. None at all proceed."""
+    """Several conditions as one: the first refusal counts, else the hold that surely lasts longest."""
 
     def __init__(self, conditions: Sequence[SendConditions] = ()) -> None:
         self._conditions = tuple(conditions)
@@ -92,7 +95,7 @@ class AllOf:
             return refusal
         holds = [verdict for verdict in verdicts if isinstance(verdict, HoldUntil)]
         if holds:
-            return max(holds, key=lambda hold: hold.until or 0.0)
+            return max(holds, key=lambda hold: (hold.recheck is None, hold.until or 0.0))
         proceeding = (verdict for verdict in verdicts if isinstance(verdict, Proceed))
         return Proceed(claim_conditions=tuple(one for verdict in proceeding for one in verdict.claim_conditions))
 

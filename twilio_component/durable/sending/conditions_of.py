@@ -17,11 +17,17 @@ if TYPE_CHECKING:
 
     from twilio_component.durable.settings import Settings
     from twilio_component.durable.store.database import Database
+    from twilio_component.durable.store.waits import Enqueue
     from twilio_component.host.model import Component
 
 
-def send_conditions(database: Database, settings: Settings, components: Mapping[str, Component]) -> AllOf:
-    """Return the conditions; raises ``InputError`` for a rule of something that is not a sender."""
+def send_conditions(
+    database: Database, settings: Settings, components: Mapping[str, Component], enqueue: Enqueue
+) -> AllOf:
+    """Return the conditions; raises ``InputError`` for a rule of something that is not a sender.
+
+    ``enqueue`` has a run executed again that waits as a row.
+    """
     rules = SendRules(
         settings_of_senders("quietHours", settings.quiet_hours, components),
         settings_of_senders("frequencyCaps", settings.frequency_caps, components),
@@ -31,6 +37,6 @@ def send_conditions(database: Database, settings: Settings, components: Mapping[
             OptOuts(database, rules),
             OutsideQuietHours(database, rules, margin=settings.request_bound),
             WithinFrequencyCaps(database, rules),
-            ConversationOrder(database, settings_of_senders("order", settings.orders, components)),
+            ConversationOrder(database, settings_of_senders("order", settings.orders, components), enqueue),
         ]
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 _MOMENT = 0.05
 _RECHECK_SECONDS = 15.0
 _SHORT_HOLD = 1.0
+_LONGEST_IN_MEMORY = 5.0
 
 
 class Guard:
@@ -100,20 +102,20 @@ class Guard:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def perform(self, call: CallIdentity, guarded: GuardedCall) -> JournalEntry | None:
+    async def perform(self, call: CallIdentity, guarded: GuardedCall, *, may_park: bool = False) -> JournalEntry | None:
         """Make the call, or wait until it has been made; the entry if this process has journaled it, else None.
 
         A call that is under way in this process is joined, not made again, and a caller that is cancelled does not stop
         it. Raises ``RunStopped`` when the run is stopped before the request is written, and ``CallHeld`` when the call
-        of an iteration must wait for longer than a moment.
+        must wait for longer than a moment and is an iteration's, or of a run that ``may_park``.
         """
         task = self._under_way.get(call.key)
         if task is None:
-            task = self._under_way[call.key] = asyncio.create_task(self._complete(call, guarded))
+            task = self._under_way[call.key] = asyncio.create_task(self._complete(call, guarded, may_park=may_park))
             task.add_done_callback(lambda _: self._under_way.pop(call.key))
         return await asyncio.shield(task)
 
-    async def _complete(self, call: CallIdentity, guarded: GuardedCall) -> JournalEntry | None:
+    async def _complete(self, call: CallIdentity, guarded: GuardedCall, *, may_park: bool) -> JournalEntry | None:
         started = self._clock.now()
         self._crash_points.hit(BEFORE_INTENT)
         intent = await self._intents.plan(call)
@@ -121,7 +123,7 @@ class Guard:
         entry, reconciled = None, False
         while entry is None and intent.state in intents.OPEN:
             if intent.state == intents.PLANNED:
-                entry = await self._attempt(call, guarded, intent, started)
+                entry = await self._attempt(call, guarded, intent, started, may_park=may_park)
             elif intent.state == intents.CLAIMED:
                 await self._outlive(intent)
                 await self._intents.doubt(call, intent.attempt)
@@ -138,7 +140,7 @@ class Guard:
     # An attempt: one request. Everything that may take long is waited for before the claim.
 
     async def _attempt(
-        self, call: CallIdentity, guarded: GuardedCall, intent: Intent, started: float
+        self, call: CallIdentity, guarded: GuardedCall, intent: Intent, started: float, *, may_park: bool
     ) -> JournalEntry | None:
         overdue = guarded.expired or _waited_too_long(guarded, intent)
         if overdue is not None:
@@ -152,7 +154,7 @@ class Guard:
             )
         if isinstance(verdict, HoldUntil):
             with self._meter.waiting(verdict.kind):
-                await self._hold(call, intent, verdict)
+                await self._hold(call, intent, verdict, self._patience(call, started, may_park=may_park))
             return None
         if intent.hold is not None:
             await self._intents.hold(call, intent.attempt, None)
@@ -165,14 +167,24 @@ class Guard:
             await self._clock.sleep(_MOMENT)  # a condition may have been false in the claim; it is judged again
         return entry
 
-    async def _hold(self, call: CallIdentity, intent: Intent, hold: HoldUntil) -> None:
-        """Store why the call waits, and wait; not for longer than a moment, since an operator may stop the run."""
+    def _patience(self, call: CallIdentity, started: float, *, may_park: bool) -> float:
+        """Seconds for which this process itself still waits with a call that is held."""
+        if call.item is not None:
+            return _SHORT_HOLD
+        return max(0.0, started + _LONGEST_IN_MEMORY - self._clock.now()) if may_park else math.inf
+
+    async def _hold(self, call: CallIdentity, intent: Intent, hold: HoldUntil, patience: float) -> None:
+        """Store why the call waits, and wait; not for longer than a moment, since an operator may stop the run.
+
+        Raises ``CallHeld`` when the hold lasts longer than the process has ``patience``.
+        """
         stored = Hold(kind=hold.kind, reason=hold.reason, until=hold.until)
         if intent.hold != stored:
             await self._intents.hold(call, intent.attempt, stored)
-        left = _RECHECK_SECONDS if hold.until is None else hold.until - self._clock.now()
-        if call.item is not None and hold.until is not None and left > _SHORT_HOLD:
-            raise CallHeld(hold.until)
+        may_end_sooner = hold.until is None or hold.recheck is not None
+        left = _RECHECK_SECONDS if may_end_sooner or hold.until is None else hold.until - self._clock.now()
+        if (hold.recheck is not None and not patience) or (not may_end_sooner and left > max(patience, _SHORT_HOLD)):
+            raise CallHeld(hold.kind, hold.until, hold.recheck)
         seconds = min(max(left, _MOMENT), _RECHECK_SECONDS)
         if hold.wake is None:
             await self._clock.sleep(seconds)

@@ -122,6 +122,11 @@ class GuardedFlowCall:
         return deadline_failure(self.call, self.clock.now() - self.run_began)
 
     @property
+    def expires_at(self) -> float:
+        """When the call is past its ``validFor``, in seconds since 1970; infinite without one."""
+        return math.inf if self.call.valid_for is None else self.run_began + self.call.valid_for
+
+    @property
     def longest_wait(self) -> float:
         """Seconds that the call may wait for its turn."""
         return LONGEST_WAIT if self.call.valid_for is None else math.inf

@@ -1,23 +1,25 @@
 """Order in a conversation: messages to one person from one sender go out in the order in which their steps came.
 
 A call takes a number of its conversation when it is first asked about. It may be claimed once no call with a lower
-number is open. What fails, or ends as unknown, is not open any more; and nothing is waited for longer than an hour.
+number is open. What fails, or ends as unknown, is not open any more; and nothing is waited for longer than an hour
+after it could first be made.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Exists, exists, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Exists, Select, and_, case, exists, func, not_, or_, select
 
-from twilio_component.durable.sending.conditions import ORDER, HoldUntil, Proceed
+from twilio_component.durable.sending.conditions import HoldUntil, Proceed
 from twilio_component.durable.sending.intents import OPEN, SETTLED
 from twilio_component.durable.store.conversations import lock_conversation
 from twilio_component.durable.store.replies import digest_of
 from twilio_component.durable.store.run_status import RUNNING
 from twilio_component.durable.store.schema import intents, runs, turns
 from twilio_component.durable.store.upsert import insert_once
+from twilio_component.durable.store.waits import ORDER, wake_next_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,21 +28,27 @@ if TYPE_CHECKING:
     from twilio_component.durable.sending.guarded_call import GuardedCall
     from twilio_component.durable.sending.intents import CallIdentity
     from twilio_component.durable.store.database import Database
+    from twilio_component.durable.store.waits import Enqueue
     from twilio_component.flows.send_order import SendOrder
 
 LONGEST_BLOCK = 3600.0
 """Seconds after which an open call does not hold up the ones after it any more."""
 _RECHECK_SECONDS = 1.0
+_RECHECK_ROW_SECONDS = 600.0
 _IN_ORDER = "an earlier message of the conversation has not been sent yet"
 _DELIVERED = "the message before in the conversation has not been delivered yet"
 
 
 class ConversationOrder:
-    """The condition that ordered calls are made in order. ``orders`` has the senders whose messages always are."""
+    """The condition that ordered calls are made in order. ``orders`` has the senders whose messages always are.
 
-    def __init__(self, database: Database, orders: Mapping[str, SendOrder]) -> None:
+    ``enqueue`` has a run executed again that waits as a row.
+    """
+
+    def __init__(self, database: Database, orders: Mapping[str, SendOrder], enqueue: Enqueue) -> None:
         self._database = database
         self._orders = orders
+        self._enqueue = enqueue
         self._wakes: dict[str, asyncio.Event] = {}
 
     async def judge(self, call: CallIdentity, guarded: GuardedCall) -> Verdict:
@@ -50,24 +58,31 @@ class ConversationOrder:
             return Proceed()
         blocked = _Turn(call.key, conversation, order)
 
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection) -> float | None:
             now = self._database.now(connection)
             _take_turn(connection, call, conversation, now)
-            return bool(connection.execute(select(blocked.is_blocked(now))).scalar_one())
+            return blocked.blocked_until(connection, now)
 
-        if not await self._database.run_until_available(work):
+        until = await self._database.run_until_available(work)
+        if until is None:
             return Proceed(claim_conditions=(blocked,))
         wake = self._wakes.setdefault(conversation, asyncio.Event())
         # Calls of other processes set no event here.
         asyncio.get_running_loop().call_later(_RECHECK_SECONDS, wake.set)
-        return HoldUntil(kind=ORDER, reason=_DELIVERED if order.after_delivery else _IN_ORDER, wake=wake)
+        reason = _DELIVERED if order.after_delivery else _IN_ORDER
+        return HoldUntil(kind=ORDER, reason=reason, until=until, wake=wake, recheck=blocked.recheck)
 
     async def end(self, _call: CallIdentity, guarded: GuardedCall) -> None:
         """Let the next call of the conversation know that this one has ended."""
         conversation = _conversation_of(guarded)
-        wake = self._wakes.pop(conversation, None) if conversation is not None else None
+        if conversation is None or self._order_of(guarded) is None:
+            return
+        wake = self._wakes.pop(conversation, None)
         if wake is not None:
             wake.set()
+        await self._database.run_until_available(
+            lambda connection: wake_next_in_order(connection, conversation, self._enqueue)
+        )
 
     def _order_of(self, guarded: GuardedCall) -> SendOrder | None:
         return guarded.order or self._orders.get(guarded.sender)
@@ -88,21 +103,39 @@ class _Turn:
         """The turn stays as it is; the intent says how far its call has come."""
 
     def is_blocked(self, now: float) -> Exists:
+        """Whether there is such a call."""
+        return exists(self._blocking(now))
+
+    def blocked_until(self, connection: Connection, now: float) -> float | None:
+        """Until when such calls hold up this one at the latest; None when there is none."""
+        until: float | None = connection.execute(select(func.max(self._blocking(now).subquery().c.until))).scalar_one()
+        return until
+
+    def recheck(self, connection: Connection, now: float) -> float | None:
+        """Until when this call's run waits as a row at the latest, unless another call's end wakes it.
+
+        The end of a process may have kept the other one from waking it, so it is not relied on for ever.
+        """
+        lock_conversation(connection, self._conversation)
+        until = self.blocked_until(connection, now)
+        return None if until is None else min(until, now + _RECHECK_ROW_SECONDS)
+
+    def _blocking(self, now: float) -> Select[Any]:
         before, its = turns.alias(), intents.alias()
         mine = select(turns.c.number).where(turns.c.key == self._key).scalar_subquery()
         running = exists().where(runs.c.id == its.c.run, runs.c.state == RUNNING)
-        open_ = its.c.state.in_(OPEN) & running & (its.c.created_at > now - LONGEST_BLOCK)
-        conditions = [open_]
+        # One that is held itself, for quiet hours for example, is waited for.
+        since = case((its.c.held_until > its.c.created_at, its.c.held_until), else_=its.c.created_at)
+        open_ = its.c.state.in_(OPEN) & running & (since > now - LONGEST_BLOCK)
+        until: ColumnElement[float] = since + LONGEST_BLOCK
+        conditions: list[ColumnElement[bool]] = [open_]
         if self._order.after_delivery:
+            delivery = its.c.claimed_at + self._order.seconds
             undelivered = before.c.delivered_at.is_(None) & its.c.resource_id.is_not(None)
-            recent = its.c.claimed_at > now - self._order.seconds
-            conditions.append((its.c.state == SETTLED) & undelivered & recent)
-        return exists().where(
-            before.c.conversation == self._conversation,
-            before.c.number < mine,
-            its.c.key == before.c.key,
-            or_(*conditions),
-        )
+            conditions.append(and_(its.c.state == SETTLED, undelivered, delivery > now))
+            until = case((its.c.state == SETTLED, delivery), else_=until)
+        of_others = (before.c.conversation == self._conversation, before.c.number < mine, its.c.key == before.c.key)
+        return select(until.label("until")).where(*of_others, or_(*conditions))
 
 
 def _take_turn(connection: Connection, call: CallIdentity, conversation: str, now: float) -> None:

@@ -12,17 +12,22 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select, update
 
 from twilio_component.durable import ids
+from twilio_component.durable.store.conversations import lock_conversation
 from twilio_component.durable.store.journal import last_call
-from twilio_component.durable.store.schema import runs, waits
+from twilio_component.durable.store.schema import runs, turns, waits
 from twilio_component.durable.store.upsert import insert_once
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from twilio_component.durable.errors import CallHeld
     from twilio_component.durable.store.database import Database
 
-REPLY, DELIVERY, SLEEP, TURN = "reply", "delivery", "sleep", "turn"
-"""What a run waits for: a person's reply, news of a message, a time, or another message of the conversation."""
+REPLY, DELIVERY, ORDER = "reply", "delivery", "order"
+"""What a run waits for: a person's reply, news of a message, or its turn in a conversation.
+
+A run whose call is held for another reason waits for that: its kind of hold.
+"""
 
 Enqueue = Callable[["Connection", str, str], None]
 """Has a run executed, as the workflow with this id."""
@@ -38,8 +43,24 @@ class WaitStore:
         """Note that the run is executed, should it be waiting as a row."""
         await self._database.run_until_available(lambda connection: unpark(connection, run))
 
+    async def hold(self, run: str, held: CallHeld) -> bool:
+        """Let a run whose call is held wait as a row; False when nothing holds the call any more.
+
+        A run that has been paused or cancelled may wait, too: whatever executes it finds that.
+        """
+
+        def work(connection: Connection) -> bool:
+            now = self._database.now(connection)
+            until = held.until if held.recheck is None else held.recheck(connection, now)
+            unpark(connection, run)
+            if until is not None:
+                park(connection, run, held.kind, until=until)
+            return until is not None
+
+        return await self._database.run_until_available(work)
+
     async def last_call(self, run: str) -> int:
-        """The ordinal of the last call of a run that has a result, or that is a question."""
+        """The ordinal of the last call of a run that has begun, whether it has a result or not."""
         return await self._database.run_until_available(lambda connection: last_call(connection, run))
 
 
@@ -68,6 +89,21 @@ def wake_by_effect(connection: Connection, effect: str, enqueue: Enqueue) -> int
     """Wake the runs that wait for news of this; their number."""
     found = connection.execute(select(waits.c.run).where(waits.c.effect == effect)).scalars().all()
     return sum(wake(connection, run, enqueue) for run in sorted(found))
+
+
+def wake_next_in_order(connection: Connection, conversation: str, enqueue: Enqueue) -> None:
+    """Wake the run of the conversation's first call that waits for its turn."""
+    lock_conversation(connection, conversation)
+    waiting = (
+        select(waits.c.run)
+        .join(turns, turns.c.run == waits.c.run)
+        .where(turns.c.conversation == conversation, waits.c.reason == ORDER)
+        .order_by(turns.c.number)
+        .limit(1)
+    )
+    run = connection.execute(waiting).scalar_one_or_none()
+    if run is not None:
+        wake(connection, run, enqueue)
 
 
 def due(connection: Connection, now: float, limit: int) -> list[tuple[str, str]]:

@@ -1,0 +1,128 @@
+"""A run whose message is held waits as a row: no task, timer or connection waits with it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from durable.test_conversation_order import QUICK, flows, texts
+from durable.test_quiet_hours import CAPPED, QUIET, SetClock, held_step, until
+from sqlalchemy import select
+from support.engine import serving
+from support.slow_transport import SlowFirstMessage
+from support.waiting import until_async
+
+from twilio_component.durable.operator.operations import Operations
+from twilio_component.durable.store.journal import FIRST_WAIT
+from twilio_component.durable.store.schema import waits
+from twilio_component.emulator import Emulator
+from twilio_component.host.questions import EffectReport
+
+if TYPE_CHECKING:
+    from support.engine import Served
+
+NAP = "      - {name: Nap, action: sleep.sleep, inputs: {ms: {type: value, value: 50}}}\n"
+AFTER_DELIVERY = "{by: conversation, after: delivery, atMost: 600}"
+
+
+async def until_parked(served: Served, *runs: str) -> list[str]:
+    """Wait until the runs wait as rows and no process executes them; what they wait for."""
+    found: dict[str, str] = {}
+
+    async def are_parked() -> bool:
+        chosen = select(waits.c.run, waits.c.reason).where(waits.c.run.in_(runs))
+        rows = await served.engine.database.run(lambda connection: connection.execute(chosen).all())
+        found.update({row.run: row.reason for row in rows})
+        return found.keys() == {*runs} and not served.engine.work.workflow_ids & {*runs}
+
+    await until(are_parked)
+    return [found[run] for run in runs]
+
+
+async def test_runs_in_quiet_hours_wait_as_rows_and_each_goes_on_once(tmp_path: Path) -> None:
+    emulator, clock = Emulator(), SetClock("2026-05-04T23:00")
+    runs = [f"run{number}" for number in range(5)]
+    napping = QUIET.replace("      - name: Send\n", NAP + "      - name: Send\n", 1)
+    async with serving(tmp_path, napping, emulator=emulator, clock=clock) as served:
+        for run in runs:
+            await served.begin(run)
+        assert await until_parked(served, *runs) == ["quiet-hours"] * 5
+        clock.set("2026-05-05T08:00:01")
+        for run in runs:
+            assert (await served.engine.wait_for_outcome(run, 20))["state"] == "succeeded"
+            # What was slept before is not slept again: nothing had to be recorded for it.
+            assert await served.engine.runs.entry_at(run, FIRST_WAIT - 1) is None
+    assert len(emulator.messages) == len(runs)
+
+
+def test_a_run_above_its_cap_waits_as_a_row_also_across_a_restart_and_a_pause(tmp_path: Path) -> None:
+    emulator, clock = Emulator(), SetClock("2026-05-04T10:00")
+
+    async def until_it_waits() -> None:
+        async with serving(tmp_path, CAPPED, emulator=emulator, clock=clock) as served:
+            await served.run("one")
+            await served.begin("two")
+            assert await until_parked(served, "two") == ["cap"]
+
+    async def to_the_end() -> None:
+        async with serving(tmp_path, CAPPED, emulator=emulator, clock=clock) as served:
+            operations = Operations(served.engine.database)
+            await operations.pause("two")
+            await operations.resume("two")
+            assert await until_parked(served, "two") == ["cap"]
+            clock.set("2026-05-04T11:00:30")
+            assert (await served.engine.wait_for_outcome("two", 20))["state"] == "succeeded"
+
+    asyncio.run(until_it_waits())
+    asyncio.run(to_the_end())
+    assert len(emulator.messages) == 2
+
+
+async def test_the_end_of_the_message_before_wakes_the_run_of_the_next_one(tmp_path: Path) -> None:
+    emulator, clock = Emulator(), SetClock("2026-05-04T10:00")
+    network = SlowFirstMessage(emulator, seconds=100)
+    async with serving(tmp_path, flows(), transport=network, settings=QUICK, clock=clock) as served:
+        for run in ("first", "second", "third"):
+            await served.begin(run, run)
+            if run == "first":
+                await until_async(lambda: served.engine.guard.requests_under_way, "the first is being sent")
+            else:
+                await until(lambda run=run: is_held(served, run))
+        clock.set("2026-05-04T10:01")
+        assert await until_parked(served, "second", "third") == ["order", "order"]
+        network.arrive.set()
+        await until_async(lambda: len(emulator.messages) == 3, "all are sent")
+    assert texts(emulator) == ["first", "second", "third"]
+
+
+async def test_the_delivery_of_the_message_before_wakes_the_run_of_the_next_one(tmp_path: Path) -> None:
+    emulator, clock = Emulator(), SetClock("2026-05-04T10:00")
+    async with serving(tmp_path, flows(AFTER_DELIVERY), emulator=emulator, settings=QUICK, clock=clock) as served:
+        await served.run("first", "first")
+        await served.begin("second", "second")
+        await until(lambda: is_held(served, "second"))
+        clock.set("2026-05-04T10:01")
+        assert await until_parked(served, "second") == ["order"]
+        await served.engine.hear(EffectReport(effect=emulator.messages[0].sid, is_final=True))
+        await until_async(lambda: texts(emulator) == ["first", "second"], "the second is sent")
+
+
+async def test_a_message_behind_one_that_waits_for_the_morning_is_sent_after_it(tmp_path: Path) -> None:
+    emulator, clock = Emulator(), SetClock("2026-05-04T22:00")
+    night = '    quietHours: {from: "21:00", to: "08:00", timeZone: America/New_York}\n'
+    first_is_quiet = flows().replace("  - name: first\n", "  - name: first\n" + night, 1)
+    async with serving(tmp_path, first_is_quiet, emulator=emulator, settings=QUICK, clock=clock) as served:
+        for run in ("first", "second", "third"):
+            await served.begin(run, run)
+            await until(lambda run=run: is_held(served, run))
+        clock.set("2026-05-05T03:00")
+        assert await until_parked(served, "first", "second", "third") == ["quiet-hours", "order", "order"]
+        assert emulator.messages == []
+        clock.set("2026-05-05T08:00:01")
+        await until_async(lambda: len(emulator.messages) == 3, "all are sent")
+    assert texts(emulator) == ["first", "second", "third"]
+
+
+async def is_held(served: Served, run: str) -> bool:
+    return await held_step(served, run) is not None
