@@ -88,7 +88,7 @@ async def test_the_end_of_the_message_before_wakes_the_run_of_the_next_one(tmp_p
             if run == "first":
                 await until_async(lambda: served.engine.guard.requests_under_way, "the first is being sent")
             else:
-                await until(lambda run=run: is_held(served, run))
+                await until_held(served, run)
         clock.set("2026-05-04T10:01")
         assert await until_parked(served, "second", "third") == ["order", "order"]
         network.arrive.set()
@@ -101,7 +101,7 @@ async def test_the_delivery_of_the_message_before_wakes_the_run_of_the_next_one(
     async with serving(tmp_path, flows(AFTER_DELIVERY), emulator=emulator, settings=QUICK, clock=clock) as served:
         await served.run("first", "first")
         await served.begin("second", "second")
-        await until(lambda: is_held(served, "second"))
+        await until_held(served, "second")
         clock.set("2026-05-04T10:01")
         assert await until_parked(served, "second") == ["order"]
         await served.engine.hear(EffectReport(effect=emulator.messages[0].sid, is_final=True))
@@ -115,7 +115,7 @@ async def test_a_message_behind_one_that_waits_for_the_morning_is_sent_after_it(
     async with serving(tmp_path, first_is_quiet, emulator=emulator, settings=QUICK, clock=clock) as served:
         for run in ("first", "second", "third"):
             await served.begin(run, run)
-            await until(lambda run=run: is_held(served, run))
+            await until_held(served, run)
         clock.set("2026-05-05T03:00")
         assert await until_parked(served, "first", "second", "third") == ["quiet-hours", "order", "order"]
         assert emulator.messages == []
@@ -124,5 +124,5 @@ async def test_a_message_behind_one_that_waits_for_the_morning_is_sent_after_it(
     assert texts(emulator) == ["first", "second", "third"]
 
 
-async def is_held(served: Served, run: str) -> bool:
-    return await held_step(served, run) is not None
+async def until_held(served: Served, run: str) -> None:
+    await until(lambda: held_step(served, run))

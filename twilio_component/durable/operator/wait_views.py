@@ -9,8 +9,9 @@ from sqlalchemy import Connection, select
 
 from twilio_component.durable.execution.guarded_calls import OF_QUESTION
 from twilio_component.durable.operator.times import format_time
+from twilio_component.durable.sending.conditions import CAP, QUIET_HOURS
 from twilio_component.durable.store.schema import journal, questions, waits
-from twilio_component.durable.store.waits import DELIVERY, REPLY, SLEEP, TURN
+from twilio_component.durable.store.waits import DELIVERY, ORDER, REPLY
 from twilio_component.host.questions import MOST_SENDS
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 _WORDS = {
     REPLY: "waits for {person} reply",
     DELIVERY: "waits for news of its message",
-    SLEEP: "sleeps",
-    TURN: "waits until an earlier message of the conversation is done",
+    ORDER: "waits until an earlier message of the conversation is done",
+    QUIET_HOURS: "waits for the end of quiet hours",
+    CAP: "waits until the frequency cap allows another message",
 }
 _QUEUED = "waits until another question to the person is over"
 
