@@ -67,7 +67,7 @@ def test_check_prints_one_document_for_scripts(capsys: pytest.CaptureFixture[str
     files = [str(FIXTURES / "negative" / name) for name in ("references.yaml", "no-object.yaml")]
     assert main(["flow", "check", "--json", *files]) == 2
     out, err = capsys.readouterr()
-    findings = json.loads(out)["findings"]
+    findings = json.loads(out)
     assert err == ""
     assert {finding["file"] for finding in findings} == set(files)
     assert findings[-1] == {
@@ -315,7 +315,7 @@ def test_new_overwrites_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 def test_a_terminal_shows_a_line_for_each_event_and_the_result_at_the_end() -> None:
     stream = io.StringIO()
-    view = TerminalView(stream)
+    view = TerminalView(stream, folds=False)
     step = {"event": "step", "id": "loop[0].send", "action": "twilio.sendSMS", "milliseconds": 42.0}
     view.event({**step, "event": "begin"})
     view.event({**step, "result": {"sid": "SM1"}, "inputs": {"to": "x\n\x1b[31m"}})

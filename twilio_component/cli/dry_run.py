@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import closing, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
+from twilio_component.cli.formats import print_json, print_line
 from twilio_component.cli.serve_extra import database_of, import_the_extra
 
 if TYPE_CHECKING:
@@ -56,15 +56,22 @@ async def dry_run(options: argparse.Namespace) -> int:
             if database is not None:
                 await asyncio.to_thread(database.open_existing)
             settings = settings_from(configuration.durability)
+            planned: list[Any] = []
             plan = DryRun(database, settings, dict(host.components), time.time())
 
             async def print_plan(flow: Flow, call: Call, invoker: Invoker) -> None:
-                print(json.dumps(await plan.plan(flow, call, invoker), ensure_ascii=False))
+                found = await plan.plan(flow, call, invoker)
+                if options.json:
+                    planned.append(found)
+                else:
+                    print_line(found)
 
             runner = FlowRunner(
                 integration=integration, host=host, configuration=configuration, sleep=_no_time, rehearse=print_plan
             )
             outcome = await runner.run(flow.name, payload)
+            if options.json:
+                print_json(planned)
     print(_summary(plan.counts), file=sys.stderr)
     if outcome.error is not None:
         print(f"the flow would fail at {outcome.error['id']}: {outcome.error['message']}", file=sys.stderr)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from twilio_component.cli.output import cell, write_line
 
 if TYPE_CHECKING:
+    import argparse
+
     from twilio_component.flows import Outcome
 
 
@@ -21,9 +25,13 @@ class View(Protocol):
         """Show the outcome."""
 
 
-def view_for(stream: IO[str]) -> View:
-    """Return the view that suits ``stream``."""
-    return TerminalView(stream) if stream.isatty() else JsonLines(stream)
+def view_for(stream: IO[str], options: argparse.Namespace) -> View:
+    """Return the view that suits the stream and the options of ``flow run``."""
+    if options.json:
+        return JsonDocument(stream)
+    if options.jsonl or not stream.isatty():
+        return JsonLines(stream)
+    return TerminalView(stream, folds=not options.trace)
 
 
 class JsonLines:
@@ -45,14 +53,55 @@ class JsonLines:
         self._print({"event": "outcome", **outcome.as_json()})
 
 
-class TerminalView:
-    """One line a step, while it runs and when it has ended: its mark, id, action, duration and result."""
+class JsonDocument:
+    """The outcome as one document, with the ``events`` that led to it."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
+        self._events: list[dict[str, Any]] = []
+
+    def event(self, event: dict[str, Any]) -> None:
+        """Keep the event, as ``JsonLines`` prints it."""
+        if event["event"] != "begin":
+            self._events.append(event)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Print everything."""
+        document = {**outcome.as_json(), "events": self._events}
+        print(json.dumps(document, ensure_ascii=False, indent=2), file=self._stream)
+
+
+class TerminalView:
+    """One line a step, while it runs and when it has ended: its mark, id, action, duration and result.
+
+    With ``folds`` the rounds of a loop share a line, but for the first that fail.
+    """
+
+    def __init__(self, stream: IO[str], *, folds: bool = True) -> None:
+        self._stream = stream
+        self._folds = folds
+        self._rounds: Rounds | None = None
 
     def event(self, event: dict[str, Any]) -> None:
         """Show the event on a line, with its inputs on another if it has them."""
+        place = loop_round(event.get("id", "")) if self._folds else None
+        if self._rounds is not None and (place is None or place[0] != self._rounds.loop):
+            self._end_rounds()
+        if place is None:
+            self._show(event)
+            return
+        if self._rounds is None:
+            self._rounds = Rounds(place[0])
+        if self._rounds.add(place[1], event):
+            self._show(event)
+        self._line(f"…  {self._rounds.summary()}", end="")
+
+    def _end_rounds(self) -> None:
+        if self._rounds is not None:
+            self._line(f"{'✗' if self._rounds.failures else '✓'}  {self._rounds.summary()}")
+            self._rounds = None
+
+    def _show(self, event: dict[str, Any]) -> None:
         if event["event"] == "begin":
             self._line(f"…  {event['id']}  {event['action']}", end="")
         elif event["event"] == "wait":
@@ -69,6 +118,7 @@ class TerminalView:
 
     def outcome(self, outcome: Outcome) -> None:
         """Show the outcome in words, and the result as JSON."""
+        self._end_rounds()
         for error in outcome.handled:
             self._line(f"!  {error['id']}: {cell(error['message'])} ({error['resolution']})")
         if outcome.error is None:
@@ -86,3 +136,37 @@ class TerminalView:
 
     def _line(self, text: str, end: str = "\n") -> None:
         write_line(self._stream, text, end)
+
+
+_ROUND = re.compile(r"(.+?)\[(\d+)\]\.")
+_MOST_FAILURES = 5
+
+
+def loop_round(step: str) -> tuple[str, int] | None:
+    """Return the outermost loop of a step and the number of its round; None for a step outside of loops."""
+    found = _ROUND.match(step)
+    return (found[1], int(found[2])) if found else None
+
+
+class Rounds:
+    """The rounds of a loop so far: how many have begun, and how steps failed, by code."""
+
+    def __init__(self, loop: str) -> None:
+        self.loop = loop
+        self.failures: Counter[str] = Counter()
+        self._begun: set[int] = set()
+
+    def add(self, number: int, event: dict[str, Any]) -> bool:
+        """Take note of an event of a round; whether it is one of the first failures, which are shown themselves."""
+        self._begun.add(number)
+        if event["event"] == "step" and "error" in event:
+            self.failures[event["error"].get("reason") or event["error"]["code"]] += 1
+            return self.failures.total() <= _MOST_FAILURES
+        return False
+
+    def summary(self) -> str:
+        """Return ``everyone: 500 rounds, 3 steps failed (21211: 2, 21610: 1)``."""
+        count = self.failures.total()
+        codes = ", ".join(f"{code}: {number:,}" for code, number in self.failures.most_common())
+        failed = f", {count:,} step{'s' * (count != 1)} failed ({codes})" if count else ""
+        return f"{self.loop}: {len(self._begun):,} round{'s' * (len(self._begun) != 1)}{failed}"

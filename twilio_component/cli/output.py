@@ -13,7 +13,7 @@ _COLUMNS = ("dateCreated", "status", "from", "to", "sid", "body")
 
 def format_result(result: Mapping[str, Any], *, as_json: bool) -> str:
     """Return an operation's result as JSON for scripts, or else as a table of its data."""
-    data = result.get("data", result)
+    data = result.get("data", result.get("result", result))
     if as_json or not isinstance(data, (dict, list)) or not data:
         return json.dumps(result, ensure_ascii=False, indent=2)
     if isinstance(data, dict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from twilio_component.cli.output import cell
 from twilio_component.flows.interpreter.ends import ITEMS_FAILED
 
 
@@ -18,6 +19,14 @@ def error_codes(error: Mapping[str, Any]) -> str:
 def loop_summary(loop: dict[str, Any]) -> str:
     """Return ``everyone: 1,200 of 5,000, 1,190 succeeded, 21610: 8, unknown: 2, 9.8/s, until 12:30:05``."""
     return f"{loop['loop']}: {counts_of_loop(loop)}"
+
+
+def item_line(item: Mapping[str, Any]) -> str:
+    """Return ``everyone 79  failed  20003  2026-11-26 03:01:13 UTC  SM…`` of an item as ``LoopViews`` returns it."""
+    ended = f"{item['finished'][:10]} {item['finished'][11:19]} UTC" if item["finished"] else ""
+    parts = (f"{item['loop']} {item['index']}", item["state"], item["code"] or "", ended, " ".join(item["effects"]))
+    line = "  ".join(part for part in parts if part)
+    return f"{line}  {cell(item['item'])}" if "item" in item else line
 
 
 def counts_of_loop(loop: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
+from twilio_component.cli.formats import add_formats, print_records
 from twilio_component.host.errors import InputError, Problem, join_names
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def add_parser(commands: Any) -> None:
     subcommands = flow.add_subparsers(title="commands", required=True, metavar="COMMAND")
     check = subcommands.add_parser("check", help="find every mistake in flow definitions", description=_check.__doc__)
     check.add_argument("files", nargs="+", metavar="FILE", help="a flow definition (YAML or JSON)")
-    check.add_argument("--json", action="store_true", help="one JSON document with all findings")
+    add_formats(check)
     check.add_argument("--mock", action="append", default=[], metavar="COMPONENT.ACTION", help="as for flow run")
     check.set_defaults(run=_check)
     run = subcommands.add_parser(
@@ -64,7 +65,10 @@ def add_parser(commands: Any) -> None:
     )
     where.add_argument("--live", action="store_true", help="really send, without asking")
     run.add_argument("--mock", action="append", default=[], metavar="COMPONENT.ACTION[=JSON]", help="repeatable")
-    run.add_argument("--trace", action="store_true", help="show the inputs of each step too, secrets hidden")
+    run.add_argument(
+        "--trace", action="store_true", help="show the inputs of each step, secrets hidden, and each round of a loop"
+    )
+    add_formats(run)
     run.add_argument("--debug", action="store_true", help="log requests and responses, secrets hidden")
     run.set_defaults(run=_run)
     new = subcommands.add_parser("new", help="write a starter flow", description="Write a starter flow that runs.")
@@ -89,9 +93,7 @@ def _check(options: argparse.Namespace) -> int:
     findings = [
         finding for definition in definitions for finding in check_integration(definition, components, mocked=mocked)
     ]
-    if options.json:
-        print(json.dumps({"findings": [finding.as_json() for finding in findings]}, ensure_ascii=False, indent=2))
-    else:
+    if not print_records(options, [finding.as_json() for finding in findings]):
         for finding in findings:
             print(finding)
         print(_summary(findings, len(options.files)), file=sys.stderr)
@@ -191,7 +193,7 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
             payload = _sign(payload, flow)
         elif not options.live and not _confirm(side_effects(reachable, host.components, mocks)):
             return None
-        view = view_for(sys.stdout)
+        view = view_for(sys.stdout, options)
         runner = FlowRunner(
             integration=integration,
             host=host,

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
+from twilio_component.cli.formats import add_formats
 from twilio_component.cli.options import CONNECTION_HELP, add_inputs, inputs_of
+
+if TYPE_CHECKING:
+    from twilio_component.host.model import Operation
 
 
 def add_parser(commands: Any) -> None:
@@ -26,25 +31,23 @@ def add_parser(commands: Any) -> None:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--connection", metavar="FILE", help="the connection; see below")
     source.add_argument("--emulator", action="store_true", help="use the embedded emulator instead of Twilio")
-    parser.add_argument("--json", action="store_true", help="print JSON on a terminal too")
+    add_formats(parser, rows=True)
     parser.add_argument("--debug", action="store_true", help="log requests and responses, secrets hidden")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the operation and print its result: JSON, or a table on a terminal."""
+    """Run the operation and print its result: JSON, or a table on a terminal; records as lines or rows on request."""
     import asyncio
 
-    from twilio_component.cli.output import format_result
-
-    result = asyncio.run(_invoke(options))
-    print(format_result(result, as_json=options.json or not sys.stdout.isatty()))
+    asyncio.run(_invoke(options))
     return exit_codes.DONE
 
 
-async def _invoke(options: argparse.Namespace) -> dict[str, Any]:
+async def _invoke(options: argparse.Namespace) -> None:
     from twilio_component.cli.components import complete_connection, find_operation
     from twilio_component.host import Host, UnknownKeyError
+    from twilio_component.host.model import Action
 
     inputs = inputs_of(options)
     transport = None
@@ -64,5 +67,21 @@ async def _invoke(options: argparse.Namespace) -> dict[str, Any]:
                 f"{component.key}.{operation.key} is a trigger, which needs a request: run a flow with it (flow run)"
             )
         complete_connection(inputs, component, operation, options)
+        if (options.jsonl or options.csv) and isinstance(operation, Action) and operation.page_function is not None:
+            from twilio_component.cli.records import print_pages
+
+            await print_pages(options, operation, host.list_pages(component.key, operation.key, inputs))
+            return
         invoke = host.invoke_action if operation.kind == "action" else host.invoke_data_source
-        return await invoke(component.key, operation.key, inputs)
+        _print(options, operation, await invoke(component.key, operation.key, inputs))
+
+
+def _print(options: argparse.Namespace, operation: Operation, result: Mapping[str, Any]) -> None:
+    if options.jsonl or options.csv:
+        from twilio_component.cli.records import print_result
+
+        print_result(options, operation, result)
+        return
+    from twilio_component.cli.output import format_result
+
+    print(format_result(result, as_json=options.json or not sys.stdout.isatty()))

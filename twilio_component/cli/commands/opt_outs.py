@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
+from twilio_component.cli.formats import add_formats, print_json, print_stream
 from twilio_component.cli.serve_extra import add_database, with_database
 from twilio_component.host.contacts import EVERYBODY
 from twilio_component.host.errors import InputError, Problem
@@ -36,7 +36,8 @@ def add_parser(commands: Any) -> None:
     remove.add_argument("--from", dest="sender", metavar="SENDER", help="only from this sender; default: from all")
     check = _person_verb(verbs, "check", "what a person has opted out of; exit code 1 when of something", _check)
     check.add_argument("--from", dest="sender", metavar="SENDER", help="only from this sender; default: from all")
-    listing = _verb(verbs, "list", "all entries, one JSON object a line", _list)
+    listing = _verb(verbs, "list", "all entries", _list)
+    add_formats(listing)
     listing.add_argument("--from", dest="sender", metavar="SENDER", help="only from this sender")
     _verb(verbs, "export", "all entries as CSV, which import reads", _export)
     reading = _verb(
@@ -90,7 +91,7 @@ def _add(options: argparse.Namespace) -> int:
     async def add(register: OptOutRegister) -> None:
         from twilio_component.durable.sending.opt_outs import OPERATOR
 
-        _print({"added": await register.add([entry], OPERATOR)})
+        print_json({"added": await register.add([entry], OPERATOR)})
 
     return _with_register(options, add)
 
@@ -99,7 +100,7 @@ def _remove(options: argparse.Namespace) -> int:
     person, scope = address_of(options.person), options.sender and _scope(options.sender)
 
     async def remove(register: OptOutRegister) -> None:
-        _print({"removed": await register.remove(person, scope)})
+        print_json({"removed": await register.remove(person, scope)})
 
     return _with_register(options, remove)
 
@@ -110,7 +111,7 @@ def _check(options: argparse.Namespace) -> int:
 
     async def check(register: OptOutRegister) -> None:
         found.extend(one for one in await register.of(person) if scope in (None, one.scope) or one.scope == EVERYBODY)
-        _print([_row(one) for one in found])
+        print_json([_row(one) for one in found])
 
     code = _with_register(options, check)
     return exit_codes.FAILED if found else code
@@ -120,8 +121,7 @@ def _list(options: argparse.Namespace) -> int:
     scope = options.sender and _scope(options.sender)
 
     async def list_all(register: OptOutRegister) -> None:
-        async for entry in _all(register, scope):
-            print(json.dumps(_row(entry), ensure_ascii=False))
+        await print_stream(options, _rows(register, scope))
 
     return _with_register(options, list_all)
 
@@ -154,7 +154,7 @@ def _import(options: argparse.Namespace) -> int:
         added = 0
         for start in range(0, len(entries), 1_000):
             added += await register.add(entries[start : start + 1_000], IMPORT)
-        _print({"read": len(entries), "added": added})
+        print_json({"read": len(entries), "added": added})
 
     return _with_register(options, add)
 
@@ -179,6 +179,11 @@ def _entries(lines: Any, scope: str) -> list[tuple[str, str]]:
     return entries
 
 
+async def _rows(register: OptOutRegister, scope: str | None) -> AsyncIterator[Mapping[str, Any]]:
+    async for entry in _all(register, scope):
+        yield _row(entry)
+
+
 async def _all(register: OptOutRegister, scope: str | None) -> AsyncIterator[OptOut]:
     after: OptOut | None = None
     while page := await register.page(after, scope):
@@ -200,7 +205,3 @@ def _row(entry: OptOut) -> Mapping[str, Any]:
     from twilio_component.durable.operator.times import format_time
 
     return {"person": entry.person, "scope": entry.scope, "source": entry.source, "since": format_time(entry.since)}
-
-
-def _print(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))

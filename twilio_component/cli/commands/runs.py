@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
 from twilio_component.cli.commands import runs_retry
+from twilio_component.cli.formats import add_formats, print_json, print_records, print_stream
 from twilio_component.cli.options import age_in_days, moment, whole_count
+from twilio_component.cli.run_words import item_line
 from twilio_component.cli.serve_extra import DATABASE_HELP, with_database
 
 if TYPE_CHECKING:
@@ -41,12 +42,12 @@ def add_parser(commands: Any) -> None:
     listing.add_argument("--since", metavar="TIME", type=moment, help=since)
     listing.add_argument("--sid", help="the run that sent the message with this SID")
     listing.add_argument("--limit", type=whole_count, default=50, help="default: %(default)s")
-    _add_formats(listing, "print a JSON array on a terminal too")
+    add_formats(listing)
     showing = _run_verb(verbs, "show", "one run with its steps", _show)
-    showing.add_argument("--json", action="store_true", help="print JSON on a terminal too")
+    add_formats(showing, lines=False)
     _run_verb(verbs, "follow", "print the progress of a run until it has ended; the exit code says how", _follow)
-    items = _run_verb(verbs, "items", "the items of a run's loops and how they ended, one JSON object a line", _items)
-    _add_formats(items, "print a JSON array instead")
+    items = _run_verb(verbs, "items", "the items of a run's loops and how they ended", _items)
+    add_formats(items)
     items.add_argument("--state", choices=_ITEM_STATES, help="only items in this state")
     items.add_argument("--code", metavar="CODE", help="those that failed with this code, e.g. 21610 or outcome-unknown")
     items.add_argument("--with-items", action="store_true", help="print the items too: phone numbers and message texts")
@@ -65,18 +66,12 @@ def add_parser(commands: Any) -> None:
     runs_retry.add_arguments(retry)
     doctor = _verb(verbs, "doctor", "what nobody is doing, and what waits for an operator", _doctor)
     doctor.add_argument("--mend", action="store_true", help="have done what nobody is doing")
-    doctor.add_argument("--json", action="store_true", help="print JSON")
+    add_formats(doctor)
     purge = _verb(verbs, "purge", "delete finished runs", _purge)
     purge.add_argument("--yes", action="store_true", help="do not ask on a terminal")
     purge.add_argument(
         "--days", type=age_in_days, default=30, help="those that ended more days ago; default: %(default)s"
     )
-
-
-def _add_formats(parser: argparse.ArgumentParser, json_help: str) -> None:
-    formats = parser.add_mutually_exclusive_group()
-    formats.add_argument("--json", action="store_true", help=json_help)
-    formats.add_argument("--jsonl", action="store_true", help="print a JSON object a line")
 
 
 def _verb(verbs: Any, name: str, words: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
@@ -104,11 +99,10 @@ def _list(options: argparse.Namespace) -> int:
             limit=options.limit,
         )
         runs = await views.find(wanted)
-        if options.jsonl:
-            _print_lines(runs)
+        if print_records(options, runs):
             return
-        if options.json or not sys.stdout.isatty():
-            _print(runs)
+        if not sys.stdout.isatty():
+            print_json(runs)
             return
         from twilio_component.cli.run_screen import runs_table, screen
 
@@ -122,7 +116,7 @@ def _show(options: argparse.Namespace) -> int:
     async def print_run(views: RunViews, loops: LoopViews) -> None:
         run = {**await views.show(options.id), "loops": await loops.loops(options.id)}
         if options.json or not sys.stdout.isatty():
-            _print(run)
+            print_json(run)
             return
         from twilio_component.cli.run_screen import run_view, screen
 
@@ -157,11 +151,11 @@ def _items(options: argparse.Namespace) -> int:
     async def print_items(views: RunViews, loops: LoopViews) -> None:
         await views.show(options.id)  # says so when there is no such run
         rounds = loops.iterations(options.id, state=options.state, code=options.code, with_items=options.with_items)
-        if options.json:
-            _print([one async for one in rounds])
+        if not sys.stdout.isatty() or options.json or options.jsonl:
+            await print_stream(options, rounds)
             return
         async for one in rounds:
-            _print_lines([one])
+            print(item_line(one))
 
     return _view(options, print_items)
 
@@ -177,7 +171,7 @@ def _start(options: argparse.Namespace) -> int:
 
         integration = options.integration
         run = await start_run(database, Host.discover(), options.flow, payload, integration=integration)
-        _print({"id": run})
+        print_json({"id": run})
 
     return with_database(options, start)
 
@@ -210,8 +204,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
         doctor = Doctor(database)
         found.extend(await (doctor.mend() if options.mend else doctor.examine()))
-        if options.json:
-            _print([one.as_json() for one in found])
+        if print_records(options, [one.as_json() for one in found]):
             return
         for one in found:
             mended = "mended: " if options.mend and one.can_mend else ""
@@ -229,7 +222,7 @@ def _purge(options: argparse.Namespace) -> int:
         return exit_codes.BAD_INPUT
 
     async def purge(operations: Operations) -> None:
-        _print({"purged": await operations.purge(options.days)})
+        print_json({"purged": await operations.purge(options.days)})
 
     return _operate(options, purge)
 
@@ -257,12 +250,3 @@ def _confirms(days: float) -> bool:
     question = f"Delete all runs that ended more than {days:g} days ago, with everything about them? [y/N] "
     print(question, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _print_lines(values: list[dict[str, Any]]) -> None:
-    for value in values:
-        print(json.dumps(value, ensure_ascii=False))
-
-
-def _print(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))

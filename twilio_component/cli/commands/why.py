@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
+from twilio_component.cli.formats import add_formats, print_json
 from twilio_component.cli.options import CONNECTION_HELP, connection_of
 from twilio_component.cli.serve_extra import DATABASE_HELP, DATABASE_VARIABLE, DEFAULT_DATABASE
 from twilio_component.host.errors import InputError, Problem, UnknownKeyError
@@ -37,7 +37,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("sid", metavar="SID", help="of the message, SM… or MM…")
     parser.add_argument("--connection", metavar="FILE", help="the connection; see below")
     parser.add_argument("--database", metavar="URL", help=DATABASE_HELP)
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_formats(parser, lines=False)
     parser.set_defaults(run=run)
 
 
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     if _has_database(options):
         explanation.update(_stored_runs(options))
     if options.json:
-        print(json.dumps(explanation, ensure_ascii=False, indent=2))
+        print_json(explanation)
     else:
         print("\n".join(_lines(explanation)))
     return exit_codes.DONE

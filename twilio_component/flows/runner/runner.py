@@ -303,6 +303,7 @@ def _end_event(begun: float, result: Mapping[str, Any] | Failure, *, is_trigger:
     """The part of a step's event that its end brings."""
     ended: Event = {"milliseconds": round((time.perf_counter() - begun) * 1000, 1)}
     if isinstance(result, Failure):
-        error = {"code": result.code, "message": result.message, "outcomeUnknown": result.outcome_unknown}
+        reason = {"reason": result.reason} if result.reason else {}
+        error = {"code": result.code, **reason, "message": result.message, "outcomeUnknown": result.outcome_unknown}
         return {**ended, "error": error}
     return {**ended, "result": result.get("payload" if is_trigger else "data")}
