@@ -12,10 +12,10 @@ from twilio_component.cli.main import command_parser
 _INTRODUCTION = """\
 Results go to standard output: JSON in a pipe, and a table on a terminal where one helps. Everything else goes to
 standard error. `--json` prints one JSON document, an array where a command has several records, and `--jsonl` each
-record as an object on a line of its own, as soon as it is there. In a pipe `runs items`, `runs follow`, `opt-outs list` and
-`flow run` print such lines, other commands a document; what explains (`errors`, `why`, `flow check`, `runs doctor`) is
-text unless you ask otherwise. `twilio-component COMMAND --help` shows the same text as this page, and the option
-`--version` of the program prints its version.
+record as an object on a line of its own, as soon as it is there. In a pipe `runs items`, `runs follow`, `opt-outs
+list` and `flow run` print such lines, other commands a document; what explains (`errors`, `why`, `flow check`, `runs
+doctor`) is text unless you ask otherwise. `twilio-component COMMAND --help` shows the same text as this page, and the
+option `--version` of the program prints its version.
 
 | exit code | meaning |
 |---|---|
