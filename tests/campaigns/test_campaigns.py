@@ -33,18 +33,23 @@ def test_faults_double_nothing_and_lose_nothing(tmp_path: Path, resending: Figur
     assert "| messages that came twice | 0 | 0 |" in document(resending, resending, found)
 
 
-def test_processes_that_share_a_database_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
-    folders = [tmp_path / name for name in ("beside", "rolling", "away")]
-    for folder in folders:
-        folder.mkdir()
-    beside = killed_beside_a_worker(folders[0], least=1, lag=0.3)
-    assert set(beside.kills) == set(PLACES)
-    rolling = rolling_restart(folders[1], events=40)
-    away, refused = database_away(folders[2], seconds=1)
-    for found in (beside, rolling, away):
+def test_a_process_that_is_killed_beside_a_worker_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+    found = killed_beside_a_worker(tmp_path, least=1, lag=0.3)
+    assert set(found.kills) == set(PLACES)
+    assert (found.doubled, found.missing, found.unknown) == (0, 0, 0)
+
+
+def test_a_rolling_restart_and_a_database_that_goes_away_lose_nothing_and_double_nothing(
+    tmp_path: Path, resending: Figures
+) -> None:
+    for name in ("rolling", "away"):
+        (tmp_path / name).mkdir()
+    rolling = rolling_restart(tmp_path / "rolling", events=40)
+    away, refused = database_away(tmp_path / "away", seconds=1)
+    for found in (rolling, away):
         assert (found.doubled, found.missing, found.unknown) == (0, 0, 0)
     assert refused > 0
-    assert f"{rolling.kills.total()} restarts in all" in of_workers(beside, rolling, away, refused)
+    assert f"{rolling.kills.total()} restarts in all" in of_workers(resending, rolling, away, refused)
 
 
 def test_a_run_of_a_killed_process_is_ended_by_another_wherever_it_was_killed(tmp_path: Path) -> None:

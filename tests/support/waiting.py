@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 _STEP = 0.02
 
 
