@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from durable.test_quiet_hours import SetClock
 from sqlalchemy import func, select
 from support.engine import TO, serving
+from support.slow_transport import SlowFirstMessage
 from support.waiting import until_async
 
 from twilio_component.durable.operator.views import RunViews
@@ -249,3 +251,31 @@ async def test_what_was_slept_before_and_after_the_question_is_slept_once(tmp_pa
         await write(served, "yes", "SM1")
         await ended(served, "run")
         assert 1.5 <= time.monotonic() - begun < 3.0
+
+
+async def test_what_a_person_writes_before_the_question_is_sent_starts_a_flow(tmp_path: Path) -> None:
+    emulator, clock = Emulator(), SetClock("2026-05-04T23:00")
+    night = '    quietHours: {from: "21:00", to: "08:00", timeZone: America/New_York}\n'
+    quiet = asking().replace("  - name: Main\n", "  - name: Main\n" + night, 1)
+    async with serving(tmp_path, quiet, emulator=emulator, settings=QUICK, clock=clock) as served:
+        await served.begin("run")
+        await until_waiting(served)
+        assert await write(served, "yes", "SM1") is True
+        clock.set("2026-05-05T08:00:01")
+        await until_async(lambda: QUESTION in sent(emulator), "the question is sent")
+        assert await write(served, "no", "SM2") is False
+        end = await ended(served, "run")
+    assert (end["outcome"], end["answer"]) == ("answered", False)
+
+
+async def test_a_reply_that_is_faster_than_the_response_is_the_answer(tmp_path: Path) -> None:
+    emulator = Emulator()
+    network = SlowFirstMessage(emulator)
+    async with serving(tmp_path, asking(), transport=network, settings=Settings(timeout=30, lag_bound=0.2)) as served:
+        await served.begin("run")
+        await until_async(lambda: served.engine.guard.requests_under_way, "the question is being sent")
+        assert await write(served, "yes", "SM1") is False
+        network.arrive.set()
+        outcome = await served.engine.wait_for_outcome("run", 10)
+    assert outcome is not None
+    assert json.loads(outcome["response"]["body"])["answer"] is True

@@ -147,6 +147,8 @@ class Conversations(RuleBasedStateMachine):
         sid = f"SM{len(self.messages)}"
         self.messages.append((sid, conversation, text))
         run = self.holder(conversation)
+        if run is not None and not self.asked[run].sent:
+            run = None  # nobody can reply to what has not been asked
         self.deliver(sid, conversation, text, process)
         if run is None:
             assert sid in self.started, "a message that nobody waits for starts the trigger's flow"

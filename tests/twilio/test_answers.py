@@ -1,5 +1,7 @@
 """What people write, as answers."""
 
+# ruff: noqa: RUF001 - people write like that
+
 from __future__ import annotations
 
 import time
@@ -51,6 +53,41 @@ INPUTS: dict[str, Any] = {
         ("choice", {"choices": ["Confirm", "Move it"]}, "1", "Confirm"),
         ("choice", {"choices": ["Confirm", "Move it"]}, "3", None),
         ("choice", {"choices": ["Confirm", "Move it"]}, "0", None),
+        ("yesNo", {}, "YES!!", True),
+        ("yesNo", {}, "“Yes”", True),
+        ("yesNo", {}, "¡yes!", True),
+        ("yesNo", {}, "Yes 😀", True),
+        ("yesNo", {}, "Yes, please.", True),
+        ("yesNo", {}, "No, thanks", False),
+        ("yesNo", {}, "👍🏽", True),
+        ("yesNo", {}, "👎️", False),
+        ("yesNo", {}, "ｙｅｓ", True),
+        ("yesNo", {}, "yes\u200b", True),
+        ("yesNo", {}, "yes and no", None),
+        ("yesNo", {}, "!!", None),
+        ("yesNo", {"yesWords": ["Sí"], "noWords": ["ok"]}, "si\u0301!", True),
+        ("yesNo", {"yesWords": ["Sí"], "noWords": ["ok"]}, "OK", False),
+        ("yesNo", {"yesWords": ["はい"], "noWords": ["いいえ"]}, "はい。", True),
+        ("yesNo", {"yesWords": ["نعم"], "noWords": ["لا"]}, "نعم!", True),
+        ("yesNo", {"yesWords": ["да"], "noWords": ["нет"]}, "Нет…", False),
+        ("yesNo", {"yesWords": ["Straße"]}, "STRASSE", True),
+        ("number", {}, ".5", 0.5),
+        ("number", {}, "0,125", 0.125),
+        ("number", {}, "1.200", None),
+        ("number", {}, "５", 5),
+        ("number", {}, "٣٫٥", 3.5),
+        ("number", {}, "५।", 5),
+        ("number", {}, "−4", -4),
+        ("number", {}, "(7).", 7),
+        ("number", {}, "4️⃣", 4),
+        ("date", {"dateOrder": "DMY"}, "٢٤/١٢/٢٠٢٦", "2026-12-24"),
+        ("choice", {"choices": ["Crème brûlée", "Tarte"]}, "CRE\u0300ME BRU\u0302LE\u0301E!", "Crème brûlée"),
+        ("choice", {"choices": ["Confirm", "Move it"]}, "2️⃣", "Move it"),
+        ("choice", {"choices": ["Confirm", "Move it"]}, "2)", "Move it"),
+        ("choice", {"choices": ["Confirm", "Move it"]}, "…", None),
+        ("choice", {"choices": ["🍕", "🍣"]}, "🍣!", "🍣"),
+        ("choice", {"choices": ["2", "1"]}, "1", "1"),
+        ("pattern", {"pattern": "[a-z]{2}[0-9]{4}"}, "“AB1234”.", "AB1234"),
         ("pattern", {"pattern": "[a-z]{2}[0-9]{4}"}, "AB1234", "AB1234"),
         ("pattern", {"pattern": "[a-z]{2}[0-9]{4}"}, "AB1234 please", None),
         ("pattern", {"pattern": "[a-z]*"}, "a" * (LONGEST_ANSWER + 1), None),
@@ -118,18 +155,16 @@ def test_nobody_can_reply_to_a_name() -> None:
         clean_answering_sender("MyBrand", {})
 
 
-@pytest.mark.parametrize(
-    ("inputs", "path"),
-    [
-        ({"answerType": "choice"}, "$.inputs.choices"),
-        ({"answerType": "pattern"}, "$.inputs.pattern"),
-        ({"answerType": "yesNo", "choices": ["a", "b"]}, "$.inputs.choices"),
-    ],
-)
-def test_what_an_answer_type_needs_is_named(inputs: dict[str, Any], path: str) -> None:
-    with pytest.raises(InputError) as raised:
-        plan({**INPUTS, **inputs})
-    assert [problem.path for problem in raised.value.problems] == [path]
+def test_a_picture_without_words_is_an_answer_where_anything_is() -> None:
+    picture = {"body": "", "media": [{"url": "https://example.com/a.jpg"}]}
+    assert answer({"answerType": "anything"}, picture) == {"answer": ""}
+    assert answer({"answerType": "yesNo"}, picture) is None
+    assert answer({"answerType": "anything"}, {"body": "", "media": [], "location": None}) is None
+
+
+def test_a_least_number_above_the_most_is_refused() -> None:
+    with pytest.raises(InputError, match=r"\$\.inputs\.minimum: must not be more than maximum, which is 1"):
+        plan({**INPUTS, "answerType": "number", "minimum": 5, "maximum": 1})
 
 
 def test_a_question_and_its_reply_are_in_one_conversation() -> None:
@@ -140,6 +175,9 @@ def test_a_question_and_its_reply_are_in_one_conversation() -> None:
     assert reply is not None
     assert question.conversation in reply.conversations
     assert not reply.opts_out
+    stop = reply_of({"body": {"data": {**parameters, "Body": " Stop! "}}})
+    assert stop is not None
+    assert stop.opts_out
     other = reply_of({"body": {"data": {**parameters, "AccountSid": "AC2"}}})
     assert other is not None
     assert question.conversation not in other.conversations

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 OPTED_OUT = 21610
 STOP_WORDS = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"})
 START_WORDS = frozenset({"start", "yes", "unstop"})
+_AFTER_WORD = ".!"
 _BY_TWILIO = {"STOP": OUT, "START": IN}
 
 
@@ -62,8 +63,8 @@ def contact_event(payload: Mapping[str, Any], words: ContactWords) -> ContactEve
     twilios = _BY_TWILIO.get((parameters.text("OptOutType") or "").upper())
     if twilios is not None:
         return ContactEvent(contact=contact, has_written=True, choice=twilios)
-    text = unicodedata.normalize("NFKC", parameters.text("Body") or "").strip().casefold()
-    bare = text.rstrip(".!")
+    text = _keyword(parameters.text("Body") or "")
+    bare = text.rstrip(_AFTER_WORD)
     for kind, choice, own, known in (
         ("stop", OUT, words.stop, STOP_WORDS),
         ("start", IN, words.start, START_WORDS),
@@ -78,6 +79,11 @@ def contact_event(payload: Mapping[str, Any], words: ContactWords) -> ContactEve
     return ContactEvent(contact=contact, has_written=True)
 
 
+def is_stop_word(text: str) -> bool:
+    """Return whether a message is one of Twilio's words for wanting nothing more, in any case."""
+    return _keyword(text).rstrip(_AFTER_WORD) in STOP_WORDS
+
+
 def opted_out() -> TwilioAPIError:
     """Return the error that Twilio itself gives for a recipient who has opted out."""
     return api_error(400, {"code": OPTED_OUT, "message": "Attempt to send to unsubscribed recipient"})
@@ -86,6 +92,10 @@ def opted_out() -> TwilioAPIError:
 def shared_address(address: str) -> str:
     """Return the address under which the channels of one sender share opt-outs: SMS, MMS and RCS do."""
     return address.removeprefix("rcs:")
+
+
+def _keyword(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
 def _refusal(parameters: WebhookParameters) -> ContactEvent | None:

@@ -8,8 +8,9 @@ from typing import Any
 
 from twilio_component.host.errors import InputError, Problem
 from twilio_component.host.questions import OPTED_OUT, UNDELIVERABLE, EffectReport, Question, Reply
+from twilio_component.twilio.answers import comparable
 from twilio_component.twilio.message_status import FINAL
-from twilio_component.twilio.opt_outs import STOP_WORDS
+from twilio_component.twilio.opt_outs import STOP_WORDS, is_stop_word
 from twilio_component.twilio.triggers.inbound import message_of
 from twilio_component.twilio.triggers.webhook_parameters import WebhookParameters
 
@@ -28,8 +29,27 @@ def clean_deadline(value: str, _inputs: Mapping[str, Any]) -> str:
     found = _DURATION.fullmatch(value.strip())
     seconds = int(found[1]) * _UNITS[(found[2] or "s")[0].lower()] if found else 0
     if not 1 <= seconds <= _LONGEST:
-        raise ValueError("must be a number of seconds or a duration such as 90s, 5m, 2h or 3d, at most 90 days")
+        raise ValueError("must be a number of seconds or a duration such as 90s, 5m, 2h or 3d, from 1s to 90d")
     return str(seconds)
+
+
+def clean_choice(value: str, inputs: Mapping[str, Any]) -> str:
+    """Return a choice; raises ``ValueError`` for one that no reply can mean, or that another one is too."""
+    choice = clean_answer_word(value, inputs)
+    same = [one for one in inputs["choices"] if isinstance(one, str) and comparable(one) == comparable(choice)]
+    if len(same) > 1:
+        raise ValueError("is the same answer as another choice: they must differ in more than case and punctuation")
+    return choice
+
+
+def clean_answer_word(value: str, _inputs: Mapping[str, Any]) -> str:
+    """Return a word that a person may reply; raises ``ValueError`` for one that means something else to Twilio."""
+    word = comparable(value)
+    if value and not word:
+        raise ValueError("must have a letter, a digit or an emoji")
+    if word in STOP_WORDS:
+        raise ValueError("opts the person out when they reply it, so it is never an answer; choose another word")
+    return value
 
 
 def clean_answering_sender(value: str, inputs: Mapping[str, Any]) -> str:
@@ -92,7 +112,7 @@ def reply_of(payload: Mapping[str, Any]) -> Reply | None:
 def opts_out(message: Mapping[str, Any]) -> bool:
     """Return whether the person who wrote the message wants no more of them."""
     kind = (message["optOutType"] or "").upper()
-    return kind == "STOP" or (not kind and message["body"].strip().lower() in STOP_WORDS)
+    return kind == "STOP" or (not kind and is_stop_word(message["body"]))
 
 
 def report_of(payload: Mapping[str, Any]) -> EffectReport | None:
@@ -118,14 +138,10 @@ def outcome_of(code: str) -> str:
 
 
 def _check(inputs: Mapping[str, Any]) -> None:
-    problems = []
-    for kind, name in (("choice", "choices"), ("pattern", "pattern")):
-        if inputs["answerType"] == kind and name not in inputs:
-            problems.append(Problem(f"$.inputs.{name}", f"is required where answerType is {kind}"))
-        if inputs["answerType"] != kind and name in inputs:
-            problems.append(Problem(f"$.inputs.{name}", f"is for the answerType {kind} only"))
-    if problems:
-        raise InputError("The inputs are not valid", problems)
+    least, most = inputs.get("minimum"), inputs.get("maximum")
+    if least is not None and most is not None and least > most:
+        problem = Problem("$.inputs.minimum", f"must not be more than maximum, which is {most:g}")
+        raise InputError("The inputs are not valid", [problem])
 
 
 def _account(connection: Mapping[str, Any]) -> str | None:

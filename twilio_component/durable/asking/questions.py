@@ -158,7 +158,7 @@ class QuestionStore:
         if taken is not None:
             return TakenReply(taken, is_new=False)
         conversations = sorted(digest_of(one) for one in reply.conversations)
-        found = _waiting_for(connection, conversations) or _keeping_late(connection, conversations, now)
+        found = _asked_in(connection, conversations) or _keeping_late(connection, conversations, now)
         if found is None or connection.execute(select(exists().where(events.c.id == reply_id(reply)))).scalar_one():
             return None
         for conversation in conversations:
@@ -166,7 +166,7 @@ class QuestionStore:
         taken = run_of_reply(connection, reply)
         if taken is not None:
             return TakenReply(taken, is_new=False)
-        found = _waiting_for(connection, conversations)
+        found = _asked_in(connection, conversations)
         if found is not None:
             self._judge_reply(connection, found, reply, now)
         else:
@@ -300,6 +300,20 @@ def _waiting_for(connection: Connection, conversations: Sequence[str]) -> Row[An
     living = select(questions).join(runs, runs.c.id == questions.c.run).where(runs.c.state.in_((RUNNING, PAUSED)))
     found = living.where(*of_conversations).order_by(questions.c.created_at, questions.c.key).limit(1)
     return connection.execute(found).one_or_none()
+
+
+def _asked_in(connection: Connection, conversations: Sequence[str]) -> Row[Any] | None:
+    """The open question of these conversations that the person may have seen.
+
+    Its first send may not be known to have succeeded, since a reply can be faster than Twilio's response; but one that
+    has not been begun, for quiet hours perhaps, cannot be what the person replies to.
+    """
+    found = _waiting_for(connection, conversations)
+    if found is None or found.sent:
+        return found
+    first = call_key(found.run, found.ordinal - MOST_SENDS)
+    begun = exists().where(intents.c.key == first, intents.c.attempt > 0)
+    return found if connection.execute(select(begun)).scalar_one() else None
 
 
 def _keeping_late(connection: Connection, conversations: Sequence[str], now: float) -> Row[Any] | None:
