@@ -25,6 +25,7 @@ RUN_ELSEWHERE = {
     "docs/tutorials/first-served-flow.md": "tests/serving/test_walkthrough.py",
     "docs/how-to/scale-out.md": "tests/serving/test_walkthrough.py",
     "docs/how-to/operate-runs.md": "tests/serving/test_walkthrough.py",
+    "docs/how-to/token-expires.md": "tests/serving/test_token_expires.py",
     "docs/how-to/other-engines.md": "tests/acceptance/test_celery_and_asyncio.py",
 }
 EMULATOR_PAGES = ("docs/how-to/emulator.md", "docs/reference/emulator.md")  # their shell and Node examples

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ import pytest
 from support.browsers import launched
 from support.engine import serving
 from support.long_lists import QUICK
+from support.loop_thread import LoopThread
 from support.ports import reserve_port
 from support.waiting import until
 
@@ -34,15 +33,12 @@ class Operated:
         self.port = reserve_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.served: Served
-        self._loop = asyncio.new_event_loop()
-        self._stack = AsyncExitStack()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
+        self._thread = LoopThread()
         self.call(self._open(folder, flows, **options))
 
     def call(self, work: Coroutine[Any, Any, Any], seconds: float = 60) -> Any:
         """The result of a coroutine on the engine's event loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
+        return self._thread.call(work, seconds)
 
     def run(self, run: str, flow: str = "Main") -> Any:
         return self.call(self.served.run(run, flow))
@@ -61,17 +57,14 @@ class Operated:
         return httpx.Client(base_url=self.url, **options)
 
     def close(self) -> None:
-        self.call(self._stack.aclose())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(20)
-        self._loop.close()
+        self._thread.close()
 
     async def _open(self, folder: Path, flows: str, *, token: str = "", settings: Any = QUICK, **options: Any) -> None:
         serve = serving(folder, flows, emulator=self.emulator, settings=settings, **options)
-        self.served = await self._stack.enter_async_context(serve)
+        self.served = await self._thread.stack.enter_async_context(serve)
         address = OperationsAddress(port=self.port, token=token)
         database = self.served.engine.database
-        await self._stack.enter_async_context(operations_page(database, address, lambda _: None))
+        await self._thread.stack.enter_async_context(operations_page(database, address, lambda _: None))
 
 
 @pytest.fixture
