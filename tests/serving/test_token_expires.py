@@ -31,7 +31,7 @@ from twilio_component.host import Host
 
 PAGE = "docs/how-to/token-expires.md"
 ACCOUNT = "AC" + "1" * 32
-# Of the page's 500 patients, and of the 200 who have a message when the token expires: the rest would be more of the same.
+# Of the 500 patients, and the 200 who have a message when the token expires: the rest would be more of the same.
 PATIENTS, BEFORE = 100, 40
 SCALED = {"500": PATIENTS, "200": BEFORE}
 
