@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,16 @@ import pytest
 from dbos import DBOS
 from sqlalchemy import update
 from support.engine import SEND, TO, serving
+from support.waiting import until_async
 
 from twilio_component.cli.exit_codes import exit_code
 from twilio_component.cli.main import main
+from twilio_component.durable import observation
 from twilio_component.durable.errors import DurableError, RunStateError, UnknownRunError
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.operator.views import RunFilter, RunViews
 from twilio_component.durable.settings import Settings
+from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.schema import runs
 from twilio_component.emulator import Emulator
 
@@ -236,6 +240,28 @@ async def test_a_run_and_its_workflow_are_stopped_together_or_not_at_all(
         with pytest.raises(OSError):  # noqa: PT011 - it is the one that was raised
             await getattr(Operations(served.engine.database), operation)("one")
         assert (await RunViews(served.engine.database).show("one"))["state"] == "running"
+
+
+async def test_a_run_that_is_resumed_as_it_stops_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(tmp_path, SLEEP, settings=QUICK) as served:
+        url = served.engine.database.url
+
+        def resume_elsewhere() -> None:
+            database = Database(url)
+            asyncio.run(Operations(database).resume("one"))
+            database.close()
+
+        def resume_now(_run: object) -> None:  # between noticing the stop and telling the workflow engine
+            monkeypatch.undo()
+            other = threading.Thread(target=resume_elsewhere)
+            other.start()
+            other.join()
+
+        monkeypatch.setattr(observation, "log_stop", resume_now)
+        await served.begin("one")
+        await Operations(served.engine.database).pause("one")
+        await until_async(lambda: observation.log_stop is not resume_now, "it has stopped and been resumed")
+        assert (await served.engine.wait_for_outcome("one", 20))["state"] == "succeeded"
 
 
 async def test_a_send_that_must_wait_for_an_hour_is_released_by_an_operator(tmp_path: Path) -> None:

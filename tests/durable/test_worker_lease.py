@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, insert, select, text
 from support.engine import COUNT, serving
 
 from twilio_component.durable.recovery import worker_lease
 from twilio_component.durable.recovery.worker_lease import WorkerLease
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.schema import workers
 from twilio_component.durable.store.workflow_rows import VERSION
 
 if TYPE_CHECKING:
@@ -52,6 +55,56 @@ async def test_what_an_executor_has_that_holds_no_lease_and_is_in_no_table_is_re
         outcome = await served.engine.wait_for_outcome("first", 20)
         assert outcome is not None
         assert outcome["state"] == "succeeded"
+
+
+async def test_a_task_that_is_cancelled_as_the_database_answers_is_cancelled(new_database: Callable[[], str]) -> None:
+    database = Database(new_database())
+    await asyncio.to_thread(database.create)
+    lease = WorkerLease(database, "leaving", (VERSION,))
+    await lease.join()
+    ended = []
+    for turns in range(6):  # of the event loop, between the answer and the cancellation
+        asked, answered = threading.Event(), threading.Event()
+
+        def ask(_: Connection, asked: threading.Event = asked, answered: threading.Event = answered) -> str:
+            asked.set()
+            answered.wait()
+            return "found"
+
+        asking = asyncio.create_task(lease._on_thread(ask))
+        await asyncio.to_thread(asked.wait)
+        answered.set()
+        time.sleep(0.02)  # the event loop has something else to do meanwhile
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if asking.cancel():
+            await asyncio.wait([asking])
+            ended.append(asking.cancelled())
+    await lease.leave()
+    database.close()
+    assert set(ended) == {True}
+
+
+async def test_a_process_that_stops_recovers_nothing_and_reports_no_error(
+    tmp_path: Path,
+    new_database: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(worker_lease, "BEAT_SECONDS", 0.05)
+    async with serving(tmp_path, COUNT, database=(url := new_database())) as served:
+
+        async def drain() -> None:  # as requests under way take their time
+            add = insert(workers).values(worker_id="gone")
+            await served.engine.database.run(lambda connection: connection.execute(add))
+            await asyncio.sleep(0.3)
+
+        monkeypatch.setattr(served.engine.guard, "drain", drain)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+    left = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with left.connect() as connection:
+        assert "gone" in connection.execute(select(workers.c.worker_id)).scalars().all()
+    left.dispose()
 
 
 async def test_a_busy_event_loop_does_not_delay_the_heartbeat(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WAITS = FLOW.replace(
     "      - name: Send\n",
-    "      - {name: Sleep, action: sleep.sleep, inputs: {ms: {type: value, value: 4000}}}\n      - name: Send\n",
+    "      - {name: Sleep, action: sleep.sleep, inputs: {ms: {type: value, value: 2000}}}\n      - name: Send\n",
 )
 
 
@@ -41,16 +41,17 @@ def test_each_run_and_each_request_has_its_line_and_nothing_that_people_wrote(
 ) -> None:
     deployment = Deployment(tmp_path, twilio, flow=WAITS, options=["--log-format", "json"])
     with deployment.serving():
-        main(["runs", "list", "--database", deployment.database])  # what follows must be quick
-        paused = post(deployment.webhook(), inbound(1, "the words")).headers["Execution-Id"]
-        main(["runs", "pause", paused, "--database", deployment.database])
+        for tries in count(1):  # a busy machine may come too late, when the run has ended
+            paused = post(deployment.webhook(), inbound(tries + 2, "the words")).headers["Execution-Id"]
+            if main(["runs", "pause", paused, "--database", deployment.database]) == 0:
+                break
         until(lambda: ("runs", "stopped", "", "") in of_run(deployment, paused), "it has stopped")
         emulator.faults.api_error(21211, operation="messages.create")
-        failed = post(deployment.webhook(), inbound(2, "the words")).headers["Execution-Id"]
+        failed = post(deployment.webhook(), inbound(1, "the words")).headers["Execution-Id"]
         until(lambda: len(of_run(deployment, failed)) == 3, "it has failed")
         main(["runs", "resume", paused, "--database", deployment.database])
         until(lambda: of_run(deployment, paused)[-1][1] == "succeeded", "it has succeeded")
-        post(deployment.webhook(), inbound(3), token="another")
+        post(deployment.webhook(), inbound(2), token="another")
         httpx.get(f"{deployment.url()}/nowhere/{SENDER}?secret={AUTH_TOKEN}")
         httpx.request("TRACE", deployment.webhook())
         httpx.get(f"{deployment.url()}/healthz")
@@ -68,7 +69,7 @@ def test_each_run_and_each_request_has_its_line_and_nothing_that_people_wrote(
         if one["logger"] == "twilio_component.access"
     ]
     assert requests == [
-        ("POST", "Reply", 204),
+        *[("POST", "Reply", 204)] * tries,
         ("POST", "Reply", 204),
         ("POST", "Reply", 403),
         ("GET", None, 404),

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from twilio_component.durable.errors import EngineDraining
+from twilio_component.durable.task_ends import end_tasks
 
 
 class ActiveWork:
@@ -47,7 +48,4 @@ class ActiveWork:
 
     async def cancel(self) -> None:
         """Cancel the workflows under way and wait for that; they stay as they are stored."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(list(self._tasks))

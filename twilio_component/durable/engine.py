@@ -18,7 +18,7 @@ from twilio_component.durable.asking.asker import Asker
 from twilio_component.durable.asking.due_waits import DueWaits
 from twilio_component.durable.asking.questions import QuestionStore
 from twilio_component.durable.crash_points import STORED, CrashPoints
-from twilio_component.durable.errors import DurableError, StoreUnavailableError
+from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.execution.engine_log import silence_stops
 from twilio_component.durable.execution.run_queue import APPLICATION, CHUNKS, RUNS, RunQueue
 from twilio_component.durable.execution.run_starter import RunStarter
@@ -46,6 +46,7 @@ from twilio_component.durable.store.request_batcher import RequestBatcher
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.sqlite_connection import SqliteConnection
 from twilio_component.durable.store.workflow_rows import EARLIER_VERSIONS, VERSION
+from twilio_component.durable.task_ends import end_tasks
 
 if TYPE_CHECKING:
     from twilio_component.durable.clock import Clock
@@ -278,14 +279,18 @@ class Engine:
     async def _drain(self, background: Sequence[asyncio.Task[None]]) -> None:
         """Complete the requests under way, and leave everything else to the next process."""
         self.work.is_draining = True
+        if self._lease is not None:
+            await self._lease.stop_recovering()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.guard.drain(), self._settings.timeout + self._settings.claim)
+            async with asyncio.timeout(self._settings.timeout + self._settings.claim):
+                await self.guard.drain()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._store_submitted(), _DRAIN_SECONDS)
-        for task in background:
-            task.cancel()
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await self._store_submitted()
+        await end_tasks(background)
         with suppress(TimeoutError, StoreUnavailableError):
-            await asyncio.wait_for(self.heartbeat.stop(), _DRAIN_SECONDS)
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await self.heartbeat.stop()
         # Before DBOS goes, and with it the threads that everything needs: errors from that must not be stored.
         logging.getLogger("dbos").setLevel(logging.ERROR)  # it would warn of every run that is left
         await self._leave_runs()
@@ -321,8 +326,6 @@ class Engine:
         rows.start_queued_partitioned_workflows = take_of_partitions_if_allowed  # type: ignore[method-assign]
 
     async def _recover(self, worker_id: str) -> None:
-        if self.work.is_draining:
-            raise DurableError("this process is stopping; it recovers no runs")
         await self._earlier_runs.adopt(worker_id)
         # Not public, but what DBOS itself does for its own runs at launch: only workflows that are still the dead
         # process's are enqueued again.

@@ -112,7 +112,8 @@ class Feed:
                 yield batch
                 if reached == self._last:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(watcher.news.wait(), heartbeat)
+                        async with asyncio.timeout(heartbeat):
+                            await watcher.news.wait()
                 # What comes in a burst travels together.
                 await asyncio.sleep(_BURST_SECONDS)
         finally:

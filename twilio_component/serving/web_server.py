@@ -20,12 +20,14 @@ async def serve_until_stopped(
 
     ``on_started`` is called when requests are taken and signals end the server in order.
     """
-    # uvicorn raises a captured signal again when it has shut down; then it must not end the process.
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    server = _Server(config, on_started)
+    # From now on, and not only once uvicorn sets the same handler: a signal must not get lost in between. uvicorn
+    # raises what it has captured again when it has shut down; that must not end the process.
+    before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         # An interrupt of a moment ago cancels this task here, and not in the middle of uvicorn's start.
         await asyncio.sleep(0)
-        await _Server(config, on_started).serve(sockets=[listening])
+        await server.serve(sockets=[listening])
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

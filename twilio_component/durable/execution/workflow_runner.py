@@ -107,8 +107,8 @@ class WorkflowRunner:
                 try:
                     return await self.run(run_id)
                 except RunStopped:
-                    # The operator has told DBOS so too, or is about to: this must not count as the run's end.
-                    await DBOS.cancel_workflow_async(DBOS.workflow_id or run_id)
+                    # This must not count as the run's end.
+                    await self._runs.cancel_stopped(run_id, DBOS.workflow_id or run_id)
                     return _INTERRUPTED
                 except RunParked:
                     return _WAITING

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.durable.errors import RunStopped
 from twilio_component.durable.fanout.store import LoopKey, ParallelLoop
 from twilio_component.durable.store import run_status
+from twilio_component.durable.task_ends import end_tasks
 from twilio_component.flows.interpreter.effects import Failure
 
 if TYPE_CHECKING:
@@ -63,8 +64,7 @@ class LoopCoordinator:
             await self._watch(loop, reading)
             await reading
         finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            await end_tasks([reading])
         if failures:
             # A retry continues from here: what has been executed is not started again.
             await self._store.renew(loop.key)

@@ -27,6 +27,7 @@ from twilio_component.durable.store.database import connect_arguments
 from twilio_component.durable.store.schema import workers
 from twilio_component.durable.store.worker_locks import worker_lock
 from twilio_component.durable.store.workflow_rows import pending_executors
+from twilio_component.durable.task_ends import end_tasks
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
@@ -83,11 +84,14 @@ class WorkerLease:
         """From now on recover the runs of processes that have died."""
         self._recovering = asyncio.create_task(self._keep_recovering(recover))
 
+    async def stop_recovering(self) -> None:
+        """Recover no runs any more; the lock is kept until ``leave``."""
+        if self._recovering is not None:
+            await end_tasks([self._recovering])
+
     async def leave(self) -> None:
         """Release the lock: another process may recover what this one leaves."""
-        if self._recovering is not None:
-            self._recovering.cancel()
-            await asyncio.gather(self._recovering, return_exceptions=True)
+        await self.stop_recovering()
         self._requests.put(None)
         # Not by a thread of the event loop's: DBOS has closed that pool.
         await asyncio.wrap_future(self._stopped)
@@ -115,7 +119,8 @@ class WorkerLease:
     async def _on_thread(self, work: Callable[[Connection], _Found]) -> _Found:
         future: Future[_Found] = Future()
         self._requests.put((work, future))
-        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), _ANSWER_SECONDS)
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            return await asyncio.shield(asyncio.wrap_future(future))
 
     # On the thread
 

@@ -27,6 +27,7 @@ from twilio_component.durable.sending.reconciler import Reconciler, failed_entry
 from twilio_component.durable.sending.send_meter import SendMeter
 from twilio_component.durable.store.journal import JournalEntry
 from twilio_component.durable.store.upsert import can_be_stored
+from twilio_component.durable.task_ends import end_tasks
 from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.host.errors import PerformError
 
@@ -97,10 +98,7 @@ class Guard:
 
     async def abandon(self) -> None:
         """Leave every call as it is stored, for another process to continue."""
-        tasks = list(self._under_way.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(list(self._under_way.values()))
 
     async def perform(self, call: CallIdentity, guarded: GuardedCall, *, may_park: bool = False) -> JournalEntry | None:
         """Make the call, or wait until it has been made; the entry if this process has journaled it, else None.
