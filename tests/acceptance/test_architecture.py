@@ -31,7 +31,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
 }
 # What each part of a package may import of the package's other parts; a part that is not named here, whatever it likes.
 FLOW_BASE = ("model", "findings", "nesting", "control_steps", "send_rules", "declared_rules", "send_order")
-DURABLE_BASE = ("errors", "settings", "crash_points", "clock", "ids", "active_work", "observation")
+DURABLE_BASE = ("errors", "settings", "crash_points", "clock", "ids", "active_work", "observation", "task_ends")
 PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     "flows": {
         "findings": (),
@@ -56,7 +56,8 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "crash_points": (),
         "clock": (),
         "ids": (),
-        "active_work": ("errors",),
+        "task_ends": (),
+        "active_work": ("errors", "task_ends"),
         "observation": ("store",),
         "store": DURABLE_BASE,
         "deployment": (*DURABLE_BASE, "store"),

@@ -24,6 +24,7 @@ from twilio_component.durable.observation import Observer
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.flow_state import scopes_of
 from twilio_component.durable.store.journal import INITIAL_STATE
+from twilio_component.durable.store.workflow_rows import cancel_workflow_of_stopped
 from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.flows.interpreter.ends import end_of
 from twilio_component.flows.interpreter.execution import Execution
@@ -108,7 +109,8 @@ class WorkflowRunner:
                     return await self.run(run_id)
                 except RunStopped:
                     # This must not count as the run's end.
-                    await self._runs.cancel_stopped(run_id, DBOS.workflow_id or run_id)
+                    workflow = DBOS.workflow_id or run_id
+                    await self._runs.change(run_id, partial(cancel_workflow_of_stopped, run=run_id, workflow=workflow))
                     return _INTERRUPTED
                 except RunParked:
                     return _WAITING

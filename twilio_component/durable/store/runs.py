@@ -31,7 +31,6 @@ from twilio_component.durable.store.run_status import QUEUED, RUNNING, STOPPED, 
 from twilio_component.durable.store.schema import definitions, items, journal, runs, served
 from twilio_component.durable.store.upsert import insert_once, to_json
 from twilio_component.durable.store.waits import WaitStore, workflow_ids
-from twilio_component.durable.store.workflow_rows import cancel_workflow
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -176,19 +175,6 @@ class RunStore:
     async def is_stopped(self, run: str) -> bool:
         """Whether the run has been paused or cancelled; retries until the database is available."""
         return await self._database.run_until_available(lambda connection: _is_stopped(connection, run))
-
-    async def cancel_stopped(self, run: str, workflow: str) -> None:
-        """Cancel a workflow of the run, unless the run has been resumed by now: then the workflow may be the new one.
-
-        Retries until the database is available.
-        """
-
-        def work(connection: Connection) -> None:
-            # Whoever resumes the run changes its row first, so it waits for us or we for it.
-            if connection.execute(select(runs.c.state).where(runs.c.id == run).with_for_update()).scalar() in STOPPED:
-                cancel_workflow(connection, workflow)
-
-        await self._database.run_until_available(work)
 
     async def finish(
         self,

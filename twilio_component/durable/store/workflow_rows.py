@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import column, func, inspect, select, table, update
 
 from twilio_component.durable import ids
+from twilio_component.durable.store.run_status import STOPPED
+from twilio_component.durable.store.schema import runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -98,6 +100,14 @@ def cancel_workflow(connection: Connection, workflow: str) -> None:
     open_ = (rows.c.workflow_uuid == workflow, rows.c.status.not_in(_ENDED))
     changes = {"status": _CANCELLED, "queue_name": None, "updated_at": now, "completed_at": now}
     connection.execute(update(rows).where(*open_).values(**changes, **_RELEASED))
+
+
+def cancel_workflow_of_stopped(connection: Connection, run: str, workflow: str) -> None:
+    """Cancel a workflow of a run, unless the run has been resumed: then it may be the workflow that continues it."""
+    # Whoever resumes the run changes its row first, so it waits for us or we for it.
+    state = select(runs.c.state).where(runs.c.id == run).with_for_update()
+    if connection.execute(state).scalar_one_or_none() in STOPPED:
+        cancel_workflow(connection, workflow)
 
 
 def resume_workflow(connection: Connection, workflow: str, queue: str) -> None:
