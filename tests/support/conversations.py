@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,7 @@ from twilio_component.serving.webhook_handler import WebhookHandler
 from twilio_component.testing import emulator_connection
 
 if TYPE_CHECKING:
+    from twilio_component.durable.observation import Observer
     from twilio_component.emulator.webhooks.transports import WebhookRequest
 
 PUBLIC = "https://flows.test"
@@ -98,6 +99,7 @@ async def conversing(
     settings: Settings | None = None,
     emulator: Emulator | None = None,
     slow: float = 0.0,
+    observer_of: Callable[[Host], Observer] | None = None,
     **values: Any,
 ) -> AsyncIterator[Phone]:
     """Serve the integration in ``file``; ``values`` are config variables by name.
@@ -113,6 +115,7 @@ async def conversing(
 
     phone = Phone(emulator or Emulator(webhooks=deliver))
     async with Host.discover(transport=SlowFirstMessage(phone.emulator, slow)) as host:
+        observer = observer_of(host) if observer_of is not None else None
         configuration = Configuration(config_vars={"Twilio Connection": emulator_connection(), **values})
         deployment = Deployment(host, configuration, {}, public_url=PUBLIC, has_callbacks=True)
         text = file.read_text(encoding="utf-8")
@@ -120,12 +123,14 @@ async def conversing(
         found = endpoints(deployment, [definition])
         phone.urls = {one.flow.name: one.url for one in found.values()}
         url = f"sqlite:///{folder / 'runs.sqlite'}"
-        async with Engine.open(deployment, url, settings or Settings(timeout=1, lag_bound=0.5)) as engine:
+        async with Engine.open(
+            deployment, url, settings or Settings(timeout=1, lag_bound=0.5), observer=observer
+        ) as engine:
             await engine.runs.define(str(file), text)
             phone.engine = engine
             application = WebhookApp(
                 endpoints=found,
-                handler=WebhookHandler(deployment, engine, keys=EndpointKeys({}, {}, [])),
+                handler=WebhookHandler(deployment, engine, keys=EndpointKeys({}, {}, []), observer=observer),
                 callbacks=Callbacks(deployment, engine),
                 public_url=PublicUrl.parse(PUBLIC),
                 proxies=TrustedProxies(),
