@@ -24,6 +24,7 @@ from twilio_component.serving.observers import trace_host
 from twilio_component.serving.operations.access import Access
 from twilio_component.serving.operations.api import Api
 from twilio_component.serving.operations.app import OperationsApp
+from twilio_component.serving.operations.retries import Retries
 
 if TYPE_CHECKING:
     from support.conversations import Phone
@@ -117,7 +118,8 @@ async def happen(phone: Phone) -> list[str]:
 async def pages(engine: Engine, runs: list[str]) -> str:
     """Everything that the page reads."""
     reader = Reader(engine.database)
-    api = Api(reader, Operations(engine.database), database="", version="")
+    operations = Operations(engine.database)
+    api = Api(reader, operations, Retries(engine.database, operations), database="", version="")
     views = ("runs", "counts", "flows", "workers", "senders", "schedules", "webhooks", "session")
     of_run = ("run?id={}", "picture?id={}", "result?id={}&ordinal=0", "result?id={}&ordinal=8")
     items = [f"items?id={{}}&loop=1&state={state}" for state in ("failed", "succeeded", "unknown")]

@@ -50,6 +50,7 @@ class Metrics(Observer):
         self._webhooks = self._counter("webhooks", "Webhooks received", "flow", "outcome", "reason")
         self._failures = self._counter("database_errors", "Times that the database could not be used", "kind")
         self._open = self._gauge("open_runs", "Runs of all processes that are not over", "flow", "state")
+        self._waiting = self._gauge("waiting_runs", "Open runs that wait, without a process, for something", "reason")
         self._ages = self._gauge("queue_age_seconds", "How long the oldest waits that nobody has taken yet", "queue")
         self._up = self._gauge("database_up", "Whether the database could be read for this response")
         self._lease = self._gauge("lease_age_seconds", "Since the database confirmed this process's lease")
@@ -106,15 +107,20 @@ class Metrics(Observer):
         except StoreUnavailableError:
             # What was true a while ago must not be shown as if it were true now.
             self._up.set(0)
-            self._open.clear()
-            self._ages.clear()
+            self._clear()
             return
         self._up.set(1)
-        self._open.clear()
+        self._clear()
         for (flow, state), count in gauges.open_runs.items():
             self._open.labels(self._flows.bound(flow), state).inc(count)
+        for reason, count in gauges.waiting_runs.items():
+            self._waiting.labels(reason).set(count)
         for queue, age in gauges.queue_ages.items():
             self._ages.labels(queue).set(age)
+
+    def _clear(self) -> None:
+        for gauge in (self._open, self._waiting, self._ages):
+            gauge.clear()
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"{_PREFIX}_{name}", text, labels, registry=self._registry)

@@ -89,6 +89,24 @@ def test_with_a_token_nothing_is_told_before_it_is_given(operated_of: Make) -> N
         assert client.get("/api/runs", headers={"Cookie": cookie.partition(";")[0]}).status_code == 401
 
 
+def test_behind_a_proxy_with_tls_the_cookie_is_for_tls_alone(operated_of: Make) -> None:
+    operated = operated_of(SEND, token=TOKEN)
+    proxied: dict[str, dict[str, str]] = {
+        "plain": {},
+        "http": {"X-Forwarded-Proto": "http"},
+        "https": {"X-Forwarded-Proto": "https"},
+        "standard": {"Forwarded": "for=192.0.2.1;proto=https;host=ops.example.com"},
+    }
+    cookies = {}
+    for name, header in proxied.items():
+        own = {"Origin": "https://ops.example.com", "Host": "ops.example.com", **header}
+        with operated.client() as client:
+            signed_in = client.post("/api/session", json={"token": TOKEN}, headers=own)
+        assert signed_in.status_code == 200
+        cookies[name] = "; secure" in signed_in.headers["set-cookie"].lower()
+    assert cookies == {"plain": False, "http": False, "https": True, "standard": True}
+
+
 def test_a_page_that_others_reach_needs_a_token_worth_the_name() -> None:
     with pytest.raises(InputError, match=r"--operations-host: 0\.0\.0\.0 can be reached from elsewhere: set TWILIO_"):
         Access(EVERYWHERE)

@@ -81,6 +81,28 @@ def test_the_items_that_failed_with_a_code_are_mended_retried_and_succeed(
     assert sent == sorted(number for number in numbers if number != numbers[9])
 
 
+def test_one_item_is_tried_again_with_another_number(operated_of: Make, page_of: Make, tmp_path: Path) -> None:
+    emulator = Emulator()
+    numbers = people(tmp_path, 8)
+    emulator.faults.api_error(21614, times=None, to=numbers[7], operation="messages.create")
+    operated = operated_of(flow(5), emulator=emulator)
+    operated.run("newsletter")
+    other = "+15557654321"
+    with page_of(f"{operated.url}/#/run/newsletter") as page:
+        page.get_by_role("button", name="Show the items that failed with 21614").click()
+        page.get_by_role("button", name="Retry item 7").click()
+        question = page.get_by_role("dialog", name="Retry item 7")
+        question.get_by_label("Another input").fill("too")
+        question.get_by_label("Its value").fill(other)
+        question.get_by_role("button", name="Retry").click()
+        question.get_by_text("too: is no input of send; did you mean 'to'?").wait_for()
+        question.get_by_label("Another input").fill("to")
+        question.get_by_role("button", name="Retry").click()
+        page.get_by_role("heading", name="Main succeeded").wait_for()
+        assert other[-7:] not in page.inner_text("body")
+    assert sorted(message.to for message in emulator.messages) == sorted([*numbers[:7], other])
+
+
 def test_a_run_is_paused_and_resumed_with_a_question_before_each(
     operated_of: Make, page_of: Make, tmp_path: Path
 ) -> None:

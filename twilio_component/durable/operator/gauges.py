@@ -1,4 +1,4 @@
-"""What the database says of all processes together, in two bounded queries: runs that have not ended, and queues."""
+"""What the database says of all processes together: runs that have not ended, what they wait for, and queues."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from twilio_component.durable.execution.run_queue import CHUNKS, RUNS
 from twilio_component.durable.store.run_status import QUEUED, RUNNING, STOPPED, UNKNOWN
-from twilio_component.durable.store.schema import runs
+from twilio_component.durable.store.schema import runs, waits
 from twilio_component.durable.store.workflow_rows import oldest_enqueued
 
 if TYPE_CHECKING:
@@ -21,9 +21,13 @@ OPEN = (QUEUED, RUNNING, UNKNOWN, *STOPPED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gauges:
-    """``open_runs`` by flow and state; ``queue_ages`` in seconds by queue: of the run or chunk that waits longest."""
+    """``open_runs`` by flow and state; ``waiting_runs``, those among them that wait as rows, by what they wait for.
+
+    ``queue_ages`` are in seconds by queue: of the run or chunk that waits longest.
+    """
 
     open_runs: dict[tuple[str, str], int]
+    waiting_runs: dict[str, int]
     queue_ages: dict[str, float]
 
 
@@ -35,11 +39,13 @@ async def read_gauges(database: Database) -> Gauges:
         oldest = func.min(runs.c.created_at)
         counting = select(runs.c.flow, runs.c.state, func.count(), oldest).where(runs.c.state.in_(OPEN))
         rows = connection.execute(counting.group_by(runs.c.flow, runs.c.state)).all()
-        waiting = [row[3] for row in rows if row.state == QUEUED]
+        queued = [row[3] for row in rows if row.state == QUEUED]
+        by_reason = connection.execute(select(waits.c.reason, func.count()).group_by(waits.c.reason)).all()
         enqueued = oldest_enqueued(connection, (RUNS, CHUNKS))
-        since = {"runs": enqueued.get(RUNS), "chunks": enqueued.get(CHUNKS), "flow": min(waiting, default=None)}
+        since = {"runs": enqueued.get(RUNS), "chunks": enqueued.get(CHUNKS), "flow": min(queued, default=None)}
         return Gauges(
             open_runs={(row.flow, row.state): row[2] for row in rows},
+            waiting_runs={row.reason: row[1] for row in by_reason},
             queue_ages={name: 0.0 if time is None else max(0.0, now - time) for name, time in since.items()},
         )
 

@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from twilio_component.host import Host
 
 
-async def check_item_inputs(database: Database, host: Host, run: str, selection: ItemSelection) -> None:
+async def check_item_inputs(
+    database: Database, host: Host, run: str, selection: ItemSelection, *, label: str = "--set "
+) -> None:
     """Check that the failed step of the selected item has inputs of these names.
 
-    Raises ``InputError`` with the names that it has, ``RunStateError`` where no such item failed, and
+    ``label`` stands before a name that is wrong. Raises ``InputError`` with the names that it has, ``RunStateError``
+    where no such item failed, and
     ``StoreUnavailableError``.
     """
 
@@ -46,7 +49,7 @@ async def check_item_inputs(database: Database, host: Host, run: str, selection:
     known = list(action.inputs["properties"])
     problems = [
         Problem(
-            f"--set {name}", f"is no input of {key}{did_you_mean(name, known) or f' (it has: {join_names(known)})'}"
+            f"{label}{name}", f"is no input of {key}{did_you_mean(name, known) or f' (it has: {join_names(known)})'}"
         )
         for name in selection.inputs
         if name not in known

@@ -69,6 +69,15 @@ class Access:
             return request.method in ("GET", "HEAD")
         return urlsplit(origin).netloc == request.headers.get("host")
 
+    def is_encrypted(self, request: Request) -> bool:
+        """Whether the browser reaches the page by HTTPS, of this process or of a proxy in front of it.
+
+        The proxy's word is enough: all that follows from it is that the session's cookie is never sent without TLS.
+        """
+        told = (request.headers.get("x-forwarded-proto", ""), request.headers.get("forwarded", ""))
+        proxied = told[0].split(",")[0].strip().lower() == "https" or "proto=https" in told[1].lower()
+        return request.url.scheme == "https" or proxied
+
     def is_signed_in(self, request: Request) -> bool:
         """Whether the request has a session, or needs none."""
         if not self._token:

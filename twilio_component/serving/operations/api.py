@@ -6,23 +6,22 @@ import datetime as dt
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.operator import actions
 from twilio_component.durable.operator.flow_pictures import flow_picture
 from twilio_component.durable.operator.item_pages import ItemPages
-from twilio_component.durable.operator.item_selection import ItemSelection
 from twilio_component.durable.operator.processes import ProcessViews
-from twilio_component.durable.operator.retry import Retried, Retry
+from twilio_component.durable.operator.retry import Retried
 from twilio_component.durable.operator.run_pages import COUNTED, PageOfRuns, RunPages
-from twilio_component.durable.store.run_status import FAILED, PARTLY_FAILED, STATES, SUCCEEDED, UNKNOWN
+from twilio_component.durable.store.run_status import PARTLY_FAILED, STATES, SUCCEEDED
 from twilio_component.flows.findings import FlowError
 from twilio_component.twilio.error_codes import explain
 
 if TYPE_CHECKING:
     from twilio_component.durable.operator.operations import Operations
     from twilio_component.durable.store.reader import Reader
+    from twilio_component.serving.operations.retries import Retries
 
 _Arguments = Mapping[str, str]
 _LEAST_SECONDS = 1.0  # between two counts of the same loops, however many people look at them
@@ -35,11 +34,14 @@ _FORMATTING = re.compile(r"[\s().\-/]")  # as people write numbers
 class Api:
     """Reads with a ``reader``, acts with ``operations``. ``database`` is the URL as people may see it."""
 
-    def __init__(self, reader: Reader, operations: Operations, *, database: str, version: str) -> None:
+    def __init__(
+        self, reader: Reader, operations: Operations, retries: Retries, *, database: str, version: str
+    ) -> None:
         self._runs = RunPages(reader)
         self._items = ItemPages(reader)
         self._processes = ProcessViews(reader)
         self._operations = operations
+        self._retries = retries
         self._database = database
         self._version = version
         self._loops: dict[str, tuple[float, list[dict[str, Any]]]] = {}
@@ -55,6 +57,7 @@ class Api:
             "senders": self._list_senders,
             "schedules": self._list_schedules,
             "webhooks": self._list_webhooks,
+            "retryable": self._count_retryable,
         }
 
     def about(self) -> dict[str, str]:
@@ -79,18 +82,22 @@ class Api:
         if path == "throttles":
             await self._operations.lift(_text(body, "sender"))
             return {}
+        if path == "retries":
+            return await self._retries.retry_many({**body, "since": _moment(body, "since")})
         if path != "actions":
-            raise LookupError(f"there is nothing to be done at /api/{path}; there is /api/actions and /api/throttles")
+            raise LookupError(
+                f"there is nothing to be done at /api/{path}; there is /api/actions, /api/retries and /api/throttles"
+            )
         run, action = _text(body, "run"), _text(body, "action")
-        operations, how = self._operations, _how(body)
+        operations, retry = self._operations, self._retries.retry
         verbs: Mapping[str, Callable[[], Awaitable[Any]]] = {
             actions.PAUSE: lambda: operations.pause(run),
             actions.RESUME: lambda: operations.resume(run),
             actions.CANCEL: lambda: operations.cancel(run),
             actions.RELEASE: lambda: operations.release(run),
             actions.RESOLVE: lambda: operations.resolve(run),
-            actions.RETRY: lambda: operations.retry_as(run, how),
-            actions.RESEND: lambda: operations.retry_as(run, replace(how, resend=True)),
+            actions.RETRY: lambda: retry(run, body, resend=False),
+            actions.RESEND: lambda: retry(run, body, resend=True),
         }
         if action not in verbs:
             raise ValueError(f"action has to be one of {', '.join(verbs)}")
@@ -162,6 +169,9 @@ class Api:
     async def _list_webhooks(self, _: _Arguments) -> Any:
         return {"refused": await self._processes.refused_webhooks()}
 
+    async def _count_retryable(self, arguments: _Arguments) -> Any:
+        return await self._retries.count({**arguments, "since": _moment(arguments, "since")})
+
     async def _progress(self, run: str) -> list[dict[str, Any]]:
         """The loops of a run. Counting takes as long as the list is, so nobody makes us count all the time."""
         until, found = self._loops.get(run, (0.0, []))
@@ -198,22 +208,6 @@ def _with_meanings(loop: dict[str, Any]) -> dict[str, Any]:
     return {**loop, "meanings": {code: one.meaning for code, one in found.items() if one is not None}}
 
 
-def _how(body: Mapping[str, Any]) -> Retry:
-    """How a run is to be run again: with which definition, and which items of its lists."""
-    definition = body.get("definition", "began")
-    if definition not in ("began", "current"):
-        raise ValueError("definition has to be began or current")
-    wanted = body.get("items")
-    if wanted is None:
-        return Retry(definition=definition)
-    if not isinstance(wanted, dict) or wanted.get("state") not in (FAILED, UNKNOWN):
-        raise ValueError("items have to be an object with the state failed or unknown")
-    code, number = wanted.get("code"), wanted.get("number")
-    if not (code is None or isinstance(code, str)) or not (number is None or type(number) is int):
-        raise ValueError("items have a code, as a text, and a number, as a whole number")
-    return Retry(definition=definition, items=ItemSelection(state=wanted["state"], code=code, number=number))
-
-
 def _text(arguments: Mapping[str, Any], name: str) -> str:
     value = arguments.get(name)
     if not isinstance(value, str) or not value:
@@ -230,12 +224,12 @@ def _number(arguments: _Arguments, name: str, default: int) -> int:
     return int(text)
 
 
-def _moment(arguments: _Arguments, name: str) -> float | None:
-    text = arguments.get(name, "")
-    if not text:
+def _moment(arguments: Mapping[str, Any], name: str) -> float | None:
+    text = arguments.get(name) or ""
+    if text == "":
         return None
     try:
         moment = dt.datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, TypeError):
         raise ValueError(f"{name} has to be a time such as 2026-01-31T12:00:00Z") from None
     return moment.replace(tzinfo=moment.tzinfo or dt.UTC).timestamp()

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from twilio_component.durable.errors import RunStateError, StoreUnavailableError, UnknownRunError
+from twilio_component.host.errors import InputError
 from twilio_component.serving.operations.access import COOKIE
 from twilio_component.serving.operations.files import file_response
 
@@ -91,7 +92,8 @@ class OperationsApp:
                 await asyncio.sleep(_SIGN_IN_SECONDS)
                 return _error(403, "this is not the token")
         response = JSONResponse({"signedIn": True}, headers=_HEADERS)
-        response.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+        secure = self._access.is_encrypted(request)
+        response.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=secure)
         return response
 
     async def _sign_out(self, request: Request) -> Response:
@@ -125,7 +127,7 @@ async def _result(work: Awaitable[Any]) -> Response:
         return _error(404, str(error.args[0] if isinstance(error, LookupError) else error))
     except RunStateError as error:
         return _error(409, str(error))
-    except ValueError as error:
+    except (ValueError, InputError) as error:
         return _error(400, str(error))
     except StoreUnavailableError as error:
         return _error(503, str(error))

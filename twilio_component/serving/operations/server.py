@@ -19,6 +19,7 @@ from twilio_component.serving.connection_bounds import bounds
 from twilio_component.serving.operations.access import Access
 from twilio_component.serving.operations.api import Api
 from twilio_component.serving.operations.app import OperationsApp
+from twilio_component.serving.operations.retries import Retries
 from twilio_component.serving.ports import listen
 from twilio_component.serving.web_server import serve_until_stopped
 
@@ -72,7 +73,9 @@ def _config(
     with listen(address.host, address.port, option="--operations-port") as listening:
         reader = Reader(database)
         try:
-            api = Api(reader, Operations(database), database=display_url(database.url), version=__version__)
+            operations = Operations(database)
+            retries = Retries(database, operations)
+            api = Api(reader, operations, retries, database=display_url(database.url), version=__version__)
             application = OperationsApp(access, api).application()
             name = f"[{address.host}]" if ":" in address.host else address.host
             report(f"operations: http://{name}:{listening.getsockname()[1]}/")

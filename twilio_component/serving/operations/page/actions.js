@@ -1,8 +1,9 @@
 // What can be done with a run, each after a question.
 
-import { post } from "./api.js";
+import { get, post } from "./api.js";
 import { button, el } from "./dom.js";
 import { field, openDialog, select } from "./dialogs.js";
+import { count } from "./format.js";
 import { refreshNow } from "./live.js";
 import { announce, complain } from "./notices.js";
 
@@ -38,9 +39,40 @@ export function askForItems(run, { words, ...items }) {
   const definition = definitionChoice();
   const question = `Try ${words} again? Nobody who has a message gets it once more. The run is begun again as a new one, and the other items stay as they are.`;
   const action = items.state === "unknown" ? "resend" : "retry";
-  confirmAction(`Retry ${words}`, question, { label: "Retry", iconName: "retry", isGrave: action === "resend", field: definition.field }, async () => {
-    await perform({ run: run.id, action, items, ...definition.value() }, "The items are tried again.");
+  const other = items.number === undefined ? null : otherInput();
+  const fields = el("div", {}, definition.field, other?.field);
+  confirmAction(`Retry ${words}`, question, { label: "Retry", iconName: "retry", isGrave: action === "resend", field: fields }, async () => {
+    await perform({ run: run.id, action, items: { ...items, ...other?.value() }, ...definition.value() }, "The items are tried again.");
   });
+}
+
+/** Ask whether many runs are to be run again: those of a `state`, perhaps of a `flow`, stored `since` a time. */
+export async function askForRuns(wanted, words) {
+  const { count: found, most } = await get("retryable", wanted);
+  if (!found) {
+    announce("No such run can be run again any more.");
+    await refreshNow();
+    return;
+  }
+  const runs = found === 1 ? "1 run" : `${count(found)} runs`;
+  const bound = found > most ? ` The newest ${count(most)} begin now; ask again for the others.` : "";
+  const definition = definitionChoice();
+  const question = `Run ${runs} (${words}) again, each from the step that failed, or for the items of its list that failed? What was done before is not done again.${bound}`;
+  confirmAction(`Retry ${runs}`, question, { label: "Retry", iconName: "retry", field: definition.field }, async () => {
+    const { begun, refused } = await post("retries", { ...wanted, ...definition.value() });
+    announce(`${count(begun)} begun again.`);
+    await refreshNow();
+    if (refused.length) throw new Error(`${count(begun)} begun again; ${count(refused.length)} were not. The first: ${refused[0].problem}`);
+  });
+}
+
+/** Another input for the step at which an item failed. */
+function otherInput() {
+  const name = el("input", { type: "text", id: "input-name", placeholder: "to", spellcheck: "false", autocomplete: "off" });
+  const value = el("input", { type: "text", id: "input-value", placeholder: "+1…", spellcheck: "false", autocomplete: "off" });
+  const hint = "For this item alone, at the step that failed. Leave it empty to use what the flow says.";
+  const box = el("div", { class: "pair" }, field("Another input", name, hint), field("Its value", value));
+  return { field: box, value: () => (name.value.trim() ? { inputs: { [name.value.trim()]: value.value } } : {}) };
 }
 
 async function perform(body, words) {

@@ -1,5 +1,6 @@
 // The list of runs: by state, flow, time, and the SID of a message.
 
+import { askForRuns } from "./actions.js";
 import { get } from "./api.js";
 import { button, el } from "./dom.js";
 import { field, select } from "./dialogs.js";
@@ -44,6 +45,7 @@ export function runsView(_, search) {
       el("h2", { class: "visually-hidden" }, "Runs"),
       states(data, wanted),
       filters(data.flows, wanted),
+      retryMany(wanted, runs),
       runs.length ? table(runs) : el("p", { class: "empty" }, isFiltered(wanted) ? "No run is like that." : "There are no runs yet."),
       next && el("p", { class: "more" }, button("Show older runs", "", { "data-key": "more", on: { click: handled(loadMore) } })),
     ].filter(Boolean);
@@ -54,6 +56,15 @@ export function runsView(_, search) {
 
 function query({ since, ...wanted }) {
   return { ...wanted, since: since && new Date(Date.now() - Number(since) * 1000).toISOString() };
+}
+
+/** A button for all runs that are shown, where they can be run again without looking at each. */
+function retryMany(wanted, runs) {
+  if (!["failed", "partly-failed"].includes(wanted.state) || wanted.sid || wanted.recipient || !runs.length) return null;
+  const words = [stateName(wanted.state), wanted.flow && `of ${wanted.flow}`, wanted.since && TIMES.find(([value]) => value === wanted.since)?.[1].toLowerCase()].filter(Boolean).join(", ");
+  const { state, flow, since } = query(wanted);
+  const ask = handled(() => askForRuns({ state, ...(flow && { flow }), ...(since && { since }) }, words));
+  return el("p", { class: "many" }, button("Retry all of these", "retry", { class: "small", "aria-haspopup": "dialog", "data-key": "retry many", on: { click: ask } }));
 }
 
 const isFiltered = (wanted) => Object.values(wanted).some(Boolean);
