@@ -63,10 +63,8 @@ class Retries:
 
     async def _find(self, wanted: Mapping[str, Any]) -> list[str]:
         state, flow, since = wanted.get("state"), wanted.get("flow", ""), wanted.get("since")
-        if state not in _IN_BULK:
-            raise ValueError(f"state has to be one of {', '.join(_IN_BULK)}")
-        if not isinstance(flow, str):
-            raise ValueError("flow has to be a text")
+        if state not in _IN_BULK or not isinstance(flow, str):
+            raise ValueError(f"state has to be one of {', '.join(_IN_BULK)}, and flow a text")
         return await self._operations.find_retryable(RunFilter(state=state, flow=flow or None, since=since))
 
 
