@@ -27,11 +27,12 @@ def clean(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def able_to_serve(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `bin` folder of an environment with the wheel and its extra ``serve``."""
-    return new_environment(tmp_path_factory.mktemp("able to serve"), f"{wheel}[serve]")
+    # What is imported is compiled when it is; all of it would take half a minute.
+    return new_environment(tmp_path_factory.mktemp("able to serve"), "--no-compile", f"{wheel}[serve]")
 
 
-def new_environment(folder: Path, requirement: str) -> Path:
+def new_environment(folder: Path, *arguments: str) -> Path:
     venv.create(folder, with_pip=True)
-    pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement]
+    pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
     subprocess.run(pip, check=True, timeout=600)
     return folder / "bin"
