@@ -67,7 +67,7 @@ def test_check_prints_one_document_for_scripts(capsys: pytest.CaptureFixture[str
     files = [str(FIXTURES / "negative" / name) for name in ("references.yaml", "no-object.yaml")]
     assert main(["flow", "check", "--json", *files]) == 2
     out, err = capsys.readouterr()
-    findings = json.loads(out)
+    findings = json.loads(out)["findings"]
     assert err == ""
     assert {finding["file"] for finding in findings} == set(files)
     assert findings[-1] == {

@@ -38,13 +38,13 @@ def print_line(record: Any) -> None:
     print(json.dumps(record, ensure_ascii=False), flush=True)
 
 
-def print_records(options: argparse.Namespace, records: Iterable[Any]) -> bool:
-    """Print the records if ``options`` ask for a format; whether they did."""
+def print_records(options: argparse.Namespace, records: Iterable[Any], *, key: str | None = None) -> bool:
+    """Print the records if ``options`` ask for a format; whether they did. ``key`` names the array of a document."""
     if options.jsonl:
         for record in records:
             print_line(record)
     elif options.json:
-        print_json([*records])
+        print_json([*records] if key is None else {key: [*records]})
     return bool(options.jsonl or options.json)
 
 

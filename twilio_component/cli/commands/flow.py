@@ -93,7 +93,7 @@ def _check(options: argparse.Namespace) -> int:
     findings = [
         finding for definition in definitions for finding in check_integration(definition, components, mocked=mocked)
     ]
-    if not print_records(options, [finding.as_json() for finding in findings]):
+    if not print_records(options, [finding.as_json() for finding in findings], key="findings"):
         for finding in findings:
             print(finding)
         print(_summary(findings, len(options.files)), file=sys.stderr)
