@@ -30,14 +30,18 @@ coverage: $(READY)  ## the lines and branches that the tests leave out
 # Twilio's OpenAPI description is Twilio's: it is used where it is there, and is no part of this project.
 TWILIO_OPENAPI ?= $(wildcard ../shared/reference/twilio-messaging.openapi.json)
 NODE_SUITE := build/conformance-node
+# The whole of libphonenumber's port: beside the slim one in the environment it would own the same files.
+PHONENUMBERS := build/conformance-phonenumbers
 
-conformance: $(READY)  ## the emulator against the official SDKs and Twilio's description, flows against Spectral
+conformance: $(READY)  ## the emulator against the official SDKs and Twilio's description, flows against Spectral, zones against libphonenumber
 	@test -n "$(TWILIO_OPENAPI)" || echo "no description: set TWILIO_OPENAPI to hold the answers against it"
 	@if command -v npm >/dev/null; then \
 		mkdir -p $(NODE_SUITE) && cp tests/conformance/node/package.json $(NODE_SUITE)/ && \
 		npm install --prefix $(NODE_SUITE) --no-audit --no-fund --no-package-lock --silent; \
 	else echo "no npm: the Node SDK's suite and Spectral are left out"; fi
-	TWILIO_OPENAPI="$(TWILIO_OPENAPI)" TWILIO_NODE_MODULES="$(CURDIR)/$(NODE_SUITE)/node_modules" \
+	@release=$$(sed -n 's/^# release: phonenumbers //p' twilio_component/flows/number_zones.txt); \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(PHONENUMBERS) phonenumbers==$$release
+	PHONENUMBERS="$(CURDIR)/$(PHONENUMBERS)" TWILIO_OPENAPI="$(TWILIO_OPENAPI)" TWILIO_NODE_MODULES="$(CURDIR)/$(NODE_SUITE)/node_modules" \
 		$(BIN)/python -m pytest -q -rs tests/conformance tests/docs/test_emulator_page.py
 
 pythons: $(READY)  ## the suite and the wheel's own tests on every Python that is found, and on the oldest dependencies

@@ -15,7 +15,6 @@ from twilio_component.flows.quiet_hours import (
     is_quiet,
     next_time_outside,
     quiet_until,
-    zones_of_number,
 )
 from twilio_component.flows.send_rules import DAYS, QuietHours, read_frequency_caps, read_quiet_hours, read_zone_name
 
@@ -116,25 +115,6 @@ def test_the_end_is_the_first_minute_that_is_not_quiet(rule: QuietHours, zone: s
     minute = 60
     checked = range(now, int(end), max(minute, int(end - now) // 500 // minute * minute))
     assert all(is_quiet(rule, moment, zone) for moment in (*checked, int(end) - 1))
-
-
-@pytest.mark.parametrize(
-    ("address", "zones"),
-    [
-        ("+12125551234", {"America/New_York"}),
-        ("whatsapp:+4915112345678", {"Europe/Berlin"}),
-        ("+79031234567", {"Europe/Moscow", "Asia/Kamchatka"}),
-        ("+18005551234", {"America/New_York", "Pacific/Honolulu"}),
-        ("+15558675310", {"Asia/Tokyo"}),
-        ("whatsapp:US.13491208655302741918", {"Asia/Tokyo"}),
-        ("12345", {"Asia/Tokyo"}),
-    ],
-)
-def test_a_number_tells_every_zone_that_it_may_be_in_or_none(address: str, zones: set[str]) -> None:
-    found = set(zones_of_number(address, "Asia/Tokyo"))
-    assert zones <= found
-    if "Asia/Tokyo" in zones:
-        assert found == zones
 
 
 def problems_of(raw: Any, read: Any = None) -> dict[str, str]:

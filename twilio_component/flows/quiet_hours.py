@@ -7,11 +7,11 @@ shows twice is quiet twice; where it is set forward, quiet hours that would end 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from twilio_component.flows.time_zones import is_zone, zone_named
+from twilio_component.flows.time_zones import zone_named
 
 if TYPE_CHECKING:
     from twilio_component.flows.send_rules import QuietHours
@@ -101,20 +101,3 @@ def _set_forward(before: float, after: float, wanted: dt.datetime, zone: str) ->
         else:
             high = middle
     return float(high)
-
-
-def zones_of_number(address: str, otherwise: str) -> tuple[str, ...]:
-    """The zones that a phone number may be in, by libphonenumber; ``otherwise`` where it does not know any.
-
-    The address may have a channel, as in ``whatsapp:+15558675310``.
-    """
-    import phonenumbers
-    from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_number
-
-    number = address.rpartition(":")[2]
-    try:
-        zones: Sequence[str] = time_zones_for_number(phonenumbers.parse(number))
-    except phonenumbers.NumberParseException:
-        zones = ()
-    known = tuple(zone for zone in zones if zone != UNKNOWN_TIMEZONE and is_zone(zone))
-    return known or (otherwise,)

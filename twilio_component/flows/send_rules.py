@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twilio_component.flows.time_zones import is_zone
-from twilio_component.host.errors import did_you_mean, join_names
+from twilio_component.host.errors import DocumentError, did_you_mean, join_names
 from twilio_component.host.inputs.messages import type_name
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -83,7 +83,7 @@ def read_quiet_hours(raw: Any, report: Report, *, read_zone: Callable[[Any], Any
         wrong_value("exceptReplies", f"must be a number of minutes, at most {_LONGEST_REPLY_MINUTES:,}")
     if not wrong and not (start or days or holidays):
         wrong_value("from", "quietHours needs a time (from and to), days or holidays")
-    if wrong:
+    if wrong or not (_is_zone(raw.get("timeZone")) or _do_numbers_tell_zones(report)):
         return None
     return QuietHours(
         start=start,
@@ -125,6 +125,18 @@ def read_zone_name(raw: Any, report: Report) -> str | None:
         return str(raw)
     report(("timeZone",), "must be the name of a time zone, such as Europe/Berlin")
     return None
+
+
+def _do_numbers_tell_zones(report: Report) -> bool:
+    """Whether the table is there from which numbers tell their zones; what is wrong with it is reported."""
+    from twilio_component.flows.number_zones import check_table
+
+    try:
+        check_table()
+    except DocumentError as error:
+        report((), f"needs the time zones of phone numbers: {'; '.join(map(str, error.problems))}")
+        return False
+    return True
 
 
 def _is_object(raw: Any, keys: tuple[str, ...], report: Report) -> bool:

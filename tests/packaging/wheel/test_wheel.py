@@ -39,6 +39,7 @@ def test_it_holds_the_manifest_the_schemas_and_the_payloads_and_no_tests(wheel: 
         "emulator/control/inbox_page/inbox.css",
         "emulator/control/inbox_page/main.js",
         "fixtures/payloads/sendSMS.json",
+        "flows/number_zones.txt",
         *(f"schemas/{path.name}" for path in (ROOT / "schemas").iterdir()),
     ]
     assert {f"twilio_component/{name}" for name in expected} <= names
@@ -83,11 +84,22 @@ def test_its_metadata_name_the_licence_the_extras_and_no_tools_of_development(wh
     metadata = archive.read(name).decode()
     extras = [line.partition(": ")[2] for line in metadata.splitlines() if line.startswith("Provides-Extra: ")]
     assert extras == ["httpx2", "mcp", "metrics", "otel", "serve"]
-    assert "License-Expression: MIT\n" in metadata
+    assert "License-Expression: MIT AND Apache-2.0\n" in metadata
     assert "pytest" not in [
         line.split()[1].partition(">")[0] for line in metadata.splitlines() if "Requires-Dist" in line
     ]
-    assert any(name.endswith("/licenses/LICENSE") for name in archive.namelist())
+    licences = {name.partition("/licenses/")[2] for name in archive.namelist() if "/licenses/" in name}
+    assert licences == {"LICENSE", "NOTICE", "LICENSES/Apache-2.0.txt"}
+
+
+def test_no_two_distributions_that_it_needs_own_a_file_together(able_to_serve: Path) -> None:
+    packages = next((able_to_serve.parent / "lib").glob("python*/site-packages"))
+    owners: dict[str, set[str]] = {}
+    for record in packages.glob("*.dist-info/RECORD"):
+        for line in record.read_text(encoding="utf-8").splitlines():
+            owners.setdefault(line.rsplit(",", 2)[0], set()).add(record.parent.name)
+    assert len(owners) > 1_000
+    assert {file: names for file, names in owners.items() if len(names) > 1} == {}
 
 
 def test_its_size_with_everything_it_needs_is_bounded(clean: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from twilio_component.flows.quiet_hours import QuietZones, zones_of_number
+from twilio_component.flows.number_zones import zones_of_number
+from twilio_component.flows.quiet_hours import QuietZones
 from twilio_component.flows.time_zones import is_zone
 
 if TYPE_CHECKING:
