@@ -16,8 +16,9 @@ from support.waiting import until_async
 from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.sending.opt_outs import MESSAGE, OPERATOR, OptOutRegister
 from twilio_component.emulator import Emulator
+from twilio_component.flows.number_zones import zones_of_number
 from twilio_component.flows.parsing.reader import load_integration
-from twilio_component.flows.quiet_hours import is_quiet, zones_of_number
+from twilio_component.flows.quiet_hours import is_quiet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
