@@ -87,7 +87,7 @@ def is_ready(url: str) -> bool:
     try:
         with urlopen(f"{url}/readyz", timeout=10) as response:  # noqa: S310 - http
             return bool(response.status == 200)
-    except (URLError, ConnectionError):
+    except OSError:  # nothing listens yet, or it is busy with starting
         return False
 
 
