@@ -18,6 +18,7 @@ from support.waiting import until_async
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.errors import DurableError
+from twilio_component.durable.execution.run_queue import CHUNKS, RUNS
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.emulator import Emulator
@@ -61,6 +62,30 @@ async def test_texts_are_kept_where_the_configuration_asks_for_it_and_of_what_is
         payloads = dict(connection.execute("SELECT id, payload FROM flow_runs"))
     assert TO in payloads["kept"]
     assert TO in payloads["unknown"]
+
+
+async def test_an_engine_knows_its_queues_at_once_and_sleeps_neither_at_its_first_run_nor_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch, sleep = DBOS.launch, time.sleep
+    known: set[str] = set()
+    slept: list[float] = []
+
+    def note_queues() -> None:  # it looks for new ones only once a second
+        with closing(sqlite3.connect(tmp_path / "runs.sqlite")) as connection:
+            known.update(name for (name,) in connection.execute("SELECT name FROM queues"))
+        launch()
+
+    def note_sleep(seconds: float) -> None:
+        slept.append(seconds)
+        sleep(seconds)
+
+    monkeypatch.setattr(DBOS, "launch", note_queues)
+    monkeypatch.setattr(time, "sleep", note_sleep)
+    async with serving(tmp_path, COUNT) as served:
+        await served.run("first")
+    assert known >= {RUNS, CHUNKS}
+    assert max(slept) < 0.05
 
 
 def test_what_a_flow_keeps_outlives_the_process_and_its_result_is_the_answer(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from sqlalchemy import func, select
+from support.prepared_database import prepare_database
 from support.slow_transport import SlowFirstMessage
 from support.waiting import until_async
 
@@ -122,6 +123,7 @@ async def conversing(
         definition = deployment.load(str(file), text)
         found = endpoints(deployment, [definition])
         phone.urls = {one.flow.name: one.url for one in found.values()}
+        prepare_database(folder / "runs.sqlite")
         url = f"sqlite:///{folder / 'runs.sqlite'}"
         async with Engine.open(
             deployment, url, settings or Settings(timeout=1, lag_bound=0.5), observer=observer

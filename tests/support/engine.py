@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from support.prepared_database import prepare_database
+
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.settings import Settings
@@ -101,6 +103,8 @@ async def serving(
     async with Host.discover(transport=transport or (emulator or Emulator()).transport, plugins=plugins) as host:
         configuration = Configuration(config_vars={"Twilio": emulator_connection()})
         deployment = Deployment(host, configuration, {}, public_url="http://flows.test")
+        if not database:
+            prepare_database(folder / "runs.sqlite")
         url = database or f"sqlite:///{folder / 'runs.sqlite'}"
         chosen = settings or Settings(timeout=0.5, lag_bound=0.2)
         async with Engine.open(deployment, url, chosen, clock=clock) as engine:

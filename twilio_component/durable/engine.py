@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from twilio_component.host.questions import EffectReport
 
 _POLLING_SECONDS = 0.2
+_LISTENING_SECONDS = 0.02  # with SQLite; we await no notification, but the end waits for the last look for one
 _FEW_RUNS = 10
 _DRAIN_SECONDS = 5.0
 _PROMOTING_SECONDS = 10.0
@@ -360,6 +361,6 @@ class Engine:
             "executor_id": self._executor,
             "application_version": VERSION,
             "log_level": "WARNING",
-            "notification_listener_polling_interval_sec": _POLLING_SECONDS,  # closing waits for the last poll
+            "notification_listener_polling_interval_sec": _LISTENING_SECONDS,
             "serializer": DBOSPortableJSONSerializer(),  # the default one would unpickle what the database holds
         }

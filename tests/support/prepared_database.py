@@ -1,0 +1,28 @@
+"""SQLite files with all tables: an engine of a test opens one in a third of the time that it takes to make one."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from dbos import DBOS
+
+from twilio_component.durable.store.database import Database
+
+
+def prepare_database(file: Path) -> None:
+    """Make the file, unless it exists, as `serve` leaves it that has served nothing; not in a folder yet to be made."""
+    if file.parent.is_dir() and not file.exists():
+        file.write_bytes(_contents())
+
+
+@cache
+def _contents() -> bytes:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "runs.sqlite"
+        database = Database(f"sqlite:///{file}")
+        database.create()
+        DBOS.migrate(database.url)
+        database.close()
+        return file.read_bytes()
