@@ -10,6 +10,7 @@ from rates import paced
 from run import document, of_lists, of_rates, of_takeovers, of_workers
 from sends import PLACES, Figures, faults, killed_sends
 from workers import database_away, killed_beside_a_worker, rolling_restart, takeovers
+from zones import killed_campaign
 
 from twilio_component.durable import crash_points
 
@@ -73,3 +74,9 @@ def test_a_list_whose_processes_are_killed_reaches_everybody_once(tmp_path: Path
     assert (found.doubled, found.missing, found.unknown) == (0, 0, 0)
     assert found.kills.total() >= 1
     assert "| messages that came twice | 0 | 0 |" in of_lists(found, found)
+
+
+def test_a_campaign_in_seven_zones_whose_processes_are_killed_reaches_everybody_awake_once(tmp_path: Path) -> None:
+    found = killed_campaign(tmp_path, recipients=42, kills=1, lag=0.3, hours=(12, 24, 44))
+    assert (found.doubled, found.missing, found.asleep, found.again, found.unwanted) == (0, 0, 0, 0, 0)
+    assert (found.state, found.kills.total()) == ("partly-failed", 2)  # for those who have opted out

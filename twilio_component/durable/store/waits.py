@@ -51,7 +51,10 @@ class WaitStore:
 
         def work(connection: Connection) -> bool:
             now = self._database.now(connection)
-            until = held.until if held.recheck is None else held.recheck(connection, now)
+            if held.recheck is not None:
+                until = held.recheck(connection, now)
+            else:  # its time is by this machine's clock
+                until = None if held.until is None else now + held.until - self._database.clock.now()
             unpark(connection, run)
             if until is not None:
                 park(connection, run, held.kind, until=until)
