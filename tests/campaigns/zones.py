@@ -25,8 +25,9 @@ from support.waiting import PATIENCE, until
 
 from twilio_component.durable import crash_points
 from twilio_component.emulator import Emulator
+from twilio_component.flows.number_zones import zones_of_number
 from twilio_component.flows.parsing.reader import load_integration
-from twilio_component.flows.quiet_hours import is_quiet, zones_of_number
+from twilio_component.flows.quiet_hours import is_quiet
 
 if TYPE_CHECKING:
     from twilio_component.flows.send_rules import QuietHours
