@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +71,15 @@ def _zones_by_prefix() -> dict[str, tuple[str, ...]]:
     if digest is None or hashlib.sha256(lines.encode()).hexdigest() != digest[1]:
         raise _unreadable("is damaged: it is not as it was written")
     groups = (line.partition(": ") for line in lines.splitlines())
-    return {prefix: tuple(zones.split(",")) for zones, _, prefixes in groups for prefix in prefixes.split(" ")}
+    return {prefix: tuple(zones.split(",")) for zones, _, written in groups for prefix in _prefixes(written)}
+
+
+def _prefixes(written: str) -> Iterator[str]:
+    """The prefixes of a line: one that is as long as the one before lacks the digits with which both begin."""
+    prefix = ""
+    for part in written.split(" "):
+        prefix = part if len(part) > len(prefix) else prefix[: len(prefix) - len(part)] + part
+        yield prefix
 
 
 def _unreadable(message: str) -> DocumentError:

@@ -89,7 +89,7 @@ def test_its_metadata_name_the_licence_the_extras_and_no_tools_of_development(wh
         line.split()[1].partition(">")[0] for line in metadata.splitlines() if "Requires-Dist" in line
     ]
     licences = {name.partition("/licenses/")[2] for name in archive.namelist() if "/licenses/" in name}
-    assert licences == {"LICENSE", "NOTICE", "LICENSES/Apache-2.0.txt"}
+    assert licences == {"LICENSE", "NOTICE"}
 
 
 def test_no_two_distributions_that_it_needs_own_a_file_together(able_to_serve: Path) -> None:
