@@ -8,7 +8,7 @@ import { redraw } from "./live.js";
 import { listSection } from "./lists.js";
 import { handled } from "./notices.js";
 import { picture } from "./picture.js";
-import { timeline } from "./timeline.js";
+import { meaning, timeline } from "./timeline.js";
 
 const MEANINGS = {
   queued: "It waits until other runs of its queue have ended.",
@@ -49,7 +49,8 @@ export function runView(id) {
   }
 
   function draw({ run, drawn }) {
-    const steps = [...earlier, ...run.steps];
+    const lost = failuresByLoop(run.loops);
+    const steps = [...earlier, ...run.steps].map((step) => (lost.has(step.step) && step.state === "succeeded" ? { ...step, state: lost.get(step.step) } : step));
     return [
       head(run),
       run.error && errorCard(run.error, "Why it ended so"),
@@ -64,12 +65,18 @@ export function runView(id) {
           before !== null && el("p", { class: "more" }, button("Show earlier steps", "", { "data-key": "earlier", on: { click: handled(showEarlier) } })),
           timeline(steps, { results, showResult: handled(showResult) }),
         ),
-        el("section", { class: "card", "aria-labelledby": "picture-title" }, el("h3", { id: "picture-title" }, "The flow, and the way this run took"), picture(drawn)),
+        el("section", { class: "card", "aria-labelledby": "picture-title" }, el("h3", { id: "picture-title" }, "The flow, and the way this run took"), picture(drawn, lost)),
       ),
     ].flat().filter(Boolean);
   }
 
   return { title: `Run ${id}`, load, draw };
+}
+
+/** Of each list with failures how it ended: its step has done all of its items, and yet has not succeeded. */
+function failuresByLoop(loops) {
+  const hasFailed = (loop) => loop.unknown > 0 || Object.keys(loop.failed).length > 0;
+  return new Map(loops.filter(hasFailed).map((loop) => [loop.loop, loop.succeeded > 0 ? "partly-failed" : "failed"]));
 }
 
 function head(run) {
@@ -108,7 +115,7 @@ export function errorCard(error, title) {
     el("p", { class: "error-title" }, el("strong", {}, title), " ", el("code", {}, code)),
     error.step && el("p", {}, "In the step ", el("bdi", { class: "strong" }, error.step), "."),
     el("p", {}, el("bdi", {}, error.message)),
-    error.meaning && el("p", {}, el("strong", {}, "What it means: "), error.meaning),
+    meaning(error),
     error.remedy && el("p", {}, el("strong", {}, "What to do: "), error.remedy),
     error.link && el("p", {}, el("a", { href: error.link, rel: "noreferrer", target: "_blank" }, `Twilio's page about ${code}`)),
   );

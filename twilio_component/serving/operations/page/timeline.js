@@ -19,7 +19,7 @@ function entry(step, index, tools) {
       "div",
       { class: "step-head" },
       el("strong", {}, el("bdi", {}, step.step)),
-      stateBadge(step.state, WORDS[step.state] ?? step.state),
+      stateBadge(step.state, WORDS[step.state]),
       el("span", { class: "muted step-when" }, step.started && moment(step.started), step.started && step.finished && `, ${durationBetween(step.started, step.finished)}`),
     ),
     waitOf(step),
@@ -42,9 +42,15 @@ function problem(error) {
     "div",
     { class: "problem" },
     el("p", {}, el("code", {}, error.reason ?? error.code), " ", el("bdi", {}, error.message)),
-    error.meaning && el("p", {}, el("strong", {}, "What it means: "), error.meaning),
+    meaning(error),
     error.remedy && el("p", {}, el("strong", {}, "What to do: "), error.remedy),
   );
+}
+
+/** What an error means, unless its message says the same. */
+export function meaning(error) {
+  if (!error.meaning || error.message.includes(error.meaning)) return null;
+  return el("p", {}, el("strong", {}, "What it means: "), error.meaning);
 }
 
 function details(step, index, { results, showResult }) {
