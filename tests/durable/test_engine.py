@@ -85,7 +85,7 @@ async def test_an_engine_knows_its_queues_at_once_and_sleeps_neither_at_its_firs
     async with serving(tmp_path, COUNT) as served:
         await served.run("first")
     assert known >= {RUNS, CHUNKS}
-    assert max(slept) < 0.05
+    assert max(slept) <= 0.05
 
 
 def test_what_a_flow_keeps_outlives_the_process_and_its_result_is_the_answer(tmp_path: Path) -> None:

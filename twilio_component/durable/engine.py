@@ -20,6 +20,7 @@ from twilio_component.durable.asking.questions import QuestionStore
 from twilio_component.durable.crash_points import STORED, CrashPoints
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.execution.engine_log import silence_stops
+from twilio_component.durable.execution.queue_looks import look_cheaply
 from twilio_component.durable.execution.run_queue import APPLICATION, CHUNKS, RUNS, RunQueue
 from twilio_component.durable.execution.run_starter import RunStarter
 from twilio_component.durable.execution.schedules import Schedules
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from twilio_component.host.questions import EffectReport
 
 _POLLING_SECONDS = 0.2
-_LISTENING_SECONDS = 0.02  # with SQLite; we await no notification, but the end waits for the last look for one
+_LISTENING_SECONDS = 0.05  # we await no notification, but the end waits for the last look for one
 _FEW_RUNS = 10
 _DRAIN_SECONDS = 5.0
 _PROMOTING_SECONDS = 10.0
@@ -134,7 +135,7 @@ class Engine:
         self.unstarted_runs = UnstartedRuns(database, self._enqueue)
         self._earlier_runs = EarlierRuns(database)
         self.due_waits = DueWaits(database, self.questions, self._queue.put_again)
-        self.orphaned_workflows = OrphanedWorkflows(self._executor, self.work, self._requeue)
+        self.orphaned_workflows = OrphanedWorkflows(database, self._executor, self.work, self._requeue)
         self.alarms = alarms_of(database, deployment.host, settings.on_failure)
         self._accepting = RequestBatcher(self.runs.accept_all)
         self._reading_state = RequestBatcher(self.runs.stored_states)
@@ -244,7 +245,7 @@ class Engine:
             # Without a lease there is no other process: what the one before had taken is free.
             await self._earlier_runs.adopt(self._executor if self._lease is None else None)
             DBOS.launch()
-            self._take_no_work_without_lease()
+            look_cheaply(self._dbos._sys_db, self._may_write)  # noqa: SLF001 - it says why
             if self._lease is not None:
                 self._lease.recover_others(self._recover)
             background += [
@@ -311,21 +312,6 @@ class Engine:
     def _may_write(self) -> bool:
         return not self.work.is_draining and (self._lease is None or self._lease.held)
 
-    def _take_no_work_without_lease(self) -> None:
-        """Let the queues take nothing while this process may be held for dead: its work would be nobody's."""
-        # Not public: DBOS asks this of its database whenever it looks for work.
-        rows = self._dbos._sys_db  # noqa: SLF001 - see above
-        take, take_of_partitions = rows.start_queued_workflows, rows.start_queued_partitioned_workflows
-
-        def take_if_allowed(*arguments: Any, **options: Any) -> Any:
-            return take(*arguments, **options) if self._may_write() else ([], None)
-
-        def take_of_partitions_if_allowed(*arguments: Any, **options: Any) -> Any:
-            return take_of_partitions(*arguments, **options) if self._may_write() else []
-
-        rows.start_queued_workflows = take_if_allowed  # type: ignore[method-assign]
-        rows.start_queued_partitioned_workflows = take_of_partitions_if_allowed  # type: ignore[method-assign]
-
     async def _recover(self, worker_id: str) -> None:
         await self._earlier_runs.adopt(worker_id)
         # Not public, but what DBOS itself does for its own runs at launch: only workflows that are still the dead
@@ -362,5 +348,6 @@ class Engine:
             "application_version": VERSION,
             "log_level": "WARNING",
             "notification_listener_polling_interval_sec": _LISTENING_SECONDS,
+            "notification_coalesce_sec": _LISTENING_SECONDS,
             "serializer": DBOSPortableJSONSerializer(),  # the default one would unpickle what the database holds
         }

@@ -7,17 +7,17 @@ alive. The same can happen to a workflow that this process has started without t
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from dbos import DBOS
-
 from twilio_component.durable.recovery.periodic import run_periodically
+from twilio_component.durable.store.workflow_rows import workflows_of_executor
 
 if TYPE_CHECKING:
     from twilio_component.durable.active_work import ActiveWork
+    from twilio_component.durable.store.database import Database
 
 _LOOK_SECONDS = 10.0
 _GRACE_SECONDS = 20.0  # a busy process may take its time to start one
@@ -27,7 +27,10 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 class OrphanedWorkflows:
     """Requeues such workflows. ``requeue`` returns whether the workflow still was this process's."""
 
-    def __init__(self, executor: str, work: ActiveWork, requeue: Callable[[str], Awaitable[bool]]) -> None:
+    def __init__(
+        self, database: Database, executor: str, work: ActiveWork, requeue: Callable[[str], Awaitable[bool]]
+    ) -> None:
+        self._database = database
         self._executor = executor
         self._work = work
         self._requeue = requeue
@@ -39,22 +42,14 @@ class OrphanedWorkflows:
 
     async def sweep(self, grace: float = _GRACE_SECONDS) -> int:
         """Requeue what was given to this process more than ``grace`` seconds ago and is not executing; the number."""
-        before = (dt.datetime.now(dt.UTC) - dt.timedelta(seconds=grace)).isoformat()
-        given = await DBOS.list_workflows_async(
-            status="PENDING",
-            executor_id=self._executor,
-            dequeued_before=before,
-            queues_only=True,
-            load_input=False,
-            load_output=False,
-        )
-        own = await DBOS.list_workflows_async(
-            status="PENDING", executor_id=self._executor, end_time=before, load_input=False, load_output=False
+        before = time.time() - grace
+        own = await self._database.run_until_available(
+            lambda connection: workflows_of_executor(connection, self._executor, before)
         )
         requeued = 0
-        for workflow in [*given, *(one for one in own if one.queue_name is None)]:
-            if workflow.workflow_id not in self._work.workflow_ids:
-                requeued += await self._requeue(workflow.workflow_id)
+        for workflow in own:
+            if workflow not in self._work.workflow_ids:
+                requeued += await self._requeue(workflow)
         if requeued:
             _LOGGER.warning("requeued %d workflows that were given to this process and had not started", requeued)
         return requeued

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import column, func, inspect, select, table, update
+from sqlalchemy import and_, column, func, inspect, or_, select, table, text, update
 
 from twilio_component.durable import ids
 from twilio_component.durable.store.run_status import STOPPED
@@ -23,7 +23,12 @@ It grows when a run may need what processes of the release before do not have, s
 EARLIER_VERSIONS = ("4",)
 """The versions of earlier releases whose runs this release continues; see ``adopt_workflows``."""
 
-_PENDING, _ENQUEUED, _CANCELLED = "PENDING", "ENQUEUED", "CANCELLED"
+_ENQUEUED, _CANCELLED = "ENQUEUED", "CANCELLED"
+# The engine's indexes of open workflows are partial. A database uses them where the condition is spelt out, and as they
+# spell it: SQLite compares texts, and neither looks at parameters. Without them each look reads all that ever ran.
+_IS_PENDING = text("status = 'PENDING'")
+_IS_OPEN = text("status IN ('ENQUEUED', 'PENDING')")
+_IS_ENQUEUED = and_(_IS_OPEN, text("status = 'ENQUEUED'"))
 _ENDED = ("SUCCESS", "ERROR")
 _NAMES = (
     "workflow_uuid",
@@ -37,6 +42,7 @@ _NAMES = (
     "recovery_attempts",
     "workflow_deadline_epoch_ms",
     "started_at_epoch_ms",
+    "created_at",
     "updated_at",
     "completed_at",
 )
@@ -45,7 +51,7 @@ _NAMES = (
 def pending_executors(connection: Connection, versions: Collection[str]) -> set[str]:
     """The ids of the executors of these versions that have taken workflows and not ended them."""
     rows = _rows(connection)
-    pending = (rows.c.status == _PENDING, rows.c.application_version.in_(versions), rows.c.executor_id.is_not(None))
+    pending = (_IS_PENDING, rows.c.application_version.in_(versions), rows.c.executor_id.is_not(None))
     return set(connection.execute(select(rows.c.executor_id).where(*pending).distinct()).scalars())
 
 
@@ -62,14 +68,14 @@ def pending_workflows(connection: Connection) -> list[PendingWorkflow]:
     """The workflows that executors have taken and not ended."""
     rows = _rows(connection)
     columns = (rows.c.workflow_uuid, rows.c.name, rows.c.executor_id, rows.c.updated_at)
-    found = connection.execute(select(*columns).where(rows.c.status == _PENDING))
+    found = connection.execute(select(*columns).where(_IS_PENDING))
     return [PendingWorkflow(row[0], row[1], row[2], (row[3] or 0) / 1000) for row in found]
 
 
 def open_workflows(connection: Connection) -> set[str]:
     """The runs that have a workflow that is enqueued or taken."""
     rows = _rows(connection)
-    found = select(rows.c.workflow_uuid).where(rows.c.status.in_((_PENDING, _ENQUEUED)))
+    found = select(rows.c.workflow_uuid).where(_IS_OPEN)
     return {ids.run_of_workflow(workflow) for workflow in connection.execute(found).scalars()}
 
 
@@ -79,19 +85,33 @@ def adopt_workflows(connection: Connection, earlier: Collection[str], version: s
     Those that wait in a queue, and of an ``executor`` that is certainly gone also those that it had taken.
     """
     rows = _rows(connection)
-    free = rows.c.status == _ENQUEUED
-    if executor is not None:
-        free |= (rows.c.status == _PENDING) & (rows.c.executor_id == executor)
-    adopting = update(rows).where(rows.c.application_version.in_(earlier), free)
+    free = [_IS_ENQUEUED] if executor is None else [_IS_ENQUEUED, and_(_IS_PENDING, rows.c.executor_id == executor)]
+    adopting = update(rows).where(rows.c.application_version.in_(earlier), _IS_OPEN, or_(*free))
     return int(connection.execute(adopting.values(application_version=version)).rowcount)
 
 
 def oldest_enqueued(connection: Connection, queues: Collection[str]) -> dict[str, float]:
     """Since when the workflow that waits longest in each of the queues waits, in seconds since 1970."""
     rows = _rows(connection)
-    waiting = (rows.c.status == _ENQUEUED, rows.c.queue_name.in_(queues))
+    waiting = (_IS_ENQUEUED, rows.c.queue_name.in_(queues))
     found = select(rows.c.queue_name, func.min(rows.c.updated_at)).where(*waiting).group_by(rows.c.queue_name)
     return {queue: milliseconds / 1000 for queue, milliseconds in connection.execute(found)}
+
+
+def has_enqueued(connection: Connection, queue: str) -> bool:
+    """Whether a workflow waits in this queue."""
+    rows = _rows(connection)
+    waiting = select(1).select_from(rows).where(rows.c.queue_name == queue, _IS_ENQUEUED).limit(1)
+    return connection.execute(waiting).first() is not None
+
+
+def workflows_of_executor(connection: Connection, executor: str, before: float) -> list[str]:
+    """The ids of the workflows that this executor took, or started without a queue, before then and has not ended."""
+    rows, moment = _rows(connection), int(before * 1000)
+    taken = and_(rows.c.queue_name.is_not(None), rows.c.started_at_epoch_ms <= moment)
+    started = and_(rows.c.queue_name.is_(None), rows.c.created_at <= moment)
+    own = (_IS_PENDING, rows.c.executor_id == executor, or_(taken, started))
+    return [*connection.execute(select(rows.c.workflow_uuid).where(*own)).scalars()]
 
 
 def cancel_workflow(connection: Connection, workflow: str) -> None:

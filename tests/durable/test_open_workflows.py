@@ -1,0 +1,102 @@
+"""What looks at the workflow engine's rows again and again reads those that are open, not all that ever ran."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from dbos import DBOS
+from sqlalchemy import Connection, Engine, event, text
+from support.engine import COUNT, serving
+
+from twilio_component.durable.execution.run_queue import CHUNKS, RUNS
+from twilio_component.durable.store import workflow_rows
+from twilio_component.durable.store.database import Database
+
+if TYPE_CHECKING:
+    from dbos import Queue
+
+ENDED = 20_000
+LOOKS: dict[str, Callable[[Connection], object]] = {
+    "for work": lambda connection: workflow_rows.has_enqueued(connection, RUNS),
+    "for what waits longest": lambda connection: workflow_rows.oldest_enqueued(connection, [RUNS, CHUNKS]),
+    "for processes": lambda connection: workflow_rows.pending_executors(connection, ["5"]),
+    "for what was taken": workflow_rows.pending_workflows,
+    "for what is open": workflow_rows.open_workflows,
+    "for what has not begun": lambda connection: workflow_rows.workflows_of_executor(connection, "serve", 1.0),
+    "for earlier runs": lambda connection: workflow_rows.adopt_workflows(connection, ["4"], "5"),
+    "for those of a dead process": lambda connection: workflow_rows.adopt_workflows(connection, ["4"], "5", "dead"),
+}
+
+
+@contextmanager
+def statements(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
+    """The statements that this thread executes in the block, with their parameters."""
+    found: list[tuple[str, Any]] = []
+    here = get_ident()
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        if get_ident() == here:
+            found.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield found
+    event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    """A database with many workflows that have ended."""
+    database = Database(url)
+    database.create()
+    DBOS.migrate(url)
+    rows = "workflow_status" if database.is_sqlite else "dbos.workflow_status"
+    with database.engine.begin() as connection:
+        ended = [{"id": f"run-{number}", "at": 1000 + number} for number in range(ENDED)]
+        connection.execute(
+            text(
+                f"INSERT INTO {rows} (workflow_uuid, status, name, executor_id, application_version, created_at,"  # noqa: S608
+                " updated_at, queue_name, recovery_attempts, priority)"
+                " VALUES (:id, 'SUCCESS', 'run_flow', 'serve', '5', :at, :at, 'flows', 1, 0)"
+            ),
+            ended,
+        )
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("ANALYZE"))
+    yield database
+    database.close()
+
+
+def test_no_look_reads_the_workflows_that_have_ended(database: Database) -> None:
+    asking = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
+    plans = {}
+    for name, look in LOOKS.items():
+        with statements(database.engine) as executed, database.engine.begin() as connection:
+            look(connection)
+        ((statement, parameters),) = [one for one in executed if "workflow_status" in one[0]]
+        with database.engine.begin() as connection:
+            rows = connection.exec_driver_sql(f"{asking} {statement}", parameters).all()
+        plans[name] = "\n".join(str(row[-1]) for row in rows)
+    # SQLite says SCAN for each: one that names an index of open workflows reads no others.
+    whole = {
+        name: told
+        for name, told in plans.items()
+        if "Seq Scan" in told or any("SCAN" in line and "USING" not in line for line in told.splitlines())
+    }
+    assert whole == {}
+
+
+async def test_a_look_for_work_where_there_is_none_is_one_statement(tmp_path: Path) -> None:
+    async with serving(tmp_path, COUNT) as served:
+        rows = served.engine._dbos._sys_db
+        runs: Queue | None = rows.get_queue(RUNS)
+        assert runs is not None
+        with statements(rows.engine) as executed:
+            assert rows.get_queue(RUNS) is runs
+            assert rows.start_queued_workflows(runs, "serve", "5", None) == ([], None)
+            assert rows.get_queue_partitions(CHUNKS) == []
+        assert len(executed) == 2
