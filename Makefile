@@ -71,7 +71,7 @@ simulate: $(READY)  ## run the protocol of sends under virtual time, a million s
 	PYTHONPATH=tests $(BIN)/python tests/simulation/run.py $(FIRST) $(SEEDS)
 
 pictures: $(READY)  ## take the pictures of the inbox and of the page of operations anew; needs Chromium
-	INBOX_PICTURES=docs/images $(BIN)/python -m pytest -q tests/emulator/inbox/test_pictures.py
+	INBOX_PICTURES=docs/images $(BIN)/python -m pytest -q tests/emulator/inbox/test_pictures.py tests/emulator/inbox/test_integration_pictures.py
 	OPERATIONS_PICTURES=docs/images $(BIN)/python -m pytest -q tests/serving/operations/test_pictures.py
 
 FAULTS ?= 1000

@@ -35,8 +35,11 @@ if TYPE_CHECKING:
 CAMPAIGN = FIXTURES / "integrations" / "campaign.yaml"
 AREAS = ("+1212555", "+1213555", "+44207946", "+4930555", "+8190555", "+6125550", "+9198555")
 """Beginnings of numbers in New York, Los Angeles, London, Berlin, Tokyo, Sydney and India."""
-HOURS = (12, 16, 20, 24, 30, 36, 44)
-"""When a process begins, in hours after midnight of a Monday in New York: after the last, everybody has been awake."""
+HOURS = (12, 24, 36, 48, 60)
+"""When processes live, in hours after midnight of a Monday in New York.
+
+At noon there it is day from Los Angeles to Berlin, at midnight from India to Sydney; and a second time a day later.
+"""
 _DIGITS = 11
 _PLACES = (crash_points.INTENT, crash_points.CLAIMED, crash_points.RESPONDED, crash_points.SETTLED)
 

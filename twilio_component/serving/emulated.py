@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from twilio_component.emulator import Emulator
 from twilio_component.emulator.model.addresses import is_number
+from twilio_component.flows.model import ConfigVar, all_steps, inner_inputs
 from twilio_component.flows.parsing.reader import read_definition
 from twilio_component.host.errors import InputError
 from twilio_component.serving.emulator_connections import twilio_connections, with_emulator, without_connections
@@ -17,6 +18,7 @@ from twilio_component.serving.ports import port_problem
 
 if TYPE_CHECKING:
     from twilio_component.emulator.server.server import Server as EmulatorServer
+    from twilio_component.flows.model import Integration
     from twilio_component.serving.endpoints import Endpoint
     from twilio_component.serving.server import Server
 
@@ -67,14 +69,26 @@ class EmulatedServer:
 
 
 def _assign_numbers(endpoints: Mapping[str, Endpoint]) -> Iterator[tuple[str, Endpoint]]:
-    """Yield a number for each flow that waits for messages: those of its config variables, or a free one."""
+    """Yield a number for each flow that waits for messages: those that its integration sends from, or a free one.
+
+    Where no step says from which config variable it sends, every one that is a number counts.
+    """
     taken: set[str] = set()
     spare = (f"+{number}" for number in itertools.count(_FIRST_NUMBER))
     for endpoint in endpoints.values():
         if endpoint.flow.trigger.operation not in _INBOUND:
             continue
-        values = endpoint.definition.values.by_name.values()
-        own = {value for value in values if isinstance(value, str) and is_number(value)} - taken
+        values = endpoint.definition.values.by_name
+        names = _senders(endpoint.definition.integration) or set(values)
+        found = (values.get(name) for name in names)
+        own = {value for value in found if isinstance(value, str) and is_number(value)} - taken
         for number in sorted(own) or [next(number for number in spare if number not in taken)]:
             taken.add(number)
             yield number, endpoint
+
+
+def _senders(integration: Integration) -> set[str]:
+    """The names of the config variables from which steps of an integration send."""
+    senders = (step.inputs.get("from") for flow in integration.flows for step in all_steps(flow.steps))
+    parts = (part for sender in senders if sender is not None for part in inner_inputs(sender))
+    return {part.name for part in parts if isinstance(part, ConfigVar)}
