@@ -123,15 +123,15 @@ triggers:
   wait:
     display: {label: Wait, description: Waits.}
     perform: tests_of_nothing:receive
-    onInstanceDeploy: json:loads
-    onInstanceDelete: json:dumps
+    onInstanceDeploy: asyncio:wait_for
+    onInstanceDelete: asyncio:open_connection
     example: {}
 """
-    path.write_text(text.replace("tests_of_nothing:receive", "json:loads"))
+    path.write_text(text.replace("tests_of_nothing:receive", "asyncio:start_server"))
     assert check_manifest(path) == []
     trigger = load_component(path).triggers["wait"]
-    assert (trigger.on_instance_deploy, trigger.on_instance_delete) == ("json:loads", "json:dumps")
+    assert (trigger.on_instance_deploy, trigger.on_instance_delete) == ("asyncio:wait_for", "asyncio:open_connection")
     assert dict(trigger.options) == {}
 
-    path.write_text(text.replace("json:dumps", "json:dump_it"))
+    path.write_text(text.replace("asyncio:open_connection", "json:dump_it"))
     assert any("json has no callable 'dump_it'" in str(problem) for problem in check_manifest(path))

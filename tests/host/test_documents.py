@@ -145,7 +145,7 @@ def test_what_is_missing_is_where_its_nearest_ancestor_is() -> None:
         ("a: [1, 2", "file.yaml:1:9: did not find expected ',' or ']'"),
         ("a: b: c", "file.yaml:1:5: mapping values are not allowed in this context"),
         ("ü: 1\nb: x\x07", "file.yaml:2:5: a character that YAML does not allow"),
-        ("\ta: 1", "found character that cannot start any token"),
+        ("\ta: 1", "indented with a tab; YAML is indented with spaces only"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(text: str, message: str) -> None:

@@ -259,6 +259,11 @@ def test_a_value_nested_beyond_pythons_depth_is_no_crash() -> None:
         ({"type": "string", "pattern": "^a", "message": "must start with a"}, "b", "must start with a"),
         ({"multipleOf": 2}, 3, "does not match the schema (multipleOf)"),
         ({"type": ["string", "object"]}, 5.5, "must be text or an object, not a number"),
+        (
+            {"oneOf": [{"const": "std", "title": "Standard"}, {"const": "exp", "title": "Express"}]},
+            "sdt",
+            "must be std or exp, not 'sdt'; did you mean 'std'?",
+        ),
         ({"anyOf": [{"type": "string"}, {"type": "integer"}]}, [], "matches none of the 2 forms that are allowed here"),
         ({"anyOf": [{"required": ["x"]}, {"required": ["y"]}]}, {"z": 1}, "needs x or y"),
     ],

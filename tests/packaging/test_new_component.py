@@ -33,7 +33,17 @@ def test_its_manifest_passes_the_check_in_its_folder_without_installation(folder
     done = run_python(
         tmp_path, "-m", "twilio_component", "component", "check", "parcel_tracking/component.yaml", folder=folder
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "has no mistakes, but hosts do not find 'parcel-tracking': install its distribution" in done.stderr
+
+
+def test_the_check_says_which_copy_of_a_component_hosts_find(folder: Path, installed: Path) -> None:
+    check = ("-m", "twilio_component", "component", "check")
+    copy = next(installed.rglob("component.yaml"))
+    assert "has no mistakes, and hosts find" in run_python(installed, *check, str(copy)).stderr
+    other = run_python(installed, *check, "parcel_tracking/component.yaml", folder=folder)
+    assert (other.returncode, other.stdout) == (0, "")
+    assert f"hosts find another copy, in {copy.parent}: install yours anew" in other.stderr
 
 
 def test_its_readme_says_what_works(folder: Path, installed: Path) -> None:
@@ -56,6 +66,7 @@ def test_its_readme_says_what_works(folder: Path, installed: Path) -> None:
         ("class", "KEY: its package would be 'class'"),
         ("json", "KEY: its package would be 'json', and Python has a module of that name here already"),
         ("yaml", "KEY: its package would be 'yaml'"),
+        ("twilio", "KEY: an installed component has this key already"),
     ],
 )
 def test_a_key_that_cannot_be_a_package_is_refused_before_anything_is_written(

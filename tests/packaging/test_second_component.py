@@ -101,7 +101,10 @@ class TestTheCommandLine:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (("describe", "wether"), "twilio has no action, trigger or data source 'wether'"),
+            (
+                ("describe", "wether"),
+                "there is no component 'wether', and no operation of twilio has this name; did you",
+            ),
             (("describe", "wether.getForecast"), "there is no component 'wether'; did you mean 'weather'?"),
             (("invoke", "weather.getForcast"), "weather has no action, trigger or data source 'getForcast'; did you"),
             (("invoke", "weather.storm"), "weather.storm is a trigger, which needs a request"),

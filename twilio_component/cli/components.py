@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli.options import connection_of
+from twilio_component.host.connections import secrets_of
 from twilio_component.host.errors import InputError, Problem, UnknownKeyError, did_you_mean, join_names
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ KEY_HELP = "KEY of the Twilio component, e.g. sendSMS, or COMPONENT.KEY of any i
 def find_component(components: Mapping[str, Component], key: str) -> Component:
     """Return a component; raises ``UnknownKeyError`` with the nearest key."""
     if key not in components:
-        hint = did_you_mean(key, components) or f" (installed: {join_names(components)})"
+        hint = did_you_mean(key, components) or (
+            f" (installed: {join_names(components)}); `component check FILE` says whether hosts find yours"
+        )
         raise UnknownKeyError(f"there is no component '{key}'{hint}")
     return components[key]
 
@@ -63,6 +66,17 @@ def complete_connection(
             inputs[name] = emulator_connection()
         elif options.connection or name in operation.inputs.get("required", ()):
             inputs[name] = connection_of(options, component)
+
+
+def secrets_in(inputs: Mapping[str, Any], component: Component, operation: Operation) -> set[str]:
+    """The texts in the inputs that nobody may see: those of connections, and inputs that are declared so."""
+    found: set[str] = set()
+    for name, schema in operation.inputs["properties"].items():
+        if schema.get("format") == "connection":
+            found |= secrets_of(inputs.get(name), component.connections)
+        elif schema.get("writeOnly") and isinstance(inputs.get(name), str):
+            found.add(inputs[name])
+    return found
 
 
 def _wrong(option: str, message: str) -> InputError:

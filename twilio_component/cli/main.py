@@ -82,7 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if getattr(options, "debug", False):
             raise
-        print(f"unexpected {type(error).__name__}; --debug shows where. Please report it.", file=sys.stderr)
+        from twilio_component.cli.unexpected import describe_unexpected
+
+        print(describe_unexpected(error), file=sys.stderr)
         return exit_codes.BUG
     return code
 

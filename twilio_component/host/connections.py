@@ -16,6 +16,8 @@ from twilio_component.host.manifest.documents import read_document
 if TYPE_CHECKING:
     from twilio_component.host.model import Component, Connection
 
+SHORTEST_SECRET = 6
+"""Shorter texts occur in what anybody may see, and are not hidden."""
 VALUE_VARIABLE = "PRISMATIC_CONNECTION_VALUE"
 
 
@@ -48,6 +50,20 @@ def connection_from_file(path: Path | str) -> dict[str, Any]:
         problem = document.problem((), 'must be a connection: {"key": …, "fields": {…}}')
         raise InputError("The connection file is not valid", [problem])
     return document.data if "fields" in document.data else {"fields": document.data}
+
+
+def secrets_of(connection: Any, kinds: Mapping[str, Connection]) -> set[str]:
+    """The texts in a connection that nobody may see; of one whose type is not known, any field may be a secret.
+
+    A field that holds several secrets, each with its name, is hidden as a whole and each of them by itself.
+    """
+    fields = connection.get("fields") if isinstance(connection, Mapping) else None
+    if not isinstance(connection, Mapping) or not isinstance(fields, Mapping):
+        return set()
+    kind = kinds.get(str(connection.get("key")))
+    hidden = [str(value) for name, value in fields.items() if kind is None or name in kind.secrets]
+    found = {*hidden, *(word.partition("=")[2] for text in hidden for word in text.split())}
+    return {secret for secret in found if len(secret) >= SHORTEST_SECRET}
 
 
 def _parse(text: str) -> dict[str, Any]:

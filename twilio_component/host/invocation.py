@@ -82,10 +82,17 @@ class _Call(Awaitable[dict[str, Any]]):
         return self._wrap(await self._call(*self._arguments))
 
     async def _call(self, *arguments: Any) -> Any:
-        value = self._function(*arguments)
-        if not isinstance(value, Awaitable):
-            raise PluginError(f"{self._label} returned {type(value).__name__}; it must be an 'async def'")
-        return await value
+        try:
+            value = self._function(*arguments)
+            if not isinstance(value, Awaitable):
+                raise PluginError(f"{self._label} returned {type(value).__name__}; it must be an 'async def'")
+            return await value
+        except TypeError as error:
+            if (
+                error.__traceback__ is not None and error.__traceback__.tb_next is None
+            ):  # raised here: by the call itself
+                raise PluginError(f"{self._label} cannot be called: {error}") from error
+            raise
 
     def _wrap(self, value: Any) -> dict[str, Any]:
         value = self._result(value)

@@ -69,9 +69,13 @@ def _refuse_bad_key(key: str, package: str) -> None:
     from importlib.util import find_spec
     from keyword import iskeyword
 
+    from twilio_component.host.host import Host
+
     reason = None
     if not (key.isascii() and key[:1].isalpha() and key.replace("-", "").isalnum()):
         reason = "must start with a letter and have only letters, digits and hyphens"
+    elif key in Host.discover().components:
+        reason = "an installed component has this key already"
     elif iskeyword(package) or package in sys.stdlib_module_names or find_spec(package) is not None:
         reason = f"its package would be '{package}', and Python has a module of that name here already"
     if reason:
@@ -96,8 +100,43 @@ def _check(options: argparse.Namespace) -> int:
     # A console script does not look for modules where a component's package usually is: in the working directory, or
     # where the manifest's package begins.
     beside = next(folder for folder in manifest.resolve().parents if not (folder / "__init__.py").exists())
+    # `python -m` does look there, and hosts that are started elsewhere do not.
+    elsewhere = [folder for folder in sys.path if folder not in ("", str(Path.cwd()))]
     sys.path[:0] = [str(Path.cwd()), str(beside)]
     problems = check_manifest(manifest)
     for problem in problems:
         print(problem)
-    return exit_codes.BAD_INPUT if problems else exit_codes.DONE
+    if problems:
+        return exit_codes.BAD_INPUT
+    other = _other_copy(manifest.resolve().relative_to(beside), beside, elsewhere)
+    print(_found_by_hosts(manifest, other), file=sys.stderr)
+    return exit_codes.DONE
+
+
+def _other_copy(manifest: Path, beside: Path, path: list[str]) -> Path | None:
+    """Return the package that hosts import in the place of the one with this manifest; None if there is none."""
+    from importlib.machinery import PathFinder
+
+    package = manifest.parts[0]
+    found = PathFinder.find_spec(package, path) if len(manifest.parts) > 1 else None
+    folder = Path(found.origin).parent if found is not None and found.origin else None
+    return None if folder is None or folder.samefile(beside / package) else folder
+
+
+def _found_by_hosts(manifest: Path, other: Path | None) -> str:
+    """Whether hosts find the component of a manifest without mistakes, and what to do if they do not."""
+    from twilio_component.host.host import Host
+    from twilio_component.host.manifest.loader import load_component
+
+    key = load_component(manifest).key
+    if key not in Host.discover().components:
+        return (
+            f"{manifest} has no mistakes, but hosts do not find '{key}': install its distribution "
+            "(pip install --editable FOLDER), with an entry point in the group integration_components"
+        )
+    if other is not None:
+        return (
+            f"{manifest} has no mistakes, but hosts find another copy, in {other}: install yours anew "
+            "(pip install --editable FOLDER)"
+        )
+    return f"{manifest} has no mistakes, and hosts find '{key}'"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
 from twilio_component.cli.input_types import input_type
+from twilio_component.host.errors import UnknownKeyError, did_you_mean, join_names
 
 if TYPE_CHECKING:
     import argparse
@@ -68,7 +69,12 @@ def _find(name: str | None) -> tuple[Component, Operation | None]:
     if name.removeprefix("twilio.") in own:
         return twilio, own[name.removeprefix("twilio.")]
     components = _components()
-    return (components[name], None) if name in components else find_operation(components, name)
+    if name in components:
+        return components[name], None
+    if "." not in name:
+        hint = did_you_mean(name, [*own, *components]) or f" (installed: {join_names(components)})"
+        raise UnknownKeyError(f"there is no component '{name}', and no operation of twilio has this name{hint}")
+    return find_operation(components, name)
 
 
 def _components() -> Mapping[str, Component]:

@@ -12,7 +12,8 @@ from twilio_component.cli.formats import add_formats
 from twilio_component.cli.options import CONNECTION_HELP, add_inputs, inputs_of
 
 if TYPE_CHECKING:
-    from twilio_component.host.model import Operation
+    from twilio_component.host import Host
+    from twilio_component.host.model import Component, Operation
 
 
 def add_parser(commands: Any) -> None:
@@ -40,14 +41,13 @@ def run(options: argparse.Namespace) -> int:
     """Run the operation and print its result: JSON, or a table on a terminal; records as lines or rows on request."""
     import asyncio
 
-    asyncio.run(_invoke(options))
-    return exit_codes.DONE
+    return asyncio.run(_invoke(options))
 
 
-async def _invoke(options: argparse.Namespace) -> None:
-    from twilio_component.cli.components import complete_connection, find_operation
-    from twilio_component.host import Host, UnknownKeyError
-    from twilio_component.host.model import Action
+async def _invoke(options: argparse.Namespace) -> int:
+    from twilio_component.cli.components import complete_connection, find_operation, secrets_in
+    from twilio_component.host import Host, IntegrationError, UnknownKeyError
+    from twilio_component.host.redaction import Redactor
 
     inputs = inputs_of(options)
     transport = None
@@ -67,13 +67,27 @@ async def _invoke(options: argparse.Namespace) -> None:
                 f"{component.key}.{operation.key} is a trigger, which needs a request: run a flow with it (flow run)"
             )
         complete_connection(inputs, component, operation, options)
-        if (options.jsonl or options.csv) and isinstance(operation, Action) and operation.page_function is not None:
-            from twilio_component.cli.records import print_pages
+        try:
+            await _perform(options, host, component, operation, inputs)
+        except IntegrationError as error:
+            # A component of somebody else's may say in its error what it was given.
+            print(Redactor(secrets_in(inputs, component, operation)).text(str(error)), file=sys.stderr)
+            return exit_codes.exit_code(error)
+    return exit_codes.DONE
 
-            await print_pages(options, operation, host.list_pages(component.key, operation.key, inputs))
-            return
-        invoke = host.invoke_action if operation.kind == "action" else host.invoke_data_source
-        _print(options, operation, await invoke(component.key, operation.key, inputs))
+
+async def _perform(
+    options: argparse.Namespace, host: Host, component: Component, operation: Operation, inputs: dict[str, Any]
+) -> None:
+    from twilio_component.host.model import Action
+
+    if (options.jsonl or options.csv) and isinstance(operation, Action) and operation.page_function is not None:
+        from twilio_component.cli.records import print_pages
+
+        await print_pages(options, operation, host.list_pages(component.key, operation.key, inputs))
+        return
+    invoke = host.invoke_action if operation.kind == "action" else host.invoke_data_source
+    _print(options, operation, await invoke(component.key, operation.key, inputs))
 
 
 def _print(options: argparse.Namespace, operation: Operation, result: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.flows.expressions.evaluation import Scope, evaluate
 from twilio_component.flows.findings import EvaluationError
 from twilio_component.flows.model import environment_name
-from twilio_component.host.connections import connection_from_environment
+from twilio_component.host.connections import SHORTEST_SECRET, connection_from_environment, secrets_of
 from twilio_component.host.errors import InputError, Problem, did_you_mean, join_names
 from twilio_component.host.inputs.messages import type_name
 from twilio_component.host.manifest.documents import Document, read_document
@@ -53,7 +53,6 @@ _KINDS: Mapping[str, tuple[type, str]] = {
     "itemsFolder": (str, "a folder's path"),
 }
 _SECRET_NAME = re.compile(r"secret|password|passphrase|token|credential|api.?key|private.?key", re.IGNORECASE)
-_SHORTEST_SECRET = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,10 +187,5 @@ def _secrets(
                 found.add(str(value))
             continue
         component = components.get(variable.component)
-        kind = component.connections.get(value["key"]) if component else None
-        for field_name, part in value["fields"].items():
-            # Of a connection whose kind is not known, any field may be a secret.
-            if kind is None or field_name in kind.secrets:
-                # One that holds several, each with its name, is hidden as a whole and each by itself.
-                found.update([str(part), *(word.partition("=")[2] for word in str(part).split())])
-    return {secret for secret in found if len(secret) >= _SHORTEST_SECRET}
+        found |= secrets_of(value, component.connections if component else {})
+    return {secret for secret in found if len(secret) >= SHORTEST_SECRET}

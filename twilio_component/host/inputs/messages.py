@@ -100,6 +100,8 @@ def _none_of(allowed: Any, value: Any) -> str:
     needed = [name for option in allowed if isinstance(option, dict) for name in option.get("required", [])]
     if needed and isinstance(value, dict):
         return f"needs {join_names(needed, word='or')}"
+    if all(isinstance(option, dict) and "const" in option for option in allowed):
+        return _none_of_the_words([option["const"] for option in allowed], value)
     return f"matches none of the {len(allowed)} forms that are allowed here"
 
 

@@ -110,6 +110,10 @@ def parse_document(text: str | bytes, file: str = "<text>") -> Document:
         message = ", ".join(part for part in (error.problem, error.context) if part) or "not valid YAML"
         if error.problem == _TOO_DEEP_FOR_THE_PARSER:
             message = _TOO_DEEP
+        elif line is not None and "\t" in _indentation(text.split("\n")[line - 1 : line]):
+            message = "indented with a tab; YAML is indented with spaces only"
+        elif (error.context or "").startswith("while parsing a block"):
+            message += "; are the lines around it indented as they should be?"
         raise DocumentError(f"{file} is not valid YAML", [Problem("", message, file, line, column)]) from error
     except yaml.reader.ReaderError as error:
         before = text[: _index_of(error.character, text)].split("\n")
@@ -129,6 +133,10 @@ def _unclosed_line(error: yaml.MarkedYAMLError, text: str) -> tuple[int, int] | 
         if line and not line.endswith((",", "{", "[", ":")) and not following.startswith(("}", "]", ",")):
             return number + 1, len(line) + 1
     return None
+
+
+def _indentation(lines: list[str]) -> str:
+    return "".join(line[: len(line) - len(line.lstrip())] for line in lines)
 
 
 def _decode(content: bytes, file: str) -> str:

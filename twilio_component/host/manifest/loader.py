@@ -205,11 +205,16 @@ class _Manifest:
                 yield self.document.problem((*place, *parts), message, key=closest.validator in _ABOUT_THE_KEY)
 
     def function_problems(self) -> Iterator[Problem]:
+        from twilio_component.host.manifest.functions import misuse  # needed for the check alone
+
         for place, name in self.functions():
             try:
-                resolve(name)
+                wrong = misuse(resolve(name), place)
             except PluginError as error:
                 yield self.document.problem(place, str(error))
+            else:
+                if wrong:
+                    yield self.document.problem(place, f"'{name}' {wrong}")
 
     def functions(self) -> Iterator[tuple[PathParts, str]]:
         """Yield every function that the manifest names in the right form; the schema reports the others."""

@@ -1,0 +1,109 @@
+"""What the command line says when a component of one's own fails: where, and without its secrets."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from twilio_component.cli.main import main
+from twilio_component.host.discovery import installed_plugins
+
+MANIFEST = """\
+key: ferry
+display: {label: Ferry, description: Books ferries, category: Examples}
+connections:
+  account:
+    display: {label: Account, description: An account}
+    inputs:
+      type: object
+      additionalProperties: false
+      required: [apiKey]
+      properties:
+        apiKey: {type: string, title: Key, description: The secret., writeOnly: true, environment: FERRY_API_KEY}
+actions:
+  book:
+    display: {label: Book, description: Books a place}
+    perform: ferry_functions:book
+    inputs:
+      type: object
+      additionalProperties: false
+      required: [connection]
+      properties:
+        connection: {format: connection, title: Connection, description: The account.}
+        how: {type: string, title: How, description: How it fails.}
+    example: {data: {}}
+"""
+
+FUNCTIONS = """\
+import json
+
+from twilio_component.host import PerformError
+
+
+async def book(context, inputs):
+    key = inputs["connection"]["fields"]["apiKey"]
+    if inputs["how"] == "refuses":
+        raise PerformError(f"the ferry does not know the key {key}")
+    if inputs["how"] == "decodes":
+        json.loads("{" + key)
+    return {key: 1}[inputs["how"]]
+"""
+
+PLUGIN = """\
+from pathlib import Path
+
+from twilio_component.host import hookimpl, load_component
+
+
+@hookimpl
+def register_component():
+    return load_component(Path(__file__).with_name("component.yaml"))
+"""
+
+
+@pytest.fixture
+def ferry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A component beside the installed ones, and its key in the environment."""
+    for name, text in (("component.yaml", MANIFEST), ("ferry_functions.py", FUNCTIONS), ("ferry_plugin.py", PLUGIN)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    installed = installed_plugins()
+    entry = EntryPoint("ferry", "ferry_plugin", "integration_components")
+    monkeypatch.setattr("twilio_component.host.host.installed_plugins", lambda: [*installed, entry])
+    for module in ("ferry_functions", "ferry_plugin"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setenv("FERRY_API_KEY", "a key of nobody")
+    return tmp_path
+
+
+def test_a_secret_in_its_error_is_hidden(ferry: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ferry.is_dir()
+    assert main(["invoke", "ferry.book", "--input", "how=refuses"]) == 1
+    assert capsys.readouterr().err == "the ferry does not know the key [hidden]\n"
+
+
+@pytest.mark.parametrize(("how", "line", "error"), [("decodes", 11, "JSONDecodeError"), ("dies", 12, "KeyError")])
+def test_an_unexpected_error_names_the_line_of_the_component_and_none_of_its_values(
+    ferry: Path, capsys: pytest.CaptureFixture[str], how: str, line: int, error: str
+) -> None:
+    assert main(["invoke", "ferry.book", "--input", f"how={how}"]) == 70
+    said = capsys.readouterr().err
+    assert said == (
+        f"{ferry / 'ferry_functions.py'}:{line}: unexpected {error} in 'book'; --debug shows the whole traceback\n"
+    )
+
+
+def test_the_check_says_that_hosts_find_it(ferry: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = ferry / "component.yaml"
+    assert main(["component", "check", str(manifest)]) == 0
+    assert capsys.readouterr().err == f"{manifest} has no mistakes, and hosts find 'ferry'\n"
+
+
+def test_an_operation_that_succeeds_prints_its_result(ferry: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ferry.is_dir()
+    assert main(["invoke", "ferry.book", "--input", "how=a key of nobody"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"data": 1}
