@@ -126,6 +126,37 @@ async def test_a_refused_sender_stops_the_list_only_after_so_many_in_a_row(tmp_p
     assert sent(emulator) == Counter([*numbers[:3], *numbers[6:20]])
 
 
+async def test_refusals_in_a_row_count_across_chunks_and_what_was_not_tried_resumes(tmp_path: Path) -> None:
+    emulator, numbers = Emulator(), people(tmp_path, 24)  # two chunks of twelve: neither alone has twenty refusals
+    settings = Settings(timeout=0.5, lag_bound=0.2, stop_after=16)
+    emulator.faults.api_error(21606, status=400, times=None, operation="messages.create")
+    async with serving(tmp_path, flow(2), emulator=emulator, settings=settings) as served:
+        ended = await served.run("one")
+        assert (ended["state"], ended["error"]["reason"]) == ("stopped", "21606")
+        (loop,) = await LoopViews(served.engine.database).loops("one")
+        refused = sum(loop["failed"].values())
+        assert 16 <= refused <= 18  # and those that were under way
+        assert loop["left"] == 24 - refused
+        emulator.faults.clear()
+        await Operations(served.engine.database).resume("one")
+        ended = await served.engine.wait_for_outcome("one", 30)
+        assert ended["state"] == "partly-failed"
+        assert sum(sent(emulator).values()) == 24 - refused
+        again = await Operations(served.engine.database).retry("one")
+        ended = await served.engine.wait_for_outcome(again, 30)
+        assert ended["state"] == "succeeded"
+    assert sent(emulator) == Counter(numbers)
+
+
+async def test_after_a_refused_connection_only_what_was_under_way_is_still_tried(tmp_path: Path) -> None:
+    emulator = Emulator()
+    people(tmp_path, 60)
+    emulator.faults.api_error(20003, status=401, times=None, operation="messages.create")
+    ended = await _end(tmp_path, flow(6), emulator)
+    assert ended["state"] == "stopped"
+    assert 1 <= sum(ended["loops"][0]["failed"].values()) <= 6
+
+
 async def test_refused_recipients_never_stop_a_list(tmp_path: Path) -> None:
     people(tmp_path, 30, dict.fromkeys(range(1, 30), OPTED_OUT))
     ended = await _end(tmp_path, flow(1), Emulator(), Settings(timeout=0.5, lag_bound=0.2, stop_after=2))

@@ -14,7 +14,7 @@ from twilio_component.emulator import Emulator
 from twilio_component.flows import Configuration, FlowRunner, load_integration
 from twilio_component.flows.runner.item_files import ItemsError, check_whole, item_file, read_page
 from twilio_component.host import Host
-from twilio_component.host.errors import PerformError
+from twilio_component.host.errors import InputError, PerformError
 from twilio_component.testing import emulator_connection
 
 if TYPE_CHECKING:
@@ -92,6 +92,39 @@ def test_what_a_recipient_has_decided_is_not_tried_again_whatever_error_config_s
         sleep=waits,
     )
     assert (outcome.result["failed"], waits.seconds) == (1, [])
+
+
+class WrongTokenError(PerformError):
+    reason = "20003"
+    permanent = True
+    concerns = "connection"
+
+
+@pytest.mark.parametrize(
+    ("first", "state", "tried"), [(4, "unknown", range(5, 8)), (39, "partly-failed", range(40, 41))]
+)
+def test_a_list_stops_by_itself_and_says_how_far_it_is(first: int, state: str, tried: range) -> None:
+    asked: list[int] = []
+
+    async def refuse(inputs: dict[str, Any]) -> Any:
+        asked.append(inputs["item"])
+        await asyncio.sleep(0)
+        if inputs["item"] >= first:
+            raise WrongTokenError("wrong credentials")
+
+    outcome = run(EACH, data=[*range(40)], mocks={"other.act": refuse})
+    assert outcome.state == state
+    assert len(asked) in tried
+    assert outcome.error is not None
+    if first < 39:
+        assert (outcome.error["code"], outcome.error["reason"]) == ("list-stopped", "20003")
+        assert f"{len(asked)} items were tried, of which 4 succeeded" in outcome.error["message"]
+
+
+@pytest.mark.parametrize("count", [0, True, "10", 1.5])
+def test_a_list_stops_after_a_whole_number_of_refusals(count: object) -> None:
+    with pytest.raises(InputError, match=r"lists\.stopAfter: must be a whole number of at least 1"):
+        Configuration(durability={"lists": {"stopAfter": count}}).stop_after  # noqa: B018 - it raises
 
 
 def test_failures_are_told_one_by_one_up_to_a_hundred_and_counted_beyond() -> None:

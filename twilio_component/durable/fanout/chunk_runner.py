@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.clock import Clock
 from twilio_component.durable.errors import CallHeld, RunStopped
-from twilio_component.durable.fanout.stop_rule import StopRule
 from twilio_component.durable.fanout.store import EndedIteration, HeldIteration
 from twilio_component.durable.fanout.waiting_items import WaitingItems
+from twilio_component.flows.interpreter.stop_rule import StopRule
 
 if TYPE_CHECKING:
     from twilio_component.durable.fanout.store import Item, LoopKey, LoopStore, ParallelLoop
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 0.5
 _MAX_UNSTORED = 200
+_MOST_RULES = 1_000
 
+Cause = tuple["EndedIteration", Mapping[str, Any]]
+"""An iteration that has met a reason to stop the list, and its error."""
 IterationRunner = Callable[["ParallelLoop", "Item", Mapping[int, "JournalEntry"]], Awaitable[EndedIteration]]
 
 
@@ -43,6 +46,9 @@ class ChunkRunner:
         self._stop = stop
         self._keep_payloads = keep_payloads
         self._stop_after = stop_after
+        # Of each loop, and not of each chunk: the chunks of a short list are shorter than the rule. One that is resumed
+        # has another generation, and a new chance.
+        self._rules: dict[tuple[LoopKey, int], StopRule] = {}
 
     async def run(
         self, key: LoopKey, chunk: int, runner: Callable[[asyncio.Event], Awaitable[IterationRunner]]
@@ -56,8 +62,8 @@ class ChunkRunner:
             return
         found, journals = await self._store.pending(loop, chunk)
         waiting = WaitingItems(found, self._clock.now())
-        stopping = asyncio.Event()
-        run_iteration = await runner(stopping)
+        stopping, causes = asyncio.Event(), list[Cause]()
+        run_iteration, rule = await runner(stopping), self._rule(loop)
         ended: asyncio.Queue[EndedIteration | HeldIteration] = asyncio.Queue(_MAX_UNSTORED)
         for item in waiting.items_on_hold():
             await ended.put(HeldIteration(item.id, item.held_until or 0.0))
@@ -68,7 +74,12 @@ class ChunkRunner:
                 if journal is None:
                     journal = await self._store.journal_of(item.id) if item.held_until is not None else {}
                 try:
-                    await ended.put(await run_iteration(loop, item, journal))
+                    end = await run_iteration(loop, item, journal)
+                    if (cause := rule.reason_to_stop(end.error)) is not None:
+                        # Now, and not when the database says so: each further request would be refused as well.
+                        stopping.set()
+                        causes.append((end, cause))
+                    await ended.put(end)
                 except CallHeld as hold:
                     # Its place is another one's now: what waits for the morning must not hold up the rest.
                     until = hold.until or self._clock.now()
@@ -80,7 +91,7 @@ class ChunkRunner:
         # Iterations are not workflows: their calls must not see this one's context, whose steps are numbered.
         async with asyncio.TaskGroup() as background:
             watching = background.create_task(self._watch(key, stopping), context=Context())
-            storing = background.create_task(self._store_ended(key, ended), context=Context())
+            storing = background.create_task(self._store_ended(key, ended, causes), context=Context())
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(loop.concurrency_of(chunk), len(found))):
                     group.create_task(run_iterations(), context=Context())
@@ -93,9 +104,19 @@ class ChunkRunner:
             await asyncio.sleep(_LOOK_SECONDS)
         stopping.set()
 
-    async def _store_ended(self, key: LoopKey, ended: asyncio.Queue[EndedIteration | HeldIteration]) -> None:
-        """Store the ends and holds of iterations, as many at once as there are; what is not stored is only replayed."""
-        rule = StopRule(self._stop_after)
+    def _rule(self, loop: ParallelLoop) -> StopRule:
+        key = (loop.key, loop.generation)
+        while len(self._rules) >= _MOST_RULES and key not in self._rules:
+            del self._rules[next(iter(self._rules))]
+        return self._rules.setdefault(key, StopRule(self._stop_after))
+
+    async def _store_ended(
+        self, key: LoopKey, ended: asyncio.Queue[EndedIteration | HeldIteration], causes: list[Cause]
+    ) -> None:
+        """Store the ends and holds of iterations, as many at once as there are; what is not stored is only replayed.
+
+        Once there is a cause to stop the list, and the iteration that met it is stored, the list is stopped.
+        """
         while True:
             batch = [await ended.get()]
             while not ended.empty():
@@ -105,8 +126,7 @@ class ChunkRunner:
                 await self._store.hold_iterations(key, holds)
             if ends:
                 await self._store.end_iterations(ends, keep_payloads=self._keep_payloads)
-            for cause in filter(None, [rule.reason_to_stop(one.error) for one in ends]):
+            for cause in [cause for end, cause in causes if any(end is one for one in ends)][:1]:
                 await self._stop(key, cause)
-                break
             for _ in batch:
                 ended.task_done()

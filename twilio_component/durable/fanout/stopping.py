@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, select, update
 
 from twilio_component.durable import observation
-from twilio_component.durable.fanout.stop_rule import stopped_record
 from twilio_component.durable.fanout.store import LoopKey, count_iterations
 from twilio_component.durable.store.run_status import LIST_STOPPED, RUNNING
 from twilio_component.durable.store.schema import loops, runs
 from twilio_component.durable.store.upsert import to_json
 from twilio_component.durable.store.workflow_rows import cancel_workflow
+from twilio_component.flows.interpreter.iterations import failure_code
+from twilio_component.flows.interpreter.stop_rule import LIST_STOPPED as LIST_STOPPED_CODE
+from twilio_component.flows.interpreter.stop_rule import stop_reason
 
 if TYPE_CHECKING:
     from twilio_component.durable.observation import Observer, RunEnd
@@ -34,7 +36,7 @@ async def stop_list(store: RunStore, observer: Observer, key: LoopKey, cause: Ma
         is_whole = connection.execute(select(loops.c.is_whole).where(*of_loop)).scalar_one_or_none()
         if is_whole and not counts["pending"]:
             return None
-        record = stopped_record(cause, counts)
+        record = _record(cause, counts)
         stopping = update(runs).where(runs.c.id == key.run, runs.c.state == RUNNING)
         if not connection.execute(stopping.values(state=LIST_STOPPED, error=to_json(record))).rowcount:
             return None
@@ -49,3 +51,17 @@ async def stop_list(store: RunStore, observer: Observer, key: LoopKey, cause: Ma
     observation.log_end(stopped)
     observer.run_ended(stopped)
     return True
+
+
+def _record(cause: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str, Any]:
+    """The error of a run whose list stopped because of ``cause``; ``counts`` are those of its iterations."""
+    by_code = {**counts["failed"], **({"outcome-unknown": counts["unknown"]} if counts["unknown"] else {})}
+    return {
+        "step": cause["step"],
+        "id": cause["id"],
+        "code": LIST_STOPPED_CODE,
+        "reason": failure_code(cause),
+        "message": f"{stop_reason(cause)}. When the cause is gone, resume the run: it tries the items that are pending",
+        "outcomeUnknown": False,
+        "byCode": by_code,
+    }

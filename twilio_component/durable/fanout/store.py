@@ -46,6 +46,7 @@ class ParallelLoop:
     is_whole: bool = False
     partitions: int | None = None
     size: int | None = None
+    generation: int = 0
 
     def concurrency_of(self, chunk: int) -> int:
         """How many iterations of that chunk may run at a time, so that all chunks together have ``concurrency``."""
@@ -370,4 +371,5 @@ def _loop_from(row: Row[Any]) -> ParallelLoop:
         is_whole=row.is_whole,
         partitions=row.partitions,
         size=row.size,
+        generation=row.generation,
     )

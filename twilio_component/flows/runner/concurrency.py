@@ -3,39 +3,59 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.interpreter.effects import Failure
-from twilio_component.flows.interpreter.iterations import Iteration, Tally, partial_failure
+from twilio_component.flows.interpreter.iterations import Iteration, Tally, failure_code, partial_failure
+from twilio_component.flows.interpreter.stop_rule import LIST_STOPPED, stop_reason
 
 if TYPE_CHECKING:
     from twilio_component.flows.interpreter.effects import Done, FanOut
+    from twilio_component.flows.interpreter.stop_rule import StopRule
     from twilio_component.flows.runner.item_sources import Page, Sources
 
 
 async def run_iterations(
-    effect: FanOut, sources: Sources, run: Callable[[Iteration], Awaitable[Done]]
+    effect: FanOut, sources: Sources, run: Callable[[Iteration], Awaitable[Done]], rule: StopRule
 ) -> dict[str, Any] | Failure:
     """Run all iterations, ``effect.concurrency`` at a time, and return the loop's envelope or failure.
 
     Items are taken as they are needed: however many there are, only a page or two of them are here. When a page
-    cannot be read, the iterations that have started come to their end first.
+    cannot be read, or the ``rule`` stops the list, the iterations that have started come to their end first.
     """
-    tally = Tally()
+    tally, causes = Tally(), list[Mapping[str, Any]]()
     async with aclosing(sources.pages(effect.source)) as pages:
         iterations = _Iterations(pages, effect)
 
         async def worker() -> None:
-            while (iteration := await iterations.next()) is not None:
-                tally.add(iteration.number, (await run(iteration)).error)
+            while not causes and (iteration := await iterations.next()) is not None:
+                error = (await run(iteration)).error
+                tally.add(iteration.number, error)
+                if (cause := rule.reason_to_stop(error)) is not None:
+                    causes.append(cause)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(effect.concurrency):
                 group.create_task(worker())
+        is_stopped = bool(causes) and await iterations.next() is not None
     data = tally.as_data()
+    if is_stopped:
+        return _stop_failure(causes[0], data)
     return {"data": data} if iterations.failure is None else partial_failure(iterations.failure, data["count"])
+
+
+def _stop_failure(cause: Mapping[str, Any], data: Mapping[str, Any]) -> Failure:
+    """The failure of a loop that stopped by itself: nobody remembers which of its items have been done."""
+    tried = f"{data['count']:,} items were tried, of which {data['succeeded']:,} succeeded"
+    return Failure(
+        code=LIST_STOPPED,
+        reason=failure_code(cause),
+        message=f"{stop_reason(cause)}; {tried}. A served flow could be resumed",
+        permanent=True,
+        outcome_unknown=data["count"] > data["failed"],
+    )
 
 
 class _Iterations:

@@ -53,6 +53,7 @@ _KINDS: Mapping[str, tuple[type, str]] = {
     "itemsFolder": (str, "a folder's path"),
 }
 _SECRET_NAME = re.compile(r"secret|password|passphrase|token|credential|api.?key|private.?key", re.IGNORECASE)
+_STOP_AFTER = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,16 @@ class Configuration:
     http_hosts: tuple[str, ...] = ()
     items_folder: Path | None = None
     durability: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def stop_after(self) -> int:
+        """After how many refusals of the sender in a row a list stops; raises ``InputError`` for no whole number."""
+        count = self.durability.get("lists", {}).get("stopAfter", _STOP_AFTER)
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise InputError(
+                "The configuration is not valid", [Problem("lists.stopAfter", "must be a whole number of at least 1")]
+            )
+        return count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

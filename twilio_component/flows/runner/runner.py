@@ -22,6 +22,7 @@ from twilio_component.flows.interpreter.effects import Call, Done, Failure, FanO
 from twilio_component.flows.interpreter.ends import PARTLY_FAILED, SUCCEEDED, UNKNOWN, end_of
 from twilio_component.flows.interpreter.execution import Execution
 from twilio_component.flows.interpreter.state import initial_state
+from twilio_component.flows.interpreter.stop_rule import StopRule
 from twilio_component.flows.model import Flow, Integration, all_operations, find_flow
 from twilio_component.flows.nesting import DEEPEST, deeper_than
 from twilio_component.flows.runner.concurrency import run_iterations
@@ -220,7 +221,7 @@ class FlowRunner:
 
         if isinstance(effect, FanOut):
             begun = time.perf_counter()
-            result = await run_iterations(effect, sources, one)
+            result = await run_iterations(effect, sources, one, StopRule(self.configuration.stop_after))
             step = {"id": effect.id, "step": effect.name, "action": effect.operation, "attempt": effect.attempt}
             self._report(run.flow, {"event": "step", **step, **_end_event(begun, result)})
         else:

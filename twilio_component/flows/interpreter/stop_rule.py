@@ -7,6 +7,9 @@ from typing import Any
 
 from twilio_component.flows.interpreter.iterations import failure_code
 
+LIST_STOPPED = "list-stopped"
+"""The code of a list that has stopped by itself."""
+
 
 class StopRule:
     """Watches how iterations end, in the order in which they do.
@@ -32,20 +35,7 @@ class StopRule:
         return error if concerns == "connection" or self._in_a_row >= self._stop_after else None
 
 
-def stopped_record(cause: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str, Any]:
-    """The error of a run whose list stopped because of ``cause``; ``counts`` are those of its iterations."""
+def stop_reason(cause: Mapping[str, Any]) -> str:
+    """Return why the list stopped, in a sentence that may go on."""
     code = failure_code(cause)
-    message = (
-        f"the list stopped by itself: {code} concerns the {cause['concerns']}, so the rest would be refused too. "
-        "When the cause is gone, resume the run: it tries the items that are pending"
-    )
-    by_code = {**counts["failed"], **({"outcome-unknown": counts["unknown"]} if counts["unknown"] else {})}
-    return {
-        "step": cause["step"],
-        "id": cause["id"],
-        "code": "list-stopped",
-        "reason": code,
-        "message": message,
-        "outcomeUnknown": False,
-        "byCode": by_code,
-    }
+    return f"the list stopped by itself: {code} concerns the {cause['concerns']}, so the rest would be refused too"
