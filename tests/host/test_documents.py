@@ -222,7 +222,11 @@ def test_both_of_pyyamls_parsers_give_the_same(monkeypatch: pytest.MonkeyPatch) 
     fast = parse_document("a: &x {b: [1, 'two', ~]}\nc: *x\nd: {<<: *x, e: f}\n")
     monkeypatch.delattr(yaml, "CSafeLoader")
     slow = parse_document("a: &x {b: [1, 'two', ~]}\nc: *x\nd: {<<: *x, e: f}\n")
-    assert (slow.data, slow.values, slow.keys) == (fast.data, fast.values, fast.keys)
+    assert (slow.data, slow.values.keys(), slow.keys.keys()) == (fast.data, fast.values.keys(), fast.keys.keys())
+    assert [slow.position(path) for path in slow.values] == [fast.position(path) for path in fast.values]
+    assert [slow.position(path, key=True) for path in slow.keys] == [
+        fast.position(path, key=True) for path in fast.keys
+    ]
     assert "file.yaml:2:5: a character that YAML does not allow" in refusal("ü: 1\nb: x\x07")
 
 

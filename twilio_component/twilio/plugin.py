@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 from twilio_component.host.hookspecs import hookimpl
@@ -24,4 +23,6 @@ def register_component() -> ManifestFile:
 
 @cache  # a program opens many hosts, and the manifest does not change under it
 def _manifest() -> ManifestFile:
+    from importlib.metadata import version  # costs 10 ms to import
+
     return ManifestFile(key="twilio", path=manifest_file(), version=version("twilio-component"))

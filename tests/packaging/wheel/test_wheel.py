@@ -28,7 +28,7 @@ def run(clean: Path, folder: Path, *command: str) -> str:
     return done.stdout
 
 
-def test_it_holds_the_manifest_the_schemas_and_the_payloads_and_no_tests(wheel: Path) -> None:
+def test_it_holds_the_manifest_and_the_schemas_and_no_tests(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
 
     expected = [
@@ -38,12 +38,22 @@ def test_it_holds_the_manifest_the_schemas_and_the_payloads_and_no_tests(wheel: 
         "emulator/control/inbox_page/index.html",
         "emulator/control/inbox_page/inbox.css",
         "emulator/control/inbox_page/main.js",
-        "fixtures/payloads/sendSMS.json",
         "flows/number_zones.txt",
         *(f"schemas/{path.name}" for path in (ROOT / "schemas").iterdir()),
     ]
     assert {f"twilio_component/{name}" for name in expected} <= names
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"twilio_component"}
+
+
+def test_its_manifest_declares_what_that_of_the_checkout_does(clean: Path, tmp_path: Path) -> None:
+    program = (
+        "import json, sys; from pathlib import Path; from twilio_component.host import check_manifest, load_component\n"
+        "from twilio_component.twilio.plugin import manifest_file\n"
+        "installed, checkout = manifest_file(), Path(sys.argv[1])\n"
+        "print(installed == checkout, '$ref: fixtures' in installed.read_text(), check_manifest(installed),\n"
+        "      load_component(installed).manifest == load_component(checkout).manifest)\n"
+    )
+    assert run(clean, tmp_path, "python", "-c", program, str(ROOT / "component.yaml")) == "False False [] True\n"
 
 
 def test_it_describes_itself_and_runs_the_demo_far_from_the_checkout(clean: Path, tmp_path: Path) -> None:

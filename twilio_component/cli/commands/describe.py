@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -58,16 +60,18 @@ def run(options: argparse.Namespace) -> int:
 
 def _find(name: str | None) -> tuple[Component, Operation | None]:
     """Return the component and perhaps the operation of that name; only other components' names load every plugin."""
-    from twilio_component.cli.components import find_operation
+    from twilio_component.host.manifest.files import shipped_file
     from twilio_component.host.manifest.loader import load_component
-    from twilio_component.twilio.plugin import manifest_file
 
-    twilio = load_component(manifest_file())
+    with _without_collection():
+        twilio = load_component(shipped_file("component.yaml"))
     if name is None or name == twilio.key:
         return twilio, None
     own = {operation.key: operation for operation in twilio.operations()}
     if name.removeprefix("twilio.") in own:
         return twilio, own[name.removeprefix("twilio.")]
+    from twilio_component.cli.components import find_operation
+
     components = _components()
     if name in components:
         return components[name], None
@@ -75,6 +79,18 @@ def _find(name: str | None) -> tuple[Component, Operation | None]:
         hint = did_you_mean(name, [*own, *components]) or f" (installed: {join_names(components)})"
         raise UnknownKeyError(f"there is no component '{name}', and no operation of twilio has this name{hint}")
     return find_operation(components, name)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Look for no garbage meanwhile: a manifest is many objects that all stay, and the process ends soon."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _components() -> Mapping[str, Component]:

@@ -48,6 +48,8 @@ _LONGEST_NUMBER = 400
 _TAGGED = {f"{_TAG}null": type(None), f"{_TAG}bool": bool, f"{_TAG}int": int, f"{_TAG}float": float}
 
 PathParts = tuple[str | int, ...]
+# Where the parser saw something, counted from 0; of each of its two parsers, a class of its own.
+_Mark = Any
 
 
 class Position(NamedTuple):
@@ -66,17 +68,18 @@ class Document:
 
     data: Any
     file: str
-    values: dict[PathParts, Position] = field(default_factory=dict)
-    keys: dict[PathParts, Position] = field(default_factory=dict)
+    # The parser's marks, which count from 0: most are never looked at, and making positions of them costs time.
+    values: dict[PathParts, _Mark] = field(default_factory=dict)
+    keys: dict[PathParts, _Mark] = field(default_factory=dict)
 
     def position(self, path: PathParts, *, key: bool = False) -> Position:
         """Return the position of the value at ``path`` (or of its key); for a missing one, of its nearest ancestor."""
         places = self.keys if key else self.values
         if path in places:
-            return places[path]
+            return _position(places[path])
         while path and path not in self.values:
             path = path[:-1]
-        return self.values.get(path, Position(1, 1))
+        return _position(self.values[path]) if path in self.values else Position(1, 1)
 
     def problem(self, path: PathParts, message: str, *, key: bool = False) -> Problem:
         """Return a problem at ``path`` of this document."""
@@ -165,11 +168,12 @@ class _Open:
 
     value: Any
     path: PathParts
-    position: Position
+    mark: _Mark
     anchor: str | None
     started_at: int
+    is_mapping: bool
     key: str | None = None
-    key_position: Position | None = None
+    key_mark: _Mark | None = None
     merging: bool = False
     merged: set[str] = field(default_factory=set)
 
@@ -187,142 +191,148 @@ class _Reader:
     def read(self, events: Iterator[yaml.Event]) -> Document:
         documents = 0
         for event in events:
-            if isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    self.fail(_at(event), "a second document; put it into a file of its own")
-            elif isinstance(event, yaml.ScalarEvent):
+            if isinstance(event, yaml.ScalarEvent):
                 self.scalar(event)
-            elif isinstance(event, yaml.AliasEvent):
-                self.alias(event)
             elif isinstance(event, yaml.CollectionStartEvent):
                 self.start(event)
             elif isinstance(event, yaml.CollectionEndEvent):
                 self.end()
+            elif isinstance(event, yaml.AliasEvent):
+                self.alias(event)
+            elif isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    self.fail(event.start_mark, "a second document; put it into a file of its own")
         return self.document
 
-    def fail(self, position: Position, message: str) -> NoReturn:
+    def fail(self, mark: _Mark, message: str) -> NoReturn:
         path = self.here() if self.stack else ()
+        position = _position(mark)
         problem = Problem(json_path(path), message, self.document.file, position.line, position.column)
         raise DocumentError(f"{self.document.file} cannot be used", [problem])
 
     def here(self) -> PathParts:
         """The path of the value that comes next."""
         top = self.stack[-1]
-        if isinstance(top.value, list):
+        if not top.is_mapping:
             return (*top.path, len(top.value))
         return (*top.path, top.key) if top.key is not None else top.path
 
     def expects_key(self) -> bool:
-        return bool(self.stack) and isinstance(self.stack[-1].value, dict) and self.stack[-1].key is None
+        return bool(self.stack) and self.stack[-1].is_mapping and self.stack[-1].key is None
 
-    def tally(self, position: Position, values: int = 1) -> None:
+    def tally(self, mark: _Mark, values: int = 1) -> None:
         self.count += values
         if self.count > MAX_VALUES:
-            self.fail(position, f"more than {MAX_VALUES:,} values, aliases counted as often as they are used")
+            self.fail(mark, f"more than {MAX_VALUES:,} values, aliases counted as often as they are used")
 
     def scalar(self, event: yaml.ScalarEvent) -> None:
-        position = _at(event)
-        self.tally(position)
-        if self.expects_key():
-            self.take_key(event, position)
+        # Most events are scalars: a call of another method would cost more here than what it does.
+        mark, text = event.start_mark, event.value
+        self.count += 1
+        if self.count > MAX_VALUES:
+            self.tally(mark, 0)
+        top = self.stack[-1] if self.stack else None
+        if top is not None and top.is_mapping and top.key is None:
+            self.take_key(top, event)
             return
-        value = self.resolve(event, position)
+        plain_value = _plain(text) if event.implicit[0] else text
+        value = plain_value if event.tag is None else self.resolve(event)
         if event.anchor:
             self.anchors[event.anchor] = (value, 1)
-        self.place(value, position)
+        self.place(value, mark)
 
-    def take_key(self, event: yaml.ScalarEvent, position: Position) -> None:
-        top, key = self.stack[-1], event.value
+    def take_key(self, top: _Open, event: yaml.ScalarEvent) -> None:
+        key = event.value
         # Quoted, and in JSON, `<<` is a key like any other.
         top.merging = key == "<<" and event.implicit[0]
         if key in top.value and key not in top.merged:
-            self.fail(position, f"the key '{key}' appears twice")
-        top.key, top.key_position = key, position
+            self.fail(event.start_mark, f"the key '{key}' appears twice")
+        top.key, top.key_mark = key, event.start_mark
 
-    def resolve(self, event: yaml.ScalarEvent, position: Position) -> Any:
+    def resolve(self, event: yaml.ScalarEvent) -> Any:
         text: str = event.value
-        if event.tag is None:
-            return _plain(text) if event.implicit[0] else text
         if event.tag in ("!", f"{_TAG}str"):
             return text
         value = _plain(text)
         if event.tag not in _TAGGED or type(value) is not _TAGGED[event.tag]:
-            self.fail_tag(position, event.tag)
+            self.fail_tag(event.start_mark, event.tag)
         return value
 
-    def fail_tag(self, position: Position, tag: str) -> NoReturn:
-        short_tag = tag.replace(_TAG, "!!")
-        self.fail(position, f"the tag {short_tag} is not supported here; write plain values")
+    def fail_tag(self, mark: _Mark, tag: str | None) -> NoReturn:
+        short_tag = str(tag).replace(_TAG, "!!")
+        self.fail(mark, f"the tag {short_tag} is not supported here; write plain values")
 
     def alias(self, event: yaml.AliasEvent) -> None:
-        position = _at(event)
+        mark = event.start_mark
         if self.expects_key():
-            self.fail(position, "an alias cannot be a key")
+            self.fail(mark, "an alias cannot be a key")
         if event.anchor in self.open_anchors:
-            self.fail(position, f"the alias *{event.anchor} is inside its own anchor; a value cannot contain itself")
+            self.fail(mark, f"the alias *{event.anchor} is inside its own anchor; a value cannot contain itself")
         if event.anchor not in self.anchors:
-            self.fail(position, f"the alias *{event.anchor} has no anchor before it")
+            self.fail(mark, f"the alias *{event.anchor} has no anchor before it")
         value, size = self.anchors[str(event.anchor)]
-        self.tally(position, size)
-        self.place(value, position)
+        self.tally(mark, size)
+        self.place(value, mark)
 
     def start(self, event: yaml.CollectionStartEvent) -> None:
-        position = _at(event)
-        self.tally(position)
+        mark = event.start_mark
+        self.tally(mark)
         if self.expects_key():
-            self.fail(position, "a key must be plain text")
+            self.fail(mark, "a key must be plain text")
         if len(self.stack) >= MAX_DEPTH:
-            self.fail(position, _TOO_DEEP)
+            self.fail(mark, _TOO_DEEP)
         is_mapping = isinstance(event, yaml.MappingStartEvent)
         if event.tag not in (None, "!", f"{_TAG}{'map' if is_mapping else 'seq'}"):
-            self.fail_tag(position, event.tag)
+            self.fail_tag(mark, event.tag)
         value: Any = {} if is_mapping else []
         path = self.here() if self.stack else ()
         if event.anchor:
             self.open_anchors.add(event.anchor)
-        self.stack.append(_Open(value, path, position, event.anchor, self.count))
+        self.stack.append(_Open(value, path, mark, event.anchor, self.count, is_mapping))
 
     def end(self) -> None:
         done = self.stack.pop()
         if done.anchor:
             self.open_anchors.discard(done.anchor)
             self.anchors[done.anchor] = (done.value, self.count - done.started_at + 1)
-        self.place(done.value, done.position)
+        self.place(done.value, done.mark)
 
-    def place(self, value: Any, position: Position) -> None:
+    def place(self, value: Any, mark: _Mark) -> None:
         if not self.stack:
             self.document.data = value
-            self.document.values[()] = position
+            self.document.values[()] = mark
             return
-        top, path = self.stack[-1], self.here()
-        if top.merging:
-            self.merge(top, value, position)
-            return
-        self.document.values[path] = position
-        if isinstance(top.value, list):
+        top = self.stack[-1]
+        if not top.is_mapping:
+            self.document.values[*top.path, len(top.value)] = mark
             top.value.append(value)
             return
+        if top.merging:
+            self.merge(top, value, mark)
+            return
         key: Any = top.key
-        top.merged.discard(key)
+        path = (*top.path, key)
+        if top.merged:
+            top.merged.discard(key)
         top.value[key] = value
-        self.document.keys[path] = top.key_position or position
+        self.document.values[path] = mark
+        self.document.keys[path] = top.key_mark or mark
         top.key = None
 
-    def merge(self, top: _Open, value: Any, position: Position) -> None:
+    def merge(self, top: _Open, value: Any, mark: _Mark) -> None:
         for source in value if isinstance(value, list) else [value]:
             if not isinstance(source, dict):
-                self.fail(position, "<< takes a mapping or a list of mappings")
+                self.fail(mark, "<< takes a mapping or a list of mappings")
             for key, item in source.items():
                 if key not in top.value:
                     top.value[key] = item
                     top.merged.add(key)
-                    self.document.values[*top.path, key] = position
+                    self.document.values[*top.path, key] = mark
         top.key, top.merging = None, False
 
 
-def _at(event: yaml.Event) -> Position:
-    mark: Any = event.start_mark
+def _position(mark: _Mark) -> Position:
     return Position(mark.line + 1, mark.column + 1)
 
 

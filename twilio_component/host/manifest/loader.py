@@ -15,6 +15,7 @@ Such references are resolved while reading; keys beside a `$ref` win over the ke
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -97,42 +98,52 @@ def check_manifest(path: Path) -> list[Problem]:
 
 
 class _Manifest:
-    """A manifest's document with its references resolved where possible; ``read`` reads their targets."""
+    """A manifest's document with its references resolved where possible.
 
-    def __init__(self, path: Path, read: Callable[[Path], Any]) -> None:
+    ``read`` reads the files of their targets, and says whether there may be references in them too.
+    """
+
+    def __init__(self, path: Path, read: Callable[[Path], tuple[Any, bool]]) -> None:
         self.read = read
-        self.places: dict[tuple[Path, str], Path] = {}
-        self.resolved: dict[str, Any] = {}
+        self.resolved: dict[tuple[str, str], Any] = {}
         self.document: Document = read_document(path)
         self.problems: list[Problem] = []
-        self.files: dict[Path, Any] = {path.resolve(): self.document.data}
-        self.data: Any = self.inline(self.document.data, (), (), path.resolve())
+        file = os.path.abspath(path)  # noqa: PTH100 - a text, see below
+        self.files: dict[str, tuple[Any, bool]] = {file: (self.document.data, True)}
+        self.data: Any = self.inline(self.document.data, (), (), file)
 
     def all_problems(self) -> list[Problem]:
         found = [*self.problems, *self.schema_problems(), *self.input_problems(), *self.function_problems()]
         return sorted(dict.fromkeys(found), key=lambda problem: (problem.line or 0, problem.column or 0))
 
-    def inline(self, value: Any, path: PathParts, via: tuple[str, ...], file: Path) -> Any:
+    def inline(self, value: Any, path: PathParts, via: tuple[tuple[str, str], ...], file: str) -> Any:
         if isinstance(value, list):
-            return [self.inline(item, (*path, index), via, file) for index, item in enumerate(value)]
+            return [
+                self.inline(item, (*path, index), via, file) if isinstance(item, (dict, list)) else item
+                for index, item in enumerate(value)
+            ]
         if not isinstance(value, dict):
             return value
-        if isinstance(value.get("$ref"), str):
+        if "$ref" in value and isinstance(value["$ref"], str):
             return self.follow_reference(value, path, via, file)
         return {
             key: self.inline(item, (*path, key), via, file) if isinstance(item, (dict, list)) else item
             for key, item in value.items()
         }
 
-    def follow_reference(self, value: dict[str, Any], path: PathParts, via: tuple[str, ...], file: Path) -> Any:
+    def follow_reference(
+        self, value: dict[str, Any], path: PathParts, via: tuple[tuple[str, str], ...], file: str
+    ) -> Any:
         name, _, pointer = value["$ref"].partition("#")
-        target_file = self.place(file.parent, name) if name else file
-        target = f"{target_file}#{pointer}"
+        # Texts, since making and comparing `Path`s takes longer than reading most of the files.
+        target_file = os.path.normpath(os.path.join(os.path.dirname(file), name)) if name else file  # noqa: PTH118, PTH120
+        target = (target_file, pointer)
         if target in via:
             self.problems.append(self.document.problem(path, f"the $ref '{value['$ref']}' refers to itself"))
             return {}
         try:
-            found = _follow(self.file(target_file), pointer)
+            data, has_references = self.file(target_file)
+            found = _follow(data, pointer)
         except (DocumentError, LookupError) as error:
             reason = error.problems[0].message if isinstance(error, DocumentError) else error
             self.problems.append(self.document.problem(path, f"the $ref '{value['$ref']}' has no target: {reason}"))
@@ -140,22 +151,16 @@ class _Manifest:
         resolved = self.resolved.get(target)
         if resolved is None:
             known = len(self.problems)
-            resolved = self.inline(found, path, (*via, target), target_file)
+            resolved = self.inline(found, path, (*via, target), target_file) if has_references else found
             # A target without problems is the same wherever it is referred to; nobody changes a manifest's data.
             if len(self.problems) == known:
                 self.resolved[target] = resolved
         beside = {key: self.inline(item, (*path, key), via, file) for key, item in value.items() if key != "$ref"}
         return {**resolved, **beside} if beside and isinstance(resolved, dict) else resolved
 
-    def place(self, folder: Path, name: str) -> Path:
-        # Cached: resolving symbolic links costs more than reading most files.
-        if (folder, name) not in self.places:
-            self.places[folder, name] = (folder / name).resolve()
-        return self.places[folder, name]
-
-    def file(self, path: Path) -> Any:
+    def file(self, path: str) -> tuple[Any, bool]:
         if path not in self.files:
-            self.files[path] = self.read(path)
+            self.files[path] = self.read(Path(path))
         return self.files[path]
 
     def schema_problems(self) -> Iterator[Problem]:
@@ -243,14 +248,15 @@ def _manifest_schema() -> Any:
     return json.loads(shipped_file(_SCHEMA).read_bytes())
 
 
-def _read_carefully(path: Path) -> Any:
-    return read_document(path).data
+def _read_carefully(path: Path) -> tuple[Any, bool]:
+    return read_document(path).data, True
 
 
-def _read_quickly(path: Path) -> Any:
+def _read_quickly(path: Path) -> tuple[Any, bool]:
     """Return the data of a file, ten times as fast if it is JSON; repeated keys are not noticed."""
     try:
-        return json.loads(path.read_bytes())
+        content = path.read_bytes()
+        return json.loads(content), b"$ref" in content
     except (OSError, ValueError, RecursionError):
         return _read_carefully(path)
 

@@ -21,6 +21,7 @@ _OF_ONE_SCHEMA = {"items", "contains", "unevaluatedItems", "additionalProperties
 _OF_ONE_SCHEMA |= {"propertyNames", "not", "if", "then", "else"}
 _OF_A_LIST = {"allOf", "anyOf", "oneOf", "prefixItems"}
 _OF_NAMED = {"properties", "patternProperties", "dependentSchemas", "$defs"}
+_WITHOUT_SCHEMAS = _ABOUT_DOCUMENTS - {"$defs"} | _ABOUT_VALUES | _ABOUT_TEXT | _ABOUT_NUMBERS
 KEYWORDS = frozenset[str]().union(
     _ABOUT_DOCUMENTS,
     _ABOUT_VALUES,
@@ -65,7 +66,7 @@ def unknown_words(
     ``own`` are the keywords of manifests beside JSON Schema's; those that start with ``x-`` are free. Schemas whose
     ``id`` is in ``seen`` are left out, and those that were looked through are added.
     """
-    if not isinstance(schema, Mapping):
+    if not isinstance(schema, dict):
         return
     if seen is not None:
         if id(schema) in seen:
@@ -76,6 +77,8 @@ def unknown_words(
             yield from _unknown_types(value, (*path, keyword))
         elif keyword not in KEYWORDS and keyword not in own and not str(keyword).startswith("x-"):
             yield (*path, keyword), str(keyword)
+        if keyword in _WITHOUT_SCHEMAS:
+            continue
         for name, inner in _inner_schemas(keyword, value):
             yield from unknown_words(inner, own, (*path, keyword, *name), seen=seen)
 
