@@ -84,6 +84,7 @@ bench: $(READY)  ## measure against the official SDK; the results go into docs/e
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/durable.py
+	$(BIN)/python benchmarks/questions.py
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv --upgrade-deps $(VENV)  # dependency groups need pip 25.1

@@ -35,10 +35,11 @@ if TYPE_CHECKING:
 CAMPAIGN = FIXTURES / "integrations" / "campaign.yaml"
 AREAS = ("+1212555", "+1213555", "+44207946", "+4930555", "+8190555", "+6125550", "+9198555")
 """Beginnings of numbers in New York, Los Angeles, London, Berlin, Tokyo, Sydney and India."""
-HOURS = (12, 24, 36, 48, 60)
+HOURS = (12, 24, 36, 48, 60, 72)
 """When processes live, in hours after midnight of a Monday in New York.
 
-At noon there it is day from Los Angeles to Berlin, at midnight from India to Sydney; and a second time a day later.
+At noon there it is day from Los Angeles to Berlin, at midnight from India to Sydney; and so it is a day and more after
+that.
 """
 _DIGITS = 11
 _PLACES = (crash_points.INTENT, crash_points.CLAIMED, crash_points.RESPONDED, crash_points.SETTLED)

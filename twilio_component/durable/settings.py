@@ -152,8 +152,9 @@ def _read_quiet_hours(raw: Any, report: Report) -> QuietHours | None:
 
 
 def _report(problems: list[Problem], section: str, sender: str) -> Report:
-    def report(path: tuple[str, ...], message: str) -> None:
-        problems.append(Problem(".".join([section, display(sender), *path]), message))
+    def report(path: tuple[str | int, ...], message: str) -> None:
+        inner = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+        problems.append(Problem(f"{section}.{display(sender)}{inner}", message))
 
     return report
 

@@ -6,7 +6,8 @@ import datetime as dt
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+from zoneinfo import available_timezones
 
 from twilio_component.flows.time_zones import is_zone
 from twilio_component.host.errors import DocumentError, did_you_mean, join_names
@@ -20,8 +21,12 @@ _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _LONGEST_REPLY_MINUTES = 24 * 60
 _MOST_MESSAGES = 1_000
 
-Report = Callable[[tuple[str, ...], str], None]
+Report = Callable[[tuple[str | int, ...], str], None]
 """Reports what is wrong with the value at a path."""
+
+
+class _Wrong(Protocol):
+    def __call__(self, key: str, message: str, *place: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +67,9 @@ def read_quiet_hours(raw: Any, report: Report, *, read_zone: Callable[[Any], Any
         return None
     wrong: list[str] = []
 
-    def wrong_value(key: str, message: str) -> None:
+    def wrong_value(key: str, message: str, *place: int) -> None:
         wrong.append(key)
-        report((key,), message)
+        report((key, *place), message)
 
     start, end = _time(raw, "from", wrong_value), _time(raw, "to", wrong_value)
     if ("from" in raw) != ("to" in raw):
@@ -77,7 +82,7 @@ def read_quiet_hours(raw: Any, report: Report, *, read_zone: Callable[[Any], Any
     holidays = _holidays(raw.get("holidays", []), wrong_value)
     otherwise = raw.get("defaultTimeZone", "UTC")
     if not _is_zone(otherwise):
-        wrong_value("defaultTimeZone", "must be the name of a time zone, such as Europe/Berlin")
+        wrong_value("defaultTimeZone", about_zone(otherwise))
     minutes = raw.get("exceptReplies")
     if minutes is not None and not _is_number(minutes, _LONGEST_REPLY_MINUTES):
         wrong_value("exceptReplies", f"must be a number of minutes, at most {_LONGEST_REPLY_MINUTES:,}")
@@ -123,8 +128,17 @@ def read_zone_name(raw: Any, report: Report) -> str | None:
     """The name of a time zone in a configuration; None when it is none, which is reported."""
     if _is_zone(raw):
         return str(raw)
-    report(("timeZone",), "must be the name of a time zone, such as Europe/Berlin")
+    report(("timeZone",), about_zone(raw))
     return None
+
+
+def about_zone(raw: Any) -> str:
+    """What a time zone must be, with the one that was perhaps meant."""
+    known = available_timezones()
+    names = {name.rpartition("/")[2]: name for name in sorted(known, reverse=True)}
+    written = raw if isinstance(raw, str) else ""
+    hint = did_you_mean(names.get(written, written), known)
+    return f"must be the name of a time zone, such as Europe/Berlin{hint}"
 
 
 def _do_numbers_tell_zones(report: Report) -> bool:
@@ -149,7 +163,7 @@ def _is_object(raw: Any, keys: tuple[str, ...], report: Report) -> bool:
     return not unknown
 
 
-def _time(raw: Mapping[str, Any], key: str, wrong: Callable[[str, str], None]) -> dt.time | None:
+def _time(raw: Mapping[str, Any], key: str, wrong: _Wrong) -> dt.time | None:
     if key not in raw:
         return None
     found = _TIME.fullmatch(raw[key]) if isinstance(raw[key], str) else None
@@ -159,19 +173,30 @@ def _time(raw: Mapping[str, Any], key: str, wrong: Callable[[str, str], None]) -
     return dt.time(int(found[1]), int(found[2]))
 
 
-def _days(raw: Any, wrong: Callable[[str, str], None]) -> frozenset[int]:
-    if not isinstance(raw, list) or any(not isinstance(day, str) or day.lower() not in DAYS for day in raw):
+def _days(raw: Any, wrong: _Wrong) -> frozenset[int]:
+    if not isinstance(raw, list):
         wrong("days", f"must be a list of {join_names(DAYS)}")
         return frozenset()
-    return frozenset(DAYS.index(day.lower()) for day in raw)
+    found = set()
+    for place, day in enumerate(raw):
+        if isinstance(day, str) and day.lower() in DAYS:
+            found.add(DAYS.index(day.lower()))
+        else:
+            wrong("days", f"must be one of {join_names(DAYS, word='or')}{did_you_mean(str(day), DAYS)}", place)
+    return frozenset(found)
 
 
-def _holidays(raw: Any, wrong: Callable[[str, str], None]) -> frozenset[dt.date]:
-    try:
-        return frozenset(dt.date.fromisoformat(day) for day in raw)
-    except (TypeError, ValueError):
+def _holidays(raw: Any, wrong: _Wrong) -> frozenset[dt.date]:
+    if not isinstance(raw, list):
         wrong("holidays", "must be a list of dates, such as 2026-12-25")
         return frozenset()
+    found = set()
+    for place, day in enumerate(raw):
+        try:
+            found.add(dt.date.fromisoformat(day))
+        except (TypeError, ValueError):
+            wrong("holidays", "must be a date that exists, such as 2026-12-25", place)
+    return frozenset(found)
 
 
 def _is_zone(name: Any) -> bool:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.send_rules import FrequencyCaps, QuietHours, read_frequency_caps, read_quiet_hours
+from twilio_component.flows.model import Value
+from twilio_component.flows.send_rules import (
+    FrequencyCaps,
+    QuietHours,
+    Report,
+    about_zone,
+    read_frequency_caps,
+    read_quiet_hours,
+)
+from twilio_component.flows.time_zones import is_zone
 
 if TYPE_CHECKING:
     from twilio_component.flows.findings import Findings
@@ -26,7 +35,11 @@ def read_quiet_hours_of(
     def read_zone(value: Any) -> Input:
         return read_input(value, (*place, "timeZone"))
 
-    return read_quiet_hours(raw["quietHours"], _report(findings, place), read_zone=read_zone)
+    found = read_quiet_hours(raw["quietHours"], _report(findings, place), read_zone=read_zone)
+    zone = found.zone.value if found is not None and isinstance(found.zone, Value) else None
+    if zone and not (isinstance(zone, str) and is_zone(zone)):
+        findings.add(CODE, (*place, "timeZone"), f"timeZone: {about_zone(zone)}")
+    return found
 
 
 def read_caps_of_flow(findings: Findings, raw: Mapping[str, Any], at: PathParts) -> FrequencyCaps | None:
@@ -36,8 +49,8 @@ def read_caps_of_flow(findings: Findings, raw: Mapping[str, Any], at: PathParts)
     return read_frequency_caps(raw["frequencyCaps"], _report(findings, (*at, "frequencyCaps")))
 
 
-def _report(findings: Findings, place: PathParts) -> Callable[[tuple[str, ...], str], None]:
-    def report(path: tuple[str, ...], message: str) -> None:
-        findings.add(CODE, (*place, *path), ": ".join([*path[-1:], message]) if path else message)
+def _report(findings: Findings, place: PathParts) -> Report:
+    def report(path: tuple[str | int, ...], message: str) -> None:
+        findings.add(CODE, (*place, *path), f"{path[0]}: {message}" if path else message)
 
     return report
