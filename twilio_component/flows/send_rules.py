@@ -82,7 +82,7 @@ def read_quiet_hours(raw: Any, report: Report, *, read_zone: Callable[[Any], Any
     holidays = _holidays(raw.get("holidays", []), wrong_value)
     otherwise = raw.get("defaultTimeZone", "UTC")
     if not _is_zone(otherwise):
-        wrong_value("defaultTimeZone", about_zone(otherwise))
+        wrong_value("defaultTimeZone", _about_zone(otherwise))
     minutes = raw.get("exceptReplies")
     if minutes is not None and not _is_number(minutes, _LONGEST_REPLY_MINUTES):
         wrong_value("exceptReplies", f"must be a number of minutes, at most {_LONGEST_REPLY_MINUTES:,}")
@@ -128,11 +128,11 @@ def read_zone_name(raw: Any, report: Report) -> str | None:
     """The name of a time zone in a configuration; None when it is none, which is reported."""
     if _is_zone(raw):
         return str(raw)
-    report(("timeZone",), about_zone(raw))
+    report(("timeZone",), _about_zone(raw))
     return None
 
 
-def about_zone(raw: Any) -> str:
+def _about_zone(raw: Any) -> str:
     """What a time zone must be, with the one that was perhaps meant."""
     known = available_timezones()
     names = {name.rpartition("/")[2]: name for name in sorted(known, reverse=True)}

@@ -10,11 +10,10 @@ from twilio_component.flows.send_rules import (
     FrequencyCaps,
     QuietHours,
     Report,
-    about_zone,
     read_frequency_caps,
     read_quiet_hours,
+    read_zone_name,
 )
-from twilio_component.flows.time_zones import is_zone
 
 if TYPE_CHECKING:
     from twilio_component.flows.findings import Findings
@@ -37,8 +36,8 @@ def read_quiet_hours_of(
 
     found = read_quiet_hours(raw["quietHours"], _report(findings, place), read_zone=read_zone)
     zone = found.zone.value if found is not None and isinstance(found.zone, Value) else None
-    if zone and not (isinstance(zone, str) and is_zone(zone)):
-        findings.add(CODE, (*place, "timeZone"), f"timeZone: {about_zone(zone)}")
+    if zone:
+        read_zone_name(zone, _report(findings, place))
     return found
 
 
