@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from dbos import DBOS
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, text
 from support.engine import COUNT, serving
+from support.statements import plan_of, statements
 
 from twilio_component.durable.execution.run_queue import CHUNKS, RUNS
 from twilio_component.durable.store import workflow_rows
@@ -31,21 +30,6 @@ LOOKS: dict[str, Callable[[Connection], object]] = {
     "for earlier runs": lambda connection: workflow_rows.adopt_workflows(connection, ["4"], "5"),
     "for those of a dead process": lambda connection: workflow_rows.adopt_workflows(connection, ["4"], "5", "dead"),
 }
-
-
-@contextmanager
-def statements(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
-    """The statements that this thread executes in the block, with their parameters."""
-    found: list[tuple[str, Any]] = []
-    here = get_ident()
-
-    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        if get_ident() == here:
-            found.append((statement, parameters))
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield found
-    event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.fixture
@@ -72,15 +56,12 @@ def database(url: str) -> Iterator[Database]:
 
 
 def test_no_look_reads_the_workflows_that_have_ended(database: Database) -> None:
-    asking = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
     plans = {}
     for name, look in LOOKS.items():
         with statements(database.engine) as executed, database.engine.begin() as connection:
             look(connection)
-        ((statement, parameters),) = [one for one in executed if "workflow_status" in one[0]]
-        with database.engine.begin() as connection:
-            rows = connection.exec_driver_sql(f"{asking} {statement}", parameters).all()
-        plans[name] = "\n".join(str(row[-1]) for row in rows)
+        (statement,) = [one for one in executed if "workflow_status" in one.text]
+        plans[name] = plan_of(database.engine, statement)
     # SQLite says SCAN for each: one that names an index of open workflows reads no others.
     whole = {
         name: told
@@ -95,7 +76,7 @@ async def test_a_look_for_work_where_there_is_none_is_one_statement(tmp_path: Pa
         rows = served.engine._dbos._sys_db
         runs: Queue | None = rows.get_queue(RUNS)
         assert runs is not None
-        with statements(rows.engine) as executed:
+        with statements(rows.engine, of_this_thread=True) as executed:
             assert rows.get_queue(RUNS) is runs
             assert rows.start_queued_workflows(runs, "serve", "5", None) == ([], None)
             assert rows.get_queue_partitions(CHUNKS) == []

@@ -137,6 +137,6 @@ async def test_a_list_is_purged_in_small_transactions_and_leaves_nothing(databas
 
     event.listen(database.engine, "after_cursor_execute", count)
     await store.forget(["list"])
-    assert deleted == [PIECE, PIECE, 1, 1]
+    assert deleted == [PIECE, PIECE, 2]
     assert await database.run(lambda connection: connection.execute(select(items)).all()) == []
     assert await store.load("list") is None

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, or_, select, update
 
 from twilio_component.durable import ids
 from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT
+from twilio_component.durable.store.prefixes import begins_with
 from twilio_component.durable.store.run_status import FAILED
 from twilio_component.durable.store.schema import intents, items, loops
 
@@ -60,7 +61,7 @@ def has_open_calls(connection: Connection, run: str) -> bool:
 
 def acted_after(connection: Connection, run: str, ordinal: int) -> bool:
     """Whether a later call of the run, or something that it started, did anything that must not be done twice."""
-    inside = or_(intents.c.run == run, intents.c.run.startswith(ids.descendant_prefix(run), autoescape=True))
+    inside = or_(intents.c.run == run, begins_with(connection, intents.c.run, ids.descendant_prefix(run)))
     keys = connection.execute(select(intents.c.key).where(inside)).scalars()
     return any(ids.ordinal_within(run, key) > ordinal for key in keys)
 

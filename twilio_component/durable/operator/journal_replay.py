@@ -13,6 +13,7 @@ from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.execution.guarded_calls import OF_QUESTION
 from twilio_component.durable.sending.intents import PLANNED
 from twilio_component.durable.store.journal import INITIAL_STATE, RESULT
+from twilio_component.durable.store.prefixes import begins_with
 from twilio_component.durable.store.schema import intents, journal
 
 
@@ -30,7 +31,7 @@ def started_flow_that_acted(connection: Connection, caller: str, entries: Sequen
     """The flow that the call after these entries once started, if it did something that must not be done twice."""
     flow = ids.child_id(caller, max((entry["ordinal"] for entry in entries), default=-1) + 1)
     prefixes = (ids.descendant_prefix(flow), ids.retry_prefix(flow))
-    below = (intents.c.run.startswith(prefix, autoescape=True) for prefix in prefixes)
+    below = (begins_with(connection, intents.c.run, prefix) for prefix in prefixes)
     acted = select(intents.c.key).where(or_(intents.c.run == flow, *below), intents.c.state != PLANNED)
     return None if connection.execute(acted.limit(1)).one_or_none() is None else flow
 

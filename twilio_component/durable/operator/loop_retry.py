@@ -27,6 +27,7 @@ from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.fanout.store import PENDING, LoopKey
 from twilio_component.durable.operator.journal_replay import before_the_failure
 from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT, PLANNED
+from twilio_component.durable.store.prefixes import begins_with
 from twilio_component.durable.store.run_status import FAILED, UNKNOWN
 from twilio_component.durable.store.schema import intents, items, journal, loops
 from twilio_component.durable.store.upsert import to_json
@@ -158,9 +159,8 @@ def _flows_that_acted(connection: Connection, key: LoopKey) -> set[str]:
     found: set[str] = set()
     for run in ids.lineage(key.run):
         prefix = ids.item_prefix(run, key.ordinal)
-        acted = select(intents.c.run).where(
-            intents.c.run.startswith(prefix, autoescape=True), intents.c.state != PLANNED
-        )
+        below = begins_with(connection, intents.c.run, prefix)
+        acted = select(intents.c.run).where(below, intents.c.state != PLANNED)
         found.update(ids.started_by(prefix, other) for other in connection.execute(acted.distinct()).scalars())
     return found
 

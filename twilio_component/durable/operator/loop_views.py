@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, func, select
 
 from twilio_component.durable.fanout.store import PENDING, LoopKey, count_iterations
+from twilio_component.durable.operator.item_strands import Strand, items_of_strand, strands_of
 from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.store.run_status import RUNNING
 from twilio_component.durable.store.schema import intents, items, loops, runs
@@ -52,38 +55,28 @@ class LoopViews:
         ``{"loop", "index", "state", "code", "finished", "effects"}``: ``effects`` are the ids of what their calls
         created. With ``with_items`` also the ``item``, as long as it is stored.
         """
-        after = (-1, -1)
-        while True:
-            batch = await self._batch(run, after, state, code)
-            if not batch:
-                return
-            for row, effects in batch:
-                iteration = {
-                    "loop": row.step_id,
-                    "index": row.number,
-                    "state": row.state,
-                    "code": row.code,
-                    "finished": format_time(row.finished_at),
-                    "effects": effects,
-                }
-                yield {**iteration, "item": json.loads(row.item) if row.item else None} if with_items else iteration
-                after = (row.ordinal, row.number)
+        for key, step in await self._database.run(partial(_loops_of, run=run)):
+            strands = await self._database.run(partial(strands_of, key=key, state=state, code=code))
+            after = -1
+            while batch := await self._batch(key, strands, after):
+                for row, effects in batch:
+                    iteration = {
+                        "loop": step,
+                        "index": row.number,
+                        "state": row.state,
+                        "code": row.code,
+                        "finished": format_time(row.finished_at),
+                        "effects": effects,
+                    }
+                    yield {**iteration, "item": json.loads(row.item) if row.item else None} if with_items else iteration
+                    after = row.number
 
-    async def _batch(
-        self, run: str, after: tuple[int, int], state: str | None, code: str | None
-    ) -> list[tuple[Row[Any], list[str]]]:
-        ordinal, number = after
-
+    async def _batch(self, key: LoopKey, strands: Sequence[Strand], after: int) -> list[tuple[Row[Any], list[str]]]:
         def work(connection: Connection) -> list[tuple[Row[Any], list[str]]]:
-            of_loop = (loops.c.run == items.c.run) & (loops.c.ordinal == items.c.ordinal)
-            chosen = select(items, loops.c.step_id).join(loops, of_loop).where(items.c.run == run)
-            later = (items.c.ordinal > ordinal) | ((items.c.ordinal == ordinal) & (items.c.number > number))
-            chosen = chosen.where(later).order_by(items.c.ordinal, items.c.number).limit(_BATCH)
-            if state is not None:
-                chosen = chosen.where(items.c.state == state)
-            if code is not None:
-                chosen = chosen.where(items.c.code == code)
-            rows = connection.execute(chosen).all()
+            found = [
+                row for strand in strands for row in connection.execute(items_of_strand(key, strand, after, _BATCH))
+            ]
+            rows = sorted(found, key=lambda row: row.number)[:_BATCH]
             done: dict[str, list[str]] = {row.id: [] for row in rows}
             effects = select(intents.c.item, intents.c.resource_id).where(intents.c.resource_id.is_not(None))
             for item, effect in connection.execute(effects.where(intents.c.item.in_(done)).order_by(intents.c.key)):
@@ -91,6 +84,11 @@ class LoopViews:
             return [(row, done[row.id]) for row in rows]
 
         return await self._database.run(work)
+
+
+def _loops_of(connection: Connection, run: str) -> list[tuple[LoopKey, str]]:
+    chosen = select(loops.c.ordinal, loops.c.step_id).where(loops.c.run == run).order_by(loops.c.ordinal)
+    return [(LoopKey(run, row.ordinal), row.step_id) for row in connection.execute(chosen)]
 
 
 def loop_progress(connection: Connection, loop: Row[Any], now: float) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from twilio_component.durable.operator.journal_replay import (
 from twilio_component.durable.operator.loop_retry import copy_loop
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.journal import RESULT
+from twilio_component.durable.store.prefixes import begins_with
 from twilio_component.durable.store.schema import definitions, items, journal, loops, runs, served
 from twilio_component.flows.interpreter.ends import ITEMS_FAILED
 from twilio_component.flows.model import find_flow
@@ -109,10 +110,8 @@ class RunRetry:
 
         def work(connection: Connection) -> Retried:
             row = _retryable(connection, run)
-            retries = select(func.count()).select_from(runs)
-            number = connection.execute(
-                retries.where(runs.c.id.startswith(ids.retry_prefix(run), autoescape=True))
-            ).scalar_one()
+            retries = begins_with(connection, runs.c.id, ids.retry_prefix(run))
+            number = connection.execute(select(func.count()).select_from(runs).where(retries)).scalar_one()
             again = ids.retry_id(run, 2 + number)
             plan = _plan(connection, row, how)
             digest, is_current = _definition(connection, row, plan, how.definition)

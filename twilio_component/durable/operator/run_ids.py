@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, func, select
 
 from twilio_component.durable.errors import RunStateError, UnknownRunError
+from twilio_component.durable.store.prefixes import begins_with
 from twilio_component.durable.store.schema import runs
 from twilio_component.host.errors import join_names
 
@@ -54,9 +55,9 @@ def _parts(run: str) -> tuple[str, str]:
 def _beginning(connection: Connection, text: str) -> list[str]:
     """The ids that begin so, the shortest first: a run comes before what belongs to it."""
     chosen = select(runs.c.id).order_by(func.length(runs.c.id), runs.c.id).limit(_SHOWN + 1)
-    found = list(connection.execute(chosen.where(runs.c.id.startswith(text, autoescape=True))).scalars())
+    found = list(connection.execute(chosen.where(begins_with(connection, runs.c.id, text))).scalars())
     beginning, tail = _parts(text)
     if found or not tail:
         return found
-    ends = runs.c.id.startswith(beginning, autoescape=True) & runs.c.id.endswith(tail, autoescape=True)
+    ends = begins_with(connection, runs.c.id, beginning) & runs.c.id.endswith(tail, autoescape=True)
     return [run for run in connection.execute(chosen.where(ends)).scalars() if _parts(run)[1] == tail]

@@ -16,6 +16,7 @@ from twilio_component.durable.operator.journal_replay import is_asked_again
 from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.operator.wait_views import waits_of
 from twilio_component.durable.sending.intents import PLANNED
+from twilio_component.durable.store.prefixes import begins_with
 from twilio_component.durable.store.schema import intents, journal, runs, throttles
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class RunViews:
         """The runs, the newest first: id, integration, flow, state, created, finished and error."""
 
         def work(connection: Connection) -> list[dict[str, Any]]:
-            chosen = select(runs).order_by(runs.c.created_at.desc(), runs.c.id).limit(wanted.limit)
+            chosen = select(runs).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(wanted.limit)
             if wanted.flow is not None:
                 chosen = chosen.where(runs.c.flow == wanted.flow)
             if wanted.state is not None:
@@ -54,8 +55,9 @@ class RunViews:
             if wanted.since is not None:
                 chosen = chosen.where(runs.c.created_at >= wanted.since)
             if wanted.resource_id is not None:
+                # First of all: as a part of the query a database may look at every run of the flow instead.
                 creators = select(intents.c.run).where(intents.c.resource_id == wanted.resource_id)
-                chosen = chosen.where(runs.c.id.in_(creators))
+                chosen = chosen.where(runs.c.id.in_(connection.execute(creators).scalars().all()))
             return [run_summary(row) for row in connection.execute(chosen)]
 
         return await self._database.run(work)
@@ -98,9 +100,12 @@ class RunViews:
 
     async def count_retries(self, run: str) -> int:
         """How many runs have been begun to run this one again."""
-        retries = runs.c.id.startswith(ids.retry_prefix(run), autoescape=True)
-        counting = select(func.count()).select_from(runs).where(retries)
-        return await self._database.run(lambda connection: connection.execute(counting).scalar_one())
+
+        def work(connection: Connection) -> int:
+            retries = begins_with(connection, runs.c.id, ids.retry_prefix(run))
+            return connection.execute(select(func.count()).select_from(runs).where(retries)).scalar_one()
+
+        return await self._database.run(work)
 
 
 def run_summary(row: Row[Any]) -> dict[str, Any]:

@@ -1,15 +1,17 @@
-"""Retention: finished runs, with the phone numbers and texts in them, are deleted in time."""
+"""Retention: finished runs, with the phone numbers and texts in them, are deleted in time, and alarms with them."""
 
 from __future__ import annotations
 
 import datetime as dt
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dbos import DBOS
-from sqlalchemy import delete
 
 from twilio_component.durable.recovery.periodic import run_periodically
+from twilio_component.durable.store.alarm_tables import alarm_turns, alarms
+from twilio_component.durable.store.removal import remove_old
 from twilio_component.durable.store.schema import contact_counts, last_heard
 
 if TYPE_CHECKING:
@@ -20,12 +22,6 @@ if TYPE_CHECKING:
 
 _HOUR = 3600.0
 _BATCH = 500
-
-
-def forget_contacts(connection: Connection, before: float) -> None:
-    """Delete what no quiet hours and no frequency cap ask for any more: who has written, and was written to."""
-    connection.execute(delete(last_heard).where(last_heard.c.heard_at < before))
-    connection.execute(delete(contact_counts).where(contact_counts.c.claimed_at < before))
 
 
 class Retention:
@@ -48,14 +44,27 @@ class Retention:
             await DBOS.delete_workflows_async(await self._runs.workflows_of(due, wait_for_database=True))
             await self._runs.forget(due, wait_for_database=True)
             purged += len(due)
-        await self._database.run_until_available(
-            lambda connection: forget_contacts(connection, self._database.now(connection) - 24 * _HOUR)
-        )
+        while await self._database.run_until_available(partial(self._remove_old, ended_before=before)):
+            pass
         # Schedules that fired and chunks of loops are workflows of DBOS, but not runs of ours.
         for name in ("fire_schedule", "run_chunk"):
             await self._purge_workflows(name, before)
         await self._database.forget_log()
         return purged
+
+    def _remove_old(self, connection: Connection, ended_before: float) -> bool:
+        """Delete some of what nobody asks for any more; whether there was anything."""
+        # For a day, quiet hours and frequency caps ask who has written, and who was written to.
+        day_ago = self._database.now(connection) - 24 * _HOUR
+        return remove_old(
+            connection,
+            {
+                last_heard: last_heard.c.heard_at < day_ago,
+                contact_counts: contact_counts.c.claimed_at < day_ago,
+                alarms: alarms.c.finished_at < ended_before,
+                alarm_turns: alarm_turns.c.last_at < ended_before,
+            },
+        )
 
     async def _purge_workflows(self, name: str, before: float) -> None:
         moment = dt.datetime.fromtimestamp(before, dt.UTC).isoformat()

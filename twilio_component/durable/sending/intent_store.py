@@ -27,7 +27,7 @@ from twilio_component.durable.sending.protocol_steps import ClaimStep, Move, Pla
 from twilio_component.durable.sending.throttle import throttle
 from twilio_component.durable.store.request_batcher import RequestBatcher
 from twilio_component.durable.store.run_status import RUNNING
-from twilio_component.durable.store.schema import intents, runs
+from twilio_component.durable.store.schema import UNCERTAIN, intents, runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,8 +160,8 @@ def _other_calls(call: CallIdentity, resource_ids: Collection[str]) -> Select[An
     equal = (intents.c.fingerprint == call.fingerprint, intents.c.key != call.key, intents.c.resource_id.is_(None))
     mine = select(intents.c.claimed_at).where(intents.c.key == call.key).scalar_subquery()
     before = or_(intents.c.claimed_at < mine, (intents.c.claimed_at == mine) & (intents.c.key < call.key))
-    count = select(func.count()).select_from(intents).where(*equal)
-    others = (intents.c.state.in_((CLAIMED, IN_DOUBT)), intents.c.key != call.key, runs.c.state == RUNNING)
+    count = select(func.count()).select_from(intents).where(*equal, UNCERTAIN)
+    others = (UNCERTAIN, intents.c.key != call.key, runs.c.state == RUNNING)
     counts = select(
         count.where(intents.c.state == IN_DOUBT, before).scalar_subquery().label("earlier"),
         count.where(intents.c.state == CLAIMED).scalar_subquery().label("under_way"),

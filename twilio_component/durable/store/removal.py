@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, not_, or_, select, update
+from sqlalchemy import delete, exists, not_, or_, select, tuple_, update
 
 from twilio_component.durable.store.journal import INITIAL_STATE, RESULT
-from twilio_component.durable.store.run_status import SUCCEEDED
+from twilio_component.durable.store.run_status import PURGED
 from twilio_component.durable.store.schema import (
     events,
     intents,
@@ -24,10 +25,11 @@ from twilio_component.durable.store.schema import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection, Table
 
 PIECE = 500
-"""How many items one transaction deletes."""
+"""How many items one transaction deletes at most, with what belongs to each: others wait behind it."""
+_ROWS = 2_000
 _DIGEST = re.compile(r".*/[0-9a-f]{64}", re.DOTALL)
 
 
@@ -45,32 +47,36 @@ def ended_before(connection: Connection, moment: float, limit: int) -> list[str]
     return list(connection.execute(due).scalars())
 
 
-def remove_succeeded_items(connection: Connection, ids: list[str]) -> bool:
-    """Delete some of the items of these runs whose iterations succeeded, with their calls; whether there were any.
+def give_up_runs(connection: Connection, ids: list[str]) -> None:
+    """Let nobody do anything with these runs any more: from now on parts of them are missing."""
+    connection.execute(update(runs).where(runs.c.id.in_(ids)).values(state=PURGED))
 
-    A list has too many for one transaction, behind which everybody would wait. Nothing asks for them any more, even if
-    an operator retries their run at this moment.
-    """
-    succeeded = select(items.c.id).where(items.c.run.in_(ids), items.c.state == SUCCEEDED)
-    some = list(connection.execute(succeeded.limit(PIECE)).scalars())
+
+def remove_piece(connection: Connection, ids: list[str]) -> bool:
+    """Delete some of what these runs, which have been given up, may have very much of; whether there was anything."""
+    some = list(connection.execute(select(items.c.id).where(items.c.run.in_(ids)).limit(PIECE)).scalars())
     if some:
         connection.execute(delete(journal).where(journal.c.run.in_(some)))
         connection.execute(delete(intents).where(intents.c.item.in_(some)))
         connection.execute(delete(items).where(items.c.id.in_(some)))
-    return bool(some)
+        return True
+    return any(_remove_some(connection, table, table.c.run.in_(ids)) for table in (journal, intents))
+
+
+def _remove_some(connection: Connection, table: Table, which: ColumnElement[bool]) -> bool:
+    key = tuple_(*table.primary_key)
+    some = select(*table.primary_key).where(which).limit(_ROWS)
+    return connection.execute(delete(table).where(key.in_(some))).rowcount > 0
+
+
+def remove_old(connection: Connection, before: Mapping[Table, ColumnElement[bool]]) -> bool:
+    """Delete some of the rows that meet the condition of their table; whether there were any."""
+    return sum(_remove_some(connection, table, which) for table, which in before.items()) > 0
 
 
 def remove_runs(connection: Connection, ids: list[str]) -> None:
-    """Delete everything that is stored about these runs."""
-    of_items = select(items.c.id).where(items.c.run.in_(ids))
-    # Two statements: with one `OR` a database would read the whole journal.
-    connection.execute(delete(journal).where(journal.c.run.in_(of_items)))
-    connection.execute(delete(journal).where(journal.c.run.in_(ids)))
-    connection.execute(delete(items).where(items.c.run.in_(ids)))
-    connection.execute(delete(loops).where(loops.c.run.in_(ids)))
-    connection.execute(delete(intents).where(intents.c.run.in_(ids)))
-    connection.execute(delete(events).where(events.c.run.in_(ids)))
-    for table in (waits, replies, questions, turns):
+    """Delete these runs, once ``remove_piece`` finds nothing of them any more."""
+    for table in (loops, events, waits, replies, questions, turns):
         connection.execute(delete(table).where(table.c.run.in_(ids)))
     named = select(runs.c.queue).where(runs.c.id.in_(ids), runs.c.queue.is_not(None)).distinct()
     of_conversations = [name for name in connection.execute(named).scalars() if is_of_conversation(name)]

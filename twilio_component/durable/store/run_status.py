@@ -10,6 +10,7 @@ __all__ = [
     "LIST_STOPPED",
     "PARTLY_FAILED",
     "PAUSED",
+    "PURGED",
     "QUEUED",
     "RESOLVED",
     "RETRIED",
@@ -31,6 +32,8 @@ STOPPED = (CANCELLED, PAUSED, LIST_STOPPED)
 """States in which a run does nothing until an operator resumes it."""
 RESOLVED, RETRIED = "resolved", "retried"
 """States into which an operator brings a run: its unknown outcome is resolved, or another run takes its place."""
+PURGED = "purged"
+"""The state of a run that is being deleted: nothing can be done with it any more."""
 STATES = (
     *(QUEUED, RUNNING, PAUSED, LIST_STOPPED, SUCCEEDED, PARTLY_FAILED, FAILED, UNKNOWN),
     *(CANCELLED, RESOLVED, RETRIED),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, bindparam, exists, not_, select, update
@@ -21,10 +22,11 @@ from twilio_component.durable.store.new_runs import NewRun, TakeReply, insert_ru
 from twilio_component.durable.store.queues import lock_queue_of, promote, promote_all, run_in_the_way
 from twilio_component.durable.store.removal import (
     ended_before,
+    give_up_runs,
     remove_contents,
+    remove_piece,
     remove_replies,
     remove_runs,
-    remove_succeeded_items,
 )
 from twilio_component.durable.store.replies import run_of_reply
 from twilio_component.durable.store.run_status import QUEUED, RUNNING, STOPPED, SUCCEEDED
@@ -271,12 +273,12 @@ class RunStore:
         )
 
     async def forget(self, ids: list[str], *, wait_for_database: bool = False) -> None:
-        """Delete everything that is stored about these runs; the items of their lists in many small transactions."""
-        while await self._do(
-            lambda connection: remove_succeeded_items(connection, ids), wait_for_database=wait_for_database
-        ):
+        """Delete everything that is stored about these runs, in many small transactions."""
+        do = partial(self._do, wait_for_database=wait_for_database)
+        await do(partial(give_up_runs, ids=ids))
+        while await do(partial(remove_piece, ids=ids)):
             pass
-        await self._do(lambda connection: remove_runs(connection, ids), wait_for_database=wait_for_database)
+        await do(partial(remove_runs, ids=ids))
 
     async def workflows_of(self, ids: Sequence[str], *, wait_for_database: bool = False) -> list[str]:
         """The ids of all workflows that have executed these runs."""

@@ -16,6 +16,11 @@ from twilio_component.durable.store.run_status import UNTOLD
 
 metadata = MetaData()
 
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=sql(where), postgresql_where=sql(where))
+
+
 database_format = Table(
     "flow_database_format",
     metadata,
@@ -55,16 +60,13 @@ runs = Table(
     Column("trace", String(55)),
     Column("alarm", String(40)),
     Index("flow_runs_by_time", "created_at", "id"),
-    Index("flow_runs_untold", "state", sqlite_where=sql(UNTOLD), postgresql_where=sql(UNTOLD)),
+    _partial("flow_runs_untold", "state", where=UNTOLD),
     Index("flow_runs_by_state", "state", "created_at", "id"),
     Index("flow_runs_by_flow", "flow", "created_at", "id"),
-    Index(
-        "flow_runs_by_parent",
-        "parent",
-        sqlite_where=sql("parent IS NOT NULL"),
-        postgresql_where=sql("parent IS NOT NULL"),
-    ),
+    _partial("flow_runs_by_parent", "parent", where="parent IS NOT NULL"),
     Index("flow_runs_by_queue", "queue", "state", "queue_number"),
+    _partial("flow_runs_by_end", "finished_at", where="finished_at IS NOT NULL"),
+    Index("flow_runs_by_beginning", "id", postgresql_ops={"id": "varchar_pattern_ops"}).ddl_if("postgresql"),
 )
 """One row per run. ``payload`` is what started it, ``error`` and ``response`` are how it ended; all JSON.
 
@@ -117,6 +119,9 @@ journal = Table(
 ``inputs`` are the call's redacted inputs. Of a run that succeeded the values are emptied.
 """
 
+_UNCERTAIN = "state IN ('claimed', 'in_doubt')"
+UNCERTAIN = sql(f"flow_intents.{_UNCERTAIN}")
+"""The condition of calls of which nobody knows yet whether they happened, as text for their index."""
 intents = Table(
     "flow_intents",
     metadata,
@@ -137,15 +142,9 @@ intents = Table(
     Column("hold_reason", Text),
     Column("held_until", Float),
     Column("person", String(64)),
-    Index("flow_intents_by_run", "run"),
-    Index(
-        "flow_intents_by_person",
-        "person",
-        "created_at",
-        sqlite_where=sql("person IS NOT NULL"),
-        postgresql_where=sql("person IS NOT NULL"),
-    ),
-    Index("flow_intents_by_fingerprint", "fingerprint", "state"),
+    Index("flow_intents_of_run", "run", postgresql_ops={"run": "varchar_pattern_ops"}),
+    _partial("flow_intents_by_person", "person", "created_at", where="person IS NOT NULL"),
+    _partial("flow_intents_uncertain", "fingerprint", where=_UNCERTAIN),
 )
 """One row per call that must happen at most once.
 
@@ -248,13 +247,7 @@ questions = Table(
     Column("effects", Text, nullable=False),
     Column("code", String(100)),
     Index("flow_questions_by_conversation", "conversation", "state", "created_at"),
-    Index(
-        "flow_questions_one_open",
-        "conversation",
-        unique=True,
-        sqlite_where=sql("state = 'open'"),
-        postgresql_where=sql("state = 'open'"),
-    ),
+    _partial("flow_questions_one_open", "conversation", where="state = 'open'", unique=True),
 )
 """One row per question to a person. At most one is open in a conversation.
 

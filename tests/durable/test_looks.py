@@ -1,0 +1,171 @@
+"""What people ask of a database with very many runs, and of a very long list, is found by indexes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+from dbos import DBOS
+from sqlalchemy import insert, text
+from support.statements import statements, whole_tables
+
+from twilio_component.durable.ids import retry_id
+from twilio_component.durable.operator.loop_views import LoopViews
+from twilio_component.durable.operator.operations import Operations
+from twilio_component.durable.operator.run_ids import find_run_id
+from twilio_component.durable.operator.views import RunFilter, RunViews
+from twilio_component.durable.sending.intent_store import _other_calls
+from twilio_component.durable.sending.intents import CallIdentity
+from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.runs import RunStore
+from twilio_component.durable.store.schema import definitions, intents, items, journal, loops, runs
+
+BIG = ("flow_runs", "flow_intents", "flow_items", "flow_journal")
+FAILED = "run-00100"
+KINDS = {0: ("failed", "21610"), 50: ("failed", "30007"), 75: ("unknown", "outcome-unknown"), 99: ("pending", None)}
+
+
+def kind_of(number: int) -> tuple[str, str | None]:
+    return KINDS.get(number % 100, ("succeeded", None))
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    database = Database(url)
+    database.create()
+    yield database
+    database.close()
+
+
+def fill(database: Database, number_of_runs: int, number_of_items: int) -> None:
+    with database.engine.begin() as connection:
+        connection.execute(insert(definitions).values(digest="d", file="f", text="t"))
+        about = {"definition": "d", "integration": "Test"}
+        error = json.dumps({"id": "send", "code": "twilio-api-error"})
+        rows: list[dict[str, Any]] = [
+            {
+                **about,
+                "id": f"run-{number:05}",
+                "flow": f"Flow {number % 7}",
+                "state": "failed" if number % 100 == 0 else "succeeded",
+                "error": error if number % 100 == 0 else None,
+                "created_at": 1000.0 + number // 3,
+                "finished_at": 1001.0 + number,
+            }
+            for number in range(number_of_runs)
+        ]
+        times = {"created_at": 999.0, "finished_at": 1000.0}
+        of_list = {
+            "id": "list",
+            "flow": "Flow 1",
+            "state": "partly-failed",
+            "error": json.dumps({"code": "items-failed"}),
+        }
+        connection.execute(insert(runs), [*rows, {**about, **of_list, **times}])
+        loop = {"step_id": "everyone", "loop_step": "everyone", "concurrency": 9, "captured": "{}", "generation": 0}
+        connection.execute(
+            insert(loops).values(run="list", ordinal=1, taken=number_of_items, is_whole=True, created_at=1.0, **loop)
+        )
+        connection.execute(
+            insert(items),
+            [
+                {"id": f"list.1-{n}", "run": "list", "ordinal": 1, "number": n, "state": kind[0], "code": kind[1]}
+                for n in range(number_of_items)
+                for kind in [kind_of(n)]
+            ],
+        )
+        entry = {"ordinal": 0, "step_id": "trigger", "value": "{}", "is_failure": False, "finished_at": 1.0}
+        if not rows:
+            return
+        connection.execute(insert(journal), [{"run": row["id"], **entry} for row in rows])
+        call = {"step_id": "s", "limit_keys": "[]", "state": "settled", "attempt": 1, "created_at": 1.0}
+        connection.execute(
+            insert(intents),
+            [
+                {"key": f"{row['id']}:1", "run": row["id"], "fingerprint": f"f{n}", "resource_id": f"SM{n}", **call}
+                for n, row in enumerate(rows)
+            ],
+        )
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("ANALYZE"))
+
+
+Look = Callable[[Database], Coroutine[Any, Any, object]]
+
+
+def found(**wanted: Any) -> Look:
+    return lambda database: RunViews(database).find(RunFilter(**wanted))
+
+
+def listed(**wanted: Any) -> Look:
+    async def collect(database: Database) -> list[int]:
+        return [one["index"] async for one in LoopViews(database).iterations("list", **wanted)]
+
+    return collect
+
+
+async def other_calls(database: Database) -> object:
+    call = CallIdentity(run="x", ordinal=1, step_id="s", fingerprint="f1", limit_keys=())
+    return await database.run(lambda connection: connection.execute(_other_calls(call, ["SM1"])).all())
+
+
+LOOKS: dict[str, Look] = {
+    "the newest": found(),
+    "a state": found(state="failed"),
+    "a flow": found(flow="Flow 3"),
+    "a flow and a state": found(flow="Flow 3", state="failed"),
+    "a time": found(since=4000.0),
+    "a flow, a state and a time": found(flow="Flow 3", state="failed", since=2000.0),
+    "a resource": found(resource_id="SM7"),
+    "a resource, a flow and a state": found(resource_id="SM7", flow="Flow 0", state="succeeded"),
+    "a run": lambda database: RunViews(database).show(FAILED),
+    "a beginning": lambda database: find_run_id(database, FAILED),
+    "retries": lambda database: RunViews(database).count_retries(FAILED),
+    "items": listed(),
+    "items of a state": listed(state="unknown"),
+    "items of a code": listed(code="30007"),
+    "items of a state and a code": listed(state="failed", code="21610"),
+    "what is to be purged": lambda database: RunStore(database).finished_before(500.0, 500),
+    "calls like one in doubt": other_calls,
+    "a retry": lambda database: Operations(database).retry(FAILED),
+}
+
+
+def test_no_look_and_no_retry_reads_a_whole_table(database: Database) -> None:
+    DBOS.migrate(database.url)
+    fill(database, 10_000, 20_000)
+    whole = {}
+    for name, look in LOOKS.items():
+        with statements(*{database.engine, database._request_engine}) as executed:
+            asyncio.run(look(database))
+        assert executed, name
+        # SQLite reads the newest runs from the end of their index.
+        if read := whole_tables(database.engine, executed, BIG, but="flow_runs_by_time"):
+            whole[name] = read
+    assert whole == {}
+
+
+def test_items_come_in_their_order_in_every_filter(database: Database) -> None:
+    fill(database, 0, 2_000)
+
+    def expected(state: str | None, code: str | None) -> list[int]:
+        numbers = ((n, kind_of(n)) for n in range(2_000))
+        return [n for n, kind in numbers if state in (None, kind[0]) and code in (None, kind[1])]
+
+    for state in (None, "failed", "unknown", "pending"):
+        for code in (None, "21610", "30007", "none such"):
+            assert asyncio.run(listed(state=state, code=code)(database)) == expected(state, code)
+
+
+def test_ids_that_begin_alike_are_told_apart(database: Database) -> None:
+    fill(database, 0, 1)
+    others = [retry_id("a_b", 2), "a_b~2.1", "a_b%~3", "axb~2", "A_B~2", "a_b", "a_b.5"]
+    about = {"definition": "d", "integration": "Test", "flow": "F", "state": "failed", "created_at": 1.0}
+    with database.engine.begin() as connection:
+        connection.execute(insert(runs), [{"id": one, **about} for one in others])
+    assert asyncio.run(RunViews(database).count_retries("a_b")) == 2
+    assert asyncio.run(RunViews(database).count_retries("a_b%")) == 1
+    assert asyncio.run(RunViews(database).count_retries("%")) == 0
