@@ -85,3 +85,29 @@ def test_a_character_that_no_number_has_is_named(
     given = [word for one in arguments for word in ("--input", one)]
     words = refusal(capsys, "invoke", "sendSMS", "--emulator", *given)
     assert named in words
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["--database", "x", "runs", "list"], "options come after the command: twilio-component COMMAND --database …"),
+        (
+            ["runs", "--state", "failed", "list"],
+            "come after the command: twilio-component runs COMMAND --state …",
+        ),
+        (["runs", "lst"], "there is no command 'lst'; did you mean 'list'?"),
+        (["runs", "zzz"], "there is no command 'zzz' (there are list, show, follow,"),
+        (["flow"], "which command? There are check, run and new"),
+    ],
+)
+def test_a_command_that_is_missing_misspelt_or_late_is_said(
+    command: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(command)
+    assert words in capsys.readouterr().err
+
+
+def test_a_database_that_cannot_be_used_is_named_without_its_password(capsys: pytest.CaptureFixture[str]) -> None:
+    words = refusal(capsys, "runs", "list", "--database", "postgresql://me:secret@127.0.0.1:1/flows", code=4)
+    assert words.endswith("it cannot be reached, or the connection is lost): postgresql://me:***@127.0.0.1:1/flows\n")

@@ -24,7 +24,7 @@ from twilio_component.durable.store.schema import metadata, stored_state
 
 async def test_a_database_that_is_away_is_an_error_without_the_statement(tmp_path: Path) -> None:
     away = Database(f"sqlite:///{tmp_path / 'nowhere' / 'runs.sqlite'}")
-    with pytest.raises(StoreUnavailableError, match=r"^the database is unavailable \(OperationalError\)$"):
+    with pytest.raises(StoreUnavailableError, match=r"^the database is unavailable \([a-z ,]+\)$"):
         await away.run(lambda connection: connection.execute(text("SELECT 'secret'")))
 
 
@@ -166,7 +166,7 @@ async def test_what_waits_for_a_process_that_has_frozen_gives_up_and_everything_
         others = [replace(new, id=f"other-{number}") for number in range(3)]
         asked = await asyncio.gather(first, *(together.submit(one) for one in [*others, new]), return_exceptions=True)
         assert [type(one) for one in asked] == [StoreBusyError, bool, bool, bool, StoreBusyError]
-        assert str(asked[0]) == "the database is busy (LockNotAvailable)"
+        assert str(asked[0]) == "the database is busy (another transaction has locked what is needed)"
         frozen.commit()
     assert not await together.submit(new)
     database.close()

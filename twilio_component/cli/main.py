@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TextIO
 
 from twilio_component.cli import exit_codes
+from twilio_component.cli.command_parser import CommandParser
 from twilio_component.host.errors import IntegrationError
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def command_parser(command: str) -> argparse.ArgumentParser:
 
     The modules of other commands are not imported, so that each command starts fast.
     """
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="twilio-component",
         description="The Twilio component: inspect it, invoke it, run flows, and emulate Twilio.",
         epilog=_EPILOG,

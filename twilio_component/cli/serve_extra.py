@@ -128,6 +128,19 @@ def import_the_extra(options: argparse.Namespace | None = None) -> Iterator[None
     start_logging(options)
 
 
+async def _open(database: Database) -> None:
+    """Open a database that exists; where that fails it is named, since an operator may have meant another one."""
+    import asyncio
+
+    from twilio_component.durable.errors import StoreUnavailableError
+    from twilio_component.durable.store.database_url import display_url
+
+    try:
+        await asyncio.to_thread(database.open_existing)
+    except StoreUnavailableError as error:
+        raise type(error)(f"{error}: {display_url(database.url)}") from error
+
+
 def with_database(options: argparse.Namespace, work: Callable[[Database], Awaitable[None]]) -> int:
     """Open the existing database of ``--database``, do the work and close it; the exit code of success.
 
@@ -141,7 +154,7 @@ def with_database(options: argparse.Namespace, work: Callable[[Database], Awaita
     async def open_and_work() -> None:
         database = Database(database_of(options))
         try:
-            await asyncio.to_thread(database.open_existing)
+            await _open(database)
             if getattr(options, "id", None) is not None:
                 from twilio_component.durable.operator.run_ids import find_run_id
 

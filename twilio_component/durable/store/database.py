@@ -21,6 +21,7 @@ from twilio_component.durable.store.group_commit import GroupCommit
 from twilio_component.durable.store.migration import migrate
 from twilio_component.durable.store.private_files import make_private
 from twilio_component.durable.store.sqlite_connection import SqliteConnection, check_version
+from twilio_component.durable.store.unavailability import unavailability
 
 _LOGGER = logging.getLogger("twilio_component.durable")
 _Found = TypeVar("_Found")
@@ -216,8 +217,8 @@ class _Translated:
         if isinstance(error, (DBAPIError, PoolTimeoutError)) and not isinstance(error, IntegrityError) and _away(error):
             # The driver's message may contain the statement's parameters: phone numbers and texts.
             if getattr(getattr(error, "orig", None), "sqlstate", None) in _BUSY:
-                raise StoreBusyError(f"the database is busy ({_kind(error)})") from None
-            raise StoreUnavailableError(f"the database is unavailable ({_kind(error)})") from None
+                raise StoreBusyError(f"the database is busy ({unavailability(error)})") from None
+            raise StoreUnavailableError(f"the database is unavailable ({unavailability(error)})") from None
         if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _NOT_ALLOWED:
             raise DurableError(
                 "the user of the database may not do what this release needs: run `serve --migrate-only` once with a "
@@ -246,11 +247,6 @@ def _away(error: SQLAlchemyError) -> bool:
         or type(error).__name__ in ("OperationalError", "InterfaceError")
         or state.startswith(_UNABLE)
     )
-
-
-def _kind(error: BaseException) -> str:
-    original = getattr(error, "orig", None)
-    return type(original or error).__name__
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
