@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Column, Connection, Index, Integer, MetaData, String, Table, func, inspect, select, text
-from support.engine import serving
-from support.stored_runs import FLOWS
+from support.engine import TO, serving
+from support.stored_runs import ASK, FLOWS
 from support.waiting import until_async
 
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.errors import DurableError
 from twilio_component.durable.operator.operations import Operations
+from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store import migration, schema
 from twilio_component.durable.store.database import Database
@@ -28,6 +31,8 @@ from twilio_component.durable.store.migration import NewerDatabaseError, migrate
 from twilio_component.durable.store.worker_locks import worker_lock
 from twilio_component.durable.store.workflow_rows import EARLIER_VERSIONS, VERSION, adopt_workflows
 from twilio_component.emulator import Emulator
+from twilio_component.host.questions import Reply
+from twilio_component.twilio.questions import conversation
 
 DATABASES = Path(__file__).parents[2] / "fixtures" / "databases"
 FOR_EVER = Settings(timeout=0.5, lag_bound=0.2, keep_days=3650)
@@ -105,6 +110,26 @@ async def test_the_runs_of_the_release_before_go_on_and_send_each_message_once(d
         assert await end("unknown") == "resolved"
         assert not await served.begin("succeeded", "Send")
         await operations.cancel("list")  # its second item sleeps for a minute
+
+
+async def test_a_question_that_was_asked_before_an_update_is_answered_after_it(tmp_path: Path) -> None:
+    file = restore(DATABASES / "format-0-questions.sql", tmp_path)
+    with closing(sqlite3.connect(file)) as connection:  # however long ago the database was stored
+        later = [time.time() + 3600]
+        assert connection.execute("UPDATE flow_questions SET until = ?", later).rowcount == 1
+        assert connection.execute("UPDATE flow_waits SET until = ?", later).rowcount == 1
+        connection.commit()
+    emulator, url = Emulator(), f"sqlite:///{file}"
+    async with serving(tmp_path, FLOWS + ASK, emulator=emulator, settings=FOR_EVER, database=url) as served:
+        (wait,) = (await RunViews(served.engine.database).show("asked"))["waits"]
+        assert wait["text"] == "waits for ***10's reply"
+        account = served.definition.values.by_name["Twilio"]["fields"]["username"]
+        data = {"messageSid": "SM1", "body": "yes", "optOutType": None}
+        said = Reply(id="SM1", conversations=[conversation(account, "+15017122661", TO)], data=data)
+        assert not await served.engine.begin(replace(await served.new_run("web-SM1"), reply=said))
+        ended = await served.engine.wait_for_outcome("asked", 20)
+        assert ended is not None
+        assert json.loads(ended["response"]["body"])["answer"] is True
 
 
 def newer_schema() -> MetaData:

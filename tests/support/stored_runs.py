@@ -59,21 +59,43 @@ FLOWS = (
 """
     + indent(TWICE.replace("RECIPIENT", "everyone.currentItem"), "    ")
 )
-"""``Main`` and each iteration of ``List`` send, sleep a minute, and send again; ``Send`` counts and sends once."""
+ASK = (
+    "  - name: Ask\n    isSynchronous: true\n    steps:\n"
+    + _TRIGGER
+    + """\
+      - name: Ask
+        action: twilio.sendAndWait
+        inputs:
+          twilioConnection: {type: configVar, value: Twilio}
+          to: {type: reference, value: trigger.results.body.data.to}
+          from: {type: value, value: "+15017122661"}
+          message: {type: value, value: Can you come?}
+          answerType: {type: value, value: yesNo}
+          deadline: {type: value, value: 90d}
+        branches:
+          - {name: answered, steps: []}
+          - {name: Else, steps: []}
+      - {name: Outcome, action: stop-execution.stopExecution, inputs: {jsonBody: {type: reference, value: ask.results}}}
+"""
+)
+"""``Main`` and each iteration of ``List`` send, sleep a minute, and send again.
+
+``Send`` counts and sends once; ``Ask`` asks a person.
+"""
 
 
 async def make(file: Path) -> None:
-    """Write the database to ``file``: succeeded, failed, unknown, paused, and two that were interrupted."""
+    """Write the database to ``file``: succeeded, failed, unknown, paused, waiting for a reply, and two interrupted."""
     emulator = Emulator()
-    async with serving(file.parent, FLOWS, emulator=emulator, database=f"sqlite:///{file}") as served:
+    async with serving(file.parent, FLOWS + ASK, emulator=emulator, database=f"sqlite:///{file}") as served:
         await served.run("succeeded", "Send")
         emulator.faults.api_error(21211, operation="messages.create")
         await served.run("failed", "Send")
         emulator.faults.server_error(operation="messages.create", status=500)
         await served.run("unknown", "Send")
-        for run, flow in (("paused", "Main"), ("interrupted", "Main"), ("list", "List")):
+        for run, flow in (("paused", "Main"), ("interrupted", "Main"), ("list", "List"), ("asked", "Ask")):
             await served.begin(run, flow)
-        await until_async(lambda: len(emulator.messages) == 1 + 2 + 2, "all of them sleep")
+        await until_async(lambda: len(emulator.messages) == 1 + 2 + 2 + 1, "all of them sleep or wait")
         await asyncio.sleep(1)
         await Operations(served.engine.database).pause("paused")
 
