@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,16 @@ def test_run_shows_inputs_when_asked_and_no_secret(capsys: pytest.CaptureFixture
     printed = lines(capsys)
     assert printed[1]["inputs"]["twilioConnection"]["fields"]["password"] == "[hidden]"
     assert "emulated-auth-token" not in json.dumps(printed)
+
+
+def test_a_question_that_nobody_replies_to_for_hours_takes_no_time(capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(FIXTURES / "integrations" / "appointment-confirmation.yaml")
+    payload = json.dumps({"body": {"data": {"phone": "+15558675310", "date": "May 5"}}})
+    begun = time.monotonic()
+    flow = ["--flow", "Ask about an appointment"]
+    assert main(["flow", "run", file, *flow, "--emulator", "--payload", payload]) == 0
+    assert time.monotonic() - begun < 60
+    assert '"outcome": "timedOut"' in capsys.readouterr().out
 
 
 def test_run_signs_the_payload_of_a_twilio_webhook_for_the_emulator(capsys: pytest.CaptureFixture[str]) -> None:

@@ -149,9 +149,6 @@ def _with_started(outcome: Outcome) -> Iterator[Outcome]:
 
 async def _run_flow(options: argparse.Namespace) -> Outcome | None:
     """Return the outcome; None when the flow was not started, for a reason that has been printed."""
-    import asyncio
-    import time
-
     from twilio_component.cli.flow_output import view_for
     from twilio_component.cli.payloads import payload_of
     from twilio_component.flows import (
@@ -169,14 +166,17 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
     payload = payload_of(options.payload)
     configuration = read_configuration(options.config) if options.config else Configuration()
     definition = read_definition(options.file)
-    emulator = None
+    emulator, times = None, dict[str, Any]()
     if options.emulator:
         from twilio_component.emulator import Emulator
         from twilio_component.serving.emulator_connections import twilio_connections, with_emulator
 
         emulator = Emulator()
+        # Nobody waits, neither steps of the flow nor actions that ask or look again.
+        times = {"sleep": emulator.clock.advance, "clock": emulator.clock.now}
     _log_to_standard_error(debug=options.debug)
-    async with Host.discover(transport=emulator.transport if emulator else None, debug=options.debug) as host:
+    transport = emulator.transport if emulator else None
+    async with Host.discover(transport=transport, debug=options.debug, **times) as host:
         integration = definition.integration
         if integration is None:
             _print_findings(definition.findings)
@@ -199,10 +199,9 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
             host=host,
             configuration=configuration,
             mocks=mocks,
-            sleep=emulator.clock.advance if emulator else asyncio.sleep,
-            clock=emulator.clock.now if emulator else time.monotonic,
             listener=view.event,
             trace=options.trace,
+            **times,
         )
         outcome = await runner.run(flow.name, payload)
         view.outcome(outcome)

@@ -31,7 +31,9 @@ from twilio_component.twilio.triggers.inbound import reply_from_list
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
+_FIRST_PAUSE, _LONG_PAUSE, _LONGEST_PAUSE = 1.0, 15.0, 300.0
+_OF_THE_WAIT = 20
+"""After an hour a reply may be seen three minutes later: nobody asks a list for days, every few seconds."""
 _LOST = frozenset({"undelivered", "failed", "canceled"})
 
 
@@ -90,7 +92,8 @@ class _Conversation:
             if left <= 0:
                 return self._end(TIMED_OUT, misfits=misfits)
             await self._context.resources.sleep(min(pause, left))
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            waited = self._question.seconds - left
+            pause = min(2 * pause, max(_LONG_PAUSE, waited / _OF_THE_WAIT), _LONGEST_PAUSE)
 
     async def _new_replies(self) -> AsyncIterator[Mapping[str, Any]]:
         """Yield what the person has written since the first question, the oldest first."""
