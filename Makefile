@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check tests-and-campaigns coverage pythons conformance lint types docs site pictures bench campaign campaign-random simulate clean
+.PHONY: demo test check tests-and-campaigns coverage pythons conformance lint types docs site pictures bench campaign campaign-random simulate mutants clean
 
 demo: $(READY)  ## send, fetch, list and ask raw, against the embedded emulator
 	@$(BIN)/twilio-component demo
@@ -69,6 +69,9 @@ SEEDS ?= 1000000
 
 simulate: $(READY)  ## run the protocol of sends under virtual time, a million seeds; prints each seed that breaks a promise
 	PYTHONPATH=tests $(BIN)/python tests/simulation/run.py $(FIRST) $(SEEDS)
+
+mutants: $(READY)  ## search the seeds of the simulation that find each mutant of the protocol, after the protocol or the simulation has changed
+	$(BIN)/python tests/simulation/search_mutants.py
 
 pictures: $(READY)  ## take the pictures of the inbox and of the page of operations anew; needs Chromium
 	INBOX_PICTURES=docs/images $(BIN)/python -m pytest -q tests/emulator/inbox/test_pictures.py tests/emulator/inbox/test_integration_pictures.py

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, Delete, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
 from twilio_component.durable.clock import Clock
@@ -35,27 +35,38 @@ def _engine() -> Engine:
 
 
 @cache
-def _empty() -> tuple[Delete, ...]:
-    return tuple(table.delete() for table in reversed(metadata.sorted_tables))
+def _emptying() -> str:
+    return ";".join(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables))  # noqa: S608 - names of ours
 
 
 class Server:
-    """The database server. ``is_away`` lets every transaction fail; ``losses`` is how likely a confirmation is lost."""
+    """The database server. ``is_away`` lets every transaction fail; ``losses`` is how likely a confirmation is lost.
+
+    ``slow`` is how likely a way to it or from it takes up to ``slowest`` seconds, as when a lock is waited for.
+    """
 
     def __init__(self, loop: SimulatedLoop, random: Random) -> None:
         self.loop = loop
         self.random = random
         self.is_away = False
         self.losses = 0.0
+        self.slow = 0.0
+        self.slowest = 0.0
         self.stepped = 0.0
         self.engine = _engine()
-        with self.engine.begin() as connection:
-            for statement in _empty():
-                connection.execute(statement)
+        connection = self.engine.raw_connection()
+        connection.executescript(_emptying())  # one call: as many as there are tables would take as long as the seed
+        connection.close()
 
     def now(self) -> float:
         """Return the server's time, which may step."""
         return 1_000_000.0 + self.loop.time() + self.stepped
+
+    def way(self) -> float:
+        """Return how long the way to the server or from it takes now."""
+        if self.slow and self.random.random() < self.slow:
+            return self.random.uniform(0.0, self.slowest)
+        return self.random.uniform(0.0, 0.02)
 
     def transaction(self, work: Callable[[Connection], _Found]) -> _Found:
         """Carry out ``work`` at this instant."""
@@ -97,12 +108,12 @@ class SimulatedDatabase(Database):
 
     async def _perform(self, work: Callable[[Connection], _Found], _threads: Any, _engine: Any) -> _Found:
         server = self._server
-        await asyncio.sleep(server.random.uniform(0.0, 0.02))
+        await asyncio.sleep(server.way())
         if server.is_away:
             raise StoreUnavailableError("the database is unavailable (simulated)")
         found = server.transaction(work)
         is_lost = server.random.random() < server.losses
-        await asyncio.sleep(server.random.uniform(0.0, 0.02))
+        await asyncio.sleep(server.way())
         if is_lost:
             raise StoreUnavailableError("the connection was lost after the commit (simulated)")
         return found

@@ -158,9 +158,11 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             asyncio._set_running_loop(None)
 
     def _next(self, end: float) -> _Scheduled:
+        timers, frozen = self._timers, self._frozen
         while True:
-            self._due()
-            names = [name for name, waiting in self._ready.items() if waiting and name not in self._frozen]
+            while timers and timers[0][0] <= self._now:
+                self._add(heapq.heappop(timers)[2])
+            names = [name for name, waiting in self._ready.items() if waiting and name not in frozen]
             if not names:
                 self._advance(end)
                 continue
@@ -168,10 +170,6 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             one = self._ready[name].popleft()
             if not one.is_cancelled:
                 return one
-
-    def _due(self) -> None:
-        while self._timers and self._timers[0][0] <= self._now:
-            self._add(heapq.heappop(self._timers)[2])
 
     def _advance(self, end: float) -> None:
         while self._timers and (self._timers[0][2].is_cancelled or self._timers[0][2].process in self._dead):

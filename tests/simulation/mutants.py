@@ -1,18 +1,27 @@
 """Mutants of the protocol: each is one guard taken out, and the simulation has to find it.
 
-Each is a text of a module of ``twilio_component/durable`` and what stands in its place. ``apply`` makes a copy of the
-package with one of them, outside of the repository.
+Each is a text of a module of ``twilio_component/durable`` and what stands in its place. ``mutant_seeds.json`` holds the
+seeds that find each of them; ``search_mutants.py`` writes it. ``install`` lets this process import the package with the
+mutant in it.
 """
 
 from __future__ import annotations
 
-import shutil
+import importlib.util
+import json
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import twilio_component
+if TYPE_CHECKING:
+    from types import CodeType, ModuleType
 
-_PACKAGE = Path(twilio_component.__file__).parent
+PACKAGE = Path(__file__).parents[2] / "twilio_component"
+SEEDS_FILE = Path(__file__).with_name("mutant_seeds.json")
 _STEPS, _STORE = "durable/sending/protocol_steps.py", "durable/sending/intent_store.py"
 _GUARD = "durable/sending/guard.py"
 _RECONCILER, _RATES = "durable/sending/reconciler.py", "durable/sending/rate_limiter.py"
@@ -33,22 +42,10 @@ MUTANTS = (
     Mutant("attempts are not numbered", _STEPS, "attempt = self.attempt + 1", "attempt = self.attempt"),
     Mutant("a call is planned for a run that is gone", _STEPS, "if call.run in self.running]", "]"),
     Mutant(
-        "a call is claimed for a run that has ended",
-        _STEPS,
-        "is_running = self.call.run in batch.running",
-        "is_running = True",
-    ),
-    Mutant(
         "a claim overlooks another one",
         _STEPS,
         "batch.row_of(self.call, self.attempt, PLANNED)",
-        'batch.row_of(self.call, self.attempt, PLANNED, CLAIMED, "in_doubt")',
-    ),
-    Mutant(
-        "a resource of another call of the batch is taken",
-        _STEPS,
-        "batch.taken.add(settlement.resource_id)",
-        "pass",
+        "batch.rows.get(self.call.key)",
     ),
     Mutant("an outcome is not journaled", _STEPS, "batch.journaled.append(", "(lambda _: None)("),
     Mutant("a call in doubt is planned again", _STORE, "attempt, CLAIMED, IN_DOUBT)", "attempt, CLAIMED, PLANNED)"),
@@ -57,12 +54,6 @@ MUTANTS = (
         _GUARD,
         "if self._clock.monotonic() - claimed_at > self._settings.claim or not self._may_write():",
         "if False:",
-    ),
-    Mutant(
-        "the request of another process is not outlived",
-        _GUARD,
-        "await self._clock.sleep(self._settings.request_bound)",
-        "await self._clock.sleep(0.0)",
     ),
     Mutant(
         "a time-out counts as not sent",
@@ -86,33 +77,62 @@ MUTANTS = (
         "free = [candidate for candidate in reversed(candidates) if candidate.id not in others.taken]",
         "free = list(reversed(candidates))",
     ),
-    Mutant(
-        "the response of an equal call is not waited for",
-        _RECONCILER,
-        "if len(equal) > others.earlier and not others.under_way:",
-        "if len(equal) > others.earlier:",
-    ),
     Mutant("what may be another's is overlooked", _RECONCILER, "if free and not is_last and", "if False and"),
     Mutant("it is sent again though something is seen", _RECONCILER, "        if free:\n", "        if False:\n"),
-    Mutant(
-        "what another call has just taken counts as nothing seen",
-        _RECONCILER,
-        'return await self._settle_found(call, guarded, intent, {"data": own.data}, started)',
-        'await self._settle_found(call, guarded, intent, {"data": own.data}, started)\n            free = []',
-    ),
     Mutant(
         "a token is free again at once", _RATES, "free_at = self._database.now(connection) + period", "free_at = 0.0"
     ),
 )
 
 
-def apply(mutant: Mutant, folder: Path) -> Path:
-    """Copy the package into ``folder`` with the mutant in it; return the folder, for PYTHONPATH."""
-    copy = folder / _PACKAGE.name
-    shutil.copytree(_PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "inbox_page"))
-    path = copy / mutant.file
-    text = path.read_text(encoding="utf-8")
+def recorded_seeds() -> dict[str, list[int]]:
+    """Return the seeds that are known to find each mutant, by its name."""
+    seeds: dict[str, list[int]] = json.loads(SEEDS_FILE.read_text(encoding="utf-8"))
+    return seeds
+
+
+def mutated_source(mutant: Mutant) -> str:
+    """Return the module's text with the mutant in it; raise ``ValueError`` when the mutant's own text is not there."""
+    text = (PACKAGE / mutant.file).read_text(encoding="utf-8")
     if text.count(mutant.old) != 1:
         raise ValueError(f"{mutant.name}: its text stands {text.count(mutant.old)} times in {mutant.file}")
-    path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
-    return folder
+    return text.replace(mutant.old, mutant.new)
+
+
+def install(mutant: Mutant) -> None:
+    """Let this process import the mutant; its module must not have been imported yet."""
+    name = ".".join((PACKAGE.name, *Path(mutant.file).with_suffix("").parts))
+    if name in sys.modules:
+        raise RuntimeError(f"{name} has been imported already")
+    sys.meta_path.insert(0, _Finder(name, PACKAGE / mutant.file, mutated_source(mutant)))
+
+
+class _Finder(MetaPathFinder):
+    """Finds one module: the mutated one."""
+
+    def __init__(self, name: str, path: Path, source: str) -> None:
+        self._name = name
+        self._path = path
+        self._source = source
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002 - the interface's
+        target: ModuleType | None = None,  # noqa: ARG002
+    ) -> ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        loader = _Loader(self._name, str(self._path), self._source)
+        return importlib.util.spec_from_file_location(fullname, self._path, loader=loader)
+
+
+class _Loader(SourceFileLoader):
+    """Loads a module from a text, and neither reads nor writes what was compiled of it before."""
+
+    def __init__(self, name: str, path: str, source: str) -> None:
+        super().__init__(name, path)
+        self._source = source
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002
+        return compile(self._source, self.path, "exec", dont_inherit=True)

@@ -62,26 +62,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("first", type=int)
     parser.add_argument("count", type=int)
-    parser.add_argument("--first-violation", action="store_true", help="stop at the first violation, in one process")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes; all cores unless you say")
     parser.add_argument("--log", action="store_true", help="print what happened in the first seed")
     options = parser.parse_args()
     if options.log:
         violation, world = run_seed(options.first)
         print("\n".join([*world.log, str(violation)]))
         return int(violation is not None)
-    if options.first_violation:
-        with silenced_logs():
-            for seed in range(options.first, options.first + options.count):
-                violation, _ = run_seed(seed)
-                if violation is not None:
-                    print(f"seed {seed}: {violation}")
-                    return 1
-        return 0
     begun = time.monotonic()
     end = options.first + options.count
     batches = [range(start, min(start + _BATCH, end)) for start in range(options.first, end, _BATCH)]
     messages = steps = wrong = 0
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    with ProcessPoolExecutor(options.jobs) as pool:
         for some, more, violations in pool.map(run_seeds, batches):
             messages, steps, wrong = messages + some, steps + more, wrong + len(violations)
             for seed, violation in violations:

@@ -16,6 +16,7 @@ from twilio_component.host.errors import PerformError
 from twilio_component.twilio.errors import NotSentError, OutcomeUnknownError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from random import Random
 
     from simulation.loop import SimulatedLoop
@@ -60,6 +61,7 @@ class Message:
     created_at: float
     sent_at: float
     visible_at: float
+    is_blurred: bool  # the list shows it in a way that may or may not be what was asked for
 
 
 @dataclass(kw_only=True)
@@ -67,7 +69,8 @@ class SimulatedTwilio:
     """Accepts messages and lists them.
 
     ``lag_bound`` is how long a message may be missing from the list, ``within`` how long after it was begun a request
-    is processed at the latest, ``ahead`` how far Twilio's clock is ahead of the database's.
+    is processed at the latest, ``ahead`` how far Twilio's clock is ahead of the database's. ``told`` is
+    called with each message that is accepted: whatever has its status callbacks.
     """
 
     loop: SimulatedLoop
@@ -76,6 +79,8 @@ class SimulatedTwilio:
     within: float
     ahead: float = 0.0
     faults: Faults = field(default_factory=Faults)
+    blurred: float = 0.0
+    told: Callable[[Message], None] = lambda _: None
     messages: list[Message] = field(default_factory=list)
     arrivals: list[float] = field(default_factory=list)
 
@@ -130,9 +135,11 @@ class SimulatedTwilio:
             text=text,
             created_at=self.now(),
             sent_at=self.now() + self.random.choice((0.0, 0.0, 5.0, 40.0)),
+            is_blurred=self._happens(self.blurred),
             visible_at=now + self.random.uniform(0.0, self.lag_bound) * self.random.choice((0.0, 0.1, 1.0)),
         )
         self.messages.append(message)
+        self.told(message)
         return message.sid
 
     async def list_messages(self) -> list[Message]:

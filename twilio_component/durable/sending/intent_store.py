@@ -6,7 +6,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, exists, func, or_, select, true, update
+from sqlalchemy import Connection, Select, bindparam, exists, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from twilio_component.durable.errors import RunStopped
@@ -34,6 +34,14 @@ if TYPE_CHECKING:
 
     from twilio_component.durable.sending.claim_condition import ClaimCondition
     from twilio_component.durable.store.database import Database
+
+_OF_ATTEMPT = (intents.c.key == bindparam("of_key"), intents.c.attempt == bindparam("of_attempt"))
+_WITHDRAWAL = update(intents).where(*_OF_ATTEMPT, intents.c.state == CLAIMED).values(state=PLANNED)
+_CONFIRMATION = (
+    update(intents)
+    .where(intents.c.key == bindparam("of_key"), intents.c.resource_id.is_(None))
+    .values(resource_id=bindparam("created"))
+)
 
 
 class IntentStore:
@@ -71,8 +79,9 @@ class IntentStore:
             if hold is None
             else {"hold_kind": hold.kind, "hold_reason": hold.reason, "held_until": hold.until}
         )
-        holding = update(intents).where(*_of(call, attempt, PLANNED)).values(changes)
-        await self._database.run_until_available(lambda connection: connection.execute(holding))
+        holding = update(intents).where(*_OF_ATTEMPT, intents.c.state == PLANNED).values(changes)
+        of_attempt = _attempt(call, attempt)
+        await self._database.run_until_available(lambda connection: connection.execute(holding, of_attempt))
 
     async def withdraw(self, call: CallIdentity, attempt: int) -> bool:
         """Plan the call again: the request of this attempt was certainly not processed."""
@@ -93,7 +102,7 @@ class IntentStore:
         """
 
         def work(connection: Connection) -> float:
-            connection.execute(update(intents).where(*_of(call, attempt, CLAIMED)).values(state=PLANNED))
+            connection.execute(_WITHDRAWAL, _attempt(call, attempt))
             return throttle(connection, key, seconds, reason, self._database.now(connection))
 
         return await self._database.run_until_available(work)
@@ -115,8 +124,7 @@ class IntentStore:
         """
 
         def work(connection: Connection) -> None:
-            without = (intents.c.key == key, intents.c.resource_id.is_(None))
-            connection.execute(update(intents).where(*without).values(resource_id=resource_id))
+            connection.execute(_CONFIRMATION, {"of_key": key, "created": resource_id})
 
         with suppress(IntegrityError):
             await (self._database.run_until_available if wait_for_database else self._database.run)(work)
@@ -126,10 +134,10 @@ class IntentStore:
 
         It is one statement: two would see two moments, and a call that settles between them is in neither.
         """
-        question = _other_calls(call, resource_ids)
+        asked = {"of_key": call.key, "of_fingerprint": call.fingerprint, "resources": sorted(resource_ids)}
 
         def work(connection: Connection) -> OtherCalls:
-            rows = connection.execute(question).all()
+            rows = connection.execute(_OTHER_CALLS, asked).all()
             first = rows[0]
             return OtherCalls(
                 taken=frozenset(row.resource_id for row in rows if row.resource_id is not None),
@@ -150,22 +158,29 @@ class IntentStore:
         )
 
 
-def _of(call: CallIdentity, attempt: int, *states: str) -> tuple[Any, ...]:
-    return intents.c.key == call.key, intents.c.attempt == attempt, intents.c.state.in_(states)
+def _attempt(call: CallIdentity, attempt: int) -> dict[str, Any]:
+    return {"of_key": call.key, "of_attempt": attempt}
 
 
-def _other_calls(call: CallIdentity, resource_ids: Collection[str]) -> Select[Any]:
+def _other_calls() -> Select[Any]:
     """A row for each of the resources that is taken, or one without a resource; each with the same counts."""
+    key: Any = bindparam("of_key")
     # One that is known to have created a resource competes for no other.
-    equal = (intents.c.fingerprint == call.fingerprint, intents.c.key != call.key, intents.c.resource_id.is_(None))
-    mine = select(intents.c.claimed_at).where(intents.c.key == call.key).scalar_subquery()
-    before = or_(intents.c.claimed_at < mine, (intents.c.claimed_at == mine) & (intents.c.key < call.key))
+    fingerprint: Any = bindparam("of_fingerprint")
+    equal = (intents.c.fingerprint == fingerprint, intents.c.key != key, intents.c.resource_id.is_(None))
+    mine = select(intents.c.claimed_at).where(intents.c.key == key).scalar_subquery()
+    before = or_(intents.c.claimed_at < mine, (intents.c.claimed_at == mine) & (intents.c.key < key))
     count = select(func.count()).select_from(intents).where(*equal, UNCERTAIN)
-    others = (UNCERTAIN, intents.c.key != call.key, runs.c.state == RUNNING)
+    others = (UNCERTAIN, intents.c.key != key, runs.c.state == RUNNING)
     counts = select(
         count.where(intents.c.state == IN_DOUBT, before).scalar_subquery().label("earlier"),
         count.where(intents.c.state == CLAIMED).scalar_subquery().label("under_way"),
         exists(select(intents.c.key).join(runs, runs.c.id == intents.c.run).where(*others)).label("is_any_open"),
     ).subquery()
-    taken = select(intents.c.resource_id).where(intents.c.resource_id.in_(resource_ids)).subquery()
+    resources: Any = bindparam("resources", expanding=True)
+    taken = select(intents.c.resource_id).where(intents.c.resource_id.in_(resources)).subquery()
     return select(counts, taken.c.resource_id).select_from(counts.outerjoin(taken, true()))
+
+
+# Built once: building a statement costs as much as executing it.
+_OTHER_CALLS = _other_calls()

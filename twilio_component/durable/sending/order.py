@@ -35,6 +35,7 @@ LONGEST_BLOCK = 3600.0
 """Seconds after which an open call does not hold up the ones after it any more."""
 _RECHECK_SECONDS = 1.0
 _RECHECK_ROW_SECONDS = 600.0
+_BEFORE, _ITS = turns.alias(), intents.alias()  # built once: it costs more than the question
 _IN_ORDER = "an earlier message of the conversation has not been sent yet"
 _DELIVERED = "the message before in the conversation has not been delivered yet"
 
@@ -121,7 +122,7 @@ class _Turn:
         return None if until is None else min(until, now + _RECHECK_ROW_SECONDS)
 
     def _blocking(self, now: float) -> Select[Any]:
-        before, its = turns.alias(), intents.alias()
+        before, its = _BEFORE, _ITS
         mine = select(turns.c.number).where(turns.c.key == self._key).scalar_subquery()
         running = exists().where(runs.c.id == its.c.run, runs.c.state == RUNNING)
         # One that is held itself, for quiet hours for example, is waited for.

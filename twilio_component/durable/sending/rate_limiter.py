@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from twilio_component.durable.clock import Clock
 from twilio_component.durable.store.schema import rate_tokens
@@ -23,6 +23,27 @@ if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
 _SHORTEST_WAIT = 0.01
+
+# Built once: building a statement costs as much as executing it.
+_OF_KEY = (rate_tokens.c.key == bindparam("of_key"), rate_tokens.c.number < bindparam("tokens"))
+_FIRST = (
+    select(rate_tokens.c.number)
+    .where(*_OF_KEY, rate_tokens.c.free_at <= bindparam("now"))
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+_TAKING = (
+    update(rate_tokens)
+    .where(rate_tokens.c.key == bindparam("of_key"), rate_tokens.c.number == _FIRST.scalar_subquery())
+    .values(free_at=bindparam("until"))
+    .returning(rate_tokens.c.number)
+)
+_SOONEST = select(func.min(rate_tokens.c.free_at)).where(*_OF_KEY)
+_GIVING_BACK = (
+    update(rate_tokens)
+    .where(rate_tokens.c.key == bindparam("of_key"), rate_tokens.c.number == bindparam("of_number"))
+    .values(free_at=bindparam("until"))
+)
 
 
 class RateLimiter:
@@ -78,30 +99,17 @@ class RateLimiter:
     def _try_take(self, connection: Connection, key: str, tokens: int, period: float) -> tuple[int | None, float]:
         """The number of a token, or None and in how many seconds there may be one."""
         now = self._database.now(connection)
-        of_key = (rate_tokens.c.key == key, rate_tokens.c.number < tokens)
-        first = (
-            select(rate_tokens.c.number)
-            .where(*of_key, rate_tokens.c.free_at <= now)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        taking = (
-            update(rate_tokens)
-            .where(rate_tokens.c.key == key, rate_tokens.c.number == first.scalar_subquery())
-            .values(free_at=now + self._most_seconds + period)
-            .returning(rate_tokens.c.number)
-        )
-        number = connection.execute(taking).scalar_one_or_none()
+        wanted = {"of_key": key, "tokens": tokens, "now": now, "until": now + self._most_seconds + period}
+        number = connection.execute(_TAKING, wanted).scalar_one_or_none()
         if number is not None:
             return number, 0.0
-        soonest = connection.execute(select(func.min(rate_tokens.c.free_at)).where(*of_key)).scalar_one()
+        soonest = connection.execute(_SOONEST, {"of_key": key, "tokens": tokens}).scalar_one()
         return None, soonest - now
 
     async def _give_back(self, key: str, number: int, period: float) -> None:
         def work(connection: Connection) -> None:
             free_at = self._database.now(connection) + period
-            of_token = (rate_tokens.c.key == key, rate_tokens.c.number == number)
-            connection.execute(update(rate_tokens).where(*of_token).values(free_at=free_at))
+            connection.execute(_GIVING_BACK, {"of_key": key, "of_number": number, "until": free_at})
 
         await self._database.run_until_available(work)
 

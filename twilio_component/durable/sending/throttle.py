@@ -22,6 +22,14 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _LONGEST_THROTTLE = 3600.0  # whatever a Retry-After says: after this one request may find out
 _LONGEST_MEMORY = 5.0
 
+_OF_KEY = throttles.c.key == bindparam("of_key")
+_LOCKED = select(throttles).where(_OF_KEY).with_for_update()
+_CHANGE = (
+    update(throttles)
+    .where(_OF_KEY)
+    .values(throttled_until=bindparam("new_until"), pause=bindparam("new_pause"), reason=bindparam("new_reason"))
+)
+
 
 class Throttle:
     """The throttles that this process knows of, and its slots: at most ``in_flight`` requests at a time."""
@@ -68,7 +76,7 @@ def throttle(connection: Connection, key: str, seconds: float | None, reason: st
     That is ``seconds``, but at most an hour; where the provider did not say, each pause is longer than the last.
     """
     insert_once(connection, throttles, {"key": key, "throttled_until": 0.0, "pause": 0.0})
-    last = connection.execute(select(throttles).where(throttles.c.key == key).with_for_update()).one()
+    last = connection.execute(_LOCKED, {"of_key": key}).one()
     asked = None if seconds is None or math.isnan(seconds) else min(max(seconds, 0.0), _LONGEST_THROTTLE)
     if last.throttled_until > now:
         # Requests that were under way are refused for the same reason: no cause to throttle for longer.
@@ -79,8 +87,7 @@ def throttle(connection: Connection, key: str, seconds: float | None, reason: st
         grown = _FIRST_PAUSE if recovered else min(max(2 * last.pause, _FIRST_PAUSE), _LONGEST_PAUSE)
         pause = grown if asked is None else asked
         until = now + pause
-    changes = {"throttled_until": until, "pause": pause, "reason": reason}
-    connection.execute(update(throttles).where(throttles.c.key == key).values(changes))
+    connection.execute(_CHANGE, {"of_key": key, "new_until": until, "new_pause": pause, "new_reason": reason})
     return float(until - now)
 
 
