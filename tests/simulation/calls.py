@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from simulation.database import Server
     from simulation.twilio import Message, SimulatedTwilio
+    from sqlalchemy import Connection
 
     from twilio_component.durable.store.database import Database
 
@@ -76,7 +77,7 @@ class Rules:
             return AllOf()
         rules = SendRules()
         quiet = OutsideQuietHours(database, rules, margin=self.bound)
-        return AllOf([OptOuts(database, rules), quiet, ConversationOrder(database, {})])
+        return AllOf([OptOuts(database, rules), quiet, ConversationOrder(database, {}, _enqueue)])
 
     def contact(self, text: str) -> Contact | None:
         """Return whom a message with this text reaches."""
@@ -171,3 +172,7 @@ class SimulatedCall:
 
     def _is_equal(self, message: Message) -> bool:
         return message.text == self._text and not message.is_blurred
+
+
+def _enqueue(_connection: Connection, run: str, *_: object) -> None:
+    raise AssertionError(f"{run} was put into the queue, though no run waits as a row")
