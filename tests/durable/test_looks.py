@@ -17,7 +17,7 @@ from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.operator.run_ids import find_run_id
 from twilio_component.durable.operator.views import RunFilter, RunViews
-from twilio_component.durable.sending.intent_store import _other_calls
+from twilio_component.durable.sending.intent_store import IntentStore
 from twilio_component.durable.sending.intents import CallIdentity
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.runs import RunStore
@@ -109,7 +109,7 @@ def listed(**wanted: Any) -> Look:
 
 async def other_calls(database: Database) -> object:
     call = CallIdentity(run="x", ordinal=1, step_id="s", fingerprint="f1", limit_keys=())
-    return await database.run(lambda connection: connection.execute(_other_calls(call, ["SM1"])).all())
+    return await IntentStore(database).other_calls(call, ["SM1"])
 
 
 LOOKS: dict[str, Look] = {
