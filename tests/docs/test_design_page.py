@@ -30,7 +30,7 @@ def test_a_module_on_the_page_exists(module: str) -> None:
 
 def test_the_layout_is_that_of_the_repository() -> None:
     tree = PAGE.partition("## Package layout")[2].partition("```text\n")[2].partition("```")[0]
-    folder, named = ROOT, set()
+    folder, named, inner = ROOT, set(), set()
     for line in tree.splitlines():
         entries = line.strip().partition("  ")[0].split()
         depth = len(line) - len(line.lstrip())
@@ -39,4 +39,8 @@ def test_the_layout_is_that_of_the_repository() -> None:
         if depth == 2:
             folder = PACKAGE / entries[0]
             named.add(folder.name)
+        elif depth > 2:
+            inner.update(folder / entry.rstrip("/") for entry in entries)
     assert named == {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    packages = {path.parent for path in PACKAGE.glob("*/*/__init__.py")}
+    assert packages - inner == {PACKAGE / "cli" / "commands"}  # named beside `cli/`

@@ -4,8 +4,8 @@
 - The other Python blocks of a page that has tests are one test module.
 - A console block is a session: each line after ``$`` is run, and what stands below it must be its output (``…`` stands
   for anything). The blocks of a page share a folder, which has the files that the page shows below their names.
-- A remark ``<!-- not run: why -->`` above a block says why it cannot be run, and ``<!-- exit code 2 -->`` how its last
-  command ends.
+- A remark ``<!-- not run: why -->`` above a block says why it cannot be run, ``<!-- exit code 2 -->`` how its last
+  command ends, and ``<!-- with a database -->`` that its folder has the database of ``serve``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from support.pages import PAGES, ROOT, Block, blocks
+from support.prepared_database import prepare_database
 
 # Pages whose examples need more than a folder: a server, a database, a distribution that is installed.
 RUN_ELSEWHERE = {
@@ -92,6 +93,10 @@ def test_a_pages_commands_print_what_it_says(page: str, tmp_path: Path) -> None:
         if block.file is not None:
             (tmp_path / block.file).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / block.file).write_text(block.code, encoding="utf-8")
+    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
+    if any(block.remark == "with a database" for block in blocks(page)):
+        (tmp_path / ".twilio-component").mkdir()
+        prepare_database(tmp_path / ".twilio-component" / "runs.sqlite")
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for command, output, exit_code in session(page):
         done = subprocess.run(
