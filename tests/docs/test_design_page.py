@@ -30,7 +30,8 @@ def test_a_module_on_the_page_exists(module: str) -> None:
 
 def test_the_layout_is_that_of_the_repository() -> None:
     tree = PAGE.partition("## Package layout")[2].partition("```text\n")[2].partition("```")[0]
-    folder, named, inner = ROOT, set(), set()
+    folder, named = ROOT, set()
+    inner: set[Path] = set()
     for line in tree.splitlines():
         entries = line.strip().partition("  ")[0].split()
         depth = len(line) - len(line.lstrip())
