@@ -89,7 +89,7 @@ class TestDescribe:
     def test_it_starts_without_validator_and_http_client(self) -> None:
         code = (
             "import sys; from twilio_component.cli.main import main; main(['describe']);"
-            "print(sorted({'httpx', 'aiohttp', 'jsonschema', 'asyncio', 'phonenumbers'} & set(sys.modules)),"
+            "print(sorted({'httpx', 'aiohttp', 'jsonschema', 'asyncio', 'phonenumbers', 'rich'} & set(sys.modules)),"
             " file=sys.stderr)"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 from rich.console import Console, Group, RenderableType
@@ -13,7 +13,10 @@ from rich.text import Text
 
 from twilio_component.cli.output import cell
 from twilio_component.cli.run_words import error_codes, loop_summary
+from twilio_component.durable.operator.actions import RESEND, actions_for
 from twilio_component.durable.operator.run_ids import shorten
+from twilio_component.flows.interpreter.ends import ITEMS_FAILED
+from twilio_component.host.errors import join_names
 
 _STYLES = {
     "succeeded": "green",
@@ -28,6 +31,7 @@ _STYLES = {
 }
 _MARKS = {"succeeded": "✓", "failed": "✗"}
 _COLUMNS = ("state", "code", "id", "flow", "took", "stored, UTC")
+_COMMANDS = {RESEND: "retry RUN --resend"}
 _SHORTEST = 14  # characters of an id
 _WIDE = 100  # columns, from which on times have their year and seconds
 _MINUTES = 120  # seconds, from which on a duration is shown with minutes
@@ -63,10 +67,23 @@ def _parts(run: Mapping[str, Any]) -> Iterator[RenderableType]:
     ended = f", ended {_moment(run['finished'])}" if run["finished"] else ""
     yield Text(f"of {cell(run['integration'])}, stored {_moment(run['created'])}{ended}", "dim")
     if error := run["error"]:
-        yield Text.assemble((f"{error_codes(error)} ", "bold"), cell(error["message"]))
+        code = "" if error["code"] == ITEMS_FAILED else f"{error_codes(error)} "
+        yield Text.assemble((code, "bold"), cell(error["message"]))
     yield from (Text(f"… {wait_line(wait)}", "yellow") for wait in run["waits"])
-    yield from (Text(loop_summary(loop)) for loop in run["loops"])
+    for loop in run["loops"]:
+        yield Text(loop_summary(loop))
+        yield from (Text(f"  {code}: {meaning}", "dim") for code, meaning in _meanings(loop["failed"]))
     yield _steps(run["steps"])
+    if actions := actions_for(run["state"]):
+        commands = join_names((f"runs {_COMMANDS.get(one, f'{one} RUN')}" for one in actions), word="or")
+        yield Text(f"next: {commands}", "dim")
+
+
+def _meanings(codes: Iterable[str]) -> Iterator[tuple[str, str]]:
+    from twilio_component.twilio.error_codes import explain
+
+    found = ((code, explain(code)) for code in codes)
+    return ((code, one.meaning) for code, one in found if one is not None)
 
 
 def _steps(steps: Sequence[Mapping[str, Any]]) -> Table:
