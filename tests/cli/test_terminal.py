@@ -50,6 +50,41 @@ def test_the_help_of_every_command_is_utf_8_in_the_c_locale(command: str) -> Non
     assert done.stdout.decode("utf-8").startswith(f"usage: __main__.py {command}") or b"usage: " in done.stdout
 
 
+def redirected(command: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
+    """Run a command of the shell, in which ``$P`` is the program."""
+    script = command.replace("$P", " ".join(PROGRAM))
+    return subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, check=False, timeout=60)
+
+
+SEND = "$P invoke sendSMS --emulator --input to=+15558675310 --input from=+15017122661 --input message=Hi"
+
+
+def test_without_an_output_nothing_is_done(tmp_path: Path) -> None:
+    done = redirected(f"{SEND} >&-", tmp_path)
+    assert (done.returncode, done.stderr) == (
+        2,
+        b"standard output is closed; lead it somewhere, as in >/dev/null. Nothing was done.\n",
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_is_full_is_no_bug_and_does_not_say_that_nothing_was_done(
+    tmp_path: Path, unbuffered: str
+) -> None:
+    done = redirected(f"export PYTHONUNBUFFERED={unbuffered}; {SEND} >/dev/full", tmp_path)
+    said = b"the output could not be written: No space left on device. What was done stays done: check it\n"
+    assert (done.returncode, done.stderr) == (3, said)
+
+
+def test_without_an_input_or_messages_commands_work_and_a_payload_is_missed(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(FLOW, encoding="utf-8")
+    assert redirected("$P flow check flow.yaml <&- 2>&-", tmp_path).returncode == 0
+    done = redirected("$P flow run flow.yaml --live --payload - <&-", tmp_path)
+    assert done.returncode == 2
+    assert b"<standard input>:1:1: $: must be an object" in done.stderr
+
+
 def test_output_is_utf_8_in_the_c_locale(tmp_path: Path) -> None:
     (tmp_path / "flow.yaml").write_text(FLOW, encoding="utf-8")
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import errno
 import io
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from twilio_component.cli import exit_codes
@@ -33,6 +35,8 @@ examples:
 exit codes: 0 done, 1 permanent failure, 2 bad input, 3 outcome unknown (it may have happened: check before you repeat
 it), 4 not processed, safe to retry, 5 partly failed (some items of a list), 70 a bug, 130 interrupted
 """
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 # Each command and the module below `cli.commands` whose `add_parser` adds it.
 COMMANDS = {
@@ -61,6 +65,10 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    if not _open_streams():
+        # Before anything is done: a send whose result nobody can read would be repeated.
+        print("standard output is closed; lead it somewhere, as in >/dev/null. Nothing was done.", file=sys.stderr)
+        return exit_codes.BAD_INPUT
     for stream in (sys.stdout, sys.stderr):
         _write_every_character(stream)
     words = sys.argv[1:] if arguments is None else arguments
@@ -77,17 +85,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return exit_codes.INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has closed it; Python must not complain about that at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # its reader has closed it
         return exit_codes.DONE
     except Exception as error:
         if getattr(options, "debug", False):
             raise
-        from twilio_component.cli.unexpected import describe_unexpected
-
-        print(describe_unexpected(error), file=sys.stderr)
-        return exit_codes.BUG
+        return _report(error)
     return code
+
+
+def _open_streams() -> bool:
+    """Replace streams that are closed, which Python has as None: no input, no messages. False without an output."""
+    null = Path(os.devnull)
+    sys.stdin = sys.stdin or null.open(encoding="utf-8")
+    sys.stderr = sys.stderr or null.open("w", encoding="utf-8")
+    return sys.stdout is not None
+
+
+def _report(error: Exception) -> int:
+    """Say what is wrong; the exit code for it."""
+    if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
+        _discard_output()
+        print(f"the output could not be written: {error.strerror}. What was done stays done: check it", file=sys.stderr)
+        return exit_codes.OUTCOME_UNKNOWN
+    from twilio_component.cli.unexpected import describe_unexpected
+
+    print(describe_unexpected(error), file=sys.stderr)
+    return exit_codes.BUG
+
+
+def _discard_output() -> None:
+    """Lead the output nowhere, so that Python does not complain at exit about what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _write_every_character(stream: TextIO) -> None:
