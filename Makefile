@@ -91,7 +91,7 @@ bench: $(READY)  ## measure against the official SDK; the results go into docs/e
 
 # An environment of another Python is of no use to the one that is asked for.
 ifeq ($(origin PYTHON),command line)
-ifneq ($(shell $(PYTHON) -V 2>&1),$(shell $(BIN)/python -V 2>&1))
+ifneq ($(shell ($(PYTHON) -V) 2>/dev/null),$(shell ($(BIN)/python -V) 2>/dev/null))
 $(READY): another-python
 endif
 endif
@@ -101,7 +101,7 @@ another-python: ;
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Python 3.11 or newer is needed, as in: make PYTHON=python3.12 (found: $$($(PYTHON) -V 2>&1 | tail -n 1))" >&2; exit 2; }
-	@[ "$$($(BIN)/python -V 2>&1)" = "$$($(PYTHON) -V 2>&1)" ] || rm -rf $(VENV)
+	@[ "$$( ($(BIN)/python -V) 2>/dev/null)" = "$$($(PYTHON) -V)" ] || rm -rf $(VENV)
 	@echo "setting up $(VENV): this takes some minutes"
 	$(PYTHON) -m venv --upgrade-deps $(VENV)  # dependency groups need pip 25.1
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
