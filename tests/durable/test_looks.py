@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 from dbos import DBOS
-from sqlalchemy import insert, text
+from sqlalchemy import insert, text, update
 from support.statements import statements, whole_tables
 
+from twilio_component.durable.fanout.store import EndedIteration, LoopKey, LoopStore, ParallelLoop, count_iterations
 from twilio_component.durable.ids import retry_id
 from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
@@ -65,7 +66,14 @@ def fill(database: Database, number_of_runs: int, number_of_items: int) -> None:
             "error": json.dumps({"code": "items-failed"}),
         }
         connection.execute(insert(runs), [*rows, {**about, **of_list, **times}])
-        loop = {"step_id": "everyone", "loop_step": "everyone", "concurrency": 9, "captured": "{}", "generation": 0}
+        loop: dict[str, Any] = {
+            "step_id": "everyone",
+            "loop_step": "everyone",
+            "concurrency": 9,
+            "captured": "{}",
+            "generation": 0,
+        }
+        loop["succeeded"] = sum(kind_of(n)[0] == "succeeded" for n in range(number_of_items))
         connection.execute(
             insert(loops).values(run="list", ordinal=1, taken=number_of_items, is_whole=True, created_at=1.0, **loop)
         )
@@ -128,6 +136,7 @@ LOOKS: dict[str, Look] = {
     "items of a state": listed(state="unknown"),
     "items of a code": listed(code="30007"),
     "items of a state and a code": listed(state="failed", code="21610"),
+    "a loop": lambda database: LoopViews(database).loops("list"),
     "what is to be purged": lambda database: RunStore(database).finished_before(500.0, 500),
     "calls like one in doubt": other_calls,
     "a retry": lambda database: Operations(database).retry(FAILED),
@@ -169,3 +178,27 @@ def test_ids_that_begin_alike_are_told_apart(database: Database) -> None:
     assert asyncio.run(RunViews(database).count_retries("a_b")) == 2
     assert asyncio.run(RunViews(database).count_retries("a_b%")) == 1
     assert asyncio.run(RunViews(database).count_retries("%")) == 0
+
+
+def test_the_iterations_of_a_loop_are_counted_once_whoever_ends_them_and_however_often(database: Database) -> None:
+    store, key = LoopStore(database), LoopKey("r", 1)
+    error = {"step": "send", "id": "send", "code": "c", "message": "m", "outcomeUnknown": False}
+    failed, unknown = error, {**error, "outcomeUnknown": True}
+
+    def ended(*numbers: int, error: dict[str, Any] | None = None) -> list[EndedIteration]:
+        return [EndedIteration(f"r.1-{number}", error, {}) for number in numbers]
+
+    async def end_some() -> None:
+        loop = await store.begin(ParallelLoop(key=key, step_id="l", loop_step="l", concurrency=2, captured={}))
+        await store.take(loop, {"items": [*"abcdefgh"], "next": None})
+        await store.end_iterations(key, [*ended(0, 1), *ended(2, error=failed)], keep_payloads=True)
+        await store.end_iterations(key, ended(1, 2, 3), keep_payloads=True)  # another process thought the first dead
+        await store.end_iterations(key, ended(3, error=failed), keep_payloads=True)
+        await store.end_iterations(key, ended(4, error=unknown), keep_payloads=True)
+
+    asyncio.run(end_some())
+    with database.engine.begin() as connection:
+        counts = count_iterations(connection, key)
+        connection.execute(update(loops).values(succeeded=None))  # as an earlier release has stored it
+        assert count_iterations(connection, key) == counts
+    assert counts == {"succeeded": 3, "failed": {"c": 1}, "unknown": 1, "pending": 3}

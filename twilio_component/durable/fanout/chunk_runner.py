@@ -125,7 +125,7 @@ class ChunkRunner:
             if holds := [one for one in batch if isinstance(one, HeldIteration)]:
                 await self._store.hold_iterations(key, holds)
             if ends:
-                await self._store.end_iterations(ends, keep_payloads=self._keep_payloads)
+                await self._store.end_iterations(key, ends, keep_payloads=self._keep_payloads)
             for cause in [cause for end, cause in causes if any(end is one for one in ends)][:1]:
                 await self._stop(key, cause)
             for _ in batch:

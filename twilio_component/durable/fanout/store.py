@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PENDING = "pending"
 """The state of an item whose iteration has not ended; the others have the states of runs."""
+_STATES = (SUCCEEDED, FAILED, UNKNOWN, PENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,7 @@ class LoopStore:
                 "taken": 0,
                 "is_whole": False,
                 "generation": 0,
+                "succeeded": 0,
                 "created_at": self._database.now(connection),
             }
             insert_once(connection, loops, row)
@@ -262,7 +264,7 @@ class LoopStore:
 
         return await self._database.run_until_available(work)
 
-    async def end_iterations(self, ended: Sequence[EndedIteration], *, keep_payloads: bool) -> None:
+    async def end_iterations(self, key: LoopKey, ended: Sequence[EndedIteration], *, keep_payloads: bool) -> None:
         """Store how iterations ended. Unless ``keep_payloads``, the journal of one that succeeded is deleted.
 
         When two processes have run an iteration, since one seemed to be dead, the first end stays: the later process
@@ -271,18 +273,22 @@ class LoopStore:
 
         def work(connection: Connection) -> None:
             now = self._database.now(connection)
-            changes = [
-                {
+            changes: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+            for one in ended:
+                change = {
                     "of": one.id,
                     "state": _state(one.error),
                     "code": None if one.error is None else failure_code(one.error)[:100],
                     "error": None if one.error is None else to_json(one.error),
                     "finished_at": now,
                 }
-                for one in ended
-            ]
-            open_ = (items.c.id == bindparam("of"), items.c.state == PENDING)
-            connection.execute(update(items).where(*open_), changes)
+                changes[one.error is None].append(change)
+            ending = update(items).where(items.c.id == bindparam("of"), items.c.state == PENDING)
+            if changes[False]:
+                connection.execute(ending, changes[False])
+            if changes[True]:
+                new = connection.execute(ending, changes[True]).rowcount
+                connection.execute(update(loops).where(*_of(key)).values(succeeded=loops.c.succeeded + new))
             if not keep_payloads:
                 succeeded = (items.c.id.in_([one.id for one in ended]), items.c.state == SUCCEEDED)
                 connection.execute(delete(journal).where(journal.c.run.in_(select(items.c.id).where(*succeeded))))
@@ -297,7 +303,7 @@ class LoopStore:
 
         def work(connection: Connection) -> dict[str, Any]:
             tally = Tally()
-            for state, code, count in connection.execute(_counts(loop.key)):
+            for state, code, count in connection.execute(_counts(loop.key, SUCCEEDED, FAILED, UNKNOWN)):
                 tally.succeeded += count if state == SUCCEEDED else 0
                 tally.failed += count if state == FAILED else 0
                 tally.unknown += count if state == UNKNOWN else 0
@@ -323,18 +329,24 @@ class LoopStore:
 def count_iterations(connection: Connection, key: LoopKey) -> dict[str, Any]:
     """``{"succeeded", "failed": {code: count}, "unknown", "pending"}`` of a loop."""
     found: dict[str, Any] = {"succeeded": 0, "failed": {}, "unknown": 0, "pending": 0}
-    for state, code, count in connection.execute(_counts(key)):
+    known = connection.execute(select(loops.c.taken, loops.c.succeeded).where(*_of(key))).one_or_none()
+    is_counted = known is not None and known.succeeded is not None
+    # Of a long list nearly all have succeeded, or are pending: they are not counted each time that somebody looks.
+    for state, code, count in connection.execute(_counts(key, *((FAILED, UNKNOWN) if is_counted else _STATES))):
         if state == FAILED:
             found["failed"][code] = count
         else:
             found[state] += count
+    if known is not None and is_counted:
+        found["succeeded"] = known.succeeded
+        found["pending"] = known.taken - known.succeeded - found["unknown"] - sum(found["failed"].values())
     return found
 
 
-def _counts(key: LoopKey) -> Any:
+def _counts(key: LoopKey, *states: str) -> Any:
     return (
         select(items.c.state, items.c.code, func.count())
-        .where(*_items_of(key))
+        .where(*_items_of(key), items.c.state.in_(states))
         .group_by(items.c.state, items.c.code)
         .order_by(items.c.state, items.c.code)
     )

@@ -175,12 +175,14 @@ loops = Table(
     Column("generation", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("finished_at", Float),
+    Column("succeeded", Integer),
 )
 """One row per loop of a run whose iterations are concurrent.
 
 ``captured`` is the part of the run that the iterations read, as JSON. ``taken`` items have been taken, ``after`` says
 where the next ones begin, and ``is_whole`` that there are no more. The items are divided into chunks of ``size``, and
-the chunks among ``partitions``. ``generation`` grows when the run is resumed.
+the chunks among ``partitions``. ``generation`` grows when the run is resumed. So many iterations have ``succeeded``;
+null in loops of an earlier release, where they must be counted.
 """
 
 items = Table(
@@ -201,6 +203,7 @@ items = Table(
     Index("flow_items_by_number", "run", "ordinal", "number"),
     Index("flow_items_by_state", "run", "ordinal", "state", "code", "number"),
     Index("flow_items_by_end", "run", "ordinal", "finished_at"),
+    _partial("flow_items_held", "run", "ordinal", "held_until", where="held_until IS NOT NULL"),
 )
 """One row per item of such a loop: the item, until its iteration has succeeded, and how the iteration ended.
 
