@@ -95,3 +95,13 @@ def test_scripts_are_not_asked(
     monkeypatch.setattr(sys, "stdin", Terminal() if options else io.StringIO())
     assert main(["runs", "purge", "--days", "0", *options, "--database", database]) == exit_codes.DONE
     assert json.loads(capsys.readouterr().out) == {"purged": 1}
+
+
+def test_a_person_is_told_which_run_a_command_was_about(
+    database: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(["runs", "pause", "web-1", "--database", database])
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    main(["runs", "resume", "web-1", "--database", database])
+    assert capsys.readouterr().err == "web-1a goes on\n"

@@ -177,23 +177,23 @@ def _start(options: argparse.Namespace) -> int:
 
 
 def _pause(options: argparse.Namespace) -> int:
-    return _operate(options, lambda operations: operations.pause(options.id))
+    return _operate_run(options, lambda operations: operations.pause(options.id), "is paused")
 
 
 def _cancel(options: argparse.Namespace) -> int:
-    return _operate(options, lambda operations: operations.cancel(options.id))
+    return _operate_run(options, lambda operations: operations.cancel(options.id), "is cancelled")
 
 
 def _resume(options: argparse.Namespace) -> int:
-    return _operate(options, lambda operations: operations.resume(options.id))
+    return _operate_run(options, lambda operations: operations.resume(options.id), "goes on")
 
 
 def _release(options: argparse.Namespace) -> int:
-    return _operate(options, lambda operations: operations.release(options.id))
+    return _operate_run(options, lambda operations: operations.release(options.id), "tries its waiting messages now")
 
 
 def _resolve(options: argparse.Namespace) -> int:
-    return _operate(options, lambda operations: operations.resolve(options.id))
+    return _operate_run(options, lambda operations: operations.resolve(options.id), "is resolved")
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -235,6 +235,14 @@ def _view(options: argparse.Namespace, work: Callable[[RunViews, LoopViews], Awa
         await work(RunViews(database), LoopViews(database))
 
     return with_database(options, view)
+
+
+def _operate_run(options: argparse.Namespace, work: Callable[[Operations], Awaitable[None]], words: str) -> int:
+    """Do something with a run; a person is told with which, since the beginning of an id was enough."""
+    code = _operate(options, work)
+    if sys.stderr.isatty():
+        print(f"{options.id} {words}", file=sys.stderr)
+    return code
 
 
 def _operate(options: argparse.Namespace, work: Callable[[Operations], Awaitable[None]]) -> int:
