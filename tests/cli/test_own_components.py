@@ -107,3 +107,16 @@ def test_an_operation_that_succeeds_prints_its_result(ferry: Path, capsys: pytes
     assert ferry.is_dir()
     assert main(["invoke", "ferry.book", "--input", "how=a key of nobody"]) == 0
     assert json.loads(capsys.readouterr().out) == {"data": 1}
+
+
+def test_the_installed_components_are_listed_with_what_they_have(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["component", "list"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    (twilio,) = [line for line in shown if line.startswith("twilio ")]
+    assert "actions sendSMS, " in twilio
+    assert "triggers webhook, " in twilio
+
+    assert main(["component", "list", "--json"]) == 0
+    listed = {one["key"]: one for one in json.loads(capsys.readouterr().out)}
+    assert "loop" in listed
+    assert "sendSMS" in listed["twilio"]["actions"]

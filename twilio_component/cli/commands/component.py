@@ -1,4 +1,4 @@
-"""``twilio-component component``: start a component of one's own, and check its manifest."""
+"""``twilio-component component``: list the installed ones, start one of one's own, and check its manifest."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
+from twilio_component.cli.formats import add_formats, print_records
 from twilio_component.host.errors import InputError, Problem, join_names
 
 if TYPE_CHECKING:
@@ -19,8 +20,15 @@ _SUFFIX = ".template"
 
 def add_parser(commands: Any) -> None:
     """Add the commands to the command line."""
-    group = commands.add_parser("component", help="write a component of your own")
+    group = commands.add_parser("component", help="list components, and write one of your own")
     parsers = group.add_subparsers(required=True, metavar="COMMAND")
+    listing = parsers.add_parser(
+        "list",
+        help="list the installed components",
+        description="List the components that hosts find here, with their actions, triggers and data sources.",
+    )
+    add_formats(listing)
+    listing.set_defaults(run=_list)
     new = parsers.add_parser(
         "new",
         help="start a component in a distribution of its own",
@@ -38,6 +46,29 @@ def add_parser(commands: Any) -> None:
     )
     check.add_argument("file", metavar="FILE", type=Path, help="the manifest, e.g. weather/component.yaml")
     check.set_defaults(run=_check)
+
+
+def _list(options: argparse.Namespace) -> int:
+    from twilio_component.host.host import Host
+
+    components = sorted(Host.discover().components.values(), key=lambda component: component.key)
+    records = [
+        {
+            "key": component.key,
+            "version": component.version,
+            "label": component.display.label,
+            "actions": [*component.actions],
+            "triggers": [*component.triggers],
+            "dataSources": [*component.data_sources],
+        }
+        for component in components
+    ]
+    if not print_records(options, records):
+        for record in records:
+            kinds = (("actions", "actions"), ("triggers", "triggers"), ("dataSources", "data sources"))
+            operations = "; ".join(f"{words} {', '.join(record[name])}" for name, words in kinds if record[name])
+            print(f"{record['key']} {record['version']}: {operations}")
+    return exit_codes.DONE
 
 
 def _new(options: argparse.Namespace) -> int:
