@@ -16,6 +16,7 @@ from twilio_component.durable.errors import DurableError, StoreBusyError, StoreU
 from twilio_component.durable.recovery.single_process_lock import SingleProcessLock
 from twilio_component.durable.store import database as database_module
 from twilio_component.durable.store.database import Database, connect_arguments
+from twilio_component.durable.store.migration import ONLY_POSTGRES
 from twilio_component.durable.store.new_runs import NewRun, insert_runs
 from twilio_component.durable.store.request_batcher import RequestBatcher
 from twilio_component.durable.store.runs import RunStore
@@ -123,7 +124,9 @@ def test_a_database_of_an_earlier_version_gets_what_it_lacks_once_whoever_starts
     looking = inspect(databases[0].engine)
     for name, made in metadata.tables.items():
         assert {column["name"] for column in looking.get_columns(name)} == set(made.columns.keys())
-        assert {index.name for index in made.indexes} <= {index["name"] for index in looking.get_indexes(name)}
+        left_out = set() if url.startswith("postgresql") else {*ONLY_POSTGRES}
+        wanted = {index.name for index in made.indexes} - left_out
+        assert wanted <= {index["name"] for index in looking.get_indexes(name)}
     with databases[0].engine.begin() as connection:
         assert connection.execute(text("SELECT value FROM flow_stored_state")).scalar_one() == "1"
     for database in databases:
