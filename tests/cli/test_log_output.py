@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from twilio_component.cli.log_output import JsonFormatter, TextFormatter, add_logging, start_logging
+from twilio_component.cli.log_output import JsonFormatter, PlainFormatter, TextFormatter, add_logging, start_logging
 from twilio_component.host.errors import IntegrationError
 
 NUMBER = "+15558675310"
@@ -105,3 +105,11 @@ def test_the_engine_and_we_log_in_one_format_from_the_level_on(capsys: pytest.Ca
         ("twilio_component.runs", "this"),
         ("dbos", "and this"),
     ]
+
+
+def test_a_flow_run_by_hand_logs_python_s_own_lines_without_the_texts_of_other_peoples_exceptions() -> None:
+    lines = PlainFormatter().format(failing(KeyError(f"a key of {NUMBER}"))).splitlines()
+    assert lines[0] == "WARNING:twilio_component.runs:it failed"
+    assert lines[-1] == "builtins.KeyError"
+    assert any("_fail_first" in line for line in lines)
+    assert NUMBER not in "".join(lines)

@@ -72,7 +72,25 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as text."""
-        return "\n".join([f"{_time(record)} {record.levelname} {_message(record)}", *_traceback(record)])
+        return "\n".join([f"{_time(record)} {record.levelname} {_message(record)}", *_traceback(_error_of(record))])
+
+
+class PlainFormatter(logging.Formatter):
+    """``ERROR:twilio_component.execution:…``, as Python's own, but for the texts of other people's exceptions."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.BASIC_FORMAT)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Return the traceback without those texts."""
+        return "\n".join(_traceback(ei[1]))
+
+
+def log_plainly(level: int) -> None:
+    """Log to standard error from ``level`` on, for a command that shows what a flow does as it goes."""
+    handler = _StandardError()
+    handler.setFormatter(PlainFormatter())
+    logging.basicConfig(level=level, handlers=[handler])
 
 
 class JsonFormatter(TextFormatter):
@@ -87,7 +105,7 @@ class JsonFormatter(TextFormatter):
             "message": _message(record),
         }
         line.update({name: value for name in FIELDS if (value := getattr(record, name, None)) not in (None, "")})
-        if trace := _traceback(record):
+        if trace := _traceback(_error_of(record)):
             line["traceback"] = trace
         return json.dumps(line, ensure_ascii=False)
 
@@ -103,8 +121,11 @@ def _message(record: logging.LogRecord) -> str:
     return "".join(character if character.isprintable() else "·" for character in text)
 
 
-def _traceback(record: logging.LogRecord) -> list[str]:
-    error = record.exc_info[1] if record.exc_info else None
+def _error_of(record: logging.LogRecord) -> BaseException | None:
+    return record.exc_info[1] if record.exc_info else None
+
+
+def _traceback(error: BaseException | None) -> list[str]:
     lines: list[str] = []
     while error is not None:
         frames = "".join(traceback.format_tb(error.__traceback__)).splitlines()

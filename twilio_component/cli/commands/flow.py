@@ -211,7 +211,9 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
 def _log_to_standard_error(*, debug: bool) -> None:
     import logging
 
-    logging.basicConfig(stream=sys.stderr, level=logging.DEBUG if debug else logging.WARNING)
+    from twilio_component.cli.log_output import log_plainly
+
+    log_plainly(logging.DEBUG if debug else logging.WARNING)
     # What a flow itself writes to its log is always shown.
     logging.getLogger("twilio_component.execution").setLevel(logging.DEBUG if debug else logging.INFO)
 

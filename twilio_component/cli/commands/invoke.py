@@ -58,7 +58,9 @@ async def _invoke(options: argparse.Namespace) -> int:
     if options.debug:
         import logging
 
-        logging.basicConfig(stream=sys.stderr)
+        from twilio_component.cli.log_output import log_plainly
+
+        log_plainly(logging.WARNING)
         logging.getLogger("twilio_component").setLevel(logging.DEBUG)
     async with Host.discover(transport=transport, debug=options.debug) as host:
         component, operation = find_operation(host.components, options.action)

@@ -71,8 +71,10 @@ def run(options: argparse.Namespace) -> int:
         raise ExtraMissingError(
             f"'{error.name}' is not installed: pip install 'twilio-component[mcp]' installs what this command needs"
         ) from error
+    from twilio_component.cli.log_output import log_plainly
+
     # Standard output belongs to the protocol.
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    log_plainly(logging.WARNING)
     with ExitStack() as stack:
         tools = _tool_server(options, stack)
         asyncio.run(_serve(options, tools))
