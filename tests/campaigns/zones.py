@@ -30,6 +30,8 @@ from twilio_component.flows.parsing.reader import load_integration
 from twilio_component.flows.quiet_hours import is_quiet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from twilio_component.flows.send_rules import QuietHours
 
 CAMPAIGN = FIXTURES / "integrations" / "campaign.yaml"
@@ -93,6 +95,7 @@ class KilledCampaign:
             process = self.deployment.start({AHEAD: str(ahead), **armed})
             self.deployment.wait_until_ready(process, or_dead=True)
             if not self.deployment.ask("SELECT 1 FROM flow_runs"):
+                self.opt_out(self.out)
                 httpx.post(f"{self.deployment.url()}/campaign/announce", json={})
 
             def is_over(process: subprocess.Popen[bytes] = process, ahead: float = ahead) -> bool:
@@ -145,21 +148,17 @@ class KilledCampaign:
 
 
 def killed_campaign(
-    folder: Path, *, recipients: int, kills: int, lag: float, hours: tuple[int, ...] = HOURS, seed: int = 1
+    folder: Path, *, recipients: int, kills: Sequence[int], lag: float, hours: Sequence[int] = HOURS, seed: int = 1
 ) -> CampaignFigures:
-    """Send the campaign's message to so many while ``kills`` processes are killed at each of the hours."""
+    """Send the campaign's message to so many while processes are killed, so many at each of the hours."""
     chance, begun = random.Random(seed), time.monotonic()  # noqa: S311 - to be repeated
     emulator = Emulator()
     with emulator.serve_in_thread() as twilio:
         emulator.faults.lag_lists(lag)
         campaign = KilledCampaign(folder, twilio.url, emulator, recipients, lag)
         midnight = dt.datetime(2026, 5, 4, 0, 5, tzinfo=ZoneInfo("America/New_York")).timestamp()
-        with campaign.deployment.serving({AHEAD: str(midnight - time.time())}):
-            pass  # it makes the database
-        campaign.opt_out(campaign.out)
         for place, hour in enumerate(hours):
-            is_last = place == len(hours) - 1
-            campaign.live(midnight + hour * 3600, 0 if is_last else kills, chance, is_last=is_last)
+            campaign.live(midnight + hour * 3600, kills[place], chance, is_last=place == len(hours) - 1)
             if place == 0:
                 reached = {to for to, _ in campaign.sent}
                 campaign.later = [number for number in campaign.later if number not in reached]
@@ -184,5 +183,6 @@ if __name__ == "__main__":
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory() as made:
-        figures = killed_campaign(Path(made), recipients=int(sys.argv[1]), kills=int(sys.argv[2]), lag=0.5)
+        each = [int(sys.argv[2])] * (len(HOURS) - 1)
+        figures = killed_campaign(Path(made), recipients=int(sys.argv[1]), kills=[*each, 0], lag=0.5)
         sys.stdout.write(f"{figures}\n")
