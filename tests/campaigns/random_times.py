@@ -35,6 +35,8 @@ from other_twilio import OtherTwilio
 from support.postgres import Postgres
 from support.serve_processes import ACCOUNT_SID, AUTH_TOKEN, SENDER, Deployment
 
+from twilio_component.durable.operator.doctor import Doctor
+from twilio_component.durable.store.database import Database
 from twilio_component.twilio.signatures.verification import sign
 
 LAG = 2.0
@@ -52,7 +54,11 @@ _RESTARTS = {"restart Postgres, fast": signal.SIGINT, "restart Postgres, at once
 
 @dataclass
 class Figures:
-    """What was found. ``lost`` are events that were accepted, ended as succeeded or never, and have no message."""
+    """What was found.
+
+    ``lost`` are events that were accepted, ended as succeeded or never, and have no message. ``at_rest`` is what is
+    running or taken when every process has ended: what `runs doctor` finds then, and each run that has not ended.
+    """
 
     seed: int
     database: str
@@ -63,7 +69,7 @@ class Figures:
     messages: int = 0
     twice: int = 0
     lost: int = 0
-    at_rest: int = 0
+    at_rest: list[str] = field(default_factory=list)
     longest: float = 0.0
     seconds: float = 0.0
 
@@ -111,6 +117,7 @@ class Campaign:
             self._end_all()
         self.figures.seconds = time.monotonic() - begun
         self._count()
+        self.figures.at_rest += await self._audit()
         return self.figures
 
     # Processes
@@ -263,11 +270,19 @@ class Campaign:
         figures.twice = sum(max(0, count - self._accepted[key]) for key, count in messages.items())
         missing = sum(max(0, count - messages[key]) for key, count in self._accepted.items())
         figures.lost = max(0, missing - figures.states["unknown"] - figures.states["failed"])
+        open_ones = "SELECT id FROM flow_runs WHERE state IN ('running', 'queued')"
+        figures.at_rest = [f"{run} has not ended" for (run,) in self._deployment.ask(open_ones)]
         table = "dbos.workflow_status" if self._postgres is not None else "workflow_status"
-        open_ones = f"SELECT count(*) FROM {table} WHERE status IN ('PENDING', 'ENQUEUED')"  # noqa: S608 - our words
-        ((workflows,),) = self._deployment.ask(open_ones)
-        ((runs,),) = self._deployment.ask("SELECT count(*) FROM flow_runs WHERE state IN ('running', 'queued')")
-        figures.at_rest = int(workflows) + int(runs)
+        waiting = f"SELECT workflow_uuid FROM {table} WHERE status IN ('PENDING', 'ENQUEUED')"  # noqa: S608 - our words
+        figures.at_rest += [f"workflow {one} has not ended" for (one,) in self._deployment.ask(waiting)]
+
+    async def _audit(self) -> list[str]:
+        """Return what `runs doctor` finds that nobody does."""
+        database = Database(self._deployment.database)
+        try:
+            return await Doctor(database).audit()
+        finally:
+            database.close()
 
 
 async def run_campaign(folder: Path, *, database: str, faults: int, events: int, pause: float, seed: int) -> Figures:
