@@ -27,7 +27,7 @@ Step = Callable[[Connection], None]
 STEPS: Sequence[Step] = ()
 """The steps in their order; a release only ever adds to them."""
 
-RETIRED = {"flow_intents_by_run", "flow_intents_by_fingerprint"}
+RETIRED = {"flow_intents_by_run", "flow_intents_by_fingerprint", "ix_flow_intents_item"}
 """Indexes of earlier releases that others have taken the place of."""
 ONLY_POSTGRES = ("flow_runs_by_beginning",)
 """Indexes that SQLite needs no second time."""

@@ -137,13 +137,14 @@ intents = Table(
     Column("claimed_by", String(80)),
     Column("since", Float),
     Column("resource_id", String(200), unique=True),
-    Column("item", String(220), index=True),
+    Column("item", String(220)),
     Column("hold_kind", String(20)),
     Column("hold_reason", Text),
     Column("held_until", Float),
     Column("person", String(64)),
     Index("flow_intents_of_run", "run", postgresql_ops={"run": "varchar_pattern_ops"}),
     _partial("flow_intents_by_person", "person", "created_at", where="person IS NOT NULL"),
+    _partial("flow_intents_by_item", "item", where="item IS NOT NULL"),
     _partial("flow_intents_uncertain", "fingerprint", where=_UNCERTAIN),
 )
 """One row per call that must happen at most once.
