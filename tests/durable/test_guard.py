@@ -390,3 +390,25 @@ async def test_a_signed_callback_proves_what_was_done(database: Database, seen: 
     await left_in_doubt(database, "other")
     await machine.intents.confirm("other:1", "SM1")
     assert (await machine.intents.plan(identity("other"))).resource_id is None
+
+
+async def test_a_callback_that_comes_while_the_call_waits_to_be_sent_again_is_its_result(database: Database) -> None:
+    await left_in_doubt(database)
+    machine, fake_call = Machine(database, RESENDING), FakeCall(["SM2"], limit_keys={"connection": "c", "sender": "s"})
+    call = identity("run", guarded=fake_call)
+    await machine.intents.doubt(call, 1)
+    await machine.intents.resend(call, 1)
+    await machine.intents.confirm(call.key, "SM1")
+    assert await machine.answer(fake_call) == "SM1"
+    assert fake_call.made == 0
+
+
+@pytest.mark.parametrize("attempt", [RefusedError("no"), "SM2"], ids=["refused", "sent"])
+async def test_a_callback_of_the_first_request_that_comes_during_the_second_is_the_result(
+    database: Database, attempt: Exception | str
+) -> None:
+    await left_in_doubt(database)
+    machine = Machine(database, RESENDING)
+    fake_call = FakeCall([attempt], meanwhile=lambda: machine.intents.confirm("run:1", "SM1"))
+    assert await machine.answer(fake_call) == "SM1"
+    assert fake_call.made == 1

@@ -147,7 +147,7 @@ async def test_what_another_call_created_settles_no_second_one(database: Databas
     await store.claim(other, 0, "one")
     assert await store.settle(CALL, 1, Settlement(ENTRY, 0.0, "SM1")) == Settling.SETTLED
     assert await store.settle(other, 1, Settlement(ENTRY, 0.0, "SM1")) == Settling.RESOURCE_TAKEN
-    assert (await store.other_calls(other, ["SM1", "SM2"])).taken == {"SM1"}
+    assert (await store.other_calls(other, ["SM1", "SM2"], reach=60.0)).taken == {"SM1"}
 
 
 @pytest.mark.parametrize("order", sorted(set(itertools.permutations("aaabbb"))), ids="".join)
@@ -170,3 +170,55 @@ async def test_of_two_drivers_of_one_call_one_at_a_time_has_the_right_to_write(
             settling = await store.settle(CALL, attempt, Settlement(ENTRY, 0.0, f"SM-{driver}"))
             assert settling == Settling.SETTLED
     assert len(writers) == 1
+
+
+async def prove(store: IntentStore) -> None:
+    """Let a signed callback prove that the call created SM1."""
+    await store.confirm(CALL.key, "SM1")
+    await store.confirm(CALL.key, "SM2")  # what comes later changes nothing
+
+
+async def test_a_call_that_is_proven_to_be_done_is_neither_resent_nor_claimed_again(database: Database) -> None:
+    store = await planned(database)
+    await store.claim(CALL, 0, "one")
+    await store.doubt(CALL, 1)
+    await prove(store)
+    assert not await store.resend(CALL, 1)
+    assert await states(database) == [(IN_DOUBT, 1)]
+
+
+async def test_a_proof_that_comes_while_the_call_is_planned_again_keeps_it_from_being_claimed(
+    database: Database,
+) -> None:
+    store = await planned(database)
+    await store.claim(CALL, 0, "one")
+    await store.doubt(CALL, 1)
+    assert await store.resend(CALL, 1)
+    await prove(store)
+    claim = await store.claim(CALL, 1, "two")
+    assert (claim.attempt, claim.is_stopped) == (None, False)
+    assert await states(database) == [(PLANNED, 1)]
+
+
+FAILURE = JournalEntry(step_id="send", value={"failure": {"code": "x"}})
+
+
+@pytest.mark.parametrize(
+    ("settlement", "settling", "left"),
+    [
+        (Settlement(FAILURE, 0.0), Settling.PROVEN, "SM1"),
+        (Settlement(FAILURE, 0.0, state=UNKNOWN), Settling.PROVEN, "SM1"),
+        (Settlement(ENTRY, 0.0, "SM9"), Settling.PROVEN, "SM1"),
+        (Settlement(ENTRY, 0.0, "SM1"), Settling.SETTLED, "SM1"),
+        (Settlement(ENTRY, 0.0), Settling.SETTLED, "SM1"),
+    ],
+)
+async def test_no_settlement_contradicts_or_forgets_a_proof(
+    database: Database, settlement: Settlement, settling: Settling, left: str
+) -> None:
+    store = await planned(database)
+    await store.claim(CALL, 0, "one")
+    await prove(store)
+    assert await store.settle(CALL, 1, settlement) == settling
+    after = await store.plan(CALL)
+    assert (after.state, after.resource_id) == (SETTLED if settling == Settling.SETTLED else CLAIMED, left)

@@ -117,7 +117,7 @@ def listed(**wanted: Any) -> Look:
 
 async def other_calls(database: Database) -> object:
     call = CallIdentity(run="x", ordinal=1, step_id="s", fingerprint="f1", limit_keys=())
-    return await IntentStore(database).other_calls(call, ["SM1"])
+    return await IntentStore(database).other_calls(call, ["SM1"], reach=60.0)
 
 
 LOOKS: dict[str, Look] = {

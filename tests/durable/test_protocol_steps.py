@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import ColumnElement, Connection, event, true, update
+from sqlalchemy import ColumnElement, Connection, event, select, true, update
 
 from twilio_component.durable.sending.intent_store import IntentStore
 from twilio_component.durable.sending.intents import CallIdentity, Claim, Settlement, Settling
+from twilio_component.durable.sending.protocol_steps import ClaimStep, carry_out
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.journal import JournalEntry
 from twilio_component.durable.store.new_runs import NewRun
+from twilio_component.durable.store.run_status import PAUSED
 from twilio_component.durable.store.runs import RunStore
-from twilio_component.durable.store.schema import intents
+from twilio_component.durable.store.schema import intents, runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,9 +54,9 @@ class Counter:
 
 
 async def store_run(database: Database) -> None:
-    runs = RunStore(database)
-    digest = await runs.define("flow.yaml", "text")
-    await runs.accept(NewRun(id="run", definition=digest, integration="I", flow="F", payload={}))
+    run_store = RunStore(database)
+    digest = await run_store.define("flow.yaml", "text")
+    await run_store.accept(NewRun(id="run", definition=digest, integration="I", flow="F", payload={}))
 
 
 async def claim_all(store: IntentStore, calls: Sequence[CallIdentity]) -> list[Claim]:
@@ -153,3 +156,44 @@ async def test_a_condition_that_fails_keeps_no_other_call_of_its_batch_from_bein
     )
     assert [one.attempt if isinstance(one, Claim) else str(one) for one in claimed] == [1, None, "broken", 1]
     assert conditions[1].recorded == 0
+
+
+def set_state(state: str) -> Callable[[Connection], object]:
+    return lambda connection: connection.execute(update(runs).values(state=state))
+
+
+async def test_no_run_stops_between_a_claim_and_the_end_of_its_transaction(database: Database) -> None:
+    if database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    await store_run(database)
+    await asyncio.gather(*(IntentStore(database).plan(call) for call in CALLS[:2]))
+    with database.engine.connect() as one, database.engine.connect() as two:
+        claims = [
+            carry_out(process, [ClaimStep(call, 0, "worker")], time.time())[0]
+            for process, call in zip((one, two), CALLS[:2], strict=True)  # two processes that claim do not wait
+        ]
+        stopping = asyncio.create_task(database.run_until_available(set_state(PAUSED)))
+        await asyncio.sleep(0.2)
+        assert not stopping.done()
+        one.commit()
+        two.commit()
+    await stopping
+    assert [claim.attempt for claim in claims] == [1, 1]
+
+
+async def test_a_claim_waits_for_what_is_about_to_stop_its_run(database: Database) -> None:
+    if database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    await store_run(database)
+    store = IntentStore(database)
+    await store.plan(CALLS[0])
+    with database.engine.connect() as operator:
+        set_state(PAUSED)(operator)
+        claiming = asyncio.create_task(store.claim(CALLS[0], 0, "worker"))
+        await asyncio.sleep(0.2)
+        assert not claiming.done()
+        # Whoever stops a run, and looks then what it has done, does not wait for the claim.
+        operator.execute(select(intents).where(intents.c.run == "run").with_for_update())
+        operator.commit()
+    claim = await claiming
+    assert (claim.attempt, claim.is_stopped) == (None, True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+
+from sqlalchemy import select, update
 
 from twilio_component.durable.sending.rate_limiter import RateLimiter
-
-if TYPE_CHECKING:
-    from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.schema import rate_tokens
 
 
 async def test_two_processes_together_keep_to_the_rate_however_long_requests_take(database: Database) -> None:
@@ -70,3 +70,25 @@ async def test_a_token_that_a_dead_process_had_is_free_again_in_time(database: D
     await dead._take("one", 1, 0.1)
     async with RateLimiter(database, {"one": 1}, most_seconds=0.2).token("one", "one") as taken_at:
         assert taken_at - begun > 0.3
+
+
+async def test_a_token_that_is_given_back_too_late_stays_that_of_who_has_taken_it_since(url: str) -> None:
+    database = Database(url)
+    database.create()
+    limiter = RateLimiter(database, {"MyBrand": 1}, most_seconds=30)
+
+    async def free_at() -> float:
+        return await database.run(lambda connection: connection.execute(select(rate_tokens.c.free_at)).scalar_one())
+
+    late, next_one = limiter.token("key", "MyBrand"), limiter.token("key", "MyBrand")
+    await late.__aenter__()
+    await database.run(
+        lambda connection: connection.execute(update(rate_tokens).values(free_at=0.0))
+    )  # its time is over
+    await next_one.__aenter__()
+    until = await free_at()
+    await late.__aexit__(None, None, None)
+    assert await free_at() == until
+    await next_one.__aexit__(None, None, None)
+    assert await free_at() < until - 20
+    database.close()

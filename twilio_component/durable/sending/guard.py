@@ -120,7 +120,7 @@ class Guard:
         self._crash_points.hit(INTENT)
         entry, reconciled = None, False
         while entry is None and intent.state in intents.OPEN:
-            if intent.state == intents.PLANNED:
+            if intent.state == intents.PLANNED and intent.resource_id is None:
                 entry = await self._attempt(call, guarded, intent, started, may_park=may_park)
             elif intent.state == intents.CLAIMED:
                 await self._outlive(intent)
@@ -260,6 +260,9 @@ class Guard:
         if settling == Settling.RESOURCE_TAKEN:
             _LOGGER.error("%s: the response names what another call has created; looking for its own", call.key)
             await self._intents.doubt(call, attempt)
+        elif settling == Settling.PROVEN:
+            _LOGGER.error("%s: attempt %d succeeded although an earlier one had, too", call.key, attempt)
+            await self._intents.doubt(call, attempt)
         elif resource_id is not None:
             _LOGGER.error("%s: attempt %d succeeded after another one had begun", call.key, attempt)
             await self._intents.confirm(call.key, resource_id, wait_for_database=True)
@@ -294,6 +297,8 @@ class Guard:
     ) -> JournalEntry | None:
         entry = failed_entry(call, failure)
         settling = await self._intents.settle(call, attempt, Settlement(entry, started), from_states=from_states)
+        if settling == Settling.PROVEN:
+            await self._intents.doubt(call, attempt)  # this attempt has failed, but an earlier one had not
         return entry if settling == Settling.SETTLED else None
 
     @asynccontextmanager

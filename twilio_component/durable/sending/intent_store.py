@@ -129,17 +129,21 @@ class IntentStore:
         with suppress(IntegrityError):
             await (self._database.run_until_available if wait_for_database else self._database.run)(work)
 
-    async def other_calls(self, call: CallIdentity, resource_ids: Collection[str]) -> OtherCalls:
-        """What is known of the other calls, and which of these resources are a call's.
+    async def other_calls(self, call: CallIdentity, resource_ids: Collection[str], *, reach: float) -> OtherCalls:
+        """What is known of the other calls, which of these resources are a call's, and what is proven of this one.
 
-        It is one statement: two would see two moments, and a call that settles between them is in neither.
+        Of the equal calls those count that were claimed after this one was, or less than ``reach`` seconds before,
+        whatever has become of their runs since. It is one statement: two would see two moments, and a call that settles
+        between them is in neither.
         """
-        asked = {"of_key": call.key, "of_fingerprint": call.fingerprint, "resources": sorted(resource_ids)}
+        asked = {"of_key": call.key, "of_fingerprint": call.fingerprint, "reach": reach}
+        asked["resources"] = sorted(resource_ids)
 
         def work(connection: Connection) -> OtherCalls:
             rows = connection.execute(_OTHER_CALLS, asked).all()
             first = rows[0]
             return OtherCalls(
+                own=first.own,
                 taken=frozenset(row.resource_id for row in rows if row.resource_id is not None),
                 earlier=first.earlier,
                 under_way=first.under_way,
@@ -165,20 +169,29 @@ def _attempt(call: CallIdentity, attempt: int) -> dict[str, Any]:
 def _other_calls() -> Select[Any]:
     """A row for each of the resources that is taken, or one without a resource; each with the same counts."""
     key: Any = bindparam("of_key")
-    # One that is known to have created a resource competes for no other.
-    fingerprint: Any = bindparam("of_fingerprint")
-    equal = (intents.c.fingerprint == fingerprint, intents.c.key != key, intents.c.resource_id.is_(None))
-    mine = select(intents.c.claimed_at).where(intents.c.key == key).scalar_subquery()
+    mine, first, own = (
+        select(column).where(intents.c.key == key).scalar_subquery()
+        for column in (intents.c.claimed_at, intents.c.since, intents.c.resource_id)
+    )
+    # One that is known to have created a resource competes for no other, and one of long ago, which a process that died
+    # has left in a run that was then cancelled, created nothing that is seen now.
+    equal = (
+        intents.c.fingerprint == bindparam("of_fingerprint"),
+        intents.c.key != key,
+        intents.c.resource_id.is_(None),
+        intents.c.claimed_at > first - bindparam("reach"),
+    )
     before = or_(intents.c.claimed_at < mine, (intents.c.claimed_at == mine) & (intents.c.key < key))
     count = select(func.count()).select_from(intents).where(*equal, UNCERTAIN)
     others = (UNCERTAIN, intents.c.key != key, runs.c.state == RUNNING)
     counts = select(
+        own.label("own"),
         count.where(intents.c.state == IN_DOUBT, before).scalar_subquery().label("earlier"),
         count.where(intents.c.state == CLAIMED).scalar_subquery().label("under_way"),
         exists(select(intents.c.key).join(runs, runs.c.id == intents.c.run).where(*others)).label("is_any_open"),
     ).subquery()
     resources: Any = bindparam("resources", expanding=True)
-    taken = select(intents.c.resource_id).where(intents.c.resource_id.in_(resources)).subquery()
+    taken = select(intents.c.resource_id).where(intents.c.resource_id.in_(resources), intents.c.key != key).subquery()
     return select(counts, taken.c.resource_id).select_from(counts.outerjoin(taken, true()))
 
 

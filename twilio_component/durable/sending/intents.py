@@ -7,6 +7,9 @@ The states of an intent and what changes them::
        └────withdraw─────┘  └──doubt──▶ in_doubt ──settle──▶ settled, unknown
        └──────────────────resend───────────┘
 
+A call that is proven to have created something (its ``resource_id``) is neither claimed again nor resent nor settled as
+anything else, whatever its state is when the proof comes: it is settled by that proof.
+
 Each claim gets the next *attempt* number, and every later change names the attempt that it is about. So a process that
 acts on what it saw some time ago changes nothing once another attempt has begun, and two processes that drive the same
 call are harmless. A claim also needs a run that exists and is running: a process that wakes up after its run has ended,
@@ -112,11 +115,13 @@ class Settlement:
 class OtherCalls:
     """What the store knew at one moment of the calls beside one in doubt.
 
-    ``taken`` are the resources that are known to be a call's. Of the equal calls that are not known to have created
-    one, ``earlier`` is how many are in doubt and were claimed before this one, and ``under_way`` how many are claimed.
+    ``own`` is the resource that the call in doubt is proven to have created, and ``taken`` are those that are known to
+    be another call's. Of the equal calls that are not known to have created one, and may have created what is seen,
+    ``earlier`` is how many are in doubt and were claimed before this one, and ``under_way`` how many are claimed.
     ``is_any_open`` tells whether the outcome of a call of any running run is open.
     """
 
+    own: str | None
     taken: frozenset[str]
     earlier: int
     under_way: int
@@ -131,6 +136,8 @@ class Settling(Enum):
     """Another attempt has begun, or the call is settled; nothing was changed."""
     RESOURCE_TAKEN = auto()
     """The resource is known to be another call's; nothing was changed."""
+    PROVEN = auto()
+    """The call is proven to have created another resource than this; nothing was changed."""
 
 
 def person_digest(person: str) -> str:

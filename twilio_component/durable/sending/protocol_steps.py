@@ -1,9 +1,10 @@
 """The steps of the protocol, many of them in one transaction.
 
 A batch locks the intents that its steps are about, in the order of their keys so that two processes never wait for each
-other. The steps are then decided one after the other from the rows that were read, and everything that has changed is
-written by one statement for each table. A step is decided as if it had a transaction of its own: one that changes
-nothing does not keep the others from changing something.
+other. Where it claims, it locks the runs first, so that none stops before the claim is stored: what stops a run, or has
+it run again, sees the claim. Whatever locks both locks the run first. The steps are then decided one after the other
+from the rows that were read, and everything that has changed is written by one statement for each table. A step is
+decided as if it had a transaction of its own: one that changes nothing keeps no other from changing something.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from twilio_component.durable.sending.claim_condition import Locking
 from twilio_component.durable.sending.intents import (
     CLAIMED,
+    IN_DOUBT,
     PLANNED,
     CallIdentity,
     Claim,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 _KEYS: Any = bindparam("keys", expanding=True)
 _LOCKED = select(intents).where(intents.c.key.in_(_KEYS)).order_by(intents.c.key).with_for_update()
 _RUNNING = select(runs.c.id).where(runs.c.id.in_(_KEYS), runs.c.state == RUNNING)
+_KEPT_RUNNING = _RUNNING.order_by(runs.c.id).with_for_update(read=True)
 _TAKEN = select(intents.c.resource_id).where(intents.c.resource_id.in_(_KEYS))
 _CHANGING = ("state", "attempt", "claimed_at", "claimed_by", "since", "resource_id")
 _CHANGE = (
@@ -88,7 +91,7 @@ class ClaimStep:
         row = batch.row_of(self.call, self.attempt, PLANNED)
         is_running = self.call.run in batch.running
         throttled = {key: batch.throttled[key] for key in self.call.limit_keys if key in batch.throttled}
-        if row is None or not is_running or throttled:
+        if row is None or row["resource_id"] is not None or not is_running or throttled:
             return Claim(is_stopped=not is_running, throttled=throttled)
         if self.conditions and not self._holds(batch):
             return Claim()
@@ -117,17 +120,20 @@ class Settle:
     from_states: Collection[str]
 
     def decide(self, batch: Batch) -> Settling:
-        """Store and journal the outcome, if the attempt is still the newest and the resource is free."""
+        """Store and journal the outcome, if the attempt is the newest, the resource free and nothing else proven."""
         settlement = self.settlement
         row = batch.row_of(self.call, self.attempt, *self.from_states)
         if row is None:
             return Settling.SUPERSEDED
+        proven, named = row["resource_id"], settlement.resource_id
+        if proven is not None and named != proven and (named is not None or settlement.entry.is_failure):
+            return Settling.PROVEN
         # The one that the row names already may be named again.
-        if settlement.resource_id in batch.taken and settlement.resource_id != row["resource_id"]:
+        if named in batch.taken and named != proven:
             return Settling.RESOURCE_TAKEN
-        if settlement.resource_id is not None:
-            batch.taken.add(settlement.resource_id)
-        batch.change(row, state=settlement.state, resource_id=settlement.resource_id)
+        if named is not None:
+            batch.taken.add(named)
+        batch.change(row, state=settlement.state, resource_id=named or proven)
         entry = replace(settlement.entry, redacted_inputs=self.call.redacted_inputs)
         caller = (self.call.caller, self.call.ordinal)
         batch.journaled.append(entry_row(caller, entry, started=settlement.started, finished=batch.now))
@@ -136,7 +142,10 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Bring the call from one state into another; whether it was this attempt's, in that state."""
+    """Bring the call from one state into another; whether it was this attempt's, in that state.
+
+    A call in doubt that is proven to have created something stays in doubt, to be settled by that.
+    """
 
     call: CallIdentity
     attempt: int
@@ -146,9 +155,10 @@ class Move:
     def decide(self, batch: Batch) -> bool:
         """Move the call, if it is this attempt's and in that state."""
         row = batch.row_of(self.call, self.attempt, self.from_state)
-        if row is not None:
-            batch.change(row, state=self.to)
-        return row is not None
+        if row is None or (self.from_state == IN_DOUBT and row["resource_id"] is not None):
+            return False
+        batch.change(row, state=self.to)
+        return True
 
 
 def carry_out(connection: Connection, steps: Sequence[Step], now: float) -> list[Any]:
@@ -185,10 +195,11 @@ class Batch:
 
     def read(self, steps: Sequence[Step]) -> None:
         """Lock and read what the steps are about, and make the intents that are planned."""
-        self.rows = self._lock(step.call.key for step in steps)
         claims = [step for step in steps if isinstance(step, ClaimStep)]
         planned = [step for step in steps if isinstance(step, Plan)]
-        self.running = self._values(_RUNNING, [step.call.run for step in claims] + [step.call.run for step in planned])
+        needed = [step.call.run for step in claims] + [step.call.run for step in planned]
+        self.running = self._values(_KEPT_RUNNING if claims else _RUNNING, needed)
+        self.rows = self._lock(step.call.key for step in steps)
         self._take_turns(claims)
         limited = {key for step in claims for key in step.call.limit_keys}
         self.throttled = time_left(self.connection, limited, self.now)

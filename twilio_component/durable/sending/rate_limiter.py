@@ -11,7 +11,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
@@ -39,11 +39,20 @@ _TAKING = (
     .returning(rate_tokens.c.number)
 )
 _SOONEST = select(func.min(rate_tokens.c.free_at)).where(*_OF_KEY)
+_OF_TOKEN = (rate_tokens.c.key == bindparam("of_key"), rate_tokens.c.number == bindparam("of_number"))
 _GIVING_BACK = (
     update(rate_tokens)
-    .where(rate_tokens.c.key == bindparam("of_key"), rate_tokens.c.number == bindparam("of_number"))
+    # One that was kept for too long may be another's by now, who has stored until when it is: that stays.
+    .where(*_OF_TOKEN, rate_tokens.c.free_at == bindparam("kept_until"))
     .values(free_at=bindparam("until"))
 )
+
+
+class _Token(NamedTuple):
+    """A token in use, and until when it is kept if it is not given back, which tells who uses it."""
+
+    number: int
+    kept_until: float
 
 
 class RateLimiter:
@@ -76,40 +85,43 @@ class RateLimiter:
         period = tokens / rate
         # In the order of asking; and only one caller asks the database.
         async with self._turns.setdefault(key, asyncio.Lock()):
-            taken_at, number = await self._take(key, tokens, period)
+            taken_at, token = await self._take(key, tokens, period)
         try:
             yield taken_at
         finally:
-            await self._give_back(key, number, period)
+            await self._give_back(key, token, period)
 
-    async def _take(self, key: str, tokens: int, period: float) -> tuple[float, int]:
+    async def _take(self, key: str, tokens: int, period: float) -> tuple[float, _Token]:
         if (key, tokens) not in self._made:
             await self._database.run_until_available(lambda connection: _make(connection, key, tokens))
             self._made.add((key, tokens))
         while True:
             taken_at = self._clock.monotonic()
-            number, wait = await self._database.run_until_available(
+            token, wait = await self._database.run_until_available(
                 lambda connection: self._try_take(connection, key, tokens, period)
             )
-            if number is not None:
-                return taken_at, number
+            if token is not None:
+                return taken_at, token
             # A token in use is free a period after it is given back, which may be any moment now.
             await self._clock.sleep(min(max(wait, _SHORTEST_WAIT), period))
 
-    def _try_take(self, connection: Connection, key: str, tokens: int, period: float) -> tuple[int | None, float]:
-        """The number of a token, or None and in how many seconds there may be one."""
+    def _try_take(self, connection: Connection, key: str, tokens: int, period: float) -> tuple[_Token | None, float]:
+        """A token, or None and in how many seconds there may be one."""
         now = self._database.now(connection)
-        wanted = {"of_key": key, "tokens": tokens, "now": now, "until": now + self._most_seconds + period}
+        until = now + self._most_seconds + period
+        wanted = {"of_key": key, "tokens": tokens, "now": now, "until": until}
         number = connection.execute(_TAKING, wanted).scalar_one_or_none()
         if number is not None:
-            return number, 0.0
+            return _Token(number, until), 0.0
         soonest = connection.execute(_SOONEST, {"of_key": key, "tokens": tokens}).scalar_one()
         return None, soonest - now
 
-    async def _give_back(self, key: str, number: int, period: float) -> None:
+    async def _give_back(self, key: str, token: _Token, period: float) -> None:
+        of_token = {"of_key": key, "of_number": token.number, "kept_until": token.kept_until}
+
         def work(connection: Connection) -> None:
             free_at = self._database.now(connection) + period
-            connection.execute(_GIVING_BACK, {"of_key": key, "of_number": number, "until": free_at})
+            connection.execute(_GIVING_BACK, {**of_token, "until": free_at})
 
         await self._database.run_until_available(work)
 

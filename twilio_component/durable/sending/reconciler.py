@@ -1,12 +1,13 @@
 """Finds out what became of a call in doubt, by what the provider shows of it.
 
-Found: settled. Not found within the lag bound: unknown, or planned again if the deployment asks to resend.
+Found: settled. Not found within the lag bound: unknown, or planned again if the deployment asks to resend; but neither
+once a signed callback has proven what the call created, however late that comes.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.sending import intents
@@ -17,7 +18,7 @@ from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.host.errors import PerformError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from twilio_component.durable.clock import Clock
     from twilio_component.durable.sending.guarded_call import GuardedCall
@@ -43,6 +44,8 @@ class Reconciler:
         self._intents = intents
         self._settings = settings
         self._clock = clock
+        # What a call created that was claimed this much earlier is not among what is looked at.
+        self._reach = settings.request_bound + settings.lag_bound + CLOCK_SKEW
 
     async def reconcile(self, call: CallIdentity, guarded: GuardedCall, intent: Intent, started: float) -> None:
         """Look for what this attempt created until it is not in doubt any more, or somebody else has decided."""
@@ -86,7 +89,8 @@ class Reconciler:
         assert resource_id is not None  # noqa: S101 - the caller has checked it
         found = next((candidate for candidate in candidates if candidate.id == resource_id), None)
         envelope = {"data": found.data} if found is not None else guarded.envelope_for(resource_id)
-        await self._settle_found(call, guarded, intent, envelope, started)
+        states = (intents.IN_DOUBT, intents.PLANNED)  # it may have been planned again before the proof came
+        await self._settle_found(call, guarded, intent, envelope, started, from_states=states)
 
     async def _settle_found(
         self,
@@ -95,13 +99,15 @@ class Reconciler:
         intent: Intent,
         envelope: Mapping[str, Any],
         started: float,
+        *,
+        from_states: Collection[str] = (intents.IN_DOUBT,),
     ) -> bool:
         resource_id = guarded.resource_id(envelope)
         if resource_id is not None and not can_be_stored(envelope):
             envelope = guarded.envelope_for(resource_id)
         entry = JournalEntry(step_id=call.step_id, value={"envelope": envelope})
         settlement = Settlement(entry, started, resource_id)
-        settling = await self._intents.settle(call, intent.attempt, settlement, from_states=(intents.IN_DOUBT,))
+        settling = await self._intents.settle(call, intent.attempt, settlement, from_states=from_states)
         return settling == Settling.SETTLED
 
     async def _judge(
@@ -116,7 +122,10 @@ class Reconciler:
         is_last: bool,
     ) -> bool:
         """Decide the call by what is seen, all of which is there once the wait ``is_over``; False to look again."""
-        others = await self._intents.other_calls(call, [candidate.id for candidate in candidates])
+        others = await self._intents.other_calls(call, [candidate.id for candidate in candidates], reach=self._reach)
+        if others.own is not None:
+            await self._settle_confirmed(call, guarded, replace(intent, resource_id=others.own), candidates, started)
+            return True
         free = [candidate for candidate in reversed(candidates) if candidate.id not in others.taken]
         equal = [candidate for candidate in free if candidate.equal]
         # Equal calls cannot tell their resources apart, so the oldest takes the oldest. While one of them is under way,
