@@ -50,6 +50,11 @@ REPORT = """\
 PLAIN = """\
       - {name: Note, action: persist-data.incrementInstanceValue, inputs: {keyInput: {type: value, value: n}}}
 """
+LOOK = """\
+      - name: Look
+        action: twilio.listMessages
+        inputs: {twilioConnection: {type: configVar, value: Twilio}, to: "+15558675310", pageSize: 5}
+"""
 FAILING_CHILD = """\
       - {name: Start, action: cross-flow.invokeFlow, inputs: {flowName: Other, data: 1}}
       - name: Fail
@@ -159,6 +164,18 @@ async def test_steps_after_the_list_are_repeated_only_if_that_does_nothing_twice
         ]
         assert bool(steps) is repeats
     assert sent(emulator) == Counter([*numbers, *(["+15558675399"] if after == REPORT else [])])
+
+
+async def test_what_an_earlier_attempt_sent_after_the_list_is_not_sent_by_the_second_retry(tmp_path: Path) -> None:
+    emulator, numbers = Emulator(), people(tmp_path, 3, {1: INVALID})
+    emulator.faults.api_error(20003, status=401, times=1, operation="messages.list")
+    async with serving(tmp_path, flow(2, after=REPORT + LOOK), emulator=emulator, settings=QUICK) as served:
+        assert (await served.run("one"))["state"] == "failed"
+        first = await again(served, "one")
+        assert (first["state"], first["items"]) == ("partly-failed", None)
+        second = await again(served, first["id"])
+        assert (second["items"], second["repeatsLaterSteps"]) == (1, False)
+    assert sent(emulator) == Counter([numbers[0], numbers[2], "+15558675399"])
 
 
 async def test_an_item_whose_outcome_is_unknown_is_sent_again_only_when_asked_for(tmp_path: Path) -> None:

@@ -6,17 +6,25 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from dbos import DBOS
+from sqlalchemy import update
 from support.engine import TO, serving
-from support.long_lists import QUICK, people, sent
-from support.waiting import until_async
+from support.long_lists import QUICK, flow, people, sent
+from support.waiting import PATIENCE, until_async
 
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
+from twilio_component.durable.operator.retry import Retry
+from twilio_component.durable.operator.views import RunFilter, RunViews
+from twilio_component.durable.store.schema import runs
 from twilio_component.emulator import Emulator
+
+if TYPE_CHECKING:
+    from support.engine import Served
 
 OTHER = """\
   - name: Other
@@ -63,6 +71,14 @@ FORGOTTEN = f"""\
       - {{name: Sleep, action: sleep.sleep, inputs: {{ms: 2500}}}}
 {OTHER[: OTHER.index("      - name: Wrong")].replace("isSynchronous: true", "isSynchronous: SYNCHRONOUS")}"""
 
+LATER = f"""\
+  - name: Other
+    isSynchronous: true
+    steps:
+      - {{name: Trigger, isTrigger: true, action: webhook-triggers.webhook}}
+      - {{name: Sleep, action: sleep.sleep, inputs: {{ms: 60000}}}}
+{OTHER[OTHER.index("      - name: Send") : OTHER.index("      - name: Wrong")]}"""
+
 
 @pytest.fixture(autouse=True)
 def _beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,6 +109,81 @@ async def test_a_round_whose_started_flow_sent_something_is_not_done_again(tmp_p
         (loop,) = await LoopViews(served.engine.database).loops(again)
         assert (loop["unknown"], loop["left"]) == (1, 0)
     assert sent(emulator) == Counter([numbers[0], numbers[2]])
+
+
+async def test_a_step_is_not_repeated_while_the_flow_that_it_started_can_go_on(tmp_path: Path, url: str) -> None:
+    flows = PLAIN.replace(OTHER, LATER)
+    async with serving(tmp_path, flows, settings=QUICK, database=url) as served:
+        operations = Operations(served.engine.database)
+        await served.begin("one")
+        await _until_stored(served, "one.1")
+        await operations.pause("one.1")
+        assert (await served.engine.wait_for_outcome("one", 20))["state"] == "unknown"
+        with pytest.raises(RunStateError, match=r"'one\.1', which is paused and may still act: resume it, or cancel"):
+            await operations.retry("one", resend=True)
+        await operations.cancel("one.1")
+        again = await operations.retry("one", resend=True)
+        # Of the two that could act, one can.
+        assert (await RunViews(served.engine.database).show("one.1"))["state"] == "retried"
+        with pytest.raises(RunStateError, match="is retried"):
+            await operations.resume("one.1")
+        await _until_stored(served, f"{again}.1")
+
+
+async def test_a_list_is_tried_again_alone_while_a_flow_that_was_started_after_it_can_go_on(tmp_path: Path) -> None:
+    people(tmp_path, 3, {1: "+15005550001"})
+    start = '      - {name: Start, action: cross-flow.invokeFlow, inputs: {flowName: Other, data: "1"}}\n'
+    flows = flow(1, after=start + LATER.replace("isSynchronous: true", "isSynchronous: false"))
+    async with serving(tmp_path, flows, settings=QUICK) as served:
+        assert (await served.run("one"))["state"] == "partly-failed"
+        again = await Operations(served.engine.database).retry_as("one", Retry())
+        assert (again.items, again.repeats_later_steps) == (1, False)
+        await served.engine.wait_for_outcome(again.id, 20)
+        assert not await _stored(served, f"{again.id}.2")
+
+
+async def test_an_item_that_waits_for_its_first_flow_when_the_list_stops_does_not_start_another(tmp_path: Path) -> None:
+    people(tmp_path, 2)
+    body = LIST[: LIST.index("          - {name: Ask")] + LIST[LIST.index("  - name: Other") :].replace(OTHER, LATER)
+    async with serving(tmp_path, body, settings=QUICK) as served:
+        operations = Operations(served.engine.database)
+        await served.begin("one")
+        await _until_stored(served, "one.1-0.0")
+        await _until_stored(served, "one.1-1.0")
+        await served.engine.database.run(
+            lambda connection: connection.execute(update(runs).where(runs.c.id == "one").values(state="stopped"))
+        )
+        again = await operations.retry("one")
+        ended = await served.engine.wait_for_outcome(again, 20)
+        assert ended is not None
+        (loop,) = await LoopViews(served.engine.database).loops(again)
+        assert (loop["unknown"], loop["left"]) == (2, 0)
+        assert not await _stored(served, f"{again}.1-0.0")
+
+
+async def test_a_flow_that_failed_without_doing_anything_is_not_run_again_beside_the_one_that_replaces_it(
+    tmp_path: Path,
+) -> None:
+    first, last = OTHER.index("      - name: Send"), OTHER.index("      - name: Wrong")
+    flows = PLAIN.replace(OTHER, OTHER[:first] + OTHER[last:] + OTHER[first:last])
+    async with serving(tmp_path, flows, settings=QUICK) as served:
+        operations = Operations(served.engine.database)
+        assert (await served.run("one"))["state"] == "failed"
+        assert sorted(await operations.find_retryable(RunFilter())) == ["one", "one.1"]
+        again = await operations.retry("one")
+        with pytest.raises(RunStateError, match=r"'one\.1' is retried"):
+            await operations.retry("one.1")
+        await served.engine.wait_for_outcome(again, 20)
+
+
+async def _stored(served: Served, run: str) -> bool:
+    return await served.engine.runs.load(run) is not None
+
+
+async def _until_stored(served: Served, run: str) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not await _stored(served, run):
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("synchronous", ["true", "false"])

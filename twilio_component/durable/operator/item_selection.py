@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, select, update
 
-from twilio_component.durable import ids
 from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT
-from twilio_component.durable.store.prefixes import begins_with
 from twilio_component.durable.store.run_status import FAILED
 from twilio_component.durable.store.schema import intents, items, loops
 
@@ -57,13 +55,6 @@ def has_open_calls(connection: Connection, run: str) -> bool:
     """Whether a call of the run itself was under way when it failed, so that its outcome is unknown."""
     own = (intents.c.run == run, intents.c.item.is_(None), intents.c.state.in_((CLAIMED, IN_DOUBT)))
     return connection.execute(select(intents.c.key).where(*own).limit(1)).one_or_none() is not None
-
-
-def acted_after(connection: Connection, run: str, ordinal: int) -> bool:
-    """Whether a later call of the run, or something that it started, did anything that must not be done twice."""
-    inside = or_(intents.c.run == run, begins_with(connection, intents.c.run, ids.descendant_prefix(run)))
-    keys = connection.execute(select(intents.c.key).where(inside)).scalars()
-    return any(ids.ordinal_within(run, key) > ordinal for key in keys)
 
 
 def renew_chunks(connection: Connection, run: str) -> None:

@@ -6,15 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select
 
-from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.execution.guarded_calls import OF_QUESTION
-from twilio_component.durable.sending.intents import PLANNED
 from twilio_component.durable.store.journal import INITIAL_STATE, RESULT
-from twilio_component.durable.store.prefixes import begins_with
-from twilio_component.durable.store.schema import intents, journal
+from twilio_component.durable.store.schema import journal
 
 
 def entries_of(connection: Connection, caller: str) -> list[dict[str, Any]]:
@@ -27,13 +24,9 @@ def before(ordinal: int, entries: Sequence[Mapping[str, Any]]) -> list[Mapping[s
     return [entry for entry in entries if entry["ordinal"] < ordinal and entry["ordinal"] != RESULT]
 
 
-def started_flow_that_acted(connection: Connection, caller: str, entries: Sequence[Mapping[str, Any]]) -> str | None:
-    """The flow that the call after these entries once started, if it did something that must not be done twice."""
-    flow = ids.child_id(caller, max((entry["ordinal"] for entry in entries), default=-1) + 1)
-    prefixes = (ids.descendant_prefix(flow), ids.retry_prefix(flow))
-    below = (begins_with(connection, intents.c.run, prefix) for prefix in prefixes)
-    acted = select(intents.c.key).where(or_(intents.c.run == flow, *below), intents.c.state != PLANNED)
-    return None if connection.execute(acted.limit(1)).one_or_none() is None else flow
+def next_call(entries: Sequence[Mapping[str, Any]]) -> int:
+    """The ordinal of the call after these entries."""
+    return max((int(entry["ordinal"]) for entry in entries if entry["ordinal"] >= 0), default=-1) + 1
 
 
 def before_the_failure(caller: str, entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

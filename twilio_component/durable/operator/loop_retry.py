@@ -25,11 +25,11 @@ from sqlalchemy import (
 from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.fanout.store import PENDING, LoopKey
-from twilio_component.durable.operator.journal_replay import before_the_failure
-from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT, PLANNED
-from twilio_component.durable.store.prefixes import begins_with
+from twilio_component.durable.operator.journal_replay import before_the_failure, next_call
+from twilio_component.durable.operator.started_flows import give_place, giving_place, in_the_way
+from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT
 from twilio_component.durable.store.run_status import FAILED, UNKNOWN
-from twilio_component.durable.store.schema import intents, items, journal, loops
+from twilio_component.durable.store.schema import intents, items, journal, loops, runs
 from twilio_component.durable.store.upsert import to_json
 from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.flows.interpreter.state import failure_record
@@ -53,7 +53,7 @@ def copy_loop(connection: Connection, key: LoopKey, again: str, selection: ItemS
     """Copy the loop to the run ``again``, and let its selected items be tried again; how many are.
 
     Each continues at the call that failed. An item stays as it is when it continued after a call whose outcome is
-    unknown, or when the call started a flow that did something that must not be done twice. Without a selection the
+    unknown, or when the call started a flow that is in the way (see ``started_flows``). Without a selection the
     loop is copied as it stands: then it has ended.
     """
     changes: dict[str, Any] = {"run": literal(again)}
@@ -88,14 +88,16 @@ class _Iterations:
         self._key = key
         self._again = again
         self._selection = selection
-        self._acting = _flows_that_acted(connection, key)
+        self._in_the_way, self._giving_place = _started_flows(connection, key)
 
     def after(self, number: int) -> Sequence[Row[Any]]:
-        """The next ones that have a journal or a call of their own, in their order."""
+        """The next ones that have a journal, a call or a flow of their own, in their order."""
         open_ = exists().where(intents.c.item == items.c.id, intents.c.state.in_((CLAIMED, IN_DOUBT)))
         columns = (items.c.id, items.c.number, items.c.state, items.c.error, items.c.inputs, open_.label("is_open"))
         of_loop = (items.c.run == self._key.run, items.c.ordinal == self._key.ordinal, items.c.number > number)
-        begun = (items.c.state == PENDING) & (open_ | exists().where(journal.c.run == items.c.id))
+        # Without a journal, an iteration has at most come to its first call.
+        started = exists().where(runs.c.id == items.c.id.concat(_FIRST_FLOW))
+        begun = (items.c.state == PENDING) & (open_ | exists().where(journal.c.run == items.c.id) | started)
         wanted = select(*columns, self._condition().label("is_chosen")).where(
             *of_loop, items.c.state.in_((FAILED, UNKNOWN)) | begun
         )
@@ -106,14 +108,18 @@ class _Iterations:
         entries = self._entries([row.id for row in batch])
         kept: list[dict[str, Any]] = []
         states: list[dict[str, Any]] = []
+        replaced: list[str] = []
         for row in batch:
             wanted, change = self._plan(row, entries.get(row.id, []))
             again = ids.item_id(self._again, self._key.ordinal, row.number)
             kept += [{**entry, "run": again} for entry in wanted]
             if change is not None:
                 states.append({"of": again, **change})
+                if change["state"] == PENDING:
+                    replaced += self._giving_place.get(_call_of(row.id, wanted), ())
         if kept:
             self._connection.execute(insert(journal), kept)
+        give_place(self._connection, replaced)
         if states:
             self._connection.execute(update(items).where(items.c.id == bindparam("of")), states)
         return sum(one["state"] == PENDING for one in states)
@@ -145,24 +151,31 @@ class _Iterations:
         return found
 
     def _started_a_flow(self, item: str, entries: Sequence[Mapping[str, Any]]) -> bool:
-        """Whether the call after these entries once started a flow that did what must not be done twice."""
-        ordinal = max((entry["ordinal"] for entry in entries), default=-1) + 1
-        number = item.rpartition("-")[2]
-        return f"{number}.{ordinal}" in self._acting
+        """Whether the call after these entries once started a flow that is in the way of repeating it."""
+        return _call_of(item, entries) in self._in_the_way
 
 
-def _flows_that_acted(connection: Connection, key: LoopKey) -> set[str]:
-    """``17.0`` for each flow that item 17 started with its call 0, here or in a run that this one took the place of.
+_FIRST_FLOW = ids.child_id("", 0)
 
-    Only flows that did something that must not be done twice, themselves or by what they started.
+
+def _call_of(item: str, entries: Sequence[Mapping[str, Any]]) -> str:
+    """``17.0`` for the call after these entries of item 17, its call 0."""
+    return ids.child_id(item.rpartition("-")[2], next_call(entries))
+
+
+def _started_flows(connection: Connection, key: LoopKey) -> tuple[set[str], dict[str, list[str]]]:
+    """The calls of items (``17.0``) that started flows, here or in a run that this one took the place of.
+
+    First those whose flows are in the way of repeating the call, then all flows that give their places, by call.
     """
-    found: set[str] = set()
+    in_way: set[str] = set()
+    giving: dict[str, list[str]] = {}
     for run in ids.lineage(key.run):
         prefix = ids.item_prefix(run, key.ordinal)
-        below = begins_with(connection, intents.c.run, prefix)
-        acted = select(intents.c.run).where(below, intents.c.state != PLANNED)
-        found.update(ids.started_by(prefix, other) for other in connection.execute(acted.distinct()).scalars())
-    return found
+        in_way.update(ids.started_by(prefix, flow.id) for flow in in_the_way(connection, (prefix,)))
+        for flow in giving_place(connection, prefix):
+            giving.setdefault(ids.started_by(prefix, flow), []).append(flow)
+    return in_way, giving
 
 
 def _without_failure(item: str, entries: list[dict[str, Any]]) -> Sequence[Mapping[str, Any]] | None:

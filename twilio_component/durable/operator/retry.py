@@ -15,7 +15,6 @@ from twilio_component.durable.fanout.store import LoopKey
 from twilio_component.durable.operator.definition_changes import changes_before, keys_of
 from twilio_component.durable.operator.item_selection import (
     ItemSelection,
-    acted_after,
     has_open_calls,
     loops_of,
     unfinished_loops,
@@ -24,9 +23,10 @@ from twilio_component.durable.operator.journal_replay import (
     before,
     before_the_failure,
     entries_of,
-    started_flow_that_acted,
+    next_call,
 )
 from twilio_component.durable.operator.loop_retry import copy_loop
+from twilio_component.durable.operator.started_flows import give_place_from, have_acted_after, in_the_way_of_step
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.journal import RESULT
 from twilio_component.durable.store.prefixes import begins_with
@@ -86,12 +86,16 @@ class Retried:
 
 @dataclass(slots=True)
 class _Plan:
-    """What a run that is run again keeps of the one before, and which of its loops are tried again."""
+    """What a run that is run again keeps of the one before, and which of its loops are tried again.
+
+    ``repeated_from`` is the first of its own calls that it makes anew, if it makes any.
+    """
 
     entries: Sequence[Mapping[str, Any]]
     again: list[int] = field(default_factory=list)
     selection: ItemSelection | None = None
     last_call: int | None = None
+    repeated_from: int | None = None
 
 
 class RunRetry:
@@ -122,6 +126,8 @@ class RunRetry:
             tried = _copy(connection, run, again, plan)
             if plan.selection is not None and not tried and plan.selection.state != run_status.UNKNOWN:
                 _refuse_without_items(connection, row)
+            if plan.repeated_from is not None:
+                give_place_from(connection, run, plan.repeated_from)
             connection.execute(update(runs).where(runs.c.id == run).values(state=run_status.RETRIED))
             self._enqueue(connection, [again])
             return Retried(
@@ -181,13 +187,11 @@ def _plan_from_the_step(
         selection = unknown if how.resend else ItemSelection(number=-1)
         return _plan_of_loops(connection, row, entries, open_loops[:1], selection, may_end_early=False)
     kept = before_the_failure(row.id, entries)
-    flow = started_flow_that_acted(connection, row.id, kept)
+    repeated = next_call(kept)
+    flow = in_the_way_of_step(connection, row.id, repeated)
     if flow is not None:
-        raise RunStateError(
-            f"the step that would be repeated started the run '{flow}', which did something that must not be "
-            "done twice; retry that run instead"
-        )
-    return _Plan(kept, last_call=row.last_call)
+        raise RunStateError(f"the step that would be repeated started the run '{flow.id}', which {flow.what_works}")
+    return _Plan(kept, last_call=row.last_call, repeated_from=repeated)
 
 
 def _plan_of_loops(
@@ -200,12 +204,14 @@ def _plan_of_loops(
     may_end_early: bool,
 ) -> _Plan:
     """Go on from the first of these loops; where what followed must not be done twice, do no more than the loops."""
-    if not acted_after(connection, row.id, chosen[0]):
-        return _Plan(before(chosen[0], entries), chosen[:1], selection, row.last_call)
+    if not have_acted_after(connection, row.id, chosen[0]):
+        kept = before(chosen[0], entries)
+        return _Plan(kept, chosen[:1], selection, row.last_call, repeated_from=chosen[0] + 1)
     if not may_end_early:
         raise RunStateError(
             f"the run '{row.id}' continued after a loop with unknown outcomes and did something that must not be done "
-            "twice; retry its items alone with --items unknown --resend, or resolve it"
+            "twice, or started a flow that may still do so; retry its items alone with --items unknown --resend, or "
+            "resolve it"
         )
     kept = [one for one in before(chosen[-1], entries) if one["ordinal"] not in chosen]
     return _Plan(kept, chosen, selection, chosen[-1])
@@ -233,7 +239,7 @@ def _refuse_without_items(connection: Connection, row: Row[Any]) -> None:
     if connection.execute(open_).one_or_none() is None:
         raise RunStateError(
             f"no item of the run '{row.id}' can be tried again: those that failed continued after a call whose outcome "
-            "is unknown, or started a flow that did something that must not be done twice"
+            "is unknown, or started a flow that did something that must not be done twice or may still do so"
         )
 
 
