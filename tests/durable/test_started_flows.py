@@ -182,7 +182,9 @@ async def _stored(served: Served, run: str) -> bool:
 
 async def _until_stored(served: Served, run: str) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not await _stored(served, run):
+        while True:
+            if await _stored(served, run):
+                return
             await asyncio.sleep(0.02)
 
 
