@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -12,7 +13,8 @@ import httpx
 import pytest
 
 from twilio_component.durable.errors import StoreUnavailableError
-from twilio_component.host.errors import InputError
+from twilio_component.flows.findings import FlowError
+from twilio_component.host.errors import InputError, Problem
 from twilio_component.serving import http_app
 from twilio_component.serving.http_app import WebhookApp
 from twilio_component.serving.public_urls import PublicUrl
@@ -31,6 +33,7 @@ class FakeHandler:
     def __init__(self, answer: HttpResponse | Exception) -> None:
         self.answer = answer
         self.arrivals: list[IncomingRequest] = []
+        self.refusals: list[tuple[Endpoint, str]] = []
         self.targets: list[Endpoint | CallbackAddress] = []
 
     async def receive(self, target: Endpoint | CallbackAddress, request: IncomingRequest) -> HttpResponse:
@@ -39,6 +42,9 @@ class FakeHandler:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    def refuse(self, endpoint: Endpoint, reason: str) -> None:
+        self.refusals.append((endpoint, reason))
 
 
 class App:
@@ -95,6 +101,33 @@ def test_a_request_is_known_by_the_public_url_whatever_it_says_of_its_host() -> 
     (request,) = app.handler.arrivals
     assert request.url == "https://flows.example.com/demo/reply?a=%7E"
     assert (request.method, request.body, request.headers["x-twice"]) == ("POST", b"Body=Hi", ["one", "two"])
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (
+            InputError("Not valid", [Problem("$.inputs.twilioConnection.key", "is not a type; did you mean 'basic'?")]),
+            "input-invalid",
+            "Not valid; $.inputs.twilioConnection.key: is not a type; did you mean 'basic'?",
+        ),
+        (FlowError("the trigger has no values"), "flow-invalid", "the trigger has no values"),
+        (KeyError("Hello from +15558675310"), "unexpected-error", "unexpected KeyError at "),
+    ],
+)
+def test_whatever_a_trigger_raises_is_one_warning_and_a_500_that_twilio_repeats(
+    error: Exception, code: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App(error)
+    caplog.set_level(logging.INFO, "twilio_component.serving")
+    response = app.request("POST", "/demo/reply", content=b"Body=Hi")
+    assert (response.status_code, response.json()["error"]) == (500, "The flow could not be started; its log says why.")
+    (line,) = [record for record in caplog.records if record.name == "twilio_component.serving"]
+    assert (line.levelname, line.exc_info) == ("WARNING", None)
+    assert f"Reply could not take a request, 500 was sent: {said}" in line.getMessage()
+    assert "\n" not in line.getMessage()
+    assert "5558675310" not in line.getMessage()
+    assert [reason for _, reason in app.handler.refusals] == [code]
 
 
 FORWARDED = [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "a.example.com:8443")]

@@ -14,9 +14,13 @@ from twilio_component.cli import exit_codes
 from twilio_component.cli.main import main
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.store.database_url import database_url, display_url
+from twilio_component.flows import Configuration
+from twilio_component.flows.runner.connection_values import check_given_connections
+from twilio_component.host import Host
 from twilio_component.host.errors import InputError
 from twilio_component.serving import database_startup
 from twilio_component.serving.database_startup import wait_for_database
+from twilio_component.serving.worker import Worker
 
 SECRET = "s3cr3t-password"
 SCHEDULED = """\
@@ -57,6 +61,79 @@ def test_a_connection_without_a_value_is_named_with_the_variables_that_give_one(
     said = capsys.readouterr().err
     assert "configVars.Twilio: has no username and password" in said
     assert "FLOW_TWILIO, or the environment variables TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN" in said
+
+
+CONNECTION = """\
+configVars:
+  Twilio:
+    key: basic
+    fields:
+      username: AC00000000000000000000000000000002
+      password: the-token
+      baseUrl: http://127.0.0.1:1
+"""
+SLIPS = [
+    (
+        ("key: basic", "key: basicc"),
+        "config.yaml:3:10: $.configVars.Twilio.key: 'basicc' is not a connection type here",
+    ),
+    (
+        ("baseUrl", "baseURI"),
+        "config.yaml:7:7: $.configVars.Twilio.fields.baseURI: is not known; did you mean 'baseUrl'?",
+    ),
+    (("AC0", "AC"), "config.yaml:5:17: $.configVars.Twilio.fields.username: must be an Account SID"),
+    (("http://127", "127"), "$.configVars.Twilio.fields.baseUrl: must be an absolute URL that starts with https://"),
+    (("password", "pasword"), "$.configVars.Twilio.fields.pasword: is not known; did you mean 'password'?"),
+    (("fields:\n", "fields: AC\n  #"), "configVars.Twilio: 'fields' must be an object of fields by name, not text"),
+]
+
+
+@pytest.mark.parametrize("command", ["serve", "flow run"])
+@pytest.mark.parametrize(("slip", "said"), SLIPS)
+def test_a_connection_that_cannot_work_is_refused_where_it_stands(
+    command: str, slip: tuple[str, str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = CONNECTION.replace(*slip)
+    if "#" in text:
+        text = text.partition("#")[0]
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    options = ["--port", "0"] if command == "serve" else ["--live"]
+    assert main([*command.split(), "flow.yaml", "--config", "config.yaml", *options]) == exit_codes.BAD_INPUT
+    err = capsys.readouterr().err
+    assert said in err
+    assert "has no username" not in err
+    assert "has no password" not in err
+    assert not (tmp_path / ".twilio-component").exists()
+
+
+def test_a_connection_of_the_environment_is_checked_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FLOW_TWILIO", '{"key": "apiKeySecrt", "fields": {}}')
+    assert main(["serve", "flow.yaml", "--port", "0"]) == exit_codes.BAD_INPUT
+    assert "FLOW_TWILIO.key: 'apiKeySecrt' is not a connection type here; did you mean 'apiKeySecret'?" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("key", "username", "said"),
+    [
+        ("basicc", "AC00000000000000000000000000000002", "configVars.Any.key: 'basicc' is not a connection type here"),
+        ("basic", "AC1", "configVars.Any.fields.username: must be an Account SID"),
+    ],
+)
+async def test_a_worker_checks_what_looks_like_a_connection(key: str, username: str, said: str) -> None:
+    value = {"key": key, "fields": {"username": username, "password": "p", "region": "ie1"}}
+    worker = Worker(database="postgresql://u@h/d", configuration=Configuration(config_vars={"Any": value}))
+    with pytest.raises(InputError, match=said):
+        await worker.run()
+
+
+def test_a_worker_leaves_other_values_alone() -> None:
+    values = {"Limits": {"key": "weather", "fields": {"a": 1}}, "Sender": "+15017122661", "Good": {"key": "basic"}}
+    check_given_connections(Configuration(config_vars=values), Host.discover().components)
 
 
 @pytest.mark.parametrize("cron", ["0 0 31 2 *", "0 0 30-31 feb *", "0 0 31 4,6,sep,11 *", "0 0 31 2-11/9 */1"])

@@ -66,6 +66,7 @@ class ToolServer:
             texts = {str(file): read_text(file) for file in self.files}
             for file, text in texts.items():
                 _check(file, text, host)
+                deployment.check_connections(deployment.load(file, text))
             settings = settings_from(self.configuration.durability)
             async with Engine.open(deployment, self.database, settings, kind="mcp") as engine:
                 flow_tools = FlowTools(deployment, engine, allow_send=self.allow_send)

@@ -20,6 +20,7 @@ from twilio_component.flows.interpreter.state import initial_state
 from twilio_component.flows.model import camel_case
 from twilio_component.flows.parsing.reader import load_integration
 from twilio_component.flows.runner.configuration import Configuration, config_values
+from twilio_component.flows.runner.connection_values import check_connections
 from twilio_component.flows.runner.invoker import Invoker
 from twilio_component.flows.runner.mocks import Mocks
 from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload, parses_request
@@ -95,6 +96,12 @@ class Deployment:
                 del self._loaded[next(iter(self._loaded))]
             self._loaded[digest] = loaded
         return loaded
+
+    def check_connections(self, definition: LoadedDefinition) -> None:
+        """Raise ``InputError`` for connections of the definition that have no value, or one that cannot work."""
+        check_connections(
+            definition.integration, definition.values, self._configuration, self.host.components, self._environment
+        )
 
     def payload(
         self, given: Mapping[str, Any], definition: LoadedDefinition, flow: Flow, execution_id: str, started_at: str

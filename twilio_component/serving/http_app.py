@@ -21,6 +21,7 @@ from twilio_component.durable.observation import Observer
 from twilio_component.host.portable_error import PortableError
 from twilio_component.serving.access_log import FLOW, AccessLog
 from twilio_component.serving.endpoints import find_endpoint
+from twilio_component.serving.failed_requests import describe_failure, failure_code
 from twilio_component.serving.status_callbacks import CallbackAddress
 from twilio_component.serving.webhook_handler import IncomingRequest
 
@@ -100,7 +101,7 @@ class WebhookApp:
             return Response(
                 status_code=204 if request.method in allowed else 405, headers={"Allow": ", ".join(allowed)}
             )
-        return await self._respond(request, lambda incoming: self.handler.receive(endpoint, incoming))
+        return await self._respond(request, lambda incoming: self.handler.receive(endpoint, incoming), endpoint)
 
     async def _receive_callback(self, request: Request) -> Response:
         path = request.path_params
@@ -111,7 +112,10 @@ class WebhookApp:
         return await self._respond(request, lambda incoming: self.callbacks.receive(address, incoming))
 
     async def _respond(
-        self, request: Request, receive: Callable[[IncomingRequest], Awaitable[HttpResponse]]
+        self,
+        request: Request,
+        receive: Callable[[IncomingRequest], Awaitable[HttpResponse]],
+        endpoint: Endpoint | None = None,
     ) -> Response:
         try:
             response = await receive(await _incoming_request(request, self._url(request)))
@@ -123,6 +127,15 @@ class WebhookApp:
             self.observer.webhook_received(request.scope.get(FLOW, ""), "refused", "database")
             _LOGGER.error("a request was refused: %s", error)  # noqa: TRY400 - the text says it all
             return Response(status_code=503, headers={"Retry-After": "5"})
+        except Exception as error:
+            # Also a connection that is misspelt, or a bug of a component: nothing was stored, and Twilio retries.
+            if endpoint is not None:
+                self.handler.refuse(endpoint, failure_code(error))
+            _LOGGER.warning(
+                "%s could not take a request, 500 was sent: %s", request.scope.get(FLOW), describe_failure(error)
+            )
+            _LOGGER.debug("the error in full", exc_info=error)
+            return JSONResponse({"error": "The flow could not be started; its log says why."}, status_code=500)
         return _response(response)
 
     def _url(self, request: Request) -> str:

@@ -34,7 +34,6 @@ from twilio_component.serving.observers import trace_host
 from twilio_component.serving.operations.server import operations_page
 from twilio_component.serving.ports import listen
 from twilio_component.serving.public_urls import PublicUrl
-from twilio_component.serving.startup_checks import check_connections
 from twilio_component.serving.status_callbacks import Callbacks
 from twilio_component.serving.trusted_proxies import TrustedProxies
 from twilio_component.serving.web_server import serve_until_stopped
@@ -167,7 +166,7 @@ class Server:
         text = _read(file)
         _check(file, text, deployment.host)
         definition = deployment.load(str(file), text)
-        check_connections(definition, deployment.host.components)
+        deployment.check_connections(definition)
         return definition
 
     def _report_endpoints(self, found: Iterable[Endpoint], keys: EndpointKeys) -> None:

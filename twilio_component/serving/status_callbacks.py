@@ -12,7 +12,7 @@ from twilio_component.durable.ids import call_key
 from twilio_component.flows.interpreter.effects import Call
 from twilio_component.flows.interpreter.state import STORED_STATES
 from twilio_component.flows.model import find_flow
-from twilio_component.host.errors import PerformError
+from twilio_component.host.errors import InputError, PerformError
 from twilio_component.host.serialization import iso_time
 from twilio_component.serving.contact_events import ContactEvents
 from twilio_component.serving.opt_out_settings import OptOutSettings
@@ -69,8 +69,8 @@ class Callbacks:
             )
             try:
                 envelope = await definition.invoker.perform_once(flow, call, payload)
-            except PerformError:
-                continue  # another connection may have signed it
+            except (PerformError, InputError):
+                continue  # another connection may have signed it, and this one may be misspelt
             await self._confirm(address, envelope, proof)
             event = self._contact_events.read(definition.invoker.operation(call), envelope.get("payload"))
             if event is not None and event.choice is not None:

@@ -98,7 +98,7 @@ class WebhookHandler:
     async def receive(self, endpoint: Endpoint, request: IncomingRequest) -> HttpResponse:
         """Start the flow of the endpoint, once for each event; raises ``StoreUnavailableError``."""
         if not self._keys.allow(endpoint.flow, request.headers):
-            self._refuse(endpoint, "no-key")
+            self.refuse(endpoint, "no-key")
             _LOGGER.warning(
                 "%s refused a request (%d refused so far): its header Api-Key has no key of the flow",
                 endpoint.path,
@@ -109,12 +109,12 @@ class WebhookHandler:
             with self._observer.webhook_span(endpoint.flow.name, request.headers.get(HEADER)):
                 new, is_new, confirmation = await self._start_once(endpoint, request)
         except RequestBodyError as error:
-            self._refuse(endpoint, "unreadable-body")
+            self.refuse(endpoint, "unreadable-body")
             reason = "; ".join(problem.message for problem in error.problems)
             _LOGGER.warning("%s refused a request (%d refused so far): %s", endpoint.path, self.refused, reason)
             return _json_response(400, {"error": f"The request's body cannot be read: {reason}."})
         except PerformError as error:
-            self._refuse(endpoint, error.code)
+            self.refuse(endpoint, error.code)
             _LOGGER.warning("%s refused a request (%d refused so far): %s", endpoint.path, self.refused, error)
             return HttpResponse(403)
         if is_new:
@@ -133,7 +133,8 @@ class WebhookHandler:
         response = await self._response(endpoint, new) if confirmation is None else _http_response(confirmation)
         return replace(response, headers={**response.headers, EXECUTION_HEADER: new.id})
 
-    def _refuse(self, endpoint: Endpoint, reason: str) -> None:
+    def refuse(self, endpoint: Endpoint, reason: str) -> None:
+        """Count a request for the endpoint that starts nothing."""
         self.refused += 1
         self.refused_requests.count(endpoint.path, reason)
         self._observer.webhook_received(endpoint.flow.name, "refused", reason)

@@ -14,6 +14,7 @@ from twilio_component.durable.engine import Engine
 from twilio_component.durable.errors import DurableError
 from twilio_component.durable.settings import settings_from
 from twilio_component.flows.runner.configuration import Configuration
+from twilio_component.flows.runner.connection_values import check_given_connections
 from twilio_component.host import Host
 from twilio_component.host.environment import FileEnvironment
 from twilio_component.serving.database_startup import wait_for_database
@@ -53,6 +54,8 @@ class Worker:
 
     async def _work(self, settings: Settings) -> None:
         async with Host.discover(transport=self.transport) as host:
+            # The flows come with the runs; what is wrong with a connection must not wait until one needs it.
+            check_given_connections(self.configuration, host.components)
             deployment = Deployment(
                 host,
                 self.configuration,

@@ -15,8 +15,9 @@ from twilio_component.cli.formats import add_formats, print_records
 from twilio_component.host.errors import InputError, Problem, join_names
 
 if TYPE_CHECKING:
-    from twilio_component.flows import Finding, Outcome
-    from twilio_component.flows.model import Flow
+    from twilio_component.flows import Configuration, Finding, Outcome
+    from twilio_component.flows.model import Flow, Integration
+    from twilio_component.host import Host
 
 _RUN_EPILOG = """\
 The payload is merged over a default one, e.g. {"body": {"data": {"phone": "+15558675310"}}}. A configuration file has
@@ -191,7 +192,8 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
         if emulator is not None:
             configuration = with_emulator(configuration, twilio_connections(integration))
             payload = _sign(payload, flow)
-        elif not options.live and not _confirm(side_effects(reachable, host.components, mocks)):
+        _check_connections(integration, configuration, host)
+        if emulator is None and not options.live and not _confirm(side_effects(reachable, host.components, mocks)):
             return None
         view = view_for(sys.stdout, options)
         runner = FlowRunner(
@@ -206,6 +208,17 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
         outcome = await runner.run(flow.name, payload)
         view.outcome(outcome)
         return outcome
+
+
+def _check_connections(integration: Integration, configuration: Configuration, host: Host) -> None:
+    """Raise ``InputError`` for a connection that cannot work; a missing one is an error of the step that needs it."""
+    from twilio_component.flows.runner.configuration import config_values
+    from twilio_component.flows.runner.connection_values import check_connections
+    from twilio_component.host.environment import FileEnvironment
+
+    environment = FileEnvironment()
+    values = config_values(integration, configuration, host.components, environment)
+    check_connections(integration, values, configuration, host.components, environment, complete=False)
 
 
 def _log_to_standard_error(*, debug: bool) -> None:

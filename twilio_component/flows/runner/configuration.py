@@ -62,12 +62,14 @@ class Configuration:
 
     Loops may read files in ``items_folder``; where it is None, in the folder of their own file.
     ``durability`` has the sections that only a durable engine reads, by their names, as they are in the file.
+    ``document`` is the file itself, which errors name.
     """
 
     config_vars: Mapping[str, Any] = field(default_factory=dict)
     http_hosts: tuple[str, ...] = ()
     items_folder: Path | None = None
     durability: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    document: Document | None = field(default=None, repr=False, compare=False)
 
     @property
     def stop_after(self) -> int:
@@ -101,6 +103,7 @@ def read_configuration(path: Path | str) -> Configuration:
         http_hosts=tuple(str(host) for host in hosts),
         items_folder=Path(path).parent / folder if folder else None,
         durability={name: data[name] for name in _DURABILITY if data.get(name)},
+        document=document,
     )
 
 
@@ -179,7 +182,9 @@ def _connection(
     given = {} if given is None else given
     if not isinstance(given, Mapping):
         raise ValueError(f'must be a connection, {{"key": …, "fields": {{…}}}}, not {type_name(given)}')  # noqa: TRY004 - its content
-    fields = given["fields"] if isinstance(given.get("fields"), Mapping) else given
+    fields = (given["fields"] or {}) if "fields" in given else given
+    if not isinstance(fields, Mapping):
+        raise ValueError(f"'fields' must be an object of fields by name, not {type_name(fields)}")  # noqa: TRY004 - its content
     return {"key": given.get("key", variable.connection), "fields": {**own, **fields}}
 
 
