@@ -124,6 +124,41 @@ def test_run_signs_the_payload_of_a_twilio_webhook_for_the_emulator(capsys: pyte
     assert "open from 8 to 18" in lines(capsys)[-1]["response"]["body"]
 
 
+@pytest.mark.parametrize(
+    ("trigger", "also"),
+    [
+        ("webhook", {}),
+        ("inboundMessage", {"Body": "Hello"}),
+        ("statusCallback", {"MessageStatus": "sent"}),
+        ("conversationEvent", {"EventType": "onMessageAdded", "ConversationSid": f"CH{'2' * 32}"}),
+    ],
+)
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"twilioConnection": {"type": "configVar", "value": "Twilio"}},
+        {"authToken": "a-token-of-its-own"},
+        {"sharedKeys": "webhooks_sharedkey_01k2m4p6r8t0v2x4z6b8d0f2h4=a-shared-secret"},
+    ],
+)
+def test_run_with_the_emulator_signs_for_every_trigger_that_verifies(
+    trigger: str, also: dict[str, str], inputs: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = {"name": "Incoming", "isTrigger": True, "action": f"twilio.{trigger}", "inputs": inputs}
+    last = {"name": "Say", "action": "log.writeLog", "inputs": {"message": "Hi"}}
+    connections = [{"key": "Twilio", "dataType": "connection", "connection": "twilio.basic"}]
+    flow = {"name": "F", "requiredConfigVars": connections, "flows": [{"name": "F", "steps": [first, last]}]}
+    (tmp_path / "flow.yaml").write_text(json.dumps(flow), encoding="utf-8")
+    run = ["flow", "run", str(tmp_path / "flow.yaml"), "--emulator"]
+    given = {"From": "+15558675310", "To": "+15017122661", "MessageSid": f"SM{'2' * 32}", **also}
+    assert main([*run, "--payload", json.dumps({"body": {"data": given}})]) == 0
+    assert lines(capsys)[0]["result"]["body"]["data"] == given
+    assert main(run) == 0
+    example = json.dumps(lines(capsys)[0]["result"]["body"])
+    assert "XXXX" not in example
+    assert ("AccountSid" in example) == (trigger != "webhook")
+
+
 def test_run_takes_payload_and_configuration_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     payload, config = tmp_path / "payload.yaml", tmp_path / "config.yaml"
     payload.write_text(PAYLOAD, encoding="utf-8")

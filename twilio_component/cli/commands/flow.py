@@ -16,7 +16,8 @@ from twilio_component.host.errors import InputError, Problem, join_names
 
 if TYPE_CHECKING:
     from twilio_component.flows import Configuration, Finding, Outcome
-    from twilio_component.flows.model import Flow, Integration
+    from twilio_component.flows.model import Integration
+    from twilio_component.flows.runner.configuration import Values
     from twilio_component.host import Host
 
 _RUN_EPILOG = """\
@@ -150,6 +151,7 @@ def _with_started(outcome: Outcome) -> Iterator[Outcome]:
 
 async def _run_flow(options: argparse.Namespace) -> Outcome | None:
     """Return the outcome; None when the flow was not started, for a reason that has been printed."""
+    from twilio_component.cli.emulated_request import as_twilio_sends
     from twilio_component.cli.flow_output import view_for
     from twilio_component.cli.payloads import payload_of
     from twilio_component.flows import (
@@ -191,8 +193,9 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
             return None
         if emulator is not None:
             configuration = with_emulator(configuration, twilio_connections(integration))
-            payload = _sign(payload, flow)
-        _check_connections(integration, configuration, host)
+        values = _values(integration, configuration, host)
+        if emulator is not None:
+            payload = as_twilio_sends(payload, flow, host.components, values.by_name)
         if emulator is None and not options.live and not _confirm(side_effects(reachable, host.components, mocks)):
             return None
         view = view_for(sys.stdout, options)
@@ -210,8 +213,11 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
         return outcome
 
 
-def _check_connections(integration: Integration, configuration: Configuration, host: Host) -> None:
-    """Raise ``InputError`` for a connection that cannot work; a missing one is an error of the step that needs it."""
+def _values(integration: Integration, configuration: Configuration, host: Host) -> Values:
+    """Return the values of the config variables; raises ``InputError`` for a connection that cannot work.
+
+    A missing one is an error of the step that needs it.
+    """
     from twilio_component.flows.runner.configuration import config_values
     from twilio_component.flows.runner.connection_values import check_connections
     from twilio_component.host.environment import FileEnvironment
@@ -219,6 +225,7 @@ def _check_connections(integration: Integration, configuration: Configuration, h
     environment = FileEnvironment()
     values = config_values(integration, configuration, host.components, environment)
     check_connections(integration, values, configuration, host.components, environment, complete=False)
+    return values
 
 
 def _log_to_standard_error(*, debug: bool) -> None:
@@ -247,17 +254,6 @@ def _confirm(sending: list[str]) -> bool:
         return False
     print(f"{what}. Run it? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _sign(payload: dict[str, Any], flow: Flow) -> dict[str, Any]:
-    """Return the payload as Twilio sends it: its body's data as a signed form, unless it has headers of its own."""
-    from twilio_component.testing import signed_payload
-
-    if flow.trigger.operation != "twilio.webhook" or "headers" in payload:
-        return payload
-    body = payload.pop("body", None) or {}
-    parameters = {str(name): str(value) for name, value in (body.get("data") or {}).items()}
-    return {**payload, **signed_payload(parameters)}
 
 
 def _mock(text: str) -> tuple[str, Any]:
