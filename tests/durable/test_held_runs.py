@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from durable.test_conversation_order import QUICK, flows, texts
 from durable.test_quiet_hours import CAPPED, QUIET, SetClock, held_step, until
 from sqlalchemy import select
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from support.engine import Served
 
 NAP = "      - {name: Nap, action: sleep.sleep, inputs: {ms: {type: value, value: 50}}}\n"
+NIGHT = '    quietHours: {from: "21:00", to: "08:00", timeZone: America/New_York}\n'
+FIRST_IS_QUIET = flows().replace("  - name: first\n", "  - name: first\n" + NIGHT, 1)
 AFTER_DELIVERY = "{by: conversation, after: delivery, atMost: 600}"
 
 
@@ -110,9 +114,7 @@ async def test_the_delivery_of_the_message_before_wakes_the_run_of_the_next_one(
 
 async def test_a_message_behind_one_that_waits_for_the_morning_is_sent_after_it(tmp_path: Path) -> None:
     emulator, clock = Emulator(), SetClock("2026-05-04T22:00")
-    night = '    quietHours: {from: "21:00", to: "08:00", timeZone: America/New_York}\n'
-    first_is_quiet = flows().replace("  - name: first\n", "  - name: first\n" + night, 1)
-    async with serving(tmp_path, first_is_quiet, emulator=emulator, settings=QUICK, clock=clock) as served:
+    async with serving(tmp_path, FIRST_IS_QUIET, emulator=emulator, settings=QUICK, clock=clock) as served:
         for run in ("first", "second", "third"):
             await served.begin(run, run)
             await until_held(served, run)
@@ -122,6 +124,21 @@ async def test_a_message_behind_one_that_waits_for_the_morning_is_sent_after_it(
         clock.set("2026-05-05T08:00:01")
         await until_async(lambda: len(emulator.messages) == 3, "all are sent")
     assert texts(emulator) == ["first", "second", "third"]
+
+
+@pytest.mark.parametrize("stop", [Operations.cancel, Operations.pause])
+async def test_a_message_behind_one_of_a_run_that_is_stopped_is_sent_at_once(
+    tmp_path: Path, stop: Callable[[Operations, str], Awaitable[None]]
+) -> None:
+    emulator, clock = Emulator(), SetClock("2026-05-04T22:00")
+    async with serving(tmp_path, FIRST_IS_QUIET, emulator=emulator, settings=QUICK, clock=clock) as served:
+        for run in ("first", "second"):
+            await served.begin(run, run)
+            await until_held(served, run)
+        clock.set("2026-05-05T03:00")
+        assert await until_parked(served, "first", "second") == ["quiet-hours", "order"]
+        await stop(Operations(served.engine.database), "first")
+        await until_async(lambda: texts(emulator) == ["second"], "the second is sent")
 
 
 async def until_held(served: Served, run: str) -> None:

@@ -14,7 +14,8 @@ from sqlalchemy import delete, select, update
 from twilio_component.durable import ids
 from twilio_component.durable.store.conversations import lock_conversation
 from twilio_component.durable.store.journal import last_call
-from twilio_component.durable.store.schema import runs, turns, waits
+from twilio_component.durable.store.run_status import RUNNING
+from twilio_component.durable.store.schema import intents, runs, turns, waits
 from twilio_component.durable.store.upsert import insert_once
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ REPLY, DELIVERY, ORDER = "reply", "delivery", "order"
 
 A run whose call is held for another reason waits for that: its kind of hold.
 """
+
+_PLANNED = "planned"
 
 Enqueue = Callable[["Connection", str, str], None]
 """Has a run executed, as the workflow with this id."""
@@ -97,16 +100,33 @@ def wake_by_effect(connection: Connection, effect: str, enqueue: Enqueue) -> int
 def wake_next_in_order(connection: Connection, conversation: str, enqueue: Enqueue) -> None:
     """Wake the run of the conversation's first call that waits for its turn."""
     lock_conversation(connection, conversation)
+    # The run may have made earlier calls in the conversation, and one that was stopped keeps its turn and its wait.
     waiting = (
         select(waits.c.run)
         .join(turns, turns.c.run == waits.c.run)
+        .join(intents, intents.c.key == turns.c.key)
+        .join(runs, runs.c.id == waits.c.run)
         .where(turns.c.conversation == conversation, waits.c.reason == ORDER)
+        .where(intents.c.state == _PLANNED, runs.c.state == RUNNING)
         .order_by(turns.c.number)
         .limit(1)
     )
     run = connection.execute(waiting).scalar_one_or_none()
     if run is not None:
         wake(connection, run, enqueue)
+
+
+def conversations_behind(connection: Connection, run: str) -> list[str]:
+    """The conversations in which runs wait for their turn, and this run has a call that has not been made."""
+    others = turns.alias()
+    found = (
+        select(turns.c.conversation)
+        .join(intents, intents.c.key == turns.c.key)
+        .join(others, (others.c.conversation == turns.c.conversation) & (others.c.number > turns.c.number))
+        .join(waits, waits.c.run == others.c.run)
+        .where(turns.c.run == run, intents.c.state == _PLANNED, waits.c.reason == ORDER)
+    )
+    return sorted(set(connection.execute(found).scalars()))
 
 
 def due(connection: Connection, now: float, limit: int) -> list[tuple[str, str]]:
