@@ -328,11 +328,13 @@ async def test_how_a_round_ended_first_stays_when_another_process_has_run_it_too
             ParallelLoop(key=LoopKey("r", 1), step_id="l", loop_step="l", concurrency=2, captured={})
         )
         await store.take(loop, {"items": ["a"], "next": None})
-        await store.end_iterations(loop.key, [EndedIteration("r.1-0", None, {})], keep_payloads=False)
+        changed, changed_late = ({"counts": {"sent": number}} for number in (1, 2))
+        await store.end_iterations(loop.key, [EndedIteration("r.1-0", None, changed)], keep_payloads=False)
         # The late one finds nothing any more of what the round's calls were answered with, and does some again.
         await served.engine.runs.record("r.1-0", 0, JournalEntry(step_id="p", value={}))
         error = {"step": "", "id": "", "code": "run-nondeterministic", "message": "m", "outcomeUnknown": False}
-        await store.end_iterations(loop.key, [EndedIteration("r.1-0", error, {})], keep_payloads=False)
+        await store.end_iterations(loop.key, [EndedIteration("r.1-0", error, changed_late)], keep_payloads=False)
+        assert (await served.engine.runs.stored_state({"flow": "counts"}))["flow"] == {"sent": 1}
         (item,) = await stored(served, items)
         assert (item["state"], item["error"], item["item"]) == ("succeeded", None, None)
         assert await stored(served, journal) == []

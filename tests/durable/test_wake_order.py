@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,7 +44,12 @@ async def store_runs(database: Database) -> None:
     digest = await store.define("flow.yaml", "text")
     for run in RUNS:
         await store.accept(NewRun(id=run, definition=digest, integration="I", flow="F", payload={}))
-    await database.run(lambda connection: [park(connection, run, ORDER, until=600.0) for run in RUNS])
+
+    def park_all(connection: Connection) -> None:
+        for run in RUNS:
+            park(connection, run, ORDER, until=600.0)
+
+    await database.run(park_all)
 
 
 async def woken(database: Database) -> list[str]:
@@ -77,6 +83,6 @@ async def test_a_run_that_was_stopped_keeps_its_wait_and_the_next_one_is_woken(d
         connection.execute(update(runs).where(runs.c.id == "cy").values(state=CANCELLED))
 
     await database.run(take_turns)
-    behind = [await database.run(lambda connection, run=run: conversations_behind(connection, run)) for run in RUNS]
+    behind = [await database.run(partial(conversations_behind, run=run)) for run in RUNS]
     assert behind == [[], [], [CONVERSATION]]
     assert [await woken(database) for _ in range(2)] == [["bob"], []]

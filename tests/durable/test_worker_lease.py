@@ -8,9 +8,9 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, create_engine, insert, select, text
+import pytest
+from sqlalchemy import Connection, Select, create_engine, func, insert, select, text
 from support.engine import COUNT, serving
 
 from twilio_component.durable.recovery import worker_lease
@@ -18,10 +18,8 @@ from twilio_component.durable.recovery.worker_lease import WorkerLease
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.schema import workers
+from twilio_component.durable.store.worker_locks import worker_lock
 from twilio_component.durable.store.workflow_rows import VERSION
-
-if TYPE_CHECKING:
-    import pytest
 
 
 async def test_a_process_without_its_lease_takes_nothing_from_the_queue(
@@ -121,3 +119,37 @@ async def test_a_busy_event_loop_does_not_delay_the_heartbeat(
     await lease.leave()
     assert held_while_busy
     database.close()
+
+
+async def test_a_lock_that_is_got_too_late_does_not_keep_a_process_out_that_was_only_frozen(
+    new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(new_database())
+    await asyncio.to_thread(database.create)
+    lease = WorkerLease(database, "living", (VERSION,))
+    await lease.join()
+    recovered: list[str] = []
+
+    async def recover(other: str) -> None:
+        recovered.append(other)
+
+    def lock_slowly(connection: Connection, worker_id: str) -> bool:
+        time.sleep(0.5)
+        return bool(connection.execute(locking(worker_id)).scalar_one())
+
+    monkeypatch.setattr(lease, "_others", lambda _connection: ["frozen"])
+    with monkeypatch.context() as patched:
+        patched.setattr(worker_lease, "_ANSWER_SECONDS", 0.2)
+        patched.setattr(worker_lease, "_try_lock", lock_slowly)
+        with pytest.raises(TimeoutError):
+            await lease._recover_dead(recover)
+    await lease._on_thread(lambda _connection: None)  # its thread has done all that it was asked for before
+    with database.engine.connect() as frozen:
+        assert frozen.execute(locking("frozen")).scalar_one()
+    assert recovered == []
+    await lease.leave()
+    database.close()
+
+
+def locking(worker_id: str) -> Select[bool]:
+    return select(func.pg_try_advisory_lock(worker_lock(worker_id)))

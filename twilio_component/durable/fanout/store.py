@@ -268,8 +268,9 @@ class LoopStore:
         """Store how iterations ended. Unless ``keep_payloads``, the journal of one that succeeded is deleted.
 
         When two processes have run an iteration, since one seemed to be dead, the first end stays: the later process
-        may have found the journal deleted.
+        may have found the journal deleted. What an iteration has changed in the flow's state is stored with its end.
         """
+        changing = [one for one in ended if one.changes]
 
         def work(connection: Connection) -> None:
             now = self._database.now(connection)
@@ -283,6 +284,7 @@ class LoopStore:
                     "finished_at": now,
                 }
                 changes[one.error is None].append(change)
+            pending = _lock_pending(connection, [one.id for one in changing])
             ending = update(items).where(items.c.id == bindparam("of"), items.c.state == PENDING)
             if changes[False]:
                 connection.execute(ending, changes[False])
@@ -293,8 +295,9 @@ class LoopStore:
                 succeeded = (items.c.id.in_([one.id for one in ended]), items.c.state == SUCCEEDED)
                 connection.execute(delete(journal).where(journal.c.run.in_(select(items.c.id).where(*succeeded))))
                 connection.execute(update(items).where(*succeeded).values(item=None, inputs=None))
-            for one in ended:
-                store_changes(connection, one.changes)
+            for one in changing:
+                if one.id in pending:
+                    store_changes(connection, one.changes)
 
         await self._database.run_until_available(work)
 
@@ -385,3 +388,11 @@ def _loop_from(row: Row[Any]) -> ParallelLoop:
         size=row.size,
         generation=row.generation,
     )
+
+
+def _lock_pending(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Those of these items that have not ended; they end in this transaction only."""
+    if not ids:
+        return set()
+    pending = select(items.c.id).where(items.c.id.in_(ids), items.c.state == PENDING).order_by(items.c.id)
+    return set(connection.execute(pending.with_for_update()).scalars())

@@ -108,13 +108,21 @@ class WorkerLease:
 
     async def _recover_dead(self, recover: Recover) -> None:
         for other in await self._on_thread(self._others):
-            if await self._on_thread(partial(_try_lock, worker_id=other)):
+            if await self._lock_other(other):
                 _LOGGER.warning("process %s is gone; recovering its runs", other)
                 try:
                     await recover(other)
                     await self._on_thread(partial(_forget, worker_id=other))
                 finally:
                     await self._on_thread(partial(_unlock, worker_id=other))
+
+    async def _lock_other(self, other: str) -> bool:
+        try:
+            return await self._on_thread(partial(_try_lock, worker_id=other))
+        except (TimeoutError, asyncio.CancelledError):
+            # The lock may yet be taken: a process that was only frozen must get it when it wakes.
+            self._requests.put((partial(_unlock, worker_id=other), Future()))
+            raise
 
     async def _on_thread(self, work: Callable[[Connection], _Found]) -> _Found:
         future: Future[_Found] = Future()
