@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.engine import HEAD, serving
+from support.engine import HEAD, SEND, serving
 from support.long_lists import QUICK, flow, people, sent, stored
 
 from twilio_component.cli.main import main
@@ -194,6 +194,33 @@ async def test_an_item_whose_outcome_is_unknown_is_sent_again_only_when_asked_fo
         ended = await again(served, ended["id"], Retry(items=ItemSelection(state="unknown"), resend=True))
         assert ended["state"] == "succeeded"
     assert sent(emulator) == Counter([*numbers, "+15558675399"])
+
+
+async def test_what_was_proven_after_the_run_ended_is_not_sent_again_although_an_operator_says_so(
+    tmp_path: Path, url: str
+) -> None:
+    emulator, numbers = Emulator(), people(tmp_path, 3)
+    for number in numbers[:2]:
+        emulator.faults.server_error(operation="messages.create", to=number)
+    async with serving(tmp_path, flow(3), emulator=emulator, settings=QUICK, database=url) as served:
+        assert (await served.run("one"))["state"] == "unknown"
+        emulator.faults.clear()
+        await served.engine.intents.confirm("one.1-0:0", "SM" + "0" * 32)
+        ended = await again(served, "one", Retry(items=ItemSelection(state="unknown"), resend=True))
+        assert (ended["state"], ended["items"], ended["proven"]) == ("succeeded", 2, 1)
+    assert sent(emulator) == Counter(numbers[1:])
+
+
+async def test_a_step_whose_message_is_proven_is_not_sent_again_although_an_operator_says_so(tmp_path: Path) -> None:
+    emulator = Emulator()
+    emulator.faults.server_error(operation="messages.create")
+    async with serving(tmp_path, SEND + REPORT, emulator=emulator, settings=QUICK) as served:
+        assert (await served.run("one"))["state"] == "unknown"
+        emulator.faults.clear()
+        await served.engine.intents.confirm("one:1", "SM" + "0" * 32)
+        ended = await again(served, "one", Retry(resend=True))
+        assert (ended["state"], ended["proven"]) == ("succeeded", 1)
+    assert sent(emulator) == Counter(["+15558675399"])
 
 
 async def test_a_stopped_list_is_tried_again_to_its_end_by_one_retry(tmp_path: Path) -> None:

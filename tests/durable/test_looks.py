@@ -137,7 +137,7 @@ LOOKS: dict[str, Look] = {
     "items of a code": listed(code="30007"),
     "items of a state and a code": listed(state="failed", code="21610"),
     "a loop": lambda database: LoopViews(database).loops("list"),
-    "what is to be purged": lambda database: RunStore(database).finished_before(500.0, 500),
+    "what is to be purged": lambda database: RunStore(database).give_up_before(500.0, 500),
     "calls like one in doubt": other_calls,
     "a retry": lambda database: Operations(database).retry(FAILED),
 }

@@ -7,12 +7,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from support.engine import SEND, serving
+from support.engine import COUNT, SEND, serving
 from support.waiting import until_async
 
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.settings import Settings
+from twilio_component.durable.store.journal import FIRST_WAIT, JournalEntry
 from twilio_component.emulator import Emulator
 from twilio_component.host import Action, Component, Context, Display, PollAgain, hookimpl
 
@@ -110,6 +111,16 @@ def test_a_wait_goes_on_after_a_restart_and_ends_at_the_deadline_that_it_began_w
 
     asyncio.run(again_and_delivered())
     assert len(emulator.messages) == 1
+
+
+async def test_a_run_that_is_resumed_goes_on_with_a_wait_that_began_in_another_workflow(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path, COUNT.replace("value: 1}", "value: 600000}", 1), settings=QUICK) as served:
+        # In another workflow of the run the wait had begun, and it is over by now.
+        begun = JournalEntry(step_id="sleep", value={"until": time.time()})
+        await served.engine.runs.record("one", FIRST_WAIT - 1, begun)
+        assert (await served.run("one"))["state"] == "succeeded"
 
 
 async def test_rounds_side_by_side_wait_as_well(tmp_path: Path) -> None:

@@ -166,5 +166,8 @@ def _tell(retried: Retried, options: argparse.Namespace, *, of: str = "") -> Non
             "--definition current uses",
             file=sys.stderr,
         )
+    if retried.proven:
+        calls = "1 call is" if retried.proven == 1 else f"{retried.proven:,} calls are"
+        print(f"{retried.id}: {calls} proven to have happened, and will not be made again", file=sys.stderr)
     if not retried.repeats_later_steps:
         print(f"{retried.id} ends after the list: a step after it must not be done twice", file=sys.stderr)

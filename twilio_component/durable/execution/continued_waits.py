@@ -31,11 +31,16 @@ class ContinuedWaits:
         """Note that the execution comes to another wait."""
         self._number -= 1
 
+    async def recorded_seconds_left(self) -> float | None:
+        """Seconds that are left of this wait if it was begun after the run had waited as a row, else None."""
+        entry = await self._runs.entry_at(self._run, self._number)
+        return None if entry is None else float(entry.value["until"]) - time.time()
+
     async def seconds_left(self, step_id: str, seconds: float, next_call: int) -> float:
         """Seconds that are left of this wait; ``next_call`` is the number of the call after it."""
-        entry = await self._runs.entry_at(self._run, self._number)
-        if entry is not None:
-            return float(entry.value["until"]) - time.time()
+        recorded = await self.recorded_seconds_left()
+        if recorded is not None:
+            return recorded
         if await self._is_past(next_call):
             return 0.0
         entry = JournalEntry(step_id=step_id, value={"until": time.time() + seconds})

@@ -181,8 +181,10 @@ class Replayer:
             effect, self._awaited = self._awaited, None
             await self._continued_waits.park(wait.id, left, self._calls, effect)
         elif DBOS.workflow_id == self.run_id:
+            # An operator may have resumed a run that went on in another workflow, where this wait has begun.
+            recorded = await self._continued_waits.recorded_seconds_left()
             # Each replay must sleep as often as before: DBOS numbers the sleeps, and does not record one of no length.
-            await DBOS.sleep_async(max(left, _MOMENT))
+            await DBOS.sleep_async(max(left if recorded is None else recorded, _MOMENT))
         else:
             left = await self._continued_waits.seconds_left(wait.id, left, self._calls)
             await asyncio.sleep(max(0.0, left))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -26,6 +26,7 @@ from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.fanout.store import PENDING, LoopKey
 from twilio_component.durable.operator.journal_replay import before_the_failure, next_call
+from twilio_component.durable.operator.proven_calls import calls_of, proven_calls, take_over
 from twilio_component.durable.operator.started_flows import give_place, giving_place, in_the_way
 from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT
 from twilio_component.durable.store.run_status import FAILED, UNKNOWN
@@ -49,7 +50,14 @@ _UNDER_WAY = failure_record(
 )
 
 
-def copy_loop(connection: Connection, key: LoopKey, again: str, selection: ItemSelection | None) -> int:
+class CopiedLoop(NamedTuple):
+    """How many items of a loop are ``tried`` again, and how many ``proven`` calls these do not make again."""
+
+    tried: int
+    proven: int
+
+
+def copy_loop(connection: Connection, key: LoopKey, again: str, selection: ItemSelection | None) -> CopiedLoop:
     """Copy the loop to the run ``again``, and let its selected items be tried again; how many are.
 
     Each continues at the call that failed. An item stays as it is when it continued after a call whose outcome is
@@ -77,7 +85,7 @@ def copy_loop(connection: Connection, key: LoopKey, again: str, selection: ItemS
     while batch := iterations.after(last):
         last = batch[-1].number
         tried += iterations.copy(batch)
-    return tried
+    return CopiedLoop(tried, iterations.taken_over)
 
 
 class _Iterations:
@@ -88,16 +96,20 @@ class _Iterations:
         self._key = key
         self._again = again
         self._selection = selection
+        self._proven = {} if selection is None else proven_calls(connection, key.run)
+        self.taken_over = 0
         self._in_the_way, self._giving_place = _started_flows(connection, key)
 
     def after(self, number: int) -> Sequence[Row[Any]]:
         """The next ones that have a journal, a call or a flow of their own, in their order."""
-        open_ = exists().where(intents.c.item == items.c.id, intents.c.state.in_((CLAIMED, IN_DOUBT)))
+        uncertain = (intents.c.item == items.c.id, intents.c.state.in_((CLAIMED, IN_DOUBT)))
+        open_ = exists().where(*uncertain, intents.c.resource_id.is_(None))
         columns = (items.c.id, items.c.number, items.c.state, items.c.error, items.c.inputs, open_.label("is_open"))
         of_loop = (items.c.run == self._key.run, items.c.ordinal == self._key.ordinal, items.c.number > number)
         # Without a journal, an iteration has at most come to its first call.
         started = exists().where(runs.c.id == items.c.id.concat(_FIRST_FLOW))
-        begun = (items.c.state == PENDING) & (open_ | exists().where(journal.c.run == items.c.id) | started)
+        journaled = exists().where(journal.c.run == items.c.id)
+        begun = (items.c.state == PENDING) & (exists().where(*uncertain) | journaled | started)
         wanted = select(*columns, self._condition().label("is_chosen")).where(
             *of_loop, items.c.state.in_((FAILED, UNKNOWN)) | begun
         )
@@ -109,6 +121,7 @@ class _Iterations:
         kept: list[dict[str, Any]] = []
         states: list[dict[str, Any]] = []
         replaced: list[str] = []
+        proven: list[str] = []
         for row in batch:
             wanted, change = self._plan(row, entries.get(row.id, []))
             again = ids.item_id(self._again, self._key.ordinal, row.number)
@@ -116,10 +129,14 @@ class _Iterations:
             if change is not None:
                 states.append({"of": again, **change})
                 if change["state"] == PENDING:
+                    caller = ids.item_id("", self._key.ordinal, row.number)
+                    proven += calls_of(caller, self._proven, wanted)
                     replaced += self._giving_place.get(_call_of(row.id, wanted), ())
         if kept:
             self._connection.execute(insert(journal), kept)
         give_place(self._connection, replaced)
+        take_over(self._connection, self._again, {key: self._proven[key] for key in proven})
+        self.taken_over += len(proven)
         if states:
             self._connection.execute(update(items).where(items.c.id == bindparam("of")), states)
         return sum(one["state"] == PENDING for one in states)

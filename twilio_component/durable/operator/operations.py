@@ -139,7 +139,7 @@ class Operations:
     async def purge(self, days: float) -> int:
         """Delete the runs that ended more than ``days`` ago; their number."""
         purged = 0
-        while due := await self._runs.finished_before(time.time() - days * _DAY, _BATCH):
+        while due := await self._runs.give_up_before(time.time() - days * _DAY, _BATCH):
             await asyncio.to_thread(self._client.delete_workflows, await self._runs.workflows_of(due))
             await self._runs.forget(due)
             purged += len(due)
@@ -167,10 +167,9 @@ class Operations:
 
         def work(connection: Connection) -> None:
             queue = lock_queue_of(connection, run)
-            moving = update(runs).where(runs.c.id == run, runs.c.state.in_(from_states)).values(state=to, **changes)
-            if not connection.execute(moving).rowcount:
-                row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
-                _check_state(run, row, from_states)
+            row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).one_or_none()
+            _check_state(run, row, from_states)
+            connection.execute(update(runs).where(runs.c.id == run).values(state=to, **changes))
             if along_with is not None:
                 along_with(connection, run)
             if to == run_status.RUNNING:

@@ -25,7 +25,8 @@ from twilio_component.durable.operator.journal_replay import (
     entries_of,
     next_call,
 )
-from twilio_component.durable.operator.loop_retry import copy_loop
+from twilio_component.durable.operator.loop_retry import CopiedLoop, copy_loop
+from twilio_component.durable.operator.proven_calls import calls_of, proven_calls, take_over
 from twilio_component.durable.operator.started_flows import give_place_from, have_acted_after, in_the_way_of_step
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.journal import RESULT
@@ -64,7 +65,8 @@ class Retried:
 
     ``items`` of its lists are tried again (None: it goes on from a step of its own). ``definition`` is the one it uses,
     of the file ``file``; ``is_current`` tells whether that one is served now. ``repeats_later_steps`` is false when
-    only the list is tried again, since a step after it did something that must not be done twice.
+    only the list is tried again, since a step after it did something that must not be done twice. ``proven`` calls are
+    not made again, since their provider has proven since the run ended what they created.
     """
 
     id: str
@@ -73,6 +75,7 @@ class Retried:
     file: str = ""
     is_current: bool = True
     repeats_later_steps: bool = True
+    proven: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """The run as JSON, with keys in camelCase."""
@@ -81,6 +84,7 @@ class Retried:
             **{name: found[name] for name in ("id", "items", "definition", "file")},
             "isCurrent": self.is_current,
             "repeatsLaterSteps": self.repeats_later_steps,
+            "proven": self.proven,
         }
 
 
@@ -123,7 +127,7 @@ class RunRetry:
             ended = {"finished_at": None, "error": None, "response": None, "alarm": None}
             changed = {**begun, **ended, "definition": digest, "last_call": plan.last_call}
             connection.execute(insert(runs).values(**{**row._mapping, **changed}))  # noqa: SLF001 - SQLAlchemy's public name for it
-            tried = _copy(connection, run, again, plan)
+            tried, proven = _copy(connection, run, again, plan)
             if plan.selection is not None and not tried and plan.selection.state != run_status.UNKNOWN:
                 _refuse_without_items(connection, row)
             if plan.repeated_from is not None:
@@ -137,13 +141,15 @@ class RunRetry:
                 file=connection.execute(select(definitions.c.file).where(definitions.c.digest == digest)).scalar_one(),
                 is_current=is_current,
                 repeats_later_steps=plan.last_call is None,
+                proven=proven,
             )
 
-        return await self._database.run(work)
+        return await self._database.run_at_one_moment(work)
 
 
 def _retryable(connection: Connection, run: str) -> Row[Any]:
-    row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
+    # Whoever resumes, resolves or retries it, too, waits for us or we for them.
+    row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).one_or_none()
     if row is None:
         raise UnknownRunError(f"there is no run '{run}'")
     if row.state not in RETRYABLE:
@@ -217,12 +223,17 @@ def _plan_of_loops(
     return _Plan(kept, chosen, selection, chosen[-1])
 
 
-def _copy(connection: Connection, run: str, again: str, plan: _Plan) -> int:
-    """Copy what the new run keeps; the number of items that are tried again."""
+def _copy(connection: Connection, run: str, again: str, plan: _Plan) -> CopiedLoop:
+    """Copy what the new run keeps; the number of items that are tried again, and of proven calls."""
     entries = [{**entry, "run": again} for entry in plan.entries if entry["ordinal"] != RESULT]
     if entries:
         connection.execute(insert(journal), entries)
-    tried = sum(copy_loop(connection, LoopKey(run, ordinal), again, plan.selection) for ordinal in plan.again)
+    copied = [copy_loop(connection, LoopKey(run, ordinal), again, plan.selection) for ordinal in plan.again]
+    own = {}
+    if plan.repeated_from is not None:
+        proven = proven_calls(connection, run)
+        own = {key: proven[key] for key in calls_of("", proven, plan.entries)}
+        take_over(connection, again, own)
     # Lists that have ended come along, so that their failed items can be tried again later.
     kept = {entry["ordinal"] for entry in plan.entries} - {*plan.again}
     not_succeeded = items.c.state.in_((run_status.FAILED, run_status.UNKNOWN))
@@ -230,7 +241,7 @@ def _copy(connection: Connection, run: str, again: str, plan: _Plan) -> int:
     for ordinal in connection.execute(ended).scalars().all():
         if ordinal in kept:
             copy_loop(connection, LoopKey(run, ordinal), again, None)
-    return tried
+    return CopiedLoop(sum(one.tried for one in copied), len(own) + sum(one.proven for one in copied))
 
 
 def _refuse_without_items(connection: Connection, row: Row[Any]) -> None:

@@ -40,7 +40,7 @@ class Retention:
         """Purge what is due; the number of runs. From then on an event that started one of them is new again."""
         before = time.time() - self._days * 24 * _HOUR
         purged = 0
-        while due := await self._runs.finished_before(before, _BATCH, wait_for_database=True):
+        while due := await self._runs.give_up_before(before, _BATCH, wait_for_database=True):
             await DBOS.delete_workflows_async(await self._runs.workflows_of(due, wait_for_database=True))
             await self._runs.forget(due, wait_for_database=True)
             purged += len(due)

@@ -8,10 +8,11 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -48,6 +49,8 @@ _SQLITE_MAGIC = b"SQLite format 3\0"
 _LONGEST_PAUSE = 2.0
 _RUN_THREADS = 5
 _REQUEST_THREADS = 2
+_ONE_MOMENT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+_ATTEMPTS_AT_ONE_MOMENT = 3
 
 
 class Database:
@@ -126,6 +129,22 @@ class Database:
         and ``StoreBusyError`` when another transaction does not end in time.
         """
         return await self._perform(work, self._request_threads, self._request_engine)
+
+    async def run_at_one_moment(self, work: Callable[[Connection], _Found]) -> _Found:
+        """Do ``work`` as ``run`` does; all of its statements read what was stored at one moment.
+
+        It is done anew, a few times, when another transaction changes what it changes.
+        """
+
+        def at_one_moment(connection: Connection) -> _Found:
+            if not self.is_sqlite:  # whose transactions exclude each other
+                connection.execute(_ONE_MOMENT)
+            return work(connection)
+
+        for _ in range(_ATTEMPTS_AT_ONE_MOMENT - 1):
+            with suppress(StoreBusyError):
+                return await self.run(at_one_moment)
+        return await self.run(at_one_moment)
 
     async def run_until_available(self, work: Callable[[Connection], _Found]) -> _Found:
         """Do ``work`` in a transaction, retrying until the database is available; its result. For runs."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, exists, not_, or_, select, tuple_, update
 
@@ -25,7 +25,7 @@ from twilio_component.durable.store.schema import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Table
+    from sqlalchemy import ColumnElement, Connection, Row, Table
 
 PIECE = 500
 """How many items one transaction deletes at most, with what belongs to each: others wait behind it."""
@@ -38,13 +38,27 @@ def is_of_conversation(queue: str) -> bool:
     return _DIGEST.fullmatch(queue) is not None
 
 
-def ended_before(connection: Connection, moment: float, limit: int) -> list[str]:
-    """The ids of at most ``limit`` runs that ended before ``moment`` and that no run needs that ended later."""
+def _is_due(moment: float) -> tuple[ColumnElement[bool], ...]:
     parent = runs.alias()
     newer = or_(parent.c.finished_at.is_(None), parent.c.finished_at >= moment)
     needed = exists().where(parent.c.id == runs.c.parent, newer)
-    due = select(runs.c.id).where(runs.c.finished_at < moment, not_(needed)).limit(limit)
-    return list(connection.execute(due).scalars())
+    return runs.c.finished_at < moment, not_(needed)
+
+
+def due_runs(connection: Connection, moment: float, limit: int) -> Sequence[Row[Any]]:
+    """The ``id`` and the ``parent`` of at most ``limit`` runs that are to be purged."""
+    return connection.execute(select(runs.c.id, runs.c.parent).where(*_is_due(moment)).limit(limit)).all()
+
+
+def give_up_ended(connection: Connection, moment: float, limit: int) -> list[str]:
+    """Give up at most ``limit`` runs that ended before ``moment`` and that no run needs that ended later; their ids."""
+    due = due_runs(connection, moment, limit)
+    # One that is resumed at this moment is not due any more: once they are locked, we look again.
+    involved = {one for row in due for one in row if one is not None}
+    locking = select(runs.c.id).where(runs.c.id.in_(sorted(involved))).order_by(runs.c.id).with_for_update()
+    connection.execute(locking)
+    given_up = update(runs).where(runs.c.id.in_([row.id for row in due]), *_is_due(moment)).values(state=PURGED)
+    return list(connection.execute(given_up.returning(runs.c.id)).scalars())
 
 
 def give_up_runs(connection: Connection, ids: list[str]) -> None:

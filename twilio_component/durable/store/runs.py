@@ -21,7 +21,7 @@ from twilio_component.durable.store.journal import INITIAL_STATE, RESULT, Journa
 from twilio_component.durable.store.new_runs import NewRun, TakeReply, insert_runs
 from twilio_component.durable.store.queues import lock_queue_of, promote, promote_all, run_in_the_way
 from twilio_component.durable.store.removal import (
-    ended_before,
+    give_up_ended,
     give_up_runs,
     remove_contents,
     remove_piece,
@@ -263,13 +263,14 @@ class RunStore:
             lambda connection: connection.execute(update(runs).where(runs.c.id == run).values(response=None))
         )
 
-    async def finished_before(self, moment: float, limit: int, *, wait_for_database: bool = False) -> list[str]:
-        """The ids of at most ``limit`` runs that ended before ``moment`` (seconds since 1970).
+    async def give_up_before(self, moment: float, limit: int, *, wait_for_database: bool = False) -> list[str]:
+        """Give up at most ``limit`` runs that ended before ``moment`` (seconds since 1970); their ids.
 
-        A run whose parent has not ended by then is not among them: the parent would start it anew on replay.
+        Nobody can resume them or run them again after this, so everything of them may be deleted. A run whose parent
+        has not ended by then is not among them: the parent would start it anew on replay.
         """
         return await self._do(
-            lambda connection: ended_before(connection, moment, limit), wait_for_database=wait_for_database
+            lambda connection: give_up_ended(connection, moment, limit), wait_for_database=wait_for_database
         )
 
     async def forget(self, ids: list[str], *, wait_for_database: bool = False) -> None:
