@@ -49,7 +49,7 @@ async def test_a_run_that_is_being_retried_is_not_resumed_or_cancelled_by_anothe
         copy = retrying._copy
 
         async def try_both() -> list[Any]:
-            return await asyncio.gather(second.resume("one"), second.cancel("one"), return_exceptions=True)
+            return list(await asyncio.gather(second.resume("one"), second.cancel("one"), return_exceptions=True))
 
         def copy_while_others_try(*arguments: Any) -> Any:
             tried.extend(asyncio.run_coroutine_threadsafe(try_both(), loop).result(60))

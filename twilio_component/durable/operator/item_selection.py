@@ -54,8 +54,8 @@ def unfinished_loops(connection: Connection, run: str) -> list[int]:
 def has_open_calls(connection: Connection, run: str) -> bool:
     """Whether a call of the run itself was under way when it failed, so that its outcome is unknown."""
     own = (intents.c.run == run, intents.c.item.is_(None), intents.c.state.in_((CLAIMED, IN_DOUBT)))
-    own = (*own, intents.c.resource_id.is_(None))
-    return connection.execute(select(intents.c.key).where(*own).limit(1)).one_or_none() is not None
+    is_unproven = intents.c.resource_id.is_(None)
+    return connection.execute(select(intents.c.key).where(*own, is_unproven).limit(1)).one_or_none() is not None
 
 
 def renew_chunks(connection: Connection, run: str) -> None:

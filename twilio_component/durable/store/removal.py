@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, not_, or_, select, tuple_, update
 
@@ -25,7 +25,7 @@ from twilio_component.durable.store.schema import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Row, Table
+    from sqlalchemy import ColumnElement, Connection, Table
 
 PIECE = 500
 """How many items one transaction deletes at most, with what belongs to each: others wait behind it."""
@@ -45,9 +45,10 @@ def _is_due(moment: float) -> tuple[ColumnElement[bool], ...]:
     return runs.c.finished_at < moment, not_(needed)
 
 
-def due_runs(connection: Connection, moment: float, limit: int) -> Sequence[Row[Any]]:
+def due_runs(connection: Connection, moment: float, limit: int) -> list[tuple[str, str | None]]:
     """The ``id`` and the ``parent`` of at most ``limit`` runs that are to be purged."""
-    return connection.execute(select(runs.c.id, runs.c.parent).where(*_is_due(moment)).limit(limit)).all()
+    due = select(runs.c.id, runs.c.parent).where(*_is_due(moment)).limit(limit)
+    return [(row.id, row.parent) for row in connection.execute(due)]
 
 
 def give_up_ended(connection: Connection, moment: float, limit: int) -> list[str]:
@@ -57,7 +58,7 @@ def give_up_ended(connection: Connection, moment: float, limit: int) -> list[str
     involved = {one for row in due for one in row if one is not None}
     locking = select(runs.c.id).where(runs.c.id.in_(sorted(involved))).order_by(runs.c.id).with_for_update()
     connection.execute(locking)
-    given_up = update(runs).where(runs.c.id.in_([row.id for row in due]), *_is_due(moment)).values(state=PURGED)
+    given_up = update(runs).where(runs.c.id.in_([run for run, _ in due]), *_is_due(moment)).values(state=PURGED)
     return list(connection.execute(given_up.returning(runs.c.id)).scalars())
 
 
