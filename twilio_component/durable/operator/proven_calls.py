@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select, update
 
 from twilio_component.durable import ids
-from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT, UNKNOWN
+from twilio_component.durable.sending.intents import IN_DOUBT, SETTLED
 from twilio_component.durable.store.schema import intents
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def proven_calls(connection: Connection, run: str) -> dict[str, dict[str, Any]]:
     """
     found: dict[str, dict[str, Any]] = {}
     for attempt in ids.lineage(run):
-        is_open = (intents.c.resource_id.is_not(None), intents.c.state.in_((CLAIMED, IN_DOUBT, UNKNOWN)))
-        for row in connection.execute(select(intents).where(intents.c.run == attempt, *is_open)).mappings():
+        is_proven = (intents.c.resource_id.is_not(None), intents.c.state != SETTLED)
+        for row in connection.execute(select(intents).where(intents.c.run == attempt, *is_proven)).mappings():
             found.setdefault(row["key"].removeprefix(attempt), dict(row))
     return found
 

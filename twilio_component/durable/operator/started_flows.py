@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _GOES_ON = (QUEUED, RUNNING, PAUSED, LIST_STOPPED)
 _GIVES_PLACE = (CANCELLED, FAILED, PARTLY_FAILED, UNKNOWN)
 _BATCH = 500
+_MAY_HAVE_HAPPENED = or_(intents.c.state != PLANNED, intents.c.resource_id.is_not(None))
 
 
 class StartedFlow(NamedTuple):
@@ -66,7 +67,7 @@ def in_the_way(connection: Connection, prefixes: Collection[str], flow: str | No
         whole = [] if flow is None else [column == flow]
         return or_(*whole, *(begins_with(connection, column, prefix) for prefix in prefixes))
 
-    acted = select(intents.c.run).where(below(intents.c.run), intents.c.state != PLANNED).distinct()
+    acted = select(intents.c.run).where(below(intents.c.run), _MAY_HAVE_HAPPENED).distinct()
     going_on = select(runs.c.id, runs.c.state).where(below(runs.c.id), runs.c.state.in_(_GOES_ON))
     return [
         *(StartedFlow(run, "", acted=True) for run in connection.execute(acted).scalars()),
@@ -90,7 +91,7 @@ def have_acted_after(connection: Connection, run: str, ordinal: int) -> bool:
     Those of the runs whose place it has taken count, too.
     """
     for attempt in ids.lineage(run):
-        of_run = (intents.c.run == attempt, intents.c.state != PLANNED)
+        of_run = (intents.c.run == attempt, _MAY_HAVE_HAPPENED)
         own = connection.execute(select(intents.c.key).where(*of_run)).scalars()
         started = (flow.id for flow in in_the_way(connection, (ids.descendant_prefix(attempt),)))
         if any(ids.ordinal_within(attempt, key) > ordinal for keys in (own, started) for key in keys):
