@@ -199,7 +199,7 @@ async def test_a_call_that_was_under_way_when_its_run_failed_is_not_done_again_w
 
     def break_off(connection: Connection) -> None:
         connection.execute(delete(journal).where(journal.c.ordinal == 1))
-        connection.execute(update(intents).values(state="claimed"))
+        connection.execute(update(intents).values(state="claimed", resource_id=None))
         connection.execute(update(runs).values(state="failed"))
 
     async with serving(tmp_path, SEND, emulator=emulator, settings=QUICK) as served:
