@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import shlex
 import subprocess
 import sys
 import time
@@ -157,6 +159,79 @@ def test_run_with_the_emulator_signs_for_every_trigger_that_verifies(
     example = json.dumps(lines(capsys)[0]["result"]["body"])
     assert "XXXX" not in example
     assert ("AccountSid" in example) == (trigger != "webhook")
+
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_the_readmes_flow_runs_by_its_command_and_without_a_payload_says_which_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = README.read_text(encoding="utf-8")
+    (flow,) = re.findall(r"^```yaml\n(name: .*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (command,) = re.findall(r"^\$ twilio-component (flow run confirm.yaml .*)$", text, re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    Path("confirm.yaml").write_text(flow, encoding="utf-8")
+    assert main(shlex.split(command)) == 0
+    assert lines(capsys)[-1]["result"]["to"] == "+16055551212"
+    assert main(["flow", "run", "confirm.yaml", "--emulator"]) == 1
+    assert """give it with --payload '{"body": {"data": {"phone": …}}}'""" in capsys.readouterr().err
+
+
+def test_a_configuration_that_is_taken_for_something_else_is_recognized(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("configVars: {Sender: '+15017122661'}", encoding="utf-8")
+    assert main(["flow", "check", str(file)]) == 2
+    assert "config.yaml:1:1: error: this is a configuration: give it with --config" in capsys.readouterr().out
+    assert main(["flow", "run", str(file)]) == 2
+    assert "this is a configuration: give it with --config" in capsys.readouterr().err
+    assert main(["connection", "check", "--connection", str(file)]) == 2
+    assert "this is a configuration, which serve and flow run take with --config" in capsys.readouterr().err
+
+
+TWO_STEPS = """\
+name: Demo
+requiredConfigVars: [{key: Main Account, dataType: connection, connection: twilio.basic}]
+flows:
+  - name: Reply
+    steps:
+      - {name: Incoming, isTrigger: true, action: twilio.inboundMessage, inputs: {twilioConnection: Main Acount}}
+      - {name: List, action: twilio.listMessages, inputs: {twilioConnection: Main Acount}}
+"""
+
+
+def test_check_names_the_connection_that_was_meant_and_removes_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "flow.yaml").write_text(TWO_STEPS, encoding="utf-8")
+    assert main(["flow", "check", str(tmp_path / "flow.yaml")]) == 2
+    out = capsys.readouterr().out
+    assert out.count("is not a connection that requiredConfigVars declares; did you mean 'Main Account'?") == 2
+    assert "nothing uses 'Main Account'" in out
+    assert "Is 'Main Acount' meant to be it?" in out
+    assert "Remove it" not in out
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (("isTrigger: true, ", ""), "'inboundMessage' of twilio is a trigger: its step has isTrigger: true"),
+        (
+            ("{name: List, ", "{name: List, isTrigger: true, "),
+            "'listMessages' of twilio is an action, without isTrigger",
+        ),
+    ],
+)
+def test_check_tells_a_trigger_from_an_action(
+    step: tuple[str, str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "flow.yaml").write_text(TWO_STEPS.replace(*step), encoding="utf-8")
+    assert main(["flow", "check", str(tmp_path / "flow.yaml")]) == 2
+    out = capsys.readouterr().out
+    assert said in out
+    assert "--mock" not in out
 
 
 def test_run_takes_payload_and_configuration_from_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

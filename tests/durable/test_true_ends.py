@@ -58,7 +58,8 @@ async def test_a_list_of_which_some_failed_ends_partly_failed_with_the_counts_by
     assert ended["error"]["message"] == "3 of 8 iterations failed (21211: 1, 21610: 2)"
     lines = [record.getMessage() for record in caplog.records]
     (line,) = [line for line in lines if line.startswith("run one of Main partly failed at everyone after ")]
-    assert line.endswith("items-failed (21211: 1, 21610: 2); `twilio-component runs show one` says more")
+    assert "items-failed (21211: 1, 21610: 2); `twilio-component runs show one --database /" in line
+    assert line.endswith("` says more")
     assert "+1500555" not in "".join(lines)
 
 

@@ -105,6 +105,19 @@ def test_details_that_cannot_be_are_refused_before_anything_is_received(
     assert emulator.messages == []
 
 
+def test_a_message_that_reaches_no_application_says_so(
+    api: Any, webhooks: list[WebhookRequest], caplog: pytest.LogCaptureFixture
+) -> None:
+    sms = {"from": "+15558675310", "body": "Hi"}
+    lost = api.request("POST", "/_emulator/inbound", json={**sms, "to": "+15017122661"}).json()
+    assert (lost["status"], webhooks) == ("received", [])
+    assert "no webhook is configured for the number" in lost["warning"]
+    (line,) = [record.getMessage() for record in caplog.records if "no webhook is configured" in record.getMessage()]
+    assert "5017122661" not in line
+    told = api.request("POST", "/_emulator/inbound", json={**sms, "to": "+14155238886"}).json()
+    assert ("warning" in told, len(webhooks)) == (False, 1)
+
+
 def test_an_sms_has_no_parameters_of_channels(api: Any, webhooks: list[WebhookRequest]) -> None:
     form = inbound(api, webhooks, **{"to": "+14155238886", "from": "+15558675310", "body": "Hi"})
     assert not form.keys() & {"MessageType", "ChannelMetadata", "ProfileName", "WaId"}

@@ -13,7 +13,7 @@ from support.serve_processes import FLOW
 from twilio_component.cli import exit_codes
 from twilio_component.cli.main import main
 from twilio_component.durable.errors import StoreUnavailableError
-from twilio_component.durable.store.database_url import database_url, display_url
+from twilio_component.durable.store.database_url import database_url, display_database, display_url
 from twilio_component.flows import Configuration
 from twilio_component.flows.runner.connection_values import check_given_connections
 from twilio_component.host import Host
@@ -186,6 +186,11 @@ def test_any_other_is_refused_without_repeating_it(text: str) -> None:
     with pytest.raises(InputError, match=r"--database: must be the path of a SQLite file.*postgresql://") as refused:
         database_url(text)
     assert SECRET not in str(refused.value)
+
+
+def test_a_database_is_shown_as_the_path_that_it_has() -> None:
+    assert display_database(database_url("/var/Mein Ordner/Läufe.sqlite")) == "/var/Mein Ordner/Läufe.sqlite"
+    assert display_database(f"postgresql://u:{SECRET}@h/d") == "postgresql://u:***@h/d"
 
 
 def test_a_password_is_not_shown() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from twilio_component.cli import exit_codes
 from twilio_component.cli.options import port_number
+from twilio_component.durable.store.default_database import DATABASE_VARIABLE, DEFAULT_DATABASE
 from twilio_component.host.errors import IntegrationError
 
 if TYPE_CHECKING:
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
     from twilio_component.flows.runner.configuration import Configuration
     from twilio_component.serving.health_server import HealthServer
 
-DATABASE_VARIABLE = "TWILIO_COMPONENT_DATABASE"
 OPERATIONS_TOKEN = "TWILIO_COMPONENT_OPERATIONS_TOKEN"  # noqa: S105 - the name of a variable
-DEFAULT_DATABASE = Path(".twilio-component") / "runs.sqlite"
 
 DATABASE_HELP = (
     "where runs are stored: the path of a SQLite file, or postgresql://…; default: the environment variable "
@@ -133,12 +132,12 @@ async def _open(database: Database) -> None:
     import asyncio
 
     from twilio_component.durable.errors import StoreUnavailableError
-    from twilio_component.durable.store.database_url import display_url
+    from twilio_component.durable.store.database_url import display_database
 
     try:
         await asyncio.to_thread(database.open_existing)
     except StoreUnavailableError as error:
-        raise type(error)(f"{error}: {display_url(database.url)}") from error
+        raise type(error)(f"{error}: {display_database(database.url)}") from error
 
 
 def with_database(options: argparse.Namespace, work: Callable[[Database], Awaitable[None]]) -> int:

@@ -6,6 +6,7 @@ Nothing here repeats what people wrote: runs are named by their ids, failures by
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ _WORDS = {"unknown": "is unknown", "partly-failed": "partly failed", "stopped": 
 class RunEnd:
     """How a run ended. ``step``, ``code`` and ``reason`` (the service's own code) say why it failed, else empty.
 
+    ``detail`` is what can be told of the error without its message, which may repeat what people wrote.
     ``by_code`` counts the iterations of its loops that failed. ``seconds`` have passed since it was stored.
     """
 
@@ -38,6 +40,7 @@ class RunEnd:
     code: str = ""
     reason: str = ""
     by_code: Mapping[str, int] = field(default_factory=dict)
+    detail: str = ""
 
 
 class _Begun(Protocol):
@@ -115,8 +118,8 @@ def log_stop(run: Run) -> None:
     _LOGGER.info("run %s of %s stops: it was paused or cancelled, or its list stopped", run.id, run.flow, extra=extra)
 
 
-def log_end(end: RunEnd) -> None:
-    """Log how a run ended, and of one that did not succeed which command says more."""
+def log_end(end: RunEnd, database_option: str = "") -> None:
+    """Log how a run ended, and of one that did not succeed which command says more: in which database, if need be."""
     extra = {
         "run": end.run,
         "flow": end.flow,
@@ -132,9 +135,12 @@ def log_end(end: RunEnd) -> None:
     state = _WORDS.get(end.state, end.state)
     where = f" at {end.step}" if end.step else ""
     counts = ", ".join(f"{code}: {count:,}" for code, count in end.by_code.items())
-    why = " ".join(part for part in (end.code, end.reason, f"({counts})" if counts else "") if part) or "no code"
+    why = (
+        " ".join(part for part in (end.code, end.reason, f"({counts})" if counts else "", end.detail) if part)
+        or "no code"
+    )
     _LOGGER.warning(
-        "run %s of %s %s%s after %.1f s: %s; `twilio-component runs show %s` says more",
+        "run %s of %s %s%s after %.1f s: %s; `twilio-component runs show %s%s` says more",
         end.run,
         end.flow,
         state,
@@ -142,6 +148,7 @@ def log_end(end: RunEnd) -> None:
         end.seconds,
         why,
         end.run,
+        database_option,
         extra=extra,
     )
 
@@ -158,4 +165,16 @@ def run_end(run: _Begun, state: str, error: Mapping[str, Any] | None, now: float
         code=known.get("code", ""),
         reason=known.get("reason", ""),
         by_code=known.get("byCode", {}),
+        detail=_detail(known),
     )
+
+
+def _detail(error: Mapping[str, Any]) -> str:
+    """The part of an error's message that comes from the flow's definition: the reference, or the inputs' names."""
+    message = str(error.get("message", ""))
+    if error.get("code") == "flow-evaluation" and " has no value: " in message:
+        return f"({message.partition(': ')[0]})"
+    if error.get("code") == "input-invalid":
+        names = dict.fromkeys(re.findall(r"\$\.inputs\.\w+", message))
+        return f"({', '.join(names)})" if names else ""
+    return ""

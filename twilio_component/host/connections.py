@@ -49,6 +49,9 @@ def connection_from_file(path: Path | str) -> dict[str, Any]:
     if not isinstance(document.data, dict):
         problem = document.problem((), 'must be a connection: {"key": …, "fields": {…}}')
         raise InputError("The connection file is not valid", [problem])
+    if "configVars" in document.data and "fields" not in document.data:
+        text = "this is a configuration, which serve and flow run take with --config; a connection has key and fields"
+        raise InputError("The connection file is not valid", [document.problem((), text)])
     return document.data if "fields" in document.data else {"fields": document.data}
 
 

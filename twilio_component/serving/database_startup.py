@@ -10,7 +10,7 @@ import psycopg
 from sqlalchemy import make_url
 
 from twilio_component.durable.errors import StoreUnavailableError
-from twilio_component.durable.store.database_url import display_url
+from twilio_component.durable.store.database_url import display_database
 from twilio_component.host.errors import InputError, Problem
 
 # Containers start in any order; a server that recovers from a crash may take a while.
@@ -73,7 +73,7 @@ async def migrate_database(url: str, report: Callable[[str], None]) -> None:
             await asyncio.to_thread(DBOS.migrate, url)
         finally:
             database.close()
-    report(f"the database has the format of this release: {display_url(url)}")
+    report(f"the database has the format of this release: {display_database(url)}")
 
 
 def _refusal(url: str) -> str | None:

@@ -16,7 +16,8 @@ from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.errors import DurableError
 from twilio_component.durable.settings import settings_from
-from twilio_component.durable.store.database_url import display_url
+from twilio_component.durable.store.database import sqlite_file
+from twilio_component.durable.store.database_url import display_database
 from twilio_component.durable.store.registrations import RegistrationStore
 from twilio_component.flows.checking.checker import check_file
 from twilio_component.flows.findings import ERROR, FlowError
@@ -128,6 +129,8 @@ class Server:
             found = endpoints(deployment, definitions)
             flows = [endpoint.flow for endpoint in found.values()]
             keys = EndpointKeys(self.configuration.durability.get("endpointKeys", {}), self.environment, flows)
+            file = sqlite_file(self.database)
+            is_new = file is not None and not file.exists()
             await wait_for_database(self.database, self.report)
             observer = trace_host(host, self.health.observer)
             opening = Engine.open(
@@ -148,6 +151,7 @@ class Server:
                     ready=engine.check,
                     observer=observer,
                 )
+                self.report(f"state: {display_database(self.database)}{' (a new database)' if is_new else ''}")
                 self._report_endpoints(found.values(), keys)
                 self.on_ready(found)
                 if self.register:
@@ -170,7 +174,6 @@ class Server:
         return definition
 
     def _report_endpoints(self, found: Iterable[Endpoint], keys: EndpointKeys) -> None:
-        self.report(f"state: {display_url(self.database)}")
         for endpoint in found:
             self.report(f"webhook of {endpoint.flow.name}: {endpoint.url_for_twilio}")
             if self._is_public() and not (endpoint.verifies_request or keys.are_needed(endpoint.flow)):

@@ -37,7 +37,11 @@ def add_parser(commands: Any) -> None:
     """Add ``flow`` and what it can do to the command line."""
     flow = commands.add_parser("flow", help="check and run flow definitions", description="Check and run flows.")
     subcommands = flow.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    check = subcommands.add_parser("check", help="find every mistake in flow definitions", description=_check.__doc__)
+    check = subcommands.add_parser(
+        "check",
+        help="list the mistakes in flow definitions that can be found before they run",
+        description=_check.__doc__,
+    )
     check.add_argument("files", nargs="+", metavar="FILE", help="a flow definition (YAML or JSON)")
     add_formats(check)
     check.add_argument("--mock", action="append", default=[], metavar="COMPONENT.ACTION", help="as for flow run")
@@ -79,7 +83,7 @@ def add_parser(commands: Any) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    """Find every mistake in flow definitions. Exit code 2 if there is an error, warnings apart."""
+    """List the mistakes in flow definitions that can be found before they run. Exit code 2 if one is an error."""
     from twilio_component.flows import check_integration, read_definition
     from twilio_component.flows.model import all_operations
     from twilio_component.flows.runner.mocks import Mocks
@@ -153,7 +157,7 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
     """Return the outcome; None when the flow was not started, for a reason that has been printed."""
     from twilio_component.cli.emulated_request import as_twilio_sends
     from twilio_component.cli.flow_output import view_for
-    from twilio_component.cli.payloads import payload_of
+    from twilio_component.cli.payloads import payload_hint, payload_of
     from twilio_component.flows import (
         Configuration,
         FlowRunner,
@@ -210,6 +214,8 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
         )
         outcome = await runner.run(flow.name, payload)
         view.outcome(outcome)
+        if options.payload is None and (hint := payload_hint(flow, outcome.error)):
+            print(hint, file=sys.stderr)
         return outcome
 
 

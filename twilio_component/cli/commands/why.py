@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.cli import exit_codes
 from twilio_component.cli.formats import add_formats, print_json
 from twilio_component.cli.options import CONNECTION_HELP, connection_of
-from twilio_component.cli.serve_extra import DATABASE_HELP, DATABASE_VARIABLE, DEFAULT_DATABASE
+from twilio_component.cli.serve_extra import DATABASE_HELP
+from twilio_component.durable.store.default_database import DATABASE_VARIABLE, DEFAULT_DATABASE
 from twilio_component.host.errors import InputError, Problem, UnknownKeyError
 
 if TYPE_CHECKING:

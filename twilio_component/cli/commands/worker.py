@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.cli import exit_codes
 from twilio_component.cli.log_output import add_logging
 from twilio_component.cli.serve_extra import (
-    DATABASE_VARIABLE,
     add_config,
     add_health,
     add_public_url,
@@ -17,6 +16,7 @@ from twilio_component.cli.serve_extra import (
     import_the_extra,
     report,
 )
+from twilio_component.durable.store.default_database import DATABASE_VARIABLE
 
 if TYPE_CHECKING:
     import argparse

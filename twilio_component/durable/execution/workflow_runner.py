@@ -22,6 +22,7 @@ from twilio_component.durable.fanout.stopping import stop_list
 from twilio_component.durable.fanout.store import EndedIteration, LoopKey
 from twilio_component.durable.observation import Observer
 from twilio_component.durable.store import run_status
+from twilio_component.durable.store.default_database import database_option
 from twilio_component.durable.store.flow_state import scopes_of
 from twilio_component.durable.store.journal import INITIAL_STATE
 from twilio_component.durable.store.workflow_rows import cancel_workflow_of_stopped
@@ -267,7 +268,7 @@ class WorkflowRunner:
             raise RunStopped  # at the last moment; a resumed run comes to its end again
         if stored == state:
             end = observation.run_end(run, state, error, time.time())
-            observation.log_end(end)
+            observation.log_end(end, database_option(self._runs.database_url))
             self._observer.run_ended(end)
         return stored or PURGED
 

@@ -50,5 +50,13 @@ def display_url(url: str | URL) -> str:
     return make_url(url).render_as_string(hide_password=True)
 
 
+def display_database(url: str) -> str:
+    """Return a SQLite database as the path that it was given as, any other as ``display_url`` does."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        return parsed.database
+    return display_url(parsed)
+
+
 def _invalid(reason: str) -> InputError:
     return InputError("The database is not valid", [Problem("--database", f"{_ALLOWED}{_EXAMPLE}; {reason}")])

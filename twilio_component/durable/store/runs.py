@@ -82,6 +82,7 @@ class RunStore:
         ``take_reply`` takes a message that would start a run as the reply to a question.
         """
         self._database = database
+        self.database_url = database.url
         self._enqueue = enqueue
         self._take_reply = take_reply
         self.waits = WaitStore(database)

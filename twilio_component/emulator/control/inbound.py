@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,7 +15,7 @@ from twilio_component.emulator.control.arguments import (
 )
 from twilio_component.emulator.control.views import message_view
 from twilio_component.emulator.messaging.conversation_events import conversation_parameters
-from twilio_component.emulator.messaging.inbound import receive
+from twilio_component.emulator.messaging.inbound import has_webhook, receive
 from twilio_component.emulator.webhooks.sender import Webhook
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from twilio_component.emulator.state import EmulatorState
     from twilio_component.emulator.webhooks.parameters import Parameters
 
+_LOGGER = logging.getLogger(__name__)
+_NO_WEBHOOK = (
+    "no webhook is configured for the number, so that no application was told; POST /_emulator/numbers sets one"
+)
 _DETAILS = {
     "profileName": "profile_name",
     "button": "button",
@@ -35,7 +40,7 @@ _DETAILS = {
 
 
 async def receive_message(state: EmulatorState, wanted: dict[str, Any]) -> Any:
-    """Let somebody write; returns the message when the application has responded."""
+    """Let somebody write; returns the message when the application has responded, or that there is none."""
     media = [_file(one) for one in wanted.get("media", [])]
     account = named_account(state, wanted, "accountSid")
     message = await receive(
@@ -48,7 +53,10 @@ async def receive_message(state: EmulatorState, wanted: dict[str, Any]) -> Any:
         parameters=wanted.get("parameters"),
         **_details(wanted),
     )
-    return message_view(message)
+    if has_webhook(state, wanted["to"], account):
+        return message_view(message)
+    _LOGGER.warning("an inbound message reached no application: no webhook is configured for its number")
+    return {**message_view(message), "warning": _NO_WEBHOOK}
 
 
 def _file(given: Any) -> tuple[str, bytes]:

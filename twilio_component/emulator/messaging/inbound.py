@@ -68,7 +68,7 @@ async def receive(
     channels have beside a text (see `ChannelDetails`). Without ``account`` it is the one that has the number, or the
     default account. Raises `ApiError` for an address that is invalid, ValueError for details that it cannot have.
     """
-    owner = account or state.accounts.owner_of_number(addresses.strip_channel(to)) or state.accounts.default_account()
+    owner = _owner(state, to, account)
     number = owner.number_of(addresses.strip_channel(addresses.sender(to)))
     service = owner.service_of(addresses.sender(to))
     message = _message(
@@ -86,6 +86,16 @@ async def receive(
     if target is not None:
         await inbound.ask(target, inbound_parameters(message, state.base_url, more))
     return message
+
+
+def has_webhook(state: EmulatorState, to: str, account: Account | None = None) -> bool:
+    """Return whether a message to the number reaches an application. Raises `ApiError` as `receive` does."""
+    owner, sender = _owner(state, to, account), addresses.sender(to)
+    return _target(owner.number_of(addresses.strip_channel(sender)), owner.service_of(sender)) is not None
+
+
+def _owner(state: EmulatorState, to: str, account: Account | None) -> Account:
+    return account or state.accounts.owner_of_number(addresses.strip_channel(to)) or state.accounts.default_account()
 
 
 def _message(

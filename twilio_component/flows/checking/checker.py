@@ -130,6 +130,15 @@ class _Checker:
             return
         offered: Mapping[str, Any] = component.triggers if step.is_trigger else component.actions
         kind = "trigger" if step.is_trigger else "action"
+        others = component.actions if step.is_trigger else component.triggers
+        if step.action not in offered and step.action in others:
+            other = (
+                "an action, without isTrigger: true" if step.is_trigger else "a trigger: its step has isTrigger: true"
+            )
+            self.findings.add(
+                "unknown-action", at, f"'{step.action}' of {step.component} is {other}", "Correct the step."
+            )
+            return
         if step.action not in offered:
             hint = did_you_mean(step.action, offered) or f"; it has {join_names(offered)}"
             self.findings.add(
@@ -139,7 +148,8 @@ class _Checker:
                 f"Correct the key, or stand in for it with --mock {step.operation}=JSON.",
             )
             return
-        InputChecker(self.findings, component, offered[step.action]).check(step)
+        connections = [key for key, variable in self.integration.config_variables.items() if variable.is_connection]
+        InputChecker(self.findings, component, offered[step.action], connections).check(step)
 
     def action_place(self, step: Step) -> PathParts:
         """The path of what names a step's action: the key itself, where component and key are written apart."""

@@ -16,6 +16,7 @@ from twilio_component.flows.model import Complex, Fields, Value
 from twilio_component.flows.parsing.fitting import fit_inputs, is_left_empty
 from twilio_component.host.errors import InputError, did_you_mean, join_names, json_path
 from twilio_component.host.inputs.form import InputForm
+from twilio_component.host.inputs.messages import display
 
 if TYPE_CHECKING:
     from twilio_component.flows.findings import Findings
@@ -31,10 +32,13 @@ _PART = re.compile(r"""\[(\d+)\]|\.([A-Za-z_][A-Za-z0-9_-]*)|\["((?:[^"\\]|\\.)*
 class InputChecker:
     """Checks the inputs of one step of one operation."""
 
-    def __init__(self, findings: Findings, component: Component, operation: Operation) -> None:
+    def __init__(
+        self, findings: Findings, component: Component, operation: Operation, connections: Sequence[str] = ()
+    ) -> None:
         self.findings = findings
         self.component = component
         self.operation = operation
+        self.connections = connections
         self.properties: Mapping[str, Any] = operation.inputs["properties"]
 
     def check(self, step: Step) -> None:
@@ -89,6 +93,11 @@ class InputChecker:
         else:
             rest = _parts(path.removeprefix(json_path(("inputs", key))))
             at = place_within(step.inputs[key], rest) if key in step.inputs else (*inputs, key)
+            given = step.inputs.get(key)
+            meant = given.value if isinstance(given, Value) else None
+            if self.properties[key].get("format") == "connection" and isinstance(meant, str):
+                hint = did_you_mean(meant, self.connections) or f" (declared: {join_names(self.connections)})"
+                message = f"{display(meant)} is not a connection that requiredConfigVars declares{hint}"
             self.findings.add("invalid-input", at, f"{key}: {message}", self._about(key))
 
     def _about(self, key: str | None) -> str:

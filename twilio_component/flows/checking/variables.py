@@ -38,10 +38,12 @@ def check_variables(findings: Findings, integration: Integration, components: Ma
                 f"the config variable '{part.name}' is not declared{did_you_mean(part.name, declared)}",
                 f"Declare it in requiredConfigVars, which has {join_names(declared, limit=30)}.",
             )
+    texts = _connection_texts(integration, components)
     used = {part.name for part in uses} | set(_in_javascript(integration))
     for key, variable in declared.items():
         if key and key not in used:
-            hint = "Remove it from requiredConfigVars, or use it."
+            near = sorted(text for text in texts if did_you_mean(text, [key]))
+            hint = f"Is '{near[0]}' meant to be it?" if near else "Remove it from requiredConfigVars, or use it."
             findings.add("unused-config-variable", (*variable.at, "key"), f"nothing uses '{key}'", hint)
         component = components.get(variable.component)
         # Of a component that is not installed, the steps say so; a slip of the pen may be used by none of them.
@@ -62,6 +64,23 @@ def _every_input(integration: Integration) -> Iterator[Input]:
     for variable in integration.config_variables.values():
         for value in variable.inputs.values():
             yield from inner_inputs(value)
+
+
+def _connection_texts(integration: Integration, components: Mapping[str, Component]) -> set[str]:
+    """The texts that stand where a connection belongs: names of config variables, perhaps misspelt."""
+    found = set()
+    for flow in integration.flows:
+        for step in all_steps(flow.steps):
+            component = components.get(step.component)
+            offered: Mapping[str, Any] = {}
+            if component is not None:
+                offered = component.triggers if step.is_trigger else component.actions
+            operation = offered.get(step.action)
+            properties = operation.inputs["properties"] if operation is not None else {}
+            for name, value in step.inputs.items():
+                if properties.get(name, {}).get("format") == "connection" and isinstance(value, Value):
+                    found.add(str(value.value))
+    return found
 
 
 def _page_variables(data: Mapping[str, Any]) -> Iterator[ConfigVar]:

@@ -64,6 +64,8 @@ def read_definition(source: Path | str, *, text: str | None = None) -> Definitio
         document = read_document(source) if text is None else parse_document(text, str(source))
     except DocumentError as error:
         return Definition(Document(None, str(source)), None, [_unreadable(error, str(source))])
+    if isinstance(document.data, Mapping) and "configVars" in document.data and "flows" not in document.data:
+        return Definition(document, None, [_configuration(str(source))])
     reader = _Reader(document)
     integration = reader.integration()
     return Definition(document, integration, reader.findings.in_order())
@@ -88,6 +90,18 @@ def _unreadable(error: DocumentError, file: str) -> Finding:
         column=problem.column or 1,
         path=problem.path or "$",
         hint="The file must be YAML (or JSON) in UTF-8; nothing else was checked.",
+    )
+
+
+def _configuration(file: str) -> Finding:
+    return Finding(
+        code="missing-key",
+        message="this is a configuration: give it with --config",
+        file=file,
+        line=1,
+        column=1,
+        path="$",
+        hint="A flow definition has name and flows. flow check takes no configuration; flow run, serve and worker do.",
     )
 
 
