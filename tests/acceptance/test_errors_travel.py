@@ -35,13 +35,27 @@ SAMPLES: dict[str, Any] = {
 }
 
 
+# What the extras beside `serve` bring: the session with the oldest dependencies has none of them.
+OF_EXTRAS = ("prometheus_client", "opentelemetry", "mcp", "httpx2")
+
+
+def names_in(module: str) -> dict[str, Any]:
+    """What a module defines; nothing where it belongs to an extra that is not installed."""
+    try:
+        return vars(import_module(module))
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in OF_EXTRAS:
+            raise
+        return {}
+
+
 def exceptions() -> Iterator[type[BaseException]]:
     found = set[type[BaseException]]()
     for module in walk_packages(twilio_component.__path__, "twilio_component."):
         if not module.name.endswith("__main__"):
             found.update(
                 value
-                for value in vars(import_module(module.name)).values()
+                for value in names_in(module.name).values()
                 if inspect.isclass(value)
                 and issubclass(value, BaseException)
                 and value.__module__.startswith("twilio_component.")
