@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+import pytest
 from sqlalchemy import event, insert, select, update
 
 from twilio_component.durable.store.database import Database
@@ -15,7 +16,7 @@ from twilio_component.durable.store.flow_state import store_value
 from twilio_component.durable.store.journal import INITIAL_STATE
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.removal import PIECE
-from twilio_component.durable.store.run_status import PAUSED, SUCCEEDED
+from twilio_component.durable.store.run_status import PAUSED, RETRIED, SUCCEEDED
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import items, runs
 
@@ -59,6 +60,24 @@ async def test_of_many_that_are_stored_together_each_is_told_whether_it_is_new(u
     assert (await store.entries("a", 0, 1))[0].value == {"envelope": said["a"]}
     assert (await store.entries("b", 0, 1))[0].value == {"envelope": said["a"]}
     assert await store.entries("c", 0, 1) == {}
+    database.close()
+
+
+@pytest.mark.parametrize("state", [PAUSED, SUCCEEDED, RETRIED])
+async def test_what_a_run_starts_is_stored_only_while_that_is_running(url: str, state: str) -> None:
+    database = Database(url)
+    database.create()
+    store = RunStore(database)
+    parent = NewRun(id="run", definition=await store.define("f.yaml", "t"), integration="I", flow="F", payload={})
+    child, late = (replace(parent, id=run, parent="run") for run in ("run.1", "run.2"))
+    assert not (await store.accept_all([child]))[0], "nobody starts it yet"
+    assert await store.accept_all([parent]) == [True]
+    assert await store.accept_all([child]) == [True]
+    await database.run(
+        lambda connection: connection.execute(update(runs).where(runs.c.id == "run").values(state=state))
+    )
+    assert await store.accept_all([late, child]) == [False, False]
+    assert await store.load("run.2") is None
     database.close()
 
 

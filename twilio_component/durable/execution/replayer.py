@@ -298,8 +298,14 @@ class Replayer:
             parent=self.run_id,
             slot=queue_slot(self.definition, flow),
         )
-        await self._services.runs.accept(new, wait_for_database=True)
+        if not await self._services.runs.accept(new, wait_for_database=True):
+            await self._raise_unless_running()
         return child
+
+    async def _raise_unless_running(self) -> None:
+        run = await self._services.runs.load(self.run_id, wait_for_database=True)
+        if run is None or run.state != run_status.RUNNING:
+            raise RunStopped
 
     async def _must_await_again(self, child: Flow, ordinal: int) -> bool:
         # Waiting for a child is a step of DBOS's with a number, so each replay must do it. But of a run that is retried
@@ -389,9 +395,5 @@ def _child_result(child: str, outcome: Mapping[str, Any] | None) -> dict[str, An
     if outcome is not None and outcome["state"] in (run_status.SUCCEEDED, run_status.PARTLY_FAILED):
         return {"data": {"executionId": child, "result": outcome["result"]}}
     # A paused child will continue, but nobody will wait for it then.
-    unknown = outcome is None or outcome["state"] in (
-        run_status.UNKNOWN,
-        run_status.PAUSED,
-        run_status.LIST_STOPPED,
-    )
+    unknown = outcome is None or outcome["state"] in (run_status.UNKNOWN, run_status.PAUSED, run_status.LIST_STOPPED)
     return Failure(code="flow-failed", message="the flow failed", outcome_unknown=unknown)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sqlalchemy import select
+
 from twilio_component.durable.store.events import RunEvent, claim_events
 from twilio_component.durable.store.journal import JournalEntry, entry_row
 from twilio_component.durable.store.queues import QueueSlot, run_in_the_way, take_number
@@ -68,10 +70,14 @@ TakeReply = Callable[["Connection", float, "Reply"], TakenReply | None]
 def insert_runs(
     connection: Connection, now: float, new_runs: Sequence[NewRun], take_reply: TakeReply | None = None
 ) -> list[bool]:
-    """Insert the runs that do not exist yet; for each, whether it is new. Of several with one id the first counts."""
+    """Insert the runs that do not exist yet; for each, whether it is new. Of several with one id the first counts.
+
+    A run is not inserted when the one that starts it is not running.
+    """
     by_id: dict[str, NewRun] = {}
     for new in new_runs:
         by_id.setdefault(new.id, new)
+    _drop_children_of_stopped(connection, by_id)
     answered = _take_replies(connection, now, by_id, take_reply) if take_reply is not None else []
     numbers: dict[str, int] = {}
     for run, slot in [(run, new.slot) for run, new in by_id.items() if new.slot is not None]:
@@ -86,6 +92,20 @@ def insert_runs(
     for also in sorted(work, key=lambda one: one.order):
         also.work(connection)
     return [new.id in inserted and by_id.get(new.id) is new for new in new_runs]
+
+
+def _drop_children_of_stopped(connection: Connection, by_id: dict[str, NewRun]) -> None:
+    """Remove the runs whose parent has stopped: who retries it has looked for its children already.
+
+    A parent that is running is kept so until the transaction ends.
+    """
+    parents = {new.parent for new in by_id.values() if new.parent is not None}
+    if not parents:
+        return
+    running = select(runs.c.id).where(runs.c.id.in_(sorted(parents)), runs.c.state == RUNNING)
+    found = set(connection.execute(running.order_by(runs.c.id).with_for_update(read=True)).scalars())
+    for run in [run for run, new in by_id.items() if new.parent is not None and new.parent not in found]:
+        del by_id[run]
 
 
 def _take_replies(connection: Connection, now: float, by_id: dict[str, NewRun], take_reply: TakeReply) -> list[NewRun]:
