@@ -68,7 +68,7 @@ def test_every_command_with_json_has_the_same_words_for_it_and_lines_beside_it()
     alone = {"describe": found.pop("describe")}  # its JSON is the manifest
     assert alone["describe"]
     assert set(found) == {
-        *("invoke", "errors", "why", "flow check", "flow run", "opt-outs list"),
+        *("invoke", "errors", "why", "component list", "flow check", "flow run", "opt-outs list"),
         *("runs list", "runs show", "runs items", "runs doctor"),
     }
     assert len(set(found.values())) == 1

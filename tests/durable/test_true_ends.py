@@ -191,4 +191,4 @@ def test_the_exit_code_of_following_a_run_says_how_it_ended(tmp_path: Path, caps
 
 def test_the_command_line_knows_every_state() -> None:
     named = {value for name, value in vars(run_status).items() if name.isupper() and isinstance(value, str)}
-    assert named - {run_status.UNTOLD} == set(STATES) == set(run_status.STATES)
+    assert named - {run_status.UNTOLD, run_status.PURGED} == set(STATES) == set(run_status.STATES)

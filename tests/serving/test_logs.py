@@ -77,7 +77,8 @@ def test_each_run_and_each_request_has_its_line_and_nothing_that_people_wrote(
     ]
     (line,) = [one for one in records(deployment) if one.get("state") == "failed"]
     assert (line["level"], line["code"]) == ("warning", "twilio-api-error")
-    assert f"`twilio-component runs show {failed}`" in line["message"]
+    database = deployment.database.removeprefix("sqlite:///")
+    assert f"`twilio-component runs show {failed} --database {database}` says more" in line["message"]
     assert not [one for one in records(deployment) if "traceback" in one]
     said = deployment.log()
     for secret in ("5558670001", "5558670002", SENDER[1:], "the words", AUTH_TOKEN, "You wrote"):

@@ -250,7 +250,7 @@ async def test_a_database_that_will_never_take_us_is_bad_input(monkeypatch: pyte
 
 def test_only_migrating_needs_no_flow_and_serves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--migrate-only", "--database", "runs.sqlite"]) == exit_codes.DONE
-    said = f"the database has the format of this release: sqlite:///{tmp_path / 'runs.sqlite'}\n"
+    said = f"the database has the format of this release: {tmp_path / 'runs.sqlite'}\n"
     assert capsys.readouterr().out == said
     with closing(sqlite3.connect("runs.sqlite")) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}

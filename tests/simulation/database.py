@@ -98,6 +98,7 @@ class SimulatedDatabase(Database):
 
     def __init__(self, server: Server) -> None:
         self.is_sqlite = False
+        self.url = "postgresql://simulated"
         self._server = server
         self.clock = SimulatedClock(server)
         self.engine = self._request_engine = server.engine
