@@ -116,7 +116,7 @@ async def test_a_step_is_not_repeated_while_the_flow_that_it_started_can_go_on(t
     async with serving(tmp_path, flows, settings=QUICK, database=url) as served:
         operations = Operations(served.engine.database)
         await served.begin("one")
-        await _until_stored(served, "one.1")
+        await _until_asleep("one.1")
         await operations.pause("one.1")
         assert (await served.engine.wait_for_outcome("one", 20))["state"] == "unknown"
         with pytest.raises(RunStateError, match=r"'one\.1', which is paused and may still act: resume it, or cancel"):
@@ -178,6 +178,12 @@ async def test_a_flow_that_failed_without_doing_anything_is_not_run_again_beside
 
 async def _stored(served: Served, run: str) -> bool:
     return await served.engine.runs.load(run) is not None
+
+
+async def _until_asleep(run: str) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while "DBOS.sleep" not in [step["function_name"] for step in await DBOS.list_workflow_steps_async(run)]:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 async def _until_stored(served: Served, run: str) -> None:

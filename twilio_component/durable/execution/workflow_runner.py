@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dbos import DBOS, SetWorkflowID, error
+from dbos import DBOS, SetWorkflowID, WorkflowHandleAsync, error
 
 from twilio_component.durable import observation
 from twilio_component.durable.errors import RunParked, RunStopped
@@ -49,11 +49,18 @@ if TYPE_CHECKING:
 
 PURGED = "purged"
 _INTERRUPTED = "interrupted"
+_FIRST_LOOK, _LONGEST_LOOK = 0.5, 5.0  # seconds between two looks whether a child that is waited for is stopped
 _WAITING = "waiting"
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 # A run that sleeps for days is recovered at each restart; one that kills its process each time must end some day.
 _MAX_RECOVERIES = 1_000
 _LOGGER = logging.getLogger("twilio_component.durable")
+
+
+async def _wait_for_end(handle: WorkflowHandleAsync[str]) -> None:
+    # A child that has been stopped is not an error of its parent: its state is stored.
+    with suppress(error.DBOSAwaitedWorkflowCancelledError):
+        await handle.get_result()
 
 
 class WorkflowRunner:
@@ -100,6 +107,7 @@ class WorkflowRunner:
             run_child=self._run_child,
             observer=self._observer,
         )
+        self._waiting = set[asyncio.Task[None]]()
         self._run_flow = self._register()
 
     def _register(self) -> Callable[[str], Coroutine[Any, Any, str]]:
@@ -180,9 +188,19 @@ class WorkflowRunner:
     async def _run_child(self, run_id: str) -> None:
         with SetWorkflowID(run_id):
             handle = await DBOS.start_workflow_async(self._run_flow, run_id)
-        # A child that has been stopped is not an error of its parent: its state is stored.
-        with suppress(error.DBOSAwaitedWorkflowCancelledError):
-            await handle.get_result()
+        waiting = asyncio.create_task(_wait_for_end(handle))
+        self._waiting.add(waiting)
+        waiting.add_done_callback(self._waiting.discard)
+        pause = _FIRST_LOOK
+        try:
+            # In the same process a child that is stopped while it sleeps ends when it wakes up, in days perhaps.
+            while not (await asyncio.wait({waiting}, timeout=pause))[0] and not await self._runs.is_stopped(run_id):
+                pause = min(2 * pause, _LONGEST_LOOK)
+        except asyncio.CancelledError:
+            waiting.cancel()
+            raise
+        if waiting.done():
+            waiting.result()
 
     async def _iteration_runner(self, key: LoopKey, stopping: asyncio.Event) -> IterationRunner:
         """The function that runs one iteration of a loop; raises ``RunStopped`` when its run has been purged."""
