@@ -62,8 +62,9 @@ async def test_many_are_found_in_batches_and_those_that_run_are_left_alone(
 @pytest.mark.usefixtures("only_when_asked")
 async def test_children_are_left_to_the_run_that_starts_them(tmp_path: Path) -> None:
     async with serving(tmp_path, COUNT) as served:
-        await served.engine.runs.accept(replace(await served.new_run("parent.1"), parent="parent"))
-        assert await served.engine.unstarted_runs.sweep(0) == 0
+        await served.engine.runs.accept(await served.new_run("parent"))
+        assert await served.engine.runs.accept(replace(await served.new_run("parent.1"), parent="parent"))
+        assert await served.engine.unstarted_runs.sweep(0) == 1, "the parent alone"
         assert await state(served, "parent.1") == "running"
 
 
