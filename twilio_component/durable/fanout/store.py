@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PENDING = "pending"
 """The state of an item whose iteration has not ended; the others have the states of runs."""
-_STATES = (SUCCEEDED, FAILED, UNKNOWN, PENDING)
+ITEM_STATES = (SUCCEEDED, FAILED, UNKNOWN, PENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +335,7 @@ def count_iterations(connection: Connection, key: LoopKey) -> dict[str, Any]:
     known = connection.execute(select(loops.c.taken, loops.c.succeeded).where(*_of(key))).one_or_none()
     is_counted = known is not None and known.succeeded is not None
     # Of a long list nearly all have succeeded, or are pending: they are not counted each time that somebody looks.
-    for state, code, count in connection.execute(_counts(key, *((FAILED, UNKNOWN) if is_counted else _STATES))):
+    for state, code, count in connection.execute(_counts(key, *((FAILED, UNKNOWN) if is_counted else ITEM_STATES))):
         if state == FAILED:
             found["failed"][code] = count
         else:

@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import func, select
 
-from twilio_component.durable.fanout.store import PENDING
-from twilio_component.durable.store.run_status import FAILED, SUCCEEDED, UNKNOWN
+from twilio_component.durable.fanout.store import ITEM_STATES
 from twilio_component.durable.store.schema import items
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
 
     from twilio_component.durable.fanout.store import LoopKey
-
-_STATES = (SUCCEEDED, FAILED, UNKNOWN, PENDING)
 
 
 class Strand(NamedTuple):
@@ -33,7 +30,7 @@ def strands_of(connection: Connection, key: LoopKey, state: str | None, code: st
     """The strands that make up the items of this ``state`` and ``code``, of each where it is None."""
     if state is None and code is None:
         return [Strand(None, None)]
-    states = _STATES if state is None else (state,)
+    states = ITEM_STATES if state is None else (state,)
     if code is not None:
         return [Strand(one, code) for one in states]
     return [Strand(one, known) for one in states for known in (None, *_codes(connection, key, one))]

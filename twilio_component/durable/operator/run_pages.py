@@ -21,7 +21,7 @@ from twilio_component.durable.operator.actions import actions_for
 from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.operator.views import final_entries, open_call, run_summary, step_view
 from twilio_component.durable.operator.wait_views import waits_of
-from twilio_component.durable.sending.intents import OPEN, person_digest
+from twilio_component.durable.sending.intents import CLAIMED, OPEN, person_digest
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.schema import definitions, intents, journal, loops, runs
 
@@ -173,7 +173,7 @@ class RunPages:
             own = select(intents.c.step_id, intents.c.state).where(*_open_of(run)).limit(MOST_STEPS)
             calls += [(row.step_id, row.state) for row in connection.execute(own)]
             under_way = select(loops.c.step_id).where(loops.c.run == run, loops.c.finished_at.is_(None))
-            calls += [(step, "claimed") for step in connection.execute(under_way.limit(MOST_STEPS)).scalars()]
+            calls += [(step, CLAIMED) for step in connection.execute(under_way.limit(MOST_STEPS)).scalars()]
             return _last_states(calls)
 
         return await self._reader.run(work)

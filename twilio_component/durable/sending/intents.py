@@ -25,12 +25,27 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable import ids
+from twilio_component.durable.store.call_states import CLAIMED, IN_DOUBT, OPEN, PLANNED, SETTLED, UNKNOWN
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.journal import JournalEntry
 
-PLANNED, CLAIMED, IN_DOUBT, SETTLED, UNKNOWN = "planned", "claimed", "in_doubt", "settled", "unknown"
-OPEN = (PLANNED, CLAIMED, IN_DOUBT)
+__all__ = [
+    "CLAIMED",
+    "IN_DOUBT",
+    "OPEN",
+    "PLANNED",
+    "SETTLED",
+    "UNKNOWN",
+    "CallIdentity",
+    "Claim",
+    "Hold",
+    "Intent",
+    "OtherCalls",
+    "Settlement",
+    "Settling",
+    "person_digest",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from twilio_component.durable import ids
+from twilio_component.durable.store.call_states import OPEN
 from twilio_component.durable.store.schema import intents, journal, questions
 from twilio_component.durable.store.upsert import insert_once, to_json
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 RESULT, INITIAL_STATE = -1, -2
 """Ordinals of entries that are not a call's: a run's result, and the stored state that the run began with."""
 
-_NOT_OVER = ("planned", "claimed", "in_doubt")
 FIRST_WAIT = -10
 """Waits of a run that was continued are recorded below this ordinal."""
 
@@ -52,7 +52,7 @@ def last_call(connection: Connection, run: str) -> int:
     called = connection.execute(select(func.max(journal.c.ordinal)).where(journal.c.run == run)).scalar_one()
     question = select(func.max(questions.c.ordinal)).where(questions.c.run == run)
     # Those that are over are in the journal.
-    own = (intents.c.run == run, intents.c.item.is_(None), intents.c.state.in_(_NOT_OVER))
+    own = (intents.c.run == run, intents.c.item.is_(None), intents.c.state.in_(OPEN))
     planned = connection.execute(select(intents.c.key).where(*own)).scalars()
     last = max((ids.ordinal_within(run, key) for key in planned), default=0)
     return max(called or 0, connection.execute(question).scalar_one() or 0, last)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy import text as sql
 
+from twilio_component.durable.store.call_states import CLAIMED, IN_DOUBT
 from twilio_component.durable.store.run_status import UNTOLD
 
 metadata = MetaData()
@@ -119,7 +120,7 @@ journal = Table(
 ``inputs`` are the call's redacted inputs. Of a run that succeeded the values are emptied.
 """
 
-_UNCERTAIN = "state IN ('claimed', 'in_doubt')"
+_UNCERTAIN = f"state IN ('{CLAIMED}', '{IN_DOUBT}')"
 UNCERTAIN = sql(f"flow_intents.{_UNCERTAIN}")
 """The condition of calls of which nobody knows yet whether they happened, as text for their index."""
 intents = Table(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select, update
 
 from twilio_component.durable import ids
+from twilio_component.durable.store.call_states import PLANNED
 from twilio_component.durable.store.conversations import lock_conversation
 from twilio_component.durable.store.journal import last_call
 from twilio_component.durable.store.run_status import RUNNING
@@ -29,8 +30,6 @@ REPLY, DELIVERY, ORDER = "reply", "delivery", "order"
 
 A run whose call is held for another reason waits for that: its kind of hold.
 """
-
-_PLANNED = "planned"
 
 Enqueue = Callable[["Connection", str, str], None]
 """Has a run executed, as the workflow with this id."""
@@ -107,7 +106,7 @@ def wake_next_in_order(connection: Connection, conversation: str, enqueue: Enque
         .join(intents, intents.c.key == turns.c.key)
         .join(runs, runs.c.id == waits.c.run)
         .where(turns.c.conversation == conversation, waits.c.reason == ORDER)
-        .where(intents.c.state == _PLANNED, runs.c.state == RUNNING)
+        .where(intents.c.state == PLANNED, runs.c.state == RUNNING)
         .order_by(turns.c.number)
         .limit(1)
     )
@@ -124,7 +123,7 @@ def conversations_behind(connection: Connection, run: str) -> list[str]:
         .join(intents, intents.c.key == turns.c.key)
         .join(others, (others.c.conversation == turns.c.conversation) & (others.c.number > turns.c.number))
         .join(waits, waits.c.run == others.c.run)
-        .where(turns.c.run == run, intents.c.state == _PLANNED, waits.c.reason == ORDER)
+        .where(turns.c.run == run, intents.c.state == PLANNED, waits.c.reason == ORDER)
     )
     return sorted(set(connection.execute(found).scalars()))
 
