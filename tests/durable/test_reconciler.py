@@ -93,12 +93,15 @@ class Interrupted(IntentStore):
 
 @dataclass
 class Twilio:
-    """What the list shows, the newest message first."""
+    """What the list shows, the newest message first; nothing while it is not ``is_seen``."""
 
     messages: list[str] = field(default_factory=list)
     text_of: Mapping[str, bool] = field(default_factory=dict)
+    is_seen: Callable[[], bool] = lambda: True
 
     async def find_candidates(self, _since: dt.datetime) -> list[Candidate]:
+        if not self.is_seen():
+            return []
         return [Candidate(id=one, data={"sid": one}, equal=self.text_of.get(one, True)) for one in self.messages]
 
     def resource_id(self, envelope: Mapping[str, Any]) -> str:
@@ -143,10 +146,14 @@ async def test_an_equal_call_that_settles_while_it_is_looked_leaves_the_call_its
     assert await reconcile(store, Twilio(["SM2", "SM1"])) == (SETTLED, "SM2")
 
 
-async def test_a_message_that_another_call_takes_first_does_not_mean_that_there_is_none(store: Interrupted) -> None:
+@pytest.mark.parametrize("seen_after", [0.0, RESEND.request_bound + RESEND.lag_bound], ids=["at once", "in the end"])
+async def test_a_message_that_another_call_takes_first_does_not_mean_that_there_is_none(
+    store: Interrupted, seen_after: float
+) -> None:
+    seen_from = store.clock.seconds + seen_after
     store.before_question = lambda: store.doubt(OTHER, 1)
     await store.confirm(OTHER.key, "SM9")  # so the oldest of those seen would be this call's
-    twilio = Twilio(["SM2", "SM1"])
+    twilio = Twilio(["SM2", "SM1"], is_seen=lambda: store.clock.seconds >= seen_from)
     third = CallIdentity(run="other", ordinal=2, step_id="send", fingerprint="f")
     await store.plan(third)
     await store.claim(third, 0, "worker")
