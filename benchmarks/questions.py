@@ -21,31 +21,13 @@ from sqlalchemy import Connection, create_engine, text
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from support.postgres import Postgres
-from support.serve_processes import ACCOUNT_SID, AUTH_TOKEN, HEAD, SENDER, Deployment
+from support.serve_processes import ACCOUNT_SID, ASKING, AUTH_TOKEN, SENDER, Deployment
 from support.waiting import until
 
 from twilio_component.twilio.signatures.verification import sign
 
 QUESTIONS, ANSWERS = 100_000, 200
-FLOW = f"""\
-{HEAD}\
-      - name: Ask
-        action: twilio.sendAndWait
-        inputs:
-          twilioConnection: {{type: configVar, value: Twilio}}
-          to: {{type: reference, value: trigger.results.body.data.From}}
-          from: {{type: value, value: "{SENDER}"}}
-          message: {{type: value, value: "Really?"}}
-          answerType: {{type: value, value: yesNo}}
-          deadline: {{type: value, value: 30d}}
-      - name: Tell
-        action: twilio.sendSMS
-        inputs:
-          twilioConnection: {{type: configVar, value: Twilio}}
-          to: {{type: reference, value: trigger.results.body.data.From}}
-          from: {{type: value, value: "{SENDER}"}}
-          message: {{type: value, value: "Thank you"}}
-"""
+FLOW = ASKING.replace("value: 1h", "value: 30d")
 # A person's number, the id of a message, and the name of a conversation, in the database's words for the number n.
 _PERSON = "'+1555' || lpad(n::text, 7, '0')"
 _MESSAGE = "'SMf' || lpad(to_hex(n), 31, '0')"

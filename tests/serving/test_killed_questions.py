@@ -5,32 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from support.serve_processes import ACCOUNT_SID, HEAD, SENDER, Deployment, post
+from support.serve_processes import ACCOUNT_SID, ASKING, SENDER, Deployment, post
 from support.waiting import until
 
 if TYPE_CHECKING:
     from twilio_component.emulator import Emulator
 
 PERSON = "+15558670001"
-FLOW = f"""\
-{HEAD}\
-      - name: Ask
-        action: twilio.sendAndWait
-        inputs:
-          twilioConnection: {{type: configVar, value: Twilio}}
-          to: {{type: reference, value: trigger.results.body.data.From}}
-          from: {{type: value, value: "{SENDER}"}}
-          message: {{type: value, value: "Really?"}}
-          answerType: {{type: value, value: yesNo}}
-          deadline: {{type: value, value: 1h}}
-      - name: Tell
-        action: twilio.sendSMS
-        inputs:
-          twilioConnection: {{type: configVar, value: Twilio}}
-          to: {{type: reference, value: trigger.results.body.data.From}}
-          from: {{type: value, value: "{SENDER}"}}
-          message: {{type: template, value: "{{{{$ask.results.outcome}}}} {{{{$ask.results.answer}}}}"}}
-"""
 
 
 def written(sid: int, body: str) -> dict[str, str]:
@@ -40,7 +21,7 @@ def written(sid: int, body: str) -> dict[str, str]:
 def test_a_process_is_killed_while_it_waits_and_the_answer_continues_the_run_in_the_next(
     emulator: Emulator, twilio: str, tmp_path: Path
 ) -> None:
-    deployment = Deployment(tmp_path, twilio, flow=FLOW)
+    deployment = Deployment(tmp_path, twilio, flow=ASKING)
     process = deployment.start()
     deployment.wait_until_ready(process)
     assert post(deployment.webhook(), written(1, "Hello")).status_code == 204

@@ -47,6 +47,26 @@ FLOW = f"""\
           from: {{type: reference, value: trigger.results.body.data.To}}
           message: {{type: template, value: "You wrote {{{{$trigger.results.body.data.Body}}}}"}}
 """
+ASKING = f"""\
+{HEAD}\
+      - name: Ask
+        action: twilio.sendAndWait
+        inputs:
+          twilioConnection: {{type: configVar, value: Twilio}}
+          to: {{type: reference, value: trigger.results.body.data.From}}
+          from: {{type: value, value: "{SENDER}"}}
+          message: {{type: value, value: "Really?"}}
+          answerType: {{type: value, value: yesNo}}
+          deadline: {{type: value, value: 1h}}
+      - name: Tell
+        action: twilio.sendSMS
+        inputs:
+          twilioConnection: {{type: configVar, value: Twilio}}
+          to: {{type: reference, value: trigger.results.body.data.From}}
+          from: {{type: value, value: "{SENDER}"}}
+          message: {{type: template, value: "{{{{$ask.results.outcome}}}} {{{{$ask.results.answer}}}}"}}
+"""
+"""It asks whoever writes, and tells the person how the question has ended."""
 CONFIGURATION = """\
 configVars:
   Twilio: {{key: basic, fields: {{username: {account}, password: {token}, baseUrl: "{twilio}"}}}}
