@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from twilio_component.cli.formats import print_json
 from twilio_component.cli.output import cell, write_line
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class JsonDocument:
     def outcome(self, outcome: Outcome) -> None:
         """Print everything."""
         document = {**outcome.as_json(), "events": self._events}
-        print(json.dumps(document, ensure_ascii=False, indent=2), file=self._stream)
+        print_json(document, self._stream)
 
 
 class TerminalView:
@@ -123,7 +124,7 @@ class TerminalView:
             self._line(f"!  {error['id']}: {cell(error['message'])} ({error['resolution']})")
         if outcome.error is None:
             print(f"\n{outcome.flow} succeeded:", file=self._stream)
-            print(json.dumps(outcome.result, ensure_ascii=False, indent=2), file=self._stream)
+            print_json(outcome.result, self._stream)
         else:
             failed = "partly failed" if outcome.state == "partly-failed" else "failed"
             print(f"\n{outcome.flow} {failed} at {outcome.error['id']}: {outcome.error['message']}", file=self._stream)

@@ -10,7 +10,7 @@ import csv
 import json
 import sys
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
@@ -28,9 +28,9 @@ def add_formats(parser: argparse.ArgumentParser, *, lines: bool = True, rows: bo
         formats.add_argument("--csv", action="store_true", help="print rows of comma-separated values, a heading first")
 
 
-def print_json(value: Any) -> None:
-    """Print one document."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+def print_json(value: Any, stream: IO[str] | None = None) -> None:
+    """Print one document, to standard output if there is no ``stream``."""
+    print(json.dumps(value, ensure_ascii=False, indent=2), file=stream)
 
 
 def print_line(record: Any) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from twilio_component.cli.output import cell
-from twilio_component.cli.run_words import error_codes, loop_summary
+from twilio_component.cli.run_words import error_codes, loop_summary, moment_text
 from twilio_component.durable.operator.actions import RESEND, actions_for
 from twilio_component.durable.operator.run_ids import shorten
 from twilio_component.flows.interpreter.ends import ITEMS_FAILED
@@ -48,7 +48,7 @@ def runs_table(runs: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
     widest = {name: max(len(name), *(len(row[name]) for row in rows)) for name in _COLUMNS}
     room = width - sum(widest[name] + 2 for name in _COLUMNS if name not in ("id", "flow"))
     of_id = max(_SHORTEST, min(widest["id"], room - widest["flow"] - 4))
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = _table()
     for name in _COLUMNS:
         table.add_column(name, no_wrap=True, min_width={"id": of_id, "flow": None}.get(name, widest[name]))
     for row in rows:
@@ -64,8 +64,8 @@ def run_view(run: Mapping[str, Any]) -> RenderableType:
 
 def _parts(run: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield Text.assemble(state_text(run["state"]), "  ", (cell(run["flow"]), "bold"), f"  {run['id']}")
-    ended = f", ended {_moment(run['finished'])}" if run["finished"] else ""
-    yield Text(f"of {cell(run['integration'])}, stored {_moment(run['created'])}{ended}", "dim")
+    ended = f", ended {moment_text(run['finished'])}" if run["finished"] else ""
+    yield Text(f"of {cell(run['integration'])}, stored {moment_text(run['created'])}{ended}", "dim")
     if error := run["error"]:
         code = "" if error["code"] == ITEMS_FAILED else f"{error_codes(error)} "
         yield Text.assemble((code, "bold"), cell(error["message"]))
@@ -87,9 +87,13 @@ def _meanings(codes: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def _steps(steps: Sequence[Mapping[str, Any]]) -> Table:
-    table = _table("", "step", "began", "what became of it")
+    table = _table()
+    for name in ("", "step", "began", "what became of it"):
+        table.add_column(name, no_wrap=name != "what became of it", overflow="fold")
     for step in steps:
-        table.add_row(_MARKS.get(step["state"], "…"), cell(step["step"]), _moment(step.get("started")), _became(step))
+        table.add_row(
+            _MARKS.get(step["state"], "…"), cell(step["step"]), moment_text(step.get("started")), _became(step)
+        )
     return table
 
 
@@ -98,7 +102,7 @@ def _became(step: Mapping[str, Any]) -> Text:
     if error := step.get("error"):
         text = Text(f"{error.get('reason') or error['code']} {cell(error['message'])}", "red")
     elif step["state"] not in _MARKS:
-        until = f" until {_moment(step['heldUntil'])}" if step.get("heldUntil") else ""
+        until = f" until {moment_text(step['heldUntil'])}" if step.get("heldUntil") else ""
         text = Text(f"{step['state']}{until}{': ' if step.get('reason') else ''}{step.get('reason') or ''}", "yellow")
     if step.get("inputs"):
         text.append(f"{chr(10) if text else ''}{cell(json.dumps(step['inputs'], ensure_ascii=False))}", "dim")
@@ -107,15 +111,12 @@ def _became(step: Mapping[str, Any]) -> Text:
 
 def wait_line(wait: Mapping[str, Any]) -> str:
     """What a run waits for, and until when: ``waits for ***10's reply until 2026-11-27 09:00:00 UTC``."""
-    until = f" until {_moment(wait['until'])}" if wait["until"] else ""
+    until = f" until {moment_text(wait['until'])}" if wait["until"] else ""
     return f"{wait['text']}{until}"
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for name in columns:
-        table.add_column(name, no_wrap=name != "what became of it", overflow="fold")
-    return table
+def _table() -> Table:
+    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
 
 
 def state_text(state: str) -> Text:
@@ -130,7 +131,7 @@ def _row(run: Mapping[str, Any], *, is_narrow: bool) -> dict[str, str]:
         "id": cell(run["id"]),
         "flow": cell(run["flow"]),
         "took": _duration(run),
-        "stored, UTC": _moment(run["created"])[5 if is_narrow else 0 : 16 if is_narrow else 19],
+        "stored, UTC": moment_text(run["created"])[5 if is_narrow else 0 : 16 if is_narrow else 19],
     }
 
 
@@ -139,8 +140,3 @@ def _duration(run: Mapping[str, Any]) -> str:
         return ""
     seconds = (dt.datetime.fromisoformat(run["finished"]) - dt.datetime.fromisoformat(run["created"])).total_seconds()
     return f"{seconds:,.1f} s" if seconds < _MINUTES else str(dt.timedelta(seconds=round(seconds)))
-
-
-def _moment(time: str | None) -> str:
-    """``2026-11-26 03:01:11`` of an ISO 8601 time."""
-    return f"{time[:10]} {time[11:19]} UTC" if time else ""

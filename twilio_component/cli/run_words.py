@@ -23,10 +23,15 @@ def loop_summary(loop: dict[str, Any]) -> str:
 
 def item_line(item: Mapping[str, Any]) -> str:
     """Return ``everyone 79  failed  20003  2026-11-26 03:01:13 UTC  SM…`` of an item as ``LoopViews`` returns it."""
-    ended = f"{item['finished'][:10]} {item['finished'][11:19]} UTC" if item["finished"] else ""
+    ended = moment_text(item["finished"])
     parts = (f"{item['loop']} {item['index']}", item["state"], item["code"] or "", ended, " ".join(item["effects"]))
     line = "  ".join(part for part in parts if part)
     return f"{line}  {cell(item['item'])}" if "item" in item else line
+
+
+def moment_text(time: str | None) -> str:
+    """Return ``2026-11-26 03:01:11 UTC`` of an ISO 8601 time; nothing of none."""
+    return f"{time[:10]} {time[11:19]} UTC" if time else ""
 
 
 def counts_of_loop(loop: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
+from twilio_component.cli.formats import print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -36,7 +37,7 @@ async def _demonstrate() -> None:
         async def invoke(action: str, **inputs: Any) -> Any:
             print(f"\n▸ {action} {json.dumps(inputs, ensure_ascii=False)}")
             result = await host.invoke_action("twilio", action, {"twilioConnection": connection, **inputs})
-            print(json.dumps(result, indent=2, ensure_ascii=False))
+            print_json(result)
             return result["data"]
 
         print("The four actions of the component 'twilio', against an emulated Twilio: nothing leaves this machine.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
 from twilio_component.cli.commands.opt_outs import address_of
+from twilio_component.cli.formats import print_json
 from twilio_component.cli.serve_extra import add_database, with_database
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _export(options: argparse.Namespace) -> int:
     async def export(database: Database) -> None:
         from twilio_component.durable.operator.people import People
 
-        print(json.dumps(await People(database).export(address), ensure_ascii=False, indent=2))
+        print_json(await People(database).export(address))
 
     return with_database(options, export)
 
@@ -53,7 +53,7 @@ def _forget(options: argparse.Namespace) -> int:
 
         receipt = await People(database).forget(address, keep_opt_outs=options.keep_opt_outs)
         left.extend(receipt["unfinishedRuns"])
-        print(json.dumps(receipt, ensure_ascii=False, indent=2))
+        print_json(receipt)
 
     code = with_database(options, forget)
     return exit_codes.TRY_LATER if left else code
