@@ -36,7 +36,7 @@ RUN = SimpleNamespace(id="web-1", flow="Confirm", created_at=0.0)
 def test_the_end_of_a_failed_run_says_why_without_what_people_wrote(
     error: dict[str, Any], detail: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log_end(run_end(RUN, "failed", {"id": "send", **error}, 1.0), " --database /tmp/runs.sqlite")
+    log_end(run_end(RUN, "failed", {"id": "send", **error}, 1.0), "sqlite:////tmp/runs.sqlite")
     (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert f"failed at send after 1.0 s: {detail}" in line
     assert line.endswith("`twilio-component runs show web-1 --database /tmp/runs.sqlite` says more")

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from twilio_component.durable.store.default_database import database_option
 from twilio_component.host.trace_context import continue_trace
 
 if TYPE_CHECKING:
@@ -118,8 +119,8 @@ def log_stop(run: Run) -> None:
     _LOGGER.info("run %s of %s stops: it was paused or cancelled, or its list stopped", run.id, run.flow, extra=extra)
 
 
-def log_end(end: RunEnd, database_option: str = "") -> None:
-    """Log how a run ended, and of one that did not succeed which command says more: in which database, if need be."""
+def log_end(end: RunEnd, database: str) -> None:
+    """Log how a run ended, and of one that did not succeed which command says more, of the database with this URL."""
     extra = {
         "run": end.run,
         "flow": end.flow,
@@ -148,7 +149,7 @@ def log_end(end: RunEnd, database_option: str = "") -> None:
         end.seconds,
         why,
         end.run,
-        database_option,
+        database_option(database),
         extra=extra,
     )
 

@@ -88,9 +88,8 @@ class _Call(Awaitable[dict[str, Any]]):
                 raise PluginError(f"{self._label} returned {type(value).__name__}; it must be an 'async def'")
             return await value
         except TypeError as error:
-            if (
-                error.__traceback__ is not None and error.__traceback__.tb_next is None
-            ):  # raised here: by the call itself
+            # Raised here, and not further down: by the call itself.
+            if error.__traceback__ is not None and error.__traceback__.tb_next is None:
                 raise PluginError(f"{self._label} cannot be called: {error}") from error
             raise
 

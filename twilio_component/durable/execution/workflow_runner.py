@@ -22,7 +22,6 @@ from twilio_component.durable.fanout.stopping import stop_list
 from twilio_component.durable.fanout.store import EndedIteration, LoopKey
 from twilio_component.durable.observation import Observer
 from twilio_component.durable.store import run_status
-from twilio_component.durable.store.default_database import database_option
 from twilio_component.durable.store.flow_state import scopes_of
 from twilio_component.durable.store.journal import INITIAL_STATE
 from twilio_component.durable.store.workflow_rows import cancel_workflow_of_stopped
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
     from twilio_component.durable.store.runs import Run, RunStore
     from twilio_component.flows.interpreter.effects import Done
 
-PURGED = "purged"
 _INTERRUPTED = "interrupted"
 _FIRST_LOOK, _LONGEST_LOOK = 0.5, 5.0  # seconds between two looks whether a child that is waited for is stopped
 _WAITING = "waiting"
@@ -55,12 +53,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 # A run that sleeps for days is recovered at each restart; one that kills its process each time must end some day.
 _MAX_RECOVERIES = 1_000
 _LOGGER = logging.getLogger("twilio_component.durable")
-
-
-async def _wait_for_end(handle: WorkflowHandleAsync[str]) -> None:
-    # A child that has been stopped is not an error of its parent: its state is stored.
-    with suppress(error.DBOSAwaitedWorkflowCancelledError):
-        await handle.get_result()
 
 
 class WorkflowRunner:
@@ -143,7 +135,7 @@ class WorkflowRunner:
         """
         found = await self._runs.open(run_id, WINDOW)
         if found is None:
-            return PURGED
+            return run_status.PURGED
         run, journal = found
         if run.state in run_status.STOPPED:
             observation.log_stop(run)
@@ -286,10 +278,16 @@ class WorkflowRunner:
             raise RunStopped  # at the last moment; a resumed run comes to its end again
         if stored == state:
             end = observation.run_end(run, state, error, time.time())
-            observation.log_end(end, database_option(self._runs.database_url))
+            observation.log_end(end, self._runs.database_url)
             self._observer.run_ended(end)
-        return stored or PURGED
+        return stored or run_status.PURGED
 
 
 def _failure_record(code: str, message: str, *, unknown: bool = False) -> dict[str, Any]:
     return failure_record("", "", Failure(code=code, message=message, outcome_unknown=unknown))
+
+
+async def _wait_for_end(handle: WorkflowHandleAsync[str]) -> None:
+    # A child that has been stopped is not an error of its parent: its state is stored.
+    with suppress(error.DBOSAwaitedWorkflowCancelledError):
+        await handle.get_result()

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, select, update
 
 from twilio_component.durable import observation
 from twilio_component.durable.fanout.store import LoopKey, count_iterations
-from twilio_component.durable.store.default_database import database_option
 from twilio_component.durable.store.run_status import LIST_STOPPED, RUNNING
 from twilio_component.durable.store.schema import loops, runs
 from twilio_component.durable.store.upsert import to_json
@@ -49,7 +48,7 @@ async def stop_list(store: RunStore, observer: Observer, key: LoopKey, cause: Ma
     stopped = await store.change(key.run, stop)
     if stopped is None:
         return False
-    observation.log_end(stopped, database_option(store.database_url))
+    observation.log_end(stopped, store.database_url)
     observer.run_ended(stopped)
     return True
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError, UnknownRunError
@@ -27,10 +27,10 @@ from twilio_component.durable.operator.journal_replay import (
 )
 from twilio_component.durable.operator.loop_retry import CopiedLoop, copy_loop
 from twilio_component.durable.operator.proven_calls import calls_of, proven_calls, take_over
+from twilio_component.durable.operator.run_ids import count_retries
 from twilio_component.durable.operator.started_flows import give_place_from, have_acted_after, in_the_way_of_step
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.journal import RESULT
-from twilio_component.durable.store.prefixes import begins_with
 from twilio_component.durable.store.schema import definitions, items, journal, loops, runs, served
 from twilio_component.flows.interpreter.ends import ITEMS_FAILED
 from twilio_component.flows.model import find_flow
@@ -118,9 +118,7 @@ class RunRetry:
 
         def work(connection: Connection) -> Retried:
             row = _retryable(connection, run)
-            retries = begins_with(connection, runs.c.id, ids.retry_prefix(run))
-            number = connection.execute(select(func.count()).select_from(runs).where(retries)).scalar_one()
-            again = ids.retry_id(run, 2 + number)
+            again = ids.retry_id(run, 2 + count_retries(connection, run))
             plan = _plan(connection, row, how)
             digest, is_current = _definition(connection, row, plan, how.definition)
             begun = {"id": again, "wakes": 0, "state": run_status.RUNNING, "created_at": self._database.now(connection)}

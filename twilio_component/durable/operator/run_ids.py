@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select
 
+from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError, UnknownRunError
 from twilio_component.durable.store.prefixes import begins_with
 from twilio_component.durable.store.schema import runs
@@ -44,6 +45,12 @@ def shorten(run: str, length: int) -> str:
     """
     beginning, tail = _parts(run)
     return run if len(run) <= length else beginning[: max(length - len(tail), _SHORTEST)] + tail
+
+
+def count_retries(connection: Connection, run: str) -> int:
+    """Return how many runs have been begun to run this one again."""
+    retries = begins_with(connection, runs.c.id, ids.retry_prefix(run))
+    return connection.execute(select(func.count()).select_from(runs).where(retries)).scalar_one()
 
 
 def _parts(run: str) -> tuple[str, str]:

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, select
 
 from twilio_component.durable import ids
 from twilio_component.durable.errors import UnknownRunError
 from twilio_component.durable.operator.journal_replay import is_asked_again
+from twilio_component.durable.operator.run_ids import count_retries
 from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.operator.wait_views import waits_of
 from twilio_component.durable.sending.intents import PLANNED
-from twilio_component.durable.store.prefixes import begins_with
 from twilio_component.durable.store.schema import intents, journal, runs, throttles
 
 if TYPE_CHECKING:
@@ -100,12 +100,7 @@ class RunViews:
 
     async def count_retries(self, run: str) -> int:
         """How many runs have been begun to run this one again."""
-
-        def work(connection: Connection) -> int:
-            retries = begins_with(connection, runs.c.id, ids.retry_prefix(run))
-            return connection.execute(select(func.count()).select_from(runs).where(retries)).scalar_one()
-
-        return await self._database.run(work)
+        return await self._database.run(lambda connection: count_retries(connection, run))
 
 
 def run_summary(row: Row[Any]) -> dict[str, Any]:

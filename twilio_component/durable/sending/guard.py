@@ -179,9 +179,9 @@ class Guard:
         stored = Hold(kind=hold.kind, reason=hold.reason, until=hold.until)
         if intent.hold != stored:
             await self._intents.hold(call, intent.attempt, stored)
-        may_end_sooner = hold.until is None or hold.recheck is not None
-        left = _RECHECK_SECONDS if may_end_sooner or hold.until is None else hold.until - self._clock.now()
-        if (hold.recheck is not None and not patience) or (not may_end_sooner and left > max(patience, _SHORT_HOLD)):
+        until = hold.until if hold.recheck is None else None  # it may end sooner
+        left = _RECHECK_SECONDS if until is None else until - self._clock.now()
+        if (hold.recheck is not None and not patience) or (until is not None and left > max(patience, _SHORT_HOLD)):
             raise CallHeld(hold.kind, hold.until, hold.recheck)
         seconds = min(max(left, _MOMENT), _RECHECK_SECONDS)
         if hold.wake is None:
