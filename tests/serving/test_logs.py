@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from itertools import count, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,10 @@ def of_run(deployment: Deployment, run: str) -> list[tuple[str, str, str, str]]:
     return [line for line, _ in groupby(lines)]  # a slow machine may take a run up twice
 
 
+def has_begun(deployment: Deployment, run: str) -> bool:
+    return ("runs", "running", "", "") in of_run(deployment, run)
+
+
 def test_each_run_and_each_request_has_its_line_and_nothing_that_people_wrote(
     emulator: Emulator, twilio: str, tmp_path: Path
 ) -> None:
@@ -43,6 +48,8 @@ def test_each_run_and_each_request_has_its_line_and_nothing_that_people_wrote(
     with deployment.serving():
         for tries in count(1):  # a busy machine may come too late, when the run has ended
             paused = post(deployment.webhook(), inbound(tries + 2, "the words")).headers["Execution-Id"]
+            # One that is paused before a process takes it up never begins, and nothing stops.
+            until(partial(has_begun, deployment, paused), "it has begun")
             if main(["runs", "pause", paused, "--database", deployment.database]) == 0:
                 break
         until(lambda: ("runs", "stopped", "", "") in of_run(deployment, paused), "it has stopped")
