@@ -119,6 +119,8 @@ async def test_a_step_is_not_repeated_while_the_flow_that_it_started_can_go_on(t
         await _until_asleep("one.1")
         await operations.pause("one.1")
         assert (await served.engine.wait_for_outcome("one", 20))["state"] == "unknown"
+        shown = await RunViews(served.engine.database).show("one")
+        assert shown["error"]["message"] == "the started run 'one.1' is paused"
         with pytest.raises(RunStateError, match=r"'one\.1', which is paused and may still act: resume it, or cancel"):
             await operations.retry("one", resend=True)
         await operations.cancel("one.1")

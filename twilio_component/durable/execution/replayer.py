@@ -395,5 +395,6 @@ def _child_result(child: str, outcome: Mapping[str, Any] | None) -> dict[str, An
     if outcome is not None and outcome["state"] in (run_status.SUCCEEDED, run_status.PARTLY_FAILED):
         return {"data": {"executionId": child, "result": outcome["result"]}}
     # A paused child will continue, but nobody will wait for it then.
-    unknown = outcome is None or outcome["state"] in (run_status.UNKNOWN, run_status.PAUSED, run_status.LIST_STOPPED)
-    return Failure(code="flow-failed", message="the flow failed", outcome_unknown=unknown)
+    state = run_status.PURGED if outcome is None else outcome["state"]
+    unknown = state in (run_status.PURGED, run_status.UNKNOWN, run_status.PAUSED, run_status.LIST_STOPPED)
+    return Failure(code="flow-failed", message=f"the started run '{child}' is {state}", outcome_unknown=unknown)
