@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -15,6 +16,7 @@ from twilio_component.durable.clock import Clock
 from twilio_component.durable.sending.intent_store import IntentStore
 from twilio_component.durable.sending.intents import (
     CLAIMED,
+    CLOCK_SKEW,
     IN_DOUBT,
     PLANNED,
     SETTLED,
@@ -141,6 +143,12 @@ def settling(store: IntentStore, call: CallIdentity, resource_id: str) -> Event:
     return lambda: store.settle(call, 1, Settlement(entry, 0.0, resource_id))
 
 
+def set_back(connection: Connection, call: CallIdentity, seconds: float) -> None:
+    """Let a call have been claimed so much earlier."""
+    earlier = {"claimed_at": intents.c.claimed_at - seconds, "since": intents.c.since - seconds}
+    connection.execute(update(intents).where(intents.c.key == call.key).values(earlier))
+
+
 async def test_an_equal_call_that_settles_while_it_is_looked_leaves_the_call_its_own(store: Interrupted) -> None:
     store.before_question = settling(store, OTHER, "SM1")
     assert await reconcile(store, Twilio(["SM2", "SM1"])) == (SETTLED, "SM2")
@@ -246,10 +254,24 @@ async def test_an_equal_call_that_died_counts_only_while_it_may_have_sent_what_i
         await store.doubt(OTHER, 1)
 
     def leave_it(connection: Connection) -> None:
-        earlier = {"claimed_at": intents.c.claimed_at - ago, "since": intents.c.since - ago}
-        connection.execute(update(intents).where(intents.c.key == OTHER.key).values(earlier))
+        set_back(connection, OTHER, ago)
         connection.execute(update(runs).where(runs.c.id == OTHER.run).values(state=run_state))
 
     await database.run(leave_it)
     expected = (UNKNOWN, None) if ago < 60 else (SETTLED, "SM2")
     assert await reconcile(store, Twilio(["SM2"]), GIVE_UP) == expected
+
+
+@pytest.mark.parametrize("settings", [RESEND, GIVE_UP], ids=["resend", "give up"])
+@pytest.mark.parametrize("is_long_ago", [True, False])
+async def test_what_went_by_in_processes_that_died_counts_as_far_as_the_clock_can_be_trusted(
+    store: Interrupted, database: Database, settings: Settings, *, is_long_ago: bool
+) -> None:
+    await settling(store, OTHER, "SM1")()
+    bound = settings.request_bound + settings.lag_bound
+    await database.run(partial(set_back, call=CALL, seconds=CLOCK_SKEW + (bound + 1 if is_long_ago else -1)))
+    begun = store.clock.seconds
+
+    await reconcile(store, Twilio(["SM1"]), settings)
+
+    assert (store.clock.seconds - begun < 0.5 * bound) == is_long_ago

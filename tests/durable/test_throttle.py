@@ -73,3 +73,22 @@ def test_a_throttle_that_an_operator_lifts_is_soon_forgotten_by_every_process() 
     throttle = Throttle(5)
     throttle.remember("sender", 3600.0)
     assert throttle.seconds_left(["sender"]) < 10
+
+
+def test_a_pause_is_short_again_once_something_has_got_through(database: Database) -> None:
+    def told(now: float, since_success: float = math.inf) -> float:
+        with database.engine.begin() as connection:
+            return round(throttle(connection, "sender", None, "why", now, since_success=since_success), 3)
+
+    assert [told(100.0), told(101.0), told(103.0)] == [0.5, 1.0, 2.0]
+    assert told(105.5, since_success=2.6) == 4.0, "what got through before the pause began says nothing of it"
+    assert told(110.0, since_success=0.1) == 0.5
+    assert told(111.0) == 1.0
+
+
+def test_a_process_knows_when_something_last_got_through() -> None:
+    throttle = Throttle(5)
+    assert throttle.seconds_since_success("sender") == math.inf
+    throttle.note_success(["connection", "sender"])
+    assert throttle.seconds_since_success("sender") < 60
+    assert throttle.seconds_since_success("other") == math.inf

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).parents[2] / "twilio_component"
 SEEDS_FILE = Path(__file__).with_name("mutant_seeds.json")
 _STEPS, _STORE = "durable/sending/protocol_steps.py", "durable/sending/intent_store.py"
-_GUARD = "durable/sending/guard.py"
+_GUARD, _INTENTS = "durable/sending/guard.py", "durable/sending/intents.py"
 _RECONCILER, _RATES = "durable/sending/reconciler.py", "durable/sending/rate_limiter.py"
 
 
@@ -66,11 +66,11 @@ MUTANTS = (
     Mutant(
         "the list's lag is not waited for",
         _RECONCILER,
-        "self._settings.request_bound + self._settings.lag_bound",
-        "0.0",
+        "bound = self._settings.request_bound + self._settings.lag_bound",
+        "bound = 0.0",
     ),
     Mutant("a failed look shows nothing", _RECONCILER, "candidates, is_over = [], False", "candidates = []"),
-    Mutant("Twilio's clock is ours", _RECONCILER, "CLOCK_SKEW = 30.0", "CLOCK_SKEW = 0.0"),
+    Mutant("Twilio's clock is ours", _INTENTS, "CLOCK_SKEW = 30.0", "CLOCK_SKEW = 0.0"),
     Mutant(
         "what another call has created is taken",
         _RECONCILER,

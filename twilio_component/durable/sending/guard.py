@@ -242,6 +242,7 @@ class Guard:
         except Exception as error:  # noqa: BLE001 - whatever it is, its meaning must be stored
             return await self._handle_error(call, guarded, attempt, error, started)
         self._crash_points.hit(RESPONDED)
+        self._throttle.note_success(call.limit_keys)
         resource_id = guarded.resource_id(envelope)
         if guarded.must_identify and resource_id is None:
             _LOGGER.warning("%s: the response names nothing that was created; looking for it", call.key)
@@ -273,7 +274,10 @@ class Guard:
     ) -> JournalEntry | None:
         if isinstance(error, PerformError) and (limited := error.throttled or _unsent(error)) is not None:
             key = guarded.limit_keys[limited]
-            seconds = await self._intents.throttle(call, attempt, key, error.retry_after, error.code)
+            since = self._throttle.seconds_since_success(key)
+            seconds = await self._intents.throttle(
+                call, attempt, key, error.retry_after, error.code, since_success=since
+            )
             _LOGGER.warning("%s was not sent (%s); trying again in %.1f s", call.key, error.code, seconds)
             self._throttle.remember(key, seconds)
             self._meter.throttle(guarded, error.reason or error.code)
@@ -313,9 +317,9 @@ class Guard:
 
     async def _outlive(self, intent: Intent) -> None:
         """Wait until the request that another process has claimed is certainly over."""
-        # From now on, by our own clock: when it was claimed is known only by a clock that may step.
+        # By our own clock from now on, but for what certainly went by before, in a process that died perhaps.
         if intent.claimed_by is None or not self._is_dead(intent.claimed_by):
-            await self._clock.sleep(self._settings.request_bound)
+            await self._clock.sleep(max(0.0, self._settings.request_bound - intent.certain_age))
 
 
 def _unsent(error: PerformError) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -95,15 +96,26 @@ class IntentStore:
         """Put the call in doubt: the request of this attempt is over, and its outcome is not known."""
         return await self._move(call, attempt, CLAIMED, IN_DOUBT)
 
-    async def throttle(self, call: CallIdentity, attempt: int, key: str, seconds: float | None, reason: str) -> float:
+    async def throttle(
+        self,
+        call: CallIdentity,
+        attempt: int,
+        key: str,
+        seconds: float | None,
+        reason: str,
+        *,
+        since_success: float = math.inf,
+    ) -> float:
         """Plan the call again, and throttle everything with this key; for how many seconds.
 
-        ``seconds`` is how long the provider asked to wait, if it did; ``reason`` is shown to an operator.
+        ``seconds`` is how long the provider asked to wait, if it did; ``reason`` is shown to an operator. A request
+        with this key got through ``since_success`` seconds ago.
         """
 
         def work(connection: Connection) -> float:
             connection.execute(_WITHDRAWAL, _attempt(call, attempt))
-            return throttle(connection, key, seconds, reason, self._database.now(connection))
+            now = self._database.now(connection)
+            return throttle(connection, key, seconds, reason, now, since_success=since_success)
 
         return await self._database.run_until_available(work)
 

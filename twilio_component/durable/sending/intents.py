@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLAIMED",
+    "CLOCK_SKEW",
     "IN_DOUBT",
     "OPEN",
     "PLANNED",
@@ -46,6 +47,13 @@ __all__ = [
     "Settling",
     "person_digest",
 ]
+
+
+CLOCK_SKEW = 30.0
+"""Seconds by which the database's clock may step while a call is in doubt.
+
+How far the provider's clock is from this machine's is the component's to know: its responses tell.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +100,8 @@ class Intent:
 
     ``attempt`` is the number of its last claim, 0 before the first; ``age`` is how many seconds ago the call was
     planned, or could first be made where it was held; ``hold`` is why it waits; ``claimed_ago`` is how many seconds
-    ago it was claimed first, by the clock of the database; ``resource_id`` is what the call is proven to have created.
+    ago it was claimed first, by the clock of the database; ``resource_id`` is what the call is proven to have created;
+    ``certain_age`` is how many seconds have certainly gone by since its last claim, however that clock has stepped.
     """
 
     state: str
@@ -102,6 +111,7 @@ class Intent:
     claimed_ago: float | None
     resource_id: str | None
     hold: Hold | None = None
+    certain_age: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

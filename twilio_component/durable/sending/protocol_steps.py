@@ -18,6 +18,7 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from twilio_component.durable.sending.claim_condition import Locking
 from twilio_component.durable.sending.intents import (
     CLAIMED,
+    CLOCK_SKEW,
     IN_DOUBT,
     PLANNED,
     CallIdentity,
@@ -274,6 +275,7 @@ def _intent(row: _Row, now: float) -> Intent:
         claimed_by=row["claimed_by"],
         age=max(0.0, now - max(row["created_at"], row["held_until"] or 0.0)),
         claimed_ago=None if row["since"] is None else max(0.0, now - row["since"]),
+        certain_age=0.0 if row["claimed_at"] is None else max(0.0, now - row["claimed_at"] - CLOCK_SKEW),
         resource_id=row["resource_id"],
         hold=Hold(kind=held, reason=row["hold_reason"], until=row["held_until"]) if held else None,
     )

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.sending import intents
-from twilio_component.durable.sending.intents import Settlement, Settling
+from twilio_component.durable.sending.intents import CLOCK_SKEW, Settlement, Settling
 from twilio_component.durable.store.journal import JournalEntry
 from twilio_component.durable.store.upsert import can_be_stored
 from twilio_component.flows.interpreter.effects import Failure
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
     from twilio_component.durable.settings import Settings
     from twilio_component.host.results import Candidate
 
-CLOCK_SKEW = 30.0
-"""Seconds by which the database's clock may step while a call is in doubt.
-
-How far the provider's clock is from this machine's is the component's to know: its responses tell.
-"""
 _MOMENT = 0.05
 _FIRST_LOOK, _LONGEST_LOOK = 0.2, 5.0
 _PATIENCE = 600.0  # seconds to wait for other calls, whose resource may be what is seen
@@ -51,7 +46,9 @@ class Reconciler:
         """Look for what this attempt created until it is not in doubt any more, or somebody else has decided."""
         began = self._clock.monotonic()
         ago = CLOCK_SKEW + (intent.claimed_ago if intent.claimed_ago is not None else self._clock.now() - started)
-        decided_at = began + self._settings.request_bound + self._settings.lag_bound
+        # What has been waited in processes that then died counts: else one that dies again and again decides nothing.
+        bound = self._settings.request_bound + self._settings.lag_bound
+        decided_at = began + max(0.0, bound - intent.certain_age)
         last_at = decided_at + _PATIENCE
         pause = _FIRST_LOOK
         while True:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 
 from sqlalchemy import Connection, bindparam, select, update
@@ -38,6 +38,7 @@ class Throttle:
         self._slots = asyncio.Semaphore(in_flight)
         self._clock = clock or Clock()
         self._until: dict[str, float] = {}
+        self._got_through_at: dict[str, float] = {}
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
@@ -61,6 +62,14 @@ class Throttle:
         until = self._clock.monotonic() + min(seconds, _LONGEST_MEMORY) * (1 + self._clock.jitter() / 4)
         self._until[key] = max(until, self._until.get(key, 0.0))
 
+    def note_success(self, keys: Iterable[str]) -> None:
+        """Note that a request with these keys has just been processed."""
+        self._got_through_at.update(dict.fromkeys(keys, self._clock.monotonic()))
+
+    def seconds_since_success(self, key: str) -> float:
+        """Seconds since this process last had a request with this key processed; infinite if it never had."""
+        return self._clock.monotonic() - self._got_through_at.get(key, -math.inf)
+
     def seconds_left(self, keys: Collection[str]) -> float:
         """For how long one of the keys is throttled yet, as far as this process knows; 0 when none is."""
         now = self._clock.monotonic()
@@ -70,10 +79,19 @@ class Throttle:
         return max((self._until[key] - now for key in keys if key in self._until), default=0.0)
 
 
-def throttle(connection: Connection, key: str, seconds: float | None, reason: str, now: float) -> float:
+def throttle(
+    connection: Connection,
+    key: str,
+    seconds: float | None,
+    reason: str,
+    now: float,
+    *,
+    since_success: float = math.inf,
+) -> float:
     """Throttle this key in all processes; for how many seconds.
 
-    That is ``seconds``, but at most an hour; where the provider did not say, each pause is longer than the last.
+    That is ``seconds``, but at most an hour; where the provider did not say, each pause is longer than the last, until
+    something gets through: ``since_success`` is how many seconds ago that was.
     """
     insert_once(connection, throttles, {"key": key, "throttled_until": 0.0, "pause": 0.0})
     last = connection.execute(_LOCKED, {"of_key": key}).one()
@@ -82,8 +100,10 @@ def throttle(connection: Connection, key: str, seconds: float | None, reason: st
         # Requests that were under way are refused for the same reason: no cause to throttle for longer.
         pause, until = last.pause, max(last.throttled_until, now + (asked or 0.0))
     else:
-        # Where it has gone well for a while, the next pause is a short one again.
-        recovered = now - last.throttled_until > _LONGEST_PAUSE
+        # Where nothing was refused for a while, or something got through since the last pause began, the next one is
+        # short again: a provider that refuses one request of many must not stop the others for longer and longer.
+        began = last.throttled_until - last.pause
+        recovered = now - last.throttled_until > _LONGEST_PAUSE or now - since_success > began
         grown = _FIRST_PAUSE if recovered else min(max(2 * last.pause, _FIRST_PAUSE), _LONGEST_PAUSE)
         pause = grown if asked is None else asked
         until = now + pause
