@@ -26,6 +26,7 @@ from twilio_component.durable.execution.run_starter import RunStarter
 from twilio_component.durable.execution.schedules import Schedules
 from twilio_component.durable.execution.workflow_runner import WorkflowRunner
 from twilio_component.durable.fanout.coordinator import PARTITIONS_PER_PROCESS, LoopCoordinator
+from twilio_component.durable.fanout.refusals import Refusals
 from twilio_component.durable.fanout.store import LoopKey, LoopStore
 from twilio_component.durable.observation import Observer
 from twilio_component.durable.recovery.earlier_runs import EarlierRuns
@@ -125,7 +126,7 @@ class Engine:
             start_runs=self._enqueue,
             keep_payloads=settings.keep_payloads,
             observer=observer,
-            stop_after=settings.stop_after,
+            refusals=Refusals(database, settings.stop_after),
         )
         self.schedules = Schedules(deployment, self.runs, self.begin)
         self.retention = Retention(database, self.runs, settings.keep_days)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment
     from twilio_component.durable.fanout.chunk_runner import IterationRunner
     from twilio_component.durable.fanout.coordinator import LoopCoordinator
+    from twilio_component.durable.fanout.refusals import Refusals
     from twilio_component.durable.fanout.store import Item, LoopStore, ParallelLoop
     from twilio_component.durable.sending.guard import Guard
     from twilio_component.durable.store.journal import JournalEntry
@@ -73,7 +74,7 @@ class WorkflowRunner:
         work: ActiveWork,
         start_runs: Callable[[Sequence[str]], Coroutine[Any, Any, object]],
         keep_payloads: bool,
-        stop_after: int,
+        refusals: Refusals,
         observer: Observer | None = None,
     ) -> None:
         self._runs = runs
@@ -84,8 +85,8 @@ class WorkflowRunner:
         self._chunks = ChunkRunner(
             loop_store,
             partial(stop_list, runs, self._observer),
+            refusals=refusals,
             keep_payloads=keep_payloads,
-            stop_after=stop_after,
             clock=guard.clock,
         )
         self._services = ReplayServices(

@@ -11,15 +11,14 @@ from twilio_component.durable.clock import Clock
 from twilio_component.durable.errors import CallHeld, RunStopped
 from twilio_component.durable.fanout.store import EndedIteration, HeldIteration
 from twilio_component.durable.fanout.waiting_items import WaitingItems
-from twilio_component.flows.interpreter.stop_rule import StopRule
 
 if TYPE_CHECKING:
+    from twilio_component.durable.fanout.refusals import Refusals
     from twilio_component.durable.fanout.store import Item, LoopKey, LoopStore, ParallelLoop
     from twilio_component.durable.store.journal import JournalEntry
 
 _LOOK_SECONDS = 0.5
 _MAX_UNSTORED = 200
-_MOST_RULES = 1_000
 
 Cause = tuple["EndedIteration", Mapping[str, Any]]
 """An iteration that has met a reason to stop the list, and its error."""
@@ -27,9 +26,10 @@ IterationRunner = Callable[["ParallelLoop", "Item", Mapping[int, "JournalEntry"]
 
 
 class ChunkRunner:
-    """Executes chunks; ``keep_payloads`` and ``stop_after`` are the settings of these names.
+    """Executes chunks; ``keep_payloads`` is the setting of this name.
 
-    ``stop`` stops the run of a loop because of an error that the rest of its items would meet as well.
+    ``refusals`` says when a list stops by itself, and ``stop`` stops the run of a loop because of an error that the
+    rest of its items would meet as well.
     """
 
     def __init__(
@@ -37,18 +37,15 @@ class ChunkRunner:
         store: LoopStore,
         stop: Callable[[LoopKey, Mapping[str, Any]], Awaitable[object]],
         *,
+        refusals: Refusals,
         keep_payloads: bool,
-        stop_after: int,
         clock: Clock | None = None,
     ) -> None:
         self._clock = clock or Clock()
         self._store = store
         self._stop = stop
         self._keep_payloads = keep_payloads
-        self._stop_after = stop_after
-        # Of each loop, and not of each chunk: the chunks of a short list are shorter than the rule. One that is resumed
-        # has another generation, and a new chance.
-        self._rules: dict[tuple[LoopKey, int], StopRule] = {}
+        self._refusals = refusals
 
     async def run(
         self, key: LoopKey, chunk: int, runner: Callable[[asyncio.Event], Awaitable[IterationRunner]]
@@ -63,7 +60,7 @@ class ChunkRunner:
         found, journals = await self._store.pending(loop, chunk)
         waiting = WaitingItems(found, self._clock.now())
         stopping, causes = asyncio.Event(), list[Cause]()
-        run_iteration, rule = await runner(stopping), self._rule(loop)
+        run_iteration, rule = await runner(stopping), self._refusals.rule_of(loop)
         ended: asyncio.Queue[EndedIteration | HeldIteration] = asyncio.Queue(_MAX_UNSTORED)
         for item in waiting.items_on_hold():
             await ended.put(HeldIteration(item.id, item.held_until or 0.0))
@@ -91,7 +88,7 @@ class ChunkRunner:
         # Iterations are not workflows: their calls must not see this one's context, whose steps are numbered.
         async with asyncio.TaskGroup() as background:
             watching = background.create_task(self._watch(key, stopping), context=Context())
-            storing = background.create_task(self._store_ended(key, ended, causes), context=Context())
+            storing = background.create_task(self._store_ended(key, ended, causes, stopping), context=Context())
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(loop.concurrency_of(chunk), len(found))):
                     group.create_task(run_iterations(), context=Context())
@@ -104,18 +101,17 @@ class ChunkRunner:
             await asyncio.sleep(_LOOK_SECONDS)
         stopping.set()
 
-    def _rule(self, loop: ParallelLoop) -> StopRule:
-        key = (loop.key, loop.generation)
-        while len(self._rules) >= _MOST_RULES and key not in self._rules:
-            del self._rules[next(iter(self._rules))]
-        return self._rules.setdefault(key, StopRule(self._stop_after))
-
     async def _store_ended(
-        self, key: LoopKey, ended: asyncio.Queue[EndedIteration | HeldIteration], causes: list[Cause]
+        self,
+        key: LoopKey,
+        ended: asyncio.Queue[EndedIteration | HeldIteration],
+        causes: list[Cause],
+        stopping: asyncio.Event,
     ) -> None:
         """Store the ends and holds of iterations, as many at once as there are; what is not stored is only replayed.
 
-        Once there is a cause to stop the list, and the iteration that met it is stored, the list is stopped.
+        Once there is a cause to stop the list, here or in all processes together, and the iteration that met it is
+        stored, the list is stopped.
         """
         while True:
             batch = [await ended.get()]
@@ -126,7 +122,10 @@ class ChunkRunner:
                 await self._store.hold_iterations(key, holds)
             if ends:
                 await self._store.end_iterations(key, ends, keep_payloads=self._keep_payloads)
-            for cause in [cause for end, cause in causes if any(end is one for one in ends)][:1]:
+            found = next((cause for end, cause in causes if any(end is one for one in ends)), None)
+            cause = found or await self._refusals.reason_to_stop(key, [one.error for one in ends])
+            if cause is not None:
+                stopping.set()
                 await self._stop(key, cause)
             for _ in batch:
                 ended.task_done()

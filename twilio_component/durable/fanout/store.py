@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from twilio_component.durable import ids
+from twilio_component.durable.fanout.renewal import renew_loops
 from twilio_component.durable.store.flow_state import store_changes
 from twilio_component.durable.store.journal import JournalEntry, entry_from
 from twilio_component.durable.store.run_status import FAILED, RUNNING, SUCCEEDED, UNKNOWN
@@ -136,9 +137,7 @@ class LoopStore:
     async def renew(self, key: LoopKey) -> None:
         """Let chunks that have been executed be executed again: they will have more items."""
         await self._database.run_until_available(
-            lambda connection: connection.execute(
-                update(loops).where(*_of(key)).values(generation=loops.c.generation + 1)
-            )
+            lambda connection: renew_loops(connection, self._database.now(connection), *_of(key))
         )
 
     async def load(self, key: LoopKey) -> ParallelLoop | None:

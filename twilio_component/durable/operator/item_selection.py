@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT
 from twilio_component.durable.store.run_status import FAILED
@@ -56,8 +56,3 @@ def has_open_calls(connection: Connection, run: str) -> bool:
     own = (intents.c.run == run, intents.c.item.is_(None), intents.c.state.in_((CLAIMED, IN_DOUBT)))
     is_unproven = intents.c.resource_id.is_(None)
     return connection.execute(select(intents.c.key).where(*own, is_unproven).limit(1)).one_or_none() is not None
-
-
-def renew_chunks(connection: Connection, run: str) -> None:
-    """Let the chunks of a run that is resumed be executed again: those that were stopped are not complete."""
-    connection.execute(update(loops).where(loops.c.run == run).values(generation=loops.c.generation + 1))

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from twilio_component.durable.errors import RunStateError, UnknownRunError
 from twilio_component.durable.execution.run_queue import RUNS, RunQueue
-from twilio_component.durable.operator.item_selection import renew_chunks
+from twilio_component.durable.fanout.renewal import renew_loops
 from twilio_component.durable.operator.processes import throttled_keys
 from twilio_component.durable.operator.retry import RETRYABLE, Retried, Retry, RunRetry
 from twilio_component.durable.operator.views import RunFilter, RunViews
@@ -21,7 +21,7 @@ from twilio_component.durable.sending.intents import PLANNED
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.queues import lock_queue_of, promote
 from twilio_component.durable.store.runs import RunStore
-from twilio_component.durable.store.schema import intents, runs, throttles
+from twilio_component.durable.store.schema import intents, loops, runs, throttles
 from twilio_component.durable.store.waits import conversations_behind, unpark, wake_next_in_order
 from twilio_component.durable.store.workflow_rows import cancel_workflow, resume_workflow
 from twilio_component.host.errors import join_names
@@ -79,7 +79,8 @@ class Operations:
         """
 
         def enqueue(connection: Connection, run: str) -> None:
-            renew_chunks(connection, run)
+            # Those chunks that were stopped are not complete.
+            renew_loops(connection, self._database.now(connection), loops.c.run == run)
             unpark(connection, run)
             resume_workflow(connection, run, RUNS)
 

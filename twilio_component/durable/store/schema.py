@@ -178,12 +178,14 @@ loops = Table(
     Column("created_at", Float, nullable=False),
     Column("finished_at", Float),
     Column("succeeded", Integer),
+    Column("renewed_at", Float),
 )
 """One row per loop of a run whose iterations are concurrent.
 
 ``captured`` is the part of the run that the iterations read, as JSON. ``taken`` items have been taken, ``after`` says
 where the next ones begin, and ``is_whole`` that there are no more. The items are divided into chunks of ``size``, and
-the chunks among ``partitions``. ``generation`` grows when the run is resumed. So many iterations have ``succeeded``;
+the chunks among ``partitions``. ``generation`` grows when the run is resumed, which was
+last at ``renewed_at``. So many iterations have ``succeeded``;
 null in loops of an earlier release, where they must be counted.
 """
 

@@ -25,14 +25,23 @@ class StopRule:
 
     def reason_to_stop(self, error: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         """Take note of how an iteration ended (None: it succeeded); the error for which the list stops now, if any."""
-        concerns = error.get("concerns") if error is not None else None
-        if error is None or concerns is None or error["outcomeUnknown"]:
+        if error is None or not (concerns_connection(error) or concerns_sender(error)):
             self._in_a_row = 0
             return None
         code = failure_code(error)
         self._in_a_row = self._in_a_row + 1 if code == self._code else 1
         self._code = code
-        return error if concerns == "connection" or self._in_a_row >= self._stop_after else None
+        return error if concerns_connection(error) or self._in_a_row >= self._stop_after else None
+
+
+def concerns_connection(error: Mapping[str, Any]) -> bool:
+    """Whether an iteration was refused for its connection: its credentials are wrong, or its account is suspended."""
+    return error.get("concerns") == "connection" and not error["outcomeUnknown"]
+
+
+def concerns_sender(error: Mapping[str, Any]) -> bool:
+    """Whether an iteration was refused for its sender."""
+    return error.get("concerns") == "sender" and not error["outcomeUnknown"]
 
 
 def stop_reason(cause: Mapping[str, Any]) -> str:
