@@ -13,9 +13,12 @@ import pytest
 
 from twilio_component.cli import exit_codes
 from twilio_component.cli.main import main
+from twilio_component.durable.recovery.single_process_lock import SingleProcessLock
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.runs import RunStore
+
+NOBODY = "no process is there to execute it: start `serve` or `worker` with this database"
 
 
 @pytest.fixture
@@ -104,4 +107,22 @@ def test_a_person_is_told_which_run_a_command_was_about(
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     main(["runs", "resume", "web-1", "--database", database])
-    assert capsys.readouterr().err == "web-1a goes on\n"
+    assert capsys.readouterr().err == f"{NOBODY}\nweb-1a goes on\n"
+
+
+@pytest.mark.parametrize("command", [["retry", "web-2"], ["retry", "--state", "failed", "--yes"], ["release", "web-1"]])
+def test_what_no_process_is_there_to_do_is_said(
+    command: list[str], database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["runs", *command, "--database", database]) == exit_codes.DONE
+    assert capsys.readouterr().err == f"{NOBODY}\n"
+    main(["runs", "retry", "--state", "failed", "--yes", "--database", database])
+    if command[0] == "retry":
+        assert capsys.readouterr().err == "no such run can be run again\n"
+
+
+def test_a_process_that_is_there_needs_no_words(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    lock = SingleProcessLock(Path(database))
+    assert main(["runs", "release", "web-1", "--database", database]) == exit_codes.DONE
+    lock.release()
+    assert capsys.readouterr().err == ""

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import Connection, select, text, update
 from support.engine import SEND, serving
 from support.long_lists import QUICK, flow, people
+from support.waiting import until_async
 
 from twilio_component.cli.main import main
 from twilio_component.durable import ids
 from twilio_component.durable.operator import doctor as doctors
+from twilio_component.durable.operator import gone_processes
 from twilio_component.durable.operator.doctor import Diagnosis, Doctor
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.store.database import Database
-from twilio_component.durable.store.schema import runs
+from twilio_component.durable.store.schema import heartbeats, runs
 from twilio_component.emulator import Emulator
 
 SLEEP = SEND.replace(
@@ -31,26 +36,32 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctors, "_GRACE_SECONDS", 0.0)
 
 
+def let_be_killed(connection: Connection, *, url: str, executor: str) -> None:
+    """As if the process had been killed: its workflow is still marked as its own, and it has not said that it ends."""
+    table = "workflow_status" if url.startswith("sqlite") else "dbos.workflow_status"
+    taken = f"UPDATE {table} SET status = 'PENDING', executor_id = :executor WHERE workflow_uuid LIKE 'one%'"  # noqa: S608 - a name of ours
+    connection.execute(text(taken), {"executor": executor})
+    connection.execute(update(heartbeats).values(stopped_at=None))
+
+
 def test_what_a_dead_process_had_is_found_and_a_living_one_has_it(tmp_path: Path, url: str) -> None:
     emulator = Emulator()
-    table = "workflow_status" if url.startswith("sqlite") else "dbos.workflow_status"
-    taken = text(f"UPDATE {table} SET status = 'PENDING', executor_id = 'gone' WHERE workflow_uuid LIKE 'one%'")  # noqa: S608 - a name of ours
 
     async def begin() -> None:
         async with serving(tmp_path, SLEEP, emulator=emulator, settings=QUICK, database=url) as served:
             await served.begin("one")
-            await asyncio.sleep(0.7)
+            await until_async(lambda: bool(served.engine.work.workflow_ids), "it is executed")
             assert await Doctor(served.engine.database).audit() == []
 
     async def mend() -> None:
         database = Database(url)
         database.create()
-        # As if the process had been killed: the workflow is still marked as its own.
-        await database.run(lambda connection: connection.execute(taken))
+        await database.run(partial(let_be_killed, url=url, executor="gone"))
         doctor = Doctor(database)
         assert [line.split(": ")[1] for line in await doctor.audit()] == ["workflow-without-process"]
-        (found,) = await doctor.examine()
-        assert (found.kind, found.count, found.can_mend) == ("workflow-without-process", 1, True)
+        found = {one.kind: one for one in await doctor.examine()}
+        assert found.keys() == {"workflow-without-process", "no-process"}
+        assert (found["workflow-without-process"].count, found["workflow-without-process"].can_mend) == (1, True)
         await doctor.mend()
         assert await doctor.audit() == []
         database.close()
@@ -131,6 +142,10 @@ def test_the_command_says_when_all_is_well_and_fails_when_something_can_be_mende
             else:
                 await served.engine.runs.accept(await served.new_run(run))
 
+    async def go_on() -> None:
+        async with serving(tmp_path, SEND, emulator=Emulator(), settings=QUICK) as served:
+            await served.engine.wait_for_outcome("stays", 20)
+
     asyncio.run(begin("ends"))
     assert main(["runs", "doctor", *database]) == 0
     assert "nothing is left undone" in capsys.readouterr().out
@@ -138,9 +153,60 @@ def test_the_command_says_when_all_is_well_and_fails_when_something_can_be_mende
     assert main(["runs", "doctor", "--json", *database]) == 1
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["kind"], found["ids"], found["canMend"]) == ("run-without-workflow", ["stays"], True)
-    assert main(["runs", "doctor", "--mend", *database]) == 0
-    assert "mended: run-without-workflow (1)" in capsys.readouterr().out
+    assert main(["runs", "doctor", "--mend", *database]) == 1
+    told = capsys.readouterr().out
+    assert "mended: run-without-workflow (1)" in told
+    # It is enqueued, but for whom?
+    assert main(["runs", "doctor", *database]) == 1
+    told = capsys.readouterr().out
+    assert told.startswith("no-process (1): no process is there to execute it: start `serve` or `worker`")
+    asyncio.run(go_on())
     assert main(["runs", "doctor", *database]) == 0
+
+
+def test_right_after_its_process_has_died_a_run_is_said_to_be_taken_over_and_not_yet_to_be_mended(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctors, "_GRACE_SECONDS", 15.0)
+
+    async def begin() -> None:
+        async with serving(tmp_path, SLEEP, emulator=Emulator(), settings=QUICK, database=url) as served:
+            await served.engine.heartbeat.beat()
+            await served.begin("one")
+            await until_async(lambda: bool(served.engine.work.workflow_ids), "it is executed")
+
+    async def examine() -> dict[str, Diagnosis]:
+        database = Database(url)
+        database.create()
+        (worker,) = await database.run(lambda connection: connection.execute(select(heartbeats.c.worker_id)).one())
+        await database.run(partial(let_be_killed, url=url, executor="serve" if database.is_sqlite else worker))
+        try:
+            return {one.kind: one for one in await Doctor(database).examine()}
+        finally:
+            database.close()
+
+    asyncio.run(begin())
+    found = asyncio.run(examine())
+    assert found.keys() == {"process-gone", "no-process"}
+    assert re.fullmatch(
+        r"taken by a process that is gone, which was last heard \d+ s ago; a process that starts takes it over",
+        found["process-gone"].text,
+    )
+    assert (found["process-gone"].ids, found["process-gone"].can_mend) == (["one"], False)
+
+
+async def test_a_process_that_lives_and_says_nothing_is_named(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(tmp_path, SEND, emulator=Emulator(), settings=QUICK, database=url) as served:
+        await served.engine.heartbeat.beat()
+        doctor = Doctor(served.engine.database)
+        assert await doctor.examine() == []
+        monkeypatch.setattr(gone_processes, "_MISSED_BEATS", -1)
+        (found,) = await doctor.examine()
+    assert (found.kind, found.needs_process) == ("process-silent", True)
+    assert found.ids[0].endswith(f"process {os.getpid()}")
+    assert found.text.startswith("silent for 0 s: it hangs or cannot reach the database")
 
 
 def test_a_workflow_that_continues_a_run_after_a_wait_is_that_runs() -> None:

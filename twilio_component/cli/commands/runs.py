@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.cli import exit_codes
 from twilio_component.cli.commands import runs_retry
 from twilio_component.cli.formats import add_formats, print_json, print_records, print_stream
+from twilio_component.cli.no_process import tell_without_process
 from twilio_component.cli.options import age_in_days, moment, whole_count
 from twilio_component.cli.run_words import item_line
 from twilio_component.cli.serve_extra import DATABASE_HELP, with_database
@@ -172,6 +173,7 @@ def _start(options: argparse.Namespace) -> int:
         integration = options.integration
         run = await start_run(database, Host.discover(), options.flow, payload, integration=integration)
         print_json({"id": run})
+        await tell_without_process(database)
 
     return with_database(options, start)
 
@@ -185,11 +187,13 @@ def _cancel(options: argparse.Namespace) -> int:
 
 
 def _resume(options: argparse.Namespace) -> int:
-    return _operate_run(options, lambda operations: operations.resume(options.id), "goes on")
+    return _operate_run(options, lambda operations: operations.resume(options.id), "goes on", executes=True)
 
 
 def _release(options: argparse.Namespace) -> int:
-    return _operate_run(options, lambda operations: operations.release(options.id), "tries its waiting messages now")
+    return _operate_run(
+        options, lambda operations: operations.release(options.id), "tries its waiting messages now", executes=True
+    )
 
 
 def _resolve(options: argparse.Namespace) -> int:
@@ -213,7 +217,8 @@ def _doctor(options: argparse.Namespace) -> int:
             print("nothing is left undone, and nothing waits for an operator")
 
     with_database(options, examine)
-    return exit_codes.FAILED if any(one.can_mend for one in found) and not options.mend else exit_codes.DONE
+    undone = any(one.needs_process or (one.can_mend and not options.mend) for one in found)
+    return exit_codes.FAILED if undone else exit_codes.DONE
 
 
 def _purge(options: argparse.Namespace) -> int:
@@ -237,19 +242,32 @@ def _view(options: argparse.Namespace, work: Callable[[RunViews, LoopViews], Awa
     return with_database(options, view)
 
 
-def _operate_run(options: argparse.Namespace, work: Callable[[Operations], Awaitable[None]], words: str) -> int:
-    """Do something with a run; a person is told with which, since the beginning of an id was enough."""
-    code = _operate(options, work)
+def _operate_run(
+    options: argparse.Namespace,
+    work: Callable[[Operations], Awaitable[None]],
+    words: str,
+    *,
+    executes: bool = False,
+) -> int:
+    """Do something with a run; a person is told with which, since the beginning of an id was enough.
+
+    ``executes`` says that a process has to execute the run then.
+    """
+    code = _operate(options, work, executes=executes)
     if sys.stderr.isatty():
         print(f"{options.id} {words}", file=sys.stderr)
     return code
 
 
-def _operate(options: argparse.Namespace, work: Callable[[Operations], Awaitable[None]]) -> int:
+def _operate(
+    options: argparse.Namespace, work: Callable[[Operations], Awaitable[None]], *, executes: bool = False
+) -> int:
     async def operate(database: Database) -> None:
         from twilio_component.durable.operator.operations import Operations
 
         await work(Operations(database))
+        if executes:
+            await tell_without_process(database)
 
     return with_database(options, operate)
 

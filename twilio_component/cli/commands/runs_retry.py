@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from twilio_component.cli import exit_codes
+from twilio_component.cli.no_process import tell_without_process
 from twilio_component.cli.options import moment
 from twilio_component.cli.serve_extra import with_database
 from twilio_component.host.errors import InputError, IntegrationError, Problem
@@ -73,8 +74,9 @@ def run(options: argparse.Namespace) -> int:
             if how.items is not None and how.items.inputs:
                 await _check_inputs(database, options.id, how.items)
             _tell(await operations.retry_as(options.id, how), options)
+            await tell_without_process(database)
         else:
-            code = await _retry_many(operations, options)
+            code = await _retry_many(database, operations, options)
 
     return with_database(options, retry) or code
 
@@ -129,7 +131,7 @@ async def _check_inputs(database: Database, run_id: str, selection: ItemSelectio
     await check_item_inputs(database, Host.discover(), run_id, selection)
 
 
-async def _retry_many(operations: Operations, options: argparse.Namespace) -> int:
+async def _retry_many(database: Database, operations: Operations, options: argparse.Namespace) -> int:
     from twilio_component.durable.operator.views import RunFilter
 
     found = await operations.find_retryable(RunFilter(flow=options.flow, state=options.state, since=options.since))
@@ -145,6 +147,7 @@ async def _retry_many(operations: Operations, options: argparse.Namespace) -> in
         except IntegrationError as error:
             print(error, file=sys.stderr)
             code = exit_codes.FAILED
+    await tell_without_process(database)
     return code
 
 

@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, exists, func, select
 
 from twilio_component.durable.execution.run_queue import CHUNKS, RUN_CHUNK, RUNS, RunQueue
+from twilio_component.durable.operator.gone_processes import (
+    START_ONE,
+    describe_gone,
+    silent_processes,
+    waiting_for_a_process,
+)
 from twilio_component.durable.recovery.living_executors import living_executors
 from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT, PLANNED
 from twilio_component.durable.store.queues import lock_queue, promote
@@ -25,13 +31,15 @@ from twilio_component.durable.store.workflow_rows import open_workflows, pending
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
+    from twilio_component.durable.store.workflow_rows import PendingWorkflow
 
 WITHOUT_PROCESS, NOT_STARTED, NOT_PROMOTED = "workflow-without-process", "run-without-workflow", "queue-without-turn"
 """Kinds of findings about work that nobody has."""
+GONE, SILENT, NO_PROCESS = "process-gone", "process-silent", "no-process"
+"""Kinds of findings about processes: one has just died, one hangs, or there is none for the work that waits."""
 MOST_NAMED = 20
 _GRACE_SECONDS = 15.0  # what is younger may be on its way to a process
 _SENTENCES = {
-    WITHOUT_PROCESS: "taken by a process that is gone; a process that starts takes it over, and --mend enqueues it now",
     NOT_STARTED: "running without a workflow that executes it; --mend enqueues it",
     NOT_PROMOTED: "waits in its queue though there is room; --mend starts it",
     UNKNOWN: "may have sent a message: look for it, then `runs resolve RUN` or `runs retry RUN --resend`",
@@ -56,6 +64,11 @@ class Diagnosis:
     text: str
     can_mend: bool = False
 
+    @property
+    def needs_process(self) -> bool:
+        """Whether nobody does this before somebody ends a process or starts one."""
+        return self.kind in (SILENT, NO_PROCESS)
+
     def as_json(self) -> dict[str, Any]:
         """The diagnosis as JSON, with keys in camelCase."""
         return {
@@ -78,23 +91,44 @@ class Doctor:
         """Everything that nobody does, or that waits for an operator."""
 
         def work(connection: Connection) -> list[Diagnosis]:
-            found = {
-                **self._idle(connection, _GRACE_SECONDS),
-                **_for_operators(connection, self._database.now(connection)),
-            }
+            now = self._database.now(connection)
+            idle = self._idle(connection, _GRACE_SECONDS)
+            found = [
+                *self._about_processes(connection, now, idle.pop(WITHOUT_PROCESS)),
+                *((kind, names, _SENTENCES[kind]) for kind, names in idle.items()),
+                *((kind, names, _SENTENCES[kind]) for kind, names in _for_operators(connection, now).items()),
+            ]
             return [
                 Diagnosis(
                     kind=kind,
                     count=len(names),
                     ids=names[:MOST_NAMED],
-                    text=_SENTENCES[kind],
+                    text=text,
                     can_mend=kind in (WITHOUT_PROCESS, NOT_STARTED, NOT_PROMOTED),
                 )
-                for kind, names in found.items()
+                for kind, names, text in found
                 if names
             ]
 
         return await self._database.run(work)
+
+    def _about_processes(
+        self, connection: Connection, now: float, without_process: Sequence[str]
+    ) -> Iterator[tuple[str, Sequence[str], str]]:
+        """What is to be said of processes: kind, names, sentence. Of the workflows, these may be mended."""
+        url = self._database.url
+        gone = self._of_gone_processes(connection, now)
+        gone_words = describe_gone(connection, gone, url, now) if gone else ""
+        yield WITHOUT_PROCESS, without_process, f"{gone_words}, and --mend enqueues it now"
+        yield GONE, sorted(one.id for one in gone if one.id not in without_process), gone_words
+        silent, seconds = silent_processes(connection, url, now)
+        yield (
+            SILENT,
+            silent,
+            f"silent for {seconds:.0f} s: it hangs or cannot reach the database; when it ends, its runs are taken over",
+        )
+        waiting = waiting_for_a_process(connection, url)
+        yield NO_PROCESS, waiting, f"no process is there to execute it: {START_ONE} with this database"
 
     async def audit(self, *, grace: float = 0.0) -> list[str]:
         """What is running or taken without a process or a queue that has it, a sentence each; empty at rest.
@@ -125,19 +159,27 @@ class Doctor:
                 lock_queue(connection, queue)
                 self._queue.put(connection, promote(connection, queue))
 
-        if names:
-            await self._database.run(work)
-        return found
+        if not names:
+            return found
+        await self._database.run(work)
+        # What has just been enqueued needs a process, too.
+        known = {one.kind for one in found}
+        return [*found, *(one for one in await self.examine() if one.kind == NO_PROCESS and one.kind not in known)]
 
     def _idle(self, connection: Connection, grace: float) -> dict[str, list[str]]:
         before = self._database.now(connection) - grace
-        living = living_executors(connection, self._database.url)
-        pending = pending_workflows(connection)
         return {
-            WITHOUT_PROCESS: sorted(one.id for one in pending if one.executor not in living and one.taken_at <= before),
+            WITHOUT_PROCESS: sorted(one.id for one in self._of_gone_processes(connection, before)),
             NOT_STARTED: [*_without_workflow(connection, before)],
             NOT_PROMOTED: [*_queues_with_room(connection)],
         }
+
+    def _of_gone_processes(self, connection: Connection, before: float) -> list[PendingWorkflow]:
+        """The workflows that were taken before that time by processes that are gone."""
+        # In this order: who takes a workflow meanwhile has its lock already.
+        pending = pending_workflows(connection)
+        living = living_executors(connection, self._database.url)
+        return [one for one in pending if one.executor not in living and one.taken_at <= before]
 
 
 def _without_workflow(connection: Connection, before: float) -> Iterator[str]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
 from twilio_component.durable.errors import DurableError
 from twilio_component.durable.recovery.single_process_lock import SingleProcessLock
 from twilio_component.durable.store.database import sqlite_file
+from twilio_component.durable.store.schema import workers
 from twilio_component.durable.store.worker_locks import held_locks, worker_lock
 
 if TYPE_CHECKING:
@@ -34,3 +37,11 @@ def living_executors(connection: Connection, url: str) -> Container[str]:
     except DurableError:
         return ("serve",)
     return ()
+
+
+def has_living_process(connection: Connection, url: str) -> bool:
+    """Whether a process executes the runs of the database now."""
+    if sqlite_file(url) is not None:
+        return "serve" in living_executors(connection, url)
+    locks = held_locks(connection)
+    return any(worker_lock(worker) in locks for worker in connection.execute(select(workers.c.worker_id)).scalars())

@@ -1,0 +1,19 @@
+"""Tells an operator that what was asked for will be done by a process that does not exist yet."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from twilio_component.durable.store.database import Database
+
+
+async def tell_without_process(database: Database) -> None:
+    """Print a line on standard error if no process executes the runs of the database now."""
+    from twilio_component.durable.operator.gone_processes import START_ONE
+    from twilio_component.durable.recovery.living_executors import has_living_process
+
+    if not await database.run(partial(has_living_process, url=database.url)):
+        print(f"no process is there to execute it: {START_ONE} with this database", file=sys.stderr)
