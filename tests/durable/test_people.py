@@ -63,6 +63,12 @@ def test_an_object_about_the_person_goes_as_a_whole_and_its_neighbours_stay() ->
     assert Mentions(TO).erase({"a": TO, "b": {"c": TO, "d": 1}}, keep=1) == {"a": ERASED, "b": ERASED}
 
 
+def test_a_name_that_mentions_the_person_goes_with_its_value_and_its_neighbours_stay() -> None:
+    value = {"instanceState": {TO: "5 Station", OTHER: "4 Harbour"}, TO: 1}
+    assert Mentions(TO).erase(value, keep=2) == {"instanceState": {OTHER: "4 Harbour"}}
+    assert Mentions(TO).erase(value) == ERASED
+
+
 def test_every_text_column_of_the_store_is_searched_or_is_known_to_be_about_nobody() -> None:
     for table in schema.metadata.tables.values():
         texts = {column.name for column in table.columns if isinstance(column.type, Text)}
@@ -91,11 +97,12 @@ def test_a_person_is_erased_from_runs_lists_and_registers_and_nobody_else_is(
             await OptOutRegister(served.engine.database).add(
                 [("*", TO), ("*", f"whatsapp:{TO}"), ("*", OTHER)], OPERATOR
             )
-            await served.engine.database.run(
-                lambda connection: connection.execute(
-                    insert(schema.stored_state).values(scope="s", name="n", value=json.dumps({"last": TO}))
-                )
-            )
+            # A flow keeps a value by the number, and the next run begins with it.
+            values = [{"scope": "test//cross-flow", "name": TO, "value": "5"}]
+            values += [{"scope": "test//cross-flow", "name": "last", "value": json.dumps({"last": TO})}]
+            values += [{"scope": "test//cross-flow", "name": OTHER, "value": "6"}]
+            await served.engine.database.run(lambda connection: connection.execute(insert(schema.stored_state), values))
+            await served.run("later", "Single")
 
     asyncio.run(fill())
     before = everything_in(tmp_path)
@@ -132,9 +139,12 @@ async def test_a_run_that_has_not_ended_is_left_and_named(tmp_path: Path) -> Non
         running: Any = update(schema.runs).values(state="paused", payload=json.dumps({"body": {"to": TO}}))
         await database.run(lambda connection: connection.execute(running))
         await OptOutRegister(database).add([("*", TO)], OPERATOR)
+        on_call = insert(schema.definitions).values(digest="d1" * 32, file="on-call.yaml", text="to: '(555) 867-5310'")
+        await database.run(lambda connection: connection.execute(on_call))
         receipt = await People(database).forget(TO, keep_opt_outs=True)
         assert receipt["unfinishedRuns"] == ["run"]
         assert "the opt-outs" in receipt["kept"]
+        assert "the definition on-call.yaml (d1d1d1d1), which names the person" in receipt["kept"]
         payload = await database.run(lambda connection: connection.execute(select(schema.runs.c.payload)).scalar_one())
         assert TO in payload
         assert len(await OptOutRegister(database).of(TO)) == 1

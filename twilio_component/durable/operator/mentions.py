@@ -41,12 +41,12 @@ class Mentions:
         """The JSON value without what is about the person.
 
         An object with a member that mentions the person is about them as a whole, and is replaced; of the ``keep``
-        outermost objects only such members are.
+        outermost objects only such members are, and a member whose name mentions the person goes with its name.
         """
         if isinstance(value, Mapping):
             if keep <= 0 and any(self._is_mention(one) for pair in value.items() for one in pair):
                 return ERASED
-            return {key: self.erase(member, keep - 1) for key, member in value.items()}
+            return {key: self.erase(member, keep - 1) for key, member in value.items() if not self._is_mention(key)}
         if isinstance(value, list):
             return [self.erase(member, keep) for member in value]
         return ERASED if self._is_mention(value) else value

@@ -39,10 +39,15 @@ SCANNED: Mapping[Table, Mapping[str, int]] = {
 OWN: tuple[Table, ...] = (schema.opt_outs, schema.last_heard, schema.contact_counts)
 """The tables whose rows are each about a ``person``, by the address."""
 
+NAMED: tuple[Table, ...] = (schema.stored_state,)
+"""The tables whose rows have a ``name`` that flows make up, of a person's number perhaps: such rows are theirs."""
+
 KEPT = (
     "the SIDs of messages, by which Twilio has the messages themselves",
     "the times and states of runs and steps",
+    "digests by which conversations are told apart, in which nobody can read a number",
 )
+_KEPT_BY_POSTGRES = "what Postgres overwrites when it next vacuums the tables, and its write-ahead log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,8 @@ class People:
 
         def own(connection: Connection) -> dict[str, list[dict[str, Any]]]:
             found = {table.name: connection.execute(select(table).where(_is_of(table, address))) for table in OWN}
-            return {name: [dict(row) for row in rows.mappings()] for name, rows in found.items()}
+            rows = {name: [dict(row) for row in rows.mappings()] for name, rows in found.items()}
+            return rows | {table.name: _named_rows(connection, table, Mentions(address)) for table in NAMED}
 
         return {"mentions": mentions, "rows": await self._database.run(own)}
 
@@ -81,7 +87,8 @@ class People:
         """Erase everything; the receipt.
 
         ``{"erased": {table: rows}, "kept": […], "unfinishedRuns": […], "at"}``: unfinished runs stay as they are, and
-        are named. With ``keep_opt_outs`` the person stays in the register, so as to be sent nothing.
+        are named, and so are definitions that mention the person, since runs are still read by them. With
+        ``keep_opt_outs`` the person stays in the register, so as to be sent nothing.
         """
         mentions = Mentions(address)
         erased: dict[str, int] = {}
@@ -97,6 +104,10 @@ class People:
                 after = batch.last
 
         def erase_own(connection: Connection) -> float:
+            for table in NAMED:
+                for row in _named_rows(connection, table, mentions):
+                    of_row = [key == row[key.name] for key in table.primary_key]
+                    erased[table.name] += connection.execute(delete(table).where(*of_row)).rowcount
             for table in OWN:
                 if table is not schema.opt_outs or not keep_opt_outs:
                     found = connection.execute(delete(table).where(_is_of(table, address))).rowcount
@@ -109,8 +120,19 @@ class People:
 
         at = await self._database.run(erase_own)
         await self._database.forget_log()
-        kept = [*KEPT, *(["the opt-outs"] if keep_opt_outs else [])]
+        kept = [*KEPT, *(["the opt-outs"] if keep_opt_outs else []), *await self._definitions(mentions)]
+        kept += [] if self._database.is_sqlite else [_KEPT_BY_POSTGRES]
         return {"erased": erased, "kept": kept, "unfinishedRuns": sorted(unfinished), "at": format_time(at)}
+
+    async def _definitions(self, mentions: Mentions) -> list[str]:
+        """The definitions that mention the person, in words."""
+        chosen = select(schema.definitions.c.digest, schema.definitions.c.file, schema.definitions.c.text)
+        found = await self._database.run(lambda connection: connection.execute(chosen).all())
+        return [
+            f"the definition {row.file} ({row.digest[:8]}), which names the person"
+            for row in found
+            if mentions.found_in(row.text)
+        ]
 
     async def _mentions(self, mentions: Mentions) -> AsyncIterator[Mention]:
         for table, columns in SCANNED.items():
@@ -182,6 +204,15 @@ def _unfinished_run(connection: Connection, row: Mapping[str, Any]) -> str | Non
     either = or_(schema.runs.c.id == caller, schema.runs.c.id == of_item)
     chosen = select(schema.runs.c.id).where(either, schema.runs.c.state.in_(_UNFINISHED))
     return connection.execute(chosen.limit(1)).scalar_one_or_none()
+
+
+def _named_rows(connection: Connection, table: Table, mentions: Mentions) -> list[dict[str, Any]]:
+    """The rows whose name mentions the person."""
+    names = connection.execute(select(table.c.name).distinct()).scalars().all()
+    found: list[dict[str, Any]] = []
+    for name in filter(mentions.found_in, names):
+        found += (dict(row) for row in connection.execute(select(table).where(table.c.name == name)).mappings())
+    return found
 
 
 def _is_of(table: Table, address: str) -> Any:
