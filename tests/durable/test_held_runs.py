@@ -15,6 +15,7 @@ from support.engine import serving
 from support.slow_transport import SlowFirstMessage
 from support.waiting import until_async
 
+from twilio_component.durable.observation import Observer
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.store.journal import FIRST_WAIT
 from twilio_component.durable.store.schema import waits
@@ -58,6 +59,49 @@ async def test_runs_in_quiet_hours_wait_as_rows_and_each_goes_on_once(tmp_path: 
             # What was slept before is not slept again: nothing had to be recorded for it.
             assert await served.engine.runs.entry_at(run, FIRST_WAIT - 1) is None
     assert len(emulator.messages) == len(runs)
+
+
+class Waited(Observer):
+    """What sends have waited for, without the turns that they take in any case."""
+
+    def __init__(self) -> None:
+        self.hours: list[tuple[str, int]] = []
+
+    def send_waited(self, reason: str, seconds: float) -> None:
+        if reason not in ("throttle", "rate", "in-flight"):
+            self.hours.append((reason, round(seconds / 3600)))
+
+
+def test_what_held_a_message_is_measured_once_from_its_beginning_to_its_end(tmp_path: Path) -> None:
+    emulator, clock, waited = Emulator(), SetClock("2026-05-04T23:00"), Waited()
+
+    async def until_it_waits() -> None:
+        async with serving(tmp_path, QUIET, emulator=emulator, clock=clock, observer=waited) as served:
+            await served.begin("run")
+            await until_parked(served, "run")
+
+    async def to_the_end() -> None:
+        async with serving(tmp_path, QUIET, emulator=emulator, clock=clock, observer=waited) as served:
+            assert waited.hours == []
+            clock.set("2026-05-05T08:00:01")
+            assert (await served.engine.wait_for_outcome("run", 20))["state"] == "succeeded"
+
+    asyncio.run(until_it_waits())
+    asyncio.run(to_the_end())
+    assert waited.hours == [("quiet-hours", 9)]
+
+
+async def test_a_hold_that_another_one_follows_is_measured_by_itself(tmp_path: Path) -> None:
+    emulator, clock, waited = Emulator(), SetClock("2026-05-04T22:00"), Waited()
+    async with serving(
+        tmp_path, FIRST_IS_QUIET, emulator=emulator, settings=QUICK, clock=clock, observer=waited
+    ) as served:
+        for run in ("first", "second"):
+            await served.begin(run, run)
+            await until_held(served, run)
+        clock.set("2026-05-05T08:00:01")
+        await until_async(lambda: len(emulator.messages) == 2, "both are sent")
+    assert waited.hours == [("quiet-hours", 10), ("order", 10)]
 
 
 def test_a_run_above_its_cap_waits_as_a_row_also_across_a_restart_and_a_pause(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from support.long_lists import flow, people, sent
 from twilio_component.durable.clock import Clock
 from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
+from twilio_component.durable.operator.gauges import read_gauges
 from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.sending.opt_outs import OptOutRegister
 from twilio_component.durable.settings import settings_from
@@ -197,6 +198,7 @@ async def test_a_list_goes_on_with_those_who_are_awake(tmp_path: Path) -> None:
         assert set(sent(emulator)) == {NEW_YORK, BERLIN, "+12125551235"}
         (loop,) = await LoopViews(served.engine.database).loops("run")
         assert loop["heldUntil"] == "2026-05-04T23:00:00.000Z"
+        assert (await read_gauges(served.engine.database)).held_iterations == {"Main": 3}
         clock.set("2026-05-04T19:01")
         assert (await served.engine.wait_for_outcome("run", 20))["state"] == "succeeded"
     assert dict(sent(emulator)) == dict.fromkeys(numbers, 1)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import httpx
 
     from twilio_component.durable.clock import Clock
+    from twilio_component.durable.observation import Observer
 
 HEAD = """\
 name: Test
@@ -98,6 +99,7 @@ async def serving(
     plugins: Sequence[object] = (),
     clock: Clock | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
+    observer: Observer | None = None,
 ) -> AsyncIterator[Served]:
     """Serve the flows from a file in the folder, or from the ``database`` (a URL)."""
     async with Host.discover(transport=transport or (emulator or Emulator()).transport, plugins=plugins) as host:
@@ -107,5 +109,5 @@ async def serving(
             prepare_database(folder / "runs.sqlite")
         url = database or f"sqlite:///{folder / 'runs.sqlite'}"
         chosen = settings or Settings(timeout=0.5, lag_bound=0.2)
-        async with Engine.open(deployment, url, chosen, clock=clock) as engine:
+        async with Engine.open(deployment, url, chosen, clock=clock, observer=observer) as engine:
             yield Served(engine, deployment, flows)

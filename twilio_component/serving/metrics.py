@@ -51,6 +51,7 @@ class Metrics(Observer):
         self._failures = self._counter("database_errors", "Times that the database could not be used", "kind")
         self._open = self._gauge("open_runs", "Runs of all processes that are not over", "flow", "state")
         self._waiting = self._gauge("waiting_runs", "Open runs that wait, without a process, for something", "reason")
+        self._held = self._gauge("held_iterations", "Iterations of lists that wait until they may send", "flow")
         self._ages = self._gauge("queue_age_seconds", "How long the oldest waits that nobody has taken yet", "queue")
         self._up = self._gauge("database_up", "Whether the database could be read for this response")
         self._lease = self._gauge("lease_age_seconds", "Since the database confirmed this process's lease")
@@ -115,11 +116,13 @@ class Metrics(Observer):
             self._open.labels(self._flows.bound(flow), state).inc(count)
         for reason, count in gauges.waiting_runs.items():
             self._waiting.labels(reason).set(count)
+        for flow, count in gauges.held_iterations.items():
+            self._held.labels(self._flows.bound(flow)).inc(count)
         for queue, age in gauges.queue_ages.items():
             self._ages.labels(queue).set(age)
 
     def _clear(self) -> None:
-        for gauge in (self._open, self._waiting, self._ages):
+        for gauge in (self._open, self._waiting, self._held, self._ages):
             gauge.clear()
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

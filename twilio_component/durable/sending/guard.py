@@ -142,20 +142,20 @@ class Guard:
     ) -> JournalEntry | None:
         overdue = guarded.expired or _waited_too_long(guarded, intent)
         if overdue is not None:
+            await self._end_hold(call, intent)
             return await self._settle_failure(call, intent.attempt, overdue, started, from_states=(intents.PLANNED,))
         while not self._may_write():
             await self._clock.sleep(_MOMENT)
         verdict = await self._conditions.judge(call, guarded)
         if isinstance(verdict, Refuse):
+            await self._end_hold(call, intent)
             return await self._settle_failure(
                 call, intent.attempt, verdict.failure, started, from_states=(intents.PLANNED,)
             )
         if isinstance(verdict, HoldUntil):
-            with self._meter.waiting(verdict.kind):
-                await self._hold(call, intent, verdict, self._patience(call, started, may_park=may_park))
+            await self._hold(call, intent, verdict, self._patience(call, started, may_park=may_park))
             return None
-        if intent.hold is not None:
-            await self._intents.hold(call, intent.attempt, None)
+        await self._end_hold(call, intent)
         with self._meter.waiting("throttle"):
             may_go_on = await self._throttle.wait(call.limit_keys, _RECHECK_SECONDS)
         if not may_go_on:
@@ -178,7 +178,7 @@ class Guard:
         """
         stored = Hold(kind=hold.kind, reason=hold.reason, until=hold.until)
         if intent.hold != stored:
-            await self._intents.hold(call, intent.attempt, stored)
+            self._meter.end_hold(await self._intents.hold(call, intent.attempt, stored))
         until = hold.until if hold.recheck is None else None  # it may end sooner
         left = _RECHECK_SECONDS if until is None else until - self._clock.now()
         if (hold.recheck is not None and not patience) or (until is not None and left > max(patience, _SHORT_HOLD)):
@@ -190,6 +190,10 @@ class Guard:
         with suppress(TimeoutError):
             async with self._clock.timeout(seconds):
                 await hold.wake.wait()
+
+    async def _end_hold(self, call: CallIdentity, intent: Intent) -> None:
+        if intent.hold is not None:
+            self._meter.end_hold(await self._intents.hold(call, intent.attempt, None))
 
     async def _take_turn(
         self,

@@ -18,6 +18,7 @@ from twilio_component.durable.sending.intents import (
     PLANNED,
     CallIdentity,
     Claim,
+    EndedHold,
     Hold,
     Intent,
     OtherCalls,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
 _OF_ATTEMPT = (intents.c.key == bindparam("of_key"), intents.c.attempt == bindparam("of_attempt"))
+_HOLD = select(intents.c.hold_kind, intents.c.held_at).where(*_OF_ATTEMPT, intents.c.state == PLANNED)
 _WITHDRAWAL = update(intents).where(*_OF_ATTEMPT, intents.c.state == CLAIMED).values(state=PLANNED)
 _CONFIRMATION = (
     update(intents)
@@ -73,16 +75,28 @@ class IntentStore:
         claim: Claim = await self._steps.submit(ClaimStep(call, attempt, worker_id, conditions))
         return claim
 
-    async def hold(self, call: CallIdentity, attempt: int, hold: Hold | None) -> None:
-        """Store why a planned call waits, or that it waits no more."""
-        changes = (
-            {"hold_kind": None, "hold_reason": None}  # until when it was held stays: the call's age counts from then
-            if hold is None
-            else {"hold_kind": hold.kind, "hold_reason": hold.reason, "held_until": hold.until}
-        )
-        holding = update(intents).where(*_OF_ATTEMPT, intents.c.state == PLANNED).values(changes)
-        of_attempt = _attempt(call, attempt)
-        await self._database.run_until_available(lambda connection: connection.execute(holding, of_attempt))
+    async def hold(self, call: CallIdentity, attempt: int, hold: Hold | None) -> EndedHold | None:
+        """Store why a planned call waits, or that it waits no more; what has held it, if that ends now."""
+
+        def work(connection: Connection) -> EndedHold | None:
+            now = self._database.now(connection)
+            found = connection.execute(_HOLD, _attempt(call, attempt)).one_or_none()
+            if found is None:
+                return None
+            goes_on = hold is not None and hold.kind == found.hold_kind
+            changes = (
+                {"hold_kind": None, "hold_reason": None}  # until when it was held stays: the call's age counts from then
+                if hold is None
+                else {"hold_kind": hold.kind, "hold_reason": hold.reason, "held_until": hold.until}
+                | ({} if goes_on else {"held_at": now})
+            )
+            holding = update(intents).where(*_OF_ATTEMPT, intents.c.state == PLANNED).values(changes)
+            connection.execute(holding, _attempt(call, attempt))
+            if goes_on or found.hold_kind is None or found.held_at is None:
+                return None
+            return EndedHold(found.hold_kind, max(0.0, now - found.held_at))
+
+        return await self._database.run_until_available(work)
 
     async def withdraw(self, call: CallIdentity, attempt: int) -> bool:
         """Plan the call again: the request of this attempt was certainly not processed."""

@@ -22,7 +22,7 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twilio_component.durable import ids
 from twilio_component.durable.store.call_states import CLAIMED, IN_DOUBT, OPEN, PLANNED, SETTLED, UNKNOWN
@@ -40,6 +40,7 @@ __all__ = [
     "UNKNOWN",
     "CallIdentity",
     "Claim",
+    "EndedHold",
     "Hold",
     "Intent",
     "OtherCalls",
@@ -92,6 +93,13 @@ class Hold:
     kind: str
     reason: str
     until: float | None = None
+
+
+class EndedHold(NamedTuple):
+    """The kind of a hold that is over, and for how many seconds it held its call, in all processes together."""
+
+    kind: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.clock import Clock
     from twilio_component.durable.observation import Observer
     from twilio_component.durable.sending.guarded_call import GuardedCall
-    from twilio_component.durable.sending.intents import CallIdentity, Intent
+    from twilio_component.durable.sending.intents import CallIdentity, EndedHold, Intent
     from twilio_component.durable.store.journal import JournalEntry
 
 UNNAMED = "unnamed"
@@ -35,6 +35,11 @@ class SendMeter:
             yield
         finally:
             self._observer.send_waited(reason, self._clock.monotonic() - begun)
+
+    def end_hold(self, ended: EndedHold | None) -> None:
+        """Tell for how long a call was held, if its hold has ended: also without a process, and in others."""
+        if ended is not None:
+            self._observer.send_waited(ended.kind, ended.seconds)
 
     def write(self, call: CallIdentity) -> None:
         """Tell that a request is written now."""

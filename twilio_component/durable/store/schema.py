@@ -141,6 +141,7 @@ intents = Table(
     Column("item", String(220)),
     Column("hold_kind", String(20)),
     Column("hold_reason", Text),
+    Column("held_at", Float),
     Column("held_until", Float),
     Column("person", String(64)),
     Index("flow_intents_of_run", "run", postgresql_ops={"run": "varchar_pattern_ops"}),
@@ -153,8 +154,8 @@ intents = Table(
 ``attempt`` counts the claims; ``since`` is the time of the first one. ``limit_keys`` is a JSON list of the keys that
 can throttle the call. ``resource_id`` is the id of what the call created; no two calls have the same. ``item`` is
 the item whose iteration made the call, if one did. ``hold_kind`` and ``hold_reason`` say why a planned call waits, for
-quiet hours for example, ``held_until`` until when, if that is known. ``person`` is a digest of whom the call reaches,
-so that an operator who knows a number finds its runs.
+quiet hours for example, ``held_at`` since when, ``held_until`` until when, if that is known. ``person`` is a digest of
+whom the call reaches, so that an operator who knows a number finds its runs.
 
 ``state``: ``planned``; ``claimed``, from before the request is written; ``in_doubt``, when the request is over and its
 outcome is unknown so far; ``settled``; ``unknown``, when the outcome could not be found out.
