@@ -15,9 +15,9 @@ from support.engine import SEND, TO, Served, serving
 from support.long_lists import flow, people, sent
 
 from twilio_component.durable.clock import Clock
+from twilio_component.durable.operator.gauges import read_gauges
 from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
-from twilio_component.durable.operator.gauges import read_gauges
 from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.sending.opt_outs import OptOutRegister
 from twilio_component.durable.settings import settings_from

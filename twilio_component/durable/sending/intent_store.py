@@ -85,7 +85,7 @@ class IntentStore:
                 return None
             goes_on = hold is not None and hold.kind == found.hold_kind
             changes = (
-                {"hold_kind": None, "hold_reason": None}  # until when it was held stays: the call's age counts from then
+                {"hold_kind": None, "hold_reason": None}  # held_until stays: the call's age counts from then
                 if hold is None
                 else {"hold_kind": hold.kind, "hold_reason": hold.reason, "held_until": hold.until}
                 | ({} if goes_on else {"held_at": now})
