@@ -73,8 +73,7 @@ runs = Table(
 
 ``wakes`` counts how often the run was continued after a wait; ``alarm`` is the alarm that tells an operator of it.
 ``last_call`` is the number of the call after which the run ends, where the steps after it have been done by the run
-whose place it takes.
-``trace`` is the W3C ``traceparent`` that the run belongs to.
+whose place it takes. ``trace`` is the W3C ``traceparent`` that the run belongs to.
 """
 
 served = Table(
@@ -213,9 +212,8 @@ items = Table(
 """One row per item of such a loop: the item, until its iteration has succeeded, and how the iteration ended.
 
 An iteration that must wait is ``held_until`` then; it was held when the loop had the generation ``held_in``, in which
-the loop goes on without it.
-
-``inputs`` are other inputs that an operator has given to one of its steps: ``{"step", "inputs"}`` as JSON.
+the loop goes on without it. ``inputs`` are other inputs that an operator has given to one of its steps:
+``{"step", "inputs"}`` as JSON.
 """
 
 waits = Table(
