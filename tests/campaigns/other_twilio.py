@@ -75,6 +75,7 @@ class OtherTwilio:
 
     def __init__(self, random: Random, *, lag: float) -> None:
         self.sent: list[Sent] = []
+        self._sent_to: dict[str, list[Sent]] = {}
         self.fates: Counter[str] = Counter()
         self.is_troubled = True
         self._random = random
@@ -125,6 +126,7 @@ class OtherTwilio:
             visible_at=now + self._random.uniform(0.0, self._lag),
         )
         self.sent.append(message)
+        self._sent_to.setdefault(message.to, []).append(message)
         return message
 
     def _drop(self, request: web.Request) -> web.StreamResponse:
@@ -138,8 +140,8 @@ class OtherTwilio:
         to, sender = query.get("To"), query.get("From")
         found = [
             one
-            for one in reversed(self.sent)
-            if one.visible_at <= now and to in (None, one.to) and sender in (None, one.sender)
+            for one in reversed(self.sent if to is None else self._sent_to.get(to, []))
+            if one.visible_at <= now and sender in (None, one.sender)
         ]
         shown = found[page * size : (page + 1) * size]
         more = len(found) > (page + 1) * size

@@ -4,7 +4,8 @@ The other campaigns kill at the places of a send that we know. This one knows no
 Twilio is `other_twilio`, which shares nothing with the emulator. Every tenth event is equal to the one before it, so
 that two calls that nothing tells apart are under way together.
 
-``python tests/campaigns/random_times.py postgres --faults 1000 --events 10000`` prints its figures as JSON.
+``python tests/campaigns/random_times.py postgres --faults 1000 --side-by-side 2`` runs two such campaigns, each with a
+database of its own, and prints their figures together as JSON. They wait more than they work.
 """
 
 from __future__ import annotations
@@ -13,21 +14,20 @@ import argparse
 import asyncio
 import json
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import Any
 
 import httpx
 from sqlalchemy.exc import SQLAlchemyError
-
-if TYPE_CHECKING:
-    import subprocess
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -46,6 +46,7 @@ _DELIVERIES = 16
 _RATE = 12.0  # events a second, of all deliveries together
 _SETTLING = 300.0
 _EQUAL = 10
+_SEEDS_APART = 1_000
 _SPARED = 0.9  # of the processes that start: else none of them would ever be ready
 _KINDS = {"kill": 6, "end": 2, "freeze": 3}
 _FREEZES = {"sqlite": (1.0, 8.0), "postgres": (5.0, 40.0)}
@@ -58,9 +59,10 @@ class Figures:
 
     ``lost`` are events that were accepted, ended as succeeded or never, and have no message. ``at_rest`` is what is
     running or taken when every process has ended: what `runs doctor` finds then, and each run that has not ended.
+    ``took`` has how many seconds runs took to their ends: half of them, 99 of 100, the slowest at most.
     """
 
-    seed: int
+    seeds: list[int]
     database: str
     faults: Counter[str] = field(default_factory=Counter)
     fates: Counter[str] = field(default_factory=Counter)
@@ -70,7 +72,7 @@ class Figures:
     twice: int = 0
     lost: int = 0
     at_rest: list[str] = field(default_factory=list)
-    longest: float = 0.0
+    took: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     seconds: float = 0.0
 
     @property
@@ -79,13 +81,31 @@ class Figures:
         unknown = self.states["unknown"]
         return not (self.twice or self.lost or self.at_rest or unknown or self.states["failed"])
 
+    def add(self, other: Figures) -> None:
+        """Add the figures of another campaign that ran at the same time; of times, keep the longer ones."""
+        for name in ("seeds", "faults", "fates", "states", "events", "messages", "twice", "lost", "at_rest"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.took = [max(pair) for pair in zip(self.took, other.took, strict=True)]
+        self.seconds = max(self.seconds, other.seconds)
+
+    @classmethod
+    def read(cls, text: str) -> Figures:
+        """Read what ``as_json`` wrote."""
+        found: dict[str, Any] = json.loads(text)
+        counted = {name: Counter(value) for name, value in found.items() if isinstance(value, dict)}
+        return cls(**found | counted)
+
+    def as_json(self) -> str:
+        """Return the figures as JSON."""
+        return json.dumps(vars(self), indent=2)
+
 
 class Campaign:
     """One deployment with its processes, its events and its troubles."""
 
     def __init__(self, seed: int, deployment: Deployment, twilio: OtherTwilio, postgres: Postgres | None) -> None:
         self.random = Random(seed)  # noqa: S311 - a seed to repeat, not a secret
-        self.figures = Figures(seed, "sqlite" if postgres is None else "postgres")
+        self.figures = Figures([seed], "sqlite" if postgres is None else "postgres")
         self._deployment = deployment
         self._twilio = twilio
         self._postgres = postgres
@@ -97,12 +117,15 @@ class Campaign:
         self._troubles: asyncio.Task[None] | None = None
         self._is_over = False
 
-    async def run(self, *, faults: int, events: int, pause: float) -> Figures:
-        """Deliver the events while there are faults, ``pause`` seconds apart on average, then wait for all ends."""
+    async def run(self, *, faults: int, events: int, pause: float, seconds: float) -> Figures:
+        """Deliver the events while there are faults, ``pause`` seconds apart on average, then wait for all ends.
+
+        After so many ``seconds`` there are no more faults.
+        """
         begun = time.monotonic()
         for name in self._names():
             self._start(name)
-        troubles = self._troubles = asyncio.create_task(self._trouble(faults, pause))
+        troubles = self._troubles = asyncio.create_task(self._trouble(faults, pause, begun + seconds))
         keeper = asyncio.create_task(self._keep_alive())
         try:
             await self._deliver_all(events, troubles)
@@ -164,11 +187,11 @@ class Campaign:
 
     # Troubles
 
-    async def _trouble(self, faults: int, pause: float) -> None:
+    async def _trouble(self, faults: int, pause: float, end: float) -> None:
         kinds: dict[str, float] = {**_KINDS}
         if self._postgres is not None:
             kinds |= dict.fromkeys(_RESTARTS, 0.3)
-        while self.figures.faults.total() < faults:
+        while self.figures.faults.total() < faults and time.monotonic() < end:
             await asyncio.sleep(self.random.expovariate(1 / pause))
             kind = self.random.choices([*kinds], [*kinds.values()])[0]
             if kind in _RESTARTS:
@@ -263,8 +286,9 @@ class Campaign:
         figures = self.figures
         figures.fates = self._twilio.fates
         figures.states.update(dict(self._deployment.ask("SELECT state, count(*) FROM flow_runs GROUP BY state")))
-        ((longest,),) = self._deployment.ask("SELECT max(finished_at - created_at) FROM flow_runs")
-        figures.longest = float(longest or 0.0)
+        took = "SELECT finished_at - created_at FROM flow_runs WHERE finished_at IS NOT NULL ORDER BY 1"
+        times = [float(seconds) for (seconds,) in self._deployment.ask(took)] or [0.0]
+        figures.took = [round(times[int(part * (len(times) - 1))], 1) for part in (0.5, 0.99, 1.0)]
         messages = Counter((one.to, one.body) for one in self._twilio.sent)
         figures.messages = messages.total()
         figures.twice = sum(max(0, count - self._accepted[key]) for key, count in messages.items())
@@ -285,8 +309,8 @@ class Campaign:
             database.close()
 
 
-async def run_campaign(folder: Path, *, database: str, faults: int, events: int, pause: float, seed: int) -> Figures:
-    """Run one campaign on ``sqlite`` or ``postgres`` and return its figures."""
+async def run_campaign(folder: Path, *, database: str, seed: int, **options: Any) -> Figures:
+    """Run one campaign on ``sqlite`` or ``postgres`` and return its figures; the options are those of ``run``."""
     with ExitStack() as stack:
         postgres = stack.enter_context(Postgres()) if database == "postgres" else None
         twilio = OtherTwilio(Random(seed + 1), lag=LAG)  # noqa: S311 - a seed to repeat, not a secret
@@ -301,9 +325,28 @@ async def run_campaign(folder: Path, *, database: str, faults: int, events: int,
                 resend="true",
             )
             campaign = Campaign(seed, deployment, twilio, postgres)
-            return await campaign.run(faults=faults, events=events, pause=pause)
+            return await campaign.run(**options)
         finally:
             await twilio.close()
+
+
+def run_side_by_side(options: argparse.Namespace) -> Figures:
+    """Run several campaigns, each in a process of its own, and return their figures together."""
+    number = options.side_by_side
+    command = [sys.executable, __file__, options.database, "--pause", str(options.pause)]
+    command += ["--faults", str(-(-options.faults // number)), "--events", str(-(-options.events // number))]
+    command += ["--minutes", str(options.minutes)]
+
+    def run_one(index: int) -> Figures:
+        seeded = [*command, "--seed", str(options.seed + index * _SEEDS_APART)]
+        kept = [] if options.keep is None else ["--keep", str(options.keep / str(index))]
+        return Figures.read(subprocess.run([*seeded, *kept], stdout=subprocess.PIPE, text=True, check=False).stdout)
+
+    with ThreadPoolExecutor(number) as pool:
+        first, *others = pool.map(run_one, range(number))
+    for other in others:
+        first.add(other)
+    return first
 
 
 def main() -> int:
@@ -313,24 +356,20 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=500)
     parser.add_argument("--events", type=int, default=0, help="at least so many; they go on as long as the faults do")
     parser.add_argument("--pause", type=float, default=1.5, help="seconds between faults, on average")
+    parser.add_argument("--minutes", type=float, default=600.0, help="after which there are no more faults")
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--side-by-side", type=int, default=1, help="campaigns at a time, which share the faults")
     parser.add_argument("--keep", type=Path, help="a folder for the database and the logs, to look into afterwards")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = options.keep or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        figures = asyncio.run(
-            run_campaign(
-                folder,
-                database=options.database,
-                faults=options.faults,
-                events=options.events,
-                pause=options.pause,
-                seed=options.seed,
-            )
-        )
-    shown = {name: dict(value) if isinstance(value, Counter) else value for name, value in vars(figures).items()}
-    sys.stdout.write(f"{json.dumps(shown, indent=2)}\n")
+    if options.side_by_side > 1:
+        figures = run_side_by_side(options)
+    else:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = options.keep or Path(temporary)
+            folder.mkdir(parents=True, exist_ok=True)
+            wanted = {name: getattr(options, name) for name in ("database", "seed", "faults", "events", "pause")}
+            figures = asyncio.run(run_campaign(folder, seconds=60 * options.minutes, **wanted))
+    sys.stdout.write(f"{figures.as_json()}\n")
     return 0 if figures.is_clean else 1
 
 
