@@ -15,6 +15,7 @@ from support.engine import SEND, TO, Served, serving
 from support.long_lists import flow, people, sent
 
 from twilio_component.durable.clock import Clock
+from twilio_component.durable.fanout import chunk_runner, coordinator
 from twilio_component.durable.operator.gauges import read_gauges
 from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
@@ -200,6 +201,31 @@ async def test_a_list_goes_on_with_those_who_are_awake(tmp_path: Path) -> None:
         assert loop["heldUntil"] == "2026-05-04T23:00:00.000Z"
         assert (await read_gauges(served.engine.database)).held_iterations == {"Main": 3}
         clock.set("2026-05-04T19:01")
+        assert (await served.engine.wait_for_outcome("run", 20))["state"] == "succeeded"
+    assert dict(sent(emulator)) == dict.fromkeys(numbers, 1)
+
+
+async def test_a_list_of_which_very_many_sleep_goes_on_with_those_who_wake_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # More are held than may wait to be stored.
+    monkeypatch.setattr(chunk_runner, "_MAX_UNSTORED", 2)
+    monkeypatch.setattr(coordinator, "_HELD_PAUSE", 0.05)
+    emulator, clock, los_angeles = Emulator(), SetClock("2026-05-04T07:00"), "+1213555123"
+    numbers = people(tmp_path, 5, {0: NEW_YORK, **{number: f"{los_angeles}{number}" for number in range(1, 5)}})
+    text = flow(concurrency=1).replace("  - name: Main\n", "  - name: Main" + EVERYWHERE, 1)
+    async with serving(tmp_path, text, emulator=emulator, clock=clock) as served:
+        await served.begin("run")
+
+        async def all_are_held() -> bool:
+            (loop,) = await LoopViews(served.engine.database).loops("run") or [{}]
+            return loop.get("held") == len(numbers)
+
+        await until(all_are_held)
+        clock.set("2026-05-04T08:01")
+        await until(_has(emulator, 1))
+        assert set(sent(emulator)) == {NEW_YORK}
+        clock.set("2026-05-04T11:01")
         assert (await served.engine.wait_for_outcome("run", 20))["state"] == "succeeded"
     assert dict(sent(emulator)) == dict.fromkeys(numbers, 1)
 

@@ -62,8 +62,6 @@ class ChunkRunner:
         stopping, causes = asyncio.Event(), list[Cause]()
         run_iteration, rule = await runner(stopping), self._refusals.rule_of(loop)
         ended: asyncio.Queue[EndedIteration | HeldIteration] = asyncio.Queue(_MAX_UNSTORED)
-        for item in waiting.items_on_hold():
-            await ended.put(HeldIteration(item.id, item.held_until or 0.0))
 
         async def run_iterations() -> None:
             while not stopping.is_set() and (item := waiting.take(self._clock.now())) is not None:
@@ -89,6 +87,8 @@ class ChunkRunner:
         async with asyncio.TaskGroup() as background:
             watching = background.create_task(self._watch(key, stopping), context=Context())
             storing = background.create_task(self._store_ended(key, ended, causes, stopping), context=Context())
+            for item in waiting.items_on_hold():
+                await ended.put(HeldIteration(item.id, item.held_until or 0.0))
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(loop.concurrency_of(chunk), len(found))):
                     group.create_task(run_iterations(), context=Context())
