@@ -111,6 +111,33 @@ async def test_a_round_whose_started_flow_sent_something_is_not_done_again(tmp_p
     assert sent(emulator) == Counter([numbers[0], numbers[2]])
 
 
+async def test_what_an_earlier_attempt_has_sent_is_known_until_its_retry_is_purged(tmp_path: Path) -> None:
+    check = """\
+      - name: Check
+        action: twilio.listMessages
+        inputs: {twilioConnection: {type: configVar, value: Twilio}, to: "{{$trigger.results.body.data}}"}
+      - name: Send
+"""
+    emulator, numbers = Emulator(), people(tmp_path, 3)
+    async with serving(tmp_path, LIST.replace("      - name: Send\n", check, 1), emulator=emulator) as served:
+        database = served.engine.database
+        operations = Operations(database)
+        # The flows of the others send and fail then.
+        emulator.faults.api_error(20404, times=2, operation="messages.list", to=numbers[1])
+        await served.run("one")
+        again = await operations.retry("one")
+        await served.engine.wait_for_outcome(again, 20)
+        earlier = update(runs).where(~runs.c.id.startswith(again)).values(finished_at=100.0)
+        await database.run(lambda connection: connection.execute(earlier))
+        assert await operations.purge(1) == 0
+        last = await operations.retry(again)
+        await served.engine.wait_for_outcome(last, 20)
+        assert sent(emulator) == dict.fromkeys(numbers, 1)
+        await database.run(lambda connection: connection.execute(update(runs).values(finished_at=100.0)))
+        assert await operations.purge(1) == 8
+        assert await RunViews(database).find(RunFilter()) == []
+
+
 async def test_a_step_is_not_repeated_while_the_flow_that_it_started_can_go_on(tmp_path: Path, url: str) -> None:
     flows = PLAIN.replace(OTHER, LATER)
     async with serving(tmp_path, flows, settings=QUICK, database=url) as served:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, not_, or_, select, tuple_, update
 
+from twilio_component.durable.ids import retry_id
 from twilio_component.durable.store.journal import INITIAL_STATE, RESULT
 from twilio_component.durable.store.run_status import PURGED
 from twilio_component.durable.store.schema import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 PIECE = 500
 """How many items one transaction deletes at most, with what belongs to each: others wait behind it."""
 _ROWS = 2_000
+_FIRST_RETRY = retry_id("", 2)
 _DIGEST = re.compile(r".*/[0-9a-f]{64}", re.DOTALL)
 
 
@@ -39,9 +41,11 @@ def is_of_conversation(queue: str) -> bool:
 
 
 def _is_due(moment: float) -> tuple[ColumnElement[bool], ...]:
-    parent = runs.alias()
-    newer = or_(parent.c.finished_at.is_(None), parent.c.finished_at >= moment)
-    needed = exists().where(parent.c.id == runs.c.parent, newer)
+    other = runs.alias()
+    # The one that started it would start it anew on replay, and its retry asks what it and its flows have done. So the
+    # newest attempt goes first, and what the attempts have started after them.
+    needs_it = or_(other.c.id == runs.c.parent, other.c.id == runs.c.id.concat(_FIRST_RETRY))
+    needed = exists().where(needs_it, other.c.state != PURGED)
     return runs.c.finished_at < moment, not_(needed)
 
 
@@ -52,9 +56,9 @@ def due_runs(connection: Connection, moment: float, limit: int) -> list[tuple[st
 
 
 def give_up_ended(connection: Connection, moment: float, limit: int) -> list[str]:
-    """Give up at most ``limit`` runs that ended before ``moment`` and that no run needs that ended later; their ids."""
+    """Give up at most ``limit`` runs that ended before ``moment`` and that no other run needs; their ids."""
     due = due_runs(connection, moment, limit)
-    # One that is resumed at this moment is not due any more: once they are locked, we look again.
+    # One that is resumed or retried at this moment is not due any more: once they are locked, we look again.
     involved = {one for row in due for one in row if one is not None}
     locking = select(runs.c.id).where(runs.c.id.in_(sorted(involved))).order_by(runs.c.id).with_for_update()
     connection.execute(locking)

@@ -267,8 +267,8 @@ class RunStore:
     async def give_up_before(self, moment: float, limit: int, *, wait_for_database: bool = False) -> list[str]:
         """Give up at most ``limit`` runs that ended before ``moment`` (seconds since 1970); their ids.
 
-        Nobody can resume them or run them again after this, so everything of them may be deleted. A run whose parent
-        has not ended by then is not among them: the parent would start it anew on replay.
+        Nobody can resume them or run them again after this, so everything of them may be deleted. A run is not among
+        them while the run that started it, or its retry, is there: it comes once these have been given up.
         """
         return await self._do(
             lambda connection: give_up_ended(connection, moment, limit), wait_for_database=wait_for_database
