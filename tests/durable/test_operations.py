@@ -194,7 +194,7 @@ def test_the_command_line_operates_runs(tmp_path: Path, capsys: pytest.CaptureFi
     steps = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (steps[-1]["id"], steps[-1]["state"]) == ("refused", "retried")
     assert main(["runs", "list", "--since", "yesterday", *database]) == 2
-    assert told("purge", "--days", "0")["purged"] == 2
+    assert told("purge", "--days", "0")["purged"] == 1  # what was refused is needed by its retry
 
 
 @pytest.mark.parametrize("wrong", [("purge", "--days", "-1"), ("purge", "--days", "nan"), ("list", "--limit", "-5")])
