@@ -111,6 +111,40 @@ async def test_a_round_whose_started_flow_sent_something_is_not_done_again(tmp_p
     assert sent(emulator) == Counter([numbers[0], numbers[2]])
 
 
+RETRIED = PLAIN.replace(
+    "action: cross-flow.invokeFlow,",
+    "action: cross-flow.invokeFlow, errorConfig: {errorHandlerType: retry, maxAttempts: 1, delaySeconds: 0},",
+)
+
+
+async def test_a_step_that_is_retried_starts_no_flow_anew_that_sent_something(tmp_path: Path, url: str) -> None:
+    emulator = Emulator()
+    async with serving(tmp_path, RETRIED, emulator=emulator, settings=QUICK, database=url) as served:
+        emulator.faults.api_error(21408, times=2, operation="messages.create")
+        assert (await served.run("refused"))["state"] == "failed"
+        assert sent(emulator) == {}
+        assert (await served.run("sent"))["state"] == "failed"
+        found = {run["id"] for run in await RunViews(served.engine.database).find(RunFilter())}
+    assert found == {"refused", "refused.1", "refused.2", "sent", "sent.1"}
+    assert sent(emulator) == {TO: 1}
+
+
+async def test_a_step_that_is_retried_starts_no_flow_anew_that_an_operator_cancelled(tmp_path: Path) -> None:
+    emulator = Emulator()
+    flows = RETRIED.replace(OTHER, LATER.replace("60000", "500"))
+    async with serving(tmp_path, flows, emulator=emulator, settings=QUICK) as served:
+        operations = Operations(served.engine.database)
+        await served.begin("one")
+        await _until_asleep("one.1")
+        await operations.cancel("one.1")
+        ended = await served.engine.wait_for_outcome("one", PATIENCE)
+        assert ended is not None
+        assert (ended["state"], ended["error"]["message"]) == ("failed", "the started run 'one.1' is cancelled")
+        await operations.resume("one.1")
+        await served.engine.wait_for_outcome("one.1", PATIENCE)
+    assert sent(emulator) == {TO: 1}
+
+
 async def test_what_an_earlier_attempt_has_sent_is_known_until_its_retry_is_purged(tmp_path: Path) -> None:
     check = """\
       - name: Check

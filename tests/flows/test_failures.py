@@ -241,6 +241,36 @@ flows:
     assert [started.flow for started in outcome.started] == ["Child"]
 
 
+RETRIED_STEP = "errorConfig: {errorHandlerType: retry, maxAttempts: 2, delaySeconds: 0}, "
+RETRIED_FLOW = "    retryConfig: {maxAttempts: 2}\n"
+
+
+@pytest.mark.parametrize(("of_step", "of_flow"), [(RETRIED_STEP, ""), ("", RETRIED_FLOW)])
+@pytest.mark.parametrize(("answers", "times"), [([], 1), ([PerformError("refused")] * 3, 3)])
+def test_a_flow_that_did_something_before_it_failed_is_not_started_anew(
+    of_step: str, of_flow: str, answers: list[Exception], times: int
+) -> None:
+    text = f"""
+name: Test
+flows:
+  - name: Main
+{of_flow}    steps:
+      - {{name: Trigger, isTrigger: true, action: webhook-triggers.webhook}}
+      - {{name: Start, action: cross-flow.invokeFlow, {of_step}inputs: {{flowName: Child}}}}
+  - name: Child
+    isSynchronous: true
+    steps:
+      - {{name: Trigger, isTrigger: true, action: cross-flow.crossFlow}}
+      - {{name: First, action: other.first}}
+      - {{name: Then, action: other.then}}
+"""
+    first = Recorder(*answers)
+    outcome = run_text(text, flow="Main", mocks={"other.first": first, "other.then": PerformError("no")})
+    assert outcome.error is not None
+    assert (outcome.error["code"], outcome.error["outcomeUnknown"]) == ("flow-failed", False)
+    assert len(first.calls) == times
+
+
 def test_a_cancelled_flow_is_cancelled_and_not_an_error_to_handle() -> None:
     steps = "- {name: Act, action: other.act, errorConfig: {errorHandlerType: ignore}}"
     with pytest.raises(asyncio.CancelledError):

@@ -20,6 +20,7 @@ from dbos import DBOS
 from twilio_component.durable import ids
 from twilio_component.durable.errors import NondeterminismError, RunStopped, StateConflictError
 from twilio_component.durable.execution.continued_waits import ContinuedWaits
+from twilio_component.durable.execution.flow_results import flow_result
 from twilio_component.durable.execution.guarded_calls import GuardedCalls
 from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
@@ -276,7 +277,7 @@ class Replayer:
         child = await self._accept_child(start, other, ordinal)
         if other.is_synchronous:
             await self._services.run_child(child)
-            result = _child_result(child, await self._services.runs.outcome(child, wait_for_database=True))
+            result = await flow_result(self._services.runs, child)
         else:
             if queue_slot(self.definition, other) is None:  # a queue starts it in its turn
                 await self._services.start_runs([child])
@@ -389,12 +390,3 @@ class IterationReplayer(Replayer):
     def _raise_if_stopping(self) -> None:
         if self._stopping.is_set():
             raise RunStopped
-
-
-def _child_result(child: str, outcome: Mapping[str, Any] | None) -> dict[str, Any] | Failure:
-    if outcome is not None and outcome["state"] in (run_status.SUCCEEDED, run_status.PARTLY_FAILED):
-        return {"data": {"executionId": child, "result": outcome["result"]}}
-    # A paused child will continue, but nobody will wait for it then.
-    state = run_status.PURGED if outcome is None else outcome["state"]
-    unknown = state in (run_status.PURGED, run_status.UNKNOWN, run_status.PAUSED, run_status.LIST_STOPPED)
-    return Failure(code="flow-failed", message=f"the started run '{child}' is {state}", outcome_unknown=unknown)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select, update
 
 from twilio_component.durable import ids
+from twilio_component.durable.store.acts import Acts, acts_of
 from twilio_component.durable.store.call_states import PLANNED
 from twilio_component.durable.store.conversations import lock_conversation
 from twilio_component.durable.store.journal import last_call
@@ -67,6 +68,10 @@ class WaitStore:
     async def last_call(self, run: str) -> int:
         """The ordinal of the last call of a run that has begun, whether it has a result or not."""
         return await self._database.run_until_available(lambda connection: last_call(connection, run))
+
+    async def acts_of(self, flow: str) -> Acts:
+        """What a flow that the run has waited for, and whatever that flow started, has done."""
+        return await self._database.run_until_available(lambda connection: acts_of(connection, flow))
 
 
 def park(connection: Connection, run: str, reason: str, *, until: float | None, effect: str | None = None) -> None:

@@ -118,9 +118,10 @@ class Failure:
     """Why a call failed.
 
     ``reason`` is what the service that refused it calls the reason, where it has a code for it. ``permanent``: the same
-    call would fail again. ``outcome_unknown``: it may have happened all the same, and doing it
-    again might do it twice. ``concerns`` is ``connection`` or ``sender`` when the refusal is about that and not about
-    this call alone: other calls with the same one will be refused as well.
+    call would fail again. ``outcome_unknown``: it may have happened all the same, and doing it again might do it twice.
+    ``concerns`` is ``connection`` or ``sender`` when the refusal is about that and not about this call alone: other
+    calls with the same one will be refused as well. ``acted``: before it failed it did something that a repetition
+    would do twice, as a flow does that sends and then fails.
     """
 
     code: str
@@ -129,6 +130,7 @@ class Failure:
     outcome_unknown: bool = False
     reason: str = ""
     concerns: str = ""
+    acted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

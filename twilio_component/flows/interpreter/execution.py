@@ -295,8 +295,9 @@ class Execution:
 
     def _fail(self, step: Step, failure: Failure) -> None:
         how, state = step.on_error, self._state
-        state["unknown"] = state["unknown"] or failure.outcome_unknown
-        may_repeat = not failure.permanent and not failure.outcome_unknown
+        would_repeat = failure.outcome_unknown or failure.acted
+        state["unrepeatable"] = state["unrepeatable"] or would_repeat
+        may_repeat = not failure.permanent and not would_repeat
         if how.handler == "retry" and may_repeat and state["attempt"] <= how.max_retries:
             note(state, step.name, self._id(step), failure, "retried")
             state.update(attempt=state["attempt"] + 1, since=None)
@@ -314,7 +315,7 @@ class Execution:
     def _abort(self, name: str, step_id: str, failure: Failure) -> None:
         """Give this attempt up; ``retryConfig`` may begin another one, unless that might do something twice."""
         retry, state = self.flow.retry, self._state
-        if retry is not None and state["flow_attempt"] <= retry.max_retries and not state["unknown"]:
+        if retry is not None and state["flow_attempt"] <= retry.max_retries and not state["unrepeatable"]:
             note(state, name, step_id, failure, "run again")
             begin_again(state)
             self._position.frames = [frame_from_json(frame) for frame in state.pop("frames")]

@@ -70,7 +70,7 @@ class Loops:
         self.state["iterations"] = add_counts(self.state["iterations"], tally)
         if tally["unknown"]:
             # The flow goes on, and an operator has to know.
-            self.state["unknown"] = True
+            self.state["unrepeatable"] = True
             message = f"the outcome of {tally['unknown']:,} of {tally['count']:,} iterations is unknown"
             failure = Failure(code="outcome-unknown", message=message, outcome_unknown=True)
             note(self.state, step.name, self._position.step_id(step), failure, "counted")

@@ -35,7 +35,7 @@ def initial_state(
         "flow_attempt": 1,
         "completed": {},
         "handled": [],
-        "unknown": False,
+        "unrepeatable": False,
         **_beginning(),
     }
 

@@ -55,7 +55,7 @@ class Outcome:
     ``result`` is what the last step returned and ``results`` what each step returned, by its key (of steps in loops:
     only the loop's own list stays). ``response``, ``error`` and ``handled`` are as in ``Done``, but iterations that
     failed are an ``error`` too; ``started`` are the executions of flows that this one started, in the order of their
-    end.
+    end. ``acted`` tells whether it did something that must not be done twice.
     """
 
     flow: str
@@ -67,6 +67,7 @@ class Outcome:
     handled: tuple[Mapping[str, Any], ...]
     state: str = SUCCEEDED
     started: tuple[Outcome, ...] = ()
+    acted: bool = False
 
     @property
     def succeeded(self) -> bool:
@@ -112,6 +113,7 @@ class _Run:
     depth: int
     begun: float
     started: list[Outcome] = field(default_factory=list)
+    acted: bool = False
 
 
 @dataclass(kw_only=True)
@@ -247,7 +249,9 @@ class FlowRunner:
         if isinstance(result, Failure):
             execution.failed(result)
         else:
-            execution.succeeded(result, idempotent=self._invoker.idempotent(call))
+            idempotent = self._invoker.idempotent(call)
+            run.acted = run.acted or not (idempotent or call.is_trigger)
+            execution.succeeded(result, idempotent=idempotent)
         self._report(run.flow, event)
 
     async def _perform(self, run: _Run, call: Call) -> dict[str, Any] | Failure:
@@ -270,15 +274,18 @@ class FlowRunner:
         elif not other.is_synchronous:
             self._started += 1
             self._waiting.append((place, other, effect.payload))
+            run.acted = True
             execution.succeeded({"data": {"executionId": place}})
         else:
             outcome = await self._run(other, effect.payload, place, run.depth + 1)
             run.started.append(outcome)
+            run.acted = run.acted or outcome.acted
             if outcome.state in (SUCCEEDED, PARTLY_FAILED):
                 execution.succeeded({"data": {"executionId": place, "result": outcome.result}})
             else:
-                unknown = outcome.outcome_unknown
-                execution.failed(Failure(code="flow-failed", message="the flow failed", outcome_unknown=unknown))
+                unknown, acted = outcome.outcome_unknown, outcome.acted
+                message = "the flow failed"
+                execution.failed(Failure(code="flow-failed", message=message, outcome_unknown=unknown, acted=acted))
 
     def _report(self, flow: Flow, event: Event) -> None:
         if self.listener is not None:
@@ -297,6 +304,7 @@ class FlowRunner:
             handled=tuple(hide(list(done.handled))),
             state=state,
             started=tuple(run.started),
+            acted=run.acted,
         )
 
 
