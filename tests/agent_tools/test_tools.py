@@ -12,8 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from twilio_component.agent_tools.server import ToolServer, http_app
+from twilio_component.durable.engine import Engine
+from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.durable.operator.operations import Operations
+from twilio_component.durable.store import schema
+from twilio_component.durable.store.database import Database
 from twilio_component.emulator import Emulator
 from twilio_component.flows import Configuration, FlowError
 from twilio_component.host import DocumentError, InputError
@@ -130,6 +136,70 @@ async def test_an_outcome_that_is_unknown_is_told_as_that_and_not_repeated(tmp_p
             assert TO not in error["message"]
     sends = [record for record in emulator.request_log.requests if record.operation == "messages.create"]
     assert len(sends) == 1
+
+
+async def test_a_flow_that_failed_says_whether_it_did_something_before(tmp_path: Path) -> None:
+    emulator = Emulator()
+    failing = """\
+      - name: Look
+        action: twilio.getSMS
+        inputs: {twilioConnection: {type: configVar, value: Twilio}, sid: SM00000000000000000000000000000000}
+"""
+    flows = FLOWS.replace("  - name: Count Words\n", f"{failing}  - name: Count Words\n")
+    async with agent(tool_server(tmp_path, emulator, flows)) as client:
+        emulator.faults.api_error(21408, times=1, operation="messages.create")
+        failed, refused = await call(client, "confirmBooking", CONFIRM)
+        assert (failed, refused["code"], refused["mayHaveHappened"]) == (True, "flow-failed", False)
+        failed, sent = await call(client, "confirmBooking", {**CONFIRM, "requestKey": "booking-8"})
+        assert (failed, sent["code"], sent["mayHaveHappened"]) == (True, "flow-failed", True)
+        assert "do not run it with another requestKey" in sent["message"]
+
+
+async def test_what_an_operator_did_with_a_run_is_told_as_it_is(tmp_path: Path) -> None:
+    emulator = Emulator()
+    server = tool_server(tmp_path, emulator)
+    database = Database(server.database)
+
+    async def set_state(state: str) -> None:
+        await database.run(lambda connection: connection.execute(update(schema.runs).values(state=state)))
+
+    async def outcome() -> tuple[Any, ...]:
+        failed, told = await call(client, "confirmBooking", CONFIRM)
+        return failed, told.get("state"), told.get("mayHaveHappened")
+
+    async with agent(server) as client:
+        emulator.faults.api_error(21408, times=1, operation="messages.create")
+        _, first = await call(client, "confirmBooking", CONFIRM)
+        (run,) = re.findall(r"mcp-\w+", first["message"])
+        for stopped in ("paused", "stopped"):
+            await set_state(stopped)
+            assert await outcome() == (False, stopped, None)
+        for ended in ("cancelled", "resolved"):
+            await set_state(ended)
+            assert await outcome() == (True, None, True)
+        await set_state("failed")
+        await Operations(database).retry(run)
+        assert await outcome() == (False, "succeeded", None)
+    database.close()
+    assert len(emulator.messages) == 1
+
+
+async def test_a_database_that_goes_away_under_a_call_does_not_make_it_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator, wait = Emulator(), Engine.wait_for_outcome
+
+    async def go_away(*_: Any) -> Any:
+        raise StoreUnavailableError("the database is unavailable")
+
+    async with agent(tool_server(tmp_path, emulator)) as client:
+        monkeypatch.setattr(Engine, "wait_for_outcome", go_away)
+        failed, error = await call(client, "confirmBooking", CONFIRM)
+        assert (failed, error["mayHaveHappened"], "the same requestKey" in error["message"]) == (True, True, True)
+        monkeypatch.setattr(Engine, "wait_for_outcome", wait)
+        failed, told = await call(client, "confirmBooking", CONFIRM)
+        assert (failed, told["state"]) == (False, "succeeded")
+    assert len(emulator.messages) == 1
 
 
 async def test_annotations_come_from_the_manifest(tmp_path: Path) -> None:

@@ -11,12 +11,16 @@ import datetime as dt
 import hashlib
 import json
 import re
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.agent_tools.tool import Tool
+from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.durable.ids import FIRST_RETRY, lineage, retry_id
+from twilio_component.durable.store import run_status
 from twilio_component.durable.store.events import RunEvent
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.flows.checking.reachability import reachable_flows, side_effects
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
 
 REQUEST_KEY = "requestKey"
 SECONDS = 55.0  # clients give up after a minute
+_ACTED = "It did something before: do not run it with another requestKey; an operator can look (runs show)"
+_STOPPED = (run_status.PAUSED, run_status.LIST_STOPPED)
 _KEY_SCHEMA = {
     "type": "string",
     "minLength": 1,
@@ -40,13 +46,20 @@ _KEY_SCHEMA = {
 
 
 class FlowFailedError(PerformError):
-    """A flow that a tool ran has failed; the text is the failure of its step."""
+    """A flow that a tool ran has failed; the text is the failure of its step.
+
+    ``may_have_happened`` tells whether it did something before.
+    """
 
     code = "flow-failed"
 
+    def __init__(self, message: str, *, acted: bool) -> None:
+        super().__init__(f"{message}. {_ACTED}" if acted else message)
+        self.may_have_happened = acted
+
 
 class OutcomeOpenError(PerformError):
-    """A flow that a tool ran may have sent: its outcome is unknown."""
+    """A flow that a tool ran may have sent, or may yet send: its outcome is unknown."""
 
     code = "flow-outcome-unknown"
     may_have_happened = True
@@ -103,12 +116,28 @@ class FlowTools:
             payload=self._deployment.payload(given, definition, flow, run_id, now),
             event=event,
         )
+        try:
+            return await self._outcome(new)
+        except StoreUnavailableError as error:
+            if event is None:
+                raise
+            # It may have been stored all the same, and it goes on when the database is there again.
+            raise OutcomeOpenError(f"{error}: the flow may run. Call again with the same requestKey") from error
+
+    async def _outcome(self, new: NewRun) -> Any:
+        """Have the run stored, unless it is, and return its outcome, or that of the retry that took its place."""
+        run_id = new.id
         is_new = await self._engine.begin(new, immediately=True)
         if not is_new and (first := await self._engine.runs.run_of(new)) != run_id:
             problem = f"was used with other arguments (run {first}); repeat those, or use a new key for a new request"
             raise InputError("The flow was not run", [Problem(REQUEST_KEY, problem)])
+        deadline = time.monotonic() + SECONDS
         outcome = await self._engine.wait_for_outcome(run_id, SECONDS)
-        return _result(run_id, outcome, repeated=not is_new)
+        while outcome is not None and outcome["state"] == run_status.RETRIED:
+            run_id = retry_id(run_id, FIRST_RETRY)
+            outcome = await self._engine.wait_for_outcome(run_id, max(0.0, deadline - time.monotonic()))
+        acted = any([(await self._engine.runs.waits.acts_of(one)).acted for one in lineage(run_id)])
+        return _result(run_id, outcome, acted=acted, repeated=not is_new)
 
 
 def _schemas(definition: LoadedDefinition) -> Iterator[tuple[Flow, Mapping[str, Any]]]:
@@ -138,20 +167,25 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
-def _result(run_id: str, outcome: Mapping[str, Any] | None, *, repeated: bool) -> Any:
+def _result(run_id: str, outcome: Mapping[str, Any] | None, *, acted: bool, repeated: bool) -> Any:
     if outcome is None:
         note = "It is still running. Call again with the same requestKey for its outcome."
         return {"run": run_id, "state": "running", "note": note}
-    error = outcome["error"] or {}
-    if outcome["state"] == "unknown":
+    state, error = outcome["state"], outcome["error"] or {}
+    if state in _STOPPED:
+        note = "It was stopped and may go on. Call again with the same requestKey, and with no other, for its outcome."
+        return {"run": run_id, "state": state, "note": note}
+    if state == run_status.UNKNOWN:
         raise OutcomeOpenError(
             f"The outcome of run {run_id} is unknown: it MAY have sent ({error.get('message', 'no response')}). Do not "
             "send again with another requestKey; an operator can look and decide (runs show, runs resolve)."
         )
-    if outcome["state"] != "succeeded":
+    if state != run_status.SUCCEEDED:
         reason = error.get("message", "no reason is stored")
-        raise FlowFailedError(f"Run {run_id} is {outcome['state']}: {reason}")
-    result = {"run": run_id, "state": "succeeded"}
+        # What is resolved may have happened, and what is cancelled can be resumed.
+        acted = acted or state in (run_status.RESOLVED, run_status.CANCELLED)
+        raise FlowFailedError(f"Run {run_id} is {state}: {reason}", acted=acted)
+    result = {"run": run_id, "state": state}
     if outcome["result"] is not None:
         result["result"] = outcome["result"]
     response = outcome["response"]

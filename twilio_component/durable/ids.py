@@ -50,6 +50,10 @@ def chunk_id(run: str, ordinal: int, chunk: int, generation: int) -> str:
     return f"{loop_id(run, ordinal)}.{chunk}.{generation}"
 
 
+FIRST_RETRY = 2
+"""The number of a run's retry: the run itself is the first attempt, and what is retried again is the retry."""
+
+
 def retry_id(run: str, number: int) -> str:
     """The id of the ``number``-th attempt at a run; the run itself is the first."""
     return f"{retry_prefix(run)}{number}"

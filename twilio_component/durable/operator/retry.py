@@ -118,7 +118,7 @@ class RunRetry:
 
         def work(connection: Connection) -> Retried:
             row = _retryable(connection, run)
-            again = ids.retry_id(run, 2 + count_retries(connection, run))
+            again = ids.retry_id(run, ids.FIRST_RETRY + count_retries(connection, run))
             plan = _plan(connection, row, how)
             digest, is_current = _definition(connection, row, plan, how.definition)
             begun = {"id": again, "wakes": 0, "state": run_status.RUNNING, "created_at": self._database.now(connection)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, not_, or_, select, tuple_, update
 
-from twilio_component.durable.ids import retry_id
+from twilio_component.durable.ids import FIRST_RETRY, retry_id
 from twilio_component.durable.store.journal import INITIAL_STATE, RESULT
 from twilio_component.durable.store.run_status import PURGED
 from twilio_component.durable.store.schema import (
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PIECE = 500
 """How many items one transaction deletes at most, with what belongs to each: others wait behind it."""
 _ROWS = 2_000
-_FIRST_RETRY = retry_id("", 2)
+_RETRY = retry_id("", FIRST_RETRY)
 _DIGEST = re.compile(r".*/[0-9a-f]{64}", re.DOTALL)
 
 
@@ -44,7 +44,7 @@ def _is_due(moment: float) -> tuple[ColumnElement[bool], ...]:
     other = runs.alias()
     # The one that started it would start it anew on replay, and its retry asks what it and its flows have done. So the
     # newest attempt goes first, and what the attempts have started after them.
-    needs_it = or_(other.c.id == runs.c.parent, other.c.id == runs.c.id.concat(_FIRST_RETRY))
+    needs_it = or_(other.c.id == runs.c.parent, other.c.id == runs.c.id.concat(_RETRY))
     needed = exists().where(needs_it, other.c.state != PURGED)
     return runs.c.finished_at < moment, not_(needed)
 
