@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 from support.engine import HEAD, SEND, TO, serving
+from support.http_inbox import http_inbox
 from support.long_lists import QUICK, flow, people
 
 from twilio_component.durable.alarm_receivers import Receivers, receivers_from
@@ -52,39 +49,6 @@ def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Alarms, "keep_telling", keep_telling)
 
 
-class _Inbox:
-    """A server that keeps what it gets; it refuses the first ``refuses`` requests."""
-
-    def __init__(self, refuses: int = 0) -> None:
-        self.got: list[tuple[dict[str, str], bytes]] = []
-        inbox = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                inbox.got.append((dict(self.headers), body))
-                self.send_response(500 if len(inbox.got) <= refuses else 204)
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None: ...
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/alarms"
-
-
-@contextmanager
-def _inbox(refuses: int = 0) -> Iterator[_Inbox]:
-    inbox = _Inbox(refuses)
-    thread = Thread(target=inbox.server.serve_forever)
-    thread.start()
-    try:
-        yield inbox
-    finally:
-        inbox.server.shutdown()
-        inbox.server.server_close()
-        thread.join()
-
-
 async def _tell(served: Any, *, soon: bool = False) -> None:
     """Tell what is due, with ``soon`` as if a minute had passed."""
     if soon:
@@ -100,7 +64,7 @@ async def test_a_url_is_told_once_with_counts_and_a_signature_and_nothing_that_p
 ) -> None:
     monkeypatch.chdir(tmp_path)
     emulator = Emulator()
-    with _inbox() as inbox:
+    with http_inbox() as inbox:
         settings = replace(QUICK, on_failure=Receivers(url=inbox.url, secret=SECRET))
         async with serving(tmp_path, SEND, emulator=emulator, settings=settings, database=url) as served:
             emulator.faults.api_error(21211, times=None, operation="messages.create")
@@ -125,7 +89,7 @@ async def test_a_url_is_told_once_with_counts_and_a_signature_and_nothing_that_p
 @pytest.mark.usefixtures("by_hand")
 async def test_a_second_alarm_about_a_flow_comes_after_a_minute_and_counts_what_happened(tmp_path: Path) -> None:
     emulator = Emulator()
-    with _inbox() as inbox:
+    with http_inbox() as inbox:
         settings = replace(QUICK, on_failure=Receivers(url=inbox.url, secret=SECRET))
         async with serving(tmp_path, SEND, emulator=emulator, settings=settings) as served:
             emulator.faults.api_error(21211, times=None, operation="messages.create")
@@ -155,7 +119,7 @@ def test_an_alarm_that_was_refused_is_told_again_after_a_restart_under_the_same_
             await _tell(served, soon=True)
             await _tell(served, soon=True)
 
-    with _inbox(refuses=1) as inbox:
+    with http_inbox(refuses=1) as inbox:
         settings = replace(QUICK, on_failure=Receivers(url=inbox.url, secret=SECRET))
         asyncio.run(fail(settings))
         asyncio.run(again(settings))
@@ -167,7 +131,7 @@ def test_an_alarm_that_was_refused_is_told_again_after_a_restart_under_the_same_
 async def test_an_alarm_that_reaches_nobody_is_given_up_in_the_end(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with _inbox(refuses=1_000) as inbox:
+    with http_inbox(refuses=1_000) as inbox:
         settings = replace(QUICK, on_failure=Receivers(url=inbox.url, secret=SECRET))
         emulator = Emulator()
         async with serving(tmp_path, SEND, emulator=emulator, settings=settings) as served:

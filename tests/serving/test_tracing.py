@@ -1,8 +1,9 @@
-"""Traces over two processes, read from the SDK's own exporter: one trace for a webhook and all that follows from it."""
+"""Traces, read from the SDK's own exporters: a webhook and all that follows from it are one, whoever executes it."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from support.engine import TO
+from support.http_inbox import http_inbox
+from support.serve_processes import Deployment as Processes
+from support.waiting import until
 
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
+TRACED_SERVE = Path(__file__).parents[1] / "support" / "traced_serve.py"
 TEXT = "the words of the message"
 FLOW = f"""\
 name: Traced
@@ -119,35 +124,49 @@ async def go_on(folder: Path, wire: Wire, run: str) -> str:
         return str(ended["state"])
 
 
-def test_a_run_keeps_the_trace_of_its_webhook_when_another_process_continues_it(spans: Any, tmp_path: Path) -> None:
-    wire = Wire()
-    run = asyncio.run(receive(tmp_path, wire, {"traceparent": TRACEPARENT}))
-    first = spans.get_finished_spans()
-    assert "webhook Main" in {span.name for span in first}
-    assert not wire.emulator.messages
-    assert asyncio.run(go_on(tmp_path, wire, run)) == "succeeded"
-    made = spans.get_finished_spans()
-    assert {f"{span.context.trace_id:032x}" for span in made} == {TRACE}
-    by_name = {span.name: span for span in made[len(first) :]}
-    assert {"run Main", "twilio.sendSMS", "http.httpPost", "POST"} <= set(by_name)
-    # Steps below the run, requests below their steps, and the run below the webhook, as far apart as they were.
-    webhook = next(span for span in first if span.name == "webhook Main")
-    assert f"{webhook.parent.span_id:016x}" == TRACEPARENT.split("-")[2]
-    assert by_name["run Main"].parent.span_id == webhook.context.span_id
-    send, posts = by_name["twilio.sendSMS"], [span for span in made if span.name == "POST"]
-    assert send.parent.span_id == by_name["run Main"].context.span_id
-    assert {span.parent.span_id for span in posts} == {
-        send.context.span_id,
-        by_name["http.httpPost"].context.span_id,
-    }
-    assert send.attributes["messaging.system"] == "twilio"
-    assert send.attributes["messaging.operation.name"] == "sendSMS"
-    assert send.attributes["messaging.message.id"] == wire.emulator.messages[0].sid
-    assert {span.attributes["server.address"] for span in posts} == {"api.twilio.com", "crm.test"}
-    (headers,) = wire.headers
-    span_id = f"{by_name['http.httpPost'].context.span_id:016x}"
-    assert headers["traceparent"] == f"00-{TRACE}-{span_id}-01"
-    said = "\n".join(span.to_json() for span in made)
+def spans_in(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_webhook_of_a_killed_process_and_its_run_in_the_next_one_are_one_trace(
+    emulator: Emulator, twilio: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("opentelemetry.sdk")
+    files = [tmp_path / "first.jsonl", tmp_path / "second.jsonl"]
+    with http_inbox() as crm:
+        flow = FLOW.replace("https://crm.test", crm.url)
+        deployment = Processes(tmp_path, twilio, flow=flow, program=TRACED_SERVE)
+        with deployment.configuration.open("a", encoding="utf-8") as configuration:
+            configuration.write("httpHosts: [127.0.0.1]\n")
+        first = deployment.start({"SPANS": str(files[0])})
+        deployment.wait_until_ready(first)
+        url = f"{deployment.url()}/traced/main"
+        assert httpx.post(url, json={"to": TO}, headers={"traceparent": TRACEPARENT}, timeout=20).is_success
+        first.kill()
+        first.wait()
+        assert not emulator.messages
+        with deployment.serving({"SPANS": str(files[1])}):
+            until(lambda: not deployment.running(), "the run has ended")
+        ((headers, _),) = crm.got
+    (webhook,), made = spans_in(files[0]), spans_in(files[1])
+    assert (webhook["name"], webhook["parent_id"]) == ("webhook Main", f"0x{TRACEPARENT.split('-')[2]}")
+    assert {span["context"]["trace_id"] for span in (webhook, *made)} == {f"0x{TRACE}"}
+    by_name = {span["name"]: span for span in made}
+    # Requests below their steps, steps below the run, and the run below the webhook of the process that is gone.
+    run, send, tell = (by_name[name] for name in ("run Main", "twilio.sendSMS", "http.httpPost"))
+    assert run["parent_id"] == webhook["context"]["span_id"]
+    assert {send["parent_id"], tell["parent_id"]} == {run["context"]["span_id"]}
+    posts = {span["parent_id"]: span["attributes"] for span in made if span["name"] == "POST"}
+    assert posts.keys() == {send["context"]["span_id"], tell["context"]["span_id"]}
+    assert {attributes["http.response.status_code"] for attributes in posts.values()} == {201, 204}
+    about = {name.removeprefix("messaging."): value for name, value in send["attributes"].items()}
+    assert (about["system"], about["operation.name"], about["message.id"]) == (
+        "twilio",
+        "sendSMS",
+        emulator.messages[0].sid,
+    )
+    assert headers["traceparent"] == f"00-{TRACE}-{tell['context']['span_id'][2:]}-01"
+    said = "".join(file.read_text(encoding="utf-8") for file in files)
     for secret in (TO[1:], "15017122661", TEXT, "emulated-auth-token", "/people"):
         assert secret not in said
 

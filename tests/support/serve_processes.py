@@ -80,7 +80,7 @@ class Deployment:
     """A flow file, a configuration and a database; serving processes come and go, numbered from 0, each with a port.
 
     Without a ``database`` (a URL) it is a SQLite file. ``public`` ones have a public URL, and so ask for callbacks;
-    others may have ``options`` of the command line.
+    others may have ``options`` of the command line. ``program`` is what a process runs.
     """
 
     def __init__(
@@ -92,11 +92,13 @@ class Deployment:
         flow: str = FLOW,
         public: bool = False,
         options: Sequence[str] = (),
+        program: Path = _PROGRAM,
         **settings: Any,
     ) -> None:
         self.folder = folder
         self.public = public
         self.options = options
+        self.program = program
         self.ports = [reserve_port(), reserve_port()]
         self.database = database or f"sqlite:///{folder / 'state' / 'runs.sqlite'}"
         self.flow = folder / "flow.yaml"
@@ -173,7 +175,7 @@ class Deployment:
     def _program(self, arguments: list[str], environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
         with (self.folder / "serve.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, str(_PROGRAM), *arguments],
+                [sys.executable, str(self.program), *arguments],
                 env={**os.environ, "PYTHONFAULTHANDLER": "1", **(environment or {})},
                 stdout=log,
                 stderr=log,
