@@ -14,6 +14,7 @@ from support.statements import statements, whole_tables
 
 from twilio_component.durable.fanout.store import EndedIteration, LoopKey, LoopStore, ParallelLoop, count_iterations
 from twilio_component.durable.ids import retry_id
+from twilio_component.durable.operator import operations as operating
 from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.operator.run_ids import find_run_id
@@ -115,6 +116,10 @@ def listed(**wanted: Any) -> Look:
     return collect
 
 
+def retryable(**wanted: Any) -> Look:
+    return lambda database: Operations(database).find_retryable(RunFilter(**wanted))
+
+
 async def other_calls(database: Database) -> object:
     call = CallIdentity(run="x", ordinal=1, step_id="s", fingerprint="f1", limit_keys=())
     return await IntentStore(database).other_calls(call, ["SM1"], reach=60.0)
@@ -139,6 +144,9 @@ LOOKS: dict[str, Look] = {
     "a loop": lambda database: LoopViews(database).loops("list"),
     "what is to be purged": lambda database: RunStore(database).give_up_before(500.0, 500),
     "calls like one in doubt": other_calls,
+    "what can be run again": retryable(),
+    "what can be run again of a flow": retryable(flow="Flow 3", since=2000.0),
+    "what failed of a flow": retryable(flow="Flow 3", state="failed"),
     "a retry": lambda database: Operations(database).retry(FAILED),
 }
 
@@ -155,6 +163,22 @@ def test_no_look_and_no_retry_reads_a_whole_table(database: Database) -> None:
         if read := whole_tables(database.engine, executed, BIG, but="flow_runs_by_time"):
             whole[name] = read
     assert whole == {}
+
+
+def test_what_can_be_run_again_is_found_among_many_runs_that_cannot(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operating, "MOST_RETRIED", 3)
+    fill(database, 1_000, 1)
+    with database.engine.begin() as connection:
+        connection.execute(update(runs).where(runs.c.id == "run-00850").values(state="unknown"))
+
+    def find(**wanted: Any) -> list[str]:
+        return asyncio.run(Operations(database).find_retryable(RunFilter(**wanted)))
+
+    assert find() == ["run-00900", "run-00850", "run-00800"]
+    assert find(flow="Flow 3", state="failed") == ["run-00500"]
+    assert find(since=1000.0 + 850 // 3) == ["run-00900", "run-00850"]
 
 
 def test_items_come_in_their_order_in_every_filter(database: Database) -> None:

@@ -134,8 +134,7 @@ class Operations:
         states = RETRYABLE if wanted.state is None else (wanted.state,)
         if not set(states) <= set(RETRYABLE):
             raise RunStateError(f"runs that are {wanted.state} cannot be run again ({join_names(RETRYABLE)} can)")
-        found = await self._views.find(replace(wanted, limit=MOST_RETRIED))
-        return [run["id"] for run in found if run["state"] in states]
+        return await self._views.find_ids(replace(wanted, limit=MOST_RETRIED), states)
 
     async def purge(self, days: float) -> int:
         """Delete the runs that ended more than ``days`` ago; their number."""
