@@ -1,13 +1,14 @@
-"""Makes the wheel small, and its manifest: `component.yaml` with the payloads in the place of references to files.
+"""Makes the wheel small, and its manifest: `component.yaml` as JSON, with the payloads that it refers to inside.
 
-In a checkout the payloads are files of their own, which tests and documentation share. An installation needs the
-manifest alone: it is read faster, and the wheel is smaller by 26 files.
+In a checkout the manifest is YAML, for people, and its payloads are files of their own, which tests and documentation
+share. An installation reads the manifest whenever it starts: JSON, which is YAML too, is read twenty times as fast, and
+without the parser of YAML. The wheel is smaller by 26 files.
 """
 
 from __future__ import annotations
 
 import json
-import re
+import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -15,16 +16,26 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-REFERENCE = re.compile(r"\{\$ref: (fixtures/payloads/\w+\.json)\}")
-
 
 def manifest_of_wheel(root: Path) -> str:
-    """Return the manifest of the checkout at ``root`` with every payload that it refers to; JSON is YAML too."""
+    """Return the manifest of the checkout at ``root`` as JSON, with every payload that it refers to."""
+    # The package's own reader, so that both manifests say the same; building makes no other use of the package.
+    sys.path.insert(0, str(root))
+    try:
+        from twilio_component.host.manifest.documents import read_document
+    finally:
+        sys.path.remove(str(root))
 
-    def payload(reference: re.Match[str]) -> str:
-        return json.dumps(json.loads((root / reference[1]).read_text(encoding="utf-8")), ensure_ascii=False)
+    def with_payloads(value: Any) -> Any:
+        if isinstance(value, list):
+            return [with_payloads(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if value.keys() == {"$ref"} and value["$ref"].startswith("fixtures/payloads/"):
+            return json.loads((root / value["$ref"]).read_text(encoding="utf-8"))
+        return {key: with_payloads(item) for key, item in value.items()}
 
-    return REFERENCE.sub(payload, (root / "component.yaml").read_text(encoding="utf-8"))
+    return json.dumps(with_payloads(read_document(root / "component.yaml").data), ensure_ascii=False, indent=1)
 
 
 class ManifestHook(BuildHookInterface[Any]):

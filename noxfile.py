@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 # What the tests of the wheel need: they build it, install it elsewhere, and import nothing of it.
-FOR_THE_WHEEL = ["anyio>=4.11,<5", "pytest>=8.2,<10", "build>=1.2,<2", "hatchling>=1.24,<2"]
+FOR_THE_WHEEL = ["anyio>=4.11,<5", "pytest>=8.2,<10", "build>=1.2,<2", "hatchling>=1.24,<2", "pyyaml>=6.0.2,<7"]
 
 # pyenv keeps its interpreters where PATH does not lead, and its shims work for one of them only.
 _PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))

@@ -96,13 +96,31 @@ class TestDescribe:
         assert done.stderr == "[]\n"
 
 
+@pytest.mark.parametrize(
+    ("option", "most"),
+    [
+        ("--help", {"json", "twilio_component.durable.store", "twilio_component.durable.store.default_database"}),
+        ("--version", {"json", "logging", "datetime", "socket"}),
+    ],
+)
+def test_help_and_version_load_little(option: str, most: set[str]) -> None:
+    code = (
+        "import atexit, sys; from twilio_component.cli.main import main;"
+        "heavy = {'yaml', 'json', 'logging', 'datetime', 'socket', 'asyncio', 'jsonschema', 'httpx'};"
+        "loaded = lambda: {name for name in sys.modules if name in heavy or '.flows.' in name or '.durable.' in name};"
+        "atexit.register(lambda: print(*loaded(), file=sys.stderr)); main(sys.argv[1:])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, option], capture_output=True, text=True, check=True, timeout=60)
+    assert set(done.stderr.split()) <= most
+
+
 class TestInvoke:
     def test_a_send_starts_without_validator_http_libraries_and_other_manifests(self, tmp_path: Path) -> None:
         code = (
             "import sys; from twilio_component.cli.main import main; from pathlib import Path;"
-            "from twilio_component.host.manifest import loader; read = [];"
-            "original = loader.read_document;"
-            "loader.read_document = lambda path: read.append(Path(path).name) or original(path);"
+            "from twilio_component.host.manifest import references; read = [];"
+            "original = references.read_carefully;"
+            "references.read_carefully = lambda path: read.append(Path(path).name) or original(path);"
             "code = main(sys.argv[1:]);"
             "heavy = {'aiohttp', 'httpx', 'jsonschema', 'yarl', 'certifi', 'anyio', 'sqlalchemy'} & set(sys.modules);"
             "print(code, sorted(heavy), read, file=sys.stderr)"

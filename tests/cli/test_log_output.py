@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from twilio_component.cli.log_output import JsonFormatter, PlainFormatter, TextFormatter, add_logging, start_logging
+from twilio_component.cli.log_output import JsonFormatter, PlainFormatter, TextFormatter, start_logging
+from twilio_component.cli.options import add_logging
 from twilio_component.host.errors import IntegrationError
 
 NUMBER = "+15558675310"

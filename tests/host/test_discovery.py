@@ -11,7 +11,7 @@ import pytest
 from twilio_component.builtins import plugin as builtins_plugin
 from twilio_component.host import Host, ManifestError, ManifestFile, UnknownKeyError, check_manifest, hookimpl
 from twilio_component.host.discovery import GROUP, distribution_of, installed_plugins
-from twilio_component.host.manifest.documents import read_document
+from twilio_component.host.manifest.references import read_carefully
 from twilio_component.twilio import plugin as twilio_plugin
 
 MANIFEST = """\
@@ -55,11 +55,11 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the manifests that are read from here on."""
     names: list[str] = []
 
-    def noted(path: Path | str) -> Any:
-        names.append(Path(path).name)
-        return read_document(path)
+    def noted(path: Path) -> Any:
+        names.append(path.name)
+        return read_carefully(path)
 
-    monkeypatch.setattr("twilio_component.host.manifest.loader.read_document", noted)
+    monkeypatch.setattr("twilio_component.host.manifest.references.read_carefully", noted)
     return names
 
 

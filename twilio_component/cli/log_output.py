@@ -20,24 +20,12 @@ if TYPE_CHECKING:
 
 FIELDS = ("run", "flow", "state", "step", "code", "reason", "method", "status", "seconds", "trace")
 """The fields that records may have beside their message, in the order in which JSON shows them."""
-_LEVELS = ("debug", "info", "warning", "error")
 _OTHERS = logging.WARNING
 """Other libraries, the workflow engine's included, say too much below this level, and perhaps what people wrote."""
 
 
-def add_logging(parser: argparse.ArgumentParser) -> None:
-    """Add the options ``--log-format`` and ``--log-level``."""
-    parser.add_argument(
-        "--log-format",
-        choices=("text", "json"),
-        default="text",
-        help="a line of text or a JSON object for each record, on standard error; default: %(default)s",
-    )
-    parser.add_argument("--log-level", choices=_LEVELS, default="info", help="default: %(default)s")
-
-
 def start_logging(options: argparse.Namespace | None = None) -> None:
-    """Log to standard error as ``add_logging``'s options say; by default text, from ``info`` on."""
+    """Log to standard error as the options of ``options.add_logging`` say; by default text, from ``info`` on."""
     handler = _StandardError()
     as_json = getattr(options, "log_format", "text") == "json"
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())

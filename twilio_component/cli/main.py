@@ -132,7 +132,7 @@ def _write_every_character(stream: TextIO) -> None:
 def command_parser(command: str) -> argparse.ArgumentParser:
     """Return the parser of one command, or of all commands where there is no such command.
 
-    The modules of other commands are not imported, so that each command starts fast.
+    The modules of other commands are not imported, so that each command starts fast; ``--version`` needs none.
     """
     parser = CommandParser(
         prog="twilio-component",
@@ -141,8 +141,9 @@ def command_parser(command: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for name in [command] if command in COMMANDS else COMMANDS:
+    needed = [command] if command in COMMANDS else [] if command == "--version" else COMMANDS
+    commands = parser.add_subparsers(title="commands", prog=parser.prog, required=True, metavar="COMMAND")
+    for name in needed:
         import_module(f"twilio_component.cli.commands.{COMMANDS[name]}").add_parser(commands)
     return parser
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from twilio_component.host.model import Component
 
 _LAST_PORT = 65535
+_LOG_LEVELS = ("debug", "info", "warning", "error")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 CONNECTION_HELP = """\
 The connection is a YAML or JSON file with key and fields, e.g.
@@ -38,6 +39,17 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--inputs", metavar="FILE", help="a YAML or JSON file with inputs by key; - reads standard input"
     )
+
+
+def add_logging(parser: argparse.ArgumentParser) -> None:
+    """Add the options ``--log-format`` and ``--log-level``."""
+    parser.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default="text",
+        help="a line of text or a JSON object for each record, on standard error; default: %(default)s",
+    )
+    parser.add_argument("--log-level", choices=_LOG_LEVELS, default="info", help="default: %(default)s")
 
 
 def inputs_of(options: argparse.Namespace) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from twilio_component.cli.output import cell
-from twilio_component.flows.interpreter.ends import ITEMS_FAILED
 
 
 def error_codes(error: Mapping[str, Any]) -> str:
     """Return what an operator looks for: ``20003``, or ``20003: 9, 21610: 2`` of a list; else our own code."""
+    from twilio_component.flows.interpreter.ends import ITEMS_FAILED  # loads the expressions
+
     if error["code"] == ITEMS_FAILED and error.get("byCode"):
         return ", ".join(f"{code}: {count:,}" for code, count in error["byCode"].items())
     return str(error.get("reason") or error["code"])

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.cli import exit_codes
 from twilio_component.cli.options import port_number
 from twilio_component.host.errors import InputError
-from twilio_component.serving.ports import port_problem
 
 if TYPE_CHECKING:
     import argparse
@@ -53,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         serve_emulator(host=options.host, port=options.port, seed=options.seed, state=options.state, **names)
     except OSError as error:
+        from twilio_component.serving.ports import port_problem
+
         raise InputError("The emulator could not start", [port_problem("--port", options.port, error)]) from error
     return exit_codes.DONE
 

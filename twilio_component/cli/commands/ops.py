@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
-from twilio_component.cli.log_output import add_logging
-from twilio_component.cli.options import port_number
+from twilio_component.cli.options import add_logging, port_number
 from twilio_component.cli.serve_extra import (
     OPERATIONS_TOKEN,
     add_database,

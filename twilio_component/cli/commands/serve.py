@@ -7,8 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
-from twilio_component.cli.log_output import add_logging
-from twilio_component.cli.options import port_number
+from twilio_component.cli.options import add_logging, port_number
 from twilio_component.cli.serve_extra import (
     OPERATIONS_TOKEN,
     add_config,

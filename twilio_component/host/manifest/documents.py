@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import yaml
 
 from twilio_component.host.errors import DocumentError, Problem, json_path
-from twilio_component.host.manifest.json_events import is_json, json_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +105,7 @@ def parse_document(text: str | bytes, file: str = "<text>") -> Document:
     if isinstance(text, bytes):
         text = _decode(text, file)
     try:
-        return _Reader(file).read(json_events(text) if is_json(text) else _yaml_events(text))
+        return _Reader(file).read(_events(text))
     except yaml.MarkedYAMLError as error:
         mark: Any = error.problem_mark or error.context_mark
         line, column = _unclosed_line(error, text) or ((mark.line + 1, mark.column + 1) if mark else (None, None))
@@ -151,7 +150,12 @@ def _decode(content: bytes, file: str) -> str:
         raise DocumentError(f"{file} cannot be read", [problem]) from error
 
 
-def _yaml_events(text: str) -> Iterator[yaml.Event]:
+def _events(text: str) -> Iterator[yaml.Event]:
+    if text.lstrip()[:1] in ("{", "["):
+        from twilio_component.host.manifest.json_events import is_json, json_events  # most documents need neither
+
+        if is_json(text):
+            return json_events(text)
     # libyaml's parser is ten times as fast; both give the same events.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return yaml.parse(text, Loader=loader)

@@ -4,26 +4,20 @@ Reading is cheap and trusts the manifest: it serves `describe` and start-up. Che
 with file, line and path: unknown and missing keys, inputs that are not JSON Schema, functions that do not resolve,
 references without a target. Discovery checks a manifest as soon as reading it fails.
 
-A manifest may keep shared schemas and examples in files beside it::
-
-    to: {$ref: "schemas/definitions.schema.json#/$defs/recipient", title: To}
-    example: {$ref: fixtures/payloads/sendSMS.json}
-
-Such references are resolved while reading; keys beside a `$ref` win over the keys of its target.
+Manifests may refer to files beside them; see `references`.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.errors import DocumentError, ManifestError, PluginError, Problem, did_you_mean
-from twilio_component.host.manifest.documents import Document, PathParts, read_document
+from twilio_component.host.errors import ManifestError, PluginError, Problem, did_you_mean
 from twilio_component.host.manifest.files import shipped_file
+from twilio_component.host.manifest.references import References, read_carefully, read_quickly
 from twilio_component.host.manifest.structure import KEYWORDS, TYPES, has_unknown_words, unknown_words
 from twilio_component.host.model import (
     Action,
@@ -40,6 +34,8 @@ from twilio_component.host.model import (
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
+
+    from twilio_component.host.manifest.documents import Document, PathParts
 
 _KINDS: Mapping[str, type[Operation]] = {"actions": Action, "triggers": Trigger, "dataSources": DataSource}
 # Functions beside `perform` that a kind of operation may have, and what the model calls them.
@@ -80,9 +76,11 @@ def load_component(path: Path, *, version: str = "") -> Component:
     Raises ``DocumentError`` or ``ManifestError``. ``check_manifest`` finds the mistakes that this overlooks.
     """
     try:
-        manifest = _Manifest(path, _read_quickly)
-        if not manifest.problems and not has_unknown_words(manifest.data, _manifest_schema()):
-            return _component(manifest.data, version, path)
+        unresolved: list[str] = []
+        content, _ = read_quickly(path)
+        data = References(path, content, read_quickly, lambda _, message: unresolved.append(message)).resolve()
+        if not unresolved and not has_unknown_words(data, _manifest_schema()):
+            return _component(data, version, path)
     except (KeyError, TypeError, AttributeError, RecursionError):
         # Its structure is wrong: the schema says where.
         pass
@@ -94,74 +92,25 @@ def check_manifest(path: Path) -> list[Problem]:
 
     Raises ``DocumentError`` if the file is not YAML.
     """
-    return _Manifest(path, _read_carefully).all_problems()
+    return _Manifest(path).all_problems()
 
 
 class _Manifest:
-    """A manifest's document with its references resolved where possible.
+    """A manifest's document with its references resolved where possible, and everything that is wrong with it."""
 
-    ``read`` reads the files of their targets, and says whether there may be references in them too.
-    """
+    def __init__(self, path: Path) -> None:
+        from twilio_component.host.manifest.documents import read_document  # loads the parser of YAML
 
-    def __init__(self, path: Path, read: Callable[[Path], tuple[Any, bool]]) -> None:
-        self.read = read
-        self.resolved: dict[tuple[str, str], Any] = {}
         self.document: Document = read_document(path)
         self.problems: list[Problem] = []
-        file = os.path.abspath(path)  # noqa: PTH100 - a text, see below
-        self.files: dict[str, tuple[Any, bool]] = {file: (self.document.data, True)}
-        self.data: Any = self.inline(self.document.data, (), (), file)
+        self.data: Any = References(path, self.document.data, read_carefully, self.note).resolve()
+
+    def note(self, path: PathParts, message: str) -> None:
+        self.problems.append(self.document.problem(path, message))
 
     def all_problems(self) -> list[Problem]:
         found = [*self.problems, *self.schema_problems(), *self.input_problems(), *self.function_problems()]
         return sorted(dict.fromkeys(found), key=lambda problem: (problem.line or 0, problem.column or 0))
-
-    def inline(self, value: Any, path: PathParts, via: tuple[tuple[str, str], ...], file: str) -> Any:
-        if isinstance(value, list):
-            return [
-                self.inline(item, (*path, index), via, file) if isinstance(item, (dict, list)) else item
-                for index, item in enumerate(value)
-            ]
-        if not isinstance(value, dict):
-            return value
-        if "$ref" in value and isinstance(value["$ref"], str):
-            return self.follow_reference(value, path, via, file)
-        return {
-            key: self.inline(item, (*path, key), via, file) if isinstance(item, (dict, list)) else item
-            for key, item in value.items()
-        }
-
-    def follow_reference(
-        self, value: dict[str, Any], path: PathParts, via: tuple[tuple[str, str], ...], file: str
-    ) -> Any:
-        name, _, pointer = value["$ref"].partition("#")
-        # Texts, since making and comparing `Path`s takes longer than reading most of the files.
-        target_file = os.path.normpath(os.path.join(os.path.dirname(file), name)) if name else file  # noqa: PTH118, PTH120
-        target = (target_file, pointer)
-        if target in via:
-            self.problems.append(self.document.problem(path, f"the $ref '{value['$ref']}' refers to itself"))
-            return {}
-        try:
-            data, has_references = self.file(target_file)
-            found = _follow(data, pointer)
-        except (DocumentError, LookupError) as error:
-            reason = error.problems[0].message if isinstance(error, DocumentError) else error
-            self.problems.append(self.document.problem(path, f"the $ref '{value['$ref']}' has no target: {reason}"))
-            return {}
-        resolved = self.resolved.get(target)
-        if resolved is None:
-            known = len(self.problems)
-            resolved = self.inline(found, path, (*via, target), target_file) if has_references else found
-            # A target without problems is the same wherever it is referred to; nobody changes a manifest's data.
-            if len(self.problems) == known:
-                self.resolved[target] = resolved
-        beside = {key: self.inline(item, (*path, key), via, file) for key, item in value.items() if key != "$ref"}
-        return {**resolved, **beside} if beside and isinstance(resolved, dict) else resolved
-
-    def file(self, path: str) -> tuple[Any, bool]:
-        if path not in self.files:
-            self.files[path] = self.read(Path(path))
-        return self.files[path]
 
     def schema_problems(self) -> Iterator[Problem]:
         from jsonschema import Draft202012Validator  # it costs 100 ms to import
@@ -248,37 +197,9 @@ def _manifest_schema() -> Any:
     return json.loads(shipped_file(_SCHEMA).read_bytes())
 
 
-def _read_carefully(path: Path) -> tuple[Any, bool]:
-    return read_document(path).data, True
-
-
-def _read_quickly(path: Path) -> tuple[Any, bool]:
-    """Return the data of a file, ten times as fast if it is JSON; repeated keys are not noticed."""
-    try:
-        content = path.read_bytes()
-        return json.loads(content), b"$ref" in content
-    except (OSError, ValueError, RecursionError):
-        return _read_carefully(path)
-
-
 def _mapping(value: Any) -> Mapping[str, Any]:
     # A manifest with mistakes may have any value here.
     return value if isinstance(value, Mapping) else {}
-
-
-def _follow(value: Any, pointer: str) -> Any:
-    start, *steps = pointer.split("/")
-    if start:
-        raise LookupError(f"the part after # must be a path that starts with /, such as #/$defs/{start}")
-    for step in steps:
-        key = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
-            value = value[int(key)]
-        elif isinstance(value, dict) and key in value:
-            value = value[key]
-        else:
-            raise LookupError(f"it has no '{key}'")
-    return value
 
 
 def _component(data: Mapping[str, Any], version: str, path: Path) -> Component:
