@@ -18,7 +18,7 @@ def error_codes(error: Mapping[str, Any]) -> str:
 
 
 def loop_summary(loop: dict[str, Any]) -> str:
-    """Return ``everyone: 1,200 of 5,000, 1,190 succeeded, 21610: 8, unknown: 2, 9.8/s, until 12:30:05``."""
+    """Return ``everyone: 1,200 of 5,000, 1,190 succeeded, 21610: 8, unknown: 2, 9.8/s, ETA 12:30:05 UTC``."""
     return f"{loop['loop']}: {counts_of_loop(loop)}"
 
 
@@ -36,7 +36,7 @@ def moment_text(time: str | None) -> str:
 
 
 def counts_of_loop(loop: dict[str, Any]) -> str:
-    """Return ``1,200 of 5,000, 1,190 succeeded, 21610: 8, unknown: 2, 9.8/s, until 12:30:05 UTC``."""
+    """Return ``1,200 of 5,000, 1,190 succeeded, 21610: 8, unknown: 2, 9.8/s, ETA 12:30:05 UTC``."""
     done = loop["taken"] - loop["left"]
     whole = f"{loop['taken']:,}{'' if loop['isWhole'] else '+'}"
     parts = [f"{done:,} of {whole}", f"{loop['succeeded']:,} succeeded"]
@@ -46,7 +46,7 @@ def counts_of_loop(loop: dict[str, Any]) -> str:
     if loop["left"]:
         parts.append(f"{loop['perSecond']:g}/s")
     if loop["expectedEnd"]:
-        parts.append(f"until {loop['expectedEnd'][11:19]} UTC")
+        parts.append(f"ETA {loop['expectedEnd'][11:19]} UTC")
     return ", ".join(parts)
 
 

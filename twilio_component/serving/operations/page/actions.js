@@ -12,7 +12,7 @@ const ACTIONS = {
   pause: ["Pause", "pause", "Pause this run? It stops before its next step, and can be resumed. A request that is under way is completed.", "paused"],
   resume: ["Resume", "play", "Resume this run? It continues where it was stopped.", "resumed"],
   release: ["Release", "play", "Try the waiting messages of this run now? Everything that waits for the same connection or sender is tried too.", "released"],
-  cancel: ["Cancel", "stop", "Cancel this run? It stops before its next step. A request that is under way is not called back.", "cancelled", true],
+  cancel: ["Cancel", "stop", "Cancel this run? It stops before its next step. A request that is under way is not aborted.", "cancelled", true],
   retry: ["Retry", "retry", "Run this again from the step that failed, or the items of its list that failed? What was done before is not done again.", "begun again"],
   resolve: ["Resolve", "check", "Mark the unknown outcome as resolved? Nothing is sent. Choose this if the message was sent, or does not matter any more.", "resolved"],
   resend: ["Resend", "send", "Send again what may have been sent? Look for the message in Twilio's console first. Choose this only if it was not sent: otherwise somebody gets it twice.", "begun again, to send", true],

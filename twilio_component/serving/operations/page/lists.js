@@ -61,7 +61,7 @@ function facts(loop, done) {
   const lines = [`${count(loop.succeeded)} succeeded`, `${count(failed)} failed`];
   if (loop.unknown) lines.push(`${count(loop.unknown)} unknown`);
   if (loop.perSecond !== null) lines.push(`${loop.perSecond} a second`);
-  if (loop.expectedEnd) lines.push(`until about ${momentText(loop.expectedEnd)}`);
+  if (loop.expectedEnd) lines.push(`ETA ${momentText(loop.expectedEnd)}`);
   return lines;
 }
 
