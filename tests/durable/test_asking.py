@@ -80,7 +80,9 @@ async def until_waiting(served: Served, runs: int = 1) -> None:
     raise AssertionError(f"not {runs} runs wait")
 
 
-async def write(served: Served, body: str, sid: str, *, them: str = TO, **details: Any) -> bool:
+async def write(
+    served: Served, body: str, sid: str, *, them: str = TO, asks_help: bool = False, **details: Any
+) -> bool:
     """Let a person write; whether it has started a run."""
     account = served.definition.values.by_name["Twilio"]["fields"]["username"]
     data = {"messageSid": sid, "body": body, "optOutType": None, **details}
@@ -89,6 +91,7 @@ async def write(served: Served, body: str, sid: str, *, them: str = TO, **detail
         conversations=[conversation(account, US, them)],
         data=data,
         opts_out=body == "STOP",
+        asks_help=asks_help,
     )
     new = await served.new_run(f"web-{sid}")
     return await served.engine.begin(NewRun(**{**fields(new), "reply": reply}))
@@ -266,6 +269,70 @@ async def test_what_a_person_writes_before_the_question_is_sent_starts_a_flow(tm
         assert await write(served, "no", "SM2") is False
         end = await ended(served, "run")
     assert (end["outcome"], end["answer"]) == ("answered", False)
+
+
+async def test_a_second_question_that_is_held_until_after_the_deadline_is_not_sent(tmp_path: Path) -> None:
+    emulator, clock = Emulator(), SetClock("2026-05-04T20:00")
+    night = '    quietHours: {from: "21:00", to: "08:00", timeZone: America/New_York}\n'
+    quiet = asking("4h").replace("  - name: Main\n", "  - name: Main\n" + night, 1)
+    async with serving(tmp_path, quiet, emulator=emulator, settings=QUICK, clock=clock) as served:
+        await served.begin("run")
+        await until_waiting(served)
+        clock.set("2026-05-04T22:00")
+        await write(served, "who is this", "SM1")
+        await until_async(lambda: served.engine.work.workflow_ids, "the run goes on")
+        await until_waiting(served)
+        clock.set("2026-05-05T00:01")
+        end = await ended(served, "run")
+        planned = select(schema.intents.c.key).where(schema.intents.c.state == "planned")
+        assert not await served.engine.database.run(lambda connection: connection.execute(planned).all())
+    assert (end["outcome"], end["misfits"]) == ("timedOut", 1)
+    assert sent(emulator) == [QUESTION]
+
+
+def refused_requests(emulator: Emulator) -> int:
+    """How many sends Twilio has refused unprocessed."""
+    return sum(one.outcome is not None and one.outcome.status == 429 for one in emulator.request_log.requests)
+
+
+async def test_what_a_person_writes_while_the_question_is_refused_as_too_much_is_no_answer(tmp_path: Path) -> None:
+    emulator = Emulator()
+    emulator.faults.rate_limit(times=1, operation="messages.create", retry_after=2)
+    async with serving(tmp_path, asking(), emulator=emulator, settings=QUICK) as served:
+        await served.begin("run")
+        await until_async(lambda: refused_requests(emulator), "the question has been refused")
+        planned = select(schema.intents.c.key).where(schema.intents.c.state == "planned")
+        for _ in range(100):
+            if await served.engine.database.run(lambda connection: connection.execute(planned).all()):
+                break
+            await asyncio.sleep(0.01)
+        assert await write(served, "yes", "SM1") is True
+        await until_waiting(served)
+        assert await write(served, "no", "SM2") is False
+        assert (await ended(served, "run"))["answer"] is False
+
+
+async def test_a_second_question_that_an_answer_overtakes_is_not_sent(tmp_path: Path) -> None:
+    emulator = Emulator()
+    async with serving(tmp_path, asking(), emulator=emulator, settings=QUICK) as served:
+        await served.begin("run")
+        await until_waiting(served)
+        emulator.faults.rate_limit(times=1, operation="messages.create", retry_after=2)
+        await write(served, "who is this", "SM1")
+        await until_async(lambda: refused_requests(emulator), "the second question has been refused")
+        await write(served, "yes", "SM2")
+        end = await ended(served, "run")
+    assert (end["outcome"], end["answer"], end["misfits"]) == ("answered", True, 1)
+    assert sent(emulator) == [QUESTION]
+
+
+async def test_a_call_for_help_starts_a_flow_and_the_question_goes_on(tmp_path: Path) -> None:
+    async with serving(tmp_path, asking(), settings=QUICK) as served:
+        await served.begin("run")
+        await until_waiting(served)
+        assert await write(served, "HELP", "SM1", asks_help=True) is True
+        assert await write(served, "yes", "SM2") is False
+        assert (await ended(served, "run"))["misfits"] == 0
 
 
 async def test_a_reply_that_is_faster_than_the_response_is_the_answer(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ class FakeCall:
     contact: Contact | None = None
     opted_out: Failure = OPTED_OUT
     order: SendOrder | None = None
+    question: str | None = None
     opted_out_reasons: frozenset[str] = frozenset({"21610"})
     quiet_hours: QuietHours | None = None
     frequency_caps: FrequencyCaps | None = None

@@ -1,29 +1,30 @@
 """The matcher of replies, against a model: people write, questions are asked, time passes, processes come and go.
 
-Each message wakes at most one question, none is lost, and a flow's trigger starts exactly when nobody waited.
+Each message wakes at most one question, none is lost, and a flow's trigger starts exactly when nobody waited: on a file
+and on Postgres, where two processes are told of a message at the same moment.
 """
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from sqlalchemy import Connection, insert, select, update
+from hypothesis.stateful import run_state_machine_as_test as run_machine
+from sqlalchemy import Connection, delete, insert, select, update
 
 from twilio_component.durable.asking.due_waits import DueWaits
 from twilio_component.durable.asking.questions import Asked, QuestionStore
 from twilio_component.durable.clock import Clock
 from twilio_component.durable.ids import call_key
-from twilio_component.durable.store import schema
+from twilio_component.durable.store import schema, waits
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.events import RunEvent
 from twilio_component.durable.store.new_runs import NewRun
@@ -31,9 +32,9 @@ from twilio_component.durable.store.replies import reply_id
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.host.questions import Question, Reply
 
-ORDINAL, SECONDS, MOST_SENDS = 6, 60.0, 2
+ORDINAL, SECONDS, HELD_SECONDS, MOST_SENDS = 6, 60.0, 45.0, 2
 _IS_OPEN = schema.questions.c.state == "open"
-TEXTS = ("yes", "no", "what?", "STOP")
+TEXTS = ("yes", "no", "what?", "STOP", "HELP")
 # A message to a number of a messaging service belongs to the number's conversation and to the service's.
 NUMBERS, SERVICE = (0, 1, 2), 2
 SENT, BEGUN, HELD = "sent", "begun", "held"
@@ -73,11 +74,18 @@ def judge(_operation: str, _expects: Mapping[str, Any], data: Mapping[str, Any])
     return {"answer": data["body"]} if data["body"] in ("yes", "no") else None
 
 
+class ModelDatabase(Database):
+    """A database whose time is the model's, also where it would be the server's."""
+
+    def now(self, _connection: Connection) -> float:
+        return self.clock.now()
+
+
 class Process:
     """One process on the database. It has the runs that were woken, and forgets them when it dies."""
 
     def __init__(self, url: str, clock: Clock, woken: list[str]) -> None:
-        self.database = Database(url, clock)
+        self.database = ModelDatabase(url, clock)
         self.questions = QuestionStore(self.database, judge, lambda _connection, run, _workflow: woken.append(run))
         self.runs = RunStore(self.database, take_reply=self.questions.take)
         self.due = DueWaits(self.database, self.questions, lambda _connection, run, _workflow: woken.append(run))
@@ -86,30 +94,39 @@ class Process:
 class Conversations(RuleBasedStateMachine):
     """Three conversations, two processes, and everything that can happen to a question."""
 
-    @initialize()
-    def begin(self) -> None:
-        memory = Path("/dev/shm")  # noqa: S108 - a folder of its own
-        self.folder = Path(mkdtemp(prefix="questions-", dir=memory if memory.is_dir() else None))
-        self.url, self.clock = f"sqlite:///{self.folder / 'runs.sqlite'}", ModelClock()
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url, self.clock, self.loop = url, ModelClock(), asyncio.new_event_loop()
         self.woken: list[str] = []
-        self.processes = [Process(self.url, self.clock, self.woken) for _ in range(2)]
-        self.processes[0].database.create()
+        self.processes: list[Process] = []
         self.asked: dict[str, AskedInModel] = {}
         self.messages: list[tuple[str, int, str]] = []
         self.started: set[str] = set()
         self.taken: dict[str, str] = {}
         self.closed: list[str] = []
         self.paused: set[str] = set()
-        self.do(lambda connection: connection.execute(insert(schema.definitions).values(digest="d", file="", text="")))
+
+    @initialize()
+    def begin(self) -> None:
+        self.processes = [Process(self.url, self.clock, self.woken) for _ in range(2)]
+
+        def empty(connection: Connection) -> None:
+            for table in reversed(schema.metadata.sorted_tables):
+                connection.execute(delete(table))
+            connection.execute(insert(schema.definitions).values(digest="d", file="", text=""))
+
+        self.do(empty)
 
     def teardown(self) -> None:
-        if hasattr(self, "processes"):
-            for process in self.processes:
-                process.database.close()
-            shutil.rmtree(self.folder)
+        for process in self.processes:
+            process.database.close()
+        self.loop.close()
+
+    def wait(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self.loop.run_until_complete(work)
 
     def do(self, work: Any, process: int = 0) -> Any:
-        return asyncio.run(self.processes[process].database.run(work))
+        return self.wait(self.processes[process].database.run(work))
 
     # Questions
 
@@ -131,9 +148,9 @@ class Conversations(RuleBasedStateMachine):
         self.drive(run, process, comes_to=comes_to, refuses=refuses)
 
     @precondition(lambda self: self.woken)
-    @rule(process=st.integers(0, 1))
-    def continue_a_run(self, process: int) -> None:
-        self.drive(self.woken.pop(0), process)
+    @rule(process=st.integers(0, 1), comes_to=st.sampled_from([SENT, SENT, HELD]))
+    def continue_a_run(self, process: int, comes_to: str) -> None:
+        self.drive(self.woken.pop(0), process, comes_to=comes_to)
 
     @precondition(lambda self: self.asked)
     @rule(data=st.data(), process=st.integers(0, 1))
@@ -153,7 +170,8 @@ class Conversations(RuleBasedStateMachine):
             refuses_if_busy=refuses,
             keeps_late=known.keeps_late,
         )
-        asked: Asked | None = asyncio.run(questions.enter(run, ORDINAL, "twilio.sendAndWait", question))
+        self.expire(run)
+        asked: Asked | None = self.wait(questions.enter(run, ORDINAL, "twilio.sendAndWait", question))
         if known.state == "refused":
             assert asked is not None
             assert asked.state == "refused"
@@ -164,18 +182,30 @@ class Conversations(RuleBasedStateMachine):
             if asked.is_due:
                 assert known.state == "open", "only the open question of a conversation is sent"
                 if comes_to == HELD:
+                    self.hold(run, asked)
                     return
                 self.begin_send(run)
                 if comes_to == BEGUN:
                     return
-                asked = asyncio.run(questions.note_sent(run, ORDINAL, asked.sent, f"SM-{run}-{asked.sent}"))
+                asked = self.wait(questions.note_sent(run, ORDINAL, asked.sent, f"SM-{run}-{asked.sent}"))
                 if known.until is None:
                     known.until = self.clock.time + SECONDS
             else:
-                asked = asyncio.run(questions.park(run, ORDINAL))
+                asked = self.wait(questions.park(run, ORDINAL))
         if asked is not None:
             assert asked.end is not None
             assert asked.end.outcome == known.outcome
+
+    def expire(self, run: str) -> None:
+        """Note that the question of a run has ended by the time that it is executed: its second send was held."""
+        known = self.asked[run]
+        if known.state == "open" and known.until is not None and known.until <= self.clock.time:
+            self.close(run, "timedOut")
+
+    def hold(self, run: str, asked: Asked) -> None:
+        """Let the run wait until it may send, as it does in quiet hours, but not for longer than for the answer."""
+        until = min(self.clock.time + HELD_SECONDS, asked.until or 1e9)
+        self.do(lambda connection: waits.park(connection, run, "quiet-hours", until=until))
 
     def begin_send(self, run: str) -> None:
         """Store the claim of the first send, as the guard does before it writes the request."""
@@ -188,15 +218,16 @@ class Conversations(RuleBasedStateMachine):
 
     # What happens meanwhile
 
-    @rule(number=st.sampled_from(NUMBERS), text=st.sampled_from(TEXTS), process=st.integers(0, 1))
-    def write(self, number: int, text: str, process: int) -> None:
+    @rule(number=st.sampled_from(NUMBERS), text=st.sampled_from(TEXTS), process=st.integers(0, 1), twice=st.booleans())
+    def write(self, number: int, text: str, process: int, twice: bool) -> None:  # noqa: FBT001 - drawn
         sid = f"SM{len(self.messages)}"
         self.messages.append((sid, number, text))
-        run = self.holder(conversations_of(number))
-        if run is not None and self.asked[run].sent == HELD:
-            run = None  # nobody can reply to what has not been asked
+        run = self.asked_in(conversations_of(number))
         late = self.keeping_late(number) if run is None else None
-        self.deliver(sid, number, text, process)
+        if text == "HELP":
+            run = late = None  # somebody else gives it
+        # Two processes may be told of it at the same moment.
+        self.deliver(sid, number, text, *([0, 1] if twice else [process]))
         if run is None and late is None:
             assert sid in self.started, "a message that nobody waits for starts the trigger's flow"
             return
@@ -210,23 +241,34 @@ class Conversations(RuleBasedStateMachine):
     def report_a_message_again(self, data: st.DataObject, process: int) -> None:
         sid, number, text = data.draw(st.sampled_from(self.messages))
         before = (set(self.started), dict(self.taken))
-        self.deliver(sid, number, text, process, repeated=True)
+        assert self.deliver(sid, number, text, process) == 0
         assert (self.started, self.taken) == before, "a message counts once"
 
-    def deliver(self, sid: str, number: int, text: str, process: int, *, repeated: bool = False) -> None:
+    def deliver(self, sid: str, number: int, text: str, *processes: int) -> int:
+        """Report the message to these processes at the same moment; how many of them start a flow."""
         conversations = [str(one) for one in conversations_of(number)]
-        reply = Reply(id=sid, conversations=conversations, data={"body": text}, opts_out=text == "STOP")
+        reply = Reply(
+            id=sid,
+            conversations=conversations,
+            data={"body": text},
+            opts_out=text == "STOP",
+            asks_help=text == "HELP",
+        )
         event = RunEvent(id=sid, known_by=(sid,), marks=(reply_id(reply),))
         new = NewRun(id=f"web-{sid}", definition="d", integration="i", flow="f", payload={}, event=event, reply=reply)
-        one = self.processes[process]
-        is_new = asyncio.run(one.runs.accept(new))
-        taken = asyncio.run(one.questions.taken_by(reply))
-        assert not (is_new and taken)
-        if is_new:
-            assert not repeated
+
+        async def report() -> list[bool]:
+            return await asyncio.gather(*(self.processes[one].runs.accept(new) for one in processes))
+
+        starts = sum(self.wait(report()))
+        assert starts <= 1
+        taken = self.wait(self.processes[processes[0]].questions.taken_by(reply))
+        assert not (starts and taken)
+        if starts:
             self.started.add(sid)
         if taken is not None:
             assert self.taken.setdefault(sid, taken) == taken
+        return starts
 
     def answer(self, run: str, text: str) -> None:
         question = self.asked[run]
@@ -245,12 +287,14 @@ class Conversations(RuleBasedStateMachine):
         self.clock.time += seconds
         # The question of a run that is being executed times out once that run waits again. That of a cancelled run is
         # closed as well, so that the next one of the conversation is asked.
+        # One whose second question is held times out when its run is executed.
         waiting = select(schema.waits.c.run).join(schema.questions, schema.questions.c.run == schema.waits.c.run)
-        opened = self.do(lambda connection: connection.execute(waiting.where(_IS_OPEN)).scalars().all())
+        for_reply = waiting.where(_IS_OPEN, schema.waits.c.reason == waits.REPLY)
+        opened = self.do(lambda connection: connection.execute(for_reply).scalars().all())
         over = [(self.asked[run].until, run) for run in opened if (self.asked[run].until or 1e9) <= self.clock.time]
         for _, run in sorted(over, key=str):
             self.close(run, "timedOut")
-        asyncio.run(self.processes[process].due.sweep())
+        self.wait(self.processes[process].due.sweep())
 
     @precondition(lambda self: self.open_runs())
     @rule(data=st.data())
@@ -292,6 +336,15 @@ class Conversations(RuleBasedStateMachine):
         found = (run for run, one in self.asked.items() if one.conversation in conversations and one.state == "open")
         return next(found, None)
 
+    def asked_in(self, conversations: list[int]) -> str | None:
+        """The oldest of them that the person may have seen: nobody can reply to what has not been asked."""
+        found = (
+            run
+            for run, one in self.asked.items()
+            if one.conversation in conversations and one.state == "open" and one.sent != HELD
+        )
+        return next(found, None)
+
     def keeping_late(self, number: int) -> str | None:
         """The question that was closed last in the conversations of a number, if it keeps late replies."""
         closed = [run for run in self.closed if self.asked[run].conversation in conversations_of(number)]
@@ -331,11 +384,28 @@ class Conversations(RuleBasedStateMachine):
             assert (state, outcome or "", misfits) == (one.state, one.outcome, one.misfits), run
 
 
-Conversations.TestCase.settings = settings(
-    max_examples=15,
-    stateful_step_count=30,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=(Phase.explicit, Phase.reuse, Phase.generate),
-)
-TestConversations = pytest.mark.filterwarnings("ignore::ResourceWarning")(Conversations.TestCase)
+def check(url: str, examples: int) -> None:
+    database = Database(url)
+    database.create()
+    database.close()
+    often = settings(
+        max_examples=examples,
+        stateful_step_count=30,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    )
+    run_machine(lambda: Conversations(url), settings=often)
+
+
+def test_each_message_is_the_reply_to_one_question_or_starts_a_flow() -> None:
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of its own
+    folder = Path(mkdtemp(prefix="questions-", dir=memory if memory.is_dir() else None))
+    try:
+        check(f"sqlite:///{folder / 'runs.sqlite'}", examples=15)
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_it_is_so_in_two_processes_on_one_postgres(new_database: Callable[[], str]) -> None:
+    check(new_database(), examples=8)

@@ -137,6 +137,7 @@ class SimulatedCall:
     opted_out = Failure(code="opted-out", message="opted out", permanent=True)
     opted_out_reasons: frozenset[str] = frozenset()
     frequency_caps: FrequencyCaps | None = None
+    question: str | None = None
     flow_key = "I/F"
 
     def __init__(self, twilio: SimulatedTwilio, rules: Rules, key: str, text: str) -> None:

@@ -112,6 +112,7 @@ class OneCall:
     contact: Contact | None = None
     opted_out = Failure(code="opted-out", message="opted out", permanent=True)
     order: SendOrder | None = None
+    question: str | None = None
     opted_out_reasons: frozenset[str] = frozenset()
     quiet_hours: QuietHours | None = None
     frequency_caps: FrequencyCaps | None = None

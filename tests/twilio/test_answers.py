@@ -12,7 +12,14 @@ import pytest
 from twilio_component.host.errors import InputError
 from twilio_component.twilio.answer_patterns import LONGEST_ANSWER, compile_pattern
 from twilio_component.twilio.answers import answer
-from twilio_component.twilio.questions import clean_answering_sender, clean_deadline, plan, reply_of, report_of
+from twilio_component.twilio.questions import (
+    clean_answering_sender,
+    clean_deadline,
+    conversation,
+    plan,
+    reply_of,
+    report_of,
+)
 
 CONNECTION = {"key": "basic", "fields": {"username": "AC1", "password": "secret"}}
 INPUTS: dict[str, Any] = {
@@ -86,6 +93,9 @@ INPUTS: dict[str, Any] = {
         ("choice", {"choices": ["Confirm", "Move it"]}, "2)", "Move it"),
         ("choice", {"choices": ["Confirm", "Move it"]}, "…", None),
         ("choice", {"choices": ["🍕", "🍣"]}, "🍣!", "🍣"),
+        ("choice", {"choices": ["🍕", "🍣"]}, "🍣🍣 🍣", "🍣"),
+        ("yesNo", {}, "👍🏽👍🏽", True),
+        ("yesNo", {}, "👍👎", None),
         ("choice", {"choices": ["2", "1"]}, "1", "1"),
         ("pattern", {"pattern": "[a-z]{2}[0-9]{4}"}, "“AB1234”.", "AB1234"),
         ("pattern", {"pattern": "[a-z]{2}[0-9]{4}"}, "AB1234", "AB1234"),
@@ -183,9 +193,30 @@ def test_a_question_and_its_reply_are_in_one_conversation() -> None:
     assert question.conversation not in other.conversations
 
 
-def test_a_call_for_help_is_no_reply_and_a_status_no_message() -> None:
+@pytest.mark.parametrize(("text", "kind"), [("HELP", None), (" info!", None), ("AIDE", "HELP")])
+def test_a_call_for_help_is_told_from_an_answer(text: str, kind: str | None) -> None:
+    parameters = {"MessageSid": "SM1", "From": "+15558675310", "To": "+15017122661", "Body": text}
+    reply = reply_of({"body": {"data": {**parameters, **({"OptOutType": kind} if kind else {})}}})
+    assert reply is not None
+    assert reply.asks_help
+    assert answer({"answerType": "anything"}, reply.data) is None, "Twilio replies to it"
+    assert answer({"answerType": "choice", "choices": [text]}, reply.data) == {"answer": text}
+
+
+def test_a_reply_by_rcs_belongs_to_a_question_by_sms() -> None:
+    asked = conversation("AC1", "MG" + "2" * 32, "+15558675310")
+    parameters = {"MessageSid": "SM1", "From": "rcs:+15558675310", "To": "rcs:brand", "Body": "yes"}
+    reply = reply_of({"body": {"data": {**parameters, "AccountSid": "AC1", "MessagingServiceSid": "MG" + "2" * 32}}})
+    assert reply is not None
+    assert asked in reply.conversations
+    by_whatsapp = {**parameters, "From": "whatsapp:+15558675310", "AccountSid": "AC1"}
+    other = reply_of({"body": {"data": {**by_whatsapp, "MessagingServiceSid": "MG" + "2" * 32}}})
+    assert other is not None
+    assert asked not in other.conversations
+
+
+def test_a_status_is_no_message() -> None:
     parameters = {"MessageSid": "SM1", "From": "+15558675310", "To": "+15017122661", "Body": "HELP"}
-    assert reply_of({"body": {"data": {**parameters, "OptOutType": "HELP"}}}) is None
     assert reply_of({"body": {"data": {**parameters, "MessageStatus": "delivered"}}}) is None
 
 

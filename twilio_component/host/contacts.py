@@ -33,7 +33,7 @@ EVERYBODY = "*"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactEvent:
-    """What a verified request says about a person: that they have written, and what they have chosen, if anything.
+    """What a verified request says about a person: that they have written, ask for help, or have chosen something.
 
     A manifest's ``contactEvent`` returns it for a trigger's payload. ``response`` is the HTTP response that confirms
     the choice, where the service does not confirm it itself.
@@ -41,6 +41,7 @@ class ContactEvent:
 
     contact: Contact
     has_written: bool = False
+    asks_help: bool = False
     choice: str | None = None
     response: Mapping[str, Any] | None = None
 

@@ -45,13 +45,15 @@ class Reply:
     """What a person wrote.
 
     ``id`` is the same however often it is reported. It may answer a question in any of the ``conversations``. ``data``
-    is shown to the flow. ``opts_out`` says that the person wants no more messages.
+    is shown to the flow. ``opts_out`` says that the person wants no more messages, and ``asks_help`` that they ask for
+    help, which others give them.
     """
 
     id: str
     conversations: Sequence[str]
     data: Mapping[str, Any]
     opts_out: bool = False
+    asks_help: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -190,6 +190,8 @@ class WebhookHandler:
         contact_event = self._contact_events.read(definition.invoker.operation(call), envelope.get("payload"))
         if reply is not None and contact_event is not None and contact_event.choice == OUT:
             reply = replace(reply, opts_out=True)  # by a keyword of the deployment, perhaps
+        if reply is not None and contact_event is not None and contact_event.asks_help:
+            reply = replace(reply, asks_help=True)
         new = NewRun(
             id=run_id,
             definition=definition.digest,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from twilio_component.twilio.answer_patterns import LONGEST_ANSWER, compile_pattern
+from twilio_component.twilio.opt_outs import asks_help
 
 YES = ("yes", "y", "yeah", "yep", "yup", "ok", "okay", "sure", "true", "yes please", "yes thanks", "👍", "✅")
 NO = ("no", "n", "nope", "nah", "false", "no thanks", "no thank you", "👎", "❌")
@@ -29,6 +30,8 @@ def answer(expects: Mapping[str, Any], message: Mapping[str, Any]) -> dict[str, 
     The answer is text, for ``yesNo`` a boolean, for ``number`` a number, for ``date`` text such as ``2026-12-24``, for
     ``choice`` one of the choices as the flow writes it.
     """
+    if expects["answerType"] == "anything" and asks_help(message):
+        return None  # it is for Twilio, which replies to it
     read = _READERS[expects["answerType"]]
     for text in _texts(message):
         found = read(expects, text)
@@ -42,11 +45,11 @@ def answer(expects: Mapping[str, Any], message: Mapping[str, Any]) -> dict[str, 
 def comparable(text: str) -> str:
     """Return a text as answers are compared: without case, and without punctuation and emoji around the words.
 
-    One that is nothing but emoji stays as it is, but for the colour of skin.
+    One that is nothing but emoji stays as it is, but for the colour of skin and for how often it has the same one.
     """
     plain = _plain(text).casefold()
     words = _strip(plain, "PZSC")
-    return words or _strip(plain, "PZC")
+    return words or re.sub(r"(\S)(?:\s*\1)+", r"\1", _strip(plain, "PZC"))
 
 
 def _texts(message: Mapping[str, Any]) -> Iterator[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 OPTED_OUT = 21610
 STOP_WORDS = frozenset({"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"})
 START_WORDS = frozenset({"start", "yes", "unstop"})
+HELP_WORDS = frozenset({"help", "info"})
 _AFTER_WORD = ".!"
 _BY_TWILIO = {"STOP": OUT, "START": IN}
 
@@ -75,13 +76,22 @@ def contact_event(payload: Mapping[str, Any], words: ContactWords) -> ContactEve
         if said in known or said in own:
             reply = words.replies.get(kind) if said not in known else None
             response = response_of(messaging_response(reply)) if reply else None
-            return ContactEvent(contact=contact, has_written=True, choice=choice, response=response)
+            asks_help = kind == "help"
+            return ContactEvent(
+                contact=contact, has_written=True, asks_help=asks_help, choice=choice, response=response
+            )
     return ContactEvent(contact=contact, has_written=True)
 
 
 def is_stop_word(text: str) -> bool:
     """Return whether a message is one of Twilio's words for wanting nothing more, in any case."""
     return _keyword(text).rstrip(_AFTER_WORD) in STOP_WORDS
+
+
+def asks_help(message: Mapping[str, Any]) -> bool:
+    """Return whether a message asks for help with one of Twilio's words, to which Twilio itself replies."""
+    kind = (message.get("optOutType") or "").upper()
+    return kind == "HELP" or (not kind and _keyword(message.get("body") or "").rstrip(_AFTER_WORD) in HELP_WORDS)
 
 
 def opted_out() -> TwilioAPIError:

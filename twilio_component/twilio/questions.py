@@ -10,7 +10,7 @@ from twilio_component.host.errors import InputError, Problem
 from twilio_component.host.questions import OPTED_OUT, UNDELIVERABLE, EffectReport, Question, Reply
 from twilio_component.twilio.answers import comparable
 from twilio_component.twilio.message_status import FINAL
-from twilio_component.twilio.opt_outs import STOP_WORDS, is_stop_word
+from twilio_component.twilio.opt_outs import STOP_WORDS, asks_help, is_stop_word, shared_address
 from twilio_component.twilio.triggers.inbound import message_of
 from twilio_component.twilio.triggers.webhook_parameters import WebhookParameters
 
@@ -83,29 +83,27 @@ def plan(inputs: Mapping[str, Any]) -> Question:
 
 
 def conversation(account: str | None, us: str, them: str) -> str:
-    """Return the name of the conversation of a sender, or messaging service, with a person."""
-    return f"{account or ''} {us.lower()} {them.lower()}"
+    """Return the name of the conversation of a sender, or messaging service, with a person.
+
+    A reply by RCS belongs to a question by SMS: Twilio chooses between them.
+    """
+    return f"{account or ''} {shared_address(us).lower()} {shared_address(them).lower()}"
 
 
 def reply_of(payload: Mapping[str, Any]) -> Reply | None:
-    """Return what a person wrote, from the payload of a verified webhook; None for anything else.
-
-    A request for help, which Twilio itself answers, is no reply to a question.
-    """
+    """Return what a person wrote, from the payload of a verified webhook; None for anything else."""
     parameters = WebhookParameters(payload)
     sid, them = parameters.text("MessageSid"), parameters.text("From")
     if sid is None or them is None or parameters.text("MessageStatus") or parameters.text("EventType"):
         return None
     message = message_of(parameters)
-    kind = (message["optOutType"] or "").upper()
-    if kind == "HELP":
-        return None
     ours = [us for us in (message["to"], message["messagingServiceSid"]) if us]
     return Reply(
         id=sid,
         conversations=[conversation(message["accountSid"], us, them) for us in ours],
         data=message,
         opts_out=opts_out(message),
+        asks_help=asks_help(message),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.durable.asking.questions import FAILED, REFUSED
+from twilio_component.durable.asking.states import FAILED, REFUSED
 from twilio_component.durable.errors import RunParked
 from twilio_component.durable.ids import call_key
 from twilio_component.flows.interpreter.effects import Failure
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from twilio_component.host.model import Asking
     from twilio_component.host.questions import Question, QuestionEnd
 
-Send = Callable[["Call", int], Awaitable["JournalEntry"]]
-"""Makes the send with this number, counted from 0, at most once, and returns its journaled result."""
+Send = Callable[["Call", int, "float | None"], Awaitable["JournalEntry"]]
+"""Makes the send with this number, counted from 0, at most once, and returns its journaled result.
+
+One that is held is looked at again at the time that is the last argument, the question's deadline, at the latest.
+"""
 _BUSY = Failure(
     code="conversation-busy",
     message="another question to this person is open; ifBusy: wait would ask this one after it",
@@ -51,9 +54,14 @@ class Asker:
         question, or asks for another send, has the run executed again.
         """
         run, ordinal = caller
-        asked = await self._questions.enter(run, ordinal, f"{call.component}.{call.action}", question)
+        operation = f"{call.component}.{call.action}"
+        asked = await self._questions.enter(run, ordinal, operation, question)
         if asked.state == REFUSED:
             return QuestionResult(value=_BUSY)
+
+        def sending(number: int) -> Call:
+            return replace(call, action=asks.action, inputs=question.sends[number])
+
         while asked.end is None:
             if not asked.is_due:
                 changed = await self._questions.park(run, ordinal)
@@ -61,17 +69,23 @@ class Asker:
                     raise RunParked
                 asked = changed
                 continue
-            inputs = question.sends[asked.sent]
-            entry = await send(replace(call, action=asks.action, inputs=inputs), asked.sent)
+            entry = await send(sending(asked.sent), asked.sent, asked.until)
             if not entry.is_failure:
                 effect = _effect(entry)
                 asked = await self._questions.note_sent(run, ordinal, asked.sent, effect)
                 continue
+            asked = await self._questions.enter(run, ordinal, operation, question)
+            if asked.end is not None:
+                return _result(asked.end)  # it ended while the send waited
             failure = Failure(**entry.value["failure"])
             outcome = asks.outcome(failure.reason) if failure.permanent and not failure.outcome_unknown else ""
             if not outcome:
                 return QuestionResult(value=failure, in_transaction=self._abandon(run, ordinal))
             asked = await self._questions.end(run, ordinal, outcome, failure.reason)
+        assert asked.end is not None  # noqa: S101 - the loop has ended
+        if asked.sent < len(question.sends) and await self._questions.has_planned(run, ordinal, asked.sent):
+            # It is refused now. Left as it is, it would hold up the conversation's order.
+            await send(sending(asked.sent), asked.sent, None)
         return _result(asked.end)
 
     def _abandon(self, run: str, ordinal: int) -> Callable[[Connection], None]:

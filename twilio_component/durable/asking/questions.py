@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, exists, select, update
 
+from twilio_component.durable.asking.candidates import asked_in, holder, keeping_late
+from twilio_component.durable.asking.states import CLOSED, OPEN, QUEUED, REFUSED
 from twilio_component.durable.ids import call_key
 from twilio_component.durable.store import waits
+from twilio_component.durable.store.call_states import PLANNED
 from twilio_component.durable.store.conversations import lock_conversation
 from twilio_component.durable.store.new_runs import TakenReply
 from twilio_component.durable.store.replies import digest_of, reply_id, run_of_reply
-from twilio_component.durable.store.run_status import PAUSED, RUNNING
+from twilio_component.durable.store.run_status import RUNNING
 from twilio_component.durable.store.schema import events, intents, questions, replies, runs, turns
 from twilio_component.durable.store.upsert import insert_once, to_json
 from twilio_component.host.questions import (
@@ -38,11 +41,6 @@ if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
     from twilio_component.durable.store.waits import Enqueue
 
-QUEUED, OPEN, CLOSED, REFUSED = "queued", "open", "closed", "refused"
-FAILED = "failed"
-"""The outcome of a question that could not be sent, and whose step has failed."""
-LATE_SECONDS = 7 * 24 * 3600.0
-"""For how long after its deadline a question that keeps late replies takes them."""
 _RECHECK_SECONDS = 3600.0
 _LOGGER = logging.getLogger("twilio_component.durable")
 
@@ -54,12 +52,13 @@ Judge = Callable[[str, Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any] 
 class Asked:
     """A question as it is stored: how often it has been sent, and how often it is to be sent by now.
 
-    ``end`` is how it ended, once it is closed.
+    ``until`` is its deadline, in seconds since 1970, once it has been sent; ``end`` is how it ended, once it is closed.
     """
 
     state: str
     sent: int = 0
     wanted: int = 1
+    until: float | None = None
     end: QuestionEnd | None = None
 
     @property
@@ -82,7 +81,10 @@ class QuestionStore:
     # What the run that asks does; these methods retry until the database is available.
 
     async def enter(self, run: str, ordinal: int, operation: str, question: Question) -> Asked:
-        """The question that this call asks, stored now unless it was before, and opened if its conversation is free."""
+        """The question that this call asks, stored now unless it was before, and opened if its conversation is free.
+
+        One whose time is over ends, also when another send of it has been waiting.
+        """
         key, conversation = call_key(run, ordinal), digest_of(question.conversation)
 
         def work(connection: Connection) -> Asked:
@@ -91,13 +93,21 @@ class QuestionStore:
             now = self._database.now(connection)
             found = _row(connection, key)
             if found is None:
-                if question.refuses_if_busy and _holder(connection, conversation) is not None:
+                if question.refuses_if_busy and holder(connection, conversation) is not None:
                     return Asked(state=REFUSED)
                 insert_once(connection, questions, _new_row(run, ordinal, operation, question, now))
             self._try_to_open(connection, key, conversation)
+            if found is not None and found.state == OPEN and found.until is not None and found.until <= now:
+                self.close(connection, key, TIMED_OUT)
             return _question(connection, key)
 
         return await self._database.run_until_available(work)
+
+    async def has_planned(self, run: str, ordinal: int, number: int) -> bool:
+        """Whether the ``number``-th send of a question is planned, and so to be settled now that it has ended."""
+        key = call_key(run, ordinal - MOST_SENDS + number)
+        planned = select(exists().where(intents.c.key == key, intents.c.state == PLANNED))
+        return bool(await self._database.run_until_available(lambda it: it.execute(planned).scalar_one()))
 
     async def note_sent(self, run: str, ordinal: int, number: int, effect: str | None) -> Asked:
         """Store that the question has been sent for the ``number``-th time, counted from 0; its time runs from then."""
@@ -139,9 +149,9 @@ class QuestionStore:
                 return asked
             until = found.until
             if asked.state == QUEUED:
-                holder = _holder(connection, found.conversation)
+                before = holder(connection, found.conversation)
                 recheck = self._database.now(connection) + _RECHECK_SECONDS
-                until = min(recheck, holder.until or recheck) if holder is not None else recheck
+                until = min(recheck, before.until or recheck) if before is not None else recheck
             waits.park(connection, run, waits.REPLY, until=until)
             return None
 
@@ -158,7 +168,7 @@ class QuestionStore:
         if taken is not None:
             return TakenReply(taken, is_new=False)
         conversations = sorted(digest_of(one) for one in reply.conversations)
-        found = _asked_in(connection, conversations) or _keeping_late(connection, conversations, now)
+        found = self._wanting(connection, conversations, reply, now)
         if found is None or connection.execute(select(exists().where(events.c.id == reply_id(reply)))).scalar_one():
             return None
         for conversation in conversations:
@@ -166,14 +176,14 @@ class QuestionStore:
         taken = run_of_reply(connection, reply)
         if taken is not None:
             return TakenReply(taken, is_new=False)
-        found = _asked_in(connection, conversations)
-        if found is not None:
+        found = self._wanting(connection, conversations, reply, now)
+        if found is None:
+            return None
+        if found.state == OPEN:
             self._judge_reply(connection, found, reply, now)
         else:
-            found = _keeping_late(connection, conversations, now)
-            if found is not None:
-                _store_reply(connection, found, reply, now, is_late=True)
-        return None if found is None else TakenReply(found.run, is_new=True)
+            _store_reply(connection, found, reply, now, is_late=True)
+        return TakenReply(found.run, is_new=True)
 
     async def taken_by(self, reply: Reply) -> str | None:
         """The run whose question took this message, if one did; raises ``StoreUnavailableError``."""
@@ -238,6 +248,18 @@ class QuestionStore:
 
     # Within the lock of the conversation
 
+    def _wanting(
+        self, connection: Connection, conversations: Sequence[str], reply: Reply, now: float
+    ) -> Row[Any] | None:
+        """The question that takes the message: the open one, or one that keeps late replies.
+
+        Somebody who asks for help, and has been given it, has not replied, unless that is one of the answers.
+        """
+        found = asked_in(connection, conversations)
+        if reply.asks_help and (found is None or self._answer(found, reply) is None):
+            return None
+        return found or keeping_late(connection, conversations, now)
+
     def _judge_reply(self, connection: Connection, found: Row[Any], reply: Reply, now: float) -> None:
         fits = None if reply.opts_out else self._answer(found, reply)
         _store_reply(connection, found, reply, now, fits=fits is not None)
@@ -264,7 +286,7 @@ class QuestionStore:
     def _try_to_open(self, connection: Connection, key: str, conversation: str) -> None:
         """Open a question that is queued, unless a question of a living run is open in its conversation."""
         found = _row(connection, key)
-        if found is None or found.state != QUEUED or _holder(connection, conversation) is not None:
+        if found is None or found.state != QUEUED or holder(connection, conversation) is not None:
             return
         # What is open now is of a run that has been cancelled or has ended; one that is resumed queues again.
         abandoned = (questions.c.conversation == conversation, questions.c.state == OPEN)
@@ -287,46 +309,6 @@ class QuestionStore:
 
 def _row(connection: Connection, key: str) -> Row[Any] | None:
     return connection.execute(select(questions).where(questions.c.key == key)).one_or_none()
-
-
-def _holder(connection: Connection, conversation: str) -> Row[Any] | None:
-    """The open question of a conversation, unless its run has been cancelled or has ended."""
-    return _waiting_for(connection, [conversation])
-
-
-def _waiting_for(connection: Connection, conversations: Sequence[str]) -> Row[Any] | None:
-    """The oldest open question in these conversations whose run still lives."""
-    of_conversations = (questions.c.conversation.in_(conversations), questions.c.state == OPEN)
-    living = select(questions).join(runs, runs.c.id == questions.c.run).where(runs.c.state.in_((RUNNING, PAUSED)))
-    found = living.where(*of_conversations).order_by(questions.c.created_at, questions.c.key).limit(1)
-    return connection.execute(found).one_or_none()
-
-
-def _asked_in(connection: Connection, conversations: Sequence[str]) -> Row[Any] | None:
-    """The open question of these conversations that the person may have seen.
-
-    Its first send may not be known to have succeeded, since a reply can be faster than Twilio's response; but one that
-    has not been begun, for quiet hours perhaps, cannot be what the person replies to.
-    """
-    found = _waiting_for(connection, conversations)
-    if found is None or found.sent:
-        return found
-    first = call_key(found.run, found.ordinal - MOST_SENDS)
-    begun = exists().where(intents.c.key == first, intents.c.attempt > 0)
-    return found if connection.execute(select(begun)).scalar_one() else None
-
-
-def _keeping_late(connection: Connection, conversations: Sequence[str], now: float) -> Row[Any] | None:
-    """The latest question of these conversations, if it timed out not long ago and keeps late replies."""
-    latest = (
-        select(questions)
-        .where(questions.c.conversation.in_(conversations), questions.c.state == CLOSED)
-        .order_by(questions.c.closed_at.desc())
-        .limit(1)
-    )
-    found = connection.execute(latest).one_or_none()
-    keeps = found is not None and found.keeps_late and found.outcome == TIMED_OUT
-    return found if keeps and found is not None and found.closed_at > now - LATE_SECONDS else None
 
 
 def _store_reply(
@@ -376,4 +358,5 @@ def _question(connection: Connection, key: str) -> Asked:
             misfits=found.misfits,
             code=found.code or "",
         )
-    return Asked(state=found.state, sent=found.sent, wanted=min(found.misfits + 1, found.most_sends), end=end)
+    wanted = min(found.misfits + 1, found.most_sends)
+    return Asked(state=found.state, sent=found.sent, wanted=wanted, until=found.until, end=end)

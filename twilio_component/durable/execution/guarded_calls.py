@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from twilio_component.durable.asking.asker import QuestionResult
 from twilio_component.durable.errors import CallHeld, NondeterminismError, RunParked
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
+from twilio_component.durable.ids import call_key
 from twilio_component.durable.sending.guarded_call import GuardedFlowCall
 from twilio_component.durable.sending.intents import CallIdentity
 from twilio_component.flows.interpreter.backoff import deadline_failure
@@ -41,10 +43,13 @@ class GuardedCalls:
         self._flow = flow
         self._item = item
 
-    async def call(self, call: Call, operation: Operation, ordinal: int) -> JournalEntry | None:
+    async def call(
+        self, call: Call, operation: Operation, ordinal: int, *, question: str | None = None, until: float = math.inf
+    ) -> JournalEntry | None:
         """Make a call at most once; its journal entry if this process has made it.
 
-        Raises ``RunParked`` when the run waits without a process until the call may be made, and ``CallHeld`` when the
+        ``question`` is the key of the question that the call is part of, and ``until`` when that one ends. Raises
+        ``RunParked`` when the run waits without a process until the call may be made, and ``CallHeld`` when the
         iteration waits.
         """
         caller = self._item or self._run.id
@@ -56,6 +61,7 @@ class GuardedCalls:
             operation=operation,
             callback=self._services.deployment.callback_url(call.component, call.action, caller, ordinal),
             run_began=self._run.created_at,
+            question=question,
             clock=self._services.guard.clock,
         )
         identity = CallIdentity(
@@ -72,7 +78,7 @@ class GuardedCalls:
             try:
                 return await self._services.guard.perform(identity, guarded, may_park=self.can_park)
             except CallHeld as held:
-                held.until = _earlier(held.until, guarded.expires_at)
+                held.until = _earlier(held.until, min(guarded.expires_at, until))
                 if self._item is not None:
                     raise
                 if await self._services.runs.waits.hold(self._run.id, held):
@@ -89,13 +95,14 @@ class GuardedCalls:
         if isinstance(question, Failure):
             return QuestionResult(value=question)
 
-        async def send(sending: Call, number: int) -> JournalEntry:
+        async def send(sending: Call, number: int, until: float | None) -> JournalEntry:
             operation = invoker.operation(sending)
             if operation is None:
                 raise NondeterminismError(f"there is no action {sending.component}.{sending.action} to ask with")
             sending = replace(sending, id=f"{call.id}{OF_QUESTION}{number + 1}")
             place = ordinal - MOST_SENDS + number
-            entry = await self.call(sending, operation, place)
+            key = call_key(self._run.id, ordinal)
+            entry = await self.call(sending, operation, place, question=key, until=math.inf if until is None else until)
             entry = entry or await self._services.runs.entry_at(self._run.id, place)
             if entry is None:
                 raise NondeterminismError(f"the recorded result of {sending.id} is gone")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from twilio_component.durable.sending.conditions import AllOf
 from twilio_component.durable.sending.frequency_caps import WithinFrequencyCaps
+from twilio_component.durable.sending.open_question import OfOpenQuestions
 from twilio_component.durable.sending.opt_outs import OptOuts
 from twilio_component.durable.sending.order import ConversationOrder
 from twilio_component.durable.sending.quiet_hours import OutsideQuietHours
@@ -35,6 +36,7 @@ def send_conditions(
     return AllOf(
         [
             OptOuts(database, rules),
+            OfOpenQuestions(database),
             OutsideQuietHours(database, rules, margin=settings.request_bound),
             WithinFrequencyCaps(database, rules),
             ConversationOrder(database, settings_of_senders("order", settings.orders, components), enqueue),

@@ -60,6 +60,10 @@ class GuardedCall(Protocol):
         """The person that the call reaches, and from whom; None when it reaches nobody."""
 
     @property
+    def question(self) -> str | None:
+        """The key of the question that the call sends, if it is part of one."""
+
+    @property
     def opted_out(self) -> Failure:
         """The failure of a call to somebody who has opted out."""
 
@@ -104,7 +108,7 @@ class GuardedFlowCall:
     """A call of a flow, made through an invoker; ``payload`` is what started its run.
 
     ``callback`` is the URL at which a callback may prove what the call created, or empty; ``run_began`` is when the run
-    was stored, in seconds since 1970.
+    was stored, in seconds since 1970; ``question`` is the key of the question that the call sends, if it sends one.
     """
 
     invoker: Invoker
@@ -114,6 +118,7 @@ class GuardedFlowCall:
     operation: Operation
     callback: str = ""
     run_began: float = 0.0
+    question: str | None = None
     clock: Clock = field(default_factory=Clock)
 
     @property

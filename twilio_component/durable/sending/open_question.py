@@ -1,0 +1,56 @@
+"""The condition that a question is sent, and sent again, only while it is open and its time is not over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ColumnElement, Connection, Exists, exists, or_, select
+
+from twilio_component.durable.sending.conditions import Proceed, Refuse
+from twilio_component.durable.store.schema import questions
+from twilio_component.flows.interpreter.effects import Failure
+
+if TYPE_CHECKING:
+    from twilio_component.durable.sending.conditions import Verdict
+    from twilio_component.durable.sending.guarded_call import GuardedCall
+    from twilio_component.durable.sending.intents import CallIdentity
+    from twilio_component.durable.store.database import Database
+
+_OVER = Failure(code="question-over", message="the question has ended before this message was sent", permanent=True)
+
+
+class OfOpenQuestions:
+    """Refuses the sends of questions that have been answered, or have ended otherwise, while the sends waited."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def judge(self, call: CallIdentity, guarded: GuardedCall) -> Verdict:  # noqa: ARG002 - others need the call
+        """Refuse a send of a question that has ended."""
+        if guarded.question is None:
+            return Proceed()
+        still_open = _StillOpen(guarded.question)
+
+        def work(connection: Connection) -> bool:
+            now = self._database.now(connection)
+            return bool(connection.execute(select(still_open.clause(connection, now))).scalar_one())
+
+        is_open = await self._database.run_until_available(work)
+        return Proceed(claim_conditions=(still_open,)) if is_open else Refuse(_OVER)
+
+
+class _StillOpen:
+    """The claim condition: nothing has ended the question with this key."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def clause(self, _connection: Connection, now: float) -> ColumnElement[bool]:
+        return self._is_open(now)
+
+    def record(self, _connection: Connection, _now: float) -> None:
+        """Nothing is stored."""
+
+    def _is_open(self, now: float) -> Exists:
+        in_time = or_(questions.c.until.is_(None), questions.c.until > now)
+        return exists().where(questions.c.key == self._key, questions.c.state == "open", in_time)
