@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from durable.test_quiet_hours import SetClock
+from durable.test_quiet_hours import SetClock, until
 from sqlalchemy import func, select
 from support.engine import TO, serving
 from support.slow_transport import SlowFirstMessage
@@ -290,9 +290,14 @@ async def test_a_second_question_that_is_held_until_after_the_deadline_is_not_se
     assert sent(emulator) == [QUESTION]
 
 
-def refused_requests(emulator: Emulator) -> int:
-    """How many sends Twilio has refused unprocessed."""
-    return sum(one.outcome is not None and one.outcome.status == 429 for one in emulator.request_log.requests)
+async def until_refused(served: Served) -> None:
+    """Wait until Twilio has refused a send unprocessed, and it waits to be sent again."""
+    again = select(schema.intents.c.key).where(schema.intents.c.state == "planned", schema.intents.c.attempt > 0)
+
+    async def is_refused() -> bool:
+        return bool(await served.engine.database.run(lambda connection: connection.execute(again).all()))
+
+    await until(is_refused)
 
 
 async def test_what_a_person_writes_while_the_question_is_refused_as_too_much_is_no_answer(tmp_path: Path) -> None:
@@ -300,14 +305,9 @@ async def test_what_a_person_writes_while_the_question_is_refused_as_too_much_is
     emulator.faults.rate_limit(times=1, operation="messages.create", retry_after=2)
     async with serving(tmp_path, asking(), emulator=emulator, settings=QUICK) as served:
         await served.begin("run")
-        await until_async(lambda: refused_requests(emulator), "the question has been refused")
-        planned = select(schema.intents.c.key).where(schema.intents.c.state == "planned")
-        for _ in range(100):
-            if await served.engine.database.run(lambda connection: connection.execute(planned).all()):
-                break
-            await asyncio.sleep(0.01)
+        await until_refused(served)
         assert await write(served, "yes", "SM1") is True
-        await until_waiting(served)
+        await until_async(lambda: QUESTION in sent(emulator), "the question is sent")
         assert await write(served, "no", "SM2") is False
         assert (await ended(served, "run"))["answer"] is False
 
@@ -319,7 +319,7 @@ async def test_a_second_question_that_an_answer_overtakes_is_not_sent(tmp_path: 
         await until_waiting(served)
         emulator.faults.rate_limit(times=1, operation="messages.create", retry_after=2)
         await write(served, "who is this", "SM1")
-        await until_async(lambda: refused_requests(emulator), "the second question has been refused")
+        await until_refused(served)
         await write(served, "yes", "SM2")
         end = await ended(served, "run")
     assert (end["outcome"], end["answer"], end["misfits"]) == ("answered", True, 1)
