@@ -21,7 +21,7 @@ test: $(READY)  ## the test suite
 check: lint types site tests-and-campaigns  ## what CI runs, `make -j2 check` in less time: lint, format, types, the site, every test, the built wheel
 
 tests-and-campaigns: $(READY)
-	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE) -m "campaign or not campaign"
+	$(BIN)/python tools/run_tests.py $(SIDE_BY_SIDE) -m "campaign or not campaign"
 
 # Tracing doubles the processor time of the tests, and judges nothing by itself.
 coverage: $(READY)  ## the lines and branches that the tests leave out

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from twilio_component.durable.errors import DurableError
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.recovery.single_process_lock import SingleProcessLock
 from twilio_component.durable.settings import Settings
+from twilio_component.durable.store import database as database_module
 
 
 @contextmanager
@@ -56,9 +58,26 @@ async def test_what_was_purged_is_in_no_file_any_more(tmp_path: Path) -> None:
 
 async def test_what_a_run_that_succeeded_no_longer_needs_is_soon_in_no_file_any_more(tmp_path: Path) -> None:
     async with serving(tmp_path, SEND) as served:
-        await served.run("one")
+        assert (await served.run("one"))["state"] == "succeeded"
         await served.engine.retention.purge()
         assert TO.encode() not in everything(tmp_path)
+
+
+async def test_a_reader_that_keeps_what_was_purged_in_the_log_is_named_and_holds_up_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(database_module, "_LOG_PAUSE", 0.01)
+    monkeypatch.setattr(database_module, "_LOG_ATTEMPTS", 2)
+    async with serving(tmp_path, SEND) as served:
+        with closing(sqlite3.connect(tmp_path / "runs.sqlite", isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM flow_runs").fetchone()
+            assert (await served.run("one"))["state"] == "succeeded"
+            await served.engine.retention.purge()
+            assert "what has just been deleted stays readable in the file that ends in -wal" in caplog.text
+        caplog.clear()
+        await served.engine.retention.purge()
+        assert caplog.text == ""
 
 
 def everything(folder: Path) -> bytes:

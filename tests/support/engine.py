@@ -108,6 +108,6 @@ async def serving(
         if not database:
             prepare_database(folder / "runs.sqlite")
         url = database or f"sqlite:///{folder / 'runs.sqlite'}"
-        chosen = settings or Settings(timeout=0.5, lag_bound=0.2)
+        chosen = settings or Settings(timeout=10, lag_bound=0.2)
         async with Engine.open(deployment, url, chosen, clock=clock, observer=observer) as engine:
             yield Served(engine, deployment, flows)

@@ -29,6 +29,9 @@ _Found = TypeVar("_Found")
 
 _BUSY_MILLISECONDS = 30_000
 _LOCK_MILLISECONDS = 1_000
+_LOG_SECONDS = 0.1
+_LOG_PAUSE = 1.0
+_LOG_ATTEMPTS = 10
 # Both ends notice within about ten seconds that the other one's machine is gone.
 _CONNECT = {
     "connect_timeout": 5,
@@ -158,14 +161,28 @@ class Database:
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def forget_log(self) -> None:
-        """Empty SQLite's write-ahead log, in which what has been deleted or replaced would stay readable."""
-        if self.is_sqlite:
-            await asyncio.to_thread(self._truncate_log)
+        """Empty SQLite's write-ahead log, in which what has been deleted or replaced would stay readable.
 
-    def _truncate_log(self) -> None:
-        connection = sqlite3.connect(str(self.engine.url.database), timeout=_BUSY_MILLISECONDS / 1000)
+        Another process that reads all the time prevents it, which is logged.
+        """
+        if not self.is_sqlite:
+            return
+        for _ in range(_LOG_ATTEMPTS - 1):
+            if await asyncio.to_thread(self._truncate_log):
+                return
+            await asyncio.sleep(_LOG_PAUSE)
+        if not await asyncio.to_thread(self._truncate_log):
+            _LOGGER.warning(
+                "the write-ahead log of the database could not be emptied, since another process reads from it: "
+                "what has just been deleted stays readable in the file that ends in -wal until the next purge"
+            )
+
+    def _truncate_log(self) -> bool:
+        # Nobody can write while this waits for those who read, so it does not wait for long.
+        connection = sqlite3.connect(str(self.engine.url.database), timeout=_LOG_SECONDS)
         try:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy, _pages, _moved = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not busy
         finally:
             connection.close()
 
