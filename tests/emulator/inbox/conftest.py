@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from support.browsers import launched
+from support.browsers import empty_page, launched
 
 from twilio_component.emulator import Emulator
 
@@ -77,21 +78,7 @@ def browser() -> Iterator[Browser]:
 def page_of(browser: Browser) -> Callable[..., Any]:
     """Makes an empty page for an inbox at a URL; in the end nothing may have gone wrong in it."""
 
-    @contextmanager
-    def made(url: str, **context: Any) -> Iterator[Page]:
-        problems: list[str] = []
-        opened = browser.new_context(**({"viewport": {"width": 1360, "height": 820}} | context))
-        opened.set_default_timeout(20_000)
-        page = opened.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        # The browser itself writes down violations of the page's policy.
-        page.on("console", lambda told: problems.append(told.text) if "Policy" in told.text else None)
-        page.on("request", lambda one: None if one.url.startswith(url) else problems.append(one.url))
-        yield page
-        opened.close()
-        assert problems == []
-
-    return made
+    return partial(empty_page, browser)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from support.browsers import launched
+from support.browsers import empty_page, launched
 from support.engine import serving
 from support.long_lists import QUICK
 from support.loop_thread import LoopThread
@@ -90,20 +90,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page_of(browser: Browser) -> Callable[..., Any]:
-    """Makes an empty page for a URL; in the end nothing may have gone wrong in it."""
+    """Opens a URL in a page of its own; in the end nothing may have gone wrong in it."""
 
     @contextmanager
     def made(url: str, **context: Any) -> Iterator[Page]:
-        problems: list[str] = []
-        opened = browser.new_context(**({"viewport": {"width": 1360, "height": 860}} | context))
-        opened.set_default_timeout(20_000)
-        page = opened.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda told: problems.append(told.text) if "Policy" in told.text else None)
-        page.on("request", lambda one: None if one.url.startswith(url.partition("#")[0]) else problems.append(one.url))
-        page.goto(url)
-        yield page
-        opened.close()
-        assert problems == []
+        with empty_page(browser, url, **({"viewport": {"width": 1360, "height": 860}} | context)) as page:
+            page.goto(url)
+            yield page
 
     return made
