@@ -26,7 +26,7 @@ from twilio_component.twilio.questions import conversation
 if TYPE_CHECKING:
     from support.engine import Served
 
-QUICK = Settings(timeout=10, lag_bound=0.2, keep_payloads=True)
+QUICK = Settings(timeout=0.5, lag_bound=0.2, keep_payloads=True)
 US = "+15017122661"
 ASK = """\
   - name: Main

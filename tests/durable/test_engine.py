@@ -52,7 +52,7 @@ async def test_a_run_happens_once_and_leaves_no_words_behind(tmp_path: Path) -> 
 
 async def test_texts_are_kept_where_the_configuration_asks_for_it_and_of_what_is_unknown(tmp_path: Path) -> None:
     emulator = Emulator()
-    settings = Settings(keep_payloads=True, timeout=10, lag_bound=0.2)
+    settings = Settings(keep_payloads=True, timeout=0.5, lag_bound=0.2)
     async with serving(tmp_path, SEND, emulator=emulator, settings=settings) as served:
         await served.run("kept")
         emulator.faults.server_error(operation="messages.create", status=500)

@@ -28,7 +28,7 @@ from twilio_component.durable.store.schema import intents, items, journal, loops
 from twilio_component.emulator import Emulator
 
 OPTED_OUT, INVALID = "+15005550004", "+15005550001"
-SLOW = Settings(timeout=10, lag_bound=0.2, rates={"+15017122661": 20})
+SLOW = Settings(timeout=0.5, lag_bound=0.2, rates={"+15017122661": 20})
 
 
 @pytest.fixture(autouse=True)

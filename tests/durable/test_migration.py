@@ -35,7 +35,7 @@ from twilio_component.host.questions import Reply
 from twilio_component.twilio.questions import conversation
 
 DATABASES = Path(__file__).parents[2] / "fixtures" / "databases"
-FOR_EVER = Settings(timeout=10, lag_bound=0.2, keep_days=3650)
+FOR_EVER = Settings(timeout=0.5, lag_bound=0.2, keep_days=3650)
 
 
 def restore(dump: Path, folder: Path) -> Path:

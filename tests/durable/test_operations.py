@@ -28,7 +28,7 @@ from twilio_component.emulator import Emulator
 if TYPE_CHECKING:
     from support.engine import Served
 
-QUICK = Settings(timeout=10, lag_bound=0.2)
+QUICK = Settings(timeout=0.5, lag_bound=0.2)
 SLEEP = SEND.replace(
     "      - name: Send\n",
     "      - {name: Sleep, action: sleep.sleep, inputs: {ms: {type: value, value: 1200}}}\n      - name: Send\n",

@@ -88,7 +88,7 @@ def test_a_person_is_erased_from_runs_lists_and_registers_and_nobody_else_is(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     people(tmp_path, 3, {0: TO, 1: OTHER, 2: "12"})
-    settings = Settings(timeout=10, lag_bound=0.2, keep_payloads=True)
+    settings = Settings(timeout=0.5, lag_bound=0.2, keep_payloads=True)
 
     async def fill() -> None:
         async with serving(tmp_path, flow() + SEND.replace("Main", "Single"), settings=settings) as served:

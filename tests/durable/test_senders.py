@@ -54,7 +54,7 @@ def test_without_a_component_that_says_who_sends_rates_stay_as_they_are() -> Non
 
 async def test_a_flow_and_a_configuration_may_write_a_sender_differently(tmp_path: Path) -> None:
     other = SEND.replace("Main", "Other").replace('"+15017122661"', '" (501) 712-2661 "')
-    settings = Settings(timeout=10, lag_bound=0.2, rates={"501.712.2661": 2})
+    settings = Settings(timeout=0.5, lag_bound=0.2, rates={"501.712.2661": 2})
     async with serving(tmp_path, SEND + other, settings=settings) as served:
         ended = await asyncio.gather(served.run("one"), served.run("two", "Other"))
         assert {one["state"] for one in ended} == {"succeeded"}

@@ -77,7 +77,7 @@ async def message_in(emulator: Emulator) -> str:
     return (await emulator.receive(to=NUMBER, sender="+15558675310", body="Hello")).sid
 
 
-KEEPING = Settings(timeout=10, lag_bound=0.2, keep_payloads=True)
+KEEPING = Settings(timeout=0.5, lag_bound=0.2, keep_payloads=True)
 
 
 def test_polls_go_on_where_the_last_one_was_also_in_another_process(url: str, tmp_path: Path) -> None:

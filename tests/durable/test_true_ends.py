@@ -117,7 +117,7 @@ async def test_a_list_whose_connection_is_refused_stops_and_resumes_without_send
 
 async def test_a_refused_sender_stops_the_list_only_after_so_many_in_a_row(tmp_path: Path) -> None:
     emulator, numbers = Emulator(), people(tmp_path, 40)
-    settings = Settings(timeout=10, lag_bound=0.2, stop_after=5)
+    settings = Settings(timeout=0.5, lag_bound=0.2, stop_after=5)
     for number in (*numbers[3:6], *numbers[20:]):
         emulator.faults.api_error(21606, status=400, times=None, operation="messages.create", to=number)
     ended = await _end(tmp_path, flow(1), emulator, settings)
@@ -129,7 +129,7 @@ async def test_a_refused_sender_stops_the_list_only_after_so_many_in_a_row(tmp_p
 
 async def test_refusals_in_a_row_count_across_chunks_and_what_was_not_tried_resumes(tmp_path: Path) -> None:
     emulator, numbers = Emulator(), people(tmp_path, 24)  # two chunks of twelve: neither alone has twenty refusals
-    settings = Settings(timeout=10, lag_bound=0.2, stop_after=16)
+    settings = Settings(timeout=0.5, lag_bound=0.2, stop_after=16)
     emulator.faults.api_error(21606, status=400, times=None, operation="messages.create")
     async with serving(tmp_path, flow(2), emulator=emulator, settings=settings) as served:
         ended = await served.run("one")
@@ -160,7 +160,7 @@ async def test_after_a_refused_connection_only_what_was_under_way_is_still_tried
 
 async def test_refused_recipients_never_stop_a_list(tmp_path: Path) -> None:
     people(tmp_path, 30, dict.fromkeys(range(1, 30), OPTED_OUT))
-    ended = await _end(tmp_path, flow(1), Emulator(), Settings(timeout=10, lag_bound=0.2, stop_after=2))
+    ended = await _end(tmp_path, flow(1), Emulator(), Settings(timeout=0.5, lag_bound=0.2, stop_after=2))
     assert (ended["state"], ended["error"]["byCode"]) == ("partly-failed", {"21610": 29})
 
 

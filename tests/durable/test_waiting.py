@@ -20,7 +20,7 @@ from twilio_component.host import Action, Component, Context, Display, PollAgain
 if TYPE_CHECKING:
     from support.engine import Served
 
-QUICK = Settings(timeout=10, lag_bound=0.2)
+QUICK = Settings(timeout=0.5, lag_bound=0.2)
 WAIT = (
     SEND
     + """\

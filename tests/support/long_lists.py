@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from twilio_component.emulator import Emulator
 
-QUICK = Settings(timeout=10, lag_bound=0.2)
+QUICK = Settings(timeout=0.5, lag_bound=0.2)
 
 
 def flow(concurrency: int = 5, *, more: str = "", after: str = "") -> str:
