@@ -37,10 +37,10 @@ from twilio_component.durable.recovery.retention import Retention
 from twilio_component.durable.recovery.single_process_lock import SingleProcessLock
 from twilio_component.durable.recovery.unstarted_runs import UnstartedRuns
 from twilio_component.durable.recovery.worker_lease import WorkerLease
-from twilio_component.durable.sending.conditions_of import send_conditions
 from twilio_component.durable.sending.guard import Guard
 from twilio_component.durable.sending.intent_store import IntentStore
 from twilio_component.durable.sending.rate_limiter import RateLimiter
+from twilio_component.durable.sending.send_conditions import send_conditions
 from twilio_component.durable.sending.sender_rates import names_of_senders, rates_of_senders
 from twilio_component.durable.sending.throttle import Throttle
 from twilio_component.durable.store.database import Database, sqlite_file

@@ -21,9 +21,9 @@ from twilio_component.durable import ids
 from twilio_component.durable.errors import NondeterminismError, RunStopped, StateConflictError
 from twilio_component.durable.execution.continued_waits import ContinuedWaits
 from twilio_component.durable.execution.flow_results import flow_result
-from twilio_component.durable.execution.guarded_calls import GuardedCalls
 from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
+from twilio_component.durable.execution.unrepeatable_calls import UnrepeatableCalls
 from twilio_component.durable.fanout.store import Item, LoopKey
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.flow_state import StateChange, apply_changes, scopes_of
@@ -129,7 +129,7 @@ class Replayer:
             return
         idempotent = isinstance(effect, Call) and self.definition.invoker.idempotent(effect)
         if isinstance(effect, Call) and not effect.is_trigger and "again" in result["envelope"]:
-            self._awaited = self._guarded_calls.awaited_effect(effect)
+            self._awaited = self._unrepeatable.awaited_effect(effect)
         self._execution.succeeded(result["envelope"], idempotent=idempotent)
         if isinstance(effect, Call) and effect.is_trigger:
             self._state = apply_changes(self._state, result["envelope"])
@@ -178,7 +178,7 @@ class Replayer:
         # A run that is retried replays the times of its first attempt and need not wait again.
         left = wait.seconds if wait.until is None else wait.until - time.time()
         self._continued_waits.begin()
-        if self._awaited is not None and self._guarded_calls.can_park:
+        if self._awaited is not None and self._unrepeatable.can_park:
             effect, self._awaited = self._awaited, None
             await self._continued_waits.park(wait.id, left, self._calls, effect)
         elif DBOS.workflow_id == self.run_id:
@@ -206,7 +206,7 @@ class Replayer:
             )
             await self._record(call.id, ordinal, result, inputs=redacted, started=started)
             return
-        entry = await self._guarded_calls.call(call, operation, ordinal)
+        entry = await self._unrepeatable.call(call, operation, ordinal)
         if entry is not None:
             self._journal[ordinal] = entry
 
@@ -220,7 +220,7 @@ class Replayer:
     async def _ask(self, call: Call, asks: Asking, ordinal: int) -> None:
         started = time.time()
         redacted = redact_inputs(call.inputs, self.definition.invoker.operation(call))
-        result = await self._guarded_calls.ask(call, asks, ordinal)
+        result = await self._unrepeatable.ask(call, asks, ordinal)
         await self._record(
             call.id,
             ordinal,
@@ -320,8 +320,8 @@ class Replayer:
         """A run is stopped where its results are recorded."""
 
     @cached_property
-    def _guarded_calls(self) -> GuardedCalls:
-        return GuardedCalls(self._services, self._run, self.definition, self.flow, self.item)
+    def _unrepeatable(self) -> UnrepeatableCalls:
+        return UnrepeatableCalls(self._services, self._run, self.definition, self.flow, self.item)
 
     @property
     def _sources(self) -> Sources:

@@ -138,7 +138,7 @@ class WorkflowRunner:
         if found is None:
             return run_status.PURGED
         run, journal = found
-        if run.state in run_status.STOPPED:
+        if run.state in run_status.RESUMABLE:
             observation.log_stop(run)
             raise RunStopped
         if run.state != run_status.RUNNING:
@@ -275,7 +275,7 @@ class WorkflowRunner:
             changes=changes or {},
             has_asked=has_asked,
         )
-        if stored in run_status.STOPPED:
+        if stored in run_status.RESUMABLE:
             raise RunStopped  # at the last moment; a resumed run comes to its end again
         if stored == state:
             end = observation.run_end(run, state, error, time.time())

@@ -1,4 +1,4 @@
-"""What an operator can do with a run, by its state."""
+"""What an operator can do with a run, by its state: for ``Operations``, the command line and the page alike."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from twilio_component.durable.store import run_status
 
 PAUSE, RESUME, CANCEL, RELEASE = "pause", "resume", "cancel", "release"
 RETRY, RESEND, RESOLVE = "retry", "resend", "resolve"
-_ACTIONS = {
-    run_status.QUEUED: (PAUSE, CANCEL),
-    run_status.RUNNING: (PAUSE, RELEASE, CANCEL),
-    run_status.PAUSED: (RESUME, CANCEL),
-    run_status.LIST_STOPPED: (RESUME, RETRY, CANCEL),
-    run_status.CANCELLED: (RESUME,),
-    run_status.PARTLY_FAILED: (RETRY,),
-    run_status.FAILED: (RETRY,),
-    run_status.UNKNOWN: (RESOLVE, RESEND),
+
+ALLOWED = {
+    PAUSE: (run_status.QUEUED, run_status.RUNNING),
+    RELEASE: (run_status.RUNNING,),
+    RESUME: run_status.RESUMABLE,
+    RESOLVE: (run_status.UNKNOWN,),
+    RETRY: (run_status.FAILED, run_status.PARTLY_FAILED, run_status.LIST_STOPPED),
+    RESEND: (run_status.UNKNOWN,),
+    CANCEL: (run_status.QUEUED, run_status.RUNNING, run_status.PAUSED, run_status.LIST_STOPPED),
 }
+"""The states in which each action is allowed. ``resend`` is a retry that sends again; people see this order."""
 
 
 def actions_for(state: str) -> list[str]:
-    """The actions that ``Operations`` allows in this state; ``resend`` is a retry that sends again."""
-    return list(_ACTIONS.get(state, ()))
+    """The actions that are allowed in this state."""
+    return [action for action, states in ALLOWED.items() if state in states]

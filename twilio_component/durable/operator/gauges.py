@@ -9,14 +9,14 @@ from sqlalchemy import Connection, func, select
 
 from twilio_component.durable.execution.run_queue import CHUNKS, RUNS
 from twilio_component.durable.fanout.store import PENDING
-from twilio_component.durable.store.run_status import QUEUED, RUNNING, STOPPED, UNKNOWN
+from twilio_component.durable.store.run_status import QUEUED, RESUMABLE, RUNNING, UNKNOWN
 from twilio_component.durable.store.schema import items, runs, waits
 from twilio_component.durable.store.workflow_rows import oldest_enqueued
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
-OPEN = (QUEUED, RUNNING, UNKNOWN, *STOPPED)
+OPEN = (QUEUED, RUNNING, UNKNOWN, *RESUMABLE)
 """The states of runs that somebody or something still has to do with."""
 
 

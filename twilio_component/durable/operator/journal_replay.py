@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from twilio_component.durable.errors import RunStateError
-from twilio_component.durable.execution.guarded_calls import OF_QUESTION
+from twilio_component.durable.execution.unrepeatable_calls import OF_QUESTION
 from twilio_component.durable.store.journal import INITIAL_STATE, RESULT
 from twilio_component.durable.store.schema import journal
 

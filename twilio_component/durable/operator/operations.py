@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, select, update
 from twilio_component.durable.errors import RunStateError, UnknownRunError
 from twilio_component.durable.execution.run_queue import RUNS, RunQueue
 from twilio_component.durable.fanout.renewal import renew_loops
+from twilio_component.durable.operator.actions import ALLOWED, CANCEL, PAUSE, RELEASE, RESOLVE, RESUME
 from twilio_component.durable.operator.processes import throttled_keys
 from twilio_component.durable.operator.retry import RETRYABLE, Retried, Retry, RunRetry
 from twilio_component.durable.operator.views import RunFilter, RunViews
@@ -56,7 +57,7 @@ class Operations:
         """Stop a run before its next step; a request under way is completed."""
         await self._move(
             run,
-            (run_status.QUEUED, run_status.RUNNING, run_status.PAUSED, run_status.LIST_STOPPED),
+            ALLOWED[CANCEL],
             run_status.CANCELLED,
             along_with=cancel_workflow,
             finished_at=time.time(),
@@ -68,8 +69,7 @@ class Operations:
 
         The next run of its queue does not wait for it.
         """
-        stoppable = (run_status.QUEUED, run_status.RUNNING)
-        await self._move(run, stoppable, run_status.PAUSED, along_with=cancel_workflow)
+        await self._move(run, ALLOWED[PAUSE], run_status.PAUSED, along_with=cancel_workflow)
         await self._wake_behind(run)
 
     async def resume(self, run: str) -> None:
@@ -85,12 +85,12 @@ class Operations:
             resume_workflow(connection, run, RUNS)
 
         await self._move(
-            run, run_status.STOPPED, run_status.RUNNING, finished_at=None, error=None, alarm=None, along_with=enqueue
+            run, ALLOWED[RESUME], run_status.RUNNING, finished_at=None, error=None, alarm=None, along_with=enqueue
         )
 
     async def resolve(self, run: str) -> None:
         """Mark an unknown outcome as resolved; nothing else is done."""
-        await self._move(run, (run_status.UNKNOWN,), run_status.RESOLVED)
+        await self._move(run, ALLOWED[RESOLVE], run_status.RESOLVED)
 
     async def release(self, run: str) -> None:
         """Lift what holds back the run's calls, so that they are tried within seconds.
@@ -100,7 +100,7 @@ class Operations:
 
         def work(connection: Connection) -> None:
             row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
-            _check_state(run, row, (run_status.RUNNING,))
+            _check_state(run, row, ALLOWED[RELEASE])
             waiting = select(intents.c.limit_keys).where(intents.c.run == run, intents.c.state == PLANNED)
             keys = {key for found in connection.execute(waiting).scalars() for key in json.loads(found)}
             connection.execute(delete(throttles).where(throttles.c.key.in_(keys)))

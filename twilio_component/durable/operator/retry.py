@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError, UnknownRunError
 from twilio_component.durable.fanout.store import LoopKey
+from twilio_component.durable.operator.actions import ALLOWED, RESEND, RETRY
 from twilio_component.durable.operator.definition_changes import changes_before, keys_of
 from twilio_component.durable.operator.item_selection import (
     ItemSelection,
@@ -40,7 +41,7 @@ from twilio_component.host.errors import join_names
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
-RETRYABLE = (run_status.FAILED, run_status.PARTLY_FAILED, run_status.UNKNOWN, run_status.LIST_STOPPED)
+RETRYABLE = (*ALLOWED[RETRY], *ALLOWED[RESEND])
 """The states of runs that can be run again."""
 Definition = Literal["began", "current"]
 """The definition with which a run is run again: the one that it began with, or the one that is served now."""

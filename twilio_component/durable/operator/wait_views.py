@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
-from twilio_component.durable.execution.guarded_calls import OF_QUESTION
+from twilio_component.durable.execution.unrepeatable_calls import OF_QUESTION
 from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.sending.conditions import CAP, QUIET_HOURS
 from twilio_component.durable.store.schema import journal, questions, waits

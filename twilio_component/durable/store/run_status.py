@@ -13,10 +13,10 @@ __all__ = [
     "PURGED",
     "QUEUED",
     "RESOLVED",
+    "RESUMABLE",
     "RETRIED",
     "RUNNING",
     "STATES",
-    "STOPPED",
     "SUCCEEDED",
     "UNKNOWN",
     "UNTOLD",
@@ -28,7 +28,7 @@ LIST_STOPPED = "stopped"
 """The state of a run whose list stopped by itself, because the rest would have been refused as well."""
 QUEUED = "queued"
 """The state of a run that waits for others of its flow's queue."""
-STOPPED = (CANCELLED, PAUSED, LIST_STOPPED)
+RESUMABLE = (CANCELLED, PAUSED, LIST_STOPPED)
 """States in which a run does nothing until an operator resumes it."""
 RESOLVED, RETRIED = "resolved", "retried"
 """States into which an operator brings a run: its unknown outcome is resolved, or another run takes its place."""

@@ -29,7 +29,7 @@ from twilio_component.durable.store.removal import (
     remove_runs,
 )
 from twilio_component.durable.store.replies import run_of_reply
-from twilio_component.durable.store.run_status import QUEUED, RUNNING, STOPPED, SUCCEEDED
+from twilio_component.durable.store.run_status import QUEUED, RESUMABLE, RUNNING, SUCCEEDED
 from twilio_component.durable.store.schema import definitions, items, journal, runs, served
 from twilio_component.durable.store.upsert import insert_once, to_json
 from twilio_component.durable.store.waits import WaitStore, workflow_ids
@@ -386,7 +386,7 @@ _STATE = select(runs.c.state).where(runs.c.id == bindparam("of_run"))
 
 
 def _is_stopped(connection: Connection, run: str) -> bool:
-    return connection.execute(_STATE, {"of_run": run}).scalar_one_or_none() in STOPPED
+    return connection.execute(_STATE, {"of_run": run}).scalar_one_or_none() in RESUMABLE
 
 
 _ENTRIES = select(journal.c.ordinal, journal.c.step_id, journal.c.value).where(

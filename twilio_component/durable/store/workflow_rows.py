@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import and_, column, func, inspect, or_, select, table, text, update
 
 from twilio_component.durable import ids
-from twilio_component.durable.store.run_status import STOPPED
+from twilio_component.durable.store.run_status import RESUMABLE
 from twilio_component.durable.store.schema import runs
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def cancel_workflow_of_stopped(connection: Connection, run: str, workflow: str) 
     """Cancel a workflow of a run, unless the run has been resumed: then it may be the workflow that continues it."""
     # Whoever resumes the run changes its row first, so it waits for us or we for it.
     state = select(runs.c.state).where(runs.c.id == run).with_for_update()
-    if connection.execute(state).scalar_one_or_none() in STOPPED:
+    if connection.execute(state).scalar_one_or_none() in RESUMABLE:
         cancel_workflow(connection, workflow)
 
 

@@ -31,7 +31,7 @@ _IN_LOOP = "a concurrent loop cannot wait for people: let each iteration start a
 _FOR_PARENT = "a flow that another one waits for cannot wait for people: remove isSynchronous from the flow that asks"
 
 
-class GuardedCalls:
+class UnrepeatableCalls:
     """Makes such calls for a run, or for the iteration of its ``item``."""
 
     def __init__(
