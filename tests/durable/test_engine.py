@@ -17,10 +17,11 @@ from support.waiting import until_async
 
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
-from twilio_component.durable.errors import DurableError
+from twilio_component.durable.errors import DurableError, StoreBusyError, StoreUnavailableError
 from twilio_component.durable.execution.run_queue import CHUNKS, RUNS
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.new_runs import NewRun
+from twilio_component.durable.store.request_batcher import RequestBatcher
 from twilio_component.emulator import Emulator
 from twilio_component.flows import Configuration, FlowError
 from twilio_component.host import Host
@@ -154,6 +155,31 @@ async def test_a_clock_starts_a_flow_once_for_each_of_its_times(tmp_path: Path) 
         nonsense = served.deployment.load("test.yaml", (HEAD + flows).replace("5 4 * * *", "every day"))
         with pytest.raises(FlowError, match="the schedule of the flow 'Main' is not valid: it has 2 fields"):
             await served.engine.keep_schedules([nonsense])
+
+
+async def test_a_time_of_a_schedule_is_not_lost_while_the_database_is_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [StoreBusyError("the database is busy"), StoreUnavailableError("the database is away")]
+    flows = SEND.replace(
+        "action: webhook-triggers.webhook}",
+        "action: schedule-triggers.schedule, schedule: {type: configVar, value: Cron}}",
+    ).replace("type: reference, value: trigger.results.body.data.to", f'type: value, value: "{TO}"')
+    emulator = Emulator()
+    async with serving(tmp_path, flows, emulator=emulator) as served:
+        store = served.engine.runs.accept_all
+
+        async def fail_first(new: Any) -> list[bool]:
+            if answers:
+                raise answers.pop()
+            return await store(new)
+
+        monkeypatch.setattr(served.engine, "_accepting", RequestBatcher(fail_first))
+        await served.engine.runs.define("test.yaml", served.text)
+        await served.engine.keep_schedules([served.definition])
+        await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
+        await until_async(lambda: emulator.messages, "Twilio has the message")
+    assert answers == []
 
 
 async def test_finished_runs_are_forgotten_in_time_and_their_events_with_them(tmp_path: Path) -> None:

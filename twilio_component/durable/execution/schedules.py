@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt  # noqa: TC003 - DBOS reads the workflow's annotations
 import hashlib
 import logging
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from dbos import DBOS, ScheduleInput
 
+from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.flows import control_steps
@@ -21,11 +23,13 @@ from twilio_component.flows.parsing.cron import check_cron, schedule_zone
 from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
+    from twilio_component.durable.active_work import ActiveWork
     from twilio_component.durable.deployment import Deployment, LoadedDefinition
     from twilio_component.durable.store.runs import RunStore
     from twilio_component.flows.model import ConfigVar, Flow, Reference
 
 _LONGEST_POLL = 3600.0  # a run that never gets to its poll must not keep all others from theirs
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # between two attempts to store a run
 _LOGGER = logging.getLogger("twilio_component.durable")
 
 
@@ -42,8 +46,11 @@ class Schedules:
     Creating it registers the workflow that DBOS fires, so it comes before DBOS is launched.
     """
 
-    def __init__(self, deployment: Deployment, runs: RunStore, begin: Callable[[NewRun], Awaitable[bool]]) -> None:
+    def __init__(
+        self, deployment: Deployment, runs: RunStore, work: ActiveWork, begin: Callable[[NewRun], Awaitable[bool]]
+    ) -> None:
         self._deployment = deployment
+        self._work = work
         self._runs = runs
         self._begin = begin
         self._workflow = self._register()
@@ -51,7 +58,8 @@ class Schedules:
     def _register(self) -> Callable[[dt.datetime, Any], Coroutine[Any, Any, None]]:
         @DBOS.workflow(name="fire_schedule")
         async def fire_schedule(scheduled_at: dt.datetime, context: Any) -> None:
-            await self._fire(scheduled_at, context)
+            with self._work.executing(DBOS.workflow_id or ""):
+                await self._fire(scheduled_at, context)
 
         return fire_schedule
 
@@ -111,8 +119,21 @@ class Schedules:
             payload=self._deployment.payload({}, loaded, flow, run_id, moment),
             slot=queue_slot(loaded, flow, scheduled=True),
         )
-        if not await self._begin(new) and new.slot is not None:
+        if not await self._begin_until_available(new) and new.slot is not None:
             _LOGGER.info("%s is still running; this time is skipped", flow.name)
+
+    async def _begin_until_available(self, new: NewRun) -> bool:
+        """Store the run; whether it is new. Nobody fires this time again: a database that is away is waited for."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return await self._begin(new)
+            except StoreUnavailableError as error:
+                _LOGGER.warning(
+                    "%s could not start by its schedule (%s); trying again in %.1f s", new.flow, error, pause
+                )
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _is_polling(self, loaded: LoadedDefinition, flow: Flow) -> bool:
         """Whether a poll of the flow is under way: another one would report the same again."""
