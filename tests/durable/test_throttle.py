@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import delete, event
 
+from twilio_component.durable.errors import StoreBusyError
 from twilio_component.durable.sending.throttle import Throttle, throttle
+from twilio_component.durable.store.database import Database, transaction
+from twilio_component.durable.store.schema import throttles
 
 if TYPE_CHECKING:
-    from twilio_component.durable.store.database import Database
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
 
 
 async def test_no_more_requests_than_allowed_are_in_flight() -> None:
@@ -40,6 +47,28 @@ async def test_whoever_is_told_to_slow_down_waits_and_others_do_not() -> None:
     assert await throttle.wait(["throttled"], 10)
     throttled = time.monotonic() - begun
     assert free < 0.1 <= throttled
+
+
+def test_a_throttle_that_an_operator_lifts_at_the_same_moment_is_stored(new_database: Callable[[], str]) -> None:
+    database, lifted = Database(new_database()), list[bool]()
+    database.create()
+    with database.engine.begin() as connection:
+        throttle(connection, "sender", None, "why", 100.0)
+
+    def lift(connection: Connection) -> None:
+        connection.exec_driver_sql("SET LOCAL lock_timeout = 50")
+        connection.execute(delete(throttles))
+
+    def lift_after_the_first_statement(*_: Any) -> None:
+        if not lifted:
+            lifted.append(True)
+            with suppress(StoreBusyError):  # it waits for the transaction
+                transaction(database._request_engine, lift)
+
+    event.listen(database.engine, "after_cursor_execute", lift_after_the_first_statement)
+    with database.engine.begin() as connection:
+        assert throttle(connection, "sender", 5.0, "why", 200.0) == 5.0
+    database.close()
 
 
 def test_a_pause_grows_when_it_was_too_short_and_not_because_many_were_told_at_once(database: Database) -> None:

@@ -16,14 +16,13 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from twilio_component.durable.clock import Clock
 from twilio_component.durable.store.schema import throttles
-from twilio_component.durable.store.upsert import insert_once
+from twilio_component.durable.store.upsert import insert_or_lock
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _LONGEST_THROTTLE = 3600.0  # whatever a Retry-After says: after this one request may find out
 _LONGEST_MEMORY = 5.0
 
 _OF_KEY = throttles.c.key == bindparam("of_key")
-_LOCKED = select(throttles).where(_OF_KEY).with_for_update()
 _CHANGE = (
     update(throttles)
     .where(_OF_KEY)
@@ -93,8 +92,7 @@ def throttle(
     That is ``seconds``, but at most an hour; where the provider did not say, each pause is longer than the last, until
     something gets through: ``since_success`` is how many seconds ago that was.
     """
-    insert_once(connection, throttles, {"key": key, "throttled_until": 0.0, "pause": 0.0})
-    last = connection.execute(_LOCKED, {"of_key": key}).one()
+    last = insert_or_lock(connection, throttles, {"key": key, "throttled_until": 0.0, "pause": 0.0}, key="key")
     asked = None if seconds is None or math.isnan(seconds) else min(max(seconds, 0.0), _LONGEST_THROTTLE)
     if last.throttled_until > now:
         # Requests that were under way are refused for the same reason: no cause to throttle for longer.

@@ -29,6 +29,14 @@ def insert_all_once(connection: Connection, table: Any, key: Any, rows: Sequence
     return set(connection.execute(insertion, [dict(row) for row in rows]).scalars())
 
 
+def insert_or_lock(connection: Connection, table: Any, row: Mapping[str, Any], *, key: str) -> Any:
+    """Insert a row, or lock the one with the same ``key`` column; the row that is there.
+
+    One statement: a row that is looked for after it was found to exist may have been deleted in between.
+    """
+    return connection.execute(_insert_or_lock(table, key, connection.dialect.name), dict(row)).one()
+
+
 def replace_row(connection: Connection, table: Any, row: Mapping[str, Any], *, key: Sequence[str]) -> None:
     """Insert a row, or overwrite the one with the same ``key`` columns."""
     # One statement: of two processes that insert the same key, the second one would fail otherwise.
@@ -43,6 +51,14 @@ def _insert_if_absent(table: Any, dialect: str) -> Any:
     insertion = _insert(table, dialect).on_conflict_do_nothing()
     # The driver for Postgres reports the number of inserted rows only on request.
     return insertion.execution_options(preserve_rowcount=True)
+
+
+@cache
+def _insert_or_lock(table: Any, key: str, dialect: str) -> Any:
+    insertion = _insert(table, dialect)
+    # A change that changes nothing locks, and returns the row.
+    same = {key: insertion.excluded[key]}
+    return insertion.on_conflict_do_update(index_elements=[key], set_=same).returning(*table.c)
 
 
 @cache
