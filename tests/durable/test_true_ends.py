@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.engine import serving
+from support.engine import SEND, serving
 from support.long_lists import QUICK, flow, people, sent
 
 from twilio_component.cli.commands.runs import STATES
 from twilio_component.cli.main import main
+from twilio_component.durable.errors import NondeterminismError
 from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.operator.views import RunViews
+from twilio_component.durable.sending.intent_store import IntentStore
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store import run_status
 from twilio_component.emulator import Emulator
@@ -192,3 +194,30 @@ def test_the_exit_code_of_following_a_run_says_how_it_ended(tmp_path: Path, caps
 def test_the_command_line_knows_every_state() -> None:
     named = {value for name, value in vars(run_status).items() if name.isupper() and isinstance(value, str)}
     assert named - {run_status.UNTOLD, run_status.PURGED} == set(STATES) == set(run_status.STATES)
+
+
+@pytest.mark.parametrize("flows", [SEND, flow(2)], ids=["a send", "a list"])
+@pytest.mark.parametrize("bug", [RuntimeError, NondeterminismError])
+async def test_what_cannot_go_on_is_unknown_where_a_call_of_it_was_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flows: str, bug: type[Exception]
+) -> None:
+    async def doubt(*_: Any) -> bool:
+        raise bug("no state of the protocol")
+
+    emulator = Emulator()
+    people(tmp_path, 2)
+    monkeypatch.setattr(IntentStore, "doubt", doubt)
+    emulator.faults.server_error(accepted=True, status=500, operation="messages.create")
+    ended = await _end(tmp_path, flows, emulator)
+    assert (ended["state"], ended["error"]["outcomeUnknown"]) == ("unknown", True)
+
+
+async def test_what_cannot_go_on_before_it_does_anything_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def plan(*_: Any) -> bool:
+        raise RuntimeError("no state of the protocol")
+
+    monkeypatch.setattr(IntentStore, "plan", plan)
+    ended = await _end(tmp_path, SEND, Emulator())
+    assert (ended["state"], ended["error"]["outcomeUnknown"]) == ("failed", False)

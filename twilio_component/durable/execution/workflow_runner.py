@@ -214,7 +214,8 @@ class WorkflowRunner:
                 with continue_trace(run.trace):
                     done = await replayer.run()
             except IntegrationError as error:
-                return EndedIteration(item.id, _failure_record(error.code, str(error)), {})
+                uncertain = (await self._runs.waits.acts_of(item.id)).uncertain
+                return EndedIteration(item.id, _failure_record(error.code, str(error), unknown=uncertain), {})
             except Exception as error:
                 self._work.raise_if_draining()
                 _LOGGER.exception("%s cannot continue", item.id)
@@ -238,7 +239,10 @@ class WorkflowRunner:
         return Replayer(self._services, run, definition, flow, execution, state=state, journal=journal)
 
     async def _fail(self, run: Run, code: str, message: str) -> str:
-        return await self._store_end(run, run_status.FAILED, error=_failure_record(code, message))
+        """End a run that cannot go on; its outcome is unknown where a call of it was under way."""
+        uncertain = (await self._runs.waits.acts_of(run.id)).uncertain
+        state = run_status.UNKNOWN if uncertain else run_status.FAILED
+        return await self._store_end(run, state, error=_failure_record(code, message, unknown=uncertain))
 
     async def _finish(self, run: Run, replayer: Replayer, done: Done) -> str:
         # An unknown outcome counts first, also where the flow handled the error: an operator must learn of it.

@@ -25,12 +25,12 @@ class Acts(NamedTuple):
     uncertain: bool
 
 
-def acts_of(connection: Connection, run: str) -> Acts:
-    """What the run, and whatever it started, has done; a call that was refused has done nothing."""
-    below = descendant_prefix(run)
-    own = or_(intents.c.run == run, begins_with(connection, intents.c.run, below))
-    caller = func.coalesce(intents.c.item, intents.c.run)
-    is_its = and_(journal.c.run == caller, intents.c.key == caller + ":" + cast(journal.c.ordinal, String))
+def acts_of(connection: Connection, caller: str) -> Acts:
+    """What a run, or an item's iteration, and whatever it started has done; what was refused has not been done."""
+    below = descendant_prefix(caller)
+    own = or_(intents.c.run == caller, intents.c.item == caller, begins_with(connection, intents.c.run, below))
+    made_by = func.coalesce(intents.c.item, intents.c.run)
+    is_its = and_(journal.c.run == made_by, intents.c.key == made_by + ":" + cast(journal.c.ordinal, String))
     refused = exists().where(is_its, journal.c.is_failure.is_(True))
     happened = or_(intents.c.resource_id.is_not(None), and_(intents.c.state == SETTLED, not_(refused)))
     is_open = and_(intents.c.state.in_((CLAIMED, IN_DOUBT, UNKNOWN)), intents.c.resource_id.is_(None))

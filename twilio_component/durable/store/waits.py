@@ -69,9 +69,9 @@ class WaitStore:
         """The ordinal of the last call of a run that has begun, whether it has a result or not."""
         return await self._database.run_until_available(lambda connection: last_call(connection, run))
 
-    async def acts_of(self, flow: str) -> Acts:
-        """What a flow that the run has waited for, and whatever that flow started, has done."""
-        return await self._database.run_until_available(lambda connection: acts_of(connection, flow))
+    async def acts_of(self, caller: str) -> Acts:
+        """What a run, or an item's iteration, and whatever it started has done."""
+        return await self._database.run_until_available(lambda connection: acts_of(connection, caller))
 
 
 def park(connection: Connection, run: str, reason: str, *, until: float | None, effect: str | None = None) -> None:
