@@ -52,9 +52,9 @@ def run(state: str, steps: list[dict[str, Any]], loops: list[dict[str, Any]], **
     }
 
 
-def test_a_loop_is_told_loop_summary() -> None:
+def test_a_loop_is_summarized_in_one_line() -> None:
     assert loop_summary(LOOP) == (
-        "everyone: 1,200 of 5,000, 1,190 succeeded, 21610: 8, unknown: 2, 9.8/s, until 12:30:05 UTC"
+        "everyone: 1,200 of 5,000, 1,190 succeeded, 21610: 8, unknown: 2, 9.8/s, ETA 12:30:05 UTC"
     )
     assert loop_summary({**DONE, "isWhole": False}).startswith("everyone: 5,000 of 5,000+, 4,990 succeeded")
 
