@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +78,29 @@ def test_a_plan_knows_quiet_hours_and_caps(dry_run: Any, tmp_path: Path) -> None
 def test_a_database_is_only_for_a_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["flow", "run", str(tmp_path / "x.yaml"), "--database", "x.sqlite"]) == 2
     assert "--database: is only for --dry-run" in capsys.readouterr().err
+
+
+def test_a_reader_of_the_plan_may_go_before_its_end(dry_run: Any, tmp_path: Path) -> None:
+    people(tmp_path, 3, dict(enumerate([NEW_YORK, TOKYO, BERLIN])))
+    dry_run(flow(concurrency=2))
+    program = [sys.executable, "-m", "twilio_component", "flow", "run", "flow.yaml", "--dry-run"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(program, stdout=writing, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_emulators_connection_stands_in_for_ones_own(
+    dry_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(tmp_path, 1, {0: NEW_YORK})
+    monkeypatch.delenv("FLOW_TWILIO")
+    _, (without,), _ = dry_run(flow(concurrency=1))
+    assert without["plan"] == "invalid"
+    assert "$.inputs.twilioConnection.fields.username: is required" in without["reason"]
+    _, (row,), _ = dry_run(flow(concurrency=1), "--emulator")
+    assert (row["plan"], row["to"]) == ("send", NEW_YORK)
+    code, plan, said = dry_run(flow(concurrency=1), "--live")
+    assert (code, plan) == (2, [])
+    assert "--live: really sends, and --dry-run sends nothing" in said

@@ -40,8 +40,14 @@ async def dry_run(options: argparse.Namespace) -> int:
     payload = payload_of(options.payload)
     configuration = read_configuration(options.config) if options.config else Configuration()
     definition = read_definition(options.file)
-    async with Host.discover() as host:
-        integration = definition.integration
+    integration = definition.integration
+    emulator = None
+    if options.emulator and integration is not None:
+        from twilio_component.emulator import Emulator
+        from twilio_component.serving.emulator_connections import twilio_connections, with_emulator
+
+        emulator, configuration = Emulator(), with_emulator(configuration, twilio_connections(integration))
+    async with Host.discover(transport=emulator.transport if emulator else None) as host:
         flow = find_flow(integration, options.flow) if integration is not None else None
         reachable = reachable_flows(integration, flow) if integration is not None and flow is not None else None
         found = (

@@ -59,10 +59,11 @@ def add_parser(commands: Any) -> None:
     run.add_argument("--config", metavar="FILE", help="values of config variables; see below")
     where = run.add_mutually_exclusive_group()
     where.add_argument("--emulator", action="store_true", help="send to the embedded emulator instead of Twilio")
-    where.add_argument(
+    run.add_argument(
         "--dry-run",
         action="store_true",
-        help="send nothing, and print who would get what, and when: one JSON object a line for each message",
+        help="send nothing, and print who would get what, and when: one JSON object a line for each message; with "
+        "--emulator, its connection stands in for yours",
     )
     run.add_argument(
         "--database",
@@ -133,6 +134,10 @@ def _run(options: argparse.Namespace) -> int:
     import asyncio
 
     if options.dry_run:
+        if options.live:
+            raise InputError(
+                "The options are not valid", [Problem("--live", "really sends, and --dry-run sends nothing")]
+            )
         from twilio_component.cli.dry_run import dry_run
 
         return asyncio.run(dry_run(options))

@@ -69,7 +69,7 @@ class DryRun:
         try:
             inputs = invoker.host.validate_inputs(call.component, call.action, fit_inputs(call.inputs, operation))
         except InputError as error:
-            problems = "; ".join(problem.message for problem in error.problems)
+            problems = "; ".join(f"{problem.path}: {problem.message}" for problem in error.problems)
             return self._count({"step": call.id, "plan": INVALID, "reason": problems})
         guarded = GuardedFlowCall(
             invoker=invoker,

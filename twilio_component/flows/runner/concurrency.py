@@ -36,9 +36,12 @@ async def run_iterations(
                 if (cause := rule.reason_to_stop(error)) is not None:
                     causes.append(cause)
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(effect.concurrency):
-                group.create_task(worker())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(effect.concurrency):
+                    group.create_task(worker())
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None  # the first one has ended the others
         is_stopped = bool(causes) and await iterations.next() is not None
     data = tally.as_data()
     if is_stopped:
