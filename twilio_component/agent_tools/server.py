@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from twilio_component._version import __version__
 from twilio_component.agent_tools.flow_tools import FlowTools, read_text, refuse_repeated_names
 from twilio_component.agent_tools.read_only import read_only_tools
+from twilio_component.agent_tools.standard_input import input_until_signal
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.settings import settings_from
@@ -79,11 +80,12 @@ class ToolServer:
 
 
 async def serve_stdio(server: Server[Any]) -> None:
-    """Serve one client over standard input and output until it goes away."""
+    """Serve one client over standard input and output until it goes away, or a signal ends this."""
     from mcp.server.stdio import stdio_server
 
-    async with stdio_server() as (incoming, outgoing):
-        await server.run(incoming, outgoing, server.create_initialization_options())
+    with input_until_signal() as lines:
+        async with stdio_server(stdin=cast("Any", lines)) as (incoming, outgoing):
+            await server.run(incoming, outgoing, server.create_initialization_options())
 
 
 class RequireToken:

@@ -1,0 +1,45 @@
+"""Standard input of the MCP server: lines that the client's end or a signal ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from twilio_component.agent_tools.standard_input import input_until_signal
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The descriptor that a client writes to."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "r") as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        yield writing
+        os.close(writing)
+
+
+async def test_lines_are_read_until_the_client_goes_away(client: int) -> None:
+    with input_until_signal() as lines:
+        os.write(client, "größe\n".encode() + b"\xff\nlast")
+        with Path(os.devnull).open("wb") as elsewhere:
+            os.dup2(elsewhere.fileno(), client)  # as a client does that ends
+        assert [line async for line in lines] == ["größe\n", "\N{REPLACEMENT CHARACTER}\n", "last"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_them_though_the_client_neither_writes_nor_goes_away(
+    client: int, number: signal.Signals
+) -> None:
+    with input_until_signal() as lines:
+        os.write(client, b"first\n")
+        async with asyncio.timeout(20):
+            assert await anext(lines) == "first\n"
+            signal.raise_signal(number)
+            assert [line async for line in lines] == []
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)  # a second one does not wait
