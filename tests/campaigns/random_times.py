@@ -41,14 +41,14 @@ from twilio_component.twilio.signatures.verification import sign
 
 LAG = 2.0
 _LAG_BOUND = 2 * LAG
-_TIMEOUT = 2
+_TIMEOUT = 5  # a request must begin within a fifth of it, also on a machine that does much else
 _DELIVERIES = 16
 _RATE = 12.0  # events a second, of all deliveries together
 _SETTLING = 300.0
 _EQUAL = 10
 _SEEDS_APART = 1_000
 _SPARED = 0.9  # of the processes that start: else none of them would ever be ready
-_KINDS = {"kill": 6, "end": 2, "freeze": 3}
+_KINDS = {"kill": 4, "end": 2, "freeze": 6}
 _FREEZES = {"sqlite": (1.0, 8.0), "postgres": (5.0, 40.0)}
 _RESTARTS = {"restart Postgres, fast": signal.SIGINT, "restart Postgres, at once": signal.SIGQUIT}
 
@@ -355,7 +355,7 @@ def main() -> int:
     parser.add_argument("database", choices=["sqlite", "postgres"])
     parser.add_argument("--faults", type=int, default=500)
     parser.add_argument("--events", type=int, default=0, help="at least so many; they go on as long as the faults do")
-    parser.add_argument("--pause", type=float, default=1.5, help="seconds between faults, on average")
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds between faults, on average")
     parser.add_argument("--minutes", type=float, default=600.0, help="after which there are no more faults")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--side-by-side", type=int, default=1, help="campaigns at a time, which share the faults")

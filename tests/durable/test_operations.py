@@ -111,7 +111,7 @@ async def test_a_run_that_cannot_be_started_again_is_as_it_was(tmp_path: Path, m
         await served.run("refused")
         operations, views = Operations(served.engine.database), RunViews(served.engine.database)
         with monkeypatch.context() as patched:
-            patched.setattr(operations._client, "enqueue_in_transaction", None)
+            patched.setattr(operations._queue.client, "enqueue_in_transaction", None)
             with pytest.raises(TypeError):
                 await operations.retry("refused")
         assert (await views.show("refused"))["state"] == "failed"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from simulation import workflows
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
@@ -30,13 +31,15 @@ _Found = TypeVar("_Found")
 @cache
 def _engine() -> Engine:
     engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-    metadata.create_all(engine)
+    for one in (metadata, workflows.metadata):
+        one.create_all(engine)
     return engine
 
 
 @cache
 def _emptying() -> str:
-    return ";".join(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables))  # noqa: S608 - names of ours
+    tables = [workflows.workflow_status, *reversed(metadata.sorted_tables)]
+    return ";".join(f"DELETE FROM {table.name}" for table in tables)  # noqa: S608 - names of ours
 
 
 class Server:

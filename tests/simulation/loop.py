@@ -213,6 +213,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         return asyncio.Future(loop=self)
 
     def create_task(self, coro: Any, *, name: str | None = None, context: Context | None = None) -> asyncio.Task[Any]:
+        if context is not None and PROCESS not in context:
+            context.run(PROCESS.set, PROCESS.get())  # a task in a context of its own lives in its process all the same
         task = asyncio.Task(coro, loop=self, name=name, context=context)
         # The tasks of a dead process are nobody's, and must not be collected while they wait.
         self._tasks.add(task)

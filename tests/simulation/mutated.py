@@ -30,8 +30,12 @@ def main() -> int:
     parser.add_argument("--wanted", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no seed after this time")
     options = parser.parse_args()
-    install(next(mutant for mutant in MUTANTS if mutant.name == options.name))
-    from simulation.world import DriverFailedError, World  # what is imported from here on is the mutant
+    mutant = next(mutant for mutant in MUTANTS if mutant.name == options.name)
+    install(mutant)
+    from simulation.operated import OperatedWorld  # what is imported from here on is the mutant
+    from simulation.world import DriverFailedError, World
+
+    world_type = OperatedWorld if mutant.has_operators else World
 
     logging.disable(logging.CRITICAL)
     end = time.monotonic() + options.seconds
@@ -41,7 +45,7 @@ def main() -> int:
         if found == options.wanted or time.monotonic() > end:
             break
         try:
-            World(seed).run()
+            world_type(seed).run()
         except DriverFailedError as error:
             broken = f"seed {seed}: {error}"
         except AssertionError as error:

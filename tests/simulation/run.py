@@ -14,18 +14,20 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from simulation.operated import OperatedWorld
 from simulation.world import World
 
 _BATCH = 25
 
 
-def run_seed(seed: int) -> tuple[str | None, World]:
+def run_seed(seed: int, world_type: type[World] = World) -> tuple[str | None, World]:
     """Run one seed; return what was violated, if anything was, and the world as it was then."""
-    world = World(seed)
+    world = world_type(seed)
     try:
         world.run()
     except AssertionError as error:
@@ -44,12 +46,12 @@ def silenced_logs() -> Iterator[None]:
         logging.disable(before)
 
 
-def run_seeds(seeds: range) -> tuple[int, int, list[tuple[int, str]]]:
+def run_seeds(seeds: range, world_type: type[World] = World) -> tuple[int, int, list[tuple[int, str]]]:
     """Run some seeds; return how many messages and steps there were, and the violations by seed."""
     messages, steps, violations = 0, 0, []
     with silenced_logs():
         for seed in seeds:
-            violation, world = run_seed(seed)
+            violation, world = run_seed(seed, world_type)
             messages += len(world.twilio.messages)
             steps += world.loop.steps
             if violation is not None:
@@ -63,10 +65,12 @@ def main() -> int:
     parser.add_argument("first", type=int)
     parser.add_argument("count", type=int)
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes; all cores unless you say")
+    parser.add_argument("--operators", action="store_true", help="worlds of whole runs, with operators")
     parser.add_argument("--log", action="store_true", help="print what happened in the first seed")
     options = parser.parse_args()
+    world_type = OperatedWorld if options.operators else World
     if options.log:
-        violation, world = run_seed(options.first)
+        violation, world = run_seed(options.first, world_type)
         print("\n".join([*world.log, str(violation)]))
         return int(violation is not None)
     begun = time.monotonic()
@@ -74,7 +78,7 @@ def main() -> int:
     batches = [range(start, min(start + _BATCH, end)) for start in range(options.first, end, _BATCH)]
     messages = steps = wrong = 0
     with ProcessPoolExecutor(options.jobs) as pool:
-        for some, more, violations in pool.map(run_seeds, batches):
+        for some, more, violations in pool.map(partial(run_seeds, world_type=world_type), batches):
             messages, steps, wrong = messages + some, steps + more, wrong + len(violations)
             for seed, violation in violations:
                 print(f"seed {seed}: {violation}", flush=True)

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 from simulation.mutants import MUTANTS, Mutant, recorded_seeds
+from simulation.operated import OperatedWorld
 from simulation.run import run_seed, run_seeds
 from simulation.world import DriverFailedError, World
 
 PROGRAM = Path(__file__).with_name("mutated.py")
 BATCH = 250
+OPERATED = [pytest.param(range(first, first + 24), marks=pytest.mark.campaign) for first in range(4, 100, 24)]
 A_FEW = 50  # for another Python, whose event loop makes other worlds of the same seeds
 
 
@@ -28,9 +30,24 @@ def test_nothing_is_sent_twice_or_lost_and_every_end_is_true(first: int) -> None
     assert messages > BATCH
 
 
-def test_a_seed_replays_exactly() -> None:
-    first, again = (run_seed(17)[1] for _ in range(2))
+@pytest.mark.parametrize("seeds", [range(4), *OPERATED], ids=str)
+def test_operators_who_stop_resume_and_retry_runs_have_nothing_sent_twice_or_lost(seeds: range) -> None:
+    messages, _, violations = run_seeds(seeds, OperatedWorld)
+    assert violations == [], "replay one with: python tests/simulation/run.py SEED 1 --operators --log"
+    assert messages > len(seeds)
+
+
+@pytest.mark.parametrize("world_type", [World, OperatedWorld])
+def test_a_seed_replays_exactly(world_type: type[World]) -> None:
+    first, again = (run_seed(17, world_type)[1] for _ in range(2))
     assert (first.log, first.loop.steps) == (again.log, again.loop.steps)
+
+
+def test_what_nobody_handles_is_a_violation() -> None:
+    world = World(1)
+    world.loop.call_exception_handler({"message": "Task exception was never retrieved"})
+    with pytest.raises(AssertionError, match="never retrieved"):
+        world.run()
 
 
 def test_the_drivers_of_a_mutant_that_breaks_are_told_from_a_promise_that_does() -> None:

@@ -34,6 +34,13 @@ class ThrottledError(PerformError):
         super().__init__("too many requests")
 
 
+class RefusedError(PerformError):
+    """400: it will never be accepted."""
+
+    code = "refused"
+    permanent = True
+
+
 @dataclass(frozen=True, kw_only=True)
 class Faults:
     """How likely a request meets each fault, and how long things take, in seconds."""
@@ -45,6 +52,7 @@ class Faults:
     error_after: float = 0.0  # 5xx, and a message all the same
     lost_response: float = 0.0
     no_name: float = 0.0  # a 2xx that names nothing
+    refused: float = 0.0  # for good
     latency: tuple[float, float] = (0.01, 0.3)
     slow: float = 0.0  # how likely a way takes up to `slowest`
     slowest: float = 1.5
@@ -116,6 +124,8 @@ class SimulatedTwilio:
         result: str | Exception | None
         if self._happens(faults.throttled):
             result = ThrottledError(self.random.choice((None, *faults.retry_after)))
+        elif self._happens(faults.refused):
+            result = RefusedError("no")
         elif self._happens(faults.error_before):
             result = OutcomeUnknownError("HTTP 500", status=500)
         else:

@@ -125,6 +125,12 @@ class Process:
 class World:
     """Everything of one seed. ``check`` holds after every step; ``run`` ends when everything that can end has."""
 
+    KINDS: tuple[str, ...] = (
+        *("kill", "freeze", "away", "lease", "cut off", "loss", "start", "second driver", "step", "purge", "slow"),
+        *("stop", "cancel"),
+    )
+    """The troubles that there are."""
+
     def __init__(self, seed: int) -> None:
         random_module.seed(seed)  # the jitter of the code under test
         # Every fourth seed is about races: few equal calls, each driven twice, and statements that take long.
@@ -331,29 +337,17 @@ class World:
     async def make_trouble(self) -> None:
         """Kill, freeze, cut off; take the database away; lose confirmations and leases; purge what has ended."""
         random = self.random
-        kinds = (
-            "kill",
-            "freeze",
-            "away",
-            "lease",
-            "cut off",
-            "loss",
-            "start",
-            "second driver",
-            "step",
-            "purge",
-            "slow",
-        )
-        # Each seed has its own temper: troubles that it prefers, and how often they come.
-        weights = [random.choice((0, 1, 1, 4)) * (0.2 if kind in ("stop", "cancel") else 1) for kind in kinds]
+        # Each seed has its own temper: troubles that it prefers, and how often they come. Few runs are stopped: else
+        # little would be sent.
+        weights = [random.choice((0, 1, 1, 4)) * (0.2 if kind in ("stop", "cancel") else 1) for kind in self.KINDS]
         pause = random.choice((0.3, 1.0, 4.0))
         end = self.loop.time() + _TROUBLE
         lingers = random.random() < 0.3  # beyond the end of the runs, for those who come back late
-        while self.loop.time() < end and any(weights) and (lingers or not all(run.is_ended for run in self.runs)):
+        while self.loop.time() < end and any(weights) and (lingers or not self.is_over()):
             await asyncio.sleep(random.expovariate(1 / pause))
             living = [one for one in self.processes.values() if one.is_alive]
             victim = random.choice(living)
-            kind = random.choices(kinds, weights)[0]
+            kind = random.choices(self.KINDS, weights)[0]
             self.note(f"{kind}: {victim.name}")
             self._trouble(kind, victim, living)
 
@@ -372,9 +366,17 @@ class World:
         elif kind == "start" and len(self.processes) < 5:
             self.start_process()
         elif kind == "second driver":
-            self.give(random.choice(self.runs), victim)  # two living processes that drive one run
+            self.drive_twice(victim)
         else:
             self._trouble_database(kind)
+
+    def drive_twice(self, victim: Process) -> None:
+        """Let a process drive a run that another one drives, too."""
+        self.give(self.random.choice(self.runs), victim)
+
+    def is_over(self) -> bool:
+        """Whether every run has ended."""
+        return all(run.is_ended for run in self.runs)
 
     def _trouble_database(self, kind: str) -> None:
         random = self.random
@@ -434,6 +436,12 @@ class World:
                 self.give(run, self.random.choice(list(self.processes.values())))
         self.loop.create_task(self.take_over())
         await self.make_trouble()
+        self.make_peace()
+        while not self.is_over():  # noqa: ASYNC110 - virtual time
+            await asyncio.sleep(1.0)
+
+    def make_peace(self) -> None:
+        """From now on nothing goes wrong."""
         self.is_troubled = False
         self.server.losses = self.server.slow = 0.0
         self.twilio.faults = Faults()
@@ -441,8 +449,6 @@ class World:
             process.is_cut_off = False
         if not any(one.is_alive for one in self.processes.values()):
             self.start_process()
-        while not all(run.is_ended for run in self.runs):  # noqa: ASYNC110 - virtual time
-            await asyncio.sleep(1.0)
 
     def note(self, text: str) -> None:
         """Remember what happened, for whoever replays the seed."""
@@ -453,5 +459,6 @@ class World:
         try:
             self.loop.run(self.main(), within=_TROUBLE + _PEACE)
             self.check_ends()
+            assert not self.loop.exceptions, f"nobody handled {self.loop.exceptions[0]}"
         finally:
             self.loop.close()

@@ -125,6 +125,8 @@ class Engine:
             work=self.work,
             start_runs=self._enqueue,
             keep_payloads=settings.keep_payloads,
+            enqueue_again=self._queue.put_again,
+            executor=self._executor,
             observer=observer,
             refusals=Refusals(database, settings.stop_after),
         )

@@ -16,14 +16,17 @@ from twilio_component.durable.store.waits import DELIVERY, park
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.runs import RunStore
+    from twilio_component.durable.store.waits import Holder
 
 
 class ContinuedWaits:
     """The waits of one execution of a run, in their order; ``begin`` comes before each of them."""
 
-    def __init__(self, runs: RunStore, run: str) -> None:
+    def __init__(self, runs: RunStore, run: str, holder: Holder | None) -> None:
+        """``holder`` has the run; an iteration, which never waits as a row, has none."""
         self._runs = runs
         self._run = run
+        self._holder = holder
         self._number = FIRST_WAIT
         self._last_call: int | None = None
 
@@ -56,7 +59,8 @@ class ContinuedWaits:
         if await self._is_past(next_call):
             return
         if await self._runs.entry_at(self._run, self._number) is not None:
-            await self._runs.waits.unpark(self._run)
+            if self._holder is None or not await self._runs.waits.go_on(self._run, self._holder):
+                raise RunParked
             return
         until = time.time() + seconds
         entry = JournalEntry(step_id=step_id, value={"until": until})

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.execution.replay_services import ReplayServices
     from twilio_component.durable.store.flow_state import InTransaction, StoredState
     from twilio_component.durable.store.runs import Run
+    from twilio_component.durable.store.waits import Holder
     from twilio_component.flows.interpreter.execution import Execution
     from twilio_component.flows.model import Flow
     from twilio_component.host.model import Asking
@@ -56,7 +57,7 @@ _Result = Mapping[str, Any] | Failure
 
 
 class Replayer:
-    """One execution of a run's flow. ``state`` is the stored state that it began with."""
+    """One execution of a run's flow by its ``holder``. ``state`` is the stored state that it began with."""
 
     def __init__(
         self,
@@ -68,6 +69,7 @@ class Replayer:
         *,
         state: StoredState,
         journal: Mapping[int, JournalEntry],
+        holder: Holder | None = None,
     ) -> None:
         self.run_id = run.id
         self.item: str | None = None  # of an iteration
@@ -80,7 +82,7 @@ class Replayer:
         self._journal = dict(journal)
         self._calls = 0
         self._read_until = WINDOW
-        self._continued_waits = ContinuedWaits(services.runs, run.id)
+        self._continued_waits = ContinuedWaits(services.runs, run.id, holder)
         self._awaited: str | None = None  # what the next wait is for, if news of it ends the wait
         self.has_asked = False
 

@@ -24,6 +24,7 @@ from twilio_component.durable.observation import Observer
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.flow_state import scopes_of
 from twilio_component.durable.store.journal import INITIAL_STATE
+from twilio_component.durable.store.waits import Holder
 from twilio_component.durable.store.workflow_rows import cancel_workflow_of_stopped
 from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.flows.interpreter.ends import end_of
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.sending.guard import Guard
     from twilio_component.durable.store.journal import JournalEntry
     from twilio_component.durable.store.runs import Run, RunStore
+    from twilio_component.durable.store.waits import Enqueue
     from twilio_component.flows.interpreter.effects import Done
 
 _INTERRUPTED = "interrupted"
@@ -59,7 +61,8 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 class WorkflowRunner:
     """Executes runs and chunks of loops. Creating it registers the workflows, so it comes before DBOS is launched.
 
-    ``start_runs`` has stored runs executed, here or elsewhere.
+    ``start_runs`` has stored runs executed, here or elsewhere, and ``enqueue_again`` those that have waited as rows.
+    ``executor`` is this process, as the workflow engine knows it.
     """
 
     def __init__(
@@ -73,7 +76,9 @@ class WorkflowRunner:
         asker: Asker,
         work: ActiveWork,
         start_runs: Callable[[Sequence[str]], Coroutine[Any, Any, object]],
+        enqueue_again: Enqueue,
         keep_payloads: bool,
+        executor: str,
         refusals: Refusals,
         observer: Observer | None = None,
     ) -> None:
@@ -82,9 +87,10 @@ class WorkflowRunner:
         self._load = deployment.load
         self._work = work
         self._keep_payloads = keep_payloads
+        self._executor = executor
         self._chunks = ChunkRunner(
             loop_store,
-            partial(stop_list, runs, self._observer),
+            partial(stop_list, runs, self._observer, enqueue_again),
             refusals=refusals,
             keep_payloads=keep_payloads,
             clock=guard.clock,
@@ -106,31 +112,40 @@ class WorkflowRunner:
     def _register(self) -> Callable[[str], Coroutine[Any, Any, str]]:
         @DBOS.workflow(name=RUN_FLOW, max_recovery_attempts=_MAX_RECOVERIES)
         async def run_flow(run_id: str) -> str:
-            with self._work.executing(DBOS.workflow_id or ""):
-                try:
-                    return await self.run(run_id)
-                except RunStopped:
-                    # This must not count as the run's end.
-                    workflow = DBOS.workflow_id or run_id
-                    await self._runs.change(run_id, partial(cancel_workflow_of_stopped, run=run_id, workflow=workflow))
-                    return _INTERRUPTED
-                except RunParked:
-                    return _WAITING
+            return await self.execute_run(run_id, DBOS.workflow_id or run_id)
 
         @DBOS.workflow(name=RUN_CHUNK, max_recovery_attempts=_MAX_RECOVERIES)
         async def run_chunk(run_id: str, ordinal: int, chunk: int) -> None:
-            with self._work.executing(DBOS.workflow_id or ""), suppress(RunStopped):
-                await self.run_chunk(LoopKey(run_id, ordinal), chunk)
+            await self.execute_chunk(LoopKey(run_id, ordinal), chunk, DBOS.workflow_id or "")
 
         return run_flow
+
+    async def execute_run(self, run_id: str, workflow: str) -> str:
+        """Execute a run as this workflow; the workflow's result, which nobody but the engine reads."""
+        with self._work.executing(workflow):
+            try:
+                return await self.run(run_id, workflow)
+            except RunStopped:
+                # This must not count as the run's end.
+                await self._runs.change(run_id, partial(cancel_workflow_of_stopped, run=run_id, workflow=workflow))
+                return _INTERRUPTED
+            except RunParked:
+                return _WAITING
+
+    async def execute_chunk(self, key: LoopKey, chunk: int, workflow: str) -> None:
+        """Execute a chunk of a loop as this workflow."""
+        with self._work.executing(workflow), suppress(RunStopped):
+            await self.run_chunk(key, chunk)
 
     async def start(self, run_id: str) -> None:
         """Start a stored run in this process, unless it has been started or enqueued; does not wait for its end."""
         with SetWorkflowID(run_id):
             await DBOS.start_workflow_async(self._run_flow, run_id)
 
-    async def run(self, run_id: str) -> str:
-        """Start or continue a stored run; how it ended: ``succeeded``, ``failed``, ``unknown`` or ``purged``.
+    async def run(self, run_id: str, workflow: str) -> str:
+        """Start or continue a stored run as this workflow.
+
+        How it ended: ``succeeded``, ``failed``, ``unknown`` or ``purged``.
 
         Raises ``RunStopped`` when it has been cancelled or paused, and ``RunParked`` when it waits without a process.
         """
@@ -145,10 +160,12 @@ class WorkflowRunner:
             return run.state
         observation.log_begin(run, goes_on=INITIAL_STATE in journal)
         self._observer.run_began(run)
-        if INITIAL_STATE in journal:
-            await self._runs.waits.unpark(run.id)  # a process that has died may have let it wait
+        holder = Holder(workflow, self._executor)
+        # A process that has died may have let it wait.
+        if INITIAL_STATE in journal and not await self._runs.waits.go_on(run.id, holder):
+            raise RunParked
         try:
-            replayer = await self._replayer(run, journal)
+            replayer = await self._replayer(run, journal, holder)
             with self._observer.run_span(run):
                 done = await replayer.run()
             return await self._finish(run, replayer, done)
@@ -227,7 +244,7 @@ class WorkflowRunner:
 
         return run_iteration
 
-    async def _replayer(self, run: Run, journal: dict[int, JournalEntry]) -> Replayer:
+    async def _replayer(self, run: Run, journal: dict[int, JournalEntry], holder: Holder) -> Replayer:
         definition = self._load(run.file, run.text)
         flow = find_flow(definition.integration, run.flow)
         begun = journal.pop(INITIAL_STATE, None)
@@ -236,7 +253,7 @@ class WorkflowRunner:
         else:
             state = dict(begun.value)
         execution = Execution(flow, definition.values.by_name, initial_state(run.payload, stored_state=state))
-        return Replayer(self._services, run, definition, flow, execution, state=state, journal=journal)
+        return Replayer(self._services, run, definition, flow, execution, state=state, journal=journal, holder=holder)
 
     async def _fail(self, run: Run, code: str, message: str) -> str:
         """End a run that cannot go on; its outcome is unknown where a call of it was under way."""

@@ -21,13 +21,16 @@ from twilio_component.flows.interpreter.stop_rule import stop_reason
 if TYPE_CHECKING:
     from twilio_component.durable.observation import Observer, RunEnd
     from twilio_component.durable.store.runs import RunStore
+    from twilio_component.durable.store.waits import Enqueue
 
 
-async def stop_list(store: RunStore, observer: Observer, key: LoopKey, cause: Mapping[str, Any]) -> bool:
+async def stop_list(
+    store: RunStore, observer: Observer, enqueue: Enqueue, key: LoopKey, cause: Mapping[str, Any]
+) -> bool:
     """Stop the run of a loop because of the error ``cause``; False when nothing is left to stop, or another did it.
 
-    The ``observer`` is told. Calls under way are completed, and what has not been tried stays pending. Retries until
-    the database is available.
+    The ``observer`` is told, and ``enqueue`` has the runs executed that waited for calls of this one. Calls under way
+    are completed, and what has not been tried stays pending. Retries until the database is available.
     """
 
     def stop(connection: Connection) -> RunEnd | None:
@@ -48,6 +51,7 @@ async def stop_list(store: RunStore, observer: Observer, key: LoopKey, cause: Ma
     stopped = await store.change(key.run, stop)
     if stopped is None:
         return False
+    await store.waits.wake_behind(key.run, enqueue)
     observation.log_end(stopped, store.database_url)
     observer.run_ended(stopped)
     return True

@@ -45,12 +45,12 @@ class Operations:
     Each method raises ``UnknownRunError``, ``RunStateError`` or ``StoreUnavailableError``.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, queue: RunQueue | None = None) -> None:
+        """Use a database; ``queue`` enqueues what is to be executed, in that database unless you say."""
         self._database = database
-        self._queue = RunQueue(database)
+        self._queue = queue or RunQueue(database)
         self._runs = RunStore(database, self._queue.put)
         self._views = RunViews(database)
-        self._client = self._queue.client
         self._retry = RunRetry(database, self._queue.put)
 
     async def cancel(self, run: str) -> None:
@@ -140,7 +140,7 @@ class Operations:
         """Delete the runs that ended more than ``days`` ago; their number."""
         purged = 0
         while due := await self._runs.give_up_before(time.time() - days * _DAY, _BATCH):
-            await asyncio.to_thread(self._client.delete_workflows, await self._runs.workflows_of(due))
+            await asyncio.to_thread(self._queue.client.delete_workflows, await self._runs.workflows_of(due))
             await self._runs.forget(due)
             purged += len(due)
         await self._database.forget_log()

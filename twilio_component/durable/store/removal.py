@@ -10,8 +10,9 @@ from sqlalchemy import delete, exists, not_, or_, select, tuple_, update
 
 from twilio_component.durable.ids import FIRST_RETRY, retry_id
 from twilio_component.durable.store.journal import INITIAL_STATE, RESULT
-from twilio_component.durable.store.run_status import PURGED
+from twilio_component.durable.store.run_status import PURGED, RUNNING, STOPPED
 from twilio_component.durable.store.schema import (
+    UNCERTAIN,
     events,
     intents,
     items,
@@ -46,7 +47,16 @@ def _is_due(moment: float) -> tuple[ColumnElement[bool], ...]:
     # newest attempt goes first, and what the attempts have started after them.
     needs_it = or_(other.c.id == runs.c.parent, other.c.id == runs.c.id.concat(_RETRY))
     needed = exists().where(needs_it, other.c.state != PURGED)
-    return runs.c.finished_at < moment, not_(needed)
+    return runs.c.finished_at < moment, not_(needed), not_(_names_what_is_looked_for(moment))
+
+
+def _names_what_is_looked_for(moment: float) -> ColumnElement[bool]:
+    """Whether an equal call is in doubt, of a run that stays, which would take this run's message for its own."""
+    own, doubtful = intents.alias(), runs.alias()
+    equal = (intents.c.fingerprint == own.c.fingerprint, intents.c.resource_id.is_(None), UNCERTAIN)
+    stays = or_(doubtful.c.finished_at.is_(None), doubtful.c.finished_at >= moment)
+    goes_on = exists().where(doubtful.c.id == intents.c.run, doubtful.c.state.in_((RUNNING, *STOPPED)), stays)
+    return exists().where(own.c.run == runs.c.id, own.c.resource_id.is_not(None), *equal, goes_on)
 
 
 def due_runs(connection: Connection, moment: float, limit: int) -> list[tuple[str, str | None]]:

@@ -7,7 +7,8 @@ several events at the same time one wakes it; the run looks at what is stored by
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import delete, select, update
 
@@ -19,6 +20,7 @@ from twilio_component.durable.store.journal import last_call
 from twilio_component.durable.store.run_status import RUNNING
 from twilio_component.durable.store.schema import intents, runs, turns, waits
 from twilio_component.durable.store.upsert import insert_once
+from twilio_component.durable.store.workflow_rows import has_taken
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -32,6 +34,14 @@ REPLY, DELIVERY, ORDER = "reply", "delivery", "order"
 A run whose call is held for another reason waits for that: its kind of hold.
 """
 
+
+class Holder(NamedTuple):
+    """The workflow that executes a run, and the process that executes the workflow, by their ids."""
+
+    workflow: str
+    executor: str
+
+
 Enqueue = Callable[["Connection", str, str], None]
 """Has a run executed, as the workflow with this id."""
 
@@ -42,9 +52,28 @@ class WaitStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def unpark(self, run: str) -> None:
-        """Note that the run is executed, should it be waiting as a row."""
-        await self._database.run_until_available(lambda connection: unpark(connection, run))
+    async def go_on(self, run: str, holder: Holder) -> bool:
+        """Let the run wait no more, should it wait as a row; False when it stays waiting.
+
+        It stays so when it is not this holder's any more: another process has taken it over and let it wait. Without
+        the row nothing would wake it, should the one that is late die now.
+        """
+
+        def work(connection: Connection) -> bool:
+            is_waiting = connection.execute(select(waits.c.run).where(waits.c.run == run)).first() is not None
+            if is_waiting and not has_taken(connection, *holder):
+                return False
+            unpark(connection, run)
+            return True
+
+        return await self._database.run_until_available(work)
+
+    async def wake_behind(self, run: str, enqueue: Enqueue) -> None:
+        """Wake the runs that wait for a turn after this run's, which has stopped and does not hold them up any more."""
+        # Each in a transaction of its own: who holds a conversation may change any run, but not the other way round.
+        for conversation in await self._database.run_until_available(partial(conversations_behind, run=run)):
+            waking = partial(wake_next_in_order, conversation=conversation, enqueue=enqueue)
+            await self._database.run_until_available(waking)
 
     async def hold(self, run: str, held: CallHeld) -> bool:
         """Let a run whose call is held wait as a row; False when nothing holds the call any more.

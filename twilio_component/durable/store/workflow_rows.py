@@ -72,6 +72,13 @@ def pending_workflows(connection: Connection) -> list[PendingWorkflow]:
     return [PendingWorkflow(row[0], row[1], row[2], (row[3] or 0) / 1000) for row in found]
 
 
+def has_taken(connection: Connection, workflow: str, executor: str) -> bool:
+    """Whether this executor has taken the workflow, and neither it nor another one has ended it."""
+    rows = _rows(connection)
+    taken = (rows.c.workflow_uuid == workflow, rows.c.executor_id == executor, _IS_PENDING)
+    return connection.execute(select(1).select_from(rows).where(*taken)).first() is not None
+
+
 def open_workflows(connection: Connection) -> set[str]:
     """The runs that have a workflow that is enqueued or taken."""
     rows = _rows(connection)

@@ -1,0 +1,106 @@
+"""A run waits as a row until something wakes it, whatever a process does that comes late or stops a list."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from simulation import workflows
+from sqlalchemy import Connection, insert, select, update
+
+from twilio_component.durable.fanout.stopping import stop_list
+from twilio_component.durable.fanout.store import LoopKey, LoopStore, ParallelLoop
+from twilio_component.durable.observation import Observer
+from twilio_component.durable.store.new_runs import NewRun
+from twilio_component.durable.store.run_status import LIST_STOPPED
+from twilio_component.durable.store.runs import RunStore
+from twilio_component.durable.store.schema import intents, runs, turns, waits
+from twilio_component.durable.store.waits import ORDER, REPLY, Holder, park
+
+if TYPE_CHECKING:
+    from twilio_component.durable.store.database import Database
+
+CAUSE = {"step": "Send", "id": "send", "code": "refused", "message": "no", "concerns": "connection"}
+
+
+@pytest.fixture
+async def store(database: Database) -> RunStore:
+    """A database with the engine's rows, and two runs that a process has taken."""
+    workflows.metadata.create_all(database.engine)
+    found = RunStore(database)
+    digest = await found.define("flow.yaml", "text")
+    for run in ("first", "second"):
+        await found.accept(NewRun(id=run, definition=digest, integration="I", flow="F", payload={}))
+        await database.run(partial(workflows.start, run=run, executor="process", owner="first"))
+    return found
+
+
+async def are_waiting(database: Database) -> list[str]:
+    return await database.run(lambda connection: list(connection.execute(select(waits.c.run)).scalars()))
+
+
+async def test_a_process_that_still_has_a_run_that_waits_goes_on_with_it(database: Database, store: RunStore) -> None:
+    await database.run(lambda connection: park(connection, "first", REPLY, until=None))
+    assert await store.waits.go_on("first", Holder("first", "process"))
+    assert await are_waiting(database) == []
+
+
+@pytest.mark.parametrize("how", ["ended", "another process", "another workflow"])
+async def test_a_process_that_comes_late_leaves_the_run_waiting(database: Database, store: RunStore, how: str) -> None:
+    def let_another_park(connection: Connection) -> None:
+        park(connection, "first", REPLY, until=None)
+        if how == "ended":
+            workflows.end(connection, "first", "first")
+
+    await database.run(let_another_park)
+    holder = Holder(
+        "first+1" if how == "another workflow" else "first", "late" if how == "another process" else "process"
+    )
+    assert not await store.waits.go_on("first", holder)
+    assert await are_waiting(database) == ["first"], "else nothing would ever wake it, should the late one die now"
+
+
+async def test_a_run_that_does_not_wait_goes_on_in_any_process(store: RunStore) -> None:
+    assert await store.waits.go_on("first", Holder("first", "another"))
+
+
+async def test_a_list_that_stops_wakes_the_run_that_waits_for_its_turn_behind_it(
+    database: Database, store: RunStore
+) -> None:
+    def wait_for_a_turn(connection: Connection) -> None:
+        for number, run in enumerate(("first", "second")):
+            key = f"{run}:1"
+            call = {"key": key, "run": run, "step_id": "send", "fingerprint": "f", "limit_keys": "[]", "attempt": 0}
+            connection.execute(insert(intents).values(**call, state="planned", created_at=1.0))
+            turn = {"key": key, "run": run, "conversation": "c", "number": number, "taken_at": 1.0}
+            connection.execute(insert(turns).values(turn))
+        park(connection, "second", ORDER, until=600.0)
+
+    key, woken = LoopKey("first", 1), list[str]()
+    await LoopStore(database).begin(ParallelLoop(key=key, step_id="l", loop_step="l", concurrency=1, captured={}))
+    await database.run(wait_for_a_turn)
+
+    assert await stop_list(store, Observer(), lambda _connection, run, _workflow: woken.append(run), key, CAUSE)
+
+    assert woken == ["second"]
+    states = await database.run(lambda connection: dict(connection.execute(select(runs.c.id, runs.c.state)).all()))
+    assert states["first"] == LIST_STOPPED
+
+
+@pytest.mark.parametrize("doubtful", [True, False])
+async def test_a_run_whose_message_an_equal_call_in_doubt_may_take_for_its_own_is_not_purged_yet(
+    database: Database, store: RunStore, *, doubtful: bool
+) -> None:
+    def end_the_first(connection: Connection) -> None:
+        for run, state, created in (("first", "settled", "SM1"), ("second", "in_doubt", None)):
+            call = {"key": f"{run}:1", "run": run, "step_id": "send", "limit_keys": "[]", "attempt": 1}
+            fingerprint = "equal" if doubtful or run == "first" else "other"
+            row = {**call, "fingerprint": fingerprint, "state": state, "resource_id": created, "created_at": 1.0}
+            connection.execute(insert(intents).values(row))
+        connection.execute(update(runs).where(runs.c.id == "first").values(state="succeeded", finished_at=2.0))
+
+    await database.run(end_the_first)
+    assert await store.give_up_before(3.0, 10) == ([] if doubtful else ["first"])
+    await database.run(lambda connection: connection.execute(update(intents).values(state="settled")))
+    assert await store.give_up_before(3.0, 10) == ["first"]

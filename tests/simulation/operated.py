@@ -1,0 +1,313 @@
+"""A world with operators: whole runs, their lists and what they start, stopped, resumed and retried in all troubles.
+
+The real runner, replayer, loops and operations; of the engine only who executes which workflow is simulated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from simulation import workflows
+from simulation.calls import SENDER, Rules
+from simulation.flows import FILE, FLOWS, TEXT, SimulatedDeployment, texts_of
+from simulation.operators import Operator
+from simulation.world import Process, World
+from sqlalchemy import select
+
+from twilio_component.durable import ids
+from twilio_component.durable.active_work import ActiveWork
+from twilio_component.durable.asking.asker import Asker
+from twilio_component.durable.asking.due_waits import DueWaits
+from twilio_component.durable.asking.questions import QuestionStore
+from twilio_component.durable.execution.run_queue import RUN_CHUNK, RUN_FLOW
+from twilio_component.durable.execution.workflow_runner import WorkflowRunner
+from twilio_component.durable.fanout.coordinator import LoopCoordinator
+from twilio_component.durable.fanout.refusals import Refusals
+from twilio_component.durable.fanout.store import LoopKey, LoopStore
+from twilio_component.durable.sending import intents as states
+from twilio_component.durable.sending.conditions import AllOf, HoldUntil, Proceed
+from twilio_component.durable.sending.order import ConversationOrder
+from twilio_component.durable.store import run_status, schema
+from twilio_component.durable.store.definition_digest import definition_digest
+from twilio_component.durable.store.new_runs import NewRun, insert_runs
+from twilio_component.durable.store.runs import RunStore
+from twilio_component.durable.store.upsert import insert_once
+from twilio_component.flows.model import find_flow
+from twilio_component.flows.send_order import SendOrder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from simulation.twilio import Message
+    from simulation.workflows import Workflow
+
+    from twilio_component.durable.sending.conditions import Verdict
+    from twilio_component.durable.sending.guarded_call import GuardedCall
+    from twilio_component.durable.sending.intents import CallIdentity
+    from twilio_component.durable.store.database import Database
+
+_QUEUE = workflows.SimulatedQueue()
+_LOOK_SECONDS, _LAZY_LOOK_SECONDS = 0.5, 3.0
+_MOST_TAKEN = 3
+_SWEEP_SECONDS = 20.0
+_GOES_ON = (run_status.RUNNING, run_status.QUEUED, run_status.PAUSED)
+
+
+class Asleep:
+    """The condition that nobody is written to before this time, so that runs wait as rows."""
+
+    def __init__(self, database: Database, until: float) -> None:
+        self._database = database
+        self._until = until
+
+    async def judge(self, _call: CallIdentity, _guarded: GuardedCall) -> Verdict:
+        """Hold every call until then."""
+        if self._database.clock.now() >= self._until:
+            return Proceed()
+        return HoldUntil(kind="quiet-hours", reason="everybody sleeps", until=self._until)
+
+    async def end(self, _call: CallIdentity, _guarded: GuardedCall) -> None:
+        """Nothing else waits for it."""
+
+
+class OperatedRules(Rules):
+    """The rules of such a world: an order, or nobody awake for a while, or none."""
+
+    asleep_until = 0.0
+
+    def conditions(self, database: Database) -> AllOf:
+        orders = {} if self.order is None else {SENDER: self.order}
+        return AllOf([Asleep(database, self.asleep_until), ConversationOrder(database, orders, _QUEUE.put_again)])
+
+    def check(self, message: Message) -> None:
+        """Hold when Twilio accepts a message: nobody sleeps. What is paused loses its place in an order."""
+        early = self.asleep_until - 2 * self.largest_step - self.server.now()
+        assert early <= 0, f"{message.call} was sent {early:.3f} s too early"
+
+
+class SimulatedRunner(WorkflowRunner):
+    """Executes runs without the engine's program."""
+
+    process: EngineProcess
+
+    def _register(self) -> Callable[[str], Coroutine[Any, Any, str]]:
+        return lambda run: self.execute_run(run, run)
+
+    async def _run_child(self, run_id: str) -> None:
+        process = self.process
+        child = workflows.Workflow(run_id, RUN_FLOW, [run_id], process.new_owner())
+        start = partial(workflows.start, run=run_id, executor=process.name, owner=child.owner)
+        if await process.database.run_until_available(start):
+            process.begin(child)
+        ended = partial(workflows.has_ended, workflow=run_id)
+        while not (await process.database.run_until_available(ended) or await self._runs.is_stopped(run_id)):  # noqa: ASYNC110
+            await asyncio.sleep(0.5)
+
+
+class EngineProcess(Process):
+    """A process that takes workflows from the queues and executes them."""
+
+    def __init__(self, world: OperatedWorld, name: str) -> None:
+        super().__init__(world, name)
+        database = self.database
+        self.work = ActiveWork()
+        self._owners = itertools.count()
+        self.runs = RunStore(database, _QUEUE.put)
+        self.questions = QuestionStore(database, lambda *_: None, _QUEUE.put_again)
+        loop_store = LoopStore(database)
+        self.runner = SimulatedRunner(
+            deployment=world.deployment,
+            runs=self.runs,
+            guard=self.guard,
+            loops=LoopCoordinator(loop_store, self._enqueue_chunk, self.work),
+            loop_store=loop_store,
+            asker=Asker(self.questions),
+            work=self.work,
+            start_runs=self._enqueue,
+            keep_payloads=True,
+            executor=name,
+            enqueue_again=_QUEUE.put_again,
+            refusals=Refusals(database, 2),
+        )
+        self.runner.process = self
+        self._due_waits = DueWaits(database, self.questions, _QUEUE.put_again)
+
+    def new_owner(self) -> str:
+        """Name an execution of workflows by this process."""
+        return f"{self.name} {next(self._owners)}"
+
+    def begin(self, workflow: Workflow) -> None:
+        """Execute a workflow that is this process's, as a task."""
+        with self.world.loop.process(self.name):
+            self.world.loop.create_task(self._execute(workflow))
+
+    async def keep_taking(self) -> None:
+        """Take workflows while the lease is valid, and execute them."""
+        while True:
+            if self.may_write():
+                owner = self.new_owner()
+                take = partial(workflows.take, executor=self.name, owner=owner, most=_MOST_TAKEN)
+                for workflow in await self.database.run_until_available(take):
+                    self.begin(workflow)
+            await asyncio.sleep(_LOOK_SECONDS if self.world.is_troubled else _LAZY_LOOK_SECONDS)
+
+    async def keep_looking(self) -> None:
+        """Wake the runs whose time has come, and requeue what was given to this process and never begun."""
+        swept_at = self.world.loop.time()
+        while True:
+            await self._due_waits.sweep()
+            if self.world.loop.time() - swept_at > _SWEEP_SECONDS:
+                swept_at = self.world.loop.time()
+                for workflow in await self.database.run_until_available(partial(workflows.pending, executor=self.name)):
+                    if workflow.id not in self.work.workflow_ids:
+                        again = partial(workflows.enqueue_again, workflow=workflow.id)
+                        await self.database.run_until_available(again)
+            await asyncio.sleep(2.0 if self.world.is_troubled else 5.0)
+
+    async def _execute(self, workflow: Workflow) -> None:
+        try:
+            if workflow.name == RUN_CHUNK:
+                run, ordinal, chunk = workflow.inputs
+                await self.runner.execute_chunk(LoopKey(run, ordinal), chunk, workflow.id)
+            else:
+                await self.runner.execute_run(workflow.inputs[0], workflow.id)
+            await self.database.run_until_available(partial(workflows.end, workflow=workflow.id, owner=workflow.owner))
+        except Exception as error:  # noqa: BLE001 - it is a violation, raised by the next check
+            self.world.failures.append(error)
+
+    async def _enqueue(self, runs: Sequence[str]) -> None:
+        await self.database.run_until_available(lambda connection: _QUEUE.put(connection, runs))
+
+    async def _enqueue_chunk(self, loop: LoopKey, chunk: int, generation: int) -> None:
+        await self.database.run_until_available(
+            lambda connection: _QUEUE.put_chunk(connection, loop, chunk, generation)
+        )
+
+
+class OperatedWorld(World):
+    """Everything of one seed with operators."""
+
+    KINDS = ("kill", "freeze", "away", "lease", "cut off", "loss", "start", "second driver", "step", "slow")
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        random = self.random
+        self.rules = OperatedRules(self.server, self.settings.request_bound)
+        if random.random() < 0.3:
+            self.rules.order = SendOrder()
+        if random.random() < 0.3:
+            self.rules.asleep_until = self.server.now() + random.uniform(2.0, 30.0)
+        self.twilio.blurred = 0.0
+        self.refusals = random.choice((0.0, 0.1, 0.4))
+        self.twilio.faults = self._with_refusals()
+        self.deployment = SimulatedDeployment(self.twilio)
+        self.flows = {f"r{number}": random.choice([*FLOWS]) for number in range(random.choice((1, 1, 2, 3)))}
+        self.tags = {run: random.choice((run, "x")) for run in self.flows}
+        self._calls = Counter[str]()
+        for run, flow in self.flows.items():
+            self._calls += texts_of(flow, self.tags[run])
+        self._operators_end = False
+
+    def _with_refusals(self) -> Any:
+        faults = self.twilio.faults
+        return type(faults)(**{**vars(faults), "refused": self.refusals})
+
+    # What happens
+
+    def start_process(self) -> EngineProcess:
+        """Start one more process."""
+        name = f"p{len(self.processes)}"
+        process = EngineProcess(self, name)
+        self.processes[name] = process
+        self.leases[name] = self.loop.time()
+        with self.loop.process(name):
+            for keeping in (process.keep_lease(), process.keep_taking(), process.keep_looking()):
+                self.loop.create_task(keeping)
+        return process
+
+    def drive_twice(self, victim: Process) -> None:
+        """Let a process execute a workflow that another one executes, too."""
+        found = self.server.transaction(workflows.pending)
+        if found and isinstance(victim, EngineProcess):
+            victim.begin(self.random.choice(found))
+
+    def is_over(self) -> bool:
+        """Whether nothing goes on, and nobody will resume anything."""
+        return self._operators_end and not any(state in _GOES_ON for state in self.states().values())
+
+    def states(self) -> dict[str, str]:
+        """Return the states of all runs by their ids."""
+        found = select(schema.runs.c.id, schema.runs.c.state).order_by(schema.runs.c.id)
+        return self.server.transaction(lambda connection: {row.id: row.state for row in connection.execute(found)})
+
+    async def take_over(self) -> None:
+        """Enqueue again what the dead had taken."""
+        while True:
+            await asyncio.sleep(self.random.uniform(0.5, 2.0) * (1 if self.is_troubled else 4))
+            now = self.loop.time()
+            if not self.server.is_away:
+                self.leases = {name: heard for name, heard in self.leases.items() if now - heard <= 6.0}
+                again = partial(workflows.enqueue_again, living=list(self.leases))
+                if self.server.transaction(again):
+                    self.note("what the dead had taken is enqueued again")
+
+    def _check_cancelled(self, message: Message) -> None:
+        """Operators cancel here, and may resume what they have cancelled."""
+
+    async def main(self) -> None:
+        """Live through trouble, then through peace, until every run has ended."""
+        self.server.transaction(self._store_runs)
+        for _ in range(self.random.randint(1, 3)):
+            self.start_process()
+        self.loop.create_task(self.take_over())
+        operators = [Operator(self, _QUEUE) for _ in range(2)]
+        working = [self.loop.create_task(operator.work()) for operator in operators]
+        await self.make_trouble()
+        self.make_peace()
+        await asyncio.gather(*working)
+        self._operators_end = True
+        while not self.is_over():
+            await operators[0].resume_all()
+            await asyncio.sleep(5.0)
+
+    def _store_runs(self, connection: Any) -> None:
+        digest = definition_digest(FILE, TEXT)
+        insert_once(connection, schema.definitions, {"digest": digest, "file": FILE, "text": TEXT})
+        definition = self.deployment.load()
+        new = []
+        for run, flow in self.flows.items():
+            given = {"body": {"data": self.tags[run], "contentType": "application/json"}}
+            found = find_flow(definition.integration, flow)
+            payload = self.deployment.payload(given, definition, found, run, "2026-01-01T00:00:00.000Z")
+            new.append(NewRun(id=run, definition=digest, integration="Simulated", flow=flow, payload=payload))
+            self.note(f"{run} is a run of {flow} with {self.tags[run]}")
+        insert_runs(connection, self.server.now(), new)
+        _QUEUE.put(connection, list(self.flows))
+
+    # Invariants
+
+    def check_ends(self) -> None:
+        """Hold at the end: what is stored of each call is true, and a run that succeeded has sent everything."""
+        with self.server.engine.connect() as connection:
+            calls = connection.execute(select(schema.intents)).all()
+            ended = {row.id: row for row in connection.execute(select(schema.runs))}
+        unnamed = {message.sid: message for message in self.twilio.messages}
+        uncertain = 0
+        for call in calls:
+            if call.state == states.SETTLED and call.resource_id is not None:
+                message = unnamed.pop(call.resource_id, None)
+                assert message is not None, f"{call.key} names no message, or another call's"
+            uncertain += call.state in (states.CLAIMED, states.IN_DOUBT, states.UNKNOWN)
+        assert len(unnamed) <= uncertain, f"{len(unnamed)} messages belong to no call that succeeded or is unknown"
+        sent, owed = Counter(message.text for message in self.twilio.messages), Counter[str]()
+        for run, flow in self.flows.items():
+            last = ended[max((one for one in ended if run in ids.lineage(one) and "." not in one), key=len)]
+            if last.state == run_status.SUCCEEDED and last.last_call is None and flow != "Leaving":
+                owed += texts_of(flow, self.tags[run])
+        missing = owed - sent
+        assert not missing, f"{missing} were never sent, though their runs succeeded"
+        self.check_rate()
