@@ -10,7 +10,7 @@ from sqlalchemy import delete, exists, not_, or_, select, tuple_, update
 
 from twilio_component.durable.ids import FIRST_RETRY, retry_id
 from twilio_component.durable.store.journal import INITIAL_STATE, RESULT
-from twilio_component.durable.store.run_status import PURGED, RUNNING, STOPPED
+from twilio_component.durable.store.run_status import PURGED, RESUMABLE, RUNNING
 from twilio_component.durable.store.schema import (
     UNCERTAIN,
     events,
@@ -55,7 +55,7 @@ def _names_what_is_looked_for(moment: float) -> ColumnElement[bool]:
     own, doubtful = intents.alias(), runs.alias()
     equal = (intents.c.fingerprint == own.c.fingerprint, intents.c.resource_id.is_(None), UNCERTAIN)
     stays = or_(doubtful.c.finished_at.is_(None), doubtful.c.finished_at >= moment)
-    goes_on = exists().where(doubtful.c.id == intents.c.run, doubtful.c.state.in_((RUNNING, *STOPPED)), stays)
+    goes_on = exists().where(doubtful.c.id == intents.c.run, doubtful.c.state.in_((RUNNING, *RESUMABLE)), stays)
     return exists().where(own.c.run == runs.c.id, own.c.resource_id.is_not(None), *equal, goes_on)
 
 
