@@ -1,4 +1,4 @@
-"""The page about the design walks three ways of data: each function that it names is really called on them."""
+"""The page about the design walks three ways of data: its functions are entered in the order of the page."""
 
 from __future__ import annotations
 
@@ -30,15 +30,25 @@ flows:
           from: "{{$incoming.results.message.to}}"
           message: "You wrote: {{$incoming.results.message.body}}"
 """
-# An action in process; then a served webhook, to the reply's first event in the inbox. Notes every function it calls.
+# Plays the three ways, one after the other, and notes which of the wanted functions are entered, in order: an action,
+# a served webhook to the end of its run, and a message in the emulator, to its callback and a reply.
 PROGRAM = """
-import asyncio, json, os, signal, sys, threading, time, urllib.request
+import asyncio, base64, json, os, signal, sys, threading, time, urllib.request
 port, emulator_port, result = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-called = set()
+wanted = {tuple(pair) for pair in json.loads(sys.argv[4])}
+modules = {module for module, _ in wanted}
+walks, frames = [[]], {}
 
 def note(frame, event, argument):
-    if event == "call":
-        called.add((frame.f_globals.get("__name__", ""), frame.f_code.co_qualname))
+    module = frame.f_globals.get("__name__", "")
+    if event != "call" or module not in modules:
+        return
+    name = frame.f_code.co_qualname
+    for known in {name, name.partition(".")[0]}:
+        if (module, known) in wanted:
+            # A coroutine that continues has the frame with which it began, which is kept so that no other has its id.
+            walks[-1].append((module, known, id(frame) not in frames))
+    frames[id(frame)] = frame
 
 threading.setprofile(note)
 sys.setprofile(note)
@@ -48,45 +58,83 @@ from twilio_component.emulator import Emulator
 from twilio_component.host import Host
 from twilio_component.testing import emulator_connection
 
-async def action():
-    sms = {"twilioConnection": emulator_connection(), "to": "+15558675310", "from": "+15017122661", "message": "Hi"}
-    async with Host.discover(transport=Emulator().transport) as host:
+def wait_for(*name, times=1):
+    until = time.monotonic() + 60
+    while sum(entry == (*name, True) for entry in list(walks[-1])) < times:
+        if time.monotonic() > until:
+            raise TimeoutError(name)
+        time.sleep(0.02)
+
+async def action(url):
+    connection = emulator_connection()
+    connection["fields"]["baseUrl"] = url
+    sms = {"twilioConnection": connection, "to": "+15558675310", "from": "+15017122661", "message": "Hi"}
+    async with Host.discover() as host:
+        walks.append([])
         await host.invoke_action("twilio", "sendSMS", sms)
 
-def write_to_the_flow():
-    base = f"http://127.0.0.1:{emulator_port}/_emulator"
-    message = {"to": "+15017122661", "from": "+15558675310", "body": "Hello"}
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{base}/inbound", json.dumps(message).encode(), headers)
+def post(path, data, **headers):
+    base = f"http://127.0.0.1:{emulator_port}"
+    urllib.request.urlopen(urllib.request.Request(f"{base}/{path}", data.encode(), headers), timeout=30).read()
+
+def play():
+    inbound = json.dumps({"to": "+15017122661", "from": "+15558675310", "body": "Hello"})
     until = time.monotonic() + 60
     while time.monotonic() < until:
         try:
-            events = urllib.request.urlopen(f"{base}/events", timeout=30)
+            events = urllib.request.urlopen(f"http://127.0.0.1:{emulator_port}/_emulator/events", timeout=30)
             urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz")
             break
         except OSError:
             time.sleep(0.1)
-    urllib.request.urlopen(request, timeout=30)
-    for line in events:
-        if b"You wrote: Hello" in line and b"delivered" in line:
-            break
+    walks.append([])
+    post("_emulator/inbound", inbound, **{"Content-Type": "application/json"})
+    wait_for("twilio_component.durable.store.runs", "RunStore.finish")
+    # The last report of the reply: sending, sent and delivered. What follows belongs to the next walk.
+    wait_for("twilio_component.emulator.webhooks.sender", "Webhooks.send_status", times=3)
+    walks.append([])
+    fields = emulator_connection()["fields"]
+    account, token = fields["username"], fields["password"]
+    form = f"To=%2B15558675310&From=%2B15017122661&Body=Bye&StatusCallback=http://127.0.0.1:{port}/none"
+    credentials = base64.b64encode(f"{account}:{token}".encode()).decode()
+    post(f"2010-04-01/Accounts/{account}/Messages.json", form, Authorization=f"Basic {credentials}")
+    wait_for("twilio_component.emulator.webhooks.sender", "Webhooks.send_status")
+    post("_emulator/inbound", inbound, **{"Content-Type": "application/json"})
+    wait_for("twilio_component.emulator.messaging.inbound", "receive")
     with open(result, "w") as file:
-        json.dump(sorted(called), file)
+        json.dump(walks[1:], file)
     os.kill(os.getpid(), signal.SIGTERM)
 
-asyncio.run(action())
-threading.Thread(target=write_to_the_flow, daemon=True).start()
+with Emulator().serve_in_thread() as server:
+    asyncio.run(action(server.url))
+threading.Thread(target=play, daemon=True).start()
 main(["serve", "reply.yaml", "--emulator", "--port", str(port), "--emulator-port", str(emulator_port)])
 """
+Entry = tuple[str, str, bool]
+
+
+def names_of_walks() -> list[list[tuple[str, str]]]:
+    """The functions and classes of the three walks as pairs of module and name, in the order of the page."""
+    section = text_of("docs/explanation/design.md").partition("## Life of a call")[2].partition("\n## ")[0]
+    walks = [re.findall(r"`([a-z_]+(?:\.[a-z_]+)*):([A-Za-z_.]+)`", walk) for walk in section.split("\n### ")[1:]]
+    return [
+        [(f"twilio_component.{module}", name) for module, name in walk if not is_error(module, name)] for walk in walks
+    ]
+
+
+def is_error(module: str, name: str) -> bool:
+    value: object = reduce(getattr, name.split("."), import_module(f"twilio_component.{module}"))
+    return inspect.isclass(value) and issubclass(value, Exception)
 
 
 @pytest.fixture(scope="module")
-def called(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
-    """Every function that was called, by its module and its qualified name."""
+def played(tmp_path_factory: pytest.TempPathFactory) -> list[list[Entry]]:
+    """For each walk which of its functions were entered, in order: module, name, and whether it begins or continues."""
     folder = tmp_path_factory.mktemp("served")
     (folder / "reply.yaml").write_text(FLOW, encoding="utf-8")
-    result = folder / "called.json"
-    arguments = [str(reserve_port()), str(reserve_port()), str(result)]
+    result = folder / "walks.json"
+    wanted = sorted({pair for walk in names_of_walks() for pair in walk})
+    arguments = [str(reserve_port()), str(reserve_port()), str(result), json.dumps(wanted)]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments],
         cwd=folder,
@@ -96,20 +144,37 @@ def called(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
         timeout=120,
     )
     assert result.exists(), done.stderr
-    return {(module, name) for module, name in json.loads(result.read_text(encoding="utf-8"))}
+    return [[(module, name, new) for module, name, new in walk] for walk in json.loads(result.read_text("utf-8"))]
 
 
-def test_every_function_on_the_three_ways_is_called(called: set[tuple[str, str]]) -> None:
-    walks = text_of("docs/explanation/design.md").partition("## Life of a call")[2].partition("\n## ")[0]
-    pairs = re.findall(r"`([a-z_]+(?:\.[a-z_]+)*):([A-Za-z_.]+)`", walks)
-    assert len(pairs) > 30
-    missing = []
-    for module, name in pairs:
-        home = f"twilio_component.{module}"
-        value: object = reduce(getattr, name.split("."), import_module(home))
-        if inspect.isclass(value):
-            used = issubclass(value, Exception) or any(where == home for where, _ in called)
+def out_of_order(walk: list[tuple[str, str]], entries: list[Entry]) -> list[str]:
+    """Those names that are not entered after the name before them on the page.
+
+    What is named once must begin for the first time there; what is named again must be entered again. A loop of the
+    background, which began before the walk, must continue there.
+    """
+    wrong, place = [], -1
+    for number, name in enumerate(walk):
+        begins = [at for at, (*entered, new) in enumerate(entries) if tuple(entered) == name and new]
+        if begins and name not in walk[:number]:
+            found = begins[0] if begins[0] > place else None
         else:
-            used = (home, name) in called
-        missing += [] if used else [f"{module}:{name}"]
-    assert missing == []
+            later = (at for at, (*entered, _) in enumerate(entries) if tuple(entered) == name and at > place)
+            found = next(later, None)
+        if found is None:
+            wrong.append(":".join(name))
+        elif begins:
+            place = found
+    return wrong
+
+
+def test_the_functions_of_each_walk_are_entered_in_the_order_of_the_page(played: list[list[Entry]]) -> None:
+    walks = names_of_walks()
+    assert [len(walk) > 8 for walk in walks] == [True, True, True]
+    assert [out_of_order(walk, entries) for walk, entries in zip(walks, played, strict=True)] == [[], [], []]
+
+
+def test_names_in_another_order_are_noticed(played: list[list[Entry]]) -> None:
+    for walk, entries in zip(names_of_walks(), played, strict=True):
+        swapped = [walk[1], walk[0], *walk[2:]]
+        assert out_of_order(swapped, entries) != []
