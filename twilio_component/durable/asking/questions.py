@@ -208,7 +208,9 @@ class QuestionStore:
                 waits.wake_next_in_order(connection, conversation, self._enqueue)
         if not report.outcome:
             return
-        sent = connection.execute(select(intents.c.run, intents.c.key).where(intents.c.resource_id == report.effect))
+        # An iteration asks nobody, and counts its calls for itself.
+        of_run = (intents.c.resource_id == report.effect, intents.c.item.is_(None))
+        sent = connection.execute(select(intents.c.run, intents.c.key).where(*of_run))
         for run, key in sent.all():
             number = int(key.rpartition(":")[2])
             of_send = questions.c.ordinal.between(number + 1, number + MOST_SENDS)
@@ -231,6 +233,9 @@ class QuestionStore:
         if found is None:
             return
         lock_conversation(connection, found.conversation)
+        found = _row(connection, key)  # as it is now: another question may have taken its place meanwhile
+        if found is None:
+            return
         changes = {
             "state": CLOSED,
             "closed_at": self._database.now(connection),

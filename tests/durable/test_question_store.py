@@ -1,0 +1,81 @@
+"""The store of questions: which question a report or an event closes, and which one is opened then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from twilio_component.durable.asking import questions as asking
+from twilio_component.durable.asking.questions import QuestionStore
+from twilio_component.durable.sending.intents import SETTLED
+from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.new_runs import NewRun
+from twilio_component.durable.store.runs import RunStore
+from twilio_component.durable.store.schema import intents, questions, runs
+from twilio_component.host.questions import EffectReport, Question
+
+if TYPE_CHECKING:
+    import pytest
+
+QUESTION = Question(conversation="+15017122661 +15558675310", sends=({},), seconds=60.0, expects={})
+OF_QUESTION = 5
+
+
+async def ask(database: Database, *names: str) -> QuestionStore:
+    """The store of a database in which these runs are running; the first one has asked."""
+    store, found = RunStore(database), QuestionStore(database, lambda *_: None, lambda *_: None)
+    digest = await store.define("file", "text")
+    for run in names:
+        await store.accept(NewRun(id=run, definition=digest, integration="Test", flow="Main", payload={}))
+    await found.enter(names[0], OF_QUESTION, "twilio.sendAndWait", QUESTION)
+    return found
+
+
+def states(connection: Connection) -> dict[str, str]:
+    return {row.run: row.state for row in connection.execute(select(questions.c.run, questions.c.state))}
+
+
+async def test_a_message_of_a_list_that_is_undeliverable_closes_no_question_of_its_run(database: Database) -> None:
+    store = await ask(database, "run")
+
+    def call(key: str, resource: str, item: str | None) -> dict[str, Any]:
+        call = {"key": key, "run": "run", "item": item, "resource_id": resource, "step_id": "send", "limit_keys": "[]"}
+        return {**call, "fingerprint": "", "state": SETTLED, "attempt": 1, "created_at": 1.0}
+
+    made = [call("run.1-0:4", "SM-of-an-item", "run.1-0"), call("run:4", "SM-of-the-question", None)]
+    await database.run(lambda connection: connection.execute(insert(intents), made))
+
+    async def hear(effect: str) -> dict[str, str]:
+        report = EffectReport(effect=effect, is_final=True, outcome="undeliverable", code="30003")
+        await database.run(lambda connection: store.hear(connection, report))
+        return await database.run(states)
+
+    assert await hear("SM-of-an-item") == {"run": "open"}
+    assert await hear("SM-of-the-question") == {"run": "closed"}
+
+
+async def test_a_question_that_is_closed_as_another_one_is_opened_opens_no_third_one(
+    new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, loop = Database(new_database()), asyncio.get_running_loop()
+    database.create()
+    store, lock = await ask(database, "first", "second", "third"), asking.lock_conversation
+    cancelled = update(runs).where(runs.c.id == "first").values(state="cancelled")
+    await database.run(lambda connection: connection.execute(cancelled))
+
+    async def others_ask() -> None:
+        for run in ("second", "third"):
+            await store.enter(run, OF_QUESTION, "twilio.sendAndWait", QUESTION)
+
+    def lock_after_others_have_asked(connection: Connection, conversation: str) -> None:
+        monkeypatch.setattr(asking, "lock_conversation", lock)
+        asyncio.run_coroutine_threadsafe(others_ask(), loop).result(60)
+        lock(connection, conversation)
+
+    monkeypatch.setattr(asking, "lock_conversation", lock_after_others_have_asked)
+    await database.run(lambda connection: store.close(connection, f"first:{OF_QUESTION}", "undeliverable"))
+    assert await database.run(states) == {"first": "closed", "second": "open", "third": "queued"}
+    database.close()
