@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from dbos import DBOS
 from support.engine import COUNT, HEAD, SEND, START, TO, Served, serving
+from support.long_lists import flow, people
 from support.waiting import until_async
 
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
-from twilio_component.durable.errors import DurableError, StoreBusyError, StoreUnavailableError
+from twilio_component.durable.errors import DurableError, RunStopped, StoreBusyError, StoreUnavailableError
 from twilio_component.durable.execution.run_queue import CHUNKS, RUNS
+from twilio_component.durable.sending.intents import CallIdentity
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.request_batcher import RequestBatcher
@@ -180,6 +182,27 @@ async def test_a_time_of_a_schedule_is_not_lost_while_the_database_is_busy(
         await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
         await until_async(lambda: emulator.messages, "Twilio has the message")
     assert answers == []
+
+
+@pytest.mark.parametrize("flows", [SEND, flow(1)], ids=["a send", "a list"])
+async def test_a_run_that_is_resumed_as_it_is_told_to_stop_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flows: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    people(tmp_path, 2)
+    emulator, told = Emulator(), list[CallIdentity]()
+    async with serving(tmp_path, flows, emulator=emulator) as served:
+        perform = served.engine.guard.perform
+
+        async def stop_first(call: CallIdentity, guarded: Any, **options: Any) -> Any:
+            told.append(call)
+            if len(told) == 1:
+                raise RunStopped  # it was paused when the call asked, and is running again by now
+            return await perform(call, guarded, **options)
+
+        monkeypatch.setattr(served.engine.guard, "perform", stop_first)
+        assert (await served.run("one"))["state"] == "succeeded"
+    assert len(emulator.messages) == len(told) - 1
 
 
 async def test_finished_runs_are_forgotten_in_time_and_their_events_with_them(tmp_path: Path) -> None:

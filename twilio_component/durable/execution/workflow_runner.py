@@ -16,7 +16,7 @@ from twilio_component.durable import observation
 from twilio_component.durable.errors import RunParked, RunStopped
 from twilio_component.durable.execution.replay_services import ReplayServices
 from twilio_component.durable.execution.replayer import WINDOW, IterationReplayer, Replayer
-from twilio_component.durable.execution.run_queue import RUN_CHUNK, RUN_FLOW
+from twilio_component.durable.execution.run_queue import RUN_CHUNK, RUN_FLOW, RUNS
 from twilio_component.durable.fanout.chunk_runner import ChunkRunner
 from twilio_component.durable.fanout.stopping import stop_list
 from twilio_component.durable.fanout.store import EndedIteration, LoopKey
@@ -25,7 +25,7 @@ from twilio_component.durable.store import run_status
 from twilio_component.durable.store.flow_state import scopes_of
 from twilio_component.durable.store.journal import INITIAL_STATE
 from twilio_component.durable.store.waits import Holder
-from twilio_component.durable.store.workflow_rows import cancel_workflow_of_stopped
+from twilio_component.durable.store.workflow_rows import leave_workflow
 from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.flows.interpreter.ends import end_of
 from twilio_component.flows.interpreter.execution import Execution
@@ -127,7 +127,7 @@ class WorkflowRunner:
                 return await self.run(run_id, workflow)
             except RunStopped:
                 # This must not count as the run's end.
-                await self._runs.change(run_id, partial(cancel_workflow_of_stopped, run=run_id, workflow=workflow))
+                await self._runs.change(run_id, partial(leave_workflow, run=run_id, workflow=workflow, queue=RUNS))
                 return _INTERRUPTED
             except RunParked:
                 return _WAITING

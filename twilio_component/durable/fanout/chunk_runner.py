@@ -54,12 +54,19 @@ class ChunkRunner:
 
         ``runner`` makes the function that runs one iteration, given the event that tells iterations to stop.
         """
+        while await self._run_once(key, chunk, runner):  # noqa: ASYNC110 - an operator has resumed the run
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _run_once(
+        self, key: LoopKey, chunk: int, runner: Callable[[asyncio.Event], Awaitable[IterationRunner]]
+    ) -> bool:
+        """Run them; whether one of them has been told to stop although the run goes on, having been resumed."""
         loop = await self._store.load(key)
         if loop is None or not await self._store.is_running(key.run):
-            return
+            return False
         found, journals = await self._store.pending(loop, chunk)
         waiting = WaitingItems(found, self._clock.now())
-        stopping, causes = asyncio.Event(), list[Cause]()
+        stopping, causes, stopped = asyncio.Event(), list[Cause](), set[str]()
         run_iteration, rule = await runner(stopping), self._refusals.rule_of(loop)
         ended: asyncio.Queue[EndedIteration | HeldIteration] = asyncio.Queue(_MAX_UNSTORED)
 
@@ -81,6 +88,7 @@ class ChunkRunner:
                     waiting.put_back(item, until)
                     await ended.put(HeldIteration(item.id, until))
                 except RunStopped:
+                    stopped.add(item.id)
                     return
 
         # Iterations are not workflows: their calls must not see this one's context, whose steps are numbered.
@@ -95,6 +103,7 @@ class ChunkRunner:
             await ended.join()
             watching.cancel()
             storing.cancel()
+        return bool(stopped) and not stopping.is_set()
 
     async def _watch(self, key: LoopKey, stopping: asyncio.Event) -> None:
         while await self._store.is_running(key.run):  # noqa: ASYNC110 - an operator changes it in the database

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import and_, column, func, inspect, or_, select, table, text, update
 
 from twilio_component.durable import ids
-from twilio_component.durable.store.run_status import RESUMABLE
+from twilio_component.durable.store.run_status import RESUMABLE, RUNNING
 from twilio_component.durable.store.schema import runs
 
 if TYPE_CHECKING:
@@ -129,12 +129,17 @@ def cancel_workflow(connection: Connection, workflow: str) -> None:
     connection.execute(update(rows).where(*open_).values(**changes, **_RELEASED))
 
 
-def cancel_workflow_of_stopped(connection: Connection, run: str, workflow: str) -> None:
-    """Cancel a workflow of a run, unless the run has been resumed: then it may be the workflow that continues it."""
+def leave_workflow(connection: Connection, run: str, workflow: str, queue: str) -> None:
+    """Let a workflow that was told to stop end: cancelled, unless its run has been resumed meanwhile.
+
+    Then the workflow with the id of the run is the one that continues it, and it is enqueued again.
+    """
     # Whoever resumes the run changes its row first, so it waits for us or we for it.
-    state = select(runs.c.state).where(runs.c.id == run).with_for_update()
-    if connection.execute(state).scalar_one_or_none() in RESUMABLE:
+    state = connection.execute(select(runs.c.state).where(runs.c.id == run).with_for_update()).scalar_one_or_none()
+    if state in RESUMABLE:
         cancel_workflow(connection, workflow)
+    elif state == RUNNING and workflow == run:
+        resume_workflow(connection, workflow, queue)
 
 
 def resume_workflow(connection: Connection, workflow: str, queue: str) -> None:
