@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select, update
 from twilio_component.durable.asking import questions as asking
 from twilio_component.durable.asking.questions import QuestionStore
 from twilio_component.durable.sending.intents import SETTLED
+from twilio_component.durable.store.conversations import lock_conversation
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.runs import RunStore
@@ -62,7 +63,7 @@ async def test_a_question_that_is_closed_as_another_one_is_opened_opens_no_third
 ) -> None:
     database, loop = Database(new_database()), asyncio.get_running_loop()
     database.create()
-    store, lock = await ask(database, "first", "second", "third"), asking.lock_conversation
+    store = await ask(database, "first", "second", "third")
     cancelled = update(runs).where(runs.c.id == "first").values(state="cancelled")
     await database.run(lambda connection: connection.execute(cancelled))
 
@@ -71,9 +72,9 @@ async def test_a_question_that_is_closed_as_another_one_is_opened_opens_no_third
             await store.enter(run, OF_QUESTION, "twilio.sendAndWait", QUESTION)
 
     def lock_after_others_have_asked(connection: Connection, conversation: str) -> None:
-        monkeypatch.setattr(asking, "lock_conversation", lock)
+        monkeypatch.setattr(asking, "lock_conversation", lock_conversation)
         asyncio.run_coroutine_threadsafe(others_ask(), loop).result(60)
-        lock(connection, conversation)
+        lock_conversation(connection, conversation)
 
     monkeypatch.setattr(asking, "lock_conversation", lock_after_others_have_asked)
     await database.run(lambda connection: store.close(connection, f"first:{OF_QUESTION}", "undeliverable"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -108,6 +109,15 @@ async def begun(database: Database, *ids: str) -> RunStore:
 
 async def finish(store: RunStore, run: str, changes: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> Any:
     return await store.finish(run, SUCCEEDED, error=None, response=None, keep_payloads=False, changes=changes)
+
+
+async def test_a_run_that_begins_twice_begins_with_the_state_that_it_was_given_first(database: Database) -> None:
+    store, scopes = RunStore(database), {"instanceState": "Integration/Flow"}
+    definition = await store.define("flow.yaml", "text")
+    await store.accept(NewRun(id="run", definition=definition, integration="I", flow="F", payload={}))
+    for value in (1, 2):
+        await database.run(partial(store_value, scope="Integration/Flow", name="n", value=value))
+        assert await store.begin_with_state("run", scopes) == {"instanceState": {"n": 1}}
 
 
 async def test_a_run_that_was_paused_before_its_end_could_be_stored_keeps_what_it_needs_to_go_on(url: str) -> None:

@@ -219,6 +219,16 @@ def test_an_execution_with_an_unknown_outcome_is_not_run_again(handler: str) -> 
     assert len(send.calls) == 1
 
 
+def test_an_action_whose_result_cannot_be_stored_has_been_done_and_is_not_done_again() -> None:
+    deep: Any = "end"
+    for _ in range(300):
+        deep = [deep]
+    act = Recorder(deep)
+    outcome = run("- {name: Act, action: other.act}", flow="retryConfig: {maxAttempts: 2}", mocks={"other.act": act})
+    assert outcome.error is not None
+    assert (outcome.error["code"], len(act.calls)) == ("result-too-deep", 1)
+
+
 def test_a_flow_that_was_started_is_not_started_again_when_the_execution_is_run_again() -> None:
     act, child = fails(1), Recorder("child")
     text = """

@@ -354,8 +354,8 @@ class RunStore:
             (found,) = read_state(connection, [scopes])
             entry = JournalEntry(step_id="state", value=found)
             now = self._database.now(connection)
-            record_entry(connection, (run, INITIAL_STATE), entry, started=None, finished=now)
-            return found
+            is_new = record_entry(connection, (run, INITIAL_STATE), entry, started=None, finished=now)
+            return found if is_new else dict(_entries(connection, run, INITIAL_STATE, 0)[INITIAL_STATE].value)
 
         return await self._database.run_until_available(work)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class ResultTooDeepError(IntegrationError):
-    """A result that is nested too deep to be stored."""
+    """A result that is nested too deep to be stored; what was asked for has been done."""
 
     code = "result-too-deep"
 
@@ -134,7 +134,8 @@ class Invoker:
                 concerns=error.concerns or "",
             )
         if isinstance(error, IntegrationError):
-            return Failure(code=error.code, message=str(error), permanent=True)
+            acted = isinstance(error, ResultTooDeepError) and not self.idempotent(call)
+            return Failure(code=error.code, message=str(error), permanent=True, acted=acted)
         # A bug in a component. What it had done by then is not known.
         self.logger.error("%s failed unexpectedly", call.id, exc_info=error)
         message = f"{call.component}.{call.action} failed unexpectedly with {type(error).__name__}"
