@@ -1,6 +1,7 @@
 """Examples in the documentation are run, and what they print is compared with what the page says.
 
-- A Python block that prints is a program; the text block below it, if there is one, is its output.
+- A Python block that prints is a program; the text block below it, if there is one, is its output. It runs in a folder
+  that has nothing but the files that the page shows below their names, so that nobody needs a checkout to follow it.
 - The other Python blocks of a page that has tests are one test module.
 - A console block is a session: each line after ``$`` is run, and what stands below it must be its output (``…`` stands
   for anything). The blocks of a page share a folder, which has the files that the page shows below their names.
@@ -17,7 +18,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.pages import PAGES, ROOT, Block, blocks
+from support.pages import PAGES, ROOT, Block, blocks, text_of
 from support.prepared_database import prepare_database
 
 # Pages whose examples need more than a folder: a server, a database, a distribution that is installed.
@@ -29,6 +30,11 @@ RUN_ELSEWHERE = {
     "docs/how-to/token-expires.md": "tests/serving/test_token_expires.py",
     "docs/how-to/other-engines.md": "tests/acceptance/test_celery_and_asyncio.py",
 }
+# Those for people who have a checkout.
+NAME_FIXTURES = (
+    *("CHANGELOG.md", "CONTRIBUTING.md", "docs/explanation/design.md", "docs/reference/flow-language.md"),
+    "docs/how-to/add-an-action.md",
+)
 EMULATOR_PAGES = ("docs/how-to/emulator.md", "docs/reference/emulator.md")  # their shell and Node examples
 
 
@@ -64,9 +70,20 @@ def session(page: str) -> list[tuple[str, str, int]]:
     return steps
 
 
+def write_files(page: str, folder: Path) -> None:
+    """Write the files that a page shows below their names, as its reader does."""
+    for block in blocks(page):
+        if block.file is not None:
+            (folder / block.file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / block.file).write_text(block.code, encoding="utf-8")
+
+
 @pytest.mark.parametrize(("page", "code", "output"), [(page, *pair) for page in PAGES for pair in programs(page)])
-def test_a_program_prints_what_the_page_says(page: str, code: str, output: str) -> None:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+def test_a_program_prints_what_the_page_says(page: str, code: str, output: str, tmp_path: Path) -> None:
+    write_files(page, tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
     assert (done.stderr, done.stdout) == ("", output), page
 
 
@@ -89,11 +106,7 @@ def test_a_pages_tests_pass(page: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if session(page)])
 def test_a_pages_commands_print_what_it_says(page: str, tmp_path: Path) -> None:
-    for block in blocks(page):
-        if block.file is not None:
-            (tmp_path / block.file).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / block.file).write_text(block.code, encoding="utf-8")
-    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
+    write_files(page, tmp_path)
     if any(block.remark == "with a database" for block in blocks(page)):
         (tmp_path / ".twilio-component").mkdir()
         prepare_database(tmp_path / ".twilio-component" / "runs.sqlite")
@@ -133,3 +146,16 @@ def test_every_example_is_run_or_says_why_not(page: str) -> None:
         )
     ]
     assert left == []
+
+
+FLOWS = ROOT / "fixtures/flows/integrations"
+# How the flows of the fixtures begin, for editors: a path that only a checkout has.
+EDITOR_COMMENT = re.compile(r"\A# yaml-language-server: .*\n")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_flow_of_the_fixtures_is_on_the_page_as_it_is(page: str) -> None:
+    for block in blocks(page):
+        if block.file is not None and block.code.startswith("definitionVersion: "):
+            assert block.code == EDITOR_COMMENT.sub("", (FLOWS / block.file).read_text(encoding="utf-8"))
+    assert "fixtures/" not in text_of(page) or page in NAME_FIXTURES
