@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import delete, event
 
+from twilio_component.durable.clock import Clock
 from twilio_component.durable.errors import StoreBusyError
 from twilio_component.durable.sending.throttle import Throttle, throttle
 from twilio_component.durable.store.database import Database, transaction
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy import Connection
+
+
+class SteppedClock(Clock):
+    """A clock that stands still until a test sets it."""
+
+    seconds = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
 
 
 async def test_no_more_requests_than_allowed_are_in_flight() -> None:
@@ -121,3 +131,44 @@ def test_a_process_knows_when_something_last_got_through() -> None:
     throttle.note_success(["connection", "sender"])
     assert throttle.seconds_since_success("sender") < 60
     assert throttle.seconds_since_success("other") == math.inf
+
+
+async def slots_of(throttle: Throttle) -> int:
+    """How many blocks have a slot at a time."""
+    async with AsyncExitStack() as stack:
+        count = 0
+        with suppress(TimeoutError):
+            while True:
+                async with asyncio.timeout(0):
+                    await stack.enter_async_context(throttle.slot())
+                count += 1
+        return count
+
+
+async def test_there_are_fewer_slots_while_requests_do_not_begin_in_time_and_all_again_when_they_do() -> None:
+    clock = SteppedClock()
+    throttle, found = Throttle(8, clock), []
+    for _ in range(4):
+        throttle.narrow()
+        throttle.narrow()  # it was late at the same moment
+        clock.seconds += 1
+        found.append(await slots_of(throttle))
+    assert found == [4, 2, 1, 1], "one is left, so that something goes on"
+    for _ in range(20):
+        throttle.note_success(["sender"])
+    assert await slots_of(throttle) == 8
+
+
+async def test_slots_that_are_in_use_when_there_are_fewer_are_not_handed_on_and_who_gives_up_asking_gets_none() -> None:
+    throttle = Throttle(2, SteppedClock())
+    async with throttle.slot():
+        async with throttle.slot():
+            throttle.narrow()
+            asking = asyncio.create_task(throttle.slot().__aenter__())
+            patient = asyncio.create_task(slots_of(throttle))
+            await asyncio.sleep(0)
+        assert await slots_of(throttle) == 0
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+    assert await slots_of(throttle) == throttle.in_flight == 1
+    await patient

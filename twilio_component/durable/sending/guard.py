@@ -221,6 +221,7 @@ class Guard:
                 return await self._settle_failure(call, attempt, expired, started)
             if self._clock.monotonic() - claimed_at > self._settings.claim or not self._may_write():
                 # Others may soon believe that this request is over: it must not start now.
+                self._throttle.narrow()
                 await self._intents.withdraw(call, attempt)
                 return None
             return await self._write_request(call, guarded, attempt, started)

@@ -73,13 +73,13 @@ class RateLimiter:
 
     @asynccontextmanager
     async def token(self, key: str, sender: str) -> AsyncIterator[float]:
-        """Wait for a token and keep it for the block; yields when it was taken, by the monotonic clock.
+        """Wait for a token and keep it for the block; yields when it was taken, by the monotonic clock, or infinity.
 
         ``key`` tells the sender from those of the same name in other accounts. A sender without a rate needs no token.
         """
         rate = self._rates.get(sender)
         if rate is None:
-            yield self._clock.monotonic()
+            yield math.inf  # there is nothing that could be another's by now
             return
         tokens = math.ceil(rate)
         period = tokens / rate

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 
@@ -31,10 +32,17 @@ _CHANGE = (
 
 
 class Throttle:
-    """The throttles that this process knows of, and its slots: at most ``in_flight`` requests at a time."""
+    """The throttles that this process knows of, and its slots: at most ``in_flight`` requests at a time.
+
+    There are fewer slots for a while where so many requests do not begin in time, as on a machine that is too busy:
+    each would be given up and claimed anew, again and again.
+    """
 
     def __init__(self, in_flight: int, clock: Clock | None = None) -> None:
-        self._slots = asyncio.Semaphore(in_flight)
+        self._in_flight = self._most = in_flight
+        self._used = 0
+        self._asking = deque[asyncio.Future[None]]()
+        self._narrowed_at = -math.inf
         self._clock = clock or Clock()
         self._until: dict[str, float] = {}
         self._got_through_at: dict[str, float] = {}
@@ -42,8 +50,53 @@ class Throttle:
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """Wait for a slot and keep it for the block."""
-        async with self._slots:
+        await self._take_slot()
+        try:
             yield
+        finally:
+            self._give_back()
+
+    async def _take_slot(self) -> None:
+        if self._used < self._in_flight and not self._asking:
+            self._used += 1
+            return
+        asking = asyncio.get_running_loop().create_future()
+        self._asking.append(asking)
+        try:
+            await asking
+        except asyncio.CancelledError:
+            if not asking.cancelled():
+                self._give_back()  # it was given at the same moment
+            raise
+
+    def _give_back(self) -> None:
+        self._used -= 1
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        while self._asking and self._used < self._in_flight:
+            asking = self._asking.popleft()
+            if not asking.done():  # else who asked has given up
+                self._used += 1
+                asking.set_result(None)
+
+    @property
+    def in_flight(self) -> int:
+        """How many slots there are now."""
+        return self._in_flight
+
+    def narrow(self) -> None:
+        """Halve the slots, since a request did not begin in time; once for all that did not at the same moment."""
+        now = self._clock.monotonic()
+        if now - self._narrowed_at < _FIRST_PAUSE:
+            return
+        self._narrowed_at = now
+        self._in_flight = max(1, self._in_flight // 2)
+
+    def _widen(self) -> None:
+        if self._in_flight < self._most:
+            self._in_flight += 1
+            self._hand_out()
 
     async def wait(self, keys: Collection[str], at_most: float) -> bool:
         """Wait until none of the keys is throttled, as far as this process knows; False after ``at_most`` seconds."""
@@ -62,7 +115,8 @@ class Throttle:
         self._until[key] = max(until, self._until.get(key, 0.0))
 
     def note_success(self, keys: Iterable[str]) -> None:
-        """Note that a request with these keys has just been processed."""
+        """Note that a request with these keys has just been processed, so that there may be another slot again."""
+        self._widen()
         self._got_through_at.update(dict.fromkeys(keys, self._clock.monotonic()))
 
     def seconds_since_success(self, key: str) -> float:
