@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable.test_quiet_hours import SetClock, until
 from sqlalchemy import func, select
-from support.engine import TO, serving
+from support.engine import START, TO, serving
 from support.slow_transport import SlowFirstMessage
 from support.waiting import until_async
 
@@ -190,6 +190,20 @@ def test_the_wait_survives_a_restart(tmp_path: Path) -> None:
     assert sent(emulator) == [QUESTION]
 
 
+async def test_a_flow_may_wait_for_one_that_asks_and_goes_on_with_its_result(tmp_path: Path, url: str) -> None:
+    caller = START.replace("NAME", "Caller").replace("STARTED", "Main")
+    asks = asking().replace("{type: reference, value: trigger.results.body.data.to}", f'{{type: value, value: "{TO}"}}')
+    async with serving(tmp_path, caller + asks, settings=QUICK, database=url) as served:
+        await served.begin("run", "Caller")
+        await until_waiting(served, 2)
+        await until_async(lambda: not served.engine.work.workflow_ids, "no process executes them")
+        assert await write(served, "yes", "SM1") is False
+        outcome = await served.engine.wait_for_outcome("run", 10)
+        assert outcome is not None
+        assert outcome["state"] == "succeeded"
+        assert (await ended(served, "run.1"))["answer"] is True
+
+
 async def test_a_second_question_to_the_same_person_waits_for_the_first(tmp_path: Path) -> None:
     emulator = Emulator()
     async with serving(tmp_path, asking(), emulator=emulator, settings=QUICK) as served:
@@ -288,6 +302,19 @@ async def test_a_second_question_that_is_held_until_after_the_deadline_is_not_se
         assert not await served.engine.database.run(lambda connection: connection.execute(planned).all())
     assert (end["outcome"], end["misfits"]) == ("timedOut", 1)
     assert sent(emulator) == [QUESTION]
+
+
+async def test_the_second_question_gives_no_more_time_than_the_first(tmp_path: Path) -> None:
+    emulator, clock = Emulator(), SetClock("2026-05-04T10:00")
+    async with serving(tmp_path, asking("4h"), emulator=emulator, settings=QUICK, clock=clock) as served:
+        await served.begin("run")
+        await until_waiting(served)
+        clock.set("2026-05-04T13:00")
+        await write(served, "who is this", "SM1")
+        await until_async(lambda: sent(emulator) == [QUESTION, AGAIN], "the second question is sent")
+        await until_waiting(served)
+        clock.set("2026-05-04T14:01")
+        assert (await ended(served, "run"))["outcome"] == "timedOut"
 
 
 async def until_refused(served: Served) -> None:

@@ -11,12 +11,13 @@ import pytest
 from durable.test_conversation_order import QUICK, flows, texts
 from durable.test_quiet_hours import CAPPED, QUIET, SetClock, held_step, until
 from sqlalchemy import select
-from support.engine import serving
+from support.engine import START, TO, serving
 from support.slow_transport import SlowFirstMessage
 from support.waiting import until_async
 
 from twilio_component.durable.observation import Observer
 from twilio_component.durable.operator.operations import Operations
+from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.store.journal import FIRST_WAIT
 from twilio_component.durable.store.schema import waits
 from twilio_component.emulator import Emulator
@@ -59,6 +60,54 @@ async def test_runs_in_quiet_hours_wait_as_rows_and_each_goes_on_once(tmp_path: 
             # What was slept before is not slept again: nothing had to be recorded for it.
             assert await served.engine.runs.entry_at(run, FIRST_WAIT - 1) is None
     assert len(emulator.messages) == len(runs)
+
+
+CALLING = (
+    START.replace("NAME", "Caller's caller").replace("STARTED", "Caller")
+    + START.replace("NAME", "Caller").replace("STARTED", "Main").replace("      - {name: St", NAP + "      - {name: St")
+    + QUIET.replace("    steps:\n", "    isSynchronous: true\n    steps:\n", 1).replace(
+        "{type: reference, value: trigger.results.body.data.to}", f'{{type: value, value: "{TO}"}}'
+    )
+)
+"""A flow that waits for another one, which waits for one that sends in the day only."""
+
+
+def test_flows_that_wait_for_one_that_is_held_wait_as_rows_too(tmp_path: Path) -> None:
+    emulator, clock = Emulator(), SetClock("2026-05-04T23:00")
+    runs = {"run": "flow", "run.1": "flow", "run.1.1": "quiet-hours"}
+
+    async def until_all_wait() -> None:
+        async with serving(tmp_path, CALLING, emulator=emulator, clock=clock) as served:
+            await served.begin("run", "Caller's caller")
+            assert await until_parked(served, *runs) == [*runs.values()]
+
+    async def to_the_end() -> None:
+        async with serving(tmp_path, CALLING, emulator=emulator, clock=clock) as served:
+            shown = await RunViews(served.engine.database).show("run")
+            assert shown["waits"][0]["text"] == "waits for the end of the flow that it has started"
+            clock.set("2026-05-05T08:00:01")
+            for run in runs:
+                assert (await served.engine.wait_for_outcome(run, 20))["state"] == "succeeded", run
+            # What the caller slept before it was not slept again: nothing had to be recorded for it.
+            assert await served.engine.runs.entry_at("run.1", FIRST_WAIT - 1) is None
+
+    asyncio.run(until_all_wait())
+    asyncio.run(to_the_end())
+    assert len(emulator.messages) == 1
+
+
+@pytest.mark.parametrize("stop", [Operations.cancel, Operations.pause])
+async def test_a_flow_that_waits_for_one_that_is_stopped_goes_on(
+    tmp_path: Path, stop: Callable[[Operations, str], Awaitable[None]]
+) -> None:
+    emulator, clock = Emulator(), SetClock("2026-05-04T23:00")
+    async with serving(tmp_path, CALLING, emulator=emulator, clock=clock) as served:
+        await served.begin("run", "Caller's caller")
+        await until_parked(served, "run", "run.1", "run.1.1")
+        await stop(Operations(served.engine.database), "run.1.1")
+        outcomes = [await served.engine.wait_for_outcome(run, 20) for run in ("run.1", "run")]
+    assert all(outcome["error"]["code"] == "flow-failed" for outcome in outcomes)
+    assert emulator.messages == []
 
 
 class Waited(Observer):

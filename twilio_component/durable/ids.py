@@ -17,6 +17,7 @@ import re
 
 _FIRST_NUMBER = re.compile(r"[:.](\d+)")
 _RETRY = re.compile(r"(.+)~\d+", re.DOTALL)
+_OF_ITEM = re.compile(r"\.\d+-\d+\.\d+")
 _STARTED = re.compile(r"\d+\.\d+")
 
 
@@ -109,6 +110,11 @@ def ordinal_within(run: str, key: str) -> int:
     if found is None:
         raise ValueError(f"{key!r} is not the key of a call that {run!r} made")
     return int(found[1])
+
+
+def started_by_item(run: str) -> bool:
+    """Whether an iteration of a loop started the run, or the run that started it."""
+    return _OF_ITEM.search(run) is not None
 
 
 def nesting(run: str) -> int:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from dbos import DBOS
 
 from twilio_component.durable import ids
-from twilio_component.durable.errors import NondeterminismError, RunStopped, StateConflictError
+from twilio_component.durable.errors import NondeterminismError, RunParked, RunStopped, StateConflictError
 from twilio_component.durable.execution.continued_waits import ContinuedWaits
 from twilio_component.durable.execution.flow_results import flow_result
 from twilio_component.durable.execution.queue_slots import queue_slot
@@ -279,6 +279,8 @@ class Replayer:
         child = await self._accept_child(start, other, ordinal)
         if other.is_synchronous:
             await self._services.run_child(child)
+            if self._unrepeatable.can_park and await self._services.runs.waits.hold_for(self.run_id, child):
+                raise RunParked
             result = await flow_result(self._services.runs, child)
         else:
             if queue_slot(self.definition, other) is None:  # a queue starts it in its turn

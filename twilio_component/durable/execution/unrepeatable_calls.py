@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from twilio_component.durable.asking.asker import QuestionResult
 from twilio_component.durable.errors import CallHeld, NondeterminismError, RunParked
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
-from twilio_component.durable.ids import call_key
+from twilio_component.durable.ids import call_key, started_by_item
 from twilio_component.durable.sending.guarded_call import GuardedFlowCall
 from twilio_component.durable.sending.intents import CallIdentity
 from twilio_component.flows.interpreter.backoff import deadline_failure
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _MOMENT = 0.05
 _IN_LOOP = "a concurrent loop cannot wait for people: let each iteration start a flow that asks, with invokeFlow"
-_FOR_PARENT = "a flow that another one waits for cannot wait for people: remove isSynchronous from the flow that asks"
+_FOR_ITEM = "a flow that an iteration of a concurrent loop waits for cannot wait for people: remove its isSynchronous"
 
 
 class UnrepeatableCalls:
@@ -112,7 +112,7 @@ class UnrepeatableCalls:
 
     @property
     def can_park(self) -> bool:
-        """Whether the execution may wait as a row: nothing in this process waits for it."""
+        """Whether the execution may wait as a row: no iteration, which has a process, waits for it."""
         return self._cannot_wait() is None
 
     def awaited_effect(self, call: Call) -> str | None:
@@ -126,8 +126,8 @@ class UnrepeatableCalls:
         """Why this execution cannot wait for a person, if something waits for it."""
         if self._item is not None:
             return Failure(code="cannot-ask", message=_IN_LOOP, permanent=True)
-        if self._run.parent is not None and self._flow.is_synchronous:
-            return Failure(code="cannot-ask", message=_FOR_PARENT, permanent=True)
+        if self._flow.is_synchronous and started_by_item(self._run.id):
+            return Failure(code="cannot-ask", message=_FOR_ITEM, permanent=True)
         return None
 
 

@@ -23,7 +23,7 @@ from twilio_component.durable.store import run_status
 from twilio_component.durable.store.queues import lock_queue_of, promote
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import intents, loops, runs, throttles
-from twilio_component.durable.store.waits import conversations_behind, unpark, wake_next_in_order
+from twilio_component.durable.store.waits import conversations_behind, unpark, wake_by_effect, wake_next_in_order
 from twilio_component.durable.store.workflow_rows import cancel_workflow, resume_workflow
 from twilio_component.host.errors import join_names
 
@@ -172,6 +172,8 @@ class Operations:
             connection.execute(update(runs).where(runs.c.id == run).values(state=to, **changes))
             if along_with is not None:
                 along_with(connection, run)
+            if to != run_status.RUNNING:
+                wake_by_effect(connection, run, self._queue.put_again)
             if to == run_status.RUNNING:
                 self._queue.put(connection, [run])  # one that was stopped in its queue has never been started
             elif queue is not None:

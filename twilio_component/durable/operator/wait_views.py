@@ -11,7 +11,7 @@ from twilio_component.durable.execution.unrepeatable_calls import OF_QUESTION
 from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.sending.conditions import CAP, QUIET_HOURS
 from twilio_component.durable.store.schema import journal, questions, waits
-from twilio_component.durable.store.waits import DELIVERY, ORDER, REPLY
+from twilio_component.durable.store.waits import DELIVERY, FLOW, ORDER, REPLY
 from twilio_component.host.questions import MOST_SENDS
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _WORDS = {
     DELIVERY: "waits for news of its message",
     ORDER: "waits until an earlier message of the conversation is done",
     QUIET_HOURS: "waits for the end of quiet hours",
+    FLOW: "waits for the end of the flow that it has started",
     CAP: "waits until the frequency cap allows another message",
 }
 _QUEUED = "waits until another question to the person is over"

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from twilio_component.durable import ids
 from twilio_component.durable.store.call_states import OPEN
-from twilio_component.durable.store.schema import intents, journal, questions
+from twilio_component.durable.store.schema import intents, journal, questions, runs
 from twilio_component.durable.store.upsert import insert_once, to_json
 
 if TYPE_CHECKING:
@@ -47,15 +47,31 @@ def entry_from(row: Any) -> JournalEntry:
     return JournalEntry(step_id=row.step_id, value=json.loads(row.value))
 
 
+_ENTRIES = select(journal.c.ordinal, journal.c.step_id, journal.c.value).where(
+    journal.c.run == bindparam("of_run"), journal.c.ordinal >= bindparam("first"), journal.c.ordinal < bindparam("end")
+)
+
+
+def entries_of(connection: Connection, caller: str, first: int, end: int) -> dict[int, JournalEntry]:
+    """The journal of a run or an iteration from ``first`` to before ``end``, by ordinal."""
+    rows = connection.execute(_ENTRIES, {"of_run": caller, "first": first, "end": end})
+    return {row.ordinal: entry_from(row) for row in rows}
+
+
 def last_call(connection: Connection, run: str) -> int:
-    """The ordinal of the last call of a run that has a result, that is a question, or that has been planned."""
+    """The ordinal of the last call of a run that has a result, has been planned, asks or has started a flow."""
     called = connection.execute(select(func.max(journal.c.ordinal)).where(journal.c.run == run)).scalar_one()
     question = select(func.max(questions.c.ordinal)).where(questions.c.run == run)
     # Those that are over are in the journal.
     own = (intents.c.run == run, intents.c.item.is_(None), intents.c.state.in_(OPEN))
     planned = connection.execute(select(intents.c.key).where(*own)).scalars()
     last = max((ids.ordinal_within(run, key) for key in planned), default=0)
-    return max(called or 0, connection.execute(question).scalar_one() or 0, last)
+    # What its items started is not the run's own: RUN.5, but not RUN.5-17.0.
+    own_flows = (runs.c.parent == run, func.substr(runs.c.id, len(run) + 1).not_like("%-%"))
+    started = connection.execute(select(runs.c.id).where(*own_flows)).scalars()
+    prefix = ids.descendant_prefix(run)
+    flow = max((ids.ordinal_within(run, one) for one in started if one.startswith(prefix)), default=0)
+    return max(called or 0, connection.execute(question).scalar_one() or 0, last, flow)
 
 
 def record_entry(

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, bindparam, exists, not_, select, update
 
+from twilio_component.durable.ids import nesting
 from twilio_component.durable.store.definition_digest import definition_digest
 from twilio_component.durable.store.events import first_run
 from twilio_component.durable.store.flow_state import InTransaction, read_state, store_changes
-from twilio_component.durable.store.journal import INITIAL_STATE, RESULT, JournalEntry, entry_from, record_entry
+from twilio_component.durable.store.journal import INITIAL_STATE, RESULT, JournalEntry, entries_of, record_entry
 from twilio_component.durable.store.new_runs import NewRun, TakeReply, insert_runs
 from twilio_component.durable.store.queues import lock_queue_of, promote, promote_all, run_in_the_way
 from twilio_component.durable.store.removal import (
@@ -32,7 +33,7 @@ from twilio_component.durable.store.replies import run_of_reply
 from twilio_component.durable.store.run_status import QUEUED, RESUMABLE, RUNNING, SUCCEEDED
 from twilio_component.durable.store.schema import definitions, items, journal, runs, served
 from twilio_component.durable.store.upsert import insert_once, to_json
-from twilio_component.durable.store.waits import WaitStore, workflow_ids
+from twilio_component.durable.store.waits import Enqueue, WaitStore, wake_by_effect, workflow_ids
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -76,15 +77,18 @@ class RunStore:
         database: Database,
         enqueue: Callable[[Connection, Sequence[str]], None] = lambda _connection, _runs: None,
         take_reply: TakeReply | None = None,
+        wake: Enqueue = lambda _connection, _run, _workflow: None,
     ) -> None:
         """Use a database; ``enqueue`` has runs executed that are promoted in a queue of their flow.
 
-        ``take_reply`` takes a message that would start a run as the reply to a question.
+        ``take_reply`` takes a message that would start a run as the reply to a question. ``wake`` has a run executed
+        again that waits as a row for the end of another one.
         """
         self._database = database
         self.database_url = database.url
         self._enqueue = enqueue
         self._take_reply = take_reply
+        self._wake = wake
         self.waits = WaitStore(database)
 
     # Definitions
@@ -171,7 +175,7 @@ class RunStore:
 
         def work(connection: Connection) -> tuple[Run, dict[int, JournalEntry]] | None:
             found = _run(connection, runs.c.id == run)
-            return None if found is None else (found, _entries(connection, run, INITIAL_STATE, end))
+            return None if found is None else (found, entries_of(connection, run, INITIAL_STATE, end))
 
         return await self._database.run_until_available(work)
 
@@ -225,7 +229,7 @@ class RunStore:
         return await self.change(run, end)
 
     async def change(self, run: str, work: Callable[[Connection], _Found]) -> _Found:
-        """Do what ends or stops a run, and start what its queue then has room for, in one transaction.
+        """Do what ends or stops a run, and go on with what waits for that, in one transaction.
 
         Retries until the database is available.
         """
@@ -234,6 +238,8 @@ class RunStore:
             # Before the run's own row: whoever accepts a run of the queue locks in this order, too.
             queue = lock_queue_of(connection, run)
             found = work(connection)
+            if nesting(run):
+                wake_by_effect(connection, run, self._wake)
             if queue is not None:
                 self._enqueue(connection, promote(connection, queue))
             return found
@@ -290,7 +296,7 @@ class RunStore:
 
     async def entries(self, caller: str, first: int, end: int) -> dict[int, JournalEntry]:
         """The journal of a run or an iteration from ``first`` to before ``end``, by ordinal."""
-        return await self._database.run_until_available(lambda connection: _entries(connection, caller, first, end))
+        return await self._database.run_until_available(lambda connection: entries_of(connection, caller, first, end))
 
     async def entry_at(self, caller: str, ordinal: int) -> JournalEntry | None:
         """The recorded result of one call, or None."""
@@ -387,13 +393,3 @@ _STATE = select(runs.c.state).where(runs.c.id == bindparam("of_run"))
 
 def _is_stopped(connection: Connection, run: str) -> bool:
     return connection.execute(_STATE, {"of_run": run}).scalar_one_or_none() in RESUMABLE
-
-
-_ENTRIES = select(journal.c.ordinal, journal.c.step_id, journal.c.value).where(
-    journal.c.run == bindparam("of_run"), journal.c.ordinal >= bindparam("first"), journal.c.ordinal < bindparam("end")
-)
-
-
-def _entries(connection: Connection, caller: str, first: int, end: int) -> dict[int, JournalEntry]:
-    rows = connection.execute(_ENTRIES, {"of_run": caller, "first": first, "end": end})
-    return {row.ordinal: entry_from(row) for row in rows}

@@ -17,7 +17,7 @@ from twilio_component.durable.store.acts import Acts, acts_of
 from twilio_component.durable.store.call_states import PLANNED
 from twilio_component.durable.store.conversations import lock_conversation
 from twilio_component.durable.store.journal import last_call
-from twilio_component.durable.store.run_status import RUNNING
+from twilio_component.durable.store.run_status import QUEUED, RUNNING
 from twilio_component.durable.store.schema import intents, runs, turns, waits
 from twilio_component.durable.store.upsert import insert_once
 from twilio_component.durable.store.workflow_rows import has_taken
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from twilio_component.durable.errors import CallHeld
     from twilio_component.durable.store.database import Database
 
-REPLY, DELIVERY, ORDER = "reply", "delivery", "order"
-"""What a run waits for: a person's reply, news of a message, or its turn in a conversation.
+REPLY, DELIVERY, ORDER, FLOW = "reply", "delivery", "order", "flow"
+"""What a run waits for: a person's reply, news of a message, its turn in a conversation, or a flow that it has started.
 
 A run whose call is held for another reason waits for that: its kind of hold.
 """
@@ -91,6 +91,20 @@ class WaitStore:
             if until is not None:
                 park(connection, run, held.kind, until=until)
             return until is not None
+
+        return await self._database.run_until_available(work)
+
+    async def hold_for(self, run: str, started: str) -> bool:
+        """Let a run wait as a row for the end of the run that it has started; False when that has ended or stopped."""
+
+        def work(connection: Connection) -> bool:
+            # Who ends it changes its row: until then, or until this transaction ends, one of the two waits.
+            state = select(runs.c.state).where(runs.c.id == started).with_for_update(read=True)
+            if connection.execute(state).scalar_one_or_none() not in (RUNNING, QUEUED):
+                return False
+            unpark(connection, run)
+            park(connection, run, FLOW, until=None, effect=started)
+            return True
 
         return await self._database.run_until_available(work)
 
