@@ -361,7 +361,7 @@ class RunStore:
             entry = JournalEntry(step_id="state", value=found)
             now = self._database.now(connection)
             is_new = record_entry(connection, (run, INITIAL_STATE), entry, started=None, finished=now)
-            return found if is_new else dict(_entries(connection, run, INITIAL_STATE, 0)[INITIAL_STATE].value)
+            return found if is_new else dict(entries_of(connection, run, INITIAL_STATE, 0)[INITIAL_STATE].value)
 
         return await self._database.run_until_available(work)
 
