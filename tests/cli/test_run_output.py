@@ -56,6 +56,7 @@ def test_a_loop_is_summarized_in_one_line() -> None:
     assert loop_summary(LOOP) == (
         "everyone: 1,200 of 5,000, 1,190 succeeded, 21610: 8, unknown: 2, 9.8/s, ETA 12:30:05 UTC"
     )
+    assert "unknown: 2, 3 being looked for, 9.8/s" in loop_summary({**LOOP, "inDoubt": 3})
     assert loop_summary({**DONE, "isWhole": False}).startswith("everyone: 5,000 of 5,000+, 4,990 succeeded")
 
 

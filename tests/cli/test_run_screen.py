@@ -65,12 +65,14 @@ def test_a_run_says_why_what_it_waits_for_and_what_became_of_its_steps() -> None
     waits = [{"text": "waits for ***10's reply", "until": TIME}]
     error = {"code": "twilio-api-error", "reason": "20003", "message": "Authenticate"}
     loops[0]["expectedEnd"] = None
+    steps.append({"step": "all", "state": "succeeded", "started": TIME, "finished": TIME, "inputs": None})
     text = "\n".join(shown(run_view(run("failed", steps=steps, loops=loops, waits=waits, error=error)), 140))
     assert f"failed  Reminders  {ID}" in text
     assert "20003 Authenticate" in text
     assert "next: runs retry RUN" in text
     assert "… waits for ***10's reply until 2026-11-26 03:01:11 UTC" in text
     assert "all: 5 of 5, 4 succeeded, 21211: 1\n  21211: The recipient is not a valid phone number." in text
+    assert "\n!  all" in text
     assert "20003 Authenticate·[2J [red]now" in text
     assert '{"to": "***10", "message": "text of 5 characters"}' in text
     assert "planned until 2026-11-26 03:01:11 UTC: quiet hours" in text

@@ -159,8 +159,8 @@ def test_no_look_and_no_retry_reads_a_whole_table(database: Database) -> None:
         with statements(*{database.engine, database._request_engine}) as executed:
             asyncio.run(look(database))
         assert executed, name
-        # SQLite reads the newest runs from the end of their index.
-        if read := whole_tables(database.engine, executed, BIG, but="flow_runs_by_time"):
+        # SQLite reads the newest runs from the end of their index, and of calls under way there are few.
+        if read := whole_tables(database.engine, executed, BIG, but=("flow_runs_by_time", "flow_intents_uncertain")):
             whole[name] = read
     assert whole == {}
 

@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import insert, text
 
 from twilio_component.durable.fanout.store import LoopKey
+from twilio_component.durable.operator.flow_names import next_flow
 from twilio_component.durable.operator.item_pages import ItemPages, page_of_items
 from twilio_component.durable.operator.run_pages import (
     COUNTED,
     PageOfRuns,
     RunPages,
     counts_by_state,
-    next_flow,
     page_of_runs,
     steps_before,
     way_of,

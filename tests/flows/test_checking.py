@@ -101,7 +101,7 @@ MISTAKES = {
         "- {name: Send, action: twilio.sendSms}",
         (
             "test.yaml:9:30: error: twilio has no action 'sendSms'; did you mean 'sendSMS'? (unknown-action)\n"
-            "    Correct the key, or stand in for it with --mock twilio.sendSms=JSON."
+            "    Correct the key, or, in `flow run`, stand in for it with --mock twilio.sendSms=JSON."
         ),
     ),
     "a component that is not installed": (
@@ -109,7 +109,8 @@ MISTAKES = {
         (
             "test.yaml:9:30: error: the component 'slack' is not installed (component-not-installed)\n"
             "    Install the Python package that provides it (its entry point is in the group "
-            "integration_components: pip install PACKAGE), or stand in for it with --mock slack.postMessage=JSON."
+            "integration_components: pip install PACKAGE), or, in `flow run`, stand in for it with "
+            "--mock slack.postMessage=JSON."
         ),
     ),
     "an undeclared config variable": (

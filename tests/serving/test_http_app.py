@@ -265,7 +265,8 @@ def test_a_reply_without_words_has_no_body() -> None:
 
 def test_what_cannot_be_stored_is_refused_so_that_twilio_tries_again() -> None:
     answer = App(StoreUnavailableError("away")).request("POST", "/demo/reply")
-    assert (answer.status_code, answer.headers["Retry-After"], answer.text) == (503, "5", "")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.json() == {"error": "Nothing can be stored at the moment; nothing was, so try again."}
 
 
 def test_requests_larger_or_slower_than_any_webhook_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,12 +276,20 @@ def test_requests_larger_or_slower_than_any_webhook_are_refused(monkeypatch: pyt
 
     app = App()
     many = {f"X-{number}": "1" for number in range(http_app.MAX_HEADERS)}
-    assert app.request("POST", "/demo/reply", headers=many).status_code == 431
-    assert app.request("POST", "/demo/reply", content=b"x" * (http_app.MAX_BODY_BYTES + 1)).status_code == 413
     monkeypatch.setattr(http_app, "BODY_SECONDS", 0.02)
-    assert app.request("POST", "/demo/reply", content=slowly()).status_code == 408
-    assert app.request("PUT", "/demo/reply").status_code == 405
-    assert app.request("POST", "/other").status_code == 404
+    too_long = b"x" * (http_app.MAX_BODY_BYTES + 1)
+    refused = {
+        431: app.request("POST", "/demo/reply", headers=many),
+        413: app.request("POST", "/demo/reply", content=too_long),
+        408: app.request("POST", "/demo/reply", content=slowly()),
+        405: app.request("PUT", "/demo/reply"),
+        404: app.request("POST", "/other"),
+    }
+    assert [response.status_code for response in refused.values()] == [*refused]
+    # Each says what is wrong, and no more than a stranger knows already.
+    said = {status: response.json()["error"] for status, response in refused.items()}
+    assert said[404] == "Nothing is served at this address."
+    assert all(text.endswith(".") and "reply" not in text.lower() for text in said.values())
     assert app.handler.arrivals == []
 
 

@@ -15,6 +15,7 @@ from twilio_component.durable.errors import DurableError
 from twilio_component.flows import Configuration
 from twilio_component.host import Host
 from twilio_component.serving.endpoints import endpoints
+from twilio_component.serving.refusals import refusal
 from twilio_component.serving.webhook_handler import HttpResponse, IncomingRequest, WebhookHandler
 from twilio_component.testing import emulator_connection
 from twilio_component.twilio.signatures.verification import sign
@@ -91,7 +92,8 @@ async def test_a_stranger_is_refused_before_anything_is_stored() -> None:
     engine = FakeEngine()
     genuine = request({"MessageSid": "SM1"})
     tampered = IncomingRequest("POST", genuine.url + "?x=1", genuine.headers, genuine.body)
-    assert await received(HEAD, engine, tampered) == [HttpResponse(403)]
+    (refused,) = await received(HEAD, engine, tampered)
+    assert (refused.status, refused.body) == (403, json.dumps(refusal(403)))
     assert engine.begun == {}
 
 

@@ -43,13 +43,15 @@ def plan_of(engine: Engine, statement: Statement) -> str:
         return "\n".join(str(row[-1]) for row in rows)
 
 
-def whole_tables(engine: Engine, executed: Sequence[Statement], tables: Sequence[str], *, but: str = "") -> list[str]:
-    """The steps in which these statements read one of the tables from its beginning, ``but`` by that index."""
+def whole_tables(
+    engine: Engine, executed: Sequence[Statement], tables: Sequence[str], *, but: Sequence[str] = ()
+) -> list[str]:
+    """The steps in which these statements read a table from its beginning, ``but`` by one of those indexes."""
     found = []
     for statement in dict.fromkeys(one.text for one in executed if _READS.match(one.text)):
         parameters = next(one.parameters for one in executed if one.text == statement)
         for line in plan_of(engine, Statement(statement, parameters)).splitlines():
             reads_all = re.search(r"Seq Scan on (\w+)|SCAN (\w+)(?! VIRTUAL)", line)
-            if reads_all and (reads_all[1] or reads_all[2]) in tables and not (but and but in line):
+            if reads_all and (reads_all[1] or reads_all[2]) in tables and not any(name in line for name in but):
                 found.append(f"{line.strip()}: {statement}")
     return found

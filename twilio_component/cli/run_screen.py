@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 from rich.console import Console, Group, RenderableType
@@ -69,11 +69,13 @@ def _parts(run: Mapping[str, Any]) -> Iterator[RenderableType]:
     if error := run["error"]:
         code = "" if error["code"] == ITEMS_FAILED else f"{error_codes(error)} "
         yield Text.assemble((code, "bold"), cell(error["message"]))
+    if run.get("retriedAs"):
+        yield Text(f"run again as {run['retriedAs']}")
     yield from (Text(f"… {wait_line(wait)}", "yellow") for wait in run["waits"])
     for loop in run["loops"]:
         yield Text(loop_summary(loop))
         yield from (Text(f"  {code}: {meaning}", "dim") for code, meaning in _meanings(loop["failed"]))
-    yield _steps(run["steps"])
+    yield _steps(run["steps"], {loop["loop"] for loop in run["loops"] if loop["failed"] or loop["unknown"]})
     if actions := actions_for(run["state"]):
         commands = join_names((f"runs {_COMMANDS.get(one, f'{one} RUN')}" for one in actions), word="or")
         yield Text(f"next: {commands}", "dim")
@@ -86,14 +88,15 @@ def _meanings(codes: Iterable[str]) -> Iterator[tuple[str, str]]:
     return ((code, one.meaning) for code, one in found if one is not None)
 
 
-def _steps(steps: Sequence[Mapping[str, Any]]) -> Table:
+def _steps(steps: Sequence[Mapping[str, Any]], incomplete: Container[str]) -> Table:
+    """The steps. ``incomplete`` are the lists of which items have not succeeded: such a step has only done its part."""
     table = _table()
     for name in ("", "step", "began", "what became of it"):
         table.add_column(name, no_wrap=name != "what became of it", overflow="fold")
     for step in steps:
-        table.add_row(
-            _MARKS.get(step["state"], "…"), cell(step["step"]), moment_text(step.get("started")), _became(step)
-        )
+        is_partial = step["state"] == "succeeded" and step["step"] in incomplete
+        mark = "!" if is_partial else _MARKS.get(step["state"], "…")
+        table.add_row(mark, cell(step["step"]), moment_text(step.get("started")), _became(step))
     return table
 
 

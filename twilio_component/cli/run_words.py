@@ -43,6 +43,8 @@ def counts_of_loop(loop: dict[str, Any]) -> str:
     parts += [f"{code}: {count:,}" for code, count in loop["failed"].items()]
     if loop["unknown"]:
         parts.append(f"unknown: {loop['unknown']:,}")
+    if loop.get("inDoubt"):
+        parts.append(f"{loop['inDoubt']:,} being looked for")
     if loop["left"]:
         parts.append(f"{loop['perSecond']:g}/s")
     if loop["expectedEnd"]:

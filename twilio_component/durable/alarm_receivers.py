@@ -80,13 +80,15 @@ def _secret(value: Any, problems: list[Problem]) -> str:
     elif isinstance(value, Mapping) and set(value) == {"file"}:
         try:
             text = Path(str(value["file"])).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            text = None
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            problems.append(Problem("onFailure.secret", f"its file {value['file']} cannot be read: {reason}"))
+            return ""
     else:
         problems.append(Problem("onFailure.secret", "must be {environment: NAME} or {file: PATH}"))
         return ""
     if text is None or len(text) < _SHORTEST_SECRET:
-        where = "variable" if "environment" in value else "file"
+        where = f"variable {value['environment']}" if "environment" in value else f"file {value['file']}"
         problems.append(
             Problem("onFailure.secret", f"its {where} must have a secret of at least {_SHORTEST_SECRET} characters")
         )

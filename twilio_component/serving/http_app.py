@@ -22,6 +22,7 @@ from twilio_component.host.portable_error import PortableError
 from twilio_component.serving.access_log import FLOW, AccessLog
 from twilio_component.serving.endpoints import find_endpoint
 from twilio_component.serving.failed_requests import describe_failure, failure_code
+from twilio_component.serving.refusals import refusal
 from twilio_component.serving.status_callbacks import CallbackAddress
 from twilio_component.serving.webhook_handler import IncomingRequest
 
@@ -92,22 +93,21 @@ class WebhookApp:
         endpoint = find_endpoint(self.endpoints, self.public_url.public_path(request.url.path))
         if endpoint is None:
             self.observer.webhook_received("", "refused", "no-flow")
-            return Response(status_code=404)
+            return _refuse(404)
         request.scope[FLOW] = endpoint.flow.name
         if request.method not in endpoint.methods:
             # HEAD and OPTIONS are safe (RFC 9110): they describe the endpoint and start nothing.
             self.observer.webhook_received(endpoint.flow.name, "refused", "method")
             allowed = [*endpoint.methods, *(["HEAD"] if "GET" in endpoint.methods else []), "OPTIONS"]
-            return Response(
-                status_code=204 if request.method in allowed else 405, headers={"Allow": ", ".join(allowed)}
-            )
+            headers = {"Allow": ", ".join(allowed)}
+            return Response(status_code=204, headers=headers) if request.method in allowed else _refuse(405, headers)
         return await self._respond(request, lambda incoming: self.handler.receive(endpoint, incoming), endpoint)
 
     async def _receive_callback(self, request: Request) -> Response:
         path = request.path_params
         request.scope[FLOW] = "(status callback)"
         if not _ORDINAL.fullmatch(path["ordinal"]):
-            return Response(status_code=404)
+            return _refuse(404)
         address = CallbackAddress(**{**path, "ordinal": int(path["ordinal"])})
         return await self._respond(request, lambda incoming: self.callbacks.receive(address, incoming))
 
@@ -121,12 +121,12 @@ class WebhookApp:
             response = await receive(await _incoming_request(request, self._url(request)))
         except RequestRejected as error:
             self.observer.webhook_received(request.scope.get(FLOW, ""), "refused", error.reason)
-            return Response(status_code=error.status)
+            return _refuse(error.status)
         except StoreUnavailableError as error:
             # Twilio retries, or requests the fallback URL: nothing was stored, nothing is lost.
             self.observer.webhook_received(request.scope.get(FLOW, ""), "refused", "database")
             _LOGGER.error("a request was refused: %s", error)  # noqa: TRY400 - the text says it all
-            return Response(status_code=503, headers={"Retry-After": "5"})
+            return _refuse(503, {"Retry-After": "5"})
         except Exception as error:
             # Also a connection that is misspelt, or a bug of a component: nothing was stored, and Twilio retries.
             if endpoint is not None:
@@ -155,6 +155,10 @@ class WebhookApp:
         except StoreUnavailableError as error:
             return JSONResponse({"status": "not ready", "reason": str(error)}, status_code=503)
         return JSONResponse({"status": "ready"})
+
+
+def _refuse(status: int, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse(refusal(status), status_code=status, headers=headers)
 
 
 def _response(response: HttpResponse) -> Response:

@@ -16,7 +16,8 @@ from twilio_component.host.errors import InputError, PerformError
 from twilio_component.host.serialization import iso_time
 from twilio_component.serving.contact_events import ContactEvents
 from twilio_component.serving.opt_out_settings import OptOutSettings
-from twilio_component.serving.webhook_handler import HttpResponse, IncomingRequest, payload_of
+from twilio_component.serving.refusals import refusal
+from twilio_component.serving.webhook_handler import HttpResponse, IncomingRequest, json_response, payload_of
 
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import Deployment, LoadedDefinition
@@ -50,7 +51,7 @@ class Callbacks:
         proof = action.options.get("proof") if action is not None else None
         run = await self._engine.runs.load(address.run) if proof is not None else None
         if component is None or proof is None or run is None:
-            return HttpResponse(404)
+            return json_response(404, refusal(404))
         definition = self._deployment.load(run.file, run.text)
         flow = find_flow(definition.integration, run.flow)
         payload = self._deployment.payload(
@@ -82,7 +83,7 @@ class Callbacks:
         _LOGGER.warning(
             "a callback about %s.%s was refused: no connection has signed it", address.component, address.action
         )
-        return HttpResponse(403)
+        return json_response(403, refusal(403))
 
     async def _confirm(self, address: CallbackAddress, envelope: Mapping[str, Any], proof: Mapping[str, Any]) -> None:
         body = (envelope.get("payload") or {}).get("body") or {}

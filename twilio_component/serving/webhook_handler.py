@@ -29,6 +29,7 @@ from twilio_component.host.trace_context import HEADER
 from twilio_component.serving.contact_events import ContactEvents
 from twilio_component.serving.endpoint_keys import KEY_HEADER, EndpointKeys
 from twilio_component.serving.event_identity import run_event
+from twilio_component.serving.refusals import refusal
 from twilio_component.serving.refused_requests import RefusedRequests
 from twilio_component.serving.webhook_settings import DEFAULT_SETTINGS
 
@@ -104,7 +105,7 @@ class WebhookHandler:
                 endpoint.path,
                 self.refused,
             )
-            return HttpResponse(401, headers={"WWW-Authenticate": "Api-Key"})
+            return replace(json_response(401, refusal(401)), headers={"WWW-Authenticate": "Api-Key"})
         try:
             with self._observer.webhook_span(endpoint.flow.name, request.headers.get(HEADER)):
                 new, is_new, confirmation = await self._start_once(endpoint, request)
@@ -112,11 +113,11 @@ class WebhookHandler:
             self.refuse(endpoint, "unreadable-body")
             reason = "; ".join(problem.message for problem in error.problems)
             _LOGGER.warning("%s refused a request (%d refused so far): %s", endpoint.path, self.refused, reason)
-            return _json_response(400, {"error": f"The request's body cannot be read: {reason}."})
+            return json_response(400, {"error": f"The request's body cannot be read: {reason}."})
         except PerformError as error:
             self.refuse(endpoint, error.code)
             _LOGGER.warning("%s refused a request (%d refused so far): %s", endpoint.path, self.refused, error)
-            return HttpResponse(403)
+            return json_response(403, refusal(403))
         if is_new:
             self.accepted += 1
         else:
@@ -146,10 +147,10 @@ class WebhookHandler:
                 await self._engine.runs.forget_response(new.id)
                 return _http_response(outcome["response"])
             status = 202 if outcome is None else 200  # it is still running, or its response was sent already
-            return HttpResponse() if endpoint.parses_request else _json_response(status, {"executionId": new.id})
+            return HttpResponse() if endpoint.parses_request else json_response(status, {"executionId": new.id})
         if new.trigger is not None and new.trigger.get("response") is not None:
             return _http_response(new.trigger["response"])
-        return HttpResponse() if endpoint.parses_request else _json_response(200, {"executionId": new.id})
+        return HttpResponse() if endpoint.parses_request else json_response(200, {"executionId": new.id})
 
     async def _start_once(self, endpoint: Endpoint, request: IncomingRequest) -> _Started:
         """Start the run of the request; raises ``PerformError``."""
@@ -240,7 +241,8 @@ def payload_of(request: IncomingRequest) -> dict[str, Any]:
     }
 
 
-def _json_response(status: int, body: Mapping[str, Any]) -> HttpResponse:
+def json_response(status: int, body: Mapping[str, Any]) -> HttpResponse:
+    """Return a response whose body is this object as JSON."""
     return HttpResponse(status, json.dumps(body), "application/json")
 
 

@@ -35,6 +35,12 @@ SELECT 'list.1-' || n, 'list', 1, n,
   CASE WHEN n % 250 = 0 OR n >= {ITEMS - LEFT} THEN '{{"phone": "+15558675310"}}' END
 FROM numbers
 """  # noqa: S608 - numbers of ours
+CALLS = """
+INSERT INTO flow_intents (key, run, step_id, fingerprint, limit_keys, state, attempt, created_at, item)
+SELECT id || '-1', run, 'send', 'f' || number, '[]',
+  CASE number WHEN 99999 THEN 'in_doubt' ELSE 'settled' END, 1, 1.0, id
+FROM flow_items WHERE finished_at IS NOT NULL OR number = 99999
+"""
 
 
 class Counted:
@@ -76,6 +82,7 @@ def counted(tmp_path: Path) -> Iterator[Counted]:
         connection.execute(insert(definitions).values(digest="d", file="f", text="t"))
         connection.execute(insert(runs).values(run))
         connection.execute(text(FILL))
+        connection.execute(text(CALLS))
         # Every 250th has failed, of those that are left, too.
         succeeded = ITEMS - LEFT - (ITEMS - LEFT) // 250
         connection.execute(insert(loops).values(**loop, **state, succeeded=succeeded))
@@ -90,6 +97,7 @@ def test_a_long_list_is_shown_in_bounded_pages_by_bounded_reads(counted: Counted
     (loop,) = run["loops"]
     assert (loop["taken"], loop["left"]) == (ITEMS, LEFT - LEFT // 250)
     assert loop["failed"] == {"21610": FAILED // 2, "30007": FAILED // 2}
+    assert loop["inDoubt"] == 1
     assert loop["succeeded"] + loop["left"] + FAILED == ITEMS
     read = {"run": instructions}
     for state, code in (("failed", ""), ("failed", "30007"), ("succeeded", ""), ("pending", "")):

@@ -13,6 +13,7 @@ from twilio_component.cli.no_process import tell_without_process
 from twilio_component.cli.options import age_in_days, moment, whole_count
 from twilio_component.cli.run_words import item_line
 from twilio_component.cli.serve_extra import DATABASE_HELP, with_database
+from twilio_component.host.errors import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -108,9 +109,16 @@ def _list(options: argparse.Namespace) -> int:
         from twilio_component.cli.run_screen import runs_table, screen
 
         console = screen(sys.stdout)
-        console.print(runs_table(runs, console.width) if runs else "no runs")
+        console.print(runs_table(runs, console.width) if runs else await _no_runs(views, options))
 
     return _view(options, print_list)
+
+
+async def _no_runs(views: RunViews, options: argparse.Namespace) -> str:
+    """Say that there are no such runs; of a flow without any run that its name may be wrong."""
+    if options.flow is None or options.flow in (names := await views.flows()):
+        return "no runs"
+    return f"no runs: no flow '{options.flow}' has any{did_you_mean(options.flow, names)}"
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -155,8 +163,12 @@ def _items(options: argparse.Namespace) -> int:
         if not sys.stdout.isatty() or options.json or options.jsonl:
             await print_stream(options, rounds)
             return
+        is_empty = True
         async for one in rounds:
             print(item_line(one))
+            is_empty = False
+        if is_empty:
+            print("no items")
 
     return _view(options, print_items)
 

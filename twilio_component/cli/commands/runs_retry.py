@@ -139,6 +139,7 @@ async def _retry_many(database: Database, operations: Operations, options: argpa
         print("no such run can be run again", file=sys.stderr)
         return exit_codes.DONE
     if not (options.yes or _confirm(len(found), options.flow)):
+        print("nothing is run again", file=sys.stderr)
         return exit_codes.BAD_INPUT
     code, how = exit_codes.DONE, _how(options)
     for run_id in found:

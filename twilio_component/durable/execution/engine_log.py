@@ -1,4 +1,4 @@
-"""What the workflow engine logs of runs that an operator has stopped: nothing, since we say it ourselves."""
+"""What the workflow engine logs of runs that were stopped or have moved: nothing, since we say it ourselves."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import logging
 from dbos import error
 
 _STOPPED = (error.DBOSAwaitedWorkflowCancelledError, error.DBOSWorkflowCancelledError)
-_CANCELLED = "was cancelled during execution"
+_SAID = ("was cancelled during execution", "outcome was not recorded: the workflow is no longer owned")
 
 
 def silence_stops() -> None:
-    """Let the engine's logger drop what it says of workflows that were cancelled, tracebacks included."""
+    """Let the engine's logger drop what it says of workflows that were cancelled or taken over, tracebacks included."""
     logging.getLogger("dbos").addFilter(_is_worth_saying)  # a filter is added once
 
 
 def _is_worth_saying(record: logging.LogRecord) -> bool:
     raised = record.exc_info[1] if record.exc_info else None
-    return not isinstance(raised, _STOPPED) and _CANCELLED not in record.getMessage()
+    return not isinstance(raised, _STOPPED) and not any(said in record.getMessage() for said in _SAID)

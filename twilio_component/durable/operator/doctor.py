@@ -16,7 +16,7 @@ from twilio_component.durable.operator.gone_processes import (
     waiting_for_a_process,
 )
 from twilio_component.durable.recovery.living_executors import living_executors
-from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT, PLANNED
+from twilio_component.durable.sending.intents import PLANNED
 from twilio_component.durable.store.queues import lock_queue, promote
 from twilio_component.durable.store.run_status import (
     CANCELLED,
@@ -26,7 +26,7 @@ from twilio_component.durable.store.run_status import (
     RUNNING,
     UNKNOWN,
 )
-from twilio_component.durable.store.schema import intents, queues, runs, throttles, waits
+from twilio_component.durable.store.schema import UNCERTAIN, intents, queues, runs, throttles, waits
 from twilio_component.durable.store.workflow_rows import open_workflows, pending_workflows, resume_workflow
 
 if TYPE_CHECKING:
@@ -213,7 +213,5 @@ def _for_operators(connection: Connection, now: float) -> dict[str, list[str]]:
     found["held"] = sorted({row.run for row in rows if any(f'"{key}"' in row.limit_keys for key in throttled)})
     ended = (runs.c.finished_at.is_not(None), runs.c.state.not_in((UNKNOWN, CANCELLED, "resolved", "retried")))
     open_calls = select(intents.c.run).join(runs, runs.c.id == intents.c.run).distinct()
-    found["open-call"] = list(
-        connection.execute(open_calls.where(intents.c.state.in_((CLAIMED, IN_DOUBT)), *ended)).scalars()
-    )
+    found["open-call"] = list(connection.execute(open_calls.where(UNCERTAIN, *ended)).scalars())
     return found

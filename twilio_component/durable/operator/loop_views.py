@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from twilio_component.durable.fanout.store import PENDING, LoopKey, count_iterations
 from twilio_component.durable.operator.item_strands import Strand, items_of_strand, strands_of
 from twilio_component.durable.operator.times import format_time
+from twilio_component.durable.sending.intents import IN_DOUBT
 from twilio_component.durable.store.run_status import RUNNING
-from twilio_component.durable.store.schema import intents, items, loops, runs
+from twilio_component.durable.store.schema import UNCERTAIN, intents, items, loops, runs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -36,7 +37,8 @@ class LoopViews:
         ``{"loop", "taken", "isWhole", "succeeded", "failed": {code: count}, "unknown", "left", "perSecond",
         "expectedEnd"}``: how many items have been taken and whether there are no more, how their iterations ended, how
         many have not ended, how many ended per second in the last minute, and when the last one will at that rate.
-        Where some must wait, for quiet hours for example, also ``held``, how many, and ``heldUntil``, the first's time.
+        Where some must wait, for quiet hours for example, also ``held``, how many, and ``heldUntil``, the first's time;
+        where calls of iterations are looked for, since their outcome is not known yet, also ``inDoubt``, how many.
         """
 
         def work(connection: Connection) -> list[dict[str, Any]]:
@@ -91,6 +93,13 @@ def _loops_of(connection: Connection, run: str) -> list[tuple[LoopKey, str]]:
     return [(LoopKey(run, row.ordinal), row.step_id) for row in connection.execute(chosen)]
 
 
+def _calls_in_doubt(run: str) -> Select[Any]:
+    """How many calls of a run are looked for; while it executes a loop, they are its iterations'."""
+    counting = select(func.count()).select_from(intents).where(UNCERTAIN, intents.c.state == IN_DOUBT)
+    # By the index of uncertain calls, which are few, and not by that of all calls of a long list.
+    return counting.where(intents.c.run.concat("") == run)
+
+
 def loop_progress(connection: Connection, loop: Row[Any], now: float) -> dict[str, Any]:
     """One loop, as ``LoopViews.loops`` shows it; the row has the ``state`` of its run too."""
     count = count_iterations(connection, LoopKey(loop.run, loop.ordinal))
@@ -102,6 +111,7 @@ def loop_progress(connection: Connection, loop: Row[Any], now: float) -> dict[st
     of_loop = (items.c.run == loop.run, items.c.ordinal == loop.ordinal)
     waits = (*of_loop, items.c.state == PENDING, items.c.held_until > now)
     held, until = connection.execute(select(func.count(), func.min(items.c.held_until)).where(*waits)).one()
+    in_doubt = connection.execute(_calls_in_doubt(loop.run)).scalar_one() if left else 0
     going = loop.state == RUNNING and loop.is_whole and left and per_second
     return {
         "loop": loop.step_id,
@@ -110,6 +120,7 @@ def loop_progress(connection: Connection, loop: Row[Any], now: float) -> dict[st
         **count,
         "left": left,
         **({"held": held, "heldUntil": format_time(until)} if held else {}),
+        **({"inDoubt": in_doubt} if in_doubt else {}),
         "perSecond": round(per_second, 1) if left else None,
         "expectedEnd": format_time(now + left / per_second) if going else None,
     }

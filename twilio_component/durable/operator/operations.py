@@ -17,6 +17,7 @@ from twilio_component.durable.fanout.renewal import renew_loops
 from twilio_component.durable.operator.actions import ALLOWED, CANCEL, PAUSE, RELEASE, RESOLVE, RESUME
 from twilio_component.durable.operator.processes import throttled_keys
 from twilio_component.durable.operator.retry import RETRYABLE, Retried, Retry, RunRetry
+from twilio_component.durable.operator.run_ids import wrong_state
 from twilio_component.durable.operator.views import RunFilter, RunViews
 from twilio_component.durable.sending.intents import PLANNED
 from twilio_component.durable.store import run_status
@@ -100,7 +101,7 @@ class Operations:
 
         def work(connection: Connection) -> None:
             row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
-            _check_state(run, row, ALLOWED[RELEASE])
+            _check_state(connection, run, row, ALLOWED[RELEASE])
             waiting = select(intents.c.limit_keys).where(intents.c.run == run, intents.c.state == PLANNED)
             keys = {key for found in connection.execute(waiting).scalars() for key in json.loads(found)}
             connection.execute(delete(throttles).where(throttles.c.key.in_(keys)))
@@ -168,7 +169,7 @@ class Operations:
         def work(connection: Connection) -> None:
             queue = lock_queue_of(connection, run)
             row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).one_or_none()
-            _check_state(run, row, from_states)
+            _check_state(connection, run, row, from_states)
             connection.execute(update(runs).where(runs.c.id == run).values(state=to, **changes))
             if along_with is not None:
                 along_with(connection, run)
@@ -182,8 +183,8 @@ class Operations:
         await self._database.run(work)
 
 
-def _check_state(run: str, row: Any, allowed: tuple[str, ...]) -> None:
+def _check_state(connection: Connection, run: str, row: Any, allowed: tuple[str, ...]) -> None:
     if row is None:
         raise UnknownRunError(f"there is no run '{run}'")
     if row.state not in allowed:
-        raise RunStateError(f"the run '{run}' is {row.state}, but must be {join_names(allowed, word='or')} for this")
+        raise wrong_state(connection, run, row.state, allowed)

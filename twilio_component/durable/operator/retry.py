@@ -28,7 +28,7 @@ from twilio_component.durable.operator.journal_replay import (
 )
 from twilio_component.durable.operator.loop_retry import CopiedLoop, copy_loop
 from twilio_component.durable.operator.proven_calls import calls_of, proven_calls, take_over
-from twilio_component.durable.operator.run_ids import count_retries
+from twilio_component.durable.operator.run_ids import count_retries, wrong_state
 from twilio_component.durable.operator.started_flows import give_place_from, have_acted_after, in_the_way_of_step
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.journal import RESULT
@@ -152,7 +152,7 @@ def _retryable(connection: Connection, run: str) -> Row[Any]:
     if row is None:
         raise UnknownRunError(f"there is no run '{run}'")
     if row.state not in RETRYABLE:
-        raise RunStateError(f"the run '{run}' is {row.state}, but must be {join_names(RETRYABLE, word='or')} for this")
+        raise wrong_state(connection, run, row.state, RETRYABLE)
     return row
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, func, select
 from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError, UnknownRunError
 from twilio_component.durable.store.prefixes import begins_with
+from twilio_component.durable.store.run_status import RETRIED
 from twilio_component.durable.store.schema import runs
 from twilio_component.host.errors import join_names
 
@@ -51,6 +53,20 @@ def count_retries(connection: Connection, run: str) -> int:
     """Return how many runs have been begun to run this one again."""
     retries = begins_with(connection, runs.c.id, ids.retry_prefix(run))
     return connection.execute(select(func.count()).select_from(runs).where(retries)).scalar_one()
+
+
+def retried_as(connection: Connection, run: str) -> str | None:
+    """Return the id of the run that has taken the place of this one, if it is still stored."""
+    retries = begins_with(connection, runs.c.id, ids.retry_prefix(run))
+    chosen = select(runs.c.id).where(retries).order_by(func.length(runs.c.id), runs.c.id).limit(1)
+    return connection.execute(chosen).scalar_one_or_none()
+
+
+def wrong_state(connection: Connection, run: str, state: str, allowed: Sequence[str]) -> RunStateError:
+    """Return the error of an operation that a run's ``state`` does not allow, with the states that would."""
+    again = retried_as(connection, run) if state == RETRIED else None
+    known = f"was run again as '{again}'" if again is not None else f"is {state}"
+    return RunStateError(f"the run '{run}' {known}, but must be {join_names(allowed, word='or')} for this")
 
 
 def _parts(run: str) -> tuple[str, str]:

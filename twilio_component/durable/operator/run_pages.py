@@ -18,12 +18,13 @@ from twilio_component.durable import ids
 from twilio_component.durable.errors import UnknownRunError
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.operator.actions import actions_for
+from twilio_component.durable.operator.flow_names import flow_names
 from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.operator.views import final_entries, open_call, run_summary, step_view
 from twilio_component.durable.operator.wait_views import waits_of
-from twilio_component.durable.sending.intents import CLAIMED, OPEN, person_digest
+from twilio_component.durable.sending.intents import CLAIMED, person_digest
 from twilio_component.durable.store import run_status
-from twilio_component.durable.store.schema import definitions, intents, journal, loops, runs
+from twilio_component.durable.store.schema import OWN_AND_OPEN, definitions, intents, journal, loops, runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Row, Select
@@ -34,7 +35,6 @@ MOST_RUNS = 100
 MOST_STEPS = 100
 COUNTED = 1_000
 """Up to this number runs are counted; of more is only said that there are more."""
-_MOST_FLOWS = 200
 _MOST_RELATIVES = 20
 _MOST_OF_PERSON = 1_000
 _WAY = 2_000  # entries that tell which way an execution took
@@ -94,16 +94,7 @@ class RunPages:
 
     async def flows(self) -> list[str]:
         """The names of flows that have runs, in alphabetical order."""
-
-        def work(connection: Connection) -> list[str]:
-            found: list[str] = []
-            name = connection.execute(next_flow(None)).scalar_one()
-            while name is not None and len(found) < _MOST_FLOWS:
-                found.append(name)
-                name = connection.execute(next_flow(name)).scalar_one()
-            return found
-
-        return await self._reader.run(work)
+        return await self._reader.run(flow_names)
 
     async def run(self, run: str, *, before: int | None = None) -> dict[str, Any]:
         """One run, with the last of its steps (or those before the call number ``before``) and its relatives.
@@ -215,12 +206,6 @@ def counts_by_state() -> Any:
     return union_all(*counting)
 
 
-def next_flow(name: str | None) -> Select[Any]:
-    """The first name of a flow after ``name``: each is found by a look into the index, however many runs it has."""
-    first = select(func.min(runs.c.flow))
-    return first if name is None else first.where(runs.c.flow > name)
-
-
 def steps_before(run: str, before: int | None, limit: int) -> Select[Any]:
     """The last ``limit`` entries of a run's calls before the number ``before``, the last one first."""
     chosen = select(journal).where(journal.c.run == run, journal.c.ordinal >= 0)
@@ -252,7 +237,7 @@ def _row(connection: Connection, run: str) -> Row[Any]:
 
 
 def _open_of(run: str) -> tuple[Any, ...]:
-    return intents.c.run == run, intents.c.item.is_(None), intents.c.state.in_(OPEN)
+    return intents.c.run == run, OWN_AND_OPEN
 
 
 def _steps(connection: Connection, run: str, entries: list[Row[Any]]) -> list[dict[str, Any]]:

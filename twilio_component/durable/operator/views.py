@@ -12,17 +12,21 @@ from sqlalchemy import Connection, Row, select
 
 from twilio_component.durable import ids
 from twilio_component.durable.errors import UnknownRunError
+from twilio_component.durable.operator.flow_names import flow_names
 from twilio_component.durable.operator.journal_replay import is_asked_again
-from twilio_component.durable.operator.run_ids import count_retries
+from twilio_component.durable.operator.run_ids import count_retries, retried_as
 from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.operator.wait_views import waits_of
 from twilio_component.durable.sending.intents import PLANNED
-from twilio_component.durable.store.schema import intents, journal, runs, throttles
+from twilio_component.durable.store.run_status import RETRIED
+from twilio_component.durable.store.schema import OWN_AND_OPEN, intents, journal, runs, throttles
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
 
     from twilio_component.durable.store.database import Database
+
+_KEYS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,7 @@ class RunViews:
         A step has its id, its times, its redacted ``inputs``, its ``state`` (``succeeded``, ``failed``, ``waiting``, or
         the state of a call that has not ended) and ``error``, and the id of what it created (``effect``). A call that
         must wait says until when (``heldUntil``, if that is known) and why (``reason``, and the kind of a ``hold``).
+        A run that was retried has the id of the run in its place as ``retriedAs``, if that is still stored.
         """
 
         def work(connection: Connection) -> dict[str, Any]:
@@ -83,16 +88,19 @@ class RunViews:
             if row is None:
                 raise UnknownRunError(f"there is no run '{run}'")
             entries = select(journal).where(journal.c.run == run, journal.c.ordinal >= 0).order_by(journal.c.ordinal)
-            # Without those of iterations, which may be very many: `LoopViews.iterations` shows them.
-            own = select(intents).where(intents.c.run == run, intents.c.item.is_(None))
-            by_key = {intent.key: intent for intent in connection.execute(own)}
-            found = final_entries(connection.execute(entries).all())
+            found = list(final_entries(connection.execute(entries).all()))
+            by_key = {intent.key: intent for intent in _own_calls(connection, run, found)}
             steps = [step_view(entry, by_key.pop(ids.call_key(run, entry.ordinal), None)) for entry in found]
             now = self._database.now(connection)
             waiting = [open_call(connection, one, now) for one in by_key.values()]
-            return {**run_summary(row), "waits": waits_of(connection, run), "steps": [*steps, *waiting]}
+            again = {"retriedAs": retried_as(connection, run)} if row.state == RETRIED else {}
+            return {**run_summary(row), **again, "waits": waits_of(connection, run), "steps": [*steps, *waiting]}
 
         return await self._database.run(work)
+
+    async def flows(self) -> list[str]:
+        """The names of flows that have runs, in alphabetical order."""
+        return await self._database.run(flow_names)
 
     async def find_payloads(self, text: str, *, limit: int = 100) -> list[dict[str, Any]]:
         """Return the newest payloads, oldest first, that contain ``text`` and are still stored: created and payload."""
@@ -109,6 +117,16 @@ class RunViews:
     async def count_retries(self, run: str) -> int:
         """How many runs have been begun to run this one again."""
         return await self._database.run(lambda connection: count_retries(connection, run))
+
+
+def _own_calls(connection: Connection, run: str, entries: Sequence[Row[Any]]) -> Iterator[Row[Any]]:
+    """The calls of these entries, and those that are not over; not those of iterations, which may be very many."""
+    keys = [ids.call_key(run, entry.ordinal) for entry in entries]
+    for begin in range(0, len(keys), _KEYS_AT_ONCE):
+        of_entries = intents.c.key.in_(keys[begin : begin + _KEYS_AT_ONCE])
+        yield from connection.execute(select(intents).where(of_entries))
+    is_open = (intents.c.run == run, OWN_AND_OPEN)
+    yield from connection.execute(select(intents).where(*is_open).order_by(intents.c.created_at))
 
 
 def _newest(chosen: Select[Any], wanted: RunFilter) -> Select[Any]:

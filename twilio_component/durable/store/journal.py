@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, func, select
 
 from twilio_component.durable import ids
-from twilio_component.durable.store.call_states import OPEN
-from twilio_component.durable.store.schema import intents, journal, questions, runs
+from twilio_component.durable.store.schema import OWN_AND_OPEN, intents, journal, questions, runs
 from twilio_component.durable.store.upsert import insert_once, to_json
 
 if TYPE_CHECKING:
@@ -63,8 +62,8 @@ def last_call(connection: Connection, run: str) -> int:
     called = connection.execute(select(func.max(journal.c.ordinal)).where(journal.c.run == run)).scalar_one()
     question = select(func.max(questions.c.ordinal)).where(questions.c.run == run)
     # Those that are over are in the journal.
-    own = (intents.c.run == run, intents.c.item.is_(None), intents.c.state.in_(OPEN))
-    planned = connection.execute(select(intents.c.key).where(*own)).scalars()
+    own = select(intents.c.key).where(intents.c.run == run, OWN_AND_OPEN).order_by(intents.c.created_at)
+    planned = connection.execute(own).scalars()
     last = max((ids.ordinal_within(run, key) for key in planned), default=0)
     # What its items started is not the run's own: RUN.5, but not RUN.5-17.0.
     own_flows = (runs.c.parent == run, func.substr(runs.c.id, len(run) + 1).not_like("%-%"))

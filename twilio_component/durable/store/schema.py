@@ -12,7 +12,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy import text as sql
 
-from twilio_component.durable.store.call_states import CLAIMED, IN_DOUBT
+from twilio_component.durable.store.call_states import CLAIMED, IN_DOUBT, OPEN
 from twilio_component.durable.store.run_status import UNTOLD
 
 metadata = MetaData()
@@ -122,6 +122,12 @@ journal = Table(
 _UNCERTAIN = f"state IN ('{CLAIMED}', '{IN_DOUBT}')"
 UNCERTAIN = sql(f"flow_intents.{_UNCERTAIN}")
 """The condition of calls of which nobody knows yet whether they happened, as text for their index."""
+_IS_OPEN = "state IN ({})".format(", ".join(f"'{state}'" for state in OPEN))
+OWN_AND_OPEN = sql(f"flow_intents.item IS NULL AND flow_intents.{_IS_OPEN}")
+"""The condition of calls that a run itself makes, and no iteration of it, and that are not over, for their index.
+
+SQLite takes it, and not the index of all calls of a run, for queries that are in the order of ``created_at``.
+"""
 intents = Table(
     "flow_intents",
     metadata,
@@ -147,6 +153,7 @@ intents = Table(
     _partial("flow_intents_by_person", "person", "created_at", where="person IS NOT NULL"),
     _partial("flow_intents_by_item", "item", where="item IS NOT NULL"),
     _partial("flow_intents_uncertain", "fingerprint", where=_UNCERTAIN),
+    _partial("flow_intents_own_and_open", "run", "created_at", where=f"item IS NULL AND {_IS_OPEN}"),
 )
 """One row per call that must happen at most once.
 

@@ -121,7 +121,7 @@ class _Checker:
                 "javascript-not-run",
                 at,
                 f"'{step.name}' is JavaScript, which is not run here",
-                f"Use built-in actions instead, or stand in for it with --mock {step.operation}=JSON.",
+                f"Use built-in actions instead, or, in `flow run`, stand in for it with --mock {step.operation}=JSON.",
             )
             return
         component = self.components.get(step.component)
@@ -145,7 +145,7 @@ class _Checker:
                 "unknown-action",
                 at,
                 f"{step.component} has no {kind} '{step.action}'{hint}",
-                f"Correct the key, or stand in for it with --mock {step.operation}=JSON.",
+                f"Correct the key, or, in `flow run`, stand in for it with --mock {step.operation}=JSON.",
             )
             return
         connections = [key for key, variable in self.integration.config_variables.items() if variable.is_connection]
@@ -167,7 +167,8 @@ class _Checker:
             at,
             f"the component '{key}' is not installed{did_you_mean(key, self.components)}",
             "Install the Python package that provides it (its entry point is in the group integration_components: "
-            f"pip install PACKAGE), or stand in for it with {' '.join(f'--mock {name}=JSON' for name in mocks)}.",
+            "pip install PACKAGE), or, in `flow run`, stand in for it with "
+            f"{' '.join(f'--mock {name}=JSON' for name in mocks)}.",
         )
 
     def unexpected_branches(self, step: Step) -> None:

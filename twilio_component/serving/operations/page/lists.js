@@ -60,6 +60,7 @@ function facts(loop, done) {
   const failed = Object.values(loop.failed).reduce((sum, one) => sum + one, 0);
   const lines = [`${count(loop.succeeded)} succeeded`, `${count(failed)} failed`];
   if (loop.unknown) lines.push(`${count(loop.unknown)} unknown`);
+  if (loop.inDoubt) lines.push(`${count(loop.inDoubt)} being looked for`);
   if (loop.perSecond !== null) lines.push(`${loop.perSecond} a second`);
   if (loop.expectedEnd) lines.push(`ETA ${momentText(loop.expectedEnd)}`);
   return lines;

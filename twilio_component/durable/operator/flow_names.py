@@ -1,0 +1,30 @@
+"""The names of the flows that have runs, however many runs each has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, func, select
+
+from twilio_component.durable.store.schema import runs
+
+if TYPE_CHECKING:
+    from sqlalchemy import Select
+
+_MOST = 200
+
+
+def flow_names(connection: Connection) -> list[str]:
+    """Return the names in alphabetical order, at most two hundred."""
+    found: list[str] = []
+    name = connection.execute(next_flow(None)).scalar_one()
+    while name is not None and len(found) < _MOST:
+        found.append(name)
+        name = connection.execute(next_flow(name)).scalar_one()
+    return found
+
+
+def next_flow(name: str | None) -> Select[Any]:
+    """Return the query for the first name after ``name``: a look into the index."""
+    first = select(func.min(runs.c.flow))
+    return first if name is None else first.where(runs.c.flow > name)
