@@ -20,7 +20,7 @@ from twilio_component.durable.alarms.delivery import ID_HEADER, SIGNATURE_HEADER
 from twilio_component.durable.alarms.store import MOST_TRIES
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.settings import settings_from
-from twilio_component.durable.store.alarm_tables import alarm_turns, alarms
+from twilio_component.durable.store.operator_tables import alarm_turns, alarms
 from twilio_component.emulator import Emulator
 from twilio_component.host.errors import InputError, Problem
 

@@ -11,7 +11,7 @@ from support.engine import COUNT, serving
 
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store import removal
-from twilio_component.durable.store.alarm_tables import alarm_turns, alarms
+from twilio_component.durable.store.operator_tables import alarm_turns, alarms
 from twilio_component.durable.store.schema import last_heard
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, update
 
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.recovery.periodic import run_periodically
-from twilio_component.durable.store.schema import refused_webhooks
+from twilio_component.durable.store.operator_tables import refused_webhooks
 from twilio_component.durable.store.upsert import insert_once
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, or_, select, update
 from sqlalchemy import text as sql
 
 from twilio_component.durable.operator.times import format_time
-from twilio_component.durable.store.alarm_tables import alarm_turns, alarms
+from twilio_component.durable.store.operator_tables import alarm_turns, alarms
 from twilio_component.durable.store.run_status import UNTOLD
 from twilio_component.durable.store.schema import runs
 from twilio_component.durable.store.upsert import insert_once, to_json

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dbos import DBOS
 
 from twilio_component.durable.recovery.periodic import run_periodically
-from twilio_component.durable.store.alarm_tables import alarm_turns, alarms
+from twilio_component.durable.store.operator_tables import alarm_turns, alarms
 from twilio_component.durable.store.removal import remove_old
 from twilio_component.durable.store.schema import contact_counts, last_heard
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, insert, inspect, select, update
 from sqlalchemy.schema import CreateColumn
 
 from twilio_component.durable.errors import DurableError
-from twilio_component.durable.store import alarm_tables  # noqa: F401 - its tables are in the metadata
+from twilio_component.durable.store import operator_tables  # noqa: F401 - its tables are in the metadata
 from twilio_component.durable.store.schema import database_format, metadata, workers
 from twilio_component.durable.store.worker_locks import worker_lock
 

@@ -322,17 +322,6 @@ Operators read it, and nobody else: whether a process is dead is a question of i
 the process was last heard.
 """
 
-refused_webhooks = Table(
-    "flow_refused_webhooks",
-    metadata,
-    Column("path", String(300), primary_key=True),
-    Column("reason", String(60), primary_key=True),
-    Column("hour", BigInteger, primary_key=True),
-    Column("count", Integer, nullable=False),
-    Column("last_at", Float, nullable=False),
-)
-"""How many requests for a flow were refused in an hour (counted since 1970), by reason; kept for a week."""
-
 rate_tokens = Table(
     "flow_rate_tokens",
     metadata,

@@ -1,8 +1,8 @@
-"""The tables of alarms, beside those of ``schema``."""
+"""The tables of what operators are told, beside those of ``schema``: alarms, and refused webhooks."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, String, Table, Text
 
 from twilio_component.durable.store.schema import metadata
 
@@ -27,3 +27,14 @@ alarm_turns = Table(
     Column("last_at", Float, nullable=False),
 )
 """When the last alarm about a flow and a state was raised."""
+
+refused_webhooks = Table(
+    "flow_refused_webhooks",
+    metadata,
+    Column("path", String(300), primary_key=True),
+    Column("reason", String(60), primary_key=True),
+    Column("hour", BigInteger, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("last_at", Float, nullable=False),
+)
+"""How many requests for a flow were refused in an hour (counted since 1970), by reason; kept for a week."""
