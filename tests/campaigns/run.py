@@ -175,6 +175,9 @@ _TEXT = """\
 `make campaign` kills processes, lets Twilio fail, and writes this page. Measured on {day} with Python {python}, {cores}
 cores, SQLite on a local disk, and the emulator as Twilio.
 
+It kills where we know that something can go wrong. [How the promise is tested](simulation.md) has what looks for the
+rest: a simulation, and a campaign that kills, freezes and restarts at random moments, with the figures of both.
+
 ## Killed processes
 
 We kill a serving process with SIGKILL, again and again, at every point of a send, with eight sends under way at a time.

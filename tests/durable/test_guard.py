@@ -13,7 +13,7 @@ import pytest
 from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.sending.guard import Guard
 from twilio_component.durable.sending.intent_store import IntentStore
-from twilio_component.durable.sending.intents import CallIdentity
+from twilio_component.durable.sending.intents import CallIdentity, Claim
 from twilio_component.durable.sending.rate_limiter import RateLimiter
 from twilio_component.durable.sending.throttle import Throttle
 from twilio_component.durable.settings import Settings
@@ -413,3 +413,37 @@ async def test_a_callback_of_the_first_request_that_comes_during_the_second_is_t
     fake_call = FakeCall([attempt], meanwhile=lambda: machine.intents.confirm("run:1", "SM1"))
     assert await machine.answer(fake_call) == "SM1"
     assert fake_call.made == 1
+
+
+class SlowClaims(IntentStore):
+    """A store whose first claims take so long that their requests must not begin any more."""
+
+    slow = 2
+
+    async def claim(self, *arguments: Any, **options: Any) -> Claim:
+        claim = await super().claim(*arguments, **options)
+        if self.slow:
+            self.slow -= 1
+            await asyncio.sleep(2 * QUICK.claim)
+        return claim
+
+
+async def test_where_requests_do_not_begin_in_time_fewer_are_made_at_a_time(database: Database) -> None:
+    throttle, store = Throttle(10), SlowClaims(database)
+    guard = Guard(
+        store,
+        QUICK,
+        throttle,
+        RateLimiter(database, {}, most_seconds=1),
+        worker_id="one",
+        is_dead=lambda _: False,
+        may_write=lambda: True,
+    )
+    await store_run(database, "run")
+    fake_call = FakeCall(["SM1"])
+
+    entry = await guard.perform(identity("run"), fake_call)
+
+    assert entry is not None
+    assert (fake_call.made, entry.value["envelope"]["data"]["sid"]) == (1, "SM1")
+    assert throttle.in_flight < 10

@@ -86,17 +86,6 @@ MUTANTS = (
     Mutant(
         "a token is free again at once", _RATES, "free_at = self._database.now(connection) + period", "free_at = 0.0"
     ),
-    Mutant(
-        "a call that is proven is claimed", _STEPS, 'row is None or row["resource_id"] is not None or', "row is None or"
-    ),
-    Mutant("a proof is overwritten", _STEPS, "if proven is not None and named != proven and", "if False and"),
-    Mutant(
-        "a proof does not keep a call from being planned again",
-        _STEPS,
-        'if row is None or (self.from_state == IN_DOUBT and row["resource_id"] is not None):',
-        "if row is None:",
-    ),
-    Mutant("a proof that comes with the last look counts for nothing", _RECONCILER, "others.own is not None", "False"),
     # What an operator does. A retry makes no call again, and starts no flow beside one that can go on.
     Mutant("a retry overlooks flows that can go on", _STARTED, "(QUEUED, RUNNING, PAUSED, LIST_STOPPED)", "()", _HAS),
     Mutant(
@@ -104,57 +93,6 @@ MUTANTS = (
         _STARTED,
         "below(intents.c.run),",
         "intents.c.run.is_(None),",
-        _HAS,
-    ),
-    Mutant("a flow whose place was taken goes on", _STARTED, "(CANCELLED, FAILED, PARTLY_FAILED, UNKNOWN)", "()", _HAS),
-    Mutant(
-        "a step that is repeated looks at one attempt",
-        _STARTED,
-        "for attempt in ids.lineage(run):\n        flow =",
-        "for attempt in [run]:\n        flow =",
-        _HAS,
-    ),
-    Mutant(
-        "what earlier attempts did after a list is overlooked",
-        _STARTED,
-        "for attempt in ids.lineage(run):\n        of_run",
-        "for attempt in [run]:\n        of_run",
-        _HAS,
-    ),
-    Mutant(
-        "a step of a run that is proven is made again",
-        _RETRY,
-        "proven = proven_calls(connection, run)",
-        "proven = {}",
-        _HAS,
-    ),
-    Mutant(
-        "an item that is proven is made again",
-        _LOOPS,
-        "{} if selection is None else proven_calls(connection, key.run)",
-        "{}",
-        _HAS,
-    ),
-    Mutant(
-        "what was under way when its list stopped is begun again",
-        _LOOPS,
-        "is_under_way = row.is_open or",
-        "is_under_way = False and",
-        _HAS,
-    ),
-    Mutant(
-        "a run that has stopped starts another",
-        _NEW_RUNS,
-        "    _drop_children_of_stopped(connection, by_id)\n",
-        "",
-        _HAS,
-    ),
-    Mutant("an unknown outcome is repeated unasked", _RETRY, "if not how.resend and (", "if False and (", _HAS),
-    Mutant(
-        "a resumed list is not gone on with",
-        "durable/operator/operations.py",
-        "renew_loops(connection, self._database.now(connection), loops.c.run == run)",
-        "pass",
         _HAS,
     ),
 )

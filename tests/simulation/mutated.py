@@ -41,7 +41,8 @@ def main() -> int:
     end = time.monotonic() + options.seconds
     found, broken = 0, ""
     races = itertools.count(3, 4) if options.races else ()
-    for seed in itertools.chain(options.seeds, range(options.first, options.first + options.count), races):
+    others = itertools.chain(range(options.first, options.first + options.count), races)
+    for seed in itertools.chain(options.seeds, (seed for seed in others if seed not in options.seeds)):
         if found == options.wanted or time.monotonic() > end:
             break
         try:
