@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from textwrap import dedent, wrap
 
 from pagewriters import NOTE
 from twilio_component.cli.main import command_parser
 
+_MANY_COMMANDS = 5
+_MANY_WORDS = 100
 _INTRODUCTION = """\
 Results go to standard output: JSON in a pipe, and a table on a terminal where one helps. Everything else goes to
 standard error. `--json` prints one JSON document, an array where a command has several records, and `--jsonl` each
-record as an object on a line of its own, as soon as it is there. In a pipe `runs items`, `runs follow`, `opt-outs
-list` and `flow run` print such lines, other commands a document; what explains (`errors`, `why`, `flow check`, `runs
-doctor`) is text unless you ask otherwise. `twilio-component COMMAND --help` shows the same text as this page, and the
-option `--version` of the program prints its version.
+record as an object on a line of its own, as soon as it is available. In a pipe `runs items`, `runs follow`, `opt-outs
+list` and `flow run` print such lines, and other commands print one document; commands that explain (`errors`, `why`,
+`flow check`, `runs doctor`) print text unless you ask otherwise. `twilio-component COMMAND --help` shows the same text
+as this page, and the option `--version` of the program prints its version.
 
 | exit code | meaning |
 |---|---|
@@ -36,8 +39,18 @@ def page() -> str:
 
 def _lines() -> Iterator[str]:
     yield from ("# Command line", "", NOTE.format(source="the argument parser"), "", _INTRODUCTION)
-    for parser in _leaves(command_parser("")):
-        yield from _section(parser)
+    commands = list(_leaves(command_parser("")))
+    common = _common_options(commands)
+    yield from ("", "## Common options", "", "Many commands have these options:", "")
+    yield from ("| argument | description |", "|---|---|", *common)
+    for parser in commands:
+        yield from _section(parser, common)
+
+
+def _common_options(commands: Collection[argparse.ArgumentParser]) -> list[str]:
+    """The rows of options that several commands have and that take many words to describe."""
+    rows = Counter(row for parser in commands for row in _rows(parser))
+    return [row for row, count in rows.items() if count >= _MANY_COMMANDS and len(row) > _MANY_WORDS]
 
 
 def _leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
@@ -50,7 +63,7 @@ def _leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser
             yield from _leaves(command)
 
 
-def _section(parser: argparse.ArgumentParser) -> Iterator[str]:
+def _section(parser: argparse.ArgumentParser, common: Collection[str]) -> Iterator[str]:
     yield from ("", f"## {parser.prog.removeprefix('twilio-component ')}", "")
     if parser.description:
         yield from (" ".join(parser.description.replace("``", "`").split()), "")
@@ -58,17 +71,25 @@ def _section(parser: argparse.ArgumentParser) -> Iterator[str]:
     indent = " " * (len(parser.prog) + 1)
     lines = wrap(usage, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     yield from ("```text", *lines, "```", "")
-    actions = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]  # noqa: SLF001
-    formatter = parser._get_formatter()  # noqa: SLF001
-    if actions:
+    rows = list(_rows(parser))
+    if rows:
         yield from ("| argument | description |", "|---|---|")
-    for action in actions:
-        description = " ".join(formatter._expand_help(action).split()) if action.help else ""  # noqa: SLF001
-        if action.default not in (None, False, argparse.SUPPRESS, []) and "default" not in description:
-            description = f"{description}; default: `{action.default}`".lstrip("; ")
-        yield f"| {_spelling(action)} | {description.replace('|', chr(92) + '|')} |"
+    for row in rows:
+        yield f"{row.partition(' | ')[0]} | see [common options](#common-options) |" if row in common else row
     if parser.epilog:
         yield from ("", "```text", *dedent(parser.epilog).strip().splitlines(), "```")
+
+
+def _rows(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """A row of the table of arguments for each of them."""
+    formatter = parser._get_formatter()  # noqa: SLF001
+    for action in parser._actions:  # noqa: SLF001
+        if isinstance(action, argparse._HelpAction):  # noqa: SLF001
+            continue
+        description = " ".join(formatter._expand_help(action).split()) if action.help else ""  # noqa: SLF001
+        if action.default not in (None, False, "", argparse.SUPPRESS, []) and "default" not in description:
+            description = f"{description}; default: `{action.default}`".lstrip("; ")
+        yield f"| {_spelling(action)} | {description.replace('|', chr(92) + '|')} |"
 
 
 def _spelling(action: argparse.Action) -> str:

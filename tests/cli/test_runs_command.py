@@ -107,7 +107,7 @@ def test_a_person_is_told_which_run_a_command_was_about(
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     main(["runs", "resume", "web-1", "--database", database])
-    assert capsys.readouterr().err == f"{NOBODY}\nweb-1a goes on\n"
+    assert capsys.readouterr().err == f"{NOBODY}\nweb-1a is resumed\n"
 
 
 @pytest.mark.parametrize("command", [["retry", "web-2"], ["retry", "--state", "failed", "--yes"], ["release", "web-1"]])

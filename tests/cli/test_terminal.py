@@ -63,7 +63,7 @@ def test_without_an_output_nothing_is_done(tmp_path: Path) -> None:
     done = redirected(f"{SEND} >&-", tmp_path)
     assert (done.returncode, done.stderr) == (
         2,
-        b"standard output is closed; lead it somewhere, as in >/dev/null. Nothing was done.\n",
+        b"standard output is closed; redirect it, for example to /dev/null. Nothing was done.\n",
     )
 
 
@@ -73,7 +73,7 @@ def test_an_output_that_is_full_is_no_bug_and_does_not_say_that_nothing_was_done
     tmp_path: Path, unbuffered: str
 ) -> None:
     done = redirected(f"export PYTHONUNBUFFERED={unbuffered}; {SEND} >/dev/full", tmp_path)
-    said = b"the output could not be written: No space left on device. What was done stays done: check it\n"
+    said = b"the output could not be written: No space left on device. The command's effects remain: check them\n"
     assert (done.returncode, done.stderr) == (3, said)
 
 

@@ -148,7 +148,7 @@ def test_the_command_says_when_all_is_well_and_fails_when_something_can_be_mende
 
     asyncio.run(begin("ends"))
     assert main(["runs", "doctor", *database]) == 0
-    assert "nothing is left undone" in capsys.readouterr().out
+    assert "nothing to repair" in capsys.readouterr().out
     asyncio.run(begin("stays"))
     assert main(["runs", "doctor", "--json", *database]) == 1
     (found,) = json.loads(capsys.readouterr().out)
@@ -206,7 +206,7 @@ async def test_a_process_that_lives_and_says_nothing_is_named(
         (found,) = await doctor.examine()
     assert (found.kind, found.needs_process) == ("process-silent", True)
     assert found.ids[0].endswith(f"process {os.getpid()}")
-    assert found.text.startswith("silent for 0 s: it hangs or cannot reach the database")
+    assert re.match(r"silent for \d+ s: it hangs or cannot reach the database", found.text)
 
 
 def test_a_workflow_that_continues_a_run_after_a_wait_is_that_runs() -> None:

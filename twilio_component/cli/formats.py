@@ -23,7 +23,7 @@ def add_formats(parser: argparse.ArgumentParser, *, lines: bool = True, rows: bo
     formats = parser.add_mutually_exclusive_group()
     formats.add_argument("--json", action="store_true", help=JSON_HELP)
     if lines:
-        formats.add_argument("--jsonl", action="store_true", help="print a JSON object a line")
+        formats.add_argument("--jsonl", action="store_true", help="print one JSON object per line")
     if rows:
         formats.add_argument("--csv", action="store_true", help="print rows of comma-separated values, a heading first")
 

@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     if not _open_streams():
         # Before anything is done: a send whose result nobody can read would be repeated.
-        print("standard output is closed; lead it somewhere, as in >/dev/null. Nothing was done.", file=sys.stderr)
+        print("standard output is closed; redirect it, for example to /dev/null. Nothing was done.", file=sys.stderr)
         return exit_codes.BAD_INPUT
     for stream in (sys.stdout, sys.stderr):
         _write_every_character(stream)
@@ -106,7 +106,10 @@ def _report(error: Exception) -> int:
     """Say what is wrong; the exit code for it."""
     if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
         _discard_output()
-        print(f"the output could not be written: {error.strerror}. What was done stays done: check it", file=sys.stderr)
+        print(
+            f"the output could not be written: {error.strerror}. The command's effects remain: check them",
+            file=sys.stderr,
+        )
         return exit_codes.OUTCOME_UNKNOWN
     from twilio_component.cli.unexpected import describe_unexpected
 
@@ -115,7 +118,7 @@ def _report(error: Exception) -> int:
 
 
 def _discard_output() -> None:
-    """Lead the output nowhere, so that Python does not complain at exit about what could not be written."""
+    """Redirect the output to the null device, so that Python does not complain at exit about what is unwritten."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

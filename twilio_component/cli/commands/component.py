@@ -20,7 +20,7 @@ _SUFFIX = ".template"
 
 def add_parser(commands: Any) -> None:
     """Add the commands to the command line."""
-    group = commands.add_parser("component", help="list components, and write one of your own")
+    group = commands.add_parser("component", help="list components, write one of your own, and check its manifest")
     parsers = group.add_subparsers(required=True, metavar="COMMAND")
     listing = parsers.add_parser(
         "list",

@@ -12,17 +12,19 @@ from twilio_component.host.errors import InputError, Problem
 
 def add_parser(commands: Any) -> None:
     """Add the command to the command line."""
-    group = commands.add_parser("connection", help="whether a connection works, and if not, why")
+    group = commands.add_parser("connection", help="check whether a connection works")
     parser = group.add_subparsers(required=True, metavar="COMMAND").add_parser(
         "check",
-        help="ask the service, changing nothing",
+        help="check a connection without changing anything",
         description="Check a connection: its fields, and what its component can ask the service about it; for Twilio "
         "the credentials, permissions, account, and the network path.",
         epilog=CONNECTION_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--connection", metavar="FILE", help="the connection; see below")
-    parser.add_argument("--component", default="twilio", metavar="KEY", help="whose connection it is; default: twilio")
+    parser.add_argument(
+        "--component", default="twilio", metavar="KEY", help="the component whose connection it is; default: twilio"
+    )
     parser.set_defaults(run=run)
 
 

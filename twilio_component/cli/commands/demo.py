@@ -19,7 +19,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(_options: argparse.Namespace) -> int:
-    """Invoke the four actions and print their inputs and results."""
+    """Invoke four of the actions and print their inputs and results."""
     import asyncio
 
     asyncio.run(_demonstrate())
@@ -40,7 +40,7 @@ async def _demonstrate() -> None:
             print_json(result)
             return result["data"]
 
-        print("The four actions of the component 'twilio', against an emulated Twilio: nothing leaves this machine.")
+        print("Four of the actions of the component 'twilio', against the emulator: nothing leaves this machine.")
         sent = await invoke(
             "sendSMS", to="(605) 555-1212", message="Hello from twilio-component", **{"from": "+15017122661"}
         )

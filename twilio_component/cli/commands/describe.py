@@ -26,20 +26,20 @@ def add_parser(commands: Any) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "describe",
-        help="what a component offers",
-        description="What the Twilio component, or any other installed one, offers.",
+        help="describe what a component offers",
+        description="Describe what the Twilio component, or any other installed one, offers.",
     )
     parser.add_argument(
         "name",
         nargs="?",
         metavar="KEY",
-        help="one action, trigger or data source with its inputs, as KEY of the Twilio component or COMPONENT.KEY; or "
-        "a component",
+        help="an action, trigger or data source: KEY of the Twilio component, or COMPONENT.KEY; or the key of a "
+        "component",
     )
     output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="the complete manifest, input schemas included")
-    output.add_argument("--markdown", action="store_true", help="a page of documentation")
-    output.add_argument("--list", action="store_true", help="the installed components")
+    output.add_argument("--json", action="store_true", help="print the complete manifest, input schemas included")
+    output.add_argument("--markdown", action="store_true", help="print a page of documentation")
+    output.add_argument("--list", action="store_true", help="list the installed components")
     parser.set_defaults(run=run)
 
 

@@ -62,7 +62,7 @@ def add_parser(commands: Any) -> None:
     run.add_argument(
         "--dry-run",
         action="store_true",
-        help="send nothing, and print who would get what, and when: one JSON object a line for each message; with "
+        help="send nothing, and print who would get what, and when: one JSON object per line for each message; with "
         "--emulator, its connection stands in for yours",
     )
     run.add_argument(
@@ -73,7 +73,9 @@ def add_parser(commands: Any) -> None:
     where.add_argument("--live", action="store_true", help="really send, without asking")
     run.add_argument("--mock", action="append", default=[], metavar="COMPONENT.ACTION[=JSON]", help="repeatable")
     run.add_argument(
-        "--trace", action="store_true", help="show the inputs of each step, secrets hidden, and each round of a loop"
+        "--trace",
+        action="store_true",
+        help="show the inputs of each step, secrets hidden, and each iteration of a loop",
     )
     add_formats(run)
     run.add_argument("--debug", action="store_true", help="log requests and responses, secrets hidden")

@@ -26,7 +26,9 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "action", metavar="KEY", help="of the Twilio component, e.g. sendSMS, or COMPONENT.KEY of any installed one"
+        "action",
+        metavar="KEY",
+        help="an action or data source of the Twilio component, such as sendSMS, or COMPONENT.KEY",
     )
     add_inputs(parser)
     source = parser.add_mutually_exclusive_group()

@@ -44,7 +44,7 @@ def add_parser(commands: Any) -> None:
     add_config(parser)
     add_database(parser)
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--connection", metavar="FILE", help="of the read-only actions; see below")
+    source.add_argument("--connection", metavar="FILE", help="the connection for the read-only actions; see below")
     source.add_argument("--emulator", action="store_true", help="use the embedded emulator instead of Twilio")
     parser.add_argument(
         "--allow-send", action="store_true", help="also offer flows that send; each call needs a requestKey"

@@ -23,8 +23,8 @@ def add_parser(commands: Any) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "ops",
-        help="serve a page on which people see and operate the runs of a database",
-        description="Serve a page on which people see runs, why they failed, and what can be done.",
+        help="serve the operations page of a database",
+        description="Serve the operations page of a database: its runs, why they failed, and what can be done.",
         epilog=f"Beyond this machine the page needs a token: set {OPERATIONS_TOKEN}, or {OPERATIONS_TOKEN}_FILE to the "
         "path of a file with the token.",
     )

@@ -26,22 +26,24 @@ _FROM_HELP = "a number, a messaging service (MG…), an account (AC…), or * fo
 
 
 def add_parser(commands: Any) -> None:
-    """Add ``opt-outs`` and what it can do to the command line."""
-    words = "who wants no more messages, and from whom"
+    """Add ``opt-outs`` and its commands to the command line."""
+    words = "list and change who has opted out of messages, and from whom"
     parser = commands.add_parser("opt-outs", help=words, description=words[0].upper() + words[1:] + ".")
     verbs = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    add = _person_verb(verbs, "add", "note that a person wants nothing more", _add)
+    add = _person_verb(verbs, "add", "record an opt-out", _add)
     add.add_argument("--from", dest="sender", metavar="SENDER", default=EVERYBODY, help=_FROM_HELP)
-    remove = _person_verb(verbs, "remove", "let a person be sent messages again", _remove)
+    remove = _person_verb(verbs, "remove", "remove the opt-outs of a person, so that messages are sent again", _remove)
     remove.add_argument("--from", dest="sender", metavar="SENDER", help="only from this sender; default: from all")
-    check = _person_verb(verbs, "check", "what a person has opted out of; exit code 1 when of something", _check)
+    check = _person_verb(
+        verbs, "check", "show what a person has opted out of; exit code 1 if there is an opt-out", _check
+    )
     check.add_argument("--from", dest="sender", metavar="SENDER", help="only from this sender; default: from all")
-    listing = _verb(verbs, "list", "all entries", _list)
+    listing = _verb(verbs, "list", "list all opt-outs", _list)
     add_formats(listing)
     listing.add_argument("--from", dest="sender", metavar="SENDER", help="only from this sender")
-    _verb(verbs, "export", "all entries as CSV, which import reads", _export)
+    _verb(verbs, "export", "print all opt-outs as CSV, which import reads", _export)
     reading = _verb(
-        verbs, "import", "add the people in a CSV file; its columns are person and, perhaps, scope", _import
+        verbs, "import", "record the opt-outs in a CSV file; its columns are person and optionally scope", _import
     )
     reading.add_argument("file", metavar="FILE", help="the file; - reads standard input")
     reading.add_argument("--from", dest="sender", metavar="SENDER", default=EVERYBODY, help=_FROM_HELP)
@@ -163,7 +165,7 @@ def _entries(lines: Any, scope: str) -> list[tuple[str, str]]:
     """The entries ``(scope, person)`` of a CSV file; raises ``InputError`` with the lines that are wrong."""
     rows = csv.DictReader(lines)
     if rows.fieldnames is None or "person" not in rows.fieldnames:
-        problem = Problem("line 1", "must name the columns: person and, perhaps, scope")
+        problem = Problem("line 1", "must name the columns: person and optionally scope")
         raise InputError("The file is not valid", [problem])
     entries: list[tuple[str, str]] = []
     problems: list[Problem] = []

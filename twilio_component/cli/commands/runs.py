@@ -1,4 +1,4 @@
-"""``twilio-component runs``: inspect runs, stop and resume them, and decide what the engine could not."""
+"""``twilio-component runs``: inspect runs, stop and resume them, and decide about unknown outcomes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _ITEM_STATES = ("pending", "succeeded", "failed", "unknown")
 
 
 def add_parser(commands: Any) -> None:
-    """Add ``runs`` and what it can do to the command line."""
+    """Add ``runs`` and its commands to the command line."""
     runs = commands.add_parser(
         "runs", help="inspect and operate served runs", description="Inspect and operate served runs."
     )
     verbs = runs.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    listing = _verb(verbs, "list", "the newest runs", _list)
+    listing = _verb(verbs, "list", "list the newest runs", _list)
     listing.add_argument("--flow", metavar="NAME", help="only runs of this flow")
     listing.add_argument("--state", choices=STATES, help="only runs in this state")
     since = "stored at or after this time, e.g. 1h (ago) or 2026-01-31T12:00:00Z"
@@ -45,10 +45,12 @@ def add_parser(commands: Any) -> None:
     listing.add_argument("--sid", help="the run that sent the message with this SID")
     listing.add_argument("--limit", type=whole_count, default=50, help="default: %(default)s")
     add_formats(listing)
-    showing = _run_verb(verbs, "show", "one run with its steps", _show)
+    showing = _run_verb(verbs, "show", "show one run with its steps", _show)
     add_formats(showing, lines=False)
-    _run_verb(verbs, "follow", "print the progress of a run until it has ended; the exit code says how", _follow)
-    items = _run_verb(verbs, "items", "the items of a run's loops and how they ended", _items)
+    _run_verb(
+        verbs, "follow", "print the progress of a run until it has ended; the exit code says how it ended", _follow
+    )
+    items = _run_verb(verbs, "items", "list the items of a run's loops and how they ended", _items)
     add_formats(items)
     items.add_argument("--state", choices=_ITEM_STATES, help="only items in this state")
     items.add_argument("--code", metavar="CODE", help="those that failed with this code, e.g. 21610 or outcome-unknown")
@@ -56,23 +58,27 @@ def add_parser(commands: Any) -> None:
     start = _verb(verbs, "start", "start a flow that is served, without an HTTP request", _start)
     start.add_argument("flow", metavar="FLOW", help="the flow's name")
     start.add_argument("--payload", metavar="FILE|JSON", help="the trigger's payload; - reads standard input")
-    start.add_argument("--integration", metavar="NAME", default="", help="which integration, if several have the flow")
-    _run_verb(verbs, "pause", "stop a run before its next step, to be resumed later", _pause)
-    _run_verb(verbs, "cancel", "stop a run before its next step", _cancel)
+    start.add_argument("--integration", metavar="NAME", default="", help="which integration, if several define it")
+    _run_verb(verbs, "pause", "stop a run before its next step until it is resumed; it is not purged meanwhile", _pause)
+    _run_verb(verbs, "cancel", "end a run before its next step; it can be resumed until it is purged", _cancel)
     _run_verb(verbs, "resume", "resume a paused or cancelled run, or one whose list stopped", _resume)
-    _run_verb(verbs, "release", "try the sends of a run now that wait after a refusal", _release)
+    _run_verb(verbs, "release", "retry now the sends of a run that wait after a refusal", _release)
     _run_verb(verbs, "resolve", "mark an unknown outcome as resolved", _resolve)
     words = "run a failed run again from the step that failed, or the failed items of its list"
     retry = _verb(verbs, "retry", words, runs_retry.run)
     retry.formatter_class, retry.epilog = argparse.RawDescriptionHelpFormatter, runs_retry.EPILOG
     runs_retry.add_arguments(retry)
-    doctor = _verb(verbs, "doctor", "what nobody is doing, and what waits for an operator", _doctor)
-    doctor.add_argument("--mend", action="store_true", help="have done what nobody is doing")
+    doctor = _verb(verbs, "doctor", "find runs that no process executes, and runs that wait for an operator", _doctor)
+    doctor.add_argument("--mend", action="store_true", help="restart the runs that no process executes")
     add_formats(doctor)
     purge = _verb(verbs, "purge", "delete finished runs", _purge)
     purge.add_argument("--yes", action="store_true", help="do not ask on a terminal")
     purge.add_argument(
-        "--days", type=age_in_days, default=30, help="those that ended more days ago; default: %(default)s"
+        "--days",
+        type=age_in_days,
+        default=30,
+        metavar="DAYS",
+        help="delete runs that ended more than DAYS days ago; default: %(default)s",
     )
 
 
@@ -199,7 +205,7 @@ def _cancel(options: argparse.Namespace) -> int:
 
 
 def _resume(options: argparse.Namespace) -> int:
-    return _operate_run(options, lambda operations: operations.resume(options.id), "goes on", executes=True)
+    return _operate_run(options, lambda operations: operations.resume(options.id), "is resumed", executes=True)
 
 
 def _release(options: argparse.Namespace) -> int:
@@ -226,7 +232,7 @@ def _doctor(options: argparse.Namespace) -> int:
             mended = "mended: " if options.mend and one.can_mend else ""
             print(f"{mended}{one.kind} ({one.count:,}): {one.text}\n  {' '.join(one.ids)}")
         if not found:
-            print("nothing is left undone, and nothing waits for an operator")
+            print("nothing to repair, and nothing waits for an operator")
 
     with_database(options, examine)
     undone = any(one.needs_process or (one.can_mend and not options.mend) for one in found)

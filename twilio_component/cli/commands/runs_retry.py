@@ -22,21 +22,25 @@ if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
 EPILOG = """\
-One run: runs retry RUN goes on from the step that failed, or tries the failed items of its list again.
+One run: runs retry RUN repeats it from the step that failed, or tries the failed items of its list again.
   runs retry RUN --items failed --code 20003 --since 1h
   runs retry RUN --item 17 --set to=+15558675310
-Many runs, after a question:
+Many runs, after a confirmation:
   runs retry --state failed --flow Reminders --since 1h
-Nobody who has a message gets it once more. --definition current uses the flow that is served now, if the steps that a
-run has taken are in it as they were.
+Recipients who already have the message do not get it again. --definition current uses the flow that is served now, if
+the steps whose results a run keeps are unchanged in it.
 """
 _STATES = ("failed", "partly-failed", "stopped", "unknown")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``runs retry``."""
-    parser.add_argument("id", metavar="RUN", nargs="?", help="the run's id; without it, the runs of the filter")
-    parser.add_argument("--resend", action="store_true", help="the unknown outcome did not happen: send it again")
+    parser.add_argument(
+        "id", metavar="RUN", nargs="?", help="the run's id; without it, the runs selected by --state, --flow, --since"
+    )
+    parser.add_argument(
+        "--resend", action="store_true", help="confirm that the message was not sent, and send it again"
+    )
     parser.add_argument("--items", choices=("failed", "unknown"), help="only the items of its lists in this state")
     parser.add_argument("--code", metavar="CODE", help="only the items that failed with this code, e.g. 20003")
     parser.add_argument("--item", type=int, metavar="NUMBER", help="only the item with this index (`runs items`)")
@@ -49,12 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="began",
         help="the flow that the run began with (default), or the one that is served now",
     )
-    parser.add_argument("--state", choices=_STATES, help="of many runs: those in this state")
-    parser.add_argument("--flow", metavar="NAME", help="of many runs: those of this flow")
+    parser.add_argument("--state", choices=_STATES, help="without RUN: the runs in this state")
+    parser.add_argument("--flow", metavar="NAME", help="without RUN: the runs of this flow")
     parser.add_argument(
         "--since", metavar="TIME", type=moment, help="items that ended, or runs that were stored, at or after this time"
     )
-    parser.add_argument("--yes", action="store_true", help="of many runs: do not ask")
+    parser.add_argument("--yes", action="store_true", help="without RUN: do not ask")
     parser.set_defaults(run=run)
 
 

@@ -34,7 +34,8 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "serve",
         help="serve flows: webhooks in, durable runs",
-        description="Serve flows. Runs survive the death of this process, and a message is never sent twice.",
+        description="Serve flows. Runs survive the death of this process, and a send whose outcome is unknown is not "
+        "repeated automatically, unless the configuration sets `resend`.",
     )
     parser.add_argument("files", nargs="*", metavar="FILE", type=Path, help="a flow definition (YAML or JSON)")
     add_config(parser)
@@ -54,7 +55,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--proxy-strips-prefix",
         action="store_true",
-        help="the proxy in front removes the path of --public-url from requests; without it, the path must arrive",
+        help="the proxy in front removes the path of --public-url from requests; otherwise requests must contain it",
     )
     public.add_argument(
         "--emulator",
@@ -87,14 +88,14 @@ def add_parser(commands: Any) -> None:
         "--operations-port",
         type=port_number,
         metavar="PORT",
-        help="serve a page on this port on which people see and operate the runs",
+        help="serve the operations page on this port",
     )
     parser.add_argument(
         "--operations-host",
         default="127.0.0.1",
         metavar="HOST",
-        help="where that page can be reached; default: %(default)s, this machine only; elsewhere it needs a token, in "
-        f"{OPERATIONS_TOKEN} or the file that {OPERATIONS_TOKEN}_FILE names",
+        help="the address on which that page listens; default: %(default)s, this machine only; any other needs a "
+        f"token, in {OPERATIONS_TOKEN} or the file that {OPERATIONS_TOKEN}_FILE names",
     )
     add_health(parser)
     add_logging(parser)

@@ -13,8 +13,8 @@ from twilio_component.host.errors import InputError, Problem
 from twilio_component.twilio.signatures.shared_keys import parse
 
 _EPILOG = """\
-The Auth Token comes from TWILIO_AUTH_TOKEN and webhook shared keys from TWILIO_SHARED_KEYS (id=secret, one a line), or
-both from the connection file; every user of the machine could read a secret on the command line.
+The Auth Token comes from TWILIO_AUTH_TOKEN and webhook shared keys from TWILIO_SHARED_KEYS (id=secret, one per line),
+or both from the connection file; every user of the machine could read a secret on the command line.
 
 example:
   twilio-component signature explain --url 'https://example.com/sms?flow=1' --headers headers.txt --body body.bin
@@ -25,7 +25,7 @@ headers.txt has one header a line (Name: value); the body is the raw one, byte f
 
 def add_parser(commands: Any) -> None:
     """Add the command to the command line."""
-    group = commands.add_parser("signature", help="why a webhook's signature is or is not accepted")
+    group = commands.add_parser("signature", help="explain why a webhook's signature is accepted or refused")
     parser = group.add_subparsers(required=True, metavar="COMMAND").add_parser(
         "explain",
         help="check a request pasted from a log",
@@ -36,9 +36,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--url", required=True, help="the URL as Twilio has it, query string included")
     parser.add_argument("--method", default="POST", help="default: %(default)s")
     parser.add_argument("--header", action="append", default=[], metavar="'NAME: VALUE'", help="one header; repeatable")
-    parser.add_argument("--headers", metavar="FILE", help="a file with the headers, one a line")
+    parser.add_argument("--headers", metavar="FILE", help="a file with the headers, one per line")
     parser.add_argument(
-        "--body", metavar="FILE", help="a file with the raw body; - reads standard input; none is empty"
+        "--body", metavar="FILE", help="a file with the raw body; - reads standard input; default: an empty body"
     )
     parser.add_argument("--connection", metavar="FILE", help="a connection that has the Auth Token or sharedKeys")
     parser.set_defaults(run=run)

@@ -29,13 +29,14 @@ def add_parser(commands: Any) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "why",
-        help="why a message was not delivered",
-        description="Explain what became of a message: its status, the error code with meaning and remedy, the "
-        "recipient's opt-out, the sender, and where runs are stored, the run that sent it and its status callbacks.",
+        help="explain why a message was not delivered",
+        description="Explain what happened to a message: its status, the error code with meaning and remedy, the "
+        "recipient's opt-out, the sender, and (if there is a database of runs) the run that sent it and its status "
+        "callbacks.",
         epilog=CONNECTION_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("sid", metavar="SID", help="of the message, SM… or MM…")
+    parser.add_argument("sid", metavar="SID", help="the SID of the message, SM… or MM…")
     parser.add_argument("--connection", metavar="FILE", help="the connection; see below")
     parser.add_argument("--database", metavar="URL", help=DATABASE_HELP)
     add_formats(parser, lines=False)
