@@ -385,6 +385,10 @@ class Conversations(RuleBasedStateMachine):
             assert (state, outcome or "", misfits) == (one.state, one.outcome, one.misfits), run
 
 
+def store_run(connection: Connection, row: Mapping[str, Any]) -> None:
+    connection.execute(insert(schema.runs).values(row))
+
+
 def check(url: str, examples: int) -> None:
     database = Database(url)
     database.create()
@@ -410,3 +414,36 @@ def test_each_message_is_the_reply_to_one_question_or_starts_a_flow() -> None:
 
 def test_it_is_so_in_two_processes_on_one_postgres(new_database: Callable[[], str]) -> None:
     check(new_database(), examples=6)
+
+
+async def test_of_two_messages_at_the_same_moment_one_is_the_answer_and_the_other_starts_a_flow(
+    new_database: Callable[[], str],
+) -> None:
+    url, clock = new_database(), ModelClock()
+    processes = [Process(url, clock, []) for _ in range(2)]
+    await asyncio.to_thread(processes[0].database.create)
+    definition = insert(schema.definitions).values(digest="d", file="", text="")
+    await processes[0].database.run(lambda connection: connection.execute(definition))
+    for number in range(15):
+        run = f"ask-{number}"
+        row = {"id": run, "definition": "d", "integration": "i", "flow": "f", "state": "running", "payload": "{}"}
+        await processes[0].database.run(partial(store_run, row={**row, "created_at": clock.now()}))
+        question = Question(sends=[{}] * MOST_SENDS, conversation=run, expects={}, seconds=SECONDS)
+        await processes[0].questions.enter(run, ORDINAL, "twilio.sendAndWait", question)
+        await processes[0].questions.note_sent(run, ORDINAL, 0, None)
+        messages = [
+            NewRun(
+                id=f"web-{number}-{text}",
+                definition="d",
+                integration="i",
+                flow="f",
+                payload={},
+                reply=Reply(id=f"SM-{number}-{text}", conversations=[run], data={"body": text}),
+            )
+            for text in ("yes", "no")
+        ]
+        accepting = zip(processes, messages, strict=True)
+        started = await asyncio.gather(*(process.runs.accept(message) for process, message in accepting))
+        assert sum(started) == 1, "the first one is the answer, and then nobody waits"
+    for process in processes:
+        process.database.close()

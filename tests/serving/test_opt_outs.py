@@ -34,6 +34,7 @@ INBOX = """\
         action: twilio.inboundMessage
         inputs: {twilioConnection: {type: configVar, value: Twilio}}
 """
+FALLBACK = INBOX.replace("Inbox", "Fallback")
 URL = "http://flows.test/test/inbox"
 
 
@@ -44,14 +45,15 @@ class Desk:
         self.served = served
         self.register = OptOutRegister(served.engine.database)
         self.handler = WebhookHandler(served.deployment, served.engine, webhook_settings({"optOuts": settings}))
-        self._endpoint = endpoints(served.deployment, [served.definition])["/test/inbox"]
+        self._endpoints = endpoints(served.deployment, [served.definition])
         self._written = 0
 
-    async def says(self, text: str, *, person: str = TO, **parameters: str) -> HttpResponse:
+    async def says(self, text: str, *, person: str = TO, fallback: bool = False, **parameters: str) -> HttpResponse:
         self._written += 1
         sid = f"SM{self._written:032x}"
         found = {"MessageSid": sid, "AccountSid": ACCOUNT, "From": person, "To": SENDER, "Body": text, **parameters}
-        return await self.handler.receive(self._endpoint, request(URL, found))
+        path = "/test/fallback" if fallback else "/test/inbox"
+        return await self.handler.receive(self._endpoints[path], request(URL.replace("/test/inbox", path), found))
 
     async def entries(self, person: str = TO) -> list[tuple[str, str]]:
         return [(entry.scope, entry.source) for entry in await self.register.of(person)]
@@ -73,8 +75,8 @@ def request(url: str, parameters: dict[str, str]) -> IncomingRequest:
 
 @asynccontextmanager
 async def desk(folder: Path, emulator: Emulator | None = None, **settings: Any) -> AsyncIterator[Desk]:
-    async with serving(folder, SEND + INBOX, emulator=emulator) as served:
-        await served.engine.runs.define("test.yaml", HEAD + SEND + INBOX)
+    async with serving(folder, SEND + INBOX + FALLBACK, emulator=emulator) as served:
+        await served.engine.runs.define("test.yaml", HEAD + SEND + INBOX + FALLBACK)
         yield Desk(served, settings)
 
 
@@ -125,6 +127,27 @@ async def test_a_stop_to_a_messaging_service_concerns_the_service_and_the_number
     async with desk(tmp_path) as inbox:
         await inbox.says("STOP", MessagingServiceSid=SERVICE)
         assert await inbox.entries() == [(SENDER, "message"), (SERVICE, "message")]
+
+
+async def test_a_start_to_another_number_of_the_service_concerns_all_of_its_numbers(tmp_path: Path) -> None:
+    async with desk(tmp_path) as inbox:
+        await inbox.register.add([("+15017122669", TO)], OPERATOR)
+        await inbox.says("STOP", MessagingServiceSid=SERVICE)
+        await inbox.says("START", MessagingServiceSid=SERVICE, To="+15017122662")
+        assert await inbox.entries() == [("+15017122669", "operator")]
+
+
+async def test_a_choice_that_is_reported_to_another_endpoint_later_is_of_the_past(tmp_path: Path) -> None:
+    async with desk(tmp_path) as inbox:
+        sid = "SM" + "a" * 32
+        await inbox.says("STOP", MessageSid=sid)
+        await inbox.says("START")
+        assert await inbox.entries() == []
+        await inbox.says("STOP", fallback=True, MessageSid=sid)
+        await inbox.says("STOP", MessageSid=sid)
+        assert await inbox.entries() == []
+        await inbox.says("STOP", fallback=True)
+        assert await inbox.entries() == [(SENDER, "message")]
 
 
 async def test_what_twilio_takes_for_an_opt_out_is_one_whatever_the_text(tmp_path: Path) -> None:

@@ -12,14 +12,20 @@ OUT, IN = "out", "in"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """The ``person`` that a call reaches, ``senders`` as the call names them (a number, a service), and the account.
+    """The ``person`` that a call reaches, ``senders`` as the call names them (a service, a number), and the account.
 
-    A manifest's ``contact`` returns it for the accepted inputs of an action. Equal texts are equal people.
+    A manifest's ``contact`` returns it for the accepted inputs of an action. Equal texts are equal people. Where there
+    are two senders the first is a service, to which the second belongs.
     """
 
     person: str
     senders: tuple[str, ...]
     account: str = ""
+
+    @property
+    def service(self) -> str | None:
+        """The service among the senders, if the other one belongs to it."""
+        return self.senders[0] if len(self.senders) > 1 else None
 
     @property
     def scopes(self) -> tuple[str, ...]:

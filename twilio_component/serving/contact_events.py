@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select
+
 from twilio_component.durable.sending.opt_outs import MESSAGE, RESPONSE, remove_opt_out, store_opt_out
 from twilio_component.durable.store.new_runs import RunWork
-from twilio_component.durable.store.schema import last_heard
+from twilio_component.durable.store.schema import events, last_heard
 from twilio_component.durable.store.upsert import replace_row
 from twilio_component.host.contacts import IN, OUT, ContactEvent
 from twilio_component.host.model import Operation, resolve
@@ -34,15 +36,22 @@ class ContactEvents:
         event: ContactEvent | None = resolve(function)(payload, self._settings.words)
         return event
 
-    def work_for(self, event: ContactEvent | None, *, keeps_time: bool) -> RunWork | None:
-        """Return the work that stores the event along with a new run; None when there is nothing to store.
+    def work_for(self, event: ContactEvent | None, run: str, mark: str, *, keeps_time: bool) -> RunWork | None:
+        """Return the work that stores the event along with a new ``run``; None when there is nothing to store.
 
-        With ``keeps_time`` it is stored when the person has written: the answer may be sent in quiet hours.
+        With ``keeps_time`` it is stored when the person has written: the answer may be sent in quiet hours. ``mark`` is
+        the id of the message: one that another run had before, at another endpoint, is of the past.
         """
         keeps_time = keeps_time and event is not None and event.has_written
         if event is None or (event.choice is None and not keeps_time):
             return None
-        return RunWork(event.contact.person, lambda connection: self._store(connection, event, keeps_time=keeps_time))
+
+        def work(connection: Connection) -> None:
+            first = connection.execute(select(events.c.run).where(events.c.id == mark)).scalar_one_or_none()
+            if first in (None, run):
+                self._store(connection, event, keeps_time=keeps_time)
+
+        return RunWork(event.contact.person, work)
 
     def _store(self, connection: Connection, event: ContactEvent, *, keeps_time: bool) -> None:
         contact, now = event.contact, self._database.now(connection)
@@ -51,7 +60,8 @@ class ContactEvents:
             if self._settings.account_wide and contact.account:
                 scopes.append(contact.account)
             if event.choice == OUT:
-                store_opt_out(connection, scopes, contact.person, MESSAGE if event.has_written else RESPONSE, now)
+                source = MESSAGE if event.has_written else RESPONSE
+                store_opt_out(connection, scopes, contact.person, source, now, service=contact.service)
             elif event.choice == IN:
                 remove_opt_out(connection, scopes, contact.person)
         if keeps_time:

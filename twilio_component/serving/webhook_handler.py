@@ -207,6 +207,8 @@ class WebhookHandler:
             slot=queue_slot(definition, flow, envelope, conversation=conversation_of(reply) if reply else None),
             also=self._contact_events.work_for(
                 contact_event,
+                run_id,
+                reply_id(reply) if reply is not None else "",
                 keeps_time=self._settings.answers_in_quiet_hours or answers_in_quiet_hours(definition.integration),
             ),
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Exists, delete, exists, not_, select
+from sqlalchemy import ColumnElement, Connection, Exists, delete, exists, not_, or_, select
 
 from twilio_component.durable.sending.conditions import Proceed, Refuse
 from twilio_component.durable.store.schema import opt_outs
@@ -75,20 +75,31 @@ class OptOutRegister:
 
     async def _read(self, chosen: Any) -> list[OptOut]:
         def work(connection: Connection) -> list[OptOut]:
-            return [OptOut(**row._mapping) for row in connection.execute(chosen)]  # noqa: SLF001 - its public name
+            return [
+                OptOut(scope=row.scope, person=row.person, source=row.source, since=row.since)
+                for row in connection.execute(chosen)
+            ]
 
         return await self._database.run(work)
 
 
-def store_opt_out(connection: Connection, scopes: Iterable[str], person: str, source: str, now: float) -> int:
-    """Add the person to the register for these scopes; how many entries are new."""
-    rows = ({"scope": scope, "person": person, "source": source, "since": now} for scope in sorted(set(scopes)))
+def store_opt_out(
+    connection: Connection, scopes: Iterable[str], person: str, source: str, now: float, *, service: str | None = None
+) -> int:
+    """Add the person to the register for these scopes; how many entries are new.
+
+    ``service`` is the one among them to which several senders belong.
+    """
+    entry = {"person": person, "source": source, "since": now, "service": service}
+    rows = ({**entry, "scope": scope} for scope in sorted(set(scopes)))
     return sum(insert_once(connection, opt_outs, row) for row in rows)
 
 
 def remove_opt_out(connection: Connection, scopes: Iterable[str], person: str) -> None:
-    """Take the person from the register for these scopes."""
-    connection.execute(delete(opt_outs).where(opt_outs.c.person == person, opt_outs.c.scope.in_(list(scopes))))
+    """Take the person from the register for these scopes, and for all senders of a service among them."""
+    concerned = [*scopes]
+    of_service = or_(opt_outs.c.scope.in_(concerned), opt_outs.c.service.in_(concerned))
+    connection.execute(delete(opt_outs).where(opt_outs.c.person == person, of_service))
 
 
 class OptOuts:
@@ -125,7 +136,8 @@ class OptOuts:
             return
 
         def work(connection: Connection) -> None:
-            store_opt_out(connection, contact.senders, contact.person, RESPONSE, self._database.now(connection))
+            now = self._database.now(connection)
+            store_opt_out(connection, contact.senders, contact.person, RESPONSE, now, service=contact.service)
 
         await self._database.run_until_available(work)
 

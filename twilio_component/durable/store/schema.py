@@ -368,11 +368,12 @@ opt_outs = Table(
     Column("person", String(200), primary_key=True, index=True),
     Column("source", String(20), nullable=False),
     Column("since", Float, nullable=False),
+    Column("service", String(100)),
 )
 """Who wants nothing more, and from whom: the ``scope`` is a sender, a messaging service, an account, or ``*`` for all.
 
-``source`` is ``message``, ``response`` (the provider refused a send), ``import`` or ``operator``. Runs are purged,
-opt-outs are not.
+``source`` is ``message``, ``response`` (the provider refused a send), ``import`` or ``operator``; ``service`` is what
+the person wrote to, if it has several senders. Runs are purged, opt-outs are not.
 """
 
 last_heard = Table(
