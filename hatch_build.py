@@ -35,7 +35,9 @@ def manifest_of_wheel(root: Path) -> str:
             return json.loads((root / value["$ref"]).read_text(encoding="utf-8"))
         return {key: with_payloads(item) for key, item in value.items()}
 
-    return json.dumps(with_payloads(read_document(root / "component.yaml").data), ensure_ascii=False, indent=1)
+    return json.dumps(
+        with_payloads(read_document(root / "component.yaml").data), ensure_ascii=False, separators=(",", ":")
+    )
 
 
 class ManifestHook(BuildHookInterface[Any]):
