@@ -12,6 +12,7 @@ import pytest
 from dbos import DBOS
 from sqlalchemy import update
 from support.engine import SEND, TO, serving
+from support.long_lists import flow, people
 from support.waiting import until_async
 
 from twilio_component.cli.exit_codes import exit_code
@@ -280,3 +281,31 @@ async def test_a_send_that_must_wait_for_an_hour_is_released_by_an_operator(tmp_
         with pytest.raises(RunStateError, match="must be running"):
             await operations.release("one")
     assert len(emulator.messages) == 1
+
+
+NAP = "      - {name: Nap, action: sleep.sleep, inputs: {ms: 300}}\n"
+NAPPING = SEND.replace("      - name: Send\n", f"{NAP}      - name: Send\n", 1)
+NAPPING_LIST = flow(1).replace("      - name: Everyone\n", f"{NAP}      - name: Everyone\n", 1)
+
+
+@pytest.mark.parametrize(("flows", "refused"), [(NAPPING, 1), (NAPPING_LIST, 2)], ids=["a send", "a list"])
+async def test_a_retry_does_not_sleep_again_what_was_slept_before_the_step_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flows: str, refused: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    people(tmp_path, 2)
+    emulator, slept, sleep = Emulator(), list[float](), DBOS.sleep_async
+
+    async def note(seconds: float) -> None:
+        slept.append(seconds)
+        await sleep(seconds)
+
+    monkeypatch.setattr(DBOS, "sleep_async", note)
+    async with serving(tmp_path, flows, emulator=emulator) as served:
+        emulator.faults.api_error(21408, times=refused, operation="messages.create")
+        assert (await served.run("one"))["state"] == "failed"
+        again = await Operations(served.engine.database).retry("one")
+        ended = await served.engine.wait_for_outcome(again, 20)
+    assert ended is not None
+    assert ended["state"] == "succeeded"
+    assert [round(seconds, 1) for seconds in slept] == [0.3, 0.0]

@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from twilio_component.durable.errors import RunParked, RunStopped
-from twilio_component.durable.store.journal import FIRST_WAIT, JournalEntry
+from twilio_component.durable.ids import lineage
+from twilio_component.durable.store.journal import FIRST_WAIT, WAITED, JournalEntry
 from twilio_component.durable.store.waits import DELIVERY, park
 
 if TYPE_CHECKING:
@@ -29,19 +30,25 @@ class ContinuedWaits:
         self._holder = holder
         self._number = FIRST_WAIT
         self._last_call: int | None = None
+        self._first_call: int | None = None
 
     def begin(self) -> None:
         """Note that the execution comes to another wait."""
         self._number -= 1
 
-    async def recorded_seconds_left(self) -> float | None:
-        """Seconds that are left of this wait if it was begun after the run had waited as a row, else None."""
+    async def recorded_seconds_left(self, next_call: int) -> float | None:
+        """Seconds that are left of this wait if it was begun after the run had waited as a row, else None.
+
+        None are left of one before the call with which a retry goes on: the run before has waited for it.
+        """
         entry = await self._runs.entry_at(self._run, self._number)
-        return None if entry is None else float(entry.value["until"]) - time.time()
+        if entry is not None:
+            return float(entry.value["until"]) - time.time()
+        return 0.0 if await self._has_been_waited_for(next_call) else None
 
     async def seconds_left(self, step_id: str, seconds: float, next_call: int) -> float:
         """Seconds that are left of this wait; ``next_call`` is the number of the call after it."""
-        recorded = await self.recorded_seconds_left()
+        recorded = await self.recorded_seconds_left(next_call)
         if recorded is not None:
             return recorded
         if await self._is_past(next_call):
@@ -67,6 +74,13 @@ class ContinuedWaits:
         waiting = partial(park, run=self._run, reason=DELIVERY, until=until, effect=effect)
         recorded = await self._runs.record(self._run, self._number, entry, in_transaction=waiting)
         raise RunStopped if recorded.is_stopped else RunParked
+
+    async def _has_been_waited_for(self, next_call: int) -> bool:
+        if self._first_call is None:
+            is_retry = len(lineage(self._run)) > 1
+            entry = await self._runs.entry_at(self._run, WAITED) if is_retry else None
+            self._first_call = -1 if entry is None else int(entry.value.get("call", -1))
+        return next_call <= self._first_call
 
     async def _is_past(self, next_call: int) -> bool:
         """Whether the execution had come to the call after this wait before it waited as a row."""

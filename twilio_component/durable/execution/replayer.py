@@ -185,7 +185,7 @@ class Replayer:
             await self._continued_waits.park(wait.id, left, self._calls, effect)
         elif DBOS.workflow_id == self.run_id:
             # An operator may have resumed a run that went on in another workflow, where this wait has begun.
-            recorded = await self._continued_waits.recorded_seconds_left()
+            recorded = await self._continued_waits.recorded_seconds_left(self._calls)
             # Each replay must sleep as often as before: DBOS numbers the sleeps, and does not record one of no length.
             await DBOS.sleep_async(max(left if recorded is None else recorded, _MOMENT))
         else:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.execution.unrepeatable_calls import OF_QUESTION
-from twilio_component.durable.store.journal import INITIAL_STATE, RESULT
+from twilio_component.durable.store.journal import INITIAL_STATE, RESULT, WAITED
 from twilio_component.durable.store.schema import journal
 
 
@@ -21,7 +21,7 @@ def entries_of(connection: Connection, caller: str) -> list[dict[str, Any]]:
 
 def before(ordinal: int, entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The entries of a run before that call."""
-    return [entry for entry in entries if entry["ordinal"] < ordinal and entry["ordinal"] != RESULT]
+    return [entry for entry in entries if entry["ordinal"] < ordinal and entry["ordinal"] not in (RESULT, WAITED)]
 
 
 def next_call(entries: Sequence[Mapping[str, Any]]) -> int:

@@ -31,7 +31,7 @@ from twilio_component.durable.operator.proven_calls import calls_of, proven_call
 from twilio_component.durable.operator.run_ids import count_retries, wrong_state
 from twilio_component.durable.operator.started_flows import give_place_from, have_acted_after, in_the_way_of_step
 from twilio_component.durable.store import run_status
-from twilio_component.durable.store.journal import RESULT
+from twilio_component.durable.store.journal import RESULT, WAITED, JournalEntry, record_entry
 from twilio_component.durable.store.schema import definitions, items, journal, loops, runs, served
 from twilio_component.flows.interpreter.ends import ITEMS_FAILED
 from twilio_component.flows.model import find_flow
@@ -102,6 +102,11 @@ class _Plan:
     last_call: int | None = None
     repeated_from: int | None = None
 
+    @property
+    def first_call(self) -> int:
+        """The number of the first call, or loop, that the new run goes on with."""
+        return max([next_call(self.entries), *self.again])
+
 
 class RunRetry:
     """Runs runs again; ``enqueue`` has a run executed, in the transaction that stores it."""
@@ -127,6 +132,8 @@ class RunRetry:
             changed = {**begun, **ended, "definition": digest, "last_call": plan.last_call}
             connection.execute(insert(runs).values(**{**row._mapping, **changed}))  # noqa: SLF001 - SQLAlchemy's public name for it
             tried, proven = _copy(connection, run, again, plan)
+            waited = JournalEntry(step_id="waited", value={"call": plan.first_call})
+            record_entry(connection, (again, WAITED), waited, started=None, finished=begun["created_at"])
             if plan.selection is not None and not tried and plan.selection.state != run_status.UNKNOWN:
                 _refuse_without_items(connection, row)
             if plan.repeated_from is not None:

@@ -16,8 +16,11 @@ from twilio_component.durable.store.upsert import insert_once, to_json
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-RESULT, INITIAL_STATE = -1, -2
-"""Ordinals of entries that are not a call's: a run's result, and the stored state that the run began with."""
+RESULT, INITIAL_STATE, WAITED = -1, -2, -3
+"""Ordinals of entries that are not a call's: a run's result, and the stored state that the run began with.
+
+And of a retry, ``{"call"}``: the first call that it makes anew. What came before has been waited for.
+"""
 
 FIRST_WAIT = -10
 """Waits of a run that was continued are recorded below this ordinal."""
