@@ -545,6 +545,18 @@ async def test_http_tells_whether_a_request_may_have_arrived() -> None:
         assert caught.value.may_have_happened is may
 
 
+@pytest.mark.parametrize("status", [302, 303, 307])
+@pytest.mark.parametrize("then", [httpx.Response(404), httpx.ConnectError("no"), None], ids=["404", "away", "not ours"])
+async def test_http_tells_that_a_post_was_carried_out_whose_redirect_cannot_be_followed(
+    status: int, then: httpx.Response | Exception | None
+) -> None:
+    away = "https://elsewhere.example/" if then is None else "/orders/1"
+    _, host = answering(httpx.Response(status, headers={"Location": away}), *([] if then is None else [then]))
+    with pytest.raises(PerformError) as caught:
+        await act("http.httpPost", context=ALLOWED, host=host, url=URL)
+    assert caught.value.may_have_happened is (status != 307)
+
+
 async def test_http_is_answered_in_the_end_and_logs_only_when_asked() -> None:
     requests, host = answering(httpx.Response(500), httpx.Response(200, json=1))
     logger = RecordingLogger()

@@ -74,10 +74,10 @@ async def _send(method: str, context: Context, inputs: dict[str, Any], form: tup
     host = _allowed_host(request.url, context)
 
     async def send() -> Any:
-        response = await _follow(context, request, host, inputs["maxRedirects"])
+        response, has_acted = await _follow(context, request, host, inputs["maxRedirects"])
         if inputs["debugRequest"]:
             context.logger.info("%s %s: %d", method, host, response.status)
-        return _result(response, inputs, host)
+        return _result(response, inputs, host, has_acted=has_acted)
 
     return await send_with_retries(
         send,
@@ -88,16 +88,25 @@ async def _send(method: str, context: Context, inputs: dict[str, Any], form: tup
     )
 
 
-async def _follow(context: Context, request: Request, host: str, redirects: int) -> Response:
-    """The response, after the redirects that lead to allowed hosts; credentials stay with the host they are for."""
+async def _follow(context: Context, request: Request, host: str, redirects: int) -> tuple[Response, bool]:
+    """The response, after the redirects that lead to allowed hosts; credentials stay with the host they are for.
+
+    And whether the request was carried out by then: a redirect of a POST to what is to be got says so.
+    """
+    has_acted = False
     while True:
-        response = await _exchange(context, request, host)
-        location = response.headers.get("location")
-        if response.status not in _REDIRECTS or not location or redirects == 0:
-            return response
-        redirects -= 1
-        url = urljoin(request.url, location)
-        host = _allowed_host(url, context)
+        try:
+            response = await _exchange(context, request, host)
+            has_acted = has_acted or (response.status in _AS_GET and request.method in _UNSAFE)
+            location = response.headers.get("location")
+            if response.status not in _REDIRECTS or not location or redirects == 0:
+                return response, has_acted
+            redirects -= 1
+            url = urljoin(request.url, location)
+            host = _allowed_host(url, context)
+        except PerformError as error:
+            error.may_have_happened = error.may_have_happened or has_acted
+            raise
         headers = dict(request.headers)
         if urlsplit(url)[:2] != urlsplit(request.url)[:2]:
             headers = {name: value for name, value in headers.items() if name.lower() not in _CREDENTIALS}
@@ -178,13 +187,13 @@ async def _exchange(context: Context, request: Request, host: str) -> Response:
         raise RequestError(text, retryable=True, may_have_happened=True) from error
 
 
-def _result(response: Response, inputs: dict[str, Any], host: str) -> Any:
+def _result(response: Response, inputs: dict[str, Any], host: str, *, has_acted: bool) -> Any:
     if not 200 <= response.status < 300:  # noqa: PLR2004 - HTTP's successes
         server = response.status >= 500  # noqa: PLR2004 - the server's own errors
         raise RequestError(
             f"{host} answered {response.status}",
             retryable=server or response.status == 429,  # noqa: PLR2004 - too many requests
-            may_have_happened=server,
+            may_have_happened=server or has_acted or response.status == 408,  # noqa: PLR2004 - a proxy lost patience
         )
     data: Any = response.text
     if inputs["responseType"] in ("binary", "arraybuffer"):

@@ -32,7 +32,12 @@ RETRY = {"run": "one", "action": "retry"}
 def test_another_origin_gets_nothing(failed_run: Any) -> None:
     with failed_run.client() as client:
         csrf = client.get("/api/session").json()["csrf"]
-        for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
+        for headers in (
+            {"Origin": "https://evil.example"},
+            {"Origin": "http://[::1"},
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Origin": "null"},
+        ):
             assert client.get("/api/runs", headers=headers).status_code == 403
             assert client.get("/api/session", headers=headers).status_code == 403
             acting = client.post("/api/actions", json=RETRY, headers={"X-CSRF-Token": csrf, **headers})
@@ -63,6 +68,7 @@ def test_a_name_that_somebody_lets_point_at_this_machine_is_no_address_of_the_pa
             response = client.get(path, headers={"Host": f"rebound.example:{failed_run.port}"})
             assert response.status_code == 421
             assert "one" not in response.json()
+        assert client.get("/api/runs", headers={"Host": "[::1"}).status_code == 421
         for host in ("localhost", "127.0.0.1", "[::1]"):
             assert client.get("/api/runs", headers={"Host": f"{host}:{failed_run.port}"}).status_code == 200
 

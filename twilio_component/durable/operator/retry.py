@@ -127,13 +127,14 @@ class RunRetry:
             again = ids.retry_id(run, ids.FIRST_RETRY + count_retries(connection, run))
             plan = _plan(connection, row, how)
             digest, is_current = _definition(connection, row, plan, how.definition)
-            begun = {"id": again, "wakes": 0, "state": run_status.RUNNING, "created_at": self._database.now(connection)}
+            now = self._database.now(connection)
+            begun = {"id": again, "wakes": 0, "state": run_status.RUNNING, "created_at": now}
             ended = {"finished_at": None, "error": None, "response": None, "alarm": None}
             changed = {**begun, **ended, "definition": digest, "last_call": plan.last_call}
             connection.execute(insert(runs).values(**{**row._mapping, **changed}))  # noqa: SLF001 - SQLAlchemy's public name for it
             tried, proven = _copy(connection, run, again, plan)
             waited = JournalEntry(step_id="waited", value={"call": plan.first_call})
-            record_entry(connection, (again, WAITED), waited, started=None, finished=begun["created_at"])
+            record_entry(connection, (again, WAITED), waited, started=None, finished=now)
             if plan.selection is not None and not tried and plan.selection.state != run_status.UNKNOWN:
                 _refuse_without_items(connection, row)
             if plan.repeated_from is not None:

@@ -7,7 +7,7 @@ import hmac
 import secrets
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from twilio_component.host.errors import InputError, Problem
 from twilio_component.serving.connection_bounds import is_loopback
@@ -57,8 +57,8 @@ class Access:
         """Whether the request names this page, and not a name that somebody lets point at this machine."""
         if self._token:
             return True  # a session's cookie is sent to the name that it was given by
-        name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-        return is_loopback(name)
+        host = _split(f"//{request.headers.get('host', '')}")
+        return host is not None and is_loopback(host.hostname or "")
 
     def is_same_origin(self, request: Request) -> bool:
         """Whether this page, or no page at all, sent the request; what changes something must name its origin."""
@@ -67,7 +67,8 @@ class Access:
         origin = request.headers.get("origin")
         if origin is None:
             return request.method in ("GET", "HEAD")
-        return urlsplit(origin).netloc == request.headers.get("host")
+        parts = _split(origin)
+        return parts is not None and parts.netloc == request.headers.get("host")
 
     def is_encrypted(self, request: Request) -> bool:
         """Whether the browser reaches the page by HTTPS, of this process or of a proxy in front of it.
@@ -110,6 +111,14 @@ class Access:
         """Whether the request shows it."""
         shown = request.headers.get(CSRF_HEADER, "")
         return hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), self.csrf_token(request).encode())
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of a URL that somebody has sent; None for one that has none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
 
 
 def _digest(cookie: str) -> str:
