@@ -2,7 +2,8 @@
 
 ``durable_part.py bare|ours DATABASE RUNS`` prints how many runs a second began, and how many were carried out;
 ``durable_part.py list DATABASE RECIPIENTS URL`` prints, of a list sent to ``URL``, the seconds it took, how
-much memory grew in MB, and the processor time of a send in ms, which a busy machine changes less than the seconds.
+much memory grew in MB, and the processor time of a send in ms, which a busy machine changes less than the seconds;
+``durable_part.py help DATABASE 0 URL`` is a second process for such a list, until its standard input ends.
 """
 
 from __future__ import annotations
@@ -152,6 +153,16 @@ async def send_list(database: str, recipients: int, url: str) -> None:
         os.chdir("/")
 
 
+async def help_with_lists(database: str, _: int, url: str) -> None:
+    """A second process of a deployment: it says when it is ready, and ends with its standard input."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        async with serving(database, url):
+            print("ready", flush=True)
+            await asyncio.to_thread(sys.stdin.read)
+        os.chdir("/")
+
+
 def _write_people(recipients: int) -> None:
     rows = "".join(f"P{number},+1555{number:07d}\n" for number in range(recipients))
     Path("people.csv").write_text(f"name,phone\n{rows}", encoding="utf-8")
@@ -201,5 +212,5 @@ def _resident() -> float:
 if __name__ == "__main__":
     logging.disable(logging.WARNING)
     what, where, count, *more = sys.argv[1:]
-    sides = {"ours": ours, "bare": bare, "list": send_list}
+    sides = {"ours": ours, "bare": bare, "list": send_list, "help": help_with_lists}
     asyncio.run(sides[what](where, int(count), *more))  # type: ignore[operator]

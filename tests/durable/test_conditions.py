@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from durable.test_guard import QUICK, FakeCall, identity, store_run
-from sqlalchemy import Connection, insert, literal, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from twilio_component.durable.errors import RunStopped
 from twilio_component.durable.operator.views import RunViews
+from twilio_component.durable.sending.claim_condition import ClaimCondition
 from twilio_component.durable.sending.conditions import (
     CAP,
     QUIET_HOURS,
@@ -50,7 +51,7 @@ class Verdicts:
         return self.verdicts.pop(0) if len(self.verdicts) > 1 else self.verdicts[0]
 
 
-class Flag:
+class Flag(ClaimCondition):
     """A claim condition that holds once ``is_up``; it stores that it has let a claim through."""
 
     def __init__(self, *, is_up: bool) -> None:
@@ -58,9 +59,9 @@ class Flag:
         self.asked = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
-    def clause(self, _connection: Connection, _now: float) -> Any:
+    def holds(self, _connection: Connection, _now: float) -> bool:
         self._loop.call_soon_threadsafe(self.asked.set)
-        return literal(self.is_up)
+        return self.is_up
 
     def record(self, connection: Connection, _now: float) -> None:
         connection.execute(insert(stored_state).values(scope="flag", name="passed", value="1"))

@@ -9,17 +9,25 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import ColumnElement, Connection, event, select, true, update
+from durable.test_guard import FakeCall
+from sqlalchemy import Connection, event, select, update
 
+from twilio_component.durable.sending.claim_condition import ClaimCondition
+from twilio_component.durable.sending.conditions_of import send_conditions
+from twilio_component.durable.sending.guard import Guard
 from twilio_component.durable.sending.intent_store import IntentStore
 from twilio_component.durable.sending.intents import CallIdentity, Claim, Settlement, Settling
 from twilio_component.durable.sending.protocol_steps import ClaimStep, carry_out
+from twilio_component.durable.sending.rate_limiter import RateLimiter
+from twilio_component.durable.sending.throttle import Throttle
+from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.journal import JournalEntry
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.run_status import PAUSED
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import intents, runs
+from twilio_component.host.contacts import Contact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +67,19 @@ async def store_run(database: Database) -> None:
     await run_store.accept(NewRun(id="run", definition=digest, integration="I", flow="F", payload={}))
 
 
+def guard_with_conditions(database: Database) -> Guard:
+    return Guard(
+        IntentStore(database),
+        Settings(),
+        Throttle(100),
+        RateLimiter(database, {}, most_seconds=1),
+        worker_id="worker",
+        is_dead=lambda _: False,
+        may_write=lambda: True,
+        conditions=send_conditions(database, Settings(), {}, lambda _connection, _runs: None),
+    )
+
+
 async def claim_all(store: IntentStore, calls: Sequence[CallIdentity]) -> list[Claim]:
     await asyncio.gather(*(store.plan(call) for call in calls))
     return await asyncio.gather(*(store.claim(call, 0, "worker") for call in calls))
@@ -84,6 +105,20 @@ async def test_fifty_concurrent_calls_need_three_transactions_and_twenty_stateme
     kept = await RunStore(database).entry_at(CALLS[7].caller, 0)
     assert kept is not None
     assert kept.value == {"envelope": {"data": {"sid": "SM7"}}}
+
+
+async def test_fifty_concurrent_sends_need_as_few_with_the_conditions_of_every_send(database: Database) -> None:
+    await store_run(database)
+    guard, counter = guard_with_conditions(database), Counter(database)
+    sends = [
+        guard.perform(
+            call, FakeCall([f"SM{number}"], contact=Contact(person=f"+1555{number}", senders=("+15017122661",)))
+        )
+        for number, call in enumerate(CALLS)
+    ]
+    assert all(await asyncio.gather(*sends))
+    assert counter.transactions == 3
+    assert counter.statements <= 21
 
 
 async def test_a_resource_that_two_calls_of_a_batch_name_is_the_first_ones(database: Database) -> None:
@@ -122,17 +157,17 @@ async def test_two_processes_that_drive_the_same_calls_never_wait_for_each_other
     assert "busy" not in caplog.text
 
 
-class Condition:
+class Condition(ClaimCondition):
     """Holds, or raises."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
         self.recorded = 0
 
-    def clause(self, _connection: Connection, _now: float) -> ColumnElement[bool]:
+    def holds(self, _connection: Connection, _now: float) -> bool:
         if self.error is not None:
             raise self.error
-        return true()
+        return True
 
     def record(self, _connection: Connection, _now: float) -> None:
         self.recorded += 1
@@ -141,8 +176,8 @@ class Condition:
 class Fails(Condition):
     """Does not hold."""
 
-    def clause(self, _connection: Connection, _now: float) -> ColumnElement[bool]:
-        return ~true()
+    def holds(self, _connection: Connection, _now: float) -> bool:
+        return False
 
 
 async def test_a_condition_that_fails_keeps_no_other_call_of_its_batch_from_being_claimed(database: Database) -> None:

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
 
 
-class ClaimCondition(Protocol):
-    """What must hold in the transaction that claims a call; both methods are called in a database thread."""
+class ClaimCondition:
+    """What must hold in the transaction that claims a call; its methods are called in a database thread.
 
-    def clause(self, connection: Connection, now: float) -> ColumnElement[bool]:
-        """The condition in SQL, at the time ``now`` in seconds since 1970; it may lock rows that it is about."""
+    Calls are claimed many at a time, in one transaction. A condition about what the claims of other calls change has a
+    ``lock``, so that these are made one after the other: with Postgres it is the key of an advisory lock, a signed
+    number of 64 bits. All locks of a transaction are taken in their order, so that two processes never wait for each
+    other.
+    """
+
+    lock: int | None = None
+    is_about_calls = True
+    """Whether what became of the calls of the same transaction may decide: it is stored before this is asked."""
+
+    @classmethod
+    def read(cls, connection: Connection, conditions: Sequence[Self]) -> None:
+        """Read what the conditions of this kind need, for all calls of a transaction at once.
+
+        It is called when their runs and calls are locked, before any of them is claimed.
+        """
+
+    def holds(self, connection: Connection, now: float) -> bool:
+        """Whether the condition holds at the time ``now``, in seconds since 1970."""
+        raise NotImplementedError
 
     def record(self, connection: Connection, now: float) -> None:
         """Store what the claim changes, in its transaction: called only when the call has been claimed."""
-
-
-@runtime_checkable
-class Locking(Protocol):
-    """A condition that is about what claims of other calls change: they are made one after the other.
-
-    With Postgres ``lock`` is the key of the advisory lock for that. All locks of a transaction are taken in their
-    order, so that two processes never wait for each other.
-    """
-
-    @property
-    def lock(self) -> int:
-        """A signed number of 64 bits."""

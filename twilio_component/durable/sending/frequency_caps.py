@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Connection, delete, literal, select
+from sqlalchemy import Connection, delete, select
 
+from twilio_component.durable.sending.claim_condition import ClaimCondition
 from twilio_component.durable.sending.conditions import CAP, HoldUntil, Proceed, Refuse
 from twilio_component.durable.store.schema import contact_counts
 from twilio_component.durable.store.upsert import replace_row
@@ -69,7 +70,7 @@ class WithinFrequencyCaps:
             await self._database.run_until_available(lambda connection: connection.execute(refused))
 
 
-class _Counted:
+class _Counted(ClaimCondition):
     """One cap of a person, as the claim condition that it is not exceeded.
 
     Two claims that both see one message less than allowed must not both be the last one: hence the ``lock``.
@@ -95,8 +96,8 @@ class _Counted:
             free = max(free, free if found is None else found + period)
         return free
 
-    def clause(self, connection: Connection, now: float) -> ColumnElement[bool]:
-        return literal(self.free_at(connection, now) <= now)
+    def holds(self, connection: Connection, now: float) -> bool:
+        return self.free_at(connection, now) <= now
 
     def record(self, connection: Connection, now: float) -> None:
         row = {**self._row, "claimed_at": now}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import ColumnElement, Connection, Exists, delete, exists, not_, or_, select
+from sqlalchemy import Connection, bindparam, delete, or_, select
 
+from twilio_component.durable.sending.claim_condition import ClaimCondition
 from twilio_component.durable.sending.conditions import Proceed, Refuse
 from twilio_component.durable.store.schema import opt_outs
 from twilio_component.durable.store.upsert import insert_once
@@ -142,27 +143,42 @@ class OptOuts:
         await self._database.run_until_available(work)
 
     async def _is_opted_out(self, contact: Contact) -> bool:
-        question = select(_entry_of(contact))
-        return await self._database.run_until_available(
-            lambda connection: bool(connection.execute(question).scalar_one())
-        )
+        found = await self._database.run_until_available(lambda connection: _scopes_of(connection, [contact.person]))
+        return not found[contact.person].isdisjoint(contact.scopes)
 
 
-class _NotOptedOut:
+class _NotOptedOut(ClaimCondition):
     """The claim condition: nobody has stored an opt-out that concerns the call."""
 
+    is_about_calls = False
+
     def __init__(self, contact: Contact, key: str, unclaimed: set[str]) -> None:
-        self._contact = contact
+        self.contact = contact
         self._key = key
         self._unclaimed = unclaimed
+        self.is_opted_out = True  # until it has been read
 
-    def clause(self, _connection: Connection, _now: float) -> ColumnElement[bool]:
-        self._unclaimed.add(self._key)
-        return not_(_entry_of(self._contact))
+    @classmethod
+    def read(cls, connection: Connection, conditions: Sequence[Self]) -> None:
+        found = _scopes_of(connection, {one.contact.person for one in conditions})
+        for one in conditions:
+            one.is_opted_out = not found[one.contact.person].isdisjoint(one.contact.scopes)
+
+    def holds(self, _connection: Connection, _now: float) -> bool:
+        if self.is_opted_out:
+            self._unclaimed.add(self._key)
+        return not self.is_opted_out
 
     def record(self, _connection: Connection, _now: float) -> None:
         self._unclaimed.discard(self._key)
 
 
-def _entry_of(contact: Contact) -> Exists:
-    return exists().where(opt_outs.c.person == contact.person, opt_outs.c.scope.in_(contact.scopes))
+_ENTRIES = select(opt_outs.c.person, opt_outs.c.scope).where(opt_outs.c.person.in_(bindparam("people", expanding=True)))
+
+
+def _scopes_of(connection: Connection, people: Collection[str]) -> Mapping[str, set[str]]:
+    """The scopes from which each of these people wants nothing more."""
+    found: dict[str, set[str]] = {person: set() for person in people}
+    for person, scope in connection.execute(_ENTRIES, {"people": sorted(people)}):
+        found[person].add(scope)
+    return found

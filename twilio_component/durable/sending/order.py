@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Exists, Select, and_, case, exists, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, or_, select
 
+from twilio_component.durable.sending.claim_condition import ClaimCondition
 from twilio_component.durable.sending.conditions import HoldUntil, Proceed
 from twilio_component.durable.sending.intents import OPEN, SETTLED
 from twilio_component.durable.store.conversations import lock_conversation
@@ -89,7 +90,7 @@ class ConversationOrder:
         return guarded.order or self._orders.get(guarded.sender)
 
 
-class _Turn:
+class _Turn(ClaimCondition):
     """The claim condition: no call before this one in its conversation is open."""
 
     def __init__(self, key: str, conversation: str, order: SendOrder) -> None:
@@ -97,15 +98,8 @@ class _Turn:
         self._conversation = conversation
         self._order = order
 
-    def clause(self, _connection: Connection, now: float) -> ColumnElement[bool]:
-        return not_(self.is_blocked(now))
-
-    def record(self, _connection: Connection, _now: float) -> None:
-        """The turn stays as it is; the intent says how far its call has come."""
-
-    def is_blocked(self, now: float) -> Exists:
-        """Whether there is such a call."""
-        return exists(self._blocking(now))
+    def holds(self, connection: Connection, now: float) -> bool:
+        return not connection.execute(select(exists(self._blocking(now)))).scalar_one()
 
     def blocked_until(self, connection: Connection, now: float) -> float | None:
         """Until when such calls hold up this one at the latest; None when there is none."""

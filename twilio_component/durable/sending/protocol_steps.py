@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
-from twilio_component.durable.sending.claim_condition import Locking
 from twilio_component.durable.sending.intents import (
     CLAIMED,
     CLOCK_SKEW,
@@ -105,10 +104,9 @@ class ClaimStep:
 
     def _holds(self, batch: Batch) -> bool:
         """Whether the conditions hold, which may be about the calls that have just been claimed in this batch."""
-        batch.write()
-        clauses = [condition.clause(batch.connection, batch.now) for condition in self.conditions]
-        question = select(intents.c.key).where(intents.c.key == self.call.key, *clauses)
-        return batch.connection.execute(question).one_or_none() is not None
+        if any(condition.is_about_calls for condition in self.conditions):
+            batch.write()
+        return all(condition.holds(batch.connection, batch.now) for condition in self.conditions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +199,7 @@ class Batch:
         needed = [step.call.run for step in claims] + [step.call.run for step in planned]
         self.running = self._values(_KEPT_RUNNING if claims else _RUNNING, needed)
         self.rows = self._lock(step.call.key for step in steps)
-        self._take_turns(claims)
+        self._read_conditions([condition for step in claims for condition in step.conditions])
         limited = {key for step in claims for key in step.call.limit_keys}
         self.throttled = time_left(self.connection, limited, self.now)
         settled = (step.settlement.resource_id for step in steps if isinstance(step, Settle))
@@ -209,12 +207,13 @@ class Batch:
         new = {step.call.key: step.call for step in planned if step.call.key not in self.rows}
         self._insert([call for _, call in sorted(new.items()) if call.run in self.running])
 
-    def _take_turns(self, claims: Iterable[ClaimStep]) -> None:
-        conditions = (condition for step in claims for condition in step.conditions)
-        locks = sorted({one.lock for one in conditions if isinstance(one, Locking)})
-        if locks and self.connection.dialect.name == "postgresql":
-            for lock in locks:
+    def _read_conditions(self, conditions: Sequence[ClaimCondition]) -> None:
+        if self.connection.dialect.name == "postgresql":
+            for lock in sorted({one.lock for one in conditions if one.lock is not None}):
                 self.connection.execute(select(func.pg_advisory_xact_lock(lock)))
+        kinds: list[type[ClaimCondition]] = list({type(one): None for one in conditions})
+        for kind in kinds:
+            kind.read(self.connection, [one for one in conditions if type(one) is kind])
 
     def write(self) -> None:
         """Store what has changed since the last time."""

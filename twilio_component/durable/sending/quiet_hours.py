@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Connection, literal, select
+from sqlalchemy import Connection, select
 
+from twilio_component.durable.sending.claim_condition import ClaimCondition
 from twilio_component.durable.sending.conditions import QUIET_HOURS, HoldUntil, Proceed, Refuse
 from twilio_component.durable.sending.send_rules import UnknownZoneError
 from twilio_component.durable.store.schema import last_heard
@@ -85,15 +86,14 @@ def _hold(free: float | None) -> Verdict:
     return HoldUntil(kind=QUIET_HOURS, reason="it is quiet where the recipient may be", until=free)
 
 
-class _OutsideNow:
+class _OutsideNow(ClaimCondition):
     """The claim condition: since the call was judged it may have waited for a token for long."""
+
+    is_about_calls = False
 
     def __init__(self, quiet: Collection[QuietZones], margin: float) -> None:
         self._quiet = quiet
         self._margin = margin
 
-    def clause(self, _connection: Connection, now: float) -> ColumnElement[bool]:
-        return literal(next_time_outside(self._quiet, now, self._margin) == now)
-
-    def record(self, _connection: Connection, _now: float) -> None:
-        """Nothing is stored."""
+    def holds(self, _connection: Connection, now: float) -> bool:
+        return next_time_outside(self._quiet, now, self._margin) == now

@@ -1,0 +1,74 @@
+"""Measures lists against the SDK's bare asynchronous sends, side by side in one run.
+
+`python benchmarks/lists.py [RECIPIENTS [ROUNDS]]` prints, for SQLite, Postgres, and two processes on Postgres, what
+part of the bare sends' rate a list reaches: the median of the rounds and their spread.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from run import ROOT, Row, program, served
+
+RECIPIENTS = 20_000
+ROUNDS = 3
+
+
+def durable(database: str, recipients: int, url: str) -> list[float]:
+    """Of one list: sends a second, growth of memory in MB, milliseconds of processor time a send."""
+    seconds, growth, used = map(float, program("durable_part.py", "list", database, str(recipients), url).split())
+    return [recipients / seconds, growth, used]
+
+
+@contextmanager
+def second_process(database: str, url: str) -> Iterator[None]:
+    """A process that helps with the lists of a database, and has helped when it is asked to end."""
+    script = [sys.executable, str(ROOT / "benchmarks/durable_part.py"), "help", database, "0", url]
+    helper = subprocess.Popen(script, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert helper.stdout is not None
+    try:
+        assert helper.stdout.readline() == "ready\n"
+        yield
+    finally:
+        helper.communicate()
+
+
+def against_bare_sends(
+    sqlite: Callable[[], str], postgres: Callable[[], str], recipients: int = RECIPIENTS, rounds: int = ROUNDS
+) -> tuple[list[Row], dict[str, list[list[float]]]]:
+    """The rows of the comparison, and all that was measured of each list, round by round."""
+    found: dict[str, list[list[float]]] = {"SQLite": [], "Postgres": [], "Postgres, two processes": []}
+    bare: list[float] = []
+    with served("unique") as url:
+        for _ in range(rounds):
+            bare.append(float(program("bare_sends.py", str(recipients), url)))
+            for where, lists in found.items():
+                database = sqlite() if where == "SQLite" else postgres()
+                helping: Any = second_process(database, url) if "two" in where else nullcontext()
+                with helping:
+                    lists.append(durable(database, recipients, url))
+                print(f"{where}: {bare[-1]:.0f} bare, {lists[-1]}", file=sys.stderr, flush=True)
+    targets = ("≥ 0.25", "≥ 0.22", "≥ 0.3")
+    rows = [
+        Row(f"a list of {recipients:,}, {where}, against bare sends", "1/s", [one[0] for one in lists], bare, target)
+        for (where, lists), target in zip(found.items(), targets, strict=True)
+    ]
+    return rows, found
+
+
+def main() -> None:
+    from durable import postgres, sqlite
+
+    recipients, rounds = (int(word) for word in (sys.argv[1:] + [str(RECIPIENTS), str(ROUNDS)][len(sys.argv) - 1 :]))
+    with sqlite() as new, postgres() as new_there:
+        rows, _ = against_bare_sends(new, new_there, recipients, rounds)
+    for row in rows:
+        print("| " + " | ".join(row.cells()) + " |")
+
+
+if __name__ == "__main__":
+    main()
