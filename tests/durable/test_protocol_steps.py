@@ -76,7 +76,7 @@ def guard_with_conditions(database: Database) -> Guard:
         worker_id="worker",
         is_dead=lambda _: False,
         may_write=lambda: True,
-        conditions=send_conditions(database, Settings(), {}, lambda _connection, _runs: None),
+        conditions=send_conditions(database, Settings(), {}, lambda *_: None),
     )
 
 

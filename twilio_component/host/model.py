@@ -146,6 +146,12 @@ class Operation:
         """The perform function; raises ``PluginError`` when its name does not resolve."""
         return resolve(self.perform) if isinstance(self.perform, str) else self.perform
 
+    @cached_property
+    def connection_inputs(self) -> frozenset[str]:
+        """The names of the inputs that take a connection."""
+        properties: Mapping[str, JsonSchema] = self.inputs["properties"]
+        return frozenset(name for name, schema in properties.items() if schema.get("format") == "connection")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Action(Operation):

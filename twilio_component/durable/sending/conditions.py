@@ -84,6 +84,9 @@ class AllOf:
 
     def __init__(self, conditions: Sequence[SendConditions] = ()) -> None:
         self._conditions = tuple(conditions)
+        # Once: to look at what a condition can do costs more than to ask it.
+        self._ending = [one for one in conditions if isinstance(one, Ending)]
+        self._learning = [one for one in conditions if isinstance(one, Learning)]
 
     async def judge(self, call: CallIdentity, guarded: GuardedCall) -> Verdict:
         """Whether every condition lets the call be made now."""
@@ -101,15 +104,13 @@ class AllOf:
 
     async def end(self, call: CallIdentity, guarded: GuardedCall) -> None:
         """Let the conditions that must know it know that the call has ended."""
-        for condition in self._conditions:
-            if isinstance(condition, Ending):
-                await condition.end(call, guarded)
+        for condition in self._ending:
+            await condition.end(call, guarded)
 
     async def learn(self, call: CallIdentity, guarded: GuardedCall, failure: Failure) -> None:
         """Let the conditions that learn from failures do so."""
-        for condition in self._conditions:
-            if isinstance(condition, Learning):
-                await condition.learn(call, guarded, failure)
+        for condition in self._learning:
+            await condition.learn(call, guarded, failure)
 
 
 _NOTHING_AGAINST_IT = Proceed()

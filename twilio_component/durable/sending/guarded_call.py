@@ -139,7 +139,7 @@ class GuardedFlowCall:
     @cached_property
     def limit_keys(self) -> Mapping[str, str]:
         """The keys by which the call is throttled: for the ``connection`` and for the ``sender``."""
-        connection = _digest({name: self.call.inputs.get(name) for name in self._connections()})
+        connection = _digest({name: self.call.inputs.get(name) for name in self.operation.connection_inputs})
         return {"connection": connection, "sender": f"{connection}:{self.sender}"}
 
     @cached_property
@@ -154,7 +154,7 @@ class GuardedFlowCall:
 
         The connection does not count, since its secrets may be renewed.
         """
-        connections = self._connections()
+        connections = self.operation.connection_inputs
         inputs = {name: value for name, value in self._accepted.items() if name not in connections}
         reconciliation = self.operation.reconciliation
         features = inputs if reconciliation is None else reconciliation.features_of(inputs)
@@ -239,10 +239,9 @@ class GuardedFlowCall:
             return self.call
         return replace(self.call, inputs={**self.call.inputs, proof["callbackInput"]: self.callback})
 
-    def _connections(self) -> frozenset[str]:
-        properties = self.operation.inputs["properties"]
-        return frozenset(name for name, schema in properties.items() if schema.get("format") == "connection")
-
 
 def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=as_text).encode()).hexdigest()
+    return hashlib.sha256(_ENCODER.encode(value).encode()).hexdigest()
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, default=as_text)

@@ -21,19 +21,18 @@ from twilio_component.flows.interpreter.decisions import branch_to_take, number_
 from twilio_component.flows.interpreter.effects import Call, Done, Effect, Failure, StartFlow, Wait
 from twilio_component.flows.interpreter.iterations import Iteration, without_retry
 from twilio_component.flows.interpreter.loops import Loops
-from twilio_component.flows.interpreter.position import Position, frame_from_json
+from twilio_component.flows.interpreter.position import Position, frame_from_json, layout_of
 from twilio_component.flows.interpreter.responses import final_response
 from twilio_component.flows.interpreter.state import (
     begin_again,
     completed_before,
     failure_record,
-    initial_state,
     note,
     pause,
     record_completion,
     store_changes,
 )
-from twilio_component.flows.model import ConfigVar, Flow, Reference, Step, branch_steps, environment_name
+from twilio_component.flows.model import ConfigVar, Flow, Reference, Step, environment_name
 from twilio_component.host.errors import join_names
 
 if TYPE_CHECKING:
@@ -54,9 +53,10 @@ class Execution:
         self.flow = flow
         self._config_values = config
         self._scope = Scope(self._lookup, self._config)
-        self._position = Position(flow)
+        layout = layout_of(flow)
+        self._position = Position(layout)
         self._loops = Loops(self._position, self._scope)
-        self._optional = {step.key for step in branch_steps(flow.steps)}
+        self._optional = layout.optional
         self._restore(state)
 
     @classmethod
@@ -64,10 +64,8 @@ class Execution:
         cls, flow: Flow, config: Mapping[str, Any], payload: Mapping[str, Any], iteration: Iteration
     ) -> Self:
         """The execution that is one iteration of a concurrent loop."""
-        execution = cls(without_retry(flow), config, initial_state(payload))
-        block = execution._position.loop_block(iteration.loop)
-        execution._restore(iteration.state(payload, block))
-        return execution
+        flow = without_retry(flow)
+        return cls(flow, config, iteration.state(payload, layout_of(flow).loop_block(iteration.loop)))
 
     def _restore(self, state: dict[str, Any]) -> None:
         self._state = {name: value for name, value in state.items() if name != "frames"}

@@ -75,7 +75,7 @@ def partial_failure(failure: Failure, iterations: int) -> Failure:
 
 def without_retry(flow: Flow) -> Flow:
     """The flow as an iteration runs it: one that fails is counted; only the execution around it may run again."""
-    return replace(flow, retry=None)
+    return flow if flow.retry is None else replace(flow, retry=None)
 
 
 def failure_code(error: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.expressions.references import INDEX, follow
 from twilio_component.flows.findings import EvaluationError
-from twilio_component.flows.model import all_steps
+from twilio_component.flows.model import all_steps, branch_steps
 
 if TYPE_CHECKING:
     from twilio_component.flows.model import Branch, Flow, Reference, Step
@@ -77,24 +77,57 @@ def frame_from_json(data: Mapping[str, Any]) -> Frame:
     return LoopFrame(**data) if "loop" in data else Frame(**data)
 
 
-class Position:
-    """The frames of an execution, and how to move among the steps of its flow."""
+class Layout:
+    """The blocks of a flow by their numbers. ``optional`` are the keys of the steps inside branches.
+
+    ``blocks`` has the steps of each, ``inside`` the keys of all steps in it; ``loops`` are the loops by key.
+    """
 
     def __init__(self, flow: Flow) -> None:
-        self.frames: list[Frame] = [Frame(block=0)]
-        self._loops = {step.key: step for step in all_steps(flow.steps) if step.steps is not None}
-        self._blocks: list[tuple[Step, ...]] = [flow.steps]
+        self.loops = {step.key: step for step in all_steps(flow.steps) if step.steps is not None}
+        self.optional = frozenset(step.key for step in branch_steps(flow.steps))
+        self.blocks: list[tuple[Step, ...]] = [flow.steps]
         self._numbers: dict[int, int] = {}
         for step in all_steps(flow.steps):
             if step.steps is not None:
                 self._add_block(step, step.steps)
             for branch in step.branches or ():
                 self._add_block(branch, branch.steps)
-        self._inside = [[step.key for step in all_steps(block)] for block in self._blocks]
+        self.inside = [[step.key for step in all_steps(block)] for block in self.blocks]
 
     def _add_block(self, holder: Step | Branch, steps: tuple[Step, ...]) -> None:
-        self._numbers[id(holder)] = len(self._blocks)
-        self._blocks.append(steps)
+        self._numbers[id(holder)] = len(self.blocks)
+        self.blocks.append(steps)
+
+    def block_of(self, holder: Step | Branch) -> int:
+        """The number of the block inside a loop or a branch."""
+        return self._numbers[id(holder)]
+
+    def loop_block(self, key: str) -> int:
+        """The number of the block inside the loop with that key."""
+        return self.block_of(self.loops[key])
+
+
+def layout_of(flow: Flow) -> Layout:
+    """The layout of a flow, made once: a list has very many executions."""
+    known = _LAYOUTS.get(id(flow))
+    if known is None or known[0] is not flow:
+        if len(_LAYOUTS) >= _MOST_LAYOUTS:
+            _LAYOUTS.clear()
+        known = _LAYOUTS[id(flow)] = (flow, Layout(flow))
+    return known[1]
+
+
+_MOST_LAYOUTS = 100
+_LAYOUTS: dict[int, tuple[Flow, Layout]] = {}
+
+
+class Position:
+    """The frames of an execution, and how to move among the steps of its flow."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.frames: list[Frame] = [Frame(block=0)]
+        self._layout = layout
 
     @property
     def is_over(self) -> bool:
@@ -111,15 +144,15 @@ class Position:
     def is_at_block_end(self) -> bool:
         """Whether the last step of the innermost block has been done, and no page is needed to go on."""
         frame = self.frames[-1]
-        return self.paging_loop is None and frame.position == len(self._blocks[frame.block])
+        return self.paging_loop is None and frame.position == len(self._layout.blocks[frame.block])
 
     @property
     def step(self) -> Step:
         """The current step; while a loop needs a page, that loop."""
         paging, frame = self.paging_loop, self.frames[-1]
         if paging is not None:
-            return self._loops[paging.loop]
-        return self._blocks[frame.block][frame.position]
+            return self._layout.loops[paging.loop]
+        return self._layout.blocks[frame.block][frame.position]
 
     def step_id(self, step: Step) -> str:
         """The id of a step here: its key, after the loops around it, each with its iteration."""
@@ -129,15 +162,11 @@ class Position:
 
     def block_of(self, holder: Step | Branch) -> int:
         """The number of the block inside a loop or a branch."""
-        return self._numbers[id(holder)]
-
-    def loop_block(self, key: str) -> int:
-        """The number of the block inside the loop with that key."""
-        return self.block_of(self._loops[key])
+        return self._layout.block_of(holder)
 
     def keys_in(self, frame: Frame) -> Sequence[str]:
         """The keys of all steps inside a frame's block."""
-        return self._inside[frame.block]
+        return self._layout.inside[frame.block]
 
     def advance(self) -> None:
         """Go on to the next step of the innermost block."""
