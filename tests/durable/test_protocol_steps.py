@@ -13,12 +13,12 @@ from durable.test_guard import FakeCall
 from sqlalchemy import Connection, event, select, update
 
 from twilio_component.durable.sending.claim_condition import ClaimCondition
-from twilio_component.durable.sending.conditions_of import send_conditions
 from twilio_component.durable.sending.guard import Guard
 from twilio_component.durable.sending.intent_store import IntentStore
 from twilio_component.durable.sending.intents import CallIdentity, Claim, Settlement, Settling
 from twilio_component.durable.sending.protocol_steps import ClaimStep, carry_out
 from twilio_component.durable.sending.rate_limiter import RateLimiter
+from twilio_component.durable.sending.send_conditions import send_conditions
 from twilio_component.durable.sending.throttle import Throttle
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.database import Database

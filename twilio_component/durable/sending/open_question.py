@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Connection, Exists, exists, or_, select
+from sqlalchemy import Connection, exists, or_, select
 
+from twilio_component.durable.sending.claim_condition import ClaimCondition
 from twilio_component.durable.sending.conditions import Proceed, Refuse
 from twilio_component.durable.store.schema import questions
 from twilio_component.flows.interpreter.effects import Failure
@@ -33,24 +34,21 @@ class OfOpenQuestions:
 
         def work(connection: Connection) -> bool:
             now = self._database.now(connection)
-            return bool(connection.execute(select(still_open.clause(connection, now))).scalar_one())
+            return still_open.holds(connection, now)
 
         is_open = await self._database.run_until_available(work)
         return Proceed(claim_conditions=(still_open,)) if is_open else Refuse(_OVER)
 
 
-class _StillOpen:
+class _StillOpen(ClaimCondition):
     """The claim condition: nothing has ended the question with this key."""
+
+    is_about_calls = False
 
     def __init__(self, key: str) -> None:
         self._key = key
 
-    def clause(self, _connection: Connection, now: float) -> ColumnElement[bool]:
-        return self._is_open(now)
-
-    def record(self, _connection: Connection, _now: float) -> None:
-        """Nothing is stored."""
-
-    def _is_open(self, now: float) -> Exists:
+    def holds(self, connection: Connection, now: float) -> bool:
         in_time = or_(questions.c.until.is_(None), questions.c.until > now)
-        return exists().where(questions.c.key == self._key, questions.c.state == "open", in_time)
+        is_open = exists().where(questions.c.key == self._key, questions.c.state == "open", in_time)
+        return bool(connection.execute(select(is_open)).scalar_one())
