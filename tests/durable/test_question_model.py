@@ -88,7 +88,7 @@ class Process:
     def __init__(self, url: str, clock: Clock, woken: list[str]) -> None:
         self.database = ModelDatabase(url, clock)
         self.questions = QuestionStore(self.database, judge, lambda _connection, run, _workflow: woken.append(run))
-        self.runs = RunStore(self.database, take_reply=self.questions.take)
+        self.runs = RunStore(self.database, take_replies=self.questions.take_all)
         self.due = DueWaits(self.database, self.questions, lambda _connection, run, _workflow: woken.append(run))
 
 

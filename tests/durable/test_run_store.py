@@ -112,12 +112,14 @@ async def finish(store: RunStore, run: str, changes: Mapping[str, Mapping[str, A
 
 
 async def test_a_run_that_begins_twice_begins_with_the_state_that_it_was_given_first(database: Database) -> None:
-    store, scopes = RunStore(database), {"instanceState": "Integration/Flow"}
+    store = RunStore(database)
     definition = await store.define("flow.yaml", "text")
     await store.accept(NewRun(id="run", definition=definition, integration="I", flow="F", payload={}))
     for value in (1, 2):
-        await database.run(partial(store_value, scope="Integration/Flow", name="n", value=value))
-        assert await store.begin_with_state("run", scopes) == {"instanceState": {"n": 1}}
+        await database.run(partial(store_value, scope="I/F", name="n", value=value))
+        opened = await store.open("run", 10)
+        assert opened is not None
+        assert (opened.state["instanceState"], opened.goes_on) == ({"n": 1}, value == 2)
 
 
 async def test_a_run_that_was_paused_before_its_end_could_be_stored_keeps_what_it_needs_to_go_on(url: str) -> None:

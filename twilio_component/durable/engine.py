@@ -87,7 +87,7 @@ class Engine:
         self.database = database
         self._queue = RunQueue(database)
         self.questions = QuestionStore(database, deployment.judge_reply, self._queue.put_again)
-        self.runs = RunStore(database, self._queue.put, self.questions.take, self._queue.put_again)
+        self.runs = RunStore(database, self._queue.put, self.questions.take_all, self._queue.put_again)
         self.intents = IntentStore(database)
         self.work = ActiveWork()
         self._lease = lease

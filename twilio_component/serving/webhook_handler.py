@@ -170,7 +170,7 @@ class WebhookHandler:
             payload_of(request), definition, flow, run_id, iso_time(dt.datetime.now(dt.UTC))
         )
         payload["webhookApiKeys"] = self._keys.redacted_keys()
-        scopes = scopes_of(definition.integration, flow)
+        scopes = scopes_of(definition.integration.name, flow.name)
         shown = await self._engine.stored_state(scopes)
         call = definition.trigger_call(flow, payload, shown)
         # The trigger verifies the request itself, before anything is stored.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import bindparam, exists, or_, select
 
 from twilio_component.durable.asking.states import CLOSED, LATE_SECONDS, OPEN
 from twilio_component.durable.ids import call_key
@@ -14,9 +14,23 @@ from twilio_component.durable.store.schema import intents, questions, runs
 from twilio_component.host.questions import MOST_SENDS, TIMED_OUT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Connection, Row
+
+
+_ASKED = (
+    select(questions.c.conversation)
+    .where(questions.c.conversation.in_(bindparam("conversations", expanding=True)))
+    .distinct()
+)
+
+
+def conversations_with_questions(connection: Connection, conversations: Collection[str]) -> set[str]:
+    """Those of the conversations in which anything was asked, whatever has become of it."""
+    if not conversations:
+        return set()
+    return set(connection.execute(_ASKED, {"conversations": sorted(conversations)}).scalars())
 
 
 def holder(connection: Connection, conversation: str) -> Row[Any] | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, exists, select, update
 
-from twilio_component.durable.asking.candidates import asked_in, holder, keeping_late
+from twilio_component.durable.asking.candidates import asked_in, conversations_with_questions, holder, keeping_late
 from twilio_component.durable.asking.states import CLOSED, OPEN, QUEUED, REFUSED
 from twilio_component.durable.ids import call_key
 from twilio_component.durable.store import waits
@@ -158,6 +158,21 @@ class QuestionStore:
         return await self._database.run_until_available(work)
 
     # What happens meanwhile
+
+    def take_all(self, connection: Connection, now: float, replies: Mapping[str, Reply]) -> dict[str, TakenReply]:
+        """Take those messages as replies that somebody waits for, one after the other; see ``take``.
+
+        Nearly always nobody has asked anything of all these people, which one statement tells.
+        """
+        conversations = {digest_of(one) for reply in replies.values() for one in reply.conversations}
+        asked = conversations_with_questions(connection, conversations)
+        taken: dict[str, TakenReply] = {}
+        for name, reply in replies.items():
+            is_asked = any(digest_of(one) in asked for one in reply.conversations)
+            found = self.take(connection, now, reply) if is_asked else None
+            if found is not None:
+                taken[name] = found
+        return taken
 
     def take(self, connection: Connection, now: float, reply: Reply) -> TakenReply | None:
         """Take a message as the reply to a question; None when nobody waits for it.

@@ -119,7 +119,7 @@ class Replayer:
     def state_changes(self) -> dict[str, dict[str, Any]]:
         """The values that the execution has changed, by scope and key; None for a key that it has removed."""
         changes: dict[str, dict[str, Any]] = {}
-        for name, scope in scopes_of(self.definition.integration, self.flow).items():
+        for name, scope in scopes_of(self.definition.integration.name, self.flow.name).items():
             before, after = self._state[name], self._execution.stored_state[name]
             changed = {key: value for key, value in after.items() if key not in before or before[key] != value}
             changes[scope] = {**changed, **dict.fromkeys(before.keys() - after.keys())}
@@ -236,7 +236,7 @@ class Replayer:
         """Record the trigger's result together with what it remembers, based on what is stored now."""
         invoker, started = self.definition.invoker, time.time()
         redacted = redact_inputs(call.inputs, invoker.operation(call))
-        scopes = scopes_of(self.definition.integration, self.flow)
+        scopes = scopes_of(self.definition.integration.name, self.flow.name)
         shown = self._state
         while True:
             shown_call = replace(call, stored_state={**call.stored_state, **shown})

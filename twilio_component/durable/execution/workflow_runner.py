@@ -22,8 +22,6 @@ from twilio_component.durable.fanout.stopping import stop_list
 from twilio_component.durable.fanout.store import EndedIteration, LoopKey
 from twilio_component.durable.observation import Observer
 from twilio_component.durable.store import run_status
-from twilio_component.durable.store.flow_state import scopes_of
-from twilio_component.durable.store.journal import INITIAL_STATE
 from twilio_component.durable.store.waits import Holder
 from twilio_component.durable.store.workflow_rows import leave_workflow
 from twilio_component.flows.interpreter.effects import Failure
@@ -45,7 +43,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.fanout.store import Item, LoopStore, ParallelLoop
     from twilio_component.durable.sending.guard import Guard
     from twilio_component.durable.store.journal import JournalEntry
-    from twilio_component.durable.store.runs import Run, RunStore
+    from twilio_component.durable.store.runs import OpenRun, Run, RunStore
     from twilio_component.durable.store.waits import Enqueue
     from twilio_component.flows.interpreter.effects import Done
 
@@ -152,20 +150,20 @@ class WorkflowRunner:
         found = await self._runs.open(run_id, WINDOW)
         if found is None:
             return run_status.PURGED
-        run, journal = found
+        run = found.run
         if run.state in run_status.RESUMABLE:
             observation.log_stop(run)
             raise RunStopped
         if run.state != run_status.RUNNING:
             return run.state
-        observation.log_begin(run, goes_on=INITIAL_STATE in journal)
+        observation.log_begin(run, goes_on=found.goes_on)
         self._observer.run_began(run)
         holder = Holder(workflow, self._executor)
         # A process that has died may have let it wait.
-        if INITIAL_STATE in journal and not await self._runs.waits.go_on(run.id, holder):
+        if found.goes_on and not await self._runs.waits.go_on(run.id, holder):
             raise RunParked
         try:
-            replayer = await self._replayer(run, journal, holder)
+            replayer = self._replayer(found, holder)
             with self._observer.run_span(run):
                 done = await replayer.run()
             return await self._finish(run, replayer, done)
@@ -244,15 +242,12 @@ class WorkflowRunner:
 
         return run_iteration
 
-    async def _replayer(self, run: Run, journal: dict[int, JournalEntry], holder: Holder) -> Replayer:
+    def _replayer(self, found: OpenRun, holder: Holder) -> Replayer:
+        run, state = found.run, dict(found.state)
         definition = self._load(run.file, run.text)
         flow = find_flow(definition.integration, run.flow)
-        begun = journal.pop(INITIAL_STATE, None)
-        if begun is None:
-            state = await self._runs.begin_with_state(run.id, scopes_of(definition.integration, flow))
-        else:
-            state = dict(begun.value)
         execution = Execution(flow, definition.values.by_name, initial_state(run.payload, stored_state=state))
+        journal = found.journal
         return Replayer(self._services, run, definition, flow, execution, state=state, journal=journal, holder=holder)
 
     async def _fail(self, run: Run, code: str, message: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from twilio_component.durable.store.schema import events
 from twilio_component.durable.store.upsert import insert_all_once
@@ -65,8 +65,11 @@ def claim_events(connection: Connection, events_of: Mapping[str, RunEvent]) -> d
     return repeated
 
 
+_RUNS_OF = select(events.c.id, events.c.run).where(events.c.id.in_(bindparam("ids", expanding=True)))
+
+
 def _runs_of(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
-    found = connection.execute(select(events.c.id, events.c.run).where(events.c.id.in_(sorted(ids))))
+    found = connection.execute(_RUNS_OF, {"ids": sorted(ids)})
     return {row.id: row.run for row in found}
 
 

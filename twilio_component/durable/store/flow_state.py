@@ -10,17 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from twilio_component.durable.errors import StateConflictError
 from twilio_component.durable.store.schema import stored_state
 from twilio_component.durable.store.upsert import insert_once, replace_row, to_json
 from twilio_component.host import state_file
-
-if TYPE_CHECKING:
-    from twilio_component.flows.model import Flow, Integration
 
 InTransaction = Callable[[Connection], None]
 """Work that is done in another one's transaction; when it raises, nothing of the transaction is kept."""
@@ -29,12 +26,12 @@ StoredState = Mapping[str, Mapping[str, Any]]
 """The values by key, by the name under which a component knows the state (``instanceState`` …)."""
 
 
-def scopes_of(integration: Integration, flow: Flow) -> dict[str, str]:
+def scopes_of(integration: str, flow: str) -> dict[str, str]:
     """The scopes in which the stored state of a flow is kept, by the names that components know them by."""
     return {
-        "instanceState": f"{integration.name}/{flow.name}",
-        "crossFlowState": f"{integration.name}//cross-flow",
-        "integrationState": f"{integration.name}//integration",
+        "instanceState": f"{integration}/{flow}",
+        "crossFlowState": f"{integration}//cross-flow",
+        "integrationState": f"{integration}//integration",
     }
 
 
@@ -67,11 +64,14 @@ def apply_changes(state: StoredState, envelope: Mapping[str, Any]) -> dict[str, 
     return {name: state_file.apply_changes(values, envelope.get(name) or {}) for name, values in state.items()}
 
 
+_OF_SCOPES = select(stored_state).where(stored_state.c.scope.in_(bindparam("scopes", expanding=True)))
+
+
 def read_state(connection: Connection, wanted: Sequence[Mapping[str, str]]) -> list[dict[str, dict[str, Any]]]:
     """For each mapping of names to scopes, the stored values by key, by name."""
     all_scopes = {scope for scopes in wanted for scope in scopes.values()}
     rows: dict[str, list[Any]] = {scope: [] for scope in all_scopes}
-    for row in connection.execute(select(stored_state).where(stored_state.c.scope.in_(all_scopes))):
+    for row in connection.execute(_OF_SCOPES, {"scopes": sorted(all_scopes)}):
         rows[row.scope].append(row)
     # Each caller gets objects of its own: none may see what another one does with them.
     return [

@@ -63,12 +63,12 @@ class TakenReply(NamedTuple):
     is_new: bool
 
 
-TakeReply = Callable[["Connection", float, "Reply"], TakenReply | None]
-"""Takes a message as the reply to a question, in the caller's transaction; None when nobody has asked."""
+TakeReplies = Callable[["Connection", float, "Mapping[str, Reply]"], Mapping[str, TakenReply]]
+"""Takes messages, by the run that each would start, as replies to questions, in the caller's transaction."""
 
 
 def insert_runs(
-    connection: Connection, now: float, new_runs: Sequence[NewRun], take_reply: TakeReply | None = None
+    connection: Connection, now: float, new_runs: Sequence[NewRun], take_replies: TakeReplies | None = None
 ) -> list[bool]:
     """Insert the runs that do not exist yet; for each, whether it is new. Of several with one id the first counts.
 
@@ -78,7 +78,7 @@ def insert_runs(
     for new in new_runs:
         by_id.setdefault(new.id, new)
     _drop_children_of_stopped(connection, by_id)
-    answered = _take_replies(connection, now, by_id, take_reply) if take_reply is not None else []
+    answered = _take_replies(connection, now, by_id, take_replies) if take_replies is not None else []
     numbers: dict[str, int] = {}
     for run, slot in [(run, new.slot) for run, new in by_id.items() if new.slot is not None]:
         numbers[run] = take_number(connection, slot)
@@ -108,15 +108,15 @@ def _drop_children_of_stopped(connection: Connection, by_id: dict[str, NewRun]) 
         del by_id[run]
 
 
-def _take_replies(connection: Connection, now: float, by_id: dict[str, NewRun], take_reply: TakeReply) -> list[NewRun]:
+def _take_replies(
+    connection: Connection, now: float, by_id: dict[str, NewRun], take_replies: TakeReplies
+) -> list[NewRun]:
     """Remove from ``by_id`` what is taken as replies to questions; those that are taken just now."""
-    answered = []
-    for run, new in sorted(by_id.items()):
-        taken = take_reply(connection, now, new.reply) if new.reply is not None else None
-        if taken is not None:
-            del by_id[run]
-            if taken.is_new:
-                answered.append(new)
+    replies = {run: new.reply for run, new in sorted(by_id.items()) if new.reply is not None}
+    taken = take_replies(connection, now, replies) if replies else {}
+    answered = [by_id[run] for run, one in taken.items() if one.is_new]
+    for run in taken:
+        del by_id[run]
     return answered
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from twilio_component.durable.store.run_status import QUEUED, RUNNING
 from twilio_component.durable.store.schema import queues, runs
@@ -61,9 +61,12 @@ def lock_queue(connection: Connection, queue: str) -> None:
     connection.execute(update(queues).where(queues.c.name == queue).values(name=queue))
 
 
+_QUEUE_OF = select(runs.c.queue).where(runs.c.id == bindparam("of_run"))
+
+
 def lock_queue_of(connection: Connection, run: str) -> str | None:
     """Lock the queue of a run and return its name; None for a run without one."""
-    name: str | None = connection.execute(select(runs.c.queue).where(runs.c.id == run)).scalar_one_or_none()
+    name: str | None = connection.execute(_QUEUE_OF, {"of_run": run}).scalar_one_or_none()
     if name is not None:
         lock_queue(connection, name)
     return name

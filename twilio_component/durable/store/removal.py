@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, not_, or_, select, tuple_, update
+from sqlalchemy import bindparam, delete, exists, not_, or_, select, tuple_, update
 
 from twilio_component.durable.ids import FIRST_RETRY, retry_id
 from twilio_component.durable.store.journal import INITIAL_STATE, RESULT
@@ -117,9 +117,13 @@ def remove_runs(connection: Connection, ids: list[str]) -> None:
 
 def remove_contents(connection: Connection, run: str) -> None:
     """Empty a run's journal entries; a failure has no contents."""
-    of_run = journal.c.run == run
-    connection.execute(delete(journal).where(of_run, journal.c.ordinal == INITIAL_STATE))
-    connection.execute(update(journal).where(of_run, journal.c.is_failure.is_(False)).values(value="{}"))
+    connection.execute(_FORGET_STATE, {"of_run": run})
+    connection.execute(_EMPTY, {"of_run": run})
+
+
+_OF_RUN = journal.c.run == bindparam("of_run")
+_FORGET_STATE = delete(journal).where(_OF_RUN, journal.c.ordinal == INITIAL_STATE)
+_EMPTY = update(journal).where(_OF_RUN, journal.c.is_failure.is_(False)).values(value="{}")
 
 
 def remove_replies(connection: Connection, run: str) -> None:

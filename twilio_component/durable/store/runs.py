@@ -17,9 +17,9 @@ from sqlalchemy import Connection, bindparam, exists, not_, select, update
 from twilio_component.durable.ids import nesting
 from twilio_component.durable.store.definition_digest import definition_digest
 from twilio_component.durable.store.events import first_run
-from twilio_component.durable.store.flow_state import InTransaction, read_state, store_changes
+from twilio_component.durable.store.flow_state import InTransaction, read_state, scopes_of, store_changes
 from twilio_component.durable.store.journal import INITIAL_STATE, RESULT, JournalEntry, entries_of, record_entry
-from twilio_component.durable.store.new_runs import NewRun, TakeReply, insert_runs
+from twilio_component.durable.store.new_runs import NewRun, TakeReplies, insert_runs
 from twilio_component.durable.store.queues import lock_queue_of, promote, promote_all, run_in_the_way
 from twilio_component.durable.store.removal import (
     give_up_ended,
@@ -36,7 +36,7 @@ from twilio_component.durable.store.upsert import insert_once, to_json
 from twilio_component.durable.store.waits import Enqueue, WaitStore, wake_by_effect, workflow_ids
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import Select
 
     from twilio_component.durable.store.database import Database
 
@@ -53,6 +53,7 @@ class Run:
     id: str
     file: str
     text: str
+    integration: str
     flow: str
     state: str
     parent: str | None
@@ -60,6 +61,18 @@ class Run:
     created_at: float
     last_call: int | None = None
     trace: str = ""
+
+
+class OpenRun(NamedTuple):
+    """A run that is to be executed: its journal, and the stored ``state`` that it begins with, by the names of scopes.
+
+    It ``goes_on`` when it has begun before.
+    """
+
+    run: Run
+    journal: dict[int, JournalEntry]
+    state: Mapping[str, Any]
+    goes_on: bool
 
 
 class Recorded(NamedTuple):
@@ -76,18 +89,18 @@ class RunStore:
         self,
         database: Database,
         enqueue: Callable[[Connection, Sequence[str]], None] = lambda _connection, _runs: None,
-        take_reply: TakeReply | None = None,
+        take_replies: TakeReplies | None = None,
         wake: Enqueue = lambda _connection, _run, _workflow: None,
     ) -> None:
         """Use a database; ``enqueue`` has runs executed that are promoted in a queue of their flow.
 
-        ``take_reply`` takes a message that would start a run as the reply to a question. ``wake`` has a run executed
-        again that waits as a row for the end of another one.
+        ``take_replies`` takes messages that would start runs as replies to questions. ``wake`` has a run executed again
+        that waits as a row for the end of another one.
         """
         self._database = database
         self.database_url = database.url
         self._enqueue = enqueue
-        self._take_reply = take_reply
+        self._take_replies = take_replies
         self._wake = wake
         self.waits = WaitStore(database)
 
@@ -130,7 +143,7 @@ class RunStore:
         """Store a run that is to start; False, and no change, when a run with its id exists."""
 
         def work(connection: Connection) -> bool:
-            (is_new,) = insert_runs(connection, self._database.now(connection), [new], self._take_reply)
+            (is_new,) = insert_runs(connection, self._database.now(connection), [new], self._take_replies)
             if is_new and in_transaction is not None:
                 in_transaction(connection)
             if is_new and new.slot is not None:
@@ -142,7 +155,7 @@ class RunStore:
     async def accept_all(self, new_runs: Sequence[NewRun]) -> list[bool]:
         """Store runs in one transaction; for each, whether it is new. Raises ``StoreUnavailableError``."""
         return await self._database.run(
-            lambda connection: insert_runs(connection, self._database.now(connection), new_runs, self._take_reply)
+            lambda connection: insert_runs(connection, self._database.now(connection), new_runs, self._take_replies)
         )
 
     async def run_of(self, new: NewRun) -> str:
@@ -167,17 +180,35 @@ class RunStore:
     async def load(self, run: str, *, wait_for_database: bool = False) -> Run | None:
         """The run with this id, or the one that has an item with this id; None when it has been purged."""
         of_item = select(items.c.run).where(items.c.id == run).scalar_subquery()
-        found = runs.c.id.in_((run, of_item))
+        found = _RUN.where(runs.c.id.in_((run, of_item)))
         return await self._do(lambda connection: _run(connection, found), wait_for_database=wait_for_database)
 
-    async def open(self, run: str, end: int) -> tuple[Run, dict[int, JournalEntry]] | None:
-        """The run with its journal up to before ``end``, or None; retries until the database is available."""
+    async def open(self, run: str, end: int) -> OpenRun | None:
+        """The run with its journal up to before ``end``, or None; retries until the database is available.
 
-        def work(connection: Connection) -> tuple[Run, dict[int, JournalEntry]] | None:
-            found = _run(connection, runs.c.id == run)
-            return None if found is None else (found, entries_of(connection, run, INITIAL_STATE, end))
+        A run that is running begins with the stored state of now, which is recorded: a replay begins with the same.
+        """
+
+        def work(connection: Connection) -> OpenRun | None:
+            found = _run(connection, _RUN_BY_ID, {"of_run": run})
+            if found is None:
+                return None
+            entries = entries_of(connection, run, INITIAL_STATE, end)
+            begun = entries.pop(INITIAL_STATE, None)
+            state = begun.value if begun is not None else self._begin(connection, found)
+            return OpenRun(found, entries, state, goes_on=begun is not None)
 
         return await self._database.run_until_available(work)
+
+    def _begin(self, connection: Connection, run: Run) -> Mapping[str, Any]:
+        (state,) = read_state(connection, [scopes_of(run.integration, run.flow)])
+        if run.state != RUNNING:
+            return state
+        entry = JournalEntry(step_id="state", value=state)
+        now = self._database.now(connection)
+        is_new = record_entry(connection, (run.id, INITIAL_STATE), entry, started=None, finished=now)
+        # Another process may have begun it since we looked.
+        return state if is_new else entries_of(connection, run.id, INITIAL_STATE, RESULT)[INITIAL_STATE].value
 
     async def is_stopped(self, run: str) -> bool:
         """Whether the run has been paused or cancelled; retries until the database is available."""
@@ -203,20 +234,19 @@ class RunStore:
         database is available.
         """
 
-        def end(connection: Connection) -> str | None:
+        def store_end(connection: Connection) -> str | None:
             now = self._database.now(connection)
-            row: dict[str, Any] = {
-                "state": state,
-                "finished_at": now,
-                "error": to_json(error) if error is not None else None,
-                "response": to_json(response) if response is not None else None,
+            end: dict[str, Any] = {
+                "of_run": run,
+                "new_state": state,
+                "now": now,
+                "new_error": to_json(error) if error is not None else None,
+                "new_response": to_json(response) if response is not None else None,
             }
-            if state == SUCCEEDED and not keep_payloads:
-                row["payload"] = None
-            unfinished = (runs.c.id == run, runs.c.state == RUNNING)
-            if not connection.execute(update(runs).where(*unfinished).values(row)).rowcount:
-                return connection.execute(select(runs.c.state).where(runs.c.id == run)).scalar_one_or_none()
-            if state == SUCCEEDED and not keep_payloads:
+            forgets = state == SUCCEEDED and not keep_payloads
+            if not connection.execute(_FORGETTING_END if forgets else _END, end).rowcount:
+                return connection.execute(_STATE, {"of_run": run}).scalar_one_or_none()
+            if forgets:
                 remove_contents(connection, run)
                 if has_asked:
                     remove_replies(connection, run)
@@ -226,7 +256,7 @@ class RunStore:
             store_changes(connection, changes)
             return state
 
-        return await self.change(run, end)
+        return await self.change(run, store_end)
 
     async def change(self, run: str, work: Callable[[Connection], _Found]) -> _Found:
         """Do what ends or stops a run, and go on with what waits for that, in one transaction.
@@ -350,34 +380,23 @@ class RunStore:
         """For each mapping of names to scopes, the stored values; raises ``StoreUnavailableError``."""
         return await self._database.run(lambda connection: read_state(connection, wanted))
 
-    async def begin_with_state(self, run: str, scopes: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-        """The stored state that the run begins with, recorded so that a replay begins with the same.
-
-        Retries until the database is available.
-        """
-
-        def work(connection: Connection) -> dict[str, dict[str, Any]]:
-            (found,) = read_state(connection, [scopes])
-            entry = JournalEntry(step_id="state", value=found)
-            now = self._database.now(connection)
-            is_new = record_entry(connection, (run, INITIAL_STATE), entry, started=None, finished=now)
-            return found if is_new else dict(entries_of(connection, run, INITIAL_STATE, 0)[INITIAL_STATE].value)
-
-        return await self._database.run_until_available(work)
-
     async def _do(self, work: Callable[[Connection], _Found], *, wait_for_database: bool) -> _Found:
         return await (self._database.run_until_available if wait_for_database else self._database.run)(work)
 
 
-def _run(connection: Connection, which: ColumnElement[bool]) -> Run | None:
-    joined = select(runs, definitions.c.file, definitions.c.text).join(definitions).where(which)
-    row = connection.execute(joined).mappings().one_or_none()
+_RUN = select(runs, definitions.c.file, definitions.c.text).join(definitions)
+_RUN_BY_ID = _RUN.where(runs.c.id == bindparam("of_run"))
+
+
+def _run(connection: Connection, question: Select[Any], parameters: Mapping[str, Any] | None = None) -> Run | None:
+    row = connection.execute(question, parameters).mappings().one_or_none()
     if row is None:
         return None
     return Run(
         id=row["id"],
         file=row["file"],
         text=row["text"],
+        integration=row["integration"],
         flow=row["flow"],
         state=row["state"],
         parent=row["parent"],
@@ -388,7 +407,19 @@ def _run(connection: Connection, which: ColumnElement[bool]) -> Run | None:
     )
 
 
+# Built once: building a statement costs as much as executing it.
 _STATE = select(runs.c.state).where(runs.c.id == bindparam("of_run"))
+_END = (
+    update(runs)
+    .where(runs.c.id == bindparam("of_run"), runs.c.state == RUNNING)
+    .values(
+        state=bindparam("new_state"),
+        finished_at=bindparam("now"),
+        error=bindparam("new_error"),
+        response=bindparam("new_response"),
+    )
+)
+_FORGETTING_END = _END.values(payload=None)
 
 
 def _is_stopped(connection: Connection, run: str) -> bool:
