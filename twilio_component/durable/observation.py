@@ -16,7 +16,7 @@ from twilio_component.durable.store.default_database import database_option
 from twilio_component.host.trace_context import continue_trace
 
 if TYPE_CHECKING:
-    from twilio_component.durable.store.runs import Run
+    from twilio_component.durable.store.run_rows import Run
     from twilio_component.flows.interpreter.effects import Call
     from twilio_component.host.model import Operation
 

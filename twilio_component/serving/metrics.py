@@ -20,7 +20,7 @@ from twilio_component.durable.operator.gauges import read_gauges
 if TYPE_CHECKING:
     from twilio_component.durable.engine import Engine
     from twilio_component.durable.observation import RunEnd
-    from twilio_component.durable.store.runs import Run
+    from twilio_component.durable.store.run_rows import Run
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _PREFIX = "twilio_component"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from twilio_component.durable.observation import Finish, Observer, RunEnd
 
 if TYPE_CHECKING:
-    from twilio_component.durable.store.runs import Run
+    from twilio_component.durable.store.run_rows import Run
     from twilio_component.flows.interpreter.effects import Call
     from twilio_component.host import Host
     from twilio_component.host.model import Operation

@@ -21,7 +21,7 @@ from twilio_component.host.trace_context import HEADER, continue_trace
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
-    from twilio_component.durable.store.runs import Run
+    from twilio_component.durable.store.run_rows import Run
     from twilio_component.flows.interpreter.effects import Call
     from twilio_component.host.http.messages import HttpTransport, Request, Response
     from twilio_component.host.model import Operation

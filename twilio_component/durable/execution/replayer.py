@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.deployment import LoadedDefinition
     from twilio_component.durable.execution.replay_services import ReplayServices
     from twilio_component.durable.store.flow_state import InTransaction, StoredState
-    from twilio_component.durable.store.runs import Run
+    from twilio_component.durable.store.run_rows import Run
     from twilio_component.durable.store.waits import Holder
     from twilio_component.flows.interpreter.execution import Execution
     from twilio_component.flows.model import Flow

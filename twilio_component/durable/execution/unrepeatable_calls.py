@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.deployment import LoadedDefinition
     from twilio_component.durable.execution.replay_services import ReplayServices
     from twilio_component.durable.store.journal import JournalEntry
-    from twilio_component.durable.store.runs import Run
+    from twilio_component.durable.store.run_rows import Run
     from twilio_component.flows.interpreter.effects import Call
     from twilio_component.flows.model import Flow
     from twilio_component.host.model import Asking, Operation

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from twilio_component.durable.fanout.store import Item, LoopStore, ParallelLoop
     from twilio_component.durable.sending.guard import Guard
     from twilio_component.durable.store.journal import JournalEntry
-    from twilio_component.durable.store.runs import OpenRun, Run, RunStore
+    from twilio_component.durable.store.run_rows import OpenRun, Run
+    from twilio_component.durable.store.runs import RunStore
     from twilio_component.durable.store.waits import Enqueue
     from twilio_component.flows.interpreter.effects import Done
 

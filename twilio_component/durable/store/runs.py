@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -30,49 +29,16 @@ from twilio_component.durable.store.removal import (
     remove_runs,
 )
 from twilio_component.durable.store.replies import run_of_reply
+from twilio_component.durable.store.run_rows import RUN_BY_ID, RUNS, OpenRun, Run, read_run
 from twilio_component.durable.store.run_status import QUEUED, RESUMABLE, RUNNING, SUCCEEDED
 from twilio_component.durable.store.schema import definitions, items, journal, runs, served
 from twilio_component.durable.store.upsert import insert_once, to_json
 from twilio_component.durable.store.waits import Enqueue, WaitStore, wake_by_effect, workflow_ids
 
 if TYPE_CHECKING:
-    from sqlalchemy import Select
-
     from twilio_component.durable.store.database import Database
 
 _Found = TypeVar("_Found")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A run as it is stored. ``payload`` is what its trigger was given, ``parent`` the run that started it.
-
-    It ends after the call with the number ``last_call``, if there is one.
-    """
-
-    id: str
-    file: str
-    text: str
-    integration: str
-    flow: str
-    state: str
-    parent: str | None
-    payload: Mapping[str, Any]
-    created_at: float
-    last_call: int | None = None
-    trace: str = ""
-
-
-class OpenRun(NamedTuple):
-    """A run that is to be executed: its journal, and the stored ``state`` that it begins with, by the names of scopes.
-
-    It ``goes_on`` when it has begun before.
-    """
-
-    run: Run
-    journal: dict[int, JournalEntry]
-    state: Mapping[str, Any]
-    goes_on: bool
 
 
 class Recorded(NamedTuple):
@@ -180,8 +146,8 @@ class RunStore:
     async def load(self, run: str, *, wait_for_database: bool = False) -> Run | None:
         """The run with this id, or the one that has an item with this id; None when it has been purged."""
         of_item = select(items.c.run).where(items.c.id == run).scalar_subquery()
-        found = _RUN.where(runs.c.id.in_((run, of_item)))
-        return await self._do(lambda connection: _run(connection, found), wait_for_database=wait_for_database)
+        found = RUNS.where(runs.c.id.in_((run, of_item)))
+        return await self._do(lambda connection: read_run(connection, found), wait_for_database=wait_for_database)
 
     async def open(self, run: str, end: int) -> OpenRun | None:
         """The run with its journal up to before ``end``, or None; retries until the database is available.
@@ -190,7 +156,7 @@ class RunStore:
         """
 
         def work(connection: Connection) -> OpenRun | None:
-            found = _run(connection, _RUN_BY_ID, {"of_run": run})
+            found = read_run(connection, RUN_BY_ID, {"of_run": run})
             if found is None:
                 return None
             entries = entries_of(connection, run, INITIAL_STATE, end)
@@ -382,29 +348,6 @@ class RunStore:
 
     async def _do(self, work: Callable[[Connection], _Found], *, wait_for_database: bool) -> _Found:
         return await (self._database.run_until_available if wait_for_database else self._database.run)(work)
-
-
-_RUN = select(runs, definitions.c.file, definitions.c.text).join(definitions)
-_RUN_BY_ID = _RUN.where(runs.c.id == bindparam("of_run"))
-
-
-def _run(connection: Connection, question: Select[Any], parameters: Mapping[str, Any] | None = None) -> Run | None:
-    row = connection.execute(question, parameters).mappings().one_or_none()
-    if row is None:
-        return None
-    return Run(
-        id=row["id"],
-        file=row["file"],
-        text=row["text"],
-        integration=row["integration"],
-        flow=row["flow"],
-        state=row["state"],
-        parent=row["parent"],
-        payload=json.loads(row["payload"] or "{}"),
-        created_at=row["created_at"],
-        last_call=row["last_call"],
-        trace=row["trace"] or "",
-    )
 
 
 # Built once: building a statement costs as much as executing it.
