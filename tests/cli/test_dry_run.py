@@ -104,3 +104,14 @@ def test_the_emulators_connection_stands_in_for_ones_own(
     code, plan, said = dry_run(flow(concurrency=1), "--live")
     assert (code, plan) == (2, [])
     assert "--live: really sends, and --dry-run sends nothing" in said
+
+
+def test_a_connection_that_cannot_work_is_refused_before_there_is_a_plan(
+    dry_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(tmp_path, 2)
+    monkeypatch.setenv("FLOW_TWILIO", CONNECTION.replace("AC111", "AC"))
+    code, plan, said = dry_run(flow(concurrency=1))
+    assert (code, plan) == (2, [])
+    assert "flow.yaml cannot run with this configuration" in said
+    assert "must be an Account SID" in said

@@ -36,6 +36,7 @@ async def test_only_its_user_may_read_what_is_stored_whatever_the_umask(tmp_path
             modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.iterdir())}
     assert {name for name, mode in modes.items() if mode & 0o077} == set()
     assert len(modes) > 3
+    assert (folder / ".gitignore").read_text() == "*\n"
 
 
 async def test_a_file_that_others_could_read_is_closed_to_them_and_its_folder_stays_as_it_is(tmp_path: Path) -> None:

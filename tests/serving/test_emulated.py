@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from support.emulated_serve import served
+from support.emulated_serve import COMMAND, served
+from support.pages import blocks, text_of
 from support.serve_processes import FLOW, SENDER
 from support.waiting import until
 
@@ -43,13 +44,16 @@ def texts(url: str) -> Any:
 
 
 def test_what_the_phone_writes_reaches_the_flow_signed_and_its_answer_reaches_the_phone(tmp_path: Path) -> None:
-    with served(tmp_path) as (url, said):
+    tutorial = "docs/tutorials/first-served-flow.md"
+    assert f"$ {COMMAND}\n" in text_of(tutorial)
+    flow = next(block.code for block in blocks(tutorial) if block.file == "reply.yaml")
+    with served(tmp_path, flow) as (url, said):
         assert f"number of Reply: {SENDER}\ninbox: {url}/\n" in said()
         assert httpx.get(f"{url}/").text.startswith("<!DOCTYPE html>")
         wanted = {"to": SENDER, "from": TO, "body": "Hi"}
         httpx.post(f"{url}/_emulator/inbound", json=wanted, timeout=20).raise_for_status()
         (message,) = until(lambda: texts(url), "the flow's answer")
-        assert (message["body"], message["from"]) == ("You wrote Hi", SENDER)
+        assert (message["body"], message["from"]) == ("You wrote: Hi", SENDER)
         # The flow hears what became of it: its callbacks reach it, and are believed.
         until(lambda: texts(url)[0]["status"] == "delivered", "delivery")
         shown = httpx.get(f"{url}/_emulator/messages/{message['sid']}").json()["exchanges"]

@@ -33,7 +33,7 @@ def test_the_page_about_serving_does_what_it_says(tmp_path: Path, new_database: 
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=300,
     )
 
     assert done.returncode == 0, done.stderr

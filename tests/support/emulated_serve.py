@@ -13,18 +13,21 @@ from support.ports import reserve_port
 from support.serve_processes import FLOW
 from support.waiting import until
 
+COMMAND = "twilio-component serve reply.yaml --emulator"
+"""As the tutorial has it; ports are given, too, since several tests run at once."""
+
 
 @contextmanager
 def served(folder: Path, flow: str = FLOW, **environment: str) -> Iterator[tuple[str, Callable[[], str]]]:
     """A process that serves a flow with a phone; the emulator's URL, and what the process has said so far."""
-    (folder / "flow.yaml").write_text(flow, encoding="utf-8")
+    (folder / "reply.yaml").write_text(flow, encoding="utf-8")
     port, emulator_port = reserve_port(), reserve_port()
     program = "import sys; from twilio_component.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    options = ["--emulator", "--emulator-port", str(emulator_port), "--port", str(port)]
+    options = ["--emulator-port", str(emulator_port), "--port", str(port)]
     log = folder / "serve.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-c", program, "serve", "flow.yaml", *options],
+            [sys.executable, "-c", program, *COMMAND.split()[1:], *options],
             cwd=folder,
             env=environment,
             stdout=output,

@@ -176,6 +176,7 @@ class TestTheCommand:
             url = server.url
             assert self.run(tmp_path, "token", url) == 0
             assert self.run(tmp_path, "other", url) == 1
+            assert self.run(tmp_path, "token, usernam: x", url) == 2  # nothing is asked with it
         said = capsys.readouterr().out
         assert "fine: the account is active" in said
         assert "error: Twilio does not accept the credentials" in said

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.cli import exit_codes
 from twilio_component.cli.formats import print_json, print_line
 from twilio_component.cli.serve_extra import database_of, import_the_extra
+from twilio_component.cli.working_values import working_values
 
 if TYPE_CHECKING:
     import argparse
@@ -58,6 +59,7 @@ async def dry_run(options: argparse.Namespace) -> int:
         errors = [finding for finding in found if finding.severity == "error"]
         if integration is None or flow is None or errors:
             raise FlowError(f"{options.file} cannot be run", errors)
+        working_values(integration, configuration, host)  # a connection that cannot work would fail every message
         with _database(options) as database:
             if database is not None:
                 await asyncio.to_thread(database.open_existing)

@@ -18,12 +18,14 @@ FindingLevel = Literal["fine", "warning", "error"]
 class ConnectionFinding:
     """One finding: ``fine``, a ``warning`` (it works within limits), or an ``error`` (it does not work).
 
-    ``retryable`` says whether the same check may succeed later without a change.
+    ``retryable`` says whether the same check may succeed later without a change, and ``asked`` whether the service has
+    been asked, or the fields alone are wrong.
     """
 
     level: FindingLevel
     text: str
     retryable: bool = False
+    asked: bool = True
 
     def __str__(self) -> str:
         return f"{self.level}: {self.text}"
@@ -49,7 +51,7 @@ async def check_connection(host: Host, component: str, connection: Mapping[str, 
     problems: list[Any] = []
     accepted = ConnectionForm(found.connections).validate(connection, problems)
     if problems:
-        return [ConnectionFinding("error", f"{json_path(path)}: {message}") for path, message in problems]
+        return [ConnectionFinding("error", f"{json_path(path)}: {message}", asked=False) for path, message in problems]
     check = found.connections[accepted["key"]].check_function
     if check is None:
         text = f"nothing was sent; whether the service accepts them, an action of {component} shows"

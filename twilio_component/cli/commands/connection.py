@@ -52,4 +52,6 @@ async def _check(options: argparse.Namespace) -> int:
     errors = [finding for finding in findings if finding.level == "error"]
     if not errors:
         return exit_codes.DONE
+    if not any(error.asked for error in errors):
+        return exit_codes.BAD_INPUT
     return exit_codes.TRY_LATER if all(error.retryable for error in errors) else exit_codes.FAILED

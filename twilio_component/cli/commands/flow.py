@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
 from twilio_component.cli.formats import add_formats, print_records
+from twilio_component.cli.working_values import working_values
 from twilio_component.host.errors import InputError, Problem, join_names
 
 if TYPE_CHECKING:
-    from twilio_component.flows import Configuration, Finding, Outcome
-    from twilio_component.flows.model import Integration
-    from twilio_component.flows.runner.configuration import Values
-    from twilio_component.host import Host
+    from twilio_component.flows import Finding, Outcome
 
 _RUN_EPILOG = """\
 The payload is merged over a default one, e.g. {"body": {"data": {"phone": "+15558675310"}}}. A configuration file has
@@ -204,7 +202,7 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
             return None
         if emulator is not None:
             configuration = with_emulator(configuration, twilio_connections(integration))
-        values = _values(integration, configuration, host)
+        values = working_values(integration, configuration, host)
         if emulator is not None:
             payload = as_twilio_sends(payload, flow, host.components, values.by_name)
         if emulator is None and not options.live and not _confirm(side_effects(reachable, host.components, mocks)):
@@ -224,21 +222,6 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
         if options.payload is None and (hint := payload_hint(flow, outcome.error)):
             print(hint, file=sys.stderr)
         return outcome
-
-
-def _values(integration: Integration, configuration: Configuration, host: Host) -> Values:
-    """Return the values of the config variables; raises ``InputError`` for a connection that cannot work.
-
-    A missing one is an error of the step that needs it.
-    """
-    from twilio_component.flows.runner.configuration import config_values
-    from twilio_component.flows.runner.connection_values import check_connections
-    from twilio_component.host.environment import FileEnvironment
-
-    environment = FileEnvironment()
-    values = config_values(integration, configuration, host.components, environment)
-    check_connections(integration, values, configuration, host.components, environment, complete=False)
-    return values
 
 
 def _log_to_standard_error(*, debug: bool) -> None:

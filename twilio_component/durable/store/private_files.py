@@ -21,8 +21,14 @@ def make_private(file: Path) -> None:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Create the folder for its user alone, unless it exists; those above it are created as usual."""
+    """Create the folder for its user alone, unless it exists; those above it are created as usual.
+
+    A folder that is created says to Git that nothing in it is to be kept there.
+    """
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(_FOLDER, exist_ok=True)
         folder.chmod(_FOLDER)
+        ignored = folder / ".gitignore"
+        ignored.touch(_FILE)
+        ignored.write_text("*\n", encoding="utf-8")

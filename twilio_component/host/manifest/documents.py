@@ -116,11 +116,22 @@ def parse_document(text: str | bytes, file: str = "<text>") -> Document:
             message = "indented with a tab; YAML is indented with spaces only"
         elif (error.context or "").startswith("while parsing a block"):
             message += "; are the lines around it indented as they should be?"
-        raise DocumentError(f"{file} is not valid YAML", [Problem("", message, file, line, column)]) from error
+        raise DocumentError(
+            f"{file} is not valid {_language(text)}", [Problem("", _in_plain_words(message), file, line, column)]
+        ) from error
     except yaml.reader.ReaderError as error:
         before = text[: _index_of(error.character, text)].split("\n")
         problem = Problem("", "a character that YAML does not allow", file, len(before), len(before[-1]) + 1)
         raise DocumentError(f"{file} is not valid YAML", [problem]) from error
+
+
+def _language(text: str) -> str:
+    """Return what somebody meant to write: JSON is YAML too, but nobody who writes it thinks of that."""
+    return "JSON" if text.lstrip().startswith(("{", "[")) else "YAML"
+
+
+def _in_plain_words(message: str) -> str:
+    return message.replace("a flow mapping", "an object").replace("a flow sequence", "a list")
 
 
 def _unclosed_line(error: yaml.MarkedYAMLError, text: str) -> tuple[int, int] | None:
