@@ -188,7 +188,7 @@ class Conversations(RuleBasedStateMachine):
                 self.begin_send(run)
                 if comes_to == BEGUN:
                     return
-                asked = self.wait(questions.note_sent(run, ORDINAL, asked.sent, f"SM-{run}-{asked.sent}"))
+                asked = self.note(run, asked.sent)
                 if known.until is None:
                     known.until = self.clock.time + SECONDS
             else:
@@ -196,6 +196,14 @@ class Conversations(RuleBasedStateMachine):
         if asked is not None:
             assert asked.end is not None
             assert asked.end.outcome == known.outcome
+            assert len({*asked.end.effects}) == len(asked.end.effects)
+
+    def note(self, run: str, number: int) -> Asked:
+        """Note a send, in both processes: one may be behind, and note it again."""
+        effect = f"SM-{run}-{number}"
+        noted = [self.wait(one.questions.note_sent(run, ORDINAL, number, effect)) for one in self.processes]
+        assert noted[0] == noted[1]
+        return cast("Asked", noted[0])
 
     def expire(self, run: str) -> None:
         """Note that the question of a run has ended by the time that it is executed: its second send was held."""

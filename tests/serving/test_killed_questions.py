@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from support.serve_processes import ACCOUNT_SID, ASKING, SENDER, Deployment, post
 from support.waiting import until
 
@@ -18,10 +19,12 @@ def written(sid: int, body: str) -> dict[str, str]:
     return {"MessageSid": f"SM{sid:032x}", "AccountSid": ACCOUNT_SID, "From": PERSON, "To": SENDER, "Body": body}
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_a_process_is_killed_while_it_waits_and_the_answer_continues_the_run_in_the_next(
-    emulator: Emulator, twilio: str, tmp_path: Path
+    kind: str, emulator: Emulator, twilio: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    deployment = Deployment(tmp_path, twilio, flow=ASKING)
+    database = request.getfixturevalue("new_database")() if kind == "postgres" else ""
+    deployment = Deployment(tmp_path, twilio, database=database, flow=ASKING)
     process = deployment.start()
     deployment.wait_until_ready(process)
     assert post(deployment.webhook(), written(1, "Hello")).status_code == 204
