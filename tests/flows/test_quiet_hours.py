@@ -69,6 +69,12 @@ def test_quiet_days_and_holidays_last_until_the_next_morning_that_is_not_quiet()
         # Half an hour only, and a midnight that is shown twice.
         ("Australia/Lord_Howe", (22, 0, 2, 15), ("2026-10-03T23:00", 0), ("2026-10-04T02:30", 0)),
         ("America/Havana", (23, 0, 1, 0), ("2026-10-31T23:30", 0), ("2026-11-01T01:00", 0)),
+        # South of the equator in the other months, and a midnight that is never shown.
+        ("Pacific/Auckland", (22, 0, 2, 30), ("2026-09-26T23:00", 0), ("2026-09-27T03:00", 0)),
+        ("Pacific/Auckland", (22, 0, 2, 30), ("2026-04-05T02:10", 1), ("2026-04-05T02:30", 1)),
+        ("America/Santiago", (22, 0, 0, 30), ("2026-09-05T23:30", 0), ("2026-09-06T01:00", 0)),
+        # Samoa went over the date line: it had no December 30.
+        ("Pacific/Apia", (22, 0, 7, 0), ("2011-12-29T23:00", 0), ("2011-12-31T07:00", 0)),
     ],
 )
 def test_a_clock_that_is_set_moves_the_end_no_further_than_it_must(
@@ -76,6 +82,15 @@ def test_a_clock_that_is_set_moves_the_end_no_further_than_it_must(
 ) -> None:
     window = QuietHours(start=dt.time(*rule[:2]), end=dt.time(*rule[2:]))
     assert quiet_until(window, at(now[0], zone, now[1]), zone) == at(end[0], zone, end[1])
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles", "Pacific/Kiritimati", "Asia/Kathmandu"])
+def test_a_holiday_begins_and_ends_at_the_zones_own_midnight(zone: str) -> None:
+    rule = QuietHours(start=None, end=None, holidays=frozenset({dt.date(2026, 12, 25)}))
+    midnight = at("2026-12-25T00:00", zone)
+    assert not is_quiet(rule, midnight - 1, zone)
+    assert is_quiet(rule, midnight, zone)
+    assert quiet_until(rule, midnight, zone) == at("2026-12-26T00:00", zone)
 
 
 def test_of_several_zones_the_strictest_counts() -> None:
