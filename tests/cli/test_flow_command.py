@@ -247,7 +247,7 @@ def test_run_takes_payload_and_configuration_from_files(tmp_path: Path, capsys: 
 def test_run_reads_the_payload_from_standard_input(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(PAYLOAD))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(PAYLOAD.encode())))
     assert main(["flow", "run", REMINDERS, "--emulator", "--payload", "-"]) == 0
     assert lines(capsys)[-1]["result"] == {"reminded": 1}
 

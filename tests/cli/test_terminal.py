@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -91,6 +92,14 @@ def test_output_is_utf_8_in_the_c_locale(tmp_path: Path) -> None:
     done = run("flow", "run", "flow.yaml", "--live", folder=tmp_path, environment=plain)
     assert done.returncode == 0, done.stderr
     assert "Grüße" in (done.stdout + done.stderr).decode("utf-8")
+
+
+def test_arguments_and_files_are_utf_8_in_the_c_locale(tmp_path: Path) -> None:
+    (tmp_path / "größe.yaml").write_text("message: Grüße\n", encoding="utf-8")
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for given in (["--input", "message=Grüße"], ["--inputs", "größe.yaml"]):
+        done = run("invoke", "estimateMessage", *given, folder=tmp_path, environment=plain)
+        assert json.loads(done.stdout)["data"]["units"] == 5, done.stderr
 
 
 def test_a_terminal_with_another_encoding_gets_escapes_and_no_error() -> None:

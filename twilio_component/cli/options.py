@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -74,8 +75,19 @@ def inputs_of(options: argparse.Namespace) -> dict[str, Any]:
             message = f"{key} is given more than once; a list is given once, as JSON: --input '{key}=[…]'"
             raise InputError("The inputs are not valid", [Problem("--input", message)])
         given_keys.add(key)
-        inputs[key] = value
+        inputs[key] = text_of_argument(value)
     return inputs
+
+
+def text_of_argument(argument: str) -> str:
+    """Return an argument of the command line as the UTF-8 that it was typed in, also where Python took it for ASCII.
+
+    The C locale makes Python do so. Arguments that are paths must stay as they are.
+    """
+    try:
+        return os.fsencode(argument).decode("utf-8")
+    except UnicodeError:  # bytes that are not UTF-8 are told where the text is used
+        return argument
 
 
 def connection_of(options: argparse.Namespace, component: Component) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.cli.options import text_of_argument
 from twilio_component.host.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ def payload_of(given: str | None) -> dict[str, Any]:
     if given is None:
         return {}
     if given == "-":
-        document = parse_document(sys.stdin.read(), "<standard input>")
+        document = parse_document(sys.stdin.buffer.read(), "<standard input>")
     elif given.lstrip().startswith("{"):
-        document = parse_document(given, "--payload")
+        document = parse_document(text_of_argument(given), "--payload")
     else:
         document = read_document(given)
     if not isinstance(document.data, dict):
