@@ -100,8 +100,10 @@ class Twilio:
     messages: list[str] = field(default_factory=list)
     text_of: Mapping[str, bool] = field(default_factory=dict)
     is_seen: Callable[[], bool] = lambda: True
+    looked_back_to: list[float] = field(default_factory=list)
 
-    async def find_candidates(self, _since: dt.datetime) -> list[Candidate]:
+    async def find_candidates(self, since: dt.datetime) -> list[Candidate]:
+        self.looked_back_to.append(since.timestamp())
         if not self.is_seen():
             return []
         return [Candidate(id=one, data={"sid": one}, equal=self.text_of.get(one, True)) for one in self.messages]
@@ -128,13 +130,19 @@ async def store(database: Database) -> Interrupted:
     return found
 
 
-async def reconcile(store: Interrupted, twilio: Twilio, settings: Settings = RESEND) -> tuple[str, str | None]:
-    """Take the call out of doubt; its state after that, and the message that it names."""
+async def reconcile(
+    store: Interrupted, twilio: Twilio, settings: Settings = RESEND, frozen: float = 0.0
+) -> tuple[str, str | None]:
+    """Take the call out of doubt; its state after that, and the message that it names.
+
+    The process is ``frozen`` for so many seconds once it has asked for the call.
+    """
     reconciler = Reconciler(store, settings, store.clock)
-    intent = await store.plan(CALL)
+    asked_at, intent = store.clock.seconds, await store.plan(CALL)
+    store.clock.seconds += frozen
     while intent.state == IN_DOUBT:
-        await reconciler.reconcile(CALL, cast("GuardedCall", twilio), intent, started=0.0)
-        intent = await store.plan(CALL)
+        await reconciler.reconcile(CALL, cast("GuardedCall", twilio), intent, started=0.0, asked_at=asked_at)
+        asked_at, intent = store.clock.seconds, await store.plan(CALL)
     return intent.state, intent.resource_id
 
 
@@ -275,3 +283,25 @@ async def test_what_went_by_in_processes_that_died_counts_as_far_as_the_clock_ca
     await reconcile(store, Twilio(["SM1"]), settings)
 
     assert (store.clock.seconds - begun < 0.5 * bound) == is_long_ago
+
+
+@pytest.mark.parametrize("frozen", [0.0, 45.0])
+async def test_a_process_that_was_frozen_after_it_asked_looks_back_as_far_as_before(
+    store: Interrupted, frozen: float
+) -> None:
+    await settling(store, OTHER, "SM1")()
+    twilio, claimed_at = Twilio(["SM2", "SM1"]), store.clock.wall()
+    assert await reconcile(store, twilio, frozen=frozen) == (SETTLED, "SM2")
+    assert max(twilio.looked_back_to) < claimed_at - CLOCK_SKEW + 1
+
+
+@pytest.mark.parametrize(
+    ("is_equal", "expected"), [(True, (SETTLED, "SM1")), (False, (UNKNOWN, None))], ids=["as sent", "changed"]
+)
+async def test_the_message_of_a_later_equal_call_is_not_taken_while_an_older_one_may_be_this_call_s(
+    store: Interrupted, database: Database, expected: tuple[str, str | None], *, is_equal: bool
+) -> None:
+    await store.doubt(OTHER, 1)
+    await database.run(partial(set_back, call=CALL, seconds=1.0))
+    # Twilio has added how to stop to the first message to a person, or has not.
+    assert await reconcile(store, Twilio(["SM2", "SM1"], {"SM1": is_equal})) == expected

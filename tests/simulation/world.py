@@ -90,6 +90,11 @@ class Process:
                 self.heard_at = asked_at
             await asyncio.sleep(1.0 if self.world.is_troubled else _LEASE / 2)
 
+    async def _has_succeeded(self, run: Run) -> bool:
+        succeeded = select(schema.runs.c.id).where(schema.runs.c.id == run.id, schema.runs.c.state == SUCCEEDED)
+        found = await self.database.run_until_available(lambda connection: connection.execute(succeeded).all())
+        return bool(found)
+
     async def drive(self, run: Run) -> None:
         """Carry out a run, and let no exception go unseen."""
         try:
@@ -111,6 +116,7 @@ class Process:
             with suppress(RunStopped):
                 await self.guard.perform(call, guarded)
                 continue
+            run.is_ended |= await self._has_succeeded(run)  # another driver may have died before it could say so
             return
 
         of_run = (schema.runs.c.id == run.id, schema.runs.c.state == RUNNING)

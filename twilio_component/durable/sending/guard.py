@@ -116,6 +116,7 @@ class Guard:
     async def _complete(self, call: CallIdentity, guarded: GuardedCall, *, may_park: bool) -> JournalEntry | None:
         started = self._clock.now()
         self._crash_points.hit(BEFORE_INTENT)
+        asked_at = self._clock.monotonic()
         intent = await self._intents.plan(call)
         self._crash_points.hit(INTENT)
         entry, reconciled = None, False
@@ -127,8 +128,9 @@ class Guard:
                 await self._intents.doubt(call, intent.attempt)
             else:
                 reconciled = True
-                await self._reconciler.reconcile(call, guarded, intent, started)
+                await self._reconciler.reconcile(call, guarded, intent, started, asked_at=asked_at)
             if entry is None:
+                asked_at = self._clock.monotonic()
                 intent = await self._intents.plan(call)
         self._meter.end(guarded, entry, intent, reconciled=reconciled)
         self._crash_points.hit(SETTLED)

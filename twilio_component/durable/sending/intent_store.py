@@ -7,7 +7,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, bindparam, exists, func, or_, select, true, update
+from sqlalchemy import Connection, Select, bindparam, exists, func, not_, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from twilio_component.durable.errors import RunStopped
@@ -173,6 +173,7 @@ class IntentStore:
                 taken=frozenset(row.resource_id for row in rows if row.resource_id is not None),
                 earlier=first.earlier,
                 under_way=first.under_way,
+                later=first.later,
                 is_any_open=bool(first.is_any_open),
             )
 
@@ -213,6 +214,7 @@ def _other_calls() -> Select[Any]:
     counts = select(
         own.label("own"),
         count.where(intents.c.state == IN_DOUBT, before).scalar_subquery().label("earlier"),
+        count.where(intents.c.state == IN_DOUBT, not_(before)).scalar_subquery().label("later"),
         count.where(intents.c.state == CLAIMED).scalar_subquery().label("under_way"),
         exists(select(intents.c.key).join(runs, runs.c.id == intents.c.run).where(*others)).label("is_any_open"),
     ).subquery()

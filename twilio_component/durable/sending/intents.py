@@ -150,7 +150,8 @@ class OtherCalls:
 
     ``own`` is the resource that the call in doubt is proven to have created, and ``taken`` are those that are known to
     be another call's. Of the equal calls that are not known to have created one, and may have created what is seen,
-    ``earlier`` is how many are in doubt and were claimed before this one, and ``under_way`` how many are claimed.
+    ``earlier`` and ``later`` are how many are in doubt and were claimed before this one and after it, and ``under_way``
+    how many are claimed.
     ``is_any_open`` tells whether the outcome of a call of any running run is open.
     """
 
@@ -158,6 +159,7 @@ class OtherCalls:
     taken: frozenset[str]
     earlier: int
     under_way: int
+    later: int = 0
     is_any_open: bool
 
 

@@ -18,12 +18,12 @@ from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.host.errors import PerformError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from twilio_component.durable.clock import Clock
     from twilio_component.durable.sending.guarded_call import GuardedCall
     from twilio_component.durable.sending.intent_store import IntentStore
-    from twilio_component.durable.sending.intents import CallIdentity, Intent
+    from twilio_component.durable.sending.intents import CallIdentity, Intent, OtherCalls
     from twilio_component.durable.settings import Settings
     from twilio_component.host.results import Candidate
 
@@ -42,8 +42,13 @@ class Reconciler:
         # What a call created that was claimed this much earlier is not among what is looked at.
         self._reach = settings.request_bound + settings.lag_bound + CLOCK_SKEW
 
-    async def reconcile(self, call: CallIdentity, guarded: GuardedCall, intent: Intent, started: float) -> None:
-        """Look for what this attempt created until it is not in doubt any more, or somebody else has decided."""
+    async def reconcile(
+        self, call: CallIdentity, guarded: GuardedCall, intent: Intent, started: float, *, asked_at: float
+    ) -> None:
+        """Look for what this attempt created until it is not in doubt any more, or somebody else has decided.
+
+        ``asked_at`` is when the intent was asked for, by the monotonic clock: the process may have been frozen since.
+        """
         began = self._clock.monotonic()
         ago = CLOCK_SKEW + (intent.claimed_ago if intent.claimed_ago is not None else self._clock.now() - started)
         # What has been waited in processes that then died counts: else one that dies again and again decides nothing.
@@ -55,7 +60,7 @@ class Reconciler:
             is_over = self._clock.monotonic() >= decided_at
             try:
                 # By this machine's clock of now, whatever it was set to since the claim.
-                since = self._clock.wall() - (ago + self._clock.monotonic() - began)
+                since = self._clock.wall() - (ago + self._clock.monotonic() - asked_at)
                 candidates = await guarded.find_candidates(dt.datetime.fromtimestamp(since, dt.UTC))
             except PerformError as error:
                 if is_over and not error.retryable:
@@ -127,7 +132,7 @@ class Reconciler:
         equal = [candidate for candidate in free if candidate.equal]
         # Equal calls cannot tell their resources apart, so the oldest takes the oldest. While one of them is under way,
         # what is seen may be its own, and its response will say so.
-        if len(equal) > others.earlier and not others.under_way:
+        if len(equal) > others.earlier and not others.under_way and not _may_be_a_later_call_s(equal, free, others):
             own = equal[others.earlier]
             # If another call has just taken it, only another look tells what is still free.
             return await self._settle_found(call, guarded, intent, {"data": own.data}, started)
@@ -151,6 +156,16 @@ class Reconciler:
         )
         unknown = Settlement(failed_entry(call, failure), started, state=intents.UNKNOWN)
         await self._intents.settle(call, intent.attempt, unknown, from_states=(intents.IN_DOUBT,))
+
+
+def _may_be_a_later_call_s(equal: Sequence[Candidate], free: Sequence[Candidate], others: OtherCalls) -> bool:
+    """Whether the equal candidate may be a later call's, and an older one this call's, in words that were changed.
+
+    Twilio adds how to stop to the first message to a person, and not to the second.
+    """
+    own = equal[others.earlier]
+    has_older = any(not one.equal for one in free[: free.index(own)])
+    return has_older and len(equal) <= others.earlier + others.later
 
 
 def failed_entry(call: CallIdentity, failure: Failure) -> JournalEntry:
