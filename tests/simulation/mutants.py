@@ -95,6 +95,13 @@ MUTANTS = (
         "intents.c.run.is_(None),",
         _HAS,
     ),
+    Mutant(
+        "a resumed list is not gone on with",
+        "durable/operator/operations.py",
+        "renew_loops(connection, self._database.now(connection), loops.c.run == run)",
+        "pass",
+        _HAS,
+    ),
 )
 
 
