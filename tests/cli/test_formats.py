@@ -139,6 +139,6 @@ def test_the_rounds_of_a_loop_share_a_line_but_for_the_first_that_fail() -> None
     lines = [line.rpartition("\r\x1b[K")[2] for line in stream.getvalue().rstrip().split("\n")]
     assert lines == [
         *(f"✗  all[{number}].send  twilio.sendSMS  1 ms  opted out" for number in range(0, 250, 50)),
-        "✗  all: 500 rounds, 10 steps failed (21610: 10)",
+        "✗  all: 500 iterations, 10 steps failed (21610: 10)",
         "✓  all  loop.loopOverItems  9 ms  500",
     ]

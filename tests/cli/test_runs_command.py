@@ -18,7 +18,7 @@ from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.runs import RunStore
 
-NOBODY = "no process is there to execute it: start `serve` or `worker` with this database"
+NOBODY = "no process executes it: start `serve` or `worker` with this database"
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ def test_the_command_says_when_all_is_well_and_fails_when_something_can_be_mende
     # It is enqueued, but for whom?
     assert main(["runs", "doctor", *database]) == 1
     told = capsys.readouterr().out
-    assert told.startswith("no-process (1): no process is there to execute it: start `serve` or `worker`")
+    assert told.startswith("no-process (1): no process executes it: start `serve` or `worker`")
     asyncio.run(go_on())
     assert main(["runs", "doctor", *database]) == 0
 

@@ -356,7 +356,7 @@ def test_the_command_line_retries_items_and_many_runs(tmp_path: Path, capsys: py
 
     asyncio.run(begin())
     assert main(["runs", "retry", "one", "--item", "2", "--set", "too=+15558675311", *database]) == 2
-    assert "--set too: is no input of send; did you mean 'to'?" in capsys.readouterr().err
+    assert "--set too: is not an input of send; did you mean 'to'?" in capsys.readouterr().err
     assert main(["runs", "retry", "one", "--item", "2", "--set", "to=+15558675311", *database]) == 0
     said = capsys.readouterr()
     assert json.loads(said.out)["id"] == "one~2"

@@ -94,8 +94,8 @@ def test_a_missing_or_damaged_table_is_refused_when_quiet_hours_are_read(install
     ((path, message),) = found
     assert path == ()
     assert str(installed) in message
-    assert message.endswith("install twilio-component anew")
-    with pytest.raises(DocumentError, match="install twilio-component anew"):
+    assert message.endswith("reinstall twilio-component")
+    with pytest.raises(DocumentError, match="reinstall twilio-component"):
         zones_of_number("+12125551234", "UTC")
 
 

@@ -43,7 +43,7 @@ def test_the_check_says_which_copy_of_a_component_hosts_find(folder: Path, insta
     assert "has no mistakes, and hosts find" in run_python(installed, *check, str(copy)).stderr
     other = run_python(installed, *check, "parcel_tracking/component.yaml", folder=folder)
     assert (other.returncode, other.stdout) == (0, "")
-    assert f"hosts find another copy, in {copy.parent}: install yours anew" in other.stderr
+    assert f"hosts find another copy, in {copy.parent}: install yours again" in other.stderr
 
 
 def test_its_readme_says_what_works(folder: Path, installed: Path) -> None:

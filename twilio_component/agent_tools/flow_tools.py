@@ -173,7 +173,7 @@ def _result(run_id: str, outcome: Mapping[str, Any] | None, *, acted: bool, repe
         return {"run": run_id, "state": "running", "note": note}
     state, error = outcome["state"], outcome["error"] or {}
     if state in _STOPPED:
-        note = "It was stopped and may go on. Call again with the same requestKey, and with no other, for its outcome."
+        note = "It was stopped and may be resumed. Call again with the same requestKey, and only that, for its outcome."
         return {"run": run_id, "state": state, "note": note}
     if state == run_status.UNKNOWN:
         raise OutcomeOpenError(

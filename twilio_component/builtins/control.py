@@ -18,7 +18,7 @@ _LEVELS = {"debug": logging.DEBUG, "metric": logging.INFO, "warn": logging.WARNI
 
 async def only_in_flows(_context: Context, _inputs: dict[str, Any]) -> None:
     """Refuse: outside a flow there is nothing to loop over, to branch to or to wait for."""
-    raise PerformError("this action steers a flow: it works as a step of a flow definition, not by itself")
+    raise PerformError("this action steers a flow: it works only as a step of a flow definition")
 
 
 async def executed_result(_context: Context, inputs: dict[str, Any]) -> Any:

@@ -166,8 +166,8 @@ class Rounds:
         return False
 
     def summary(self) -> str:
-        """Return ``everyone: 500 rounds, 3 steps failed (21211: 2, 21610: 1)``."""
+        """Return ``everyone: 500 iterations, 3 steps failed (21211: 2, 21610: 1)``."""
         count = self.failures.total()
         codes = ", ".join(f"{code}: {number:,}" for code, number in self.failures.most_common())
         failed = f", {count:,} step{'s' * (count != 1)} failed ({codes})" if count else ""
-        return f"{self.loop}: {len(self._begun):,} round{'s' * (len(self._begun) != 1)}{failed}"
+        return f"{self.loop}: {len(self._begun):,} iteration{'s' * (len(self._begun) != 1)}{failed}"

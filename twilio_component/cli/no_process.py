@@ -16,4 +16,4 @@ async def tell_without_process(database: Database) -> None:
     from twilio_component.durable.recovery.living_executors import has_living_process
 
     if not await database.run(partial(has_living_process, url=database.url)):
-        print(f"no process is there to execute it: {START_ONE} with this database", file=sys.stderr)
+        print(f"no process executes it: {START_ONE} with this database", file=sys.stderr)

@@ -91,8 +91,8 @@ def _meanings(codes: Iterable[str]) -> Iterator[tuple[str, str]]:
 def _steps(steps: Sequence[Mapping[str, Any]], incomplete: Container[str]) -> Table:
     """The steps. ``incomplete`` are the lists of which items have not succeeded: such a step has only done its part."""
     table = _table()
-    for name in ("", "step", "began", "what became of it"):
-        table.add_column(name, no_wrap=name != "what became of it", overflow="fold")
+    for name in ("", "step", "began", "outcome"):
+        table.add_column(name, no_wrap=name != "outcome", overflow="fold")
     for step in steps:
         is_partial = step["state"] == "succeeded" and step["step"] in incomplete
         mark = "!" if is_partial else _MARKS.get(step["state"], "…")

@@ -52,7 +52,7 @@ CODES: dict[str, tuple[str, str]] = {
     "branch-without-else": (ERROR, "A branch step without a branch named Else."),
     "unknown-branch": (ERROR, "A condition or a mapping for a branch that the step does not have."),
     "unexpected-branches": (ERROR, "Branches of an action that never branches; their steps would never run."),
-    "branch-never-taken": (WARNING, "A branch that no condition and no mapping leads to."),
+    "branch-never-taken": (WARNING, "A branch that no condition and no mapping selects."),
     "invalid-condition": (ERROR, "A condition with an unknown operator or the wrong number of terms."),
     "invalid-loop": (ERROR, "A loop with items from two places, or with steps that cannot run concurrently."),
     "invalid-send-rule": (ERROR, "quietHours or frequencyCaps that say nothing that can be followed."),

@@ -83,5 +83,5 @@ def _prefixes(written: str) -> Iterator[str]:
 
 
 def _unreadable(message: str) -> DocumentError:
-    problem = Problem("", f"{message}; install twilio-component anew", file=str(_TABLE))
+    problem = Problem("", f"{message}; reinstall twilio-component", file=str(_TABLE))
     return DocumentError("The time zones of phone numbers are not there", [problem])

@@ -52,7 +52,9 @@ class Metrics(Observer):
         self._open = self._gauge("open_runs", "Runs of all processes that are not over", "flow", "state")
         self._waiting = self._gauge("waiting_runs", "Open runs that wait, without a process, for something", "reason")
         self._held = self._gauge("held_iterations", "Iterations of lists that wait until they may send", "flow")
-        self._ages = self._gauge("queue_age_seconds", "How long the oldest waits that nobody has taken yet", "queue")
+        self._ages = self._gauge(
+            "queue_age_seconds", "How long the oldest work waits that no process has taken yet", "queue"
+        )
         self._up = self._gauge("database_up", "Whether the database could be read for this response")
         self._lease = self._gauge("lease_age_seconds", "Since the database confirmed this process's lease")
 

@@ -129,7 +129,7 @@ class Registrations:
         definition = self._deployment.load(file, text)
         found = self._trigger_of(definition, find_flow(definition.integration, one.flow))
         if found is None:
-            raise FlowError(f"the trigger of {one.flow} is not installed any more, or has nothing to remove")
+            raise FlowError(f"the trigger of {one.flow} is no longer installed, or has nothing to remove")
         host = self._deployment.host
 
         async def perform(context: Context) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def test_one_item_is_tried_again_with_another_number(operated_of: Make, page_of:
         question.get_by_label("Another input").fill("too")
         question.get_by_label("Its value").fill(other)
         question.get_by_role("button", name="Retry").click()
-        question.get_by_text("too: is no input of send; did you mean 'to'?").wait_for()
+        question.get_by_text("too: is not an input of send; did you mean 'to'?").wait_for()
         question.get_by_label("Another input").fill("to")
         question.get_by_role("button", name="Retry").click()
         page.get_by_role("heading", name="Main succeeded").wait_for()

@@ -167,7 +167,7 @@ def _found_by_hosts(manifest: Path, other: Path | None) -> str:
         )
     if other is not None:
         return (
-            f"{manifest} has no mistakes, but hosts find another copy, in {other}: install yours anew "
+            f"{manifest} has no mistakes, but hosts find another copy, in {other}: install yours again "
             "(pip install --editable FOLDER)"
         )
     return f"{manifest} has no mistakes, and hosts find '{key}'"

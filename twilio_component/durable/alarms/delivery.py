@@ -43,7 +43,7 @@ class Alarms:
 
     async def keep_telling(self) -> None:
         """Look every two seconds, until cancelled."""
-        await run_periodically(self._look, _LOOK_SECONDS, "alarms could not be raised or told; trying again")
+        await run_periodically(self._look, _LOOK_SECONDS, "alarms could not be raised or delivered; trying again")
 
     async def _look(self) -> None:
         try:

@@ -43,7 +43,7 @@ _SENTENCES = {
     NOT_STARTED: "running without a workflow that executes it; --mend enqueues it",
     NOT_PROMOTED: "waits in its queue though there is room; --mend starts it",
     UNKNOWN: "may have sent a message: look for it, then `runs resolve RUN` or `runs retry RUN --resend`",
-    LIST_STOPPED: "its list stopped by itself: mend the cause `runs show RUN` names, then `runs resume RUN`",
+    LIST_STOPPED: "its list stopped by itself: fix the cause that `runs show RUN` names, then `runs resume RUN`",
     PAUSED: "paused by an operator; `runs resume RUN` continues it",
     "held": "waits after a refusal; `runs show RUN` says until when and why, `runs release RUN` tries now",
     "open-call": "ended while a call was under way, whose outcome is unknown: look for it, then "
@@ -128,7 +128,7 @@ class Doctor:
             f"silent for {seconds:.0f} s: it hangs or cannot reach the database; when it ends, its runs are taken over",
         )
         waiting = waiting_for_a_process(connection, url)
-        yield NO_PROCESS, waiting, f"no process is there to execute it: {START_ONE} with this database"
+        yield NO_PROCESS, waiting, f"no process executes it: {START_ONE} with this database"
 
     async def audit(self, *, grace: float = 0.0) -> list[str]:
         """What is running or taken without a process or a queue that has it, a sentence each; empty at rest.

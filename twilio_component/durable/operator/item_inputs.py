@@ -49,7 +49,8 @@ async def check_item_inputs(
     known = list(action.inputs["properties"])
     problems = [
         Problem(
-            f"{label}{name}", f"is no input of {key}{did_you_mean(name, known) or f' (it has: {join_names(known)})'}"
+            f"{label}{name}",
+            f"is not an input of {key}{did_you_mean(name, known) or f' (it has: {join_names(known)})'}",
         )
         for name in selection.inputs
         if name not in known

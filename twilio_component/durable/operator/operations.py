@@ -114,7 +114,7 @@ class Operations:
         def work(connection: Connection) -> None:
             keys = throttled_keys(connection, sender, self._database.now(connection))
             if not keys:
-                raise RunStateError("it is not throttled any more")
+                raise RunStateError("it is no longer throttled")
             connection.execute(delete(throttles).where(throttles.c.key.in_(keys)))
 
         await self._database.run(work)

@@ -45,7 +45,7 @@ NAMED: tuple[Table, ...] = (schema.stored_state,)
 KEPT = (
     "the SIDs of messages, by which Twilio has the messages themselves",
     "the times and states of runs and steps",
-    "digests by which conversations are told apart, in which nobody can read a number",
+    "digests that identify conversations and reveal no number",
 )
 _KEPT_BY_POSTGRES = "what Postgres overwrites when it next vacuums the tables, and its write-ahead log"
 

@@ -280,7 +280,7 @@ def _definition(connection: Connection, row: Row[Any], plan: _Plan, wanted: Defi
     changes = changes_before(before_it, now, _kept_steps(connection, row, plan))
     if changes:
         raise RunStateError(
-            f"the run '{row.id}' has taken steps that are not the same any more: {join_names(changes, word='and')}. "
+            f"the run '{row.id}' has taken steps that have changed since: {join_names(changes, word='and')}. "
             "Retry it with the definition that it began with (--definition began)"
         )
     return current, True

@@ -116,7 +116,7 @@ class Database:
         """Open a database that exists, and bring its tables up to date; raises ``DurableError`` for none."""
         path = Path(str(self.engine.url.database))
         if self.is_sqlite and not path.is_file():
-            raise DurableError(f"there is no database {path}: name the one that runs are stored in with --database")
+            raise DurableError(f"there is no database {path}: give the one in which runs are stored with --database")
         self.create()
 
     def now(self, connection: Connection) -> float:
@@ -268,7 +268,7 @@ def _refuse_other_files(path: Path) -> None:
         with path.open("rb") as file:
             if file.read(len(_SQLITE_MAGIC)) != _SQLITE_MAGIC:
                 raise DurableError(
-                    f"{path} is not a SQLite database: name the one that runs are stored in with --database"
+                    f"{path} is not a SQLite database: give the one in which runs are stored with --database"
                 )
 
 

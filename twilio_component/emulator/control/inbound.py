@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 _NO_WEBHOOK = (
-    "no webhook is configured for the number, so that no application was told; POST /_emulator/numbers sets one"
+    "no webhook is configured for the number, so no application was notified; POST /_emulator/numbers sets one"
 )
 _DETAILS = {
     "profileName": "profile_name",

@@ -40,7 +40,7 @@ def read_endpoint_security(findings: Findings, raw: Mapping[str, Any], at: PathP
 def check_queue_config(findings: Findings, queue: QueueConfig, *, is_scheduled: bool, is_synchronous: bool) -> None:
     """Add findings about a queue that cannot be honoured for this kind of flow."""
     if queue.concurrency is not None and is_synchronous:
-        message = "usesFifoQueue is only allowed for an asynchronous flow: nobody can wait for a synchronous one's turn"
+        message = "usesFifoQueue is only allowed for an asynchronous flow: the caller of a synchronous one cannot wait"
         findings.add("invalid-endpoint", (*queue.at, "usesFifoQueue"), message)
     if queue.concurrency is not None and is_scheduled:
         message = "usesFifoQueue is only allowed for a flow that requests start; singletonExecutions is for schedules"

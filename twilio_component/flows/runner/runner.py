@@ -179,7 +179,7 @@ class FlowRunner:
     async def _run(self, flow: Flow, given: Mapping[str, Any], execution_id: str, depth: int) -> Outcome:
         if has_send_rules(flow) and self.rehearse is None:
             self.logger.warning(
-                "%s: quietHours and frequencyCaps are followed by serve and worker; this run sends at once", flow.name
+                "%s: only serve and worker apply quietHours and frequencyCaps; this run sends immediately", flow.name
             )
         info = ExecutionInfo(execution_id=execution_id, started_at=iso_time(dt.datetime.now(dt.UTC)))
         parses_body = not parses_request(flow, self.host.components)

@@ -75,7 +75,7 @@ async def open_connection(route: Route, tls: Callable[[], ssl.SSLContext], reque
     except OSError as error:
         raise NotWrittenError(error.strerror or str(error) or type(error).__name__) from error
     except UnicodeError as error:
-        raise NotWrittenError("the URL's host is no name of a host", transient=False) from error
+        raise NotWrittenError("the URL's host is not a valid host name", transient=False) from error
 
 
 async def _connect(host: str, port: int, tls: ssl.SSLContext | None, request: Request) -> Connection:

@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol):
         if request is None:
             return
         if self._status == _SWITCHING:
-            self._fail(ResponseLostError("the server switches to another protocol, which nobody asked for"))
+            self._fail(ResponseLostError("the server switches to another protocol, which was not requested"))
             return
         try:
             self._body = Body(self._status, self._fields, request)

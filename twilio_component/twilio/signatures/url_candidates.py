@@ -99,8 +99,8 @@ def _query(url: WebhookUrl) -> Iterator[_Change]:
         yield _Change("query", "an empty query", to(""))
         return
     pairs = parse_qsl(url.query, keep_blank_values=True)
-    yield _Change("query", "a query encoded anew", to(urlencode(pairs, quote_via=quote_plus)))
-    yield _Change("query", "a query encoded anew with %20 for a space", to(urlencode(pairs, quote_via=quote)))
+    yield _Change("query", "a re-encoded query", to(urlencode(pairs, quote_via=quote_plus)))
+    yield _Change("query", "a re-encoded query with %20 for a space", to(urlencode(pairs, quote_via=quote)))
     yield _Change("query", "a query decoded once", to(unquote(url.query)))
     yield _Change("query", "a query sorted by name", to("&".join(sorted(url.query.split("&")))))
     yield _Change("query", "a query without its blank parameters", to(_without_blanks(url.query)))
