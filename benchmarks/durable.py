@@ -17,6 +17,7 @@ from pathlib import Path
 
 import aiohttp
 import events
+from lists import against_bare_sends
 from run import ROOT, Row, program, publish, served
 
 sys.path.insert(0, str(ROOT / "tests"))
@@ -128,6 +129,8 @@ def main() -> None:
         flood = webhooks(new(), FLOOD)
         listed = lists(new)
         waited = single_events("SQLite", new)
+    with sqlite() as new, postgres() as new_there:
+        rows += against_bare_sends(new, new_there)
     with postgres() as new:
         rows += flows("Postgres", new)
         flood_there = webhooks(new(), FLOOD)

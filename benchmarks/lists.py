@@ -39,8 +39,8 @@ def second_process(database: str, url: str) -> Iterator[None]:
 
 def against_bare_sends(
     sqlite: Callable[[], str], postgres: Callable[[], str], recipients: int = RECIPIENTS, rounds: int = ROUNDS
-) -> tuple[list[Row], dict[str, list[list[float]]]]:
-    """The rows of the comparison, and all that was measured of each list, round by round."""
+) -> list[Row]:
+    """The rows of the comparison."""
     found: dict[str, list[list[float]]] = {"SQLite": [], "Postgres": [], "Postgres, two processes": []}
     bare: list[float] = []
     with served("unique") as url:
@@ -53,11 +53,10 @@ def against_bare_sends(
                     lists.append(durable(database, recipients, url))
                 print(f"{where}: {bare[-1]:.0f} bare, {lists[-1]}", file=sys.stderr, flush=True)
     targets = ("≥ 0.25", "≥ 0.22", "≥ 0.3")
-    rows = [
+    return [
         Row(f"a list of {recipients:,}, {where}, against bare sends", "1/s", [one[0] for one in lists], bare, target)
         for (where, lists), target in zip(found.items(), targets, strict=True)
     ]
-    return rows, found
 
 
 def main() -> None:
@@ -65,7 +64,7 @@ def main() -> None:
 
     recipients, rounds = (int(word) for word in (sys.argv[1:] + [str(RECIPIENTS), str(ROUNDS)][len(sys.argv) - 1 :]))
     with sqlite() as new, postgres() as new_there:
-        rows, _ = against_bare_sends(new, new_there, recipients, rounds)
+        rows = against_bare_sends(new, new_there, recipients, rounds)
     for row in rows:
         print("| " + " | ".join(row.cells()) + " |")
 
