@@ -176,13 +176,13 @@ def test_importing_the_package_loads_nothing_but_the_table_of_its_names() -> Non
     assert [*imports(MODULES["twilio_component._lazy"], only_at_start=True)] == []
 
 
-# Words of the first vocabulary, each a metaphor or a false friend of a term of the field. They may be no part of a
+# Words of the first vocabulary, each a metaphor or a false friend of a term of the field. They must not be part of a
 # name: neither `Journey` nor `_journey_of`.
 OLD_WORDS = """
 carrier carriers checkpoint checkpoints chore chores deed deeds fate fates insist journey junction lane lanes
 mishap mishaps occasion patiently postman starters straggler stragglers stray strays
 """
-# Names that were whole ones; a part of another name they may be.
+# Names that were whole ones; they may be part of another name.
 OLD_NAMES = """
 Also Answer AnswerLostError AnswerTooLargeError Arrival ChangedRunError Driver Fan Fans Guide HidingLogger Holds
 InterruptedRun Journal Kept Letter Life MovedStatesError NoAnswerError Pace Paces Pieces Place Reception Refusal Serving

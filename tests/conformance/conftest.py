@@ -36,7 +36,7 @@ class RedirectedClient(TwilioHttpClient):  # type: ignore[misc]  # the SDK has n
 
 
 class RedirectedAsyncClient(AsyncTwilioHttpClient):  # type: ignore[misc]  # the SDK has no types
-    """Likewise, asynchronous."""
+    """The SDK's own asynchronous client, redirected in the same way."""
 
     def __init__(self, base_url: str) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ def emulator() -> Emulator:
 
 @pytest.fixture(scope="session")
 def description_module() -> Any:
-    """``description.py``: tests are no packages, so a module beside this one is loaded by its path."""
+    """``description.py``: tests are not packages, so a module beside this one is loaded by its path."""
     spec = importlib.util.spec_from_file_location("description", Path(__file__).with_name("description.py"))
     assert spec is not None
     assert spec.loader is not None

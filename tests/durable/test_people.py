@@ -1,4 +1,4 @@
-"""What the store has of a person: all of it is shown, and all of it is erased, whoever wrote it how."""
+"""What the store has of a person: all of it is shown, and all of it is erased, in whatever form it was written."""
 
 from __future__ import annotations
 

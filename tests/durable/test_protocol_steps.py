@@ -227,7 +227,7 @@ async def test_a_claim_waits_for_what_is_about_to_stop_its_run(database: Databas
         claiming = asyncio.create_task(store.claim(CALLS[0], 0, "worker"))
         await asyncio.sleep(0.2)
         assert not claiming.done()
-        # Whoever stops a run, and looks then what it has done, does not wait for the claim.
+        # An operator who stops a run, and then looks at what it has done, does not wait for the claim.
         operator.execute(select(intents).where(intents.c.run == "run").with_for_update())
         operator.commit()
     claim = await claiming

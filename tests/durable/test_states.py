@@ -1,4 +1,4 @@
-"""What triggers remember: stored with their answers, never with somebody else's, and right whoever else is at it."""
+"""What triggers remember: stored with their results, never with another run's, and right when runs race for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Actions that are asked again until they can answer: by the host in its place, or by whoever asked it to be told."""
+"""Actions that are polled until they have a result: by the host, or by a caller that asked for each ``PollAgain``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Traces, read from the SDK's own exporters: a webhook and all that follows from it are one, whoever executes it."""
+"""Traces, read from the SDK's own exporters: a webhook and all that follows from it are one, in whichever process."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def run_seed(seed: int, world_type: type[World] = World) -> tuple[str | None, Wo
 
 @contextmanager
 def silenced_logs() -> Iterator[None]:
-    """Log nothing within it: what goes wrong in a simulation is no news."""
+    """Log nothing within it: a simulation goes wrong on purpose."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

@@ -125,7 +125,7 @@ class Process:
             connection.execute(update(schema.runs).where(*of_run).values(state=SUCCEEDED))
 
         await self.database.run_until_available(end)
-        run.is_ended = True  # whoever else drives it finds that
+        run.is_ended = True  # another process that drives it finds that
 
 
 class World:
@@ -457,7 +457,7 @@ class World:
             self.start_process()
 
     def note(self, text: str) -> None:
-        """Remember what happened, for whoever replays the seed."""
+        """Record what happened, for a replay of the seed."""
         self.log.append(f"{self.loop.time():9.3f} {text}")
 
     def run(self) -> None:

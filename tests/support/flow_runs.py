@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from twilio_component.flows import Configuration, FlowRunner, Outcome, load_integration
 from twilio_component.host import Host
 
-# On a busy machine generating and running an example may take its time; how long is no promise of these tests.
+# On a busy machine generating and running an example may take its time; these tests do not promise how long.
 RELAXED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "flows"
 PEOPLE = [{"name": "Ada"}, {"name": "Bob"}, {"name": "Cleo"}]

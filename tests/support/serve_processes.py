@@ -66,7 +66,7 @@ ASKING = f"""\
           from: {{type: value, value: "{SENDER}"}}
           message: {{type: template, value: "{{{{$ask.results.outcome}}}} {{{{$ask.results.answer}}}}"}}
 """
-"""It asks whoever writes, and tells the person how the question has ended."""
+"""It asks every sender a question, and tells them how the question has ended."""
 CONFIGURATION = """\
 configVars:
   Twilio: {{key: basic, fields: {{username: {account}, password: {token}, baseUrl: "{twilio}"}}}}

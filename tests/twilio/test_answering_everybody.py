@@ -1,4 +1,4 @@
-"""Whoever wrote to us can be answered: an address goes from a received message into a reply, a list and a poll."""
+"""Every sender can be replied to: an address goes from a received message into a reply, a list and a poll."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One table of failures, one contract of errors: whichever transport carries the request, and whoever waits for it."""
+"""One table of failures, one contract of errors: for every transport, and for asynchronous and blocking callers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Actions that steer an execution. Most are carried out by the flow's interpreter and never invoked."""
+"""Actions that steer an execution. The flow's interpreter executes most of them and never invokes them."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ async def _send(method: str, context: Context, inputs: dict[str, Any], form: tup
 async def _follow(context: Context, request: Request, host: str, redirects: int) -> tuple[Response, bool]:
     """The response, after the redirects that lead to allowed hosts; credentials stay with the host they are for.
 
-    And whether the request was carried out by then: a redirect of a POST to what is to be got says so.
+    It also says whether the request has been processed: a redirect of a POST to a URL for GET means that it has.
     """
     has_acted = False
     while True:

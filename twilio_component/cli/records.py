@@ -28,7 +28,7 @@ async def print_pages(options: argparse.Namespace, operation: Operation, pages: 
 
 
 def print_result(options: argparse.Namespace, operation: Operation, result: Mapping[str, Any]) -> None:
-    """Print each record of a result; a result that is no list is one record."""
+    """Print each record of a result; a result that is not a list is one record."""
     data = result.get("data", result.get("result"))
     output = _Output(options, operation)
     output.print(data if isinstance(data, list) else [data])

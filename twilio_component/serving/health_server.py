@@ -1,4 +1,4 @@
-"""A second port for whoever looks after a process: whether it lives, whether it is ready, and its metrics.
+"""A second port for operators and their tools: whether the process lives, whether it is ready, and its metrics.
 
 It is not the port of the webhooks, which strangers reach, and listens on this machine alone unless told otherwise.
 """
@@ -111,5 +111,5 @@ class HealthServer:
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Leave signals to whoever serves webhooks or works."""
+        """Leave signals to the server or worker beside it."""
         yield

@@ -71,7 +71,7 @@ def contact_event(payload: Mapping[str, Any], words: ContactWords) -> ContactEve
         ("start", IN, words.start, START_WORDS),
         ("help", None, words.help, frozenset[str]()),
     ):
-        # Whoever writes "Stop!" wants it to stop; only the exact word brings messages back, as at Twilio.
+        # A person who writes "Stop!" wants it to stop; only the exact word brings messages back, as at Twilio.
         said = text if kind == "start" else bare
         if said in known or said in own:
             reply = words.replies.get(kind) if said not in known else None

@@ -30,7 +30,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 LARGEST = 150_000
 WHERE = os.environ.get("INBOX_PICTURES")
 SENDER, ADA, BOB, AGENT = "+15017122661", "+15558675310", "+15558675311", "+15558675309"
-VALID = "+16055551212"  # 555 is no area
+VALID = "+16055551212"  # 555 is not an area code
 PAGES = {
     "confirm-an-appointment": "appointment",
     "survey-people": "survey",

@@ -1,4 +1,4 @@
-"""Webhook shared keys against the official SDK's validator, and against whoever would choose key and algorithm."""
+"""Webhook shared keys against the official SDK's validator, and against senders that would choose key and algorithm."""
 
 from __future__ import annotations
 

@@ -76,13 +76,13 @@ class Machine:
         self._host = Host.discover(transport=self.wire)
         self._runner.run(self._host.__aenter__())
 
-    def run(self, world: EmulatorState, deed: Deed, left: int | None) -> bool:
+    def run(self, world: EmulatorState, act: Act, left: int | None) -> bool:
         """Do something in a life of its own; whether it came to its end."""
         self.wire.life = Life(world, left)
 
         async def live() -> bool:
             try:
-                await deed(self.wire.life, self._host)
+                await act(self.wire.life, self._host)
             except Crash:
                 return False
             return True
@@ -126,7 +126,7 @@ class EmulatorState:
         }
 
 
-Deed = Callable[[Life, Host], Awaitable[None]]
+Act = Callable[[Life, Host], Awaitable[None]]
 
 
 async def register(life: Life, host: Host) -> None:
@@ -145,24 +145,24 @@ async def unregister(life: Life, host: Host) -> None:
     await life.delete(host, life.world.inputs(0))
 
 
-def prepared(machine: Machine, theirs: str, before: list[Deed]) -> EmulatorState:
+def prepared(machine: Machine, theirs: str, before: list[Act]) -> EmulatorState:
     world = EmulatorState(theirs)
-    for deed in before:
-        assert machine.run(world, deed, None)
+    for act in before:
+        assert machine.run(world, act, None)
     return world
 
 
-def crashes(machine: Machine, theirs: str, before: list[Deed], deed: Deed) -> Iterator[tuple[int, EmulatorState]]:
-    """A world for each step that a deed has, in which it died at that step."""
+def crashes(machine: Machine, theirs: str, before: list[Act], act: Act) -> Iterator[tuple[int, EmulatorState]]:
+    """A world for each step that a act has, in which it died at that step."""
     for left in itertools.count():
         world = prepared(machine, theirs, before)
-        if machine.run(world, deed, left):
+        if machine.run(world, act, left):
             assert left > 5
             return
         yield left, world
 
 
-REGISTRATIONS: list[tuple[list[Deed], Deed]] = [
+REGISTRATIONS: list[tuple[list[Act], Act]] = [
     ([], register),
     ([register_at_an_old_url], register),
     ([register], register),
@@ -171,18 +171,18 @@ REGISTRATIONS: list[tuple[list[Deed], Deed]] = [
 
 
 @pytest.mark.parametrize("theirs", ["", THEIRS], ids=["nothing before", "theirs before"])
-@pytest.mark.parametrize(("before", "deed"), REGISTRATIONS, ids=["new", "moved", "again", "other number"])
+@pytest.mark.parametrize(("before", "act"), REGISTRATIONS, ids=["new", "moved", "again", "other number"])
 def test_a_registration_that_died_is_completed_by_the_next_one_and_taken_back_by_a_removal(
-    machine: Machine, before: list[Deed], deed: Deed, theirs: str
+    machine: Machine, before: list[Act], act: Act, theirs: str
 ) -> None:
-    expected = prepared(machine, theirs, [*before, deed]).settings()
-    for _, world in crashes(machine, theirs, before, deed):
-        assert machine.run(world, deed, None)
+    expected = prepared(machine, theirs, [*before, act]).settings()
+    for _, world in crashes(machine, theirs, before, act):
+        assert machine.run(world, act, None)
         assert world.settings() == expected
         assert machine.run(world, unregister, None)
         assert world.settings() == world.former
         assert json.loads(world.disk) == {}
-    for _, world in crashes(machine, theirs, before, deed):
+    for _, world in crashes(machine, theirs, before, act):
         assert machine.run(world, unregister, None)
         assert world.settings() == world.former
         assert json.loads(world.disk) == {}

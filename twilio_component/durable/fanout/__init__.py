@@ -1,1 +1,1 @@
-"""Loops with many iterations, carried out in chunks by all processes."""
+"""Loops with many iterations, executed in chunks by all processes."""

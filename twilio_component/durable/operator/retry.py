@@ -155,7 +155,7 @@ class RunRetry:
 
 
 def _retryable(connection: Connection, run: str) -> Row[Any]:
-    # Whoever resumes, resolves or retries it, too, waits for us or we for them.
+    # An operator who resumes, resolves or retries it too waits for us, or we for them.
     row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).one_or_none()
     if row is None:
         raise UnknownRunError(f"there is no run '{run}'")

@@ -69,7 +69,7 @@ class RunPages:
     async def runs(self, wanted: PageOfRuns) -> dict[str, Any]:
         """``{"runs", "next"}``: the newest first; ``next`` is None on the last page.
 
-        Raises ``ValueError`` for a position that is none.
+        Raises ``ValueError`` for an invalid position.
         """
         limit = min(max(wanted.limit, 1), MOST_RUNS)
         chosen = page_of_runs(wanted, limit + 1)

@@ -231,7 +231,7 @@ class RunStore:
         """
 
         def change_and_promote(connection: Connection) -> _Found:
-            # Before the run's own row: whoever accepts a run of the queue locks in this order, too.
+            # Before the run's own row: a process that accepts a run of the queue locks in this order too.
             queue = lock_queue_of(connection, run)
             found = work(connection)
             if nesting(run):

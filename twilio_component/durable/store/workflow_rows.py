@@ -134,7 +134,7 @@ def leave_workflow(connection: Connection, run: str, workflow: str, queue: str) 
 
     Then the workflow with the id of the run is the one that continues it, and it is enqueued again.
     """
-    # Whoever resumes the run changes its row first, so it waits for us or we for it.
+    # A process that resumes the run changes its row first, so it waits for us or we for it.
     state = connection.execute(select(runs.c.state).where(runs.c.id == run).with_for_update()).scalar_one_or_none()
     if state in RESUMABLE:
         cancel_workflow(connection, workflow)

@@ -1,4 +1,4 @@
-"""Inbound messages: someone writes to a number, the application gets a webhook, and its response is carried out."""
+"""Inbound messages: someone writes to a number, the application gets a webhook, and its response is executed."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Redirect:
 
 
 class TwimlError(PortableError):
-    """TwiML that cannot be carried out; ``code`` is Twilio's."""
+    """TwiML that cannot be executed; ``code`` is Twilio's."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)

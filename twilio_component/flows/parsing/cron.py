@@ -1,4 +1,4 @@
-"""Cron expressions and time zones: whether they can be carried out."""
+"""Cron expressions and time zones: whether they can be used."""
 
 from __future__ import annotations
 

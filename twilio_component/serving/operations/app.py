@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _MAX_BODY_BYTES = 16 * 1024
 _BODY_SECONDS = 10.0
-_SIGN_IN_SECONDS = 0.5  # between two attempts, whoever makes them
+_SIGN_IN_SECONDS = 0.5  # between two attempts of any clients
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _LOGGER = logging.getLogger("twilio_component.serving")
 _Handler = Callable[[Request], Awaitable[Response]]

@@ -25,7 +25,7 @@ _IN_BULK = (FAILED, PARTLY_FAILED)  # what is unknown, somebody has to look at, 
 
 
 class Retries:
-    """Has runs run again. What it raises is ``IntegrationError``, or ``ValueError`` for a request that is none."""
+    """Has runs run again. What it raises is ``IntegrationError``, or ``ValueError`` for an invalid request."""
 
     def __init__(self, database: Database, operations: Operations) -> None:
         self._database = database
