@@ -147,6 +147,23 @@ async def test_two_replies_that_do_not_fit_end_the_question(tmp_path: Path) -> N
     assert (end["outcome"], end["answer"], end["misfits"]) == ("notUnderstood", None, 2)
 
 
+async def test_a_step_that_is_retried_does_not_ask_again_who_has_been_asked(tmp_path: Path) -> None:
+    emulator = Emulator()
+    how = "errorConfig: {errorHandlerType: retry, maxAttempts: 1, delaySeconds: 0}"
+    flows = asking().replace("action: twilio.sendAndWait\n", f"action: twilio.sendAndWait\n        {how}\n", 1)
+    async with serving(tmp_path, flows, emulator=emulator, settings=QUICK) as served:
+        emulator.faults.api_error(21408, times=1, operation="messages.create")
+        await served.begin("run")  # nobody has been asked: the retry asks
+        await until_waiting(served)
+        assert sent(emulator) == [QUESTION]
+        emulator.faults.api_error(21408, times=1, operation="messages.create")
+        await write(served, "who is this", "SM1")
+        end = await served.engine.wait_for_outcome("run", 20)
+    assert end is not None
+    assert (end["state"], end["error"]["reason"]) == ("failed", "21408")
+    assert sent(emulator) == [QUESTION]
+
+
 async def test_after_the_deadline_nobody_waits_and_a_reply_starts_a_flow(tmp_path: Path) -> None:
     async with serving(tmp_path, asking("1s"), settings=QUICK) as served:
         await served.begin("run")

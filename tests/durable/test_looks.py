@@ -24,6 +24,7 @@ from twilio_component.durable.sending.intents import CallIdentity
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import definitions, intents, items, journal, loops, runs
+from twilio_component.durable.store.waits import WaitStore
 
 BIG = ("flow_runs", "flow_intents", "flow_items", "flow_journal")
 FAILED = "run-00100"
@@ -144,6 +145,8 @@ LOOKS: dict[str, Look] = {
     "a loop": lambda database: LoopViews(database).loops("list"),
     "what is to be purged": lambda database: RunStore(database).give_up_before(500.0, 500),
     "calls like one in doubt": other_calls,
+    "what a run has done": lambda database: WaitStore(database).acts_of(FAILED),
+    "what an iteration has done": lambda database: WaitStore(database).acts_of("list.1-7"),
     "what can be run again": retryable(),
     "what can be run again of a flow": retryable(flow="Flow 3", since=2000.0),
     "what failed of a flow": retryable(flow="Flow 3", state="failed"),

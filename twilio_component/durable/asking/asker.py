@@ -80,6 +80,8 @@ class Asker:
             failure = Failure(**entry.value["failure"])
             outcome = asks.outcome(failure.reason) if failure.permanent and not failure.outcome_unknown else ""
             if not outcome:
+                # The person has had the first text: a retry of the step would send it again.
+                failure = replace(failure, acted=asked.sent > 0)
                 return QuestionResult(value=failure, in_transaction=self._abandon(run, ordinal))
             asked = await self._questions.end(run, ordinal, outcome, failure.reason)
         assert asked.end is not None  # noqa: S101 - the loop has ended
