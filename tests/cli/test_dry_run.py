@@ -115,3 +115,20 @@ def test_a_connection_that_cannot_work_is_refused_before_there_is_a_plan(
     assert (code, plan) == (2, [])
     assert "flow.yaml cannot run with this configuration" in said
     assert "must be an Account SID" in said
+
+
+def test_a_sample_has_some_of_the_messages_in_their_order_and_the_totals_are_of_all(
+    dry_run: Any, tmp_path: Path
+) -> None:
+    people(tmp_path, 30, {})
+    steps = [f"{row['step']}" for row in dry_run(flow(concurrency=1))[1]]
+    assert len(steps) == 30
+    samples = [[row["step"] for row in dry_run(flow(concurrency=1), "--sample", "10")[1]] for _ in range(3)]
+    for sample in samples:
+        assert len(sample) == 10
+        assert sample == [step for step in steps if step in sample]
+    assert samples[0] != samples[1] or samples[1] != samples[2], "chosen at random"
+    code, plan, said = dry_run(flow(concurrency=1), "--sample", "40")
+    assert (code, [row["step"] for row in plan]) == (0, steps)
+    assert "30 would be sent at once" in said
+    assert dry_run(flow(concurrency=1), "--sample", "-1")[0] == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -64,27 +65,69 @@ async def dry_run(options: argparse.Namespace) -> int:
             if database is not None:
                 await asyncio.to_thread(database.open_existing)
             settings = settings_from(configuration.durability)
-            planned: list[Any] = []
+            printed = _Printed(options)
             plan = DryRun(database, settings, dict(host.components), time.time())
 
             async def print_plan(flow: Flow, call: Call, invoker: Invoker) -> None:
-                found = await plan.plan(flow, call, invoker)
-                if options.json:
-                    planned.append(found)
-                else:
-                    print_line(found)
+                printed.add(await plan.plan(flow, call, invoker))
 
             runner = FlowRunner(
                 integration=integration, host=host, configuration=configuration, sleep=_no_time, rehearse=print_plan
             )
             outcome = await runner.run(flow.name, payload)
-            if options.json:
-                print_json(planned)
+            printed.end()
     print(_summary(plan.counts), file=sys.stderr)
     if outcome.error is not None:
         print(f"the flow would fail at {outcome.error['id']}: {outcome.error['message']}", file=sys.stderr)
         return exit_codes.FAILED
     return exit_codes.DONE
+
+
+class _Printed:
+    """What is printed of a plan: a line at once, or in the end a sample, or all as one JSON document."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._as_json: bool = options.json
+        self._sample = Sample(options.sample) if options.sample else None
+        self._all: list[Any] = []
+
+    def add(self, planned: Any) -> None:
+        """Print it, or keep it until the end."""
+        if self._sample is not None:
+            self._sample.add(planned)
+        elif self._as_json:
+            self._all.append(planned)
+        else:
+            print_line(planned)
+
+    def end(self) -> None:
+        """Print what was kept."""
+        kept = self._all if self._sample is None else self._sample.chosen()
+        if self._as_json:
+            print_json(kept)
+            return
+        for planned in kept:
+            print_line(planned)
+
+
+class Sample:
+    """So many of the things that are added, each with the same chance; ``chosen`` has them in their order."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._seen = 0
+        self._kept: list[tuple[int, Any]] = []
+
+    def add(self, thing: Any) -> None:
+        """Keep it, perhaps in the place of another one."""
+        place = len(self._kept) if self._seen < self._size else secrets.randbelow(self._seen + 1)
+        if place < self._size:
+            self._kept[place : place + 1] = [(self._seen, thing)]
+        self._seen += 1
+
+    def chosen(self) -> list[Any]:
+        """Return what was kept."""
+        return [thing for _, thing in sorted(self._kept, key=lambda pair: pair[0])]
 
 
 def _database(options: argparse.Namespace) -> AbstractContextManager[Database | None]:

@@ -64,6 +64,13 @@ def add_parser(commands: Any) -> None:
         "--emulator, its connection stands in for yours",
     )
     run.add_argument(
+        "--sample",
+        metavar="N",
+        type=int,
+        default=0,
+        help="with --dry-run: print N of the messages, chosen at random; the totals are of all",
+    )
+    run.add_argument(
         "--database",
         metavar="URL",
         help="with --dry-run: the opt-outs and the messages of the last day are those in it",
@@ -138,11 +145,14 @@ def _run(options: argparse.Namespace) -> int:
             raise InputError(
                 "The options are not valid", [Problem("--live", "really sends, and --dry-run sends nothing")]
             )
+        if options.sample < 0:
+            raise InputError("The options are not valid", [Problem("--sample", "must be at least 1")])
         from twilio_component.cli.dry_run import dry_run
 
         return asyncio.run(dry_run(options))
-    if options.database is not None:
-        raise InputError("The options are not valid", [Problem("--database", "is only for --dry-run")])
+    for name in ("database", "sample"):
+        if getattr(options, name):
+            raise InputError("The options are not valid", [Problem(f"--{name}", "is only for --dry-run")])
     outcome = asyncio.run(_run_flow(options))
     if outcome is None:
         return exit_codes.BAD_INPUT
