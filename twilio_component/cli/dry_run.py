@@ -102,7 +102,7 @@ class _Printed:
 
     def end(self) -> None:
         """Print what was kept."""
-        kept = self._all if self._sample is None else self._sample.chosen()
+        kept = self._all if self._sample is None else self._sample.in_order()
         if self._as_json:
             print_json(kept)
             return
@@ -111,7 +111,7 @@ class _Printed:
 
 
 class Sample:
-    """So many of the things that are added, each with the same chance; ``chosen`` has them in their order."""
+    """So many of the things that are added, each with the same chance; ``in_order`` has them as they came."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -125,8 +125,8 @@ class Sample:
             self._kept[place : place + 1] = [(self._seen, thing)]
         self._seen += 1
 
-    def chosen(self) -> list[Any]:
-        """Return what was kept."""
+    def in_order(self) -> list[Any]:
+        """Return what was kept, as it came."""
         return [thing for _, thing in sorted(self._kept, key=lambda pair: pair[0])]
 
 
