@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
 import re
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from twilio_component.cli import exit_codes
 from twilio_component.cli.main import main
+from twilio_component.durable.execution.engine_log import silence_stops
 from twilio_component.durable.recovery.single_process_lock import SingleProcessLock
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.new_runs import NewRun
@@ -126,3 +128,33 @@ def test_a_process_that_is_there_needs_no_words(database: str, capsys: pytest.Ca
     assert main(["runs", "release", "web-1", "--database", database]) == exit_codes.DONE
     lock.release()
     assert capsys.readouterr().err == ""
+
+
+def test_a_run_that_was_run_again_says_as_which(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["runs", "retry", "web-2", "--database", database])
+    capsys.readouterr()
+    for command in ("resume", "retry"):
+        assert main(["runs", command, "web-2b", "--database", database]) == exit_codes.BAD_INPUT
+        assert "the run 'web-2b' was run again as 'web-2b~2', but must be" in capsys.readouterr().err
+    main(["runs", "show", "web-2b", "--database", database])
+    assert json.loads(capsys.readouterr().out)["retriedAs"] == "web-2b~2"
+
+
+def test_a_person_learns_why_nothing_is_found(
+    database: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    for command, words in {
+        ("list", "--flow", "f"): "no runs: no flow 'f' has any; did you mean 'F'?",
+        ("list", "--flow", "F", "--state", "unknown"): "no runs",
+        ("items", "web-1a"): "no items",
+    }.items():
+        assert main(["runs", *command, "--database", database]) == exit_codes.DONE
+        assert capsys.readouterr().out.strip() == words
+
+
+def test_what_the_engine_says_of_a_workflow_that_was_taken_over_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    silence_stops()
+    logging.getLogger("dbos").warning("Workflow web-1a outcome was not recorded: the workflow is no longer owned by …")
+    logging.getLogger("dbos").warning("another thing")
+    assert [record.getMessage() for record in caplog.records] == ["another thing"]

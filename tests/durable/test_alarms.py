@@ -192,6 +192,10 @@ async def test_a_flow_is_started_once_for_an_alarm_and_tells_not_of_itself(tmp_p
         ({"url": "https://a.example"}, "onFailure.secret: is missing"),
         ({"url": "https://a.example", "secret": SECRET}, "onFailure.secret: must be {environment: NAME}"),
         ({"url": "https://a.example", "secret": {"environment": "NOBODY"}}, "must have a secret of at least"),
+        (
+            {"url": "https://a.example", "secret": {"file": "none.txt"}},
+            "its file none.txt cannot be read: No such file",
+        ),
         ({"command": "mail"}, "onFailure.command: must be a list"),
         ({"flow": 3}, "onFailure.flow: must be the name"),
         ({"secret": {"environment": "ALARMS"}}, "onFailure: must have a url, a command or a flow"),
