@@ -116,7 +116,7 @@ class EngineProcess(Process):
         database = self.database
         self.work = ActiveWork()
         self._owners = itertools.count()
-        self.runs = RunStore(database, _QUEUE.put)
+        self.runs = RunStore(database, _QUEUE.put, wake=_QUEUE.put_again)
         self.questions = QuestionStore(database, lambda *_: None, _QUEUE.put_again)
         loop_store = LoopStore(database)
         self.runner = SimulatedRunner(
