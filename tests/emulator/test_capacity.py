@@ -24,12 +24,12 @@ async def test_a_hundred_thousand_messages_are_listed_page_by_page_without_slowi
     uri = f"{PATH}?PageSize=1000"
     while uri:
         path, _, query = uri.partition("?")
-        began = time.perf_counter()
+        began = time.thread_time()
         page = (await emulator.handle(Request("GET", path, query, HEADERS))).json
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.thread_time() - began)
         sids += [message["sid"] for message in page["messages"]]
         uri = page["next_page_uri"]
     assert sids == [f"SM{number:032x}" for number in reversed(range(100_000))]
-    # The quickest of each end, since other programs run on the machine too. Reading from the start for every page
-    # would make the last a hundred times as slow as the first.
-    assert min(seconds[-10:]) < 5 * min(seconds[:10])
+    # Processor time of this thread, and the least of each end, since other programs run on the machine too. Reading
+    # from the start for every page would make the last a hundred times as slow as the first.
+    assert min(seconds[-10:]) < 20 * min(seconds[:10])
