@@ -20,6 +20,7 @@ from twilio_component.twilio.errors import OutcomeUnknownError, RateLimitedError
 
 # Arguments for constructors that take more than a text, by the parameter's name.
 SAMPLES: dict[str, Any] = {
+    "acted": True,
     "status": 503,
     "code": 21610,
     "twilio_code": 21610,

@@ -59,7 +59,7 @@ async def test_a_run_that_is_being_retried_is_not_resumed_or_cancelled_by_anothe
         again = await Operations(served.engine.database).retry("one")
         assert [isinstance(one, DurableError) for one in tried] == [True, True]
         for late in (second.resume, second.cancel, second.retry):
-            with pytest.raises(RunStateError, match="'one' is retried"):
+            with pytest.raises(RunStateError, match="'one' was run again as 'one~2'"):
                 await late("one")
         ended = await served.engine.wait_for_outcome(again, 60)
         other.close()

@@ -253,7 +253,7 @@ async def test_an_action_returns_what_its_name_says(operation: str, inputs: dict
         ("change-data-format.convertToInt", {"value": "secret"}, "cannot be converted"),
         ("text-manipulation.decodeBase64", {"text": "secret!"}, "not Base64"),
         ("hash.computeHash", {"hashFunction": "nothing", "message": "secret"}, "no hash function 'nothing'"),
-        ("loop.breakLoop", {}, "works as a step of a flow definition"),
+        ("loop.breakLoop", {}, "works only as a step of a flow definition"),
     ],
 )
 async def test_what_cannot_be_done_is_said_without_what_was_given(

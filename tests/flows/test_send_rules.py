@@ -75,4 +75,4 @@ async def test_a_run_without_a_database_says_that_it_sends_at_once(caplog: pytes
             integration = load_integration("test.yaml", text=text("quietHours: {days: [sunday]}"))
             outcome = await FlowRunner(integration=integration, host=host).run()
     assert outcome.succeeded
-    assert "followed by serve and worker" in caplog.text
+    assert "only serve and worker apply quietHours" in caplog.text

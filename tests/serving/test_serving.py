@@ -16,6 +16,7 @@ from twilio_component.cli import exit_codes
 from twilio_component.cli.main import main
 from twilio_component.durable import crash_points
 from twilio_component.host.errors import InputError
+from twilio_component.serving.refusals import refusal
 from twilio_component.twilio.signatures.verification import sign
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def test_a_signed_webhook_starts_the_flow_once_and_strangers_are_refused(
         elsewhere = httpx.get(f"{deployment.url()}/nowhere")
         until(lambda: emulator.messages, "a message was sent")
     assert answers == [204, 204, 204]
-    assert (refused.status_code, refused.text, elsewhere.status_code) == (403, "", 404)
+    assert (refused.status_code, refused.json(), elsewhere.status_code) == (403, refusal(403), 404)
     (sent,) = emulator.messages
     assert (sent.to, sent.body) == ("+15558670001", "You wrote Hi")
     log = deployment.log()
