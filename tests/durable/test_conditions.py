@@ -146,8 +146,8 @@ async def test_a_hold_without_a_time_ends_when_it_is_woken(database: Database) -
 
 
 async def test_time_in_a_hold_does_not_count_as_waiting(database: Database) -> None:
-    call = FakeCall(["SM1"], longest_wait=0.2)
-    held = Verdicts(HoldUntil(kind=CAP, reason="enough for today", until=time.time() + 0.5), Proceed())
+    call = FakeCall(["SM1"], longest_wait=1.0)
+    held = Verdicts(HoldUntil(kind=CAP, reason="enough for today", until=time.time() + 1.6), Proceed())
     assert await result(database, held, fake_call=call) == "SM1"
 
 
