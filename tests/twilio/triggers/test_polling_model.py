@@ -263,3 +263,25 @@ Polling.TestCase.settings = settings(
     max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestEverything = Polling.TestCase
+
+
+def test_a_message_that_is_listed_late_is_forgotten_with_those_above_it() -> None:
+    state = Polling()
+    state.begin(limit=3, jumps=False, before=0, seed=9332, look_back=1)
+    state.send()
+    scheduled = state.schedule(minutes=90)
+    sent = state.send()
+    state.schedule(minutes=16)
+    state.let_pages_lose_records(records=1)
+    state.poll_and_die(page=2)
+    state.let_time_pass(seconds=70)
+    state.charge(sid=scheduled)
+    state.send()
+    for page in (2, 3, 1, 2):
+        state.poll_and_die(page=page)
+    state.change(sid=sent)
+    state.poll_and_die(page=1)
+    state.send()
+    state.let_pages_lose_records(records=2)
+    state.schedule(minutes=90)
+    state.teardown()

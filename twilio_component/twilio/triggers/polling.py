@@ -70,6 +70,9 @@ def _update_state(context: Context, state: PollState, diff: ListDiff, look_back:
             f"{forgotten:,}",
         )
     state.remember({one["sid"]: _seen_entry(one) for one in new}, dict.fromkeys(reversed(diff.listed)))
+    if dates:
+        # A message that was listed late can be older than what has just been forgotten, which would be new above it.
+        state.advance(max(dates), look_back, unreported)
     return new
 
 
