@@ -51,7 +51,7 @@ async def stop_list(
     stopped = await store.change(key.run, stop)
     if stopped is None:
         return False
-    await store.waits.wake_behind(key.run, enqueue)
+    await store.waits.wake_behind(key.run, enqueue, wait_for_database=True)
     observation.log_end(stopped, store.database_url)
     observer.run_ended(stopped)
     return True

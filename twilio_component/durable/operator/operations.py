@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, select, update
@@ -24,7 +23,7 @@ from twilio_component.durable.store import run_status
 from twilio_component.durable.store.queues import lock_queue_of, promote
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import intents, loops, runs, throttles
-from twilio_component.durable.store.waits import conversations_behind, unpark, wake_by_effect, wake_next_in_order
+from twilio_component.durable.store.waits import unpark, wake_by_effect
 from twilio_component.durable.store.workflow_rows import cancel_workflow, resume_workflow
 from twilio_component.host.errors import join_names
 
@@ -63,7 +62,7 @@ class Operations:
             along_with=cancel_workflow,
             finished_at=time.time(),
         )
-        await self._wake_behind(run)
+        await self._runs.waits.wake_behind(run, self._queue.put_again)
 
     async def pause(self, run: str) -> None:
         """Stop a run before its next step, to be resumed later: until then it is not purged.
@@ -71,7 +70,7 @@ class Operations:
         The next run of its queue does not wait for it.
         """
         await self._move(run, ALLOWED[PAUSE], run_status.PAUSED, along_with=cancel_workflow)
-        await self._wake_behind(run)
+        await self._runs.waits.wake_behind(run, self._queue.put_again)
 
     async def resume(self, run: str) -> None:
         """Continue a cancelled or paused run, or one whose list stopped, where it was.
@@ -146,14 +145,6 @@ class Operations:
             purged += len(due)
         await self._database.forget_log()
         return purged
-
-    async def _wake_behind(self, run: str) -> None:
-        """Wake the runs that wait for a turn after this run's, which does not hold them up any more."""
-        # Each in a transaction of its own: who holds a conversation may change any run, but not the other way round.
-        for conversation in await self._database.run(partial(conversations_behind, run=run)):
-            await self._database.run(
-                partial(wake_next_in_order, conversation=conversation, enqueue=self._queue.put_again)
-            )
 
     async def _move(
         self,

@@ -68,12 +68,12 @@ class WaitStore:
 
         return await self._database.run_until_available(work)
 
-    async def wake_behind(self, run: str, enqueue: Enqueue) -> None:
+    async def wake_behind(self, run: str, enqueue: Enqueue, *, wait_for_database: bool = False) -> None:
         """Wake the runs that wait for a turn after this run's, which has stopped and does not hold them up any more."""
+        do = self._database.run_until_available if wait_for_database else self._database.run
         # Each in a transaction of its own: who holds a conversation may change any run, but not the other way round.
-        for conversation in await self._database.run_until_available(partial(conversations_behind, run=run)):
-            waking = partial(wake_next_in_order, conversation=conversation, enqueue=enqueue)
-            await self._database.run_until_available(waking)
+        for conversation in await do(partial(conversations_behind, run=run)):
+            await do(partial(wake_next_in_order, conversation=conversation, enqueue=enqueue))
 
     async def hold(self, run: str, held: CallHeld) -> bool:
         """Let a run whose call is held wait as a row; False when nothing holds the call any more.
