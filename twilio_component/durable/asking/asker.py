@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.durable.asking.states import FAILED, REFUSED
 from twilio_component.durable.errors import RunParked
 from twilio_component.durable.ids import call_key
+from twilio_component.durable.store.question_states import FAILED, REFUSED
 from twilio_component.flows.interpreter.effects import Failure
 
 if TYPE_CHECKING:

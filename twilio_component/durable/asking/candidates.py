@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, exists, or_, select
 
-from twilio_component.durable.asking.states import CLOSED, LATE_SECONDS, OPEN
 from twilio_component.durable.ids import call_key
 from twilio_component.durable.store.call_states import PLANNED
+from twilio_component.durable.store.question_states import CLOSED, LATE_SECONDS, OPEN
 from twilio_component.durable.store.run_status import PAUSED, RUNNING
 from twilio_component.durable.store.schema import intents, questions, runs
 from twilio_component.host.questions import MOST_SENDS, TIMED_OUT

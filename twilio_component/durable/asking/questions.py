@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, exists, select, update
 
 from twilio_component.durable.asking.candidates import asked_in, conversations_with_questions, holder, keeping_late
-from twilio_component.durable.asking.states import CLOSED, OPEN, QUEUED, REFUSED
 from twilio_component.durable.ids import call_key
 from twilio_component.durable.store import waits
 from twilio_component.durable.store.call_states import PLANNED
 from twilio_component.durable.store.conversations import lock_conversation
 from twilio_component.durable.store.new_runs import TakenReply
+from twilio_component.durable.store.question_states import CLOSED, OPEN, QUEUED, REFUSED
 from twilio_component.durable.store.replies import digest_of, reply_id, run_of_reply
 from twilio_component.durable.store.run_status import RUNNING
 from twilio_component.durable.store.schema import events, intents, questions, replies, runs, turns

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, exists, or_, select
 
 from twilio_component.durable.sending.claim_condition import ClaimCondition
 from twilio_component.durable.sending.conditions import Proceed, Refuse
+from twilio_component.durable.store.question_states import OPEN
 from twilio_component.durable.store.schema import questions
 from twilio_component.flows.interpreter.effects import Failure
 
@@ -50,5 +51,5 @@ class _StillOpen(ClaimCondition):
 
     def holds(self, connection: Connection, now: float) -> bool:
         in_time = or_(questions.c.until.is_(None), questions.c.until > now)
-        is_open = exists().where(questions.c.key == self._key, questions.c.state == "open", in_time)
+        is_open = exists().where(questions.c.key == self._key, questions.c.state == OPEN, in_time)
         return bool(connection.execute(select(is_open)).scalar_one())
