@@ -140,7 +140,7 @@ def main() -> None:
     lines += ["| " + " | ".join(row.cells()) + " |" for row in rows]
     floods = f"{flood:.0f} a second with SQLite, {flood_there:.0f} with Postgres"
     lines += ["", f"{FLOOD:,} webhooks without a pause, {_IN_FLIGHT} in flight, beside their runs: {floods}."]
-    lines += ["", "A list, 100 rounds side by side, the sender without a rate, SQLite:", "", *listed]
+    lines += ["", "A list, 100 concurrent iterations, the sender without a rate, SQLite:", "", *listed]
     lines += ["", "The same on Postgres:", "", *listed_there]
     lines += [
         "",
