@@ -138,13 +138,16 @@ async def test_cancelled_in_the_middle_of_a_send_and_resumed_it_is_sent_once(tmp
     assert len(emulator.messages) == 1
 
 
+SCHEDULED = SEND.replace(
+    "action: webhook-triggers.webhook}",
+    "action: schedule-triggers.schedule, schedule: {type: configVar, value: Cron}}",
+).replace("type: reference, value: trigger.results.body.data.to", f'type: value, value: "{TO}"')
+"""The flow that sends, started by a clock instead of a webhook."""
+
+
 async def test_a_clock_starts_a_flow_once_for_each_of_its_times(tmp_path: Path) -> None:
-    flows = SEND.replace(
-        "action: webhook-triggers.webhook}",
-        "action: schedule-triggers.schedule, schedule: {type: configVar, value: Cron}}",
-    ).replace("type: reference, value: trigger.results.body.data.to", f'type: value, value: "{TO}"')
     emulator = Emulator()
-    async with serving(tmp_path, flows, emulator=emulator) as served:
+    async with serving(tmp_path, SCHEDULED, emulator=emulator) as served:
         await served.engine.runs.define("test.yaml", served.text)
         await served.engine.keep_schedules([served.definition])
         (kept,) = await DBOS.list_schedules_async()
@@ -154,7 +157,7 @@ async def test_a_clock_starts_a_flow_once_for_each_of_its_times(tmp_path: Path) 
         other = served.deployment.load("test.yaml", HEAD + SEND)
         await served.engine.keep_schedules([other])
         assert await DBOS.list_schedules_async() == []
-        nonsense = served.deployment.load("test.yaml", (HEAD + flows).replace("5 4 * * *", "every day"))
+        nonsense = served.deployment.load("test.yaml", (HEAD + SCHEDULED).replace("5 4 * * *", "every day"))
         with pytest.raises(FlowError, match="the schedule of the flow 'Main' is not valid: it has 2 fields"):
             await served.engine.keep_schedules([nonsense])
 
@@ -163,12 +166,8 @@ async def test_a_time_of_a_schedule_is_not_lost_while_the_database_is_busy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = [StoreBusyError("the database is busy"), StoreUnavailableError("the database is away")]
-    flows = SEND.replace(
-        "action: webhook-triggers.webhook}",
-        "action: schedule-triggers.schedule, schedule: {type: configVar, value: Cron}}",
-    ).replace("type: reference, value: trigger.results.body.data.to", f'type: value, value: "{TO}"')
     emulator = Emulator()
-    async with serving(tmp_path, flows, emulator=emulator) as served:
+    async with serving(tmp_path, SCHEDULED, emulator=emulator) as served:
         store = served.engine.runs.accept_all
 
         async def fail_first(new: Any) -> list[bool]:
