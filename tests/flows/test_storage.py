@@ -10,6 +10,8 @@ import pytest
 from support.flow_runs import PEOPLE, integration
 
 from twilio_component.flows import Call, Done, Execution, Failure, StartFlow, Wait, initial_state, load_integration
+from twilio_component.flows.interpreter.iterations import without_retry
+from twilio_component.flows.interpreter.position import layout_of
 
 FLOW = load_integration(
     "test.yaml",
@@ -118,3 +120,9 @@ def test_an_execution_begins_with_the_states_that_earlier_ones_kept() -> None:
     assert effect.stored_state["instanceState"] == {"page": 2}
     execution.succeeded({"payload": {}, "instanceState": {"page": 3, "other": 1}, "crossFlowState": None})
     assert execution.stored_state["instanceState"] == {"page": 3, "other": 1}
+
+
+def test_the_iterations_of_a_flow_that_may_run_again_share_its_layout() -> None:
+    copies = [without_retry(FLOW), without_retry(FLOW)]
+    assert FLOW not in copies
+    assert all(layout_of(copy) is layout_of(FLOW) for copy in copies)

@@ -83,12 +83,12 @@ class Layout:
     ``blocks`` has the steps of each, ``inside`` the keys of all steps in it; ``loops`` are the loops by key.
     """
 
-    def __init__(self, flow: Flow) -> None:
-        self.loops = {step.key: step for step in all_steps(flow.steps) if step.steps is not None}
-        self.optional = frozenset(step.key for step in branch_steps(flow.steps))
-        self.blocks: list[tuple[Step, ...]] = [flow.steps]
+    def __init__(self, flow_steps: tuple[Step, ...]) -> None:
+        self.loops = {step.key: step for step in all_steps(flow_steps) if step.steps is not None}
+        self.optional = frozenset(step.key for step in branch_steps(flow_steps))
+        self.blocks: list[tuple[Step, ...]] = [flow_steps]
         self._numbers: dict[int, int] = {}
-        for step in all_steps(flow.steps):
+        for step in all_steps(flow_steps):
             if step.steps is not None:
                 self._add_block(step, step.steps)
             for branch in step.branches or ():
@@ -109,17 +109,18 @@ class Layout:
 
 
 def layout_of(flow: Flow) -> Layout:
-    """The layout of a flow, made once: a list has very many executions."""
-    known = _LAYOUTS.get(id(flow))
-    if known is None or known[0] is not flow:
+    """The layout of a flow's steps, made once: a list has very many executions, some of copies ``without_retry``."""
+    layout = _LAYOUTS.get(id(flow.steps))
+    if layout is None:
         if len(_LAYOUTS) >= _MOST_LAYOUTS:
             _LAYOUTS.clear()
-        known = _LAYOUTS[id(flow)] = (flow, Layout(flow))
-    return known[1]
+        layout = _LAYOUTS[id(flow.steps)] = Layout(flow.steps)
+    return layout
 
 
 _MOST_LAYOUTS = 100
-_LAYOUTS: dict[int, tuple[Flow, Layout]] = {}
+_LAYOUTS: dict[int, Layout] = {}
+"""By the identity of the steps, which each layout keeps: no others can have it meanwhile."""
 
 
 class Position:
