@@ -76,8 +76,9 @@ def test_a_plan_knows_quiet_hours_and_caps(dry_run: Any, tmp_path: Path) -> None
 
 
 def test_a_database_is_only_for_a_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["flow", "run", str(tmp_path / "x.yaml"), "--database", "x.sqlite"]) == 2
-    assert "--database: is only for --dry-run" in capsys.readouterr().err
+    for database in ("x.sqlite", ""):
+        assert main(["flow", "run", str(tmp_path / "x.yaml"), "--database", database]) == 2
+        assert "--database: is only for --dry-run" in capsys.readouterr().err
 
 
 def test_a_reader_of_the_plan_may_go_before_its_end(dry_run: Any, tmp_path: Path) -> None:
@@ -131,4 +132,7 @@ def test_a_sample_has_some_of_the_messages_in_their_order_and_the_totals_are_of_
     code, plan, said = dry_run(flow(concurrency=1), "--sample", "40")
     assert (code, [row["step"] for row in plan]) == (0, steps)
     assert "30 would be sent at once" in said
-    assert dry_run(flow(concurrency=1), "--sample", "-1")[0] == 2
+    for number in ("-1", "0"):
+        with pytest.raises(SystemExit) as exited:
+            dry_run(flow(concurrency=1), "--sample", number)
+        assert exited.value.code == 2

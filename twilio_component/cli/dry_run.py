@@ -88,7 +88,7 @@ class _Printed:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._as_json: bool = options.json
-        self._sample = Sample(options.sample) if options.sample else None
+        self._sample = Sample(options.sample) if options.sample is not None else None
         self._all: list[Any] = []
 
     def add(self, planned: Any) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
 from twilio_component.cli.formats import add_formats, print_records
+from twilio_component.cli.options import whole_count
 from twilio_component.cli.working_values import working_values
 from twilio_component.host.errors import InputError, Problem, join_names
 
@@ -66,8 +67,7 @@ def add_parser(commands: Any) -> None:
     run.add_argument(
         "--sample",
         metavar="N",
-        type=int,
-        default=0,
+        type=whole_count,
         help="with --dry-run: print N of the messages, chosen at random; the totals are of all",
     )
     run.add_argument(
@@ -145,13 +145,11 @@ def _run(options: argparse.Namespace) -> int:
             raise InputError(
                 "The options are not valid", [Problem("--live", "really sends, and --dry-run sends nothing")]
             )
-        if options.sample < 0:
-            raise InputError("The options are not valid", [Problem("--sample", "must be at least 1")])
         from twilio_component.cli.dry_run import dry_run
 
         return asyncio.run(dry_run(options))
     for name in ("database", "sample"):
-        if getattr(options, name):
+        if getattr(options, name) is not None:
             raise InputError("The options are not valid", [Problem(f"--{name}", "is only for --dry-run")])
     outcome = asyncio.run(_run_flow(options))
     if outcome is None:
