@@ -54,8 +54,8 @@ def complete_connection(
     emulated = getattr(options, "emulator", False)
     if emulated and component.key != TWILIO:
         raise _wrong("--emulator", f"emulates Twilio, and {component.key}.{operation.key} is of another component")
-    wanted = [name for name, schema in operation.inputs["properties"].items() if schema.get("format") == "connection"]
-    missing = [name for name in wanted if name not in inputs]
+    wanted = operation.connection_inputs
+    missing = sorted(wanted - inputs.keys())
     if options.connection and len(missing) != 1:
         reason = "takes no connection" if not wanted else "has no single connection to fill; give each by --inputs"
         raise _wrong("--connection", f"{operation.key} {reason}")

@@ -194,7 +194,6 @@ class Harness:
         # The host reports operations that do not exist.
         if self._supply and self.component == "twilio" and component is not None:
             for operation in component.operations():
-                for name, schema in operation.inputs["properties"].items() if operation.key == key else ():
-                    if schema.get("format") == "connection":
-                        inputs.setdefault(name, emulator_connection())
+                for name in operation.connection_inputs if operation.key == key else ():
+                    inputs.setdefault(name, emulator_connection())
         return inputs
