@@ -17,7 +17,7 @@ from pathlib import Path
 
 import aiohttp
 import events
-from lists import against_bare_sends
+from lists import against_bare_sends, durable_list
 from run import ROOT, Row, program, publish, served
 
 sys.path.insert(0, str(ROOT / "tests"))
@@ -107,7 +107,7 @@ def lists(new: NewDatabase) -> list[str]:
     lines = ["| recipients | seconds | a second | growth of memory |", "|---:|---:|---:|---:|"]
     with served("unique") as url:
         for recipients in LISTS:
-            seconds, growth, *_ = (float(value) for value in program_list(new(), recipients, url))
+            seconds, growth, _ = durable_list(new(), recipients, url)
             lines.append(f"| {recipients:,} | {seconds:.1f} | {recipients / seconds:.0f} | {growth:.0f} MB |")
     return lines
 
@@ -116,10 +116,6 @@ def single_events(name: str, new: NewDatabase) -> str:
     """A row: what one event waits for, and what a process takes when there are none."""
     found = asyncio.run(events.waits(new()))
     return f"| {name} | {found.median:.1f} | {found.late:.1f} | {found.first:.0f} | {found.idle:.1f} |"
-
-
-def program_list(database: str, recipients: int, url: str) -> list[str]:
-    return program("durable_part.py", "list", database, str(recipients), url).split()
 
 
 def main() -> None:
@@ -137,7 +133,7 @@ def main() -> None:
         listed_there = lists(new)
         waited_there = single_events("Postgres", new)
     lines = ["| what | ours | theirs | | ratio | spread | to land |", "|---|---:|---:|---|---|---|---|"]
-    lines += ["| " + " | ".join(row.cells()) + " |" for row in rows]
+    lines += [row.line() for row in rows]
     floods = f"{flood:.0f} a second with SQLite, {flood_there:.0f} with Postgres"
     lines += ["", f"{FLOOD:,} webhooks without a pause, {_IN_FLIGHT} in flight, beside their runs: {floods}."]
     lines += ["", "A list, 100 concurrent iterations, the sender without a rate, SQLite:", "", *listed]

@@ -18,10 +18,9 @@ RECIPIENTS = 20_000
 ROUNDS = 3
 
 
-def durable(database: str, recipients: int, url: str) -> list[float]:
-    """Of one list: sends a second, growth of memory in MB, milliseconds of processor time a send."""
-    seconds, growth, used = map(float, program("durable_part.py", "list", database, str(recipients), url).split())
-    return [recipients / seconds, growth, used]
+def durable_list(database: str, recipients: int, url: str) -> list[float]:
+    """Of one list: its seconds, growth of memory in MB, milliseconds of processor time a send."""
+    return [float(word) for word in program("durable_part.py", "list", database, str(recipients), url).split()]
 
 
 @contextmanager
@@ -41,7 +40,7 @@ def against_bare_sends(
     sqlite: Callable[[], str], postgres: Callable[[], str], recipients: int = RECIPIENTS, rounds: int = ROUNDS
 ) -> list[Row]:
     """The rows of the comparison."""
-    found: dict[str, list[list[float]]] = {"SQLite": [], "Postgres": [], "Postgres, two processes": []}
+    found: dict[str, list[float]] = {"SQLite": [], "Postgres": [], "Postgres, two processes": []}
     bare: list[float] = []
     with served("unique") as url:
         for _ in range(rounds):
@@ -50,11 +49,12 @@ def against_bare_sends(
                 database = sqlite() if where == "SQLite" else postgres()
                 helping: Any = second_process(database, url) if "two" in where else nullcontext()
                 with helping:
-                    lists.append(durable(database, recipients, url))
-                print(f"{where}: {bare[-1]:.0f} bare, {lists[-1]}", file=sys.stderr, flush=True)
+                    seconds, *others = durable_list(database, recipients, url)
+                lists.append(recipients / seconds)
+                print(f"{where}: {bare[-1]:.0f} bare, {[lists[-1], *others]}", file=sys.stderr, flush=True)
     targets = ("≥ 0.25", "≥ 0.22", "≥ 0.3")
     return [
-        Row(f"a list of {recipients:,}, {where}, against bare sends", "1/s", [one[0] for one in lists], bare, target)
+        Row(f"a list of {recipients:,}, {where}, against bare sends", "1/s", lists, bare, target)
         for (where, lists), target in zip(found.items(), targets, strict=True)
     ]
 
@@ -62,11 +62,10 @@ def against_bare_sends(
 def main() -> None:
     from durable import postgres, sqlite
 
-    recipients, rounds = (int(word) for word in (sys.argv[1:] + [str(RECIPIENTS), str(ROUNDS)][len(sys.argv) - 1 :]))
     with sqlite() as new, postgres() as new_there:
-        rows = against_bare_sends(new, new_there, recipients, rounds)
+        rows = against_bare_sends(new, new_there, *map(int, sys.argv[1:]))
     for row in rows:
-        print("| " + " | ".join(row.cells()) + " |")
+        print(row.line())
 
 
 if __name__ == "__main__":

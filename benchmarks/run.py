@@ -54,11 +54,12 @@ class Row:
         pairs = zip(self.ours, self.theirs, strict=True)
         return [theirs / ours if self.less_is_better else ours / theirs for ours, theirs in pairs]
 
-    def cells(self) -> list[str]:
+    def line(self) -> str:
+        """The row as a line of a Markdown table."""
         ratio = statistics.median(self.ratios)
         spread = f"{min(self.ratios):.2f} to {max(self.ratios):.2f}"
         median = [f"{statistics.median(values):,.4g}" for values in (self.ours, self.theirs)]
-        return [self.name, *median, self.unit, f"**{ratio:.2f}**", spread, self.target]
+        return "| " + " | ".join([self.name, *median, self.unit, f"**{ratio:.2f}**", spread, self.target]) + " |"
 
 
 async def rate(call: Callable[[], Awaitable[Any]], number: int, in_flight: int) -> float:
@@ -350,7 +351,7 @@ def main() -> None:
         rows.insert(6, asyncio.run(late_answers(url, 0.1)))
     cost = asyncio.run(host_cost())
     lines = ["| what | ours | theirs | | ratio | spread | to land |", "|---|---:|---:|---|---|---|---|"]
-    lines += ["| " + " | ".join(row.cells()) + " |" for row in rows]
+    lines += [row.line() for row in rows]
     lines += ["", f"The host's own cost of an invocation, everything but HTTP: {cost:.0f} µs (at most 150, goal 80)."]
     lines += ["", "A hundred thousand invocations, 100 in flight:", "", "```text", leaks.strip(), "```"]
     publish(lines, "<!-- measured -->", "<!-- end -->")
