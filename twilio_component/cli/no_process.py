@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 async def tell_without_process(database: Database) -> None:
     """Print a line on standard error if no process executes the runs of the database now."""
-    from twilio_component.durable.operator.gone_processes import START_ONE
+    from twilio_component.durable.operator.gone_processes import START_PROCESS
     from twilio_component.durable.recovery.living_executors import has_living_process
 
     if not await database.run(partial(has_living_process, url=database.url)):
-        print(f"no process executes it: {START_ONE} with this database", file=sys.stderr)
+        print(START_PROCESS, file=sys.stderr)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, exists, func, select
 
 from twilio_component.durable.execution.run_queue import CHUNKS, RUN_CHUNK, RUNS, RunQueue
 from twilio_component.durable.operator.gone_processes import (
-    START_ONE,
+    START_PROCESS,
     describe_gone,
     silent_processes,
     waiting_for_a_process,
@@ -128,7 +128,7 @@ class Doctor:
             f"silent for {seconds:.0f} s: it hangs or cannot reach the database; when it ends, its runs are taken over",
         )
         waiting = waiting_for_a_process(connection, url)
-        yield NO_PROCESS, waiting, f"no process executes it: {START_ONE} with this database"
+        yield NO_PROCESS, waiting, START_PROCESS
 
     async def audit(self, *, grace: float = 0.0) -> list[str]:
         """What is running or taken without a process or a queue that has it, a sentence each; empty at rest.

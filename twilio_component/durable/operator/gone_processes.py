@@ -16,7 +16,7 @@ from twilio_component.durable.store.workflow_rows import open_workflows
 if TYPE_CHECKING:
     from twilio_component.durable.store.workflow_rows import PendingWorkflow
 
-START_ONE = "start `serve` or `worker`"
+START_PROCESS = "no process executes it: start `serve` or `worker` with this database"
 _MISSED_BEATS = 4
 """A process that has been silent for so many beats is told of, although it has its lock."""
 
