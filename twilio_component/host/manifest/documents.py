@@ -162,7 +162,7 @@ def _decode(content: bytes, file: str) -> str:
 
 
 def _events(text: str) -> Iterator[yaml.Event]:
-    if text.lstrip()[:1] in ("{", "["):
+    if _language(text) == "JSON":
         from twilio_component.host.manifest.json_events import is_json, json_events  # most documents need neither
 
         if is_json(text):
