@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from twilio_component.host.model import Component, Operation
 
 TWILIO = "twilio"
-KEY_HELP = "KEY of the Twilio component, e.g. sendSMS, or COMPONENT.KEY of any installed one, e.g. weather.getForecast"
 
 
 def find_component(components: Mapping[str, Component], key: str) -> Component:

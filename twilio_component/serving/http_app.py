@@ -44,7 +44,6 @@ _ORDINAL = re.compile(r"\d{1,9}", re.ASCII)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _LOGGER = logging.getLogger("twilio_component.serving")
-_Receive = Callable[[IncomingRequest], Awaitable["HttpResponse"]]
 
 
 class RequestRejected(PortableError):  # noqa: N818 - it is a response, not a fault of this program

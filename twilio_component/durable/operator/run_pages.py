@@ -39,7 +39,6 @@ _MOST_RELATIVES = 20
 _MOST_OF_PERSON = 1_000
 _WAY = 2_000  # entries that tell which way an execution took
 _ROUND = re.compile(r"\[\d+\]")
-_Position = tuple[float, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

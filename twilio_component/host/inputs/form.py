@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from functools import cached_property
 from typing import Any
@@ -21,7 +21,6 @@ from twilio_component.host.inputs.messages import display, error_messages, type_
 from twilio_component.host.model import Connection, JsonSchema, resolve
 from twilio_component.host.serialization import json_ready, number_text
 
-Clean = Callable[[Any, Mapping[str, Any]], Any]
 Path = tuple[str | int, ...]
 Problems = list[tuple[Path, str]]
 
