@@ -176,6 +176,9 @@ def test_the_readmes_flow_runs_by_its_command_and_without_a_payload_says_which_i
     assert lines(capsys)[-1]["result"]["to"] == "+16055551212"
     assert main(["flow", "run", "confirm.yaml", "--emulator"]) == 1
     assert """give it with --payload '{"body": {"data": {"phone": …}}}'""" in capsys.readouterr().err
+    # What a webhook's request carries is the body's data.
+    assert main(["flow", "run", "confirm.yaml", "--emulator", "--payload", '{"phone": "+16055551212"}']) == 1
+    assert """give it with --payload '{"body": {"data": {"phone": …}}}'""" in capsys.readouterr().err
 
 
 def test_a_configuration_that_is_taken_for_something_else_is_recognized(
@@ -312,7 +315,7 @@ def test_mocks_stand_in_for_what_is_not_installed(flow_file: Any, capsys: pytest
     [
         (["--mock", "slack.post={"], "its value is not JSON"),
         (["--mock", "slack.postMesage=1"], "the mock 'slack.postMesage' stands for no step"),
-        (["--payload", "[]"], "cannot be read"),
+        (["--payload", "[]"], "--payload:1:1: $: must be an object"),
         (["--payload", "{"], "--payload is not valid JSON"),
         (["--payload", '{"a": [1 2}'], "while parsing a list"),
         (["--flow", "Mian"], "has no flow 'Mian'; did you mean 'Main'?"),
@@ -480,3 +483,15 @@ def test_the_program_itself_runs_a_flow() -> None:
     command = [PROGRAM, "flow", "check", REMINDERS]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.stdout, done.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "typed", "problem"),
+    [("[1]", "", "must be an object"), ('"x"', "", "must be an object"), ("-", " \n", "<standard input>: is empty")],
+)
+def test_a_payload_that_is_no_object_is_refused_as_what_it_is(
+    given: str, typed: str, problem: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed.encode())))
+    assert main(["flow", "run", REMINDERS, "--emulator", "--payload", given]) == 2
+    assert problem in capsys.readouterr().err

@@ -300,8 +300,9 @@ def test_a_file_that_has_changed_in_between_is_not_gone_on_with(tmp_path: Path) 
 BROKEN = {
     "a,b\n1,2\n3\n": "items.csv:3: the row has 1 fields, but there are 2 columns",
     'a\n"x\n': "items.csv:2: the row is not CSV: unexpected end of data",
+    'a\n\n"x\ny\n': "items.csv:4: the row is not CSV: unexpected end of data (it begins in line 3)",
     "a,a\n": "items.csv:1: the first line must be the names of the columns, each once and none empty",
-    "": "items.csv:0: the first line must be the names of the columns, each once and none empty",
+    "": "items.csv is empty: the first line must be the names of the columns, each once and none empty",
     "a\n\udcff\n": "items.csv:2: the line is not UTF-8",
 }
 

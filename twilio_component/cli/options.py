@@ -97,7 +97,10 @@ def connection_of(options: argparse.Namespace, component: Component) -> dict[str
 
     if options.connection:
         return connection_from_file(options.connection)
-    return connection_from_environment(component, FileEnvironment())
+    try:
+        return connection_from_environment(component, FileEnvironment())
+    except InputError as error:
+        raise InputError(error.summary, [*error.problems, Problem("--connection", "can name a file instead")]) from None
 
 
 def whole_count(text: str) -> int:

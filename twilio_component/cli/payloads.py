@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli.options import text_of_argument
-from twilio_component.host.errors import InputError
+from twilio_component.host.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from twilio_component.flows.model import Flow
 
+_STANDARD_INPUT = "<standard input>"
+_JSON_BEGINS = ("{", "[", '"')
 _PLAIN_PATH = re.compile(r"\w+(\.\w+)*")
 
 
@@ -26,8 +28,11 @@ def payload_of(given: str | None) -> dict[str, Any]:
     if given is None:
         return {}
     if given == "-":
-        document = parse_document(sys.stdin.buffer.read(), "<standard input>")
-    elif given.lstrip().startswith("{"):
+        content = sys.stdin.buffer.read()
+        if not content.strip():
+            raise InputError("The payload is not valid", [Problem("", "is empty", _STANDARD_INPUT)])
+        document = parse_document(content, _STANDARD_INPUT)
+    elif given.lstrip()[:1] in _JSON_BEGINS:
         document = parse_document(text_of_argument(given), "--payload")
     else:
         document = read_document(given)
@@ -37,7 +42,7 @@ def payload_of(given: str | None) -> dict[str, Any]:
 
 
 def payload_hint(flow: Flow, error: Mapping[str, Any] | None) -> str:
-    """Return which ``--payload`` a flow needs that failed without one for a value of its trigger's; empty otherwise."""
+    """Return which ``--payload`` a flow needs that failed for a value that its trigger did not get; empty otherwise."""
     message = str((error or {}).get("message", ""))
     reference, found, _ = message.partition(" has no value: ")
     begin = f"{flow.trigger.key}.results."
@@ -47,4 +52,4 @@ def payload_hint(flow: Flow, error: Mapping[str, Any] | None) -> str:
     text = "…"
     for key in reversed(path.split(".")):
         text = f'{{"{key}": {text}}}'
-    return f"The trigger got no payload: give it with --payload '{text}'"
+    return f"The payload of the trigger has no such value: give it with --payload '{text}'"

@@ -65,6 +65,7 @@ class _ProblemsError(IntegrationError):
     """An error that is a list of problems."""
 
     def __init__(self, summary: str, problems: Iterable[Problem]) -> None:
+        self.summary = summary
         self.problems: tuple[Problem, ...] = tuple(problems)
         super().__init__("\n".join([summary, *(f"  {problem}" for problem in self.problems)]))
 

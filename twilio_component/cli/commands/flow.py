@@ -227,7 +227,7 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
         )
         outcome = await runner.run(flow.name, payload)
         view.outcome(outcome)
-        if options.payload is None and (hint := payload_hint(flow, outcome.error)):
+        if hint := payload_hint(flow, outcome.error):
             print(hint, file=sys.stderr)
         return outcome
 

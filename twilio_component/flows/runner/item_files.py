@@ -21,6 +21,7 @@ PAGE = 1_000
 _LONGEST_LINE = 1 << 20
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _DELIMITERS = ",;\t"
+_FIRST_LINE = "the first line must be the names of the columns, each once and none empty"
 
 
 class ItemsError(IntegrationError):
@@ -159,19 +160,26 @@ class _Csv:
 
     def prepare(self) -> None:
         """Read the names, and find out what separates them."""
-        first = next(self._lines, "")
+        first = next(self._lines, None)
+        if first is None:
+            raise ItemsError(f"{self._lines.path} is empty: {_FIRST_LINE}")
         delimiter = max(_DELIMITERS, key=first.count)
         self._names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
         if not self._names or "" in self._names or len(set(self._names)) < len(self._names):
-            raise self._lines.error("the first line must be the names of the columns, each once and none empty")
+            raise self._lines.error(_FIRST_LINE)
         self._rows = csv.reader(self._lines, delimiter=delimiter, strict=True)
 
     def next(self) -> dict[str, str] | None:
         """The next row, None when there is none."""
+        begin = self._lines.number + 1
         try:
-            row = next((row for row in self._rows if row), None)
+            row = next(self._rows, None)
+            while row == []:
+                begin = self._lines.number + 1
+                row = next(self._rows, None)
         except csv.Error as error:
-            raise self._lines.error(f"the row is not CSV: {error}") from None
+            where = f" (it begins in line {begin})" if begin < self._lines.number else ""
+            raise self._lines.error(f"the row is not CSV: {error}{where}") from None
         if row is None:
             return None
         if len(row) != len(self._names):
