@@ -94,6 +94,8 @@ def test_a_link_to_the_database_does_not_get_around_its_lock(tmp_path: Path) -> 
         SingleProcessLock(link)
     other = tmp_path / "elsewhere" / "hard.sqlite"
     other.hardlink_to(file)
+    with pytest.raises(DurableError, match="is a folder: name a file in it"):
+        SingleProcessLock(tmp_path)
     for name in (file, other):
         with pytest.raises(DurableError, match="has several names"):
             SingleProcessLock(name)

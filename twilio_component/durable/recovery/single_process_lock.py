@@ -13,13 +13,17 @@ from twilio_component.durable.store.private_files import make_private
 class SingleProcessLock:
     """A lock beside the database file, held until ``release`` or the end of the block.
 
-    Raises ``DurableError`` when another process holds it, or when the file has several names. SQLite's own lock works
-    alike on every system.
+    Raises ``DurableError`` when another process holds it, when the file is a folder, or when it has several names.
+    SQLite's own lock works alike on every system.
     """
 
     def __init__(self, database_file: Path) -> None:
         # By whatever link the file is reached, it has one lock.
         file = database_file.resolve()
+        if file.is_dir():
+            raise DurableError(
+                f"{database_file} is a folder: name a file in it, such as {database_file / 'runs.sqlite'}"
+            )
         if file.exists() and file.stat().st_nlink > 1:
             raise DurableError(f"{database_file} has several names (hard links), by which two processes could open it")
         path = file.with_name(f"{file.name}.lock")
