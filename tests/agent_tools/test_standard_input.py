@@ -43,3 +43,19 @@ async def test_a_signal_ends_them_though_the_client_neither_writes_nor_goes_away
             assert [line async for line in lines] == []
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)  # a second one does not wait
+
+
+async def test_a_signal_ends_them_in_a_loop_without_signal_handlers_as_on_windows(
+    client: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object) -> None:
+        raise NotImplementedError
+
+    for name in ("add_signal_handler", "remove_signal_handler"):
+        monkeypatch.setattr(asyncio.get_running_loop(), name, missing)
+    with input_until_signal() as lines:
+        os.write(client, b"first\n")
+        async with asyncio.timeout(20):
+            assert await anext(lines) == "first\n"
+            signal.raise_signal(signal.SIGINT)
+            assert [line async for line in lines] == []

@@ -10,9 +10,11 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+_DEFAULTS: Mapping[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 
 
 class InputLines:
@@ -57,17 +59,19 @@ def input_until_signal() -> Iterator[InputLines]:
     stream = os.fdopen(os.dup(sys.stdin.fileno()), "rb", closefd=False)
     lines = InputLines(stream)
     loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
 
-    def stop() -> None:
-        lines.end()
-        for number in numbers:
-            loop.remove_signal_handler(number)
+    def stop(*_: object) -> None:
+        _leave_signals()
+        loop.call_soon_threadsafe(lines.end)
 
-    for number in numbers:
-        loop.add_signal_handler(number, stop)
+    for number in _DEFAULTS:
+        signal.signal(number, stop)  # not the loop's: Windows' has no signal handlers
     try:
         yield lines
     finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
+        _leave_signals()
+
+
+def _leave_signals() -> None:
+    for number, handler in _DEFAULTS.items():
+        signal.signal(number, handler)
