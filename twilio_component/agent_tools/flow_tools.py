@@ -136,7 +136,8 @@ class FlowTools:
         while outcome is not None and outcome["state"] == run_status.RETRIED:
             run_id = retry_id(run_id, FIRST_RETRY)
             outcome = await self._engine.wait_for_outcome(run_id, max(0.0, deadline - time.monotonic()))
-        acted = any([(await self._engine.runs.waits.acts_of(one)).acted for one in lineage(run_id)])
+        has_failed = outcome is not None and outcome["state"] != run_status.SUCCEEDED
+        acted = has_failed and any([(await self._engine.runs.waits.acts_of(one)).acted for one in lineage(run_id)])
         return _result(run_id, outcome, acted=acted, repeated=not is_new)
 
 
