@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -117,17 +117,17 @@ class Doctor:
     ) -> Iterator[tuple[str, Sequence[str], str]]:
         """What is to be said of processes: kind, names, sentence. Of the workflows, these may be mended."""
         url = self._database.url
-        gone = self._of_gone_processes(connection, now)
-        gone_words = describe_gone(connection, gone, url, now) if gone else ""
+        gone, living = self._of_gone_processes(connection, now)
+        gone_words = describe_gone(connection, gone, living, url, now) if gone else ""
         yield WITHOUT_PROCESS, without_process, f"{gone_words}, and --mend enqueues it now"
         yield GONE, sorted(one.id for one in gone if one.id not in without_process), gone_words
-        silent, seconds = silent_processes(connection, url, now)
+        silent, seconds = silent_processes(connection, living, url, now)
         yield (
             SILENT,
             silent,
             f"silent for {seconds:.0f} s: it hangs or cannot reach the database; when it ends, its runs are taken over",
         )
-        waiting = waiting_for_a_process(connection, url)
+        waiting = waiting_for_a_process(connection, living)
         yield NO_PROCESS, waiting, START_PROCESS
 
     async def audit(self, *, grace: float = 0.0) -> list[str]:
@@ -168,18 +168,19 @@ class Doctor:
 
     def _idle(self, connection: Connection, grace: float) -> dict[str, list[str]]:
         before = self._database.now(connection) - grace
+        gone, _ = self._of_gone_processes(connection, before)
         return {
-            WITHOUT_PROCESS: sorted(one.id for one in self._of_gone_processes(connection, before)),
+            WITHOUT_PROCESS: sorted(one.id for one in gone),
             NOT_STARTED: [*_without_workflow(connection, before)],
             NOT_PROMOTED: [*_queues_with_room(connection)],
         }
 
-    def _of_gone_processes(self, connection: Connection, before: float) -> list[PendingWorkflow]:
-        """The workflows that were taken before that time by processes that are gone."""
+    def _of_gone_processes(self, connection: Connection, before: float) -> tuple[list[PendingWorkflow], Container[str]]:
+        """The workflows that were taken before that time by processes that are gone, and the executors that live."""
         # In this order: who takes a workflow meanwhile has its lock already.
         pending = pending_workflows(connection)
         living = living_executors(connection, self._database.url)
-        return [one for one in pending if one.executor not in living and one.taken_at <= before]
+        return [one for one in pending if one.executor not in living and one.taken_at <= before], living
 
 
 def _without_workflow(connection: Connection, before: float) -> Iterator[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select
 
 from twilio_component.durable.recovery.heartbeat import BEAT_SECONDS
-from twilio_component.durable.recovery.living_executors import has_living_process, living_executors
+from twilio_component.durable.recovery.living_executors import has_living_process
 from twilio_component.durable.store.database import sqlite_file
 from twilio_component.durable.store.schema import heartbeats
 from twilio_component.durable.store.workflow_rows import open_workflows
@@ -29,19 +29,20 @@ def _last_heard(connection: Connection, executors: Collection[str | None], url: 
     return found
 
 
-def describe_gone(connection: Connection, workflows: Iterable[PendingWorkflow], url: str, now: float) -> str:
+def describe_gone(
+    connection: Connection, workflows: Iterable[PendingWorkflow], living: Container[str], url: str, now: float
+) -> str:
     """What becomes of workflows whose process is gone, as the rest of a sentence about them."""
     heard = _last_heard(connection, {one.executor for one in workflows}, url)
     ago = "" if heard is None else f", which was last heard {max(0.0, now - heard):.0f} s ago"
     heir = "another process takes it over within seconds"
-    if not has_living_process(connection, url):
+    if not has_living_process(connection, living):
         heir = "a process that starts takes it over"
     return f"taken by a process that is gone{ago}; {heir}"
 
 
-def silent_processes(connection: Connection, url: str, now: float) -> tuple[list[str], float]:
+def silent_processes(connection: Connection, living: Container[str], url: str, now: float) -> tuple[list[str], float]:
     """The processes that hold their runs and have said nothing for some time, and for how many seconds."""
-    living = living_executors(connection, url)
     stopped = heartbeats.c.stopped_at.is_not(None)
     if sqlite_file(url) is not None:
         # One process at a time has the file: the newest one.
@@ -53,6 +54,6 @@ def silent_processes(connection: Connection, url: str, now: float) -> tuple[list
     return [row.name for row in silent], max((now - row.heard_at for row in silent), default=0.0)
 
 
-def waiting_for_a_process(connection: Connection, url: str) -> list[str]:
+def waiting_for_a_process(connection: Connection, living: Container[str]) -> list[str]:
     """The runs that some process has to execute when there is none."""
-    return [] if has_living_process(connection, url) else sorted(open_workflows(connection))
+    return [] if has_living_process(connection, living) else sorted(open_workflows(connection))

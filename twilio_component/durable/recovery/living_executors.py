@@ -39,9 +39,8 @@ def living_executors(connection: Connection, url: str) -> Container[str]:
     return ()
 
 
-def has_living_process(connection: Connection, url: str) -> bool:
-    """Whether a process executes the runs of the database now."""
-    if sqlite_file(url) is not None:
-        return "serve" in living_executors(connection, url)
-    locks = held_locks(connection)
-    return any(worker_lock(worker) in locks for worker in connection.execute(select(workers.c.worker_id)).scalars())
+def has_living_process(connection: Connection, living: Container[str]) -> bool:
+    """Whether one of the ``living`` executors is of a process that executes the runs of the database."""
+    if "serve" in living:
+        return True
+    return any(worker in living for worker in connection.execute(select(workers.c.worker_id)).scalars())
