@@ -87,7 +87,7 @@ MUTANTS = (
         "a token is free again at once", _RATES, "free_at = self._database.now(connection) + period", "free_at = 0.0"
     ),
     # What an operator does. A retry makes no call again, and starts no flow beside one that can go on.
-    Mutant("a retry overlooks flows that can go on", _STARTED, "(QUEUED, RUNNING, PAUSED, LIST_STOPPED)", "()", _HAS),
+    Mutant("a retry overlooks flows that can go on", _STARTED, "in_(GO_ON)", "in_(())", _HAS),
     Mutant(
         "a retry overlooks what its flows have done",
         _STARTED,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, exists, or_, select
+from sqlalchemy import bindparam, exists, select
 
 from twilio_component.durable.ids import call_key
-from twilio_component.durable.store.call_states import PLANNED
+from twilio_component.durable.store.acts import MAY_HAVE_HAPPENED
 from twilio_component.durable.store.question_states import CLOSED, LATE_SECONDS, OPEN
 from twilio_component.durable.store.run_status import PAUSED, RUNNING
 from twilio_component.durable.store.schema import intents, questions, runs
@@ -57,7 +57,7 @@ def _open_in(connection: Connection, conversations: Sequence[str]) -> Sequence[R
 
 def _is_begun(connection: Connection, question: Row[Any]) -> bool:
     first = call_key(question.run, question.ordinal - MOST_SENDS)
-    begun = exists().where(intents.c.key == first, or_(intents.c.state != PLANNED, intents.c.resource_id.is_not(None)))
+    begun = exists().where(intents.c.key == first, MAY_HAVE_HAPPENED)
     return bool(connection.execute(select(begun)).scalar_one())
 
 

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import Connection, or_, select, update
 
 from twilio_component.durable import ids
-from twilio_component.durable.sending.intents import PLANNED
+from twilio_component.durable.store.acts import GO_ON, MAY_HAVE_HAPPENED
 from twilio_component.durable.store.prefixes import begins_with
 from twilio_component.durable.store.run_status import (
     CANCELLED,
     FAILED,
-    LIST_STOPPED,
     PARTLY_FAILED,
-    PAUSED,
     QUEUED,
     RETRIED,
     RUNNING,
@@ -31,10 +29,8 @@ from twilio_component.durable.store.schema import intents, runs
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
-_GOES_ON = (QUEUED, RUNNING, PAUSED, LIST_STOPPED)
 _GIVES_PLACE = (CANCELLED, FAILED, PARTLY_FAILED, UNKNOWN)
 _BATCH = 500
-_MAY_HAVE_HAPPENED = or_(intents.c.state != PLANNED, intents.c.resource_id.is_not(None))
 
 
 class StartedFlow(NamedTuple):
@@ -67,8 +63,8 @@ def in_the_way(connection: Connection, prefixes: Collection[str], flow: str | No
         whole = [] if flow is None else [column == flow]
         return or_(*whole, *(begins_with(connection, column, prefix) for prefix in prefixes))
 
-    acted = select(intents.c.run).where(below(intents.c.run), _MAY_HAVE_HAPPENED).distinct()
-    going_on = select(runs.c.id, runs.c.state).where(below(runs.c.id), runs.c.state.in_(_GOES_ON))
+    acted = select(intents.c.run).where(below(intents.c.run), MAY_HAVE_HAPPENED).distinct()
+    going_on = select(runs.c.id, runs.c.state).where(below(runs.c.id), runs.c.state.in_(GO_ON))
     return [
         *(StartedFlow(run, "", acted=True) for run in connection.execute(acted).scalars()),
         *(StartedFlow(row.id, row.state, acted=False) for row in connection.execute(going_on)),
@@ -91,7 +87,7 @@ def have_acted_after(connection: Connection, run: str, ordinal: int) -> bool:
     Those of the runs whose place it has taken count, too.
     """
     for attempt in ids.lineage(run):
-        of_run = (intents.c.run == attempt, _MAY_HAVE_HAPPENED)
+        of_run = (intents.c.run == attempt, MAY_HAVE_HAPPENED)
         own = connection.execute(select(intents.c.key).where(*of_run)).scalars()
         started = (flow.id for flow in in_the_way(connection, (ids.descendant_prefix(attempt),)))
         if any(ids.ordinal_within(attempt, key) > ordinal for keys in (own, started) for key in keys):
