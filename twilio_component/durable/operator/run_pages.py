@@ -20,7 +20,7 @@ from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.operator.actions import actions_for
 from twilio_component.durable.operator.flow_names import flow_names
 from twilio_component.durable.operator.times import format_time
-from twilio_component.durable.operator.views import final_entries, open_call, run_summary, step_view
+from twilio_component.durable.operator.views import final_entries, newest_runs, open_call, run_summary, step_view
 from twilio_component.durable.operator.wait_views import waits_of
 from twilio_component.durable.sending.intents import CLAIMED, person_digest
 from twilio_component.durable.store import run_status
@@ -174,13 +174,7 @@ class RunPages:
 
 def page_of_runs(wanted: PageOfRuns, limit: int) -> Select[Any]:
     """The newest ``limit`` runs of a page."""
-    chosen = select(runs).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit)
-    if wanted.flow is not None:
-        chosen = chosen.where(runs.c.flow == wanted.flow)
-    if wanted.state is not None:
-        chosen = chosen.where(runs.c.state == wanted.state)
-    if wanted.since is not None:
-        chosen = chosen.where(runs.c.created_at >= wanted.since)
+    chosen = newest_runs(select(runs), limit, flow=wanted.flow, state=wanted.state, since=wanted.since)
     if wanted.until is not None:
         chosen = chosen.where(runs.c.created_at < wanted.until)
     if wanted.resource_id is not None:

@@ -53,7 +53,7 @@ class RunViews:
         """The runs, the newest first: id, integration, flow, state, created, finished and error."""
 
         def work(connection: Connection) -> list[dict[str, Any]]:
-            chosen = _newest(select(runs), wanted)
+            chosen = _of_filter(select(runs), wanted)
             if wanted.resource_id is not None:
                 # First of all: as a part of the query a database may look at every run of the flow instead.
                 creators = select(intents.c.run).where(intents.c.resource_id == wanted.resource_id)
@@ -68,7 +68,7 @@ class RunViews:
         def work(connection: Connection) -> list[str]:
             # A query for each state, so that an index has its runs in their order.
             columns = select(runs.c.created_at, runs.c.id)
-            found = [connection.execute(_newest(columns, replace(wanted, state=state))).all() for state in states]
+            found = [connection.execute(_of_filter(columns, replace(wanted, state=state))).all() for state in states]
             newest = sorted((tuple(row) for rows in found for row in rows), reverse=True)
             return [run for _, run in newest[: wanted.limit]]
 
@@ -129,15 +129,21 @@ def _own_calls(connection: Connection, run: str, entries: Sequence[Row[Any]]) ->
     yield from connection.execute(select(intents).where(*is_open).order_by(intents.c.created_at))
 
 
-def _newest(chosen: Select[Any], wanted: RunFilter) -> Select[Any]:
-    """The newest runs of a flow, in a state and since a time, as far as ``wanted`` says."""
-    chosen = chosen.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(wanted.limit)
-    if wanted.flow is not None:
-        chosen = chosen.where(runs.c.flow == wanted.flow)
-    if wanted.state is not None:
-        chosen = chosen.where(runs.c.state == wanted.state)
-    if wanted.since is not None:
-        chosen = chosen.where(runs.c.created_at >= wanted.since)
+def _of_filter(chosen: Select[Any], wanted: RunFilter) -> Select[Any]:
+    return newest_runs(chosen, wanted.limit, flow=wanted.flow, state=wanted.state, since=wanted.since)
+
+
+def newest_runs(
+    chosen: Select[Any], limit: int, *, flow: str | None, state: str | None, since: float | None
+) -> Select[Any]:
+    """The newest runs of a flow, in a state and since a time, as far as these are given."""
+    chosen = chosen.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit)
+    if flow is not None:
+        chosen = chosen.where(runs.c.flow == flow)
+    if state is not None:
+        chosen = chosen.where(runs.c.state == state)
+    if since is not None:
+        chosen = chosen.where(runs.c.created_at >= since)
     return chosen
 
 
