@@ -14,6 +14,7 @@ from sqlalchemy import update
 from support.engine import HEAD, SEND, TO, serving
 from support.http_inbox import http_inbox
 from support.long_lists import QUICK, flow, people
+from support.waiting import until_async
 
 from twilio_component.durable.alarm_receivers import Receivers, receivers_from
 from twilio_component.durable.alarms.delivery import ID_HEADER, SIGNATURE_HEADER, Alarms, signature
@@ -176,10 +177,7 @@ async def test_a_flow_is_started_once_for_an_alarm_and_tells_not_of_itself(tmp_p
         await served.run("one")
         await served.run("own", flow="Tell")
         emulator.faults.clear()
-        for _ in range(200):
-            if emulator.messages:
-                break
-            await asyncio.sleep(0.1)
+        await until_async(lambda: emulator.messages, "the flow has told of it")
         await asyncio.sleep(2.5)  # it looks again
     assert [(message.to, message.body) for message in emulator.messages] == [("+15558675399", "1 failed")]
 

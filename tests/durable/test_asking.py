@@ -12,11 +12,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from dbos import DBOS
-from durable.test_quiet_hours import SetClock, until
+from durable.test_quiet_hours import SetClock
 from sqlalchemy import func, select
 from support.engine import START, TO, serving
 from support.slow_transport import SlowFirstMessage
-from support.waiting import until_async
+from support.waiting import PATIENCE, until_async
 
 from twilio_component.durable.execution import replayer
 from twilio_component.durable.operator.views import RunViews
@@ -63,7 +63,8 @@ ASK = """\
 QUESTION, AGAIN = "Can you come on Friday?", "Please reply YES or NO."
 
 
-def asking(deadline: str = "60s", busy: str = "wait") -> str:
+def asking(deadline: str = "10m", busy: str = "wait") -> str:
+    """The flow; no test waits as long as its default deadline, so no end that one waits for is a time-out."""
     return ASK.replace("DEADLINE", deadline).replace("BUSY", busy)
 
 
@@ -78,11 +79,10 @@ async def waiting(served: Served) -> int:
 
 
 async def until_waiting(served: Served, runs: int = 1) -> None:
-    for _ in range(500):
-        if await waiting(served) == runs:
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"not {runs} runs wait")
+    async def are_waiting() -> bool:
+        return await waiting(served) == runs
+
+    await until_async(are_waiting, f"{runs} runs wait")
 
 
 async def write(
@@ -107,7 +107,7 @@ def fields(new: NewRun) -> dict[str, Any]:
 
 
 async def ended(served: Served, run: str) -> Mapping[str, Any]:
-    outcome: Mapping[str, Any] | None = await served.engine.wait_for_outcome(run, 10)
+    outcome: Mapping[str, Any] | None = await served.engine.wait_for_outcome(run, PATIENCE)
     assert outcome is not None
     assert outcome["state"] == "succeeded", outcome
     found: Mapping[str, Any] = json.loads(outcome["response"]["body"])
@@ -220,7 +220,7 @@ async def test_a_flow_may_wait_for_one_that_asks_and_goes_on_with_its_result(tmp
         await until_waiting(served, 2)
         await until_async(lambda: not served.engine.work.workflow_ids, "no process executes them")
         assert await write(served, "yes", "SM1") is False
-        outcome = await served.engine.wait_for_outcome("run", 10)
+        outcome = await served.engine.wait_for_outcome("run", PATIENCE)
         assert outcome is not None
         assert outcome["state"] == "succeeded"
         assert (await ended(served, "run.1"))["answer"] is True
@@ -343,7 +343,7 @@ async def test_a_second_question_that_is_held_until_after_the_deadline_is_not_se
         await until_waiting(served)
         clock.set("2026-05-04T22:00")
         await write(served, "who is this", "SM1")
-        await until(partial(is_planned, served))
+        await until_async(partial(is_planned, served), "the second question is planned")
         await until_waiting(served)
         clock.set("2026-05-05T00:01")
         end = await ended(served, "run")
@@ -372,7 +372,7 @@ async def until_refused(served: Served) -> None:
     async def is_refused() -> bool:
         return bool(await served.engine.database.run(lambda connection: connection.execute(again).all()))
 
-    await until(is_refused)
+    await until_async(is_refused, "Twilio has refused it")
 
 
 async def test_what_a_person_writes_while_the_question_is_refused_as_too_much_is_no_answer(tmp_path: Path) -> None:
@@ -418,6 +418,6 @@ async def test_a_reply_that_is_faster_than_the_response_is_the_answer(tmp_path: 
         await until_async(lambda: served.engine.guard.requests_under_way, "the question is being sent")
         assert await write(served, "yes", "SM1") is False
         network.arrive.set()
-        outcome = await served.engine.wait_for_outcome("run", 10)
+        outcome = await served.engine.wait_for_outcome("run", PATIENCE)
     assert outcome is not None
     assert json.loads(outcome["response"]["body"])["answer"] is True

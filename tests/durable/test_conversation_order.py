@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,15 +58,16 @@ def texts(emulator: Emulator) -> list[str]:
     return [one.body for one in emulator.messages]
 
 
+async def has_come_to_its_step(views: RunViews, run: str) -> bool:
+    return len((await views.show(run))["steps"]) > 1
+
+
 async def begin_in_turn(served: Served, *names: str) -> None:
     """Begin runs one after the other: each has come to its step before the next one begins."""
     views = RunViews(served.engine.database)
     for name in names:
         await served.begin(name, name)
-        for _ in range(500):
-            if len((await views.show(name))["steps"]) > 1:
-                break
-            await asyncio.sleep(0.02)
+        await until_async(partial(has_come_to_its_step, views, name), f"{name} has come to its step")
 
 
 async def test_a_slow_first_message_is_still_the_first(tmp_path: Path) -> None:
@@ -136,13 +138,12 @@ async def test_a_message_waits_for_the_delivery_of_the_one_before(tmp_path: Path
     order = "{by: conversation, after: delivery, atMost: 600}"
     async with serving(tmp_path, flows(order), emulator=emulator, settings=QUICK) as served:
         await begin_in_turn(served, "first", "second")
-        shown: dict[str, Any] = {}
-        for _ in range(100):
-            shown = (await RunViews(served.engine.database).show("second"))["steps"][-1]
-            if shown.get("reason"):
-                break
-            await asyncio.sleep(0.05)
-        assert shown["reason"] == "the message before in the conversation has not been delivered yet"
+
+        async def reason() -> Any:
+            return (await RunViews(served.engine.database).show("second"))["steps"][-1].get("reason")
+
+        said = await until_async(reason, "it says why it waits")
+        assert said == "the message before in the conversation has not been delivered yet"
         assert texts(emulator) == ["first"]
         await served.engine.hear(EffectReport(effect=emulator.messages[0].sid, is_final=True))
         await until_async(lambda: texts(emulator) == ["first", "second"], "the second is sent")

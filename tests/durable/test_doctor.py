@@ -114,12 +114,13 @@ async def test_what_waits_for_an_operator_is_named_with_what_can_be_done(
         await operations.pause("paused")
         emulator.faults.rate_limit(times=None, retry_after=60, operation="messages.create")
         await served.begin("held")
-        doctor, found = Doctor(served.engine.database), dict[str, Diagnosis]()
-        for _ in range(100):
+        doctor = Doctor(served.engine.database)
+
+        async def found_with_the_held() -> dict[str, Diagnosis] | None:
             found = {one.kind: one for one in await doctor.examine()}
-            if "held" in found:
-                break
-            await asyncio.sleep(0.1)
+            return found if "held" in found else None
+
+        found = await until_async(found_with_the_held, "the one that is held is found")
     assert {kind: list(one.ids) for kind, one in found.items()} == {
         "unknown": ["unknown"],
         "stopped": ["stops"],

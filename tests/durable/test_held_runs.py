@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from durable.test_conversation_order import QUICK, flows, texts
-from durable.test_quiet_hours import CAPPED, QUIET, SetClock, held_step, until
+from durable.test_quiet_hours import CAPPED, QUIET, SetClock, held_step
 from sqlalchemy import select
 from support.engine import START, TO, serving
 from support.slow_transport import SlowFirstMessage
@@ -42,7 +42,7 @@ async def until_parked(served: Served, *runs: str) -> list[str]:
         found.update({row.run: row.reason for row in rows})
         return found.keys() == {*runs} and not served.engine.work.workflow_ids & {*runs}
 
-    await until(are_parked)
+    await until_async(are_parked, f"{runs} wait as rows")
     return [found[run] for run in runs]
 
 
@@ -235,4 +235,4 @@ async def test_a_message_behind_one_of_a_run_that_is_stopped_is_sent_at_once(
 
 
 async def until_held(served: Served, run: str) -> None:
-    await until(lambda: held_step(served, run))
+    await until_async(lambda: held_step(served, run), f"{run} is held")

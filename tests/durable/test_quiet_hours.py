@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import insert
 from support.engine import SEND, TO, Served, serving
 from support.long_lists import flow, people, sent
+from support.waiting import until_async
 
 from twilio_component.durable.clock import Clock
 from twilio_component.durable.fanout import chunk_runner, coordinator
@@ -57,12 +58,6 @@ class SetClock(Clock):
         await super().sleep(min(seconds, 0.1))
 
 
-async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(20):
-        while not await condition():  # noqa: ASYNC110 - another task changes it
-            await asyncio.sleep(0.05)
-
-
 async def held_step(served: Served, run: str) -> dict[str, Any] | None:
     steps = (await RunViews(served.engine.database).show(run))["steps"]
     return next((step for step in steps if "hold" in step), None)
@@ -72,7 +67,7 @@ async def test_a_message_waits_for_the_morning_of_its_recipient_and_says_so(tmp_
     emulator, clock = Emulator(), SetClock("2026-05-04T23:00")
     async with serving(tmp_path, QUIET, emulator=emulator, clock=clock) as served:
         await served.begin("run")
-        await until(lambda: held_step(served, "run"))
+        await until_async(lambda: held_step(served, "run"), "the step is held")
         held = await held_step(served, "run")
         assert held is not None
         assert (held["hold"], held["heldUntil"]) == ("quiet-hours", "2026-05-05T12:00:00.000Z")
@@ -96,7 +91,7 @@ def test_messages_that_are_held_survive_a_restart(tmp_path: Path) -> None:
                 (loop,) = await LoopViews(served.engine.database).loops("run") or [{}]
                 return loop.get("held") == 2 and loop.get("succeeded") == 2
 
-            await until(two_are_held)
+            await until_async(two_are_held, "two are held")
 
     async def to_the_end() -> None:
         async with serving(tmp_path, text, emulator=emulator, clock=clock) as served:
@@ -115,7 +110,7 @@ async def test_only_valid_for_drops_what_is_held(tmp_path: Path) -> None:
     )
     async with serving(tmp_path, short, emulator=emulator, clock=clock) as served:
         await served.begin("run")
-        await until(lambda: held_step(served, "run"))
+        await until_async(lambda: held_step(served, "run"), "the step is held")
         clock.set("2026-05-05T00:30")
         ended = await served.engine.wait_for_outcome("run", 20)
     assert ended["error"]["code"] == "deadline-exceeded"
@@ -126,7 +121,7 @@ async def test_a_paused_run_leaves_its_held_message_and_goes_on_with_it(tmp_path
     emulator, clock = Emulator(), SetClock("2026-05-04T23:00")
     async with serving(tmp_path, QUIET, emulator=emulator, clock=clock) as served:
         await served.begin("run")
-        await until(lambda: held_step(served, "run"))
+        await until_async(lambda: held_step(served, "run"), "the step is held")
         operations = Operations(served.engine.database)
         await operations.pause("run")
         clock.set("2026-05-05T09:00")
@@ -146,7 +141,7 @@ async def test_an_answer_to_somebody_who_has_just_written_passes(tmp_path: Path)
         assert (await served.run("one"))["state"] == "succeeded"
         clock.set("2026-05-04T23:10")
         await served.begin("two")
-        await until(lambda: held_step(served, "two"))
+        await until_async(lambda: held_step(served, "two"), "the second is held")
     assert len(emulator.messages) == 1
 
 
@@ -163,7 +158,7 @@ async def test_quiet_hours_of_a_sender_concern_every_flow(tmp_path: Path) -> Non
     settings = settings_from({"quietHours": section, "sending": {"timeout": 0.5, "lagBound": 0.2}})
     async with serving(tmp_path, SEND, emulator=emulator, clock=clock, settings=settings) as served:
         await served.begin("run")
-        await until(lambda: held_step(served, "run"))
+        await until_async(lambda: held_step(served, "run"), "the step is held")
     assert not emulator.messages
 
 
@@ -195,7 +190,7 @@ async def test_a_list_goes_on_with_those_who_are_awake(tmp_path: Path) -> None:
             (loop,) = await LoopViews(served.engine.database).loops("run") or [{}]
             return loop.get("succeeded") == 3 and loop.get("held") == 3
 
-        await until(awake_are_done)
+        await until_async(awake_are_done, "those who are awake have it")
         assert set(sent(emulator)) == {NEW_YORK, BERLIN, "+12125551235"}
         (loop,) = await LoopViews(served.engine.database).loops("run")
         assert loop["heldUntil"] == "2026-05-04T23:00:00.000Z"
@@ -221,9 +216,9 @@ async def test_a_list_of_which_very_many_sleep_goes_on_with_those_who_wake_first
             (loop,) = await LoopViews(served.engine.database).loops("run") or [{}]
             return loop.get("held") == len(numbers)
 
-        await until(all_are_held)
+        await until_async(all_are_held, "all are held")
         clock.set("2026-05-04T08:01")
-        await until(_has(emulator, 1))
+        await until_async(_has(emulator, 1), "one is sent")
         assert set(sent(emulator)) == {NEW_YORK}
         clock.set("2026-05-04T11:01")
         assert (await served.engine.wait_for_outcome("run", 20))["state"] == "succeeded"
@@ -243,15 +238,15 @@ async def test_a_person_gets_as_many_messages_as_the_cap_allows_and_the_rest_lat
             held = [await held_step(served, run) for run in ("one", "two", "three")]
             return len([step for step in held if step is not None]) == 2
 
-        await until(both_others_are_held)
+        await until_async(both_others_are_held, "both others are held")
         assert len(emulator.messages) == 1
         clock.set("2026-05-04T11:00:30")
-        await until(_has(emulator, 2))
+        await until_async(_has(emulator, 2), "two are sent")
         clock.set("2026-05-04T13:00")
         await asyncio.sleep(1)
         assert len(emulator.messages) == 2
         clock.set("2026-05-05T11:02")
-        await until(_has(emulator, 3))
+        await until_async(_has(emulator, 3), "three are sent")
 
 
 async def test_what_is_more_than_the_cap_is_dropped_where_that_is_asked_for(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -79,11 +78,10 @@ class Phone:
         async def waiting() -> int:
             return int(await self.engine.database.run(lambda connection: connection.execute(counting).scalar_one()))
 
-        for _ in range(500):
-            if await waiting() == runs and not self.engine.work.workflow_ids:
-                return
-            await asyncio.sleep(0.02)
-        raise AssertionError(f"{await waiting()} runs wait, not {runs}")
+        async def at_rest() -> bool:
+            return await waiting() == runs and not self.engine.work.workflow_ids
+
+        await until_async(at_rest, f"{runs} runs wait, and nothing is executed")
 
     async def ends(self, run: str) -> Mapping[str, Any]:
         """Wait for the end of a run; its outcome."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from inspect import isawaitable
 from typing import Any
 
 PATIENCE = 90.0
@@ -22,10 +23,13 @@ def until(met: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
 
 
 async def until_async(met: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
-    """What ``met`` returns, as soon as it is something; meanwhile the event loop goes on."""
+    """What ``met`` returns, or what it awaits, as soon as it is something; meanwhile the event loop goes on."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if found := met():
+        found = met()
+        if isawaitable(found):
+            found = await found
+        if found:
             return found
         await asyncio.sleep(_STEP)
     raise AssertionError(f"not within {seconds:g} s: {what}")
