@@ -63,7 +63,7 @@ def wait_for(*name, times=1):
     while sum(entry == (*name, True) for entry in list(walks[-1])) < times:
         if time.monotonic() > until:
             raise TimeoutError(name)
-        time.sleep(0.02)
+        time.sleep(0.02)  # until it looks again
 
 async def action(url):
     connection = emulator_connection()

@@ -153,7 +153,7 @@ def prepared(machine: Machine, theirs: str, before: list[Act]) -> EmulatorState:
 
 
 def crashes(machine: Machine, theirs: str, before: list[Act], act: Act) -> Iterator[tuple[int, EmulatorState]]:
-    """A world for each step that a act has, in which it died at that step."""
+    """A world for each step that an act has, in which it died at that step."""
     for left in itertools.count():
         world = prepared(machine, theirs, before)
         if machine.run(world, act, left):
