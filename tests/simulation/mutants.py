@@ -24,8 +24,7 @@ PACKAGE = Path(__file__).parents[2] / "twilio_component"
 SEEDS_FILE = Path(__file__).with_name("mutant_seeds.json")
 _STEPS, _STORE = "durable/sending/protocol_steps.py", "durable/sending/intent_store.py"
 _GUARD, _INTENTS = "durable/sending/guard.py", "durable/sending/intents.py"
-_STARTED, _RETRY = "durable/operator/started_flows.py", "durable/operator/retry.py"
-_LOOPS, _NEW_RUNS = "durable/operator/loop_retry.py", "durable/store/new_runs.py"
+_STARTED = "durable/operator/started_flows.py"
 _HAS = True  # operators
 _RECONCILER, _RATES = "durable/sending/reconciler.py", "durable/sending/rate_limiter.py"
 
