@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from simulation.mutants import MUTANTS, Mutant, recorded_seeds
+from simulation.mutants import MUTANTS, Mutant, mutated_source, recorded_seeds
 from simulation.operated import OperatedWorld
 from simulation.run import run_seed, run_seeds
 from simulation.world import DriverFailedError, World
@@ -55,6 +55,11 @@ def test_the_drivers_of_a_mutant_that_breaks_are_told_from_a_promise_that_does()
     world.failures.append(ZeroDivisionError("x"))
     with pytest.raises(DriverFailedError, match="ZeroDivisionError"):
         world.run()
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_the_text_that_a_mutant_replaces_is_in_its_module_and_what_it_makes_of_it_is_python(mutant: Mutant) -> None:
+    compile(mutated_source(mutant), mutant.file, "exec")
 
 
 # What the runner does decides what the worlds with operators come to, so the seeds of their mutants do not last.
