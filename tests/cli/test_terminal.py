@@ -83,7 +83,7 @@ def test_without_an_input_or_messages_commands_work_and_a_payload_is_missed(tmp_
     assert redirected("$P flow check flow.yaml <&- 2>&-", tmp_path).returncode == 0
     done = redirected("$P flow run flow.yaml --live --payload - <&-", tmp_path)
     assert done.returncode == 2
-    assert b"<standard input>:1:1: $: must be an object" in done.stderr
+    assert b"<standard input>: is empty" in done.stderr
 
 
 def test_output_is_utf_8_in_the_c_locale(tmp_path: Path) -> None:

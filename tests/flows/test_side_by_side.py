@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import httpx
 import pytest
 from support.flow_runs import Recorder, Waits, integration, run
+from support.waiting import until_async
 
 from twilio_component.emulator import Emulator
-from twilio_component.flows import Configuration, FlowRunner, load_integration
+from twilio_component.flows import Configuration, FlowRunner, Outcome, load_integration
 from twilio_component.flows.runner.item_files import ItemsError, check_whole, item_file, read_page
 from twilio_component.host import Host
 from twilio_component.host.errors import InputError, PerformError
 from twilio_component.testing import emulator_connection
-
-if TYPE_CHECKING:
-    from twilio_component.flows import Outcome
 
 EACH = """
 - name: Each
@@ -455,3 +454,71 @@ def test_a_list_that_cannot_be_had_is_an_error_of_the_loop(handler: str) -> None
     else:
         assert outcome.error is not None
         assert outcome.error["id"] == "each"
+
+
+class Hanging(httpx.AsyncBaseTransport):
+    """Carries requests to an emulator; after the first ``quick`` ones no response comes before ``go_on`` is set."""
+
+    def __init__(self, emulator: Emulator, quick: int) -> None:
+        self._emulator = emulator
+        self._quick = quick
+        self.go_on = asyncio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._emulator.transport.handle_async_request(request)
+        if len(self._emulator.messages) > self._quick:
+            await self.go_on.wait()
+        return response
+
+
+SENDING = """
+- name: Each
+  action: loop.loopOverItems
+  concurrency: CONCURRENCY
+  inputs: {items: {type: value, value: ITEMS}}
+  steps:
+    - name: Send
+      action: twilio.sendSMS
+      errorConfig: ERRORS
+      inputs:
+        twilioConnection: {type: configVar, value: Twilio}
+        to: {type: reference, value: each.currentItem}
+        from: {type: value, value: "+15017122661"}
+        message: {type: value, value: Hi}
+"""
+
+
+@pytest.mark.parametrize("errors", ["{errorHandlerType: fail}", "{errorHandlerType: ignore}"])
+@pytest.mark.parametrize("concurrency", [1, 4])
+async def test_a_loop_that_is_cancelled_sends_nothing_more(tmp_path: Path, concurrency: int, errors: str) -> None:
+    emulator, quick = Emulator(), 6
+    numbers = json.dumps([f"+1555867{number:04}" for number in range(5310, 5350)])
+    steps = SENDING.replace("CONCURRENCY", str(concurrency)).replace("ITEMS", numbers).replace("ERRORS", errors)
+    if concurrency == 1:
+        steps = steps.replace("  concurrency: 1\n", "")
+    variable = (
+        "requiredConfigVars:\n  - {key: Twilio, dataType: connection, connection: {component: twilio, key: basic}}\n"
+    )
+    text = integration(steps).replace("requiredConfigVars:\n  []\n", variable)
+    transport = Hanging(emulator, quick)
+    async with Host.discover(transport=transport) as host:
+        loaded = load_integration(tmp_path / "flow.yaml", text=text)
+        configuration = Configuration(config_vars={"Twilio": emulator_connection()})
+        runner = FlowRunner(integration=loaded, host=host, configuration=configuration, environment={}, sleep=Waits())
+        running = asyncio.create_task(runner.run())
+        await until_async(lambda: len(emulator.messages) == quick + concurrency, "the last ones hang")
+        running.cancel()
+        await asyncio.wait({running}, timeout=1)  # one that goes on takes the next items
+        transport.go_on.set()
+        (ended,) = await asyncio.gather(running, return_exceptions=True)
+        assert len(emulator.messages) == quick + concurrency
+    if isinstance(ended, asyncio.CancelledError):
+        assert "ignore" in errors
+        return
+    assert isinstance(ended, Outcome)
+    assert ended.state == "unknown"
+    assert ended.error is not None
+    if concurrency > 1:
+        succeeded = quick if "fail" in errors else quick + concurrency  # an ignored failure is none of the iteration's
+        assert ended.error["code"] == "loop-cancelled"
+        assert f"{quick + concurrency} items were tried, of which {succeeded} succeeded" in ended.error["message"]

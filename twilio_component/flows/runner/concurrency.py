@@ -23,14 +23,16 @@ async def run_iterations(
     """Run all iterations, ``effect.concurrency`` at a time, and return the loop's envelope or failure.
 
     Items are taken as they are needed: however many there are, only a page or two of them are here. When a page
-    cannot be read, or the ``rule`` stops the list, the iterations that have started come to their end first.
+    cannot be read, or the ``rule`` stops the list, the iterations that have started come to their end first. When the
+    task is cancelled no further item is taken, and the loop fails if iterations had ended by then.
     """
     tally, causes = Tally(), list[Mapping[str, Any]]()
     async with aclosing(sources.pages(effect.source)) as pages:
         iterations = _Iterations(pages, effect)
 
         async def worker() -> None:
-            while not causes and (iteration := await iterations.next()) is not None:
+            # A call that is cancelled fails, its outcome unknown, and its cancellation ends there.
+            while not causes and not is_cancelled() and (iteration := await iterations.next()) is not None:
                 error = (await run(iteration)).error
                 tally.add(iteration.number, error)
                 if (cause := rule.reason_to_stop(error)) is not None:
@@ -42,6 +44,11 @@ async def run_iterations(
                     group.create_task(worker())
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None  # the first one has ended the others
+        except asyncio.CancelledError:
+            data = tally.as_data()
+            if not data["count"]:
+                raise
+            return _cancelled_failure(data)
         is_stopped = bool(causes) and await iterations.next() is not None
     data = tally.as_data()
     if is_stopped:
@@ -49,13 +56,32 @@ async def run_iterations(
     return {"data": data} if iterations.failure is None else partial_failure(iterations.failure, data["count"])
 
 
+def is_cancelled() -> bool:
+    """Whether this task is to end, also where a call has made an error of its cancellation."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _cancelled_failure(data: Mapping[str, Any]) -> Failure:
+    """The failure of a loop that was cancelled: nobody remembers which of its items have been done."""
+    return Failure(
+        code="loop-cancelled",
+        message=f"the loop was cancelled; {_summary(data)}, and the outcome of {data['unknown']:,} is unknown",
+        permanent=True,
+        outcome_unknown=True,
+    )
+
+
+def _summary(data: Mapping[str, Any]) -> str:
+    return f"{data['count']:,} items were tried, of which {data['succeeded']:,} succeeded"
+
+
 def _stop_failure(cause: Mapping[str, Any], data: Mapping[str, Any]) -> Failure:
     """The failure of a loop that stopped by itself: nobody remembers which of its items have been done."""
-    tried = f"{data['count']:,} items were tried, of which {data['succeeded']:,} succeeded"
     return Failure(
         code=LIST_STOPPED,
         reason=failure_code(cause),
-        message=f"{stop_reason(cause)}; {tried}. A served flow could be resumed",
+        message=f"{stop_reason(cause)}; {_summary(data)}. A served flow could be resumed",
         permanent=True,
         outcome_unknown=data["count"] > data["failed"],
     )

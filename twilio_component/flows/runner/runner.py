@@ -25,7 +25,7 @@ from twilio_component.flows.interpreter.state import initial_state
 from twilio_component.flows.interpreter.stop_rule import StopRule
 from twilio_component.flows.model import Flow, Integration, all_operations, find_flow
 from twilio_component.flows.nesting import DEEPEST, deeper_than
-from twilio_component.flows.runner.concurrency import run_iterations
+from twilio_component.flows.runner.concurrency import is_cancelled, run_iterations
 from twilio_component.flows.runner.configuration import Configuration, config_values
 from twilio_component.flows.runner.invoker import Invoker
 from twilio_component.flows.runner.item_sources import Sources
@@ -200,6 +200,8 @@ class FlowRunner:
             effect = execution.next()
             if isinstance(effect, Done):
                 return effect
+            if is_cancelled():
+                raise asyncio.CancelledError
             if isinstance(effect, Wait):
                 event = {"event": "wait", "id": effect.id, "seconds": effect.seconds, "reason": effect.reason}
                 self._report(run.flow, event)
