@@ -297,3 +297,22 @@ def test_runs_under_way_at_the_end_never_meet_an_engine_that_is_gone(
     asyncio.run(left())
     monkeypatch.undo()
     assert asyncio.run(finished()) == {"succeeded"}
+
+
+@pytest.mark.parametrize("is_emulated", [True, False])
+def test_runs_do_not_go_on_with_connections_of_the_other_kind(tmp_path: Path, url: str, *, is_emulated: bool) -> None:
+    def serve(*new: str, is_emulated: bool) -> None:
+        async def story() -> None:
+            async with serving(tmp_path, SEND, database=url, is_emulated=is_emulated) as served:
+                for run in new:
+                    assert (await served.run(run))["state"] == "succeeded"
+
+        asyncio.run(story())
+
+    serve(is_emulated=not is_emulated)
+    # A database without runs may be used for both.
+    serve("one", is_emulated=is_emulated)
+    for _ in range(2):
+        with pytest.raises(DurableError, match="give another --database"):
+            serve(is_emulated=not is_emulated)
+    serve("two", is_emulated=is_emulated)

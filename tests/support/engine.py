@@ -99,6 +99,7 @@ async def serving(
     plugins: Sequence[object] = (),
     clock: Clock | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
+    is_emulated: bool = False,
     observer: Observer | None = None,
 ) -> AsyncIterator[Served]:
     """Serve the flows from a file in the folder, or from the ``database`` (a URL)."""
@@ -109,5 +110,7 @@ async def serving(
             prepare_database(folder / "runs.sqlite")
         url = database or f"sqlite:///{folder / 'runs.sqlite'}"
         chosen = settings or Settings(timeout=10, lag_bound=0.2)
-        async with Engine.open(deployment, url, chosen, clock=clock, observer=observer) as engine:
+        async with Engine.open(
+            deployment, url, chosen, clock=clock, observer=observer, is_emulated=is_emulated
+        ) as engine:
             yield Served(engine, deployment, flows)

@@ -48,7 +48,8 @@ class ToolServer:
     """Offers the flows in ``files`` and the read-only actions as tools.
 
     ``connection`` returns the connection of the read-only actions when one is needed. Flows that send are offered only
-    with ``allow_send``. ``transport`` carries the requests of components, see ``Host``.
+    with ``allow_send``. ``is_emulated`` says that the connections are an emulator's. ``transport`` carries the requests
+    of components, see ``Host``.
     """
 
     files: Sequence[Path]
@@ -57,6 +58,7 @@ class ToolServer:
     configuration: Configuration = field(default_factory=Configuration)
     environment: Mapping[str, str] = field(default_factory=dict)
     allow_send: bool = False
+    is_emulated: bool = False
     transport: InjectedTransport | None = None
 
     @asynccontextmanager
@@ -69,7 +71,9 @@ class ToolServer:
                 _check(file, text, host)
                 deployment.check_connections(deployment.load(file, text))
             settings = settings_from(self.configuration.durability)
-            async with Engine.open(deployment, self.database, settings, kind="mcp") as engine:
+            async with Engine.open(
+                deployment, self.database, settings, kind="mcp", is_emulated=self.is_emulated
+            ) as engine:
                 flow_tools = FlowTools(deployment, engine, allow_send=self.allow_send)
                 tools = [*read_only_tools(host, self.connection)]
                 for file, text in texts.items():

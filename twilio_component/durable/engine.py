@@ -7,6 +7,7 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
@@ -44,6 +45,7 @@ from twilio_component.durable.sending.send_conditions import send_conditions
 from twilio_component.durable.sending.sender_rates import names_of_senders, rates_of_senders
 from twilio_component.durable.sending.throttle import Throttle
 from twilio_component.durable.store.database import Database, sqlite_file
+from twilio_component.durable.store.provider import keep_to_provider
 from twilio_component.durable.store.request_batcher import RequestBatcher
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.sqlite_connection import SqliteConnection
@@ -156,12 +158,14 @@ class Engine:
         observer: Observer | None = None,
         kind: str = "serve",
         clock: Clock | None = None,
+        is_emulated: bool = False,
     ) -> AsyncIterator[Engine]:
         """Open the database, continue what was interrupted, and execute runs until the end of the block.
 
         ``kind`` is what people call this process. At the end, requests under way are completed, and everything else is
         left to the next process. Raises ``StoreUnavailableError``, ``DurableError``, or ``InputError`` for a rate limit
         of something that cannot be a sender. A ``clock`` that shows another time than this machine's moves quiet hours.
+        ``is_emulated`` says that runs send to an emulator: a database with runs that do not is refused, and vice versa.
         """
         worker_id = uuid.uuid4().hex
         async with AsyncExitStack() as stack:
@@ -171,6 +175,7 @@ class Engine:
             database = Database(database_url, clock)
             stack.callback(database.close)
             await asyncio.to_thread(database.create)
+            await database.run_until_available(partial(keep_to_provider, is_emulated=is_emulated))
             lease = None
             if not database.is_sqlite:
                 lease = WorkerLease(database, worker_id, (*EARLIER_VERSIONS, VERSION))

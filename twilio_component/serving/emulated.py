@@ -63,6 +63,7 @@ class EmulatedServer:
             self.server,
             configuration=with_emulator(self.server.configuration, variables, twilio.url),
             environment=without_connections(self.server.environment, variables),
+            is_emulated=True,
             public_url=public_url,
             on_ready=on_ready,
         )

@@ -67,6 +67,8 @@ class Server:
     ``register`` points the numbers and messaging services that triggers name at their flows; ``replace_webhooks``
     replaces existing webhooks too.
 
+    ``is_emulated`` says that the configuration's connections are an emulator's.
+
     ``operations`` is where people see and operate the runs, if there is to be a page for that.
 
     ``transport`` carries the requests of components, see ``Host``. ``report`` receives lines for an operator, and
@@ -83,6 +85,7 @@ class Server:
     trusted_proxies: Sequence[str] = ()
     register: bool = False
     replace_webhooks: bool = False
+    is_emulated: bool = False
     operations: OperationsAddress | None = None
     environment: Mapping[str, str] = field(default_factory=FileEnvironment)
     transport: httpx.AsyncBaseTransport | None = None
@@ -134,7 +137,12 @@ class Server:
             await wait_for_database(self.database, self.report)
             observer = trace_host(host, self.health.observer)
             opening = Engine.open(
-                deployment, self.database, settings, crash_points=self.crash_points, observer=observer
+                deployment,
+                self.database,
+                settings,
+                crash_points=self.crash_points,
+                observer=observer,
+                is_emulated=self.is_emulated,
             )
             async with opening as engine:
                 for definition in definitions:

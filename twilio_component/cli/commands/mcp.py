@@ -142,5 +142,6 @@ def _tool_server(options: argparse.Namespace, stack: ExitStack) -> ToolServer:
         connection=emulator_connection,
         configuration=with_emulator(tools.configuration, variables),
         environment=without_connections(tools.environment, variables),
+        is_emulated=True,
         transport=Emulator().transport,
     )

@@ -116,7 +116,10 @@ class Database:
         """Open a database that exists, and bring its tables up to date; raises ``DurableError`` for none."""
         path = Path(str(self.engine.url.database))
         if self.is_sqlite and not path.is_file():
-            raise DurableError(f"there is no database {path}: give the one in which runs are stored with --database")
+            raise DurableError(
+                f"there is no database {path}: give the one in which runs are stored with "
+                "--database, or make one with `twilio-component serve --migrate-only`"
+            )
         self.create()
 
     def now(self, connection: Connection) -> float:

@@ -45,7 +45,6 @@ _DURABILITY = (
     "webhooks",
     "optOuts",
     "endpointKeys",
-    "accountTokens",
 )
 _SECTIONS = ("configVars", "httpHosts", "itemsFolder", *_DURABILITY)
 _KINDS: Mapping[str, tuple[type, str]] = {
