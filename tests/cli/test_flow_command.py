@@ -495,3 +495,12 @@ def test_a_payload_that_is_no_object_is_refused_as_what_it_is(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed.encode())))
     assert main(["flow", "run", REMINDERS, "--emulator", "--payload", given]) == 2
     assert problem in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_run_warns_of_text_that_would_be_sent_instead_of_a_value(
+    options: list[str], flow_file: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = flow_file("- {name: Log, action: log.writeLog, inputs: {message: 'Hi {{trigger.results.body.data}}'}}")
+    assert main(["flow", "run", path, *options]) == 0
+    assert "warning: '{{trigger.results.body.data}}' looks like a placeholder but is text" in capsys.readouterr().err

@@ -273,3 +273,12 @@ def test_a_database_of_a_later_release_is_refused_in_one_sentence(capsys: pytest
         said = capsys.readouterr().err
         assert said.startswith("the database has format 99, and this release knows formats up to ")
         assert said.count("\n") == 1
+
+
+def test_text_that_looks_like_a_placeholder_is_a_warning_of_serve_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "flow.yaml"
+    file.write_text(FLOW.replace("{{$", "{{", 1), encoding="utf-8")
+    assert main(["serve", "flow.yaml", "--port", "0"]) == exit_codes.BAD_INPUT  # for want of a connection
+    assert "looks like a placeholder but is text (malformed-placeholder)" in capsys.readouterr().out

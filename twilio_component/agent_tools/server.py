@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,8 +21,7 @@ from twilio_component.agent_tools.standard_input import input_until_signal
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.settings import settings_from
-from twilio_component.flows.checking.checker import check_file
-from twilio_component.flows.findings import ERROR, FlowError
+from twilio_component.flows.checking.checker import check_usable
 from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host import Host
 from twilio_component.host.errors import IntegrationError
@@ -40,6 +40,7 @@ _CONFIRMATION = {
     "properties": {_CONFIRM: {"type": "boolean", "title": "Do it"}},
     "required": [_CONFIRM],
 }
+_LOGGER = logging.getLogger("twilio_component.agent_tools")
 _ONLY_READING = "Flows that send are not offered: the server was started without --allow-send."
 
 
@@ -68,7 +69,8 @@ class ToolServer:
             deployment = Deployment(host, self.configuration, self.environment, public_url="")
             texts = {str(file): read_text(file) for file in self.files}
             for file, text in texts.items():
-                _check(file, text, host)
+                for warning in check_usable(file, host.components, text=text, purpose="offered as tools"):
+                    _LOGGER.warning("%s", warning)
                 deployment.check_connections(deployment.load(file, text))
             settings = settings_from(self.configuration.durability)
             async with Engine.open(
@@ -197,9 +199,3 @@ def _text(value: Any) -> types.TextContent:
     from mcp import types
 
     return types.TextContent(type="text", text=json.dumps(value, ensure_ascii=False))
-
-
-def _check(file: str, text: str, host: Host) -> None:
-    errors = [finding for finding in check_file(file, host.components, text=text) if finding.severity == ERROR]
-    if errors:
-        raise FlowError(f"{file} cannot be offered as tools", errors)

@@ -31,7 +31,7 @@ async def dry_run(options: argparse.Namespace) -> int:
     from twilio_component.cli.payloads import payload_of
     from twilio_component.flows import Configuration, FlowRunner, check_integration, read_configuration, read_definition
     from twilio_component.flows.checking.reachability import reachable_flows
-    from twilio_component.flows.findings import FlowError
+    from twilio_component.flows.findings import FlowError, unexpected_effects
     from twilio_component.flows.model import find_flow
     from twilio_component.host import Host
 
@@ -60,6 +60,8 @@ async def dry_run(options: argparse.Namespace) -> int:
         errors = [finding for finding in found if finding.severity == "error"]
         if integration is None or flow is None or errors:
             raise FlowError(f"{options.file} cannot be run", errors)
+        for warning in unexpected_effects(found):
+            print(warning, file=sys.stderr)
         working_values(integration, configuration, host)  # a connection that cannot work would fail every message
         with _database(options) as database:
             if database is not None:

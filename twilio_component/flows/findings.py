@@ -24,13 +24,16 @@ CODES: dict[str, tuple[str, str]] = {
     "misspelt-key": (ERROR, "A key that the format does not have, close to one that it has."),
     "missing-key": (ERROR, "A key that the format requires is absent."),
     "wrong-type": (ERROR, "A value of the wrong kind, such as text where a list belongs."),
-    "duplicate-name": (ERROR, "Two flows, two steps of a flow or two config variables that go by one name."),
+    "duplicate-name": (
+        ERROR,
+        "Two flows, two steps of a flow or two config variables of one name, or two flows of one path.",
+    ),
     "trigger-misplaced": (ERROR, "A flow whose first step is not a trigger, or with a second trigger."),
     "missing-schedule": (WARNING, "A scheduled trigger without a schedule: it runs only when it is started by hand."),
     "invalid-endpoint": (ERROR, "A flow's endpoint security or queue that cannot be honoured as it is written."),
     "invalid-schedule": (
         ERROR,
-        "A schedule that is not a cron expression, or an unknown time zone.",
+        "A schedule that is neither a cron expression nor a config variable, or an unknown time zone.",
     ),
     "component-not-installed": (ERROR, "A component that no installed package provides; named at its first use."),
     "unknown-action": (ERROR, "An installed component has no such action, trigger or connection."),
@@ -43,6 +46,7 @@ CODES: dict[str, tuple[str, str]] = {
     "unknown-input-type": (ERROR, "An input type other than value, reference, configVar, template and complex."),
     "invalid-reference": (ERROR, "A reference that is not of the form step.results.path or loop.currentItem.path."),
     "malformed-placeholder": (WARNING, "Braces in a template that look like a placeholder but are text."),
+    "unknown-path": (WARNING, "A path into a step's results that, by the step's output schema, they do not have."),
     "unknown-step-reference": (ERROR, "A reference to a step that the flow does not have."),
     "later-step-reference": (ERROR, "A reference to a step that has not run yet."),
     "other-branch-reference": (ERROR, "A reference into a branch or a loop from outside it."),
@@ -55,6 +59,7 @@ CODES: dict[str, tuple[str, str]] = {
     "branch-never-taken": (WARNING, "A branch that no condition and no mapping selects."),
     "invalid-condition": (ERROR, "A condition with an unknown operator or the wrong number of terms."),
     "invalid-loop": (ERROR, "A loop with items from two places, or with steps that cannot run concurrently."),
+    "unreadable-items": (WARNING, "A loop's file of items is absent or cannot be read beside the flow's file."),
     "invalid-send-rule": (ERROR, "quietHours or frequencyCaps that say nothing that can be followed."),
     "invalid-limit": (
         ERROR,
@@ -64,6 +69,8 @@ CODES: dict[str, tuple[str, str]] = {
     "invalid-error-handling": (ERROR, "An errorConfig or retryConfig with a value that is not allowed."),
     "unknown-flow": (ERROR, "invokeFlow names a flow that the integration does not have."),
 }
+# Warnings about what a flow does or sends, not only about how it is written; they are shown where it runs, too.
+_EFFECTS = ("malformed-placeholder", "unknown-path")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +134,11 @@ class Findings:
     def in_order(self) -> list[Finding]:
         """The findings in the order of the file, each once."""
         return sorted(dict.fromkeys(self.found), key=lambda finding: (finding.line, finding.column))
+
+
+def unexpected_effects(findings: Iterable[Finding]) -> list[Finding]:
+    """The warnings that concern what a flow does or sends: those to show where it runs, without a check before."""
+    return [finding for finding in findings if finding.code in _EFFECTS]
 
 
 class FlowError(IntegrationError):

@@ -19,8 +19,7 @@ from twilio_component.durable.settings import settings_from
 from twilio_component.durable.store.database import sqlite_file
 from twilio_component.durable.store.database_url import display_database
 from twilio_component.durable.store.registrations import RegistrationStore
-from twilio_component.flows.checking.checker import check_file
-from twilio_component.flows.findings import ERROR, FlowError
+from twilio_component.flows.checking.checker import check_usable
 from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host import Host
 from twilio_component.host.environment import FileEnvironment
@@ -176,7 +175,8 @@ class Server:
     def _load(self, file: Path, deployment: Deployment) -> LoadedDefinition:
         """Read and check a definition, before the database is opened; raises ``IntegrationError``."""
         text = _read(file)
-        _check(file, text, deployment.host)
+        for warning in check_usable(file, deployment.host.components, text=text, purpose="served"):
+            self.report(str(warning))
         definition = deployment.load(str(file), text)
         deployment.check_connections(definition)
         return definition
@@ -209,9 +209,3 @@ def _read(file: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise DocumentError("The flow definition could not be read", [Problem("", str(reason), str(file))]) from error
-
-
-def _check(file: Path, text: str, host: Host) -> None:
-    errors = [finding for finding in check_file(file, host.components, text=text) if finding.severity == ERROR]
-    if errors:
-        raise FlowError(f"{file} cannot be served", errors)

@@ -179,6 +179,7 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
         read_definition,
     )
     from twilio_component.flows.checking.reachability import reachable_flows, side_effects
+    from twilio_component.flows.findings import unexpected_effects
     from twilio_component.flows.model import find_flow
     from twilio_component.host import Host
 
@@ -204,10 +205,12 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
         flow = find_flow(integration, options.flow)
         # The flow and those that it starts; the file's other flows may be as they are.
         reachable = reachable_flows(integration, flow)
-        errors = _errors(check_integration(definition, host.components, mocked=mocks, flows=reachable))
-        if errors:
+        findings = check_integration(definition, host.components, mocked=mocks, flows=reachable)
+        if errors := _errors(findings):
             _print_findings(errors)
             return None
+        for warning in unexpected_effects(findings):
+            print(warning, file=sys.stderr)
         if emulator is not None:
             configuration = with_emulator(configuration, twilio_connections(integration))
         values = working_values(integration, configuration, host)

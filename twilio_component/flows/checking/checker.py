@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.flows import control_steps
 from twilio_component.flows.checking.code_native import is_code_native, report_code_native
 from twilio_component.flows.checking.inputs import InputChecker
+from twilio_component.flows.checking.item_files import check_item_file
+from twilio_component.flows.checking.paths import check_paths
 from twilio_component.flows.checking.references import ReferenceChecker
+from twilio_component.flows.checking.schedules import check_schedule
 from twilio_component.flows.checking.variables import check_variables
 from twilio_component.flows.expressions.references import as_text
-from twilio_component.flows.findings import Finding, Findings
+from twilio_component.flows.findings import ERROR, Finding, Findings, FlowError, unexpected_effects
 from twilio_component.flows.model import (
     Flow,
     Integration,
@@ -27,10 +30,10 @@ from twilio_component.flows.model import (
     Value,
     all_operations,
     all_steps,
+    camel_case,
     inner_inputs,
     inner_steps,
 )
-from twilio_component.flows.parsing.cron import check_cron, check_time_zone
 from twilio_component.flows.parsing.reader import Definition, read_definition
 from twilio_component.host.errors import did_you_mean, join_names, json_path
 from twilio_component.host.questions import OTHERWISE, OUTCOMES
@@ -38,8 +41,6 @@ from twilio_component.host.questions import OTHERWISE, OUTCOMES
 if TYPE_CHECKING:
     from twilio_component.host.manifest.documents import PathParts
     from twilio_component.host.model import Component
-
-_SCHEDULE_HINT = 'Write schedule: "*/5 * * * *" beside the action, for a flow that is served.'
 
 
 def check_file(
@@ -85,6 +86,20 @@ def check_integration(
     return findings.in_order()
 
 
+def check_usable(
+    file: Path | str, components: Mapping[str, Component], *, text: str | None = None, purpose: str = "run"
+) -> list[Finding]:
+    """Check a file that is about to be used; return the warnings that concern what its flows do.
+
+    Raises ``FlowError`` with the errors. ``purpose`` completes its first line: ``FILE cannot be run``.
+    """
+    findings = check_file(file, components, text=text)
+    errors = [finding for finding in findings if finding.severity == ERROR]
+    if errors:
+        raise FlowError(f"{file} cannot be {purpose}", errors)
+    return unexpected_effects(findings)
+
+
 class _Checker:
     def __init__(
         self,
@@ -102,6 +117,7 @@ class _Checker:
     def check(self) -> None:
         for flow in self.integration.flows:
             ReferenceChecker(self.findings, flow).check()
+            check_paths(self.findings, flow, self.components, self.mocked)
             for step in all_steps(flow.steps):
                 if step.operation not in self.mocked:
                     self.operation(step)
@@ -109,10 +125,11 @@ class _Checker:
                 self.branches(step)
                 self.unexpected_branches(step)
                 self.outcomes(step)
-                self.schedule(step)
+                check_schedule(self.findings, step)
                 self.order(step)
             self.breaks(flow)
         self.started_flows()
+        self.webhook_paths()
 
     def operation(self, step: Step) -> None:
         at = self.action_place(step)
@@ -250,6 +267,8 @@ class _Checker:
             if any(isinstance(part, Reference) for part in inner_inputs(source.file)):
                 message = "the name of a file cannot depend on a step: it would be a stranger's to choose"
                 self.findings.add("invalid-loop", source.file.at, message, "A config variable can name it.")
+            else:
+                check_item_file(self.findings, source.file)
             return
         listing = source.listing
         if listing is None or listing.operation in self.mocked:
@@ -307,27 +326,6 @@ class _Checker:
             targets[as_text(item.name.value)] = item.value.at
         return targets
 
-    def schedule(self, step: Step) -> None:
-        if step.schedule is None:
-            if step.operation == control_steps.SCHEDULE:
-                self.findings.add("missing-schedule", step.at, f"'{step.name}' has no schedule", _SCHEDULE_HINT)
-            return
-        cron = step.schedule.cron
-        if isinstance(cron, Value) and cron.value in (None, ""):
-            self.findings.add("missing-schedule", cron.at, f"the schedule of '{step.name}' is empty", _SCHEDULE_HINT)
-            return
-        try:
-            if isinstance(cron, Value):
-                check_cron(str(cron.value))
-        except ValueError as error:
-            hint = 'A schedule looks like "*/5 * * * *": minute, hour, day of the month, month, day of the week.'
-            self.findings.add("invalid-schedule", cron.at, f"the schedule is not a cron expression: {error}", hint)
-        try:
-            if step.schedule.time_zone:
-                check_time_zone(step.schedule.time_zone)
-        except ValueError as error:
-            self.findings.add("invalid-schedule", (*step.schedule.at, "meta", "timeZone"), str(error))
-
     def breaks(self, flow: Flow) -> None:
         inside = {
             id(inner) for step in all_steps(flow.steps) if step.steps is not None for inner in all_steps(step.steps)
@@ -347,3 +345,15 @@ class _Checker:
                     hint = did_you_mean(str(target.value), names)  # type: ignore[union-attr]  # as above
                     message = f"the integration has no flow of this name{hint} (flows: {join_names(names)})"
                     self.findings.add("unknown-flow", target.at, message)  # type: ignore[union-attr]  # as above
+
+    def webhook_paths(self) -> None:
+        """Report flows whose webhooks have the same path, as ``Two`` and ``two`` have: a server refuses them."""
+        seen: dict[str, Flow] = {}
+        for flow in self.integration.flows:
+            if flow.trigger.schedule is not None or flow.trigger.operation == control_steps.SCHEDULE:
+                continue
+            other = seen.setdefault(camel_case(flow.name), flow)
+            if other.name != flow.name:  # flows of one name are reported already
+                message = f"the webhook of '{flow.name}' would have the same path as that of '{other.name}'"
+                hint = f"Rename one of them: the path of both ends with /{camel_case(flow.name)}."
+                self.findings.add("duplicate-name", (*flow.at, "name"), message, hint)

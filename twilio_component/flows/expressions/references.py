@@ -7,7 +7,7 @@ template ``{{$reference}}`` and ``{{#Config variable}}`` are placeholders, and a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.expressions.javascript import ABSENT, json_text
@@ -26,7 +26,13 @@ _PARTS = (RESULTS, CURRENT_ITEM, INDEX)
 _KEY = re.compile(r"""\.?(?:\["([^"]*)"\]|\['([^']*)'\]|\[([^\[\]"']+)\])|\.([^.\[\]]+)""")
 _STEP = re.compile(r"[^.\[\]\s]+")
 _PLACEHOLDER = re.compile(r"\{\{([$#])([^{}]+)\}\}")
-_ALMOST = re.compile(r"\{\{\s+[$#][^{}]*\}\}|\{\{[$#][^{}]*\}?(?!\})(?=$|[^}])|(?<!\{)\{[$#][^{}]*\}\}")
+# A placeholder whose braces are not two and two, that begins with a space, or that is not closed.
+_WRONG_BRACES = r"\{\{\s+[$#](?:[^{}]*\}\}|[^{}\s]*)|\{\{[$#][^{}]*\}?(?!\})(?=$|[^}])|(?<!\{)\{[$#][^{}]*\}\}"
+# A reference that has no $, or no braces. What Liquid and Handlebars call index is theirs.
+_NO_SIGN = rf"\{{\s*[^\W\d]\w*\.(?:{RESULTS}|{CURRENT_ITEM})\b[^{{}}]*\}}{{0,2}}"
+_NO_BRACES = rf"\$[^\W\d]\w*\.(?:{'|'.join(_PARTS)})\b[^\s{{}}]*"
+_SLIP = re.compile(rf"{_WRONG_BRACES}|\{{?{_NO_SIGN}|\{{?{_NO_BRACES}\}}?")
+_BARE = re.compile(rf"\s*[^\W\d]\w*\.(?:{'|'.join(_PARTS)})(?:[.\[]\S*)?\s*")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,17}")
 
 Lookup = Callable[[Reference], Any]
@@ -52,17 +58,29 @@ def parse_reference(text: str, at: PathParts = ()) -> Reference:
 
 def parse_template(text: str, at: PathParts = ()) -> Template:
     """The template that ``text`` is; raises ``ValueError`` when a placeholder's reference cannot be read."""
+    template, problems = read_template(text, at)
+    if problems:
+        raise ValueError("; ".join(problems))
+    return template
+
+
+def read_template(text: str, at: PathParts = ()) -> tuple[Template, list[str]]:
+    """The template without the placeholders that cannot be read, and what is wrong with each of those."""
     parts: list[str | Reference | ConfigVar] = []
+    problems = []
     position = 0
     for match in _PLACEHOLDER.finditer(text):
         if match.start() > position:
             parts.append(text[position : match.start()])
         sign, inside = match.groups()
-        parts.append(parse_reference(inside, at) if sign == "$" else ConfigVar(normalize(inside.strip()), at))
+        try:
+            parts.append(parse_reference(inside, at) if sign == "$" else ConfigVar(normalize(inside.strip()), at))
+        except ValueError as error:
+            problems.append(f"'{match.group()[:80]}' is not a reference: {error}")
         position = match.end()
     if position < len(text):
         parts.append(text[position:])
-    return Template(tuple(parts), at)
+    return Template(tuple(parts), at), problems
 
 
 def has_placeholder(text: str) -> bool:
@@ -70,12 +88,19 @@ def has_placeholder(text: str) -> bool:
     return _PLACEHOLDER.search(text) is not None
 
 
-def almost_placeholder(text: str) -> str | None:
-    """The first part of ``text`` that looks like a placeholder with a slip of the pen, if there is one."""
-    if "{$" not in text and "{#" not in text and "{ " not in text and "{\n" not in text:
-        return None
-    found = _ALMOST.search(_PLACEHOLDER.sub("", text))
-    return found.group() if found else None
+def placeholder_slips(text: str, variables: Collection[str] = ()) -> list[str]:
+    """The parts of ``text`` that look like a placeholder and are text, in order: a ``$`` or a brace is missing, say.
+
+    ``{{Name}}`` is one where a config variable among ``variables`` has this name.
+    """
+    if _BARE.fullmatch(text):
+        return [text.strip()]
+    if "{" not in text and "$" not in text:
+        return []
+    rest = _PLACEHOLDER.sub("", text)
+    found = [(match.start(), match.group()) for match in _SLIP.finditer(rest)]
+    found += [(rest.find(name), name) for name in (f"{{{{{variable}}}}}" for variable in variables) if name in rest]
+    return [part for _, part in sorted(found)]
 
 
 def follow(reference: Reference, root: Any) -> Any:

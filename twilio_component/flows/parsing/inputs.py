@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.expressions.operators import BINARY, OPERATORS, UNARY
 from twilio_component.flows.expressions.references import (
-    almost_placeholder,
     has_placeholder,
     parse_reference,
-    parse_template,
+    placeholder_slips,
+    read_template,
 )
 from twilio_component.flows.model import (
     BooleanExpression,
@@ -53,12 +53,16 @@ def is_typed(raw: Mapping[str, Any]) -> bool:
 
 
 class InputReader:
-    """Reads inputs; what is wrong goes to ``findings``. ``connections`` are the names of declared connections."""
+    """Reads inputs; what is wrong goes to ``findings``.
 
-    def __init__(self, findings: Findings, connections: Collection[str]) -> None:
+    ``connections`` are the names of declared connections, ``variables`` those of all declared config variables.
+    """
+
+    def __init__(self, findings: Findings, connections: Collection[str], variables: Collection[str] = ()) -> None:
         self.findings = findings
         self.fields = FieldReader(findings)
         self.connections = connections
+        self.variables = variables
 
     def read(self, raw: Any, at: PathParts) -> Input:
         """One input, in whatever form it is written."""
@@ -79,6 +83,8 @@ class InputReader:
         kind, value, place = raw["type"], raw["value"], (*at, "value")
         self.fields.keys(raw, at, TYPED_KEYS, ())
         if kind == "value":
+            if isinstance(value, str):
+                self._look_for_slips(value, place, is_template=False)
             return Value(value, place)
         if kind == "complex":
             return self._complex(value, place)
@@ -153,20 +159,24 @@ class InputReader:
 
     def _template(self, text: str, at: PathParts) -> Input:
         self._look_for_slips(text, at)
-        try:
-            return parse_template(text, at)
-        except ValueError as error:
+        template, problems = read_template(text, at)
+        for problem in problems:
             self.findings.add(
                 "invalid-reference",
                 at,
-                f"a placeholder of the template is not a reference: {error}",
+                problem,
                 "Placeholders look like {{$trigger.results.body.data.name}} or {{#Config Variable}}",
             )
+        # The references that can be read are checked too; without one, the text would be taken for the whole value.
+        if problems and all(isinstance(part, str) for part in template.parts):
             return Unreadable(at)
+        return template
 
-    def _look_for_slips(self, text: str, at: PathParts) -> None:
-        found = almost_placeholder(text)
-        if found is not None:
+    def _look_for_slips(self, text: str, at: PathParts, *, is_template: bool = True) -> None:
+        if not is_template and has_placeholder(text):
+            message = "the placeholders of this text are not replaced, because its type is value"
+            self.findings.add("malformed-placeholder", at, message, "Write type: template.")
+        for found in placeholder_slips(text, self.variables):
             self.findings.add(
                 "malformed-placeholder",
                 at,

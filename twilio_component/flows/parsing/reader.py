@@ -120,7 +120,8 @@ class _Reader:
         self.fields.keys(data, (), INTEGRATION, ("name", "flows"))
         self.version(data)
         variables = self.config_variables(data.get("requiredConfigVars"))
-        self.inputs = InputReader(self.findings, {key for key, found in variables.items() if found.is_connection})
+        connections = {key for key, found in variables.items() if found.is_connection}
+        self.inputs = InputReader(self.findings, connections, variables)
         variables = {key: self.with_inputs(found) for key, found in variables.items()}
         flows: list[Flow] = []
         for at, raw in self.fields.objects(data.get("flows"), ("flows",)):
