@@ -14,7 +14,7 @@ from support.waiting import until_async
 
 from twilio_component.emulator import Emulator
 from twilio_component.flows import Configuration, FlowRunner, Outcome, load_integration
-from twilio_component.flows.runner.item_files import ItemsError, check_whole, item_file, read_page
+from twilio_component.flows.parsing.item_files import ItemsError, check_whole, item_file, read_page
 from twilio_component.host import Host
 from twilio_component.host.errors import InputError, PerformError
 from twilio_component.testing import emulator_connection

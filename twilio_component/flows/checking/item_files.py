@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twilio_component.flows.expressions.evaluation import fixed_value, is_fixed
-from twilio_component.flows.runner.item_files import ItemsError, item_file, read_page
+from twilio_component.flows.parsing.item_files import ItemsError, item_file, read_page
 
 if TYPE_CHECKING:
     from twilio_component.flows.findings import Findings

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.interpreter.effects import Failure
-from twilio_component.flows.runner.item_files import PAGE, ItemsError, check_whole, item_file, read_page
+from twilio_component.flows.parsing.item_files import PAGE, ItemsError, check_whole, item_file, read_page
 
 if TYPE_CHECKING:
     from twilio_component.flows.interpreter.effects import Call, ItemSource
