@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.errors import RunParked
 from twilio_component.durable.ids import call_key
-from twilio_component.durable.store.question_states import FAILED, REFUSED
+from twilio_component.durable.store.question_states import FAILED, QUEUED, REFUSED
 from twilio_component.flows.interpreter.effects import Failure
 
 if TYPE_CHECKING:
@@ -45,13 +45,24 @@ class Asker:
     def __init__(self, questions: QuestionStore) -> None:
         self._questions = questions
 
+    async def has_entered(self, run: str, ordinal: int) -> bool:
+        """Whether the run has begun to ask this question, or the run whose place it has taken has."""
+        return await self._questions.has_entered(run, ordinal)
+
     async def ask(
-        self, caller: tuple[str, int], call: Call, asks: Asking, question: Question, send: Send
+        self,
+        caller: tuple[str, int],
+        call: Call,
+        asks: Asking,
+        question: Question,
+        send: Send,
+        late: Failure | None = None,
     ) -> QuestionResult:
         """The result of the question that a run asks as its call with this number (``caller``: both).
 
-        ``send`` makes one of its sends. Raises ``RunParked`` when the run waits: whatever ends the
-        question, or asks for another send, has the run executed again.
+        ``send`` makes one of its sends; a question that still waits for its turn fails as ``late`` if that is given.
+        Raises ``RunParked`` when the run waits: whatever ends the question, or asks for another send, has the run
+        executed again.
         """
         run, ordinal = caller
         operation = f"{call.component}.{call.action}"
@@ -60,9 +71,13 @@ class Asker:
             return QuestionResult(value=_BUSY)
 
         def sending(number: int) -> Call:
-            return replace(call, action=asks.action, inputs=question.sends[number])
+            # A question that has been begun in time goes on, however long the person takes.
+            valid_for = call.valid_for if number == 0 else None
+            return replace(call, action=asks.action, inputs=question.sends[number], valid_for=valid_for)
 
         while asked.end is None:
+            if late is not None and asked.state == QUEUED:
+                return QuestionResult(value=late, in_transaction=self._abandon(run, ordinal))
             if not asked.is_due:
                 changed = await self._questions.park(run, ordinal)
                 if changed is None:
@@ -71,7 +86,7 @@ class Asker:
                 continue
             entry = await send(sending(asked.sent), asked.sent, asked.until)
             if not entry.is_failure:
-                effect = _effect(entry)
+                effect = sent_resource(entry)
                 asked = await self._questions.note_sent(run, ordinal, asked.sent, effect)
                 continue
             asked = await self._questions.enter(run, ordinal, operation, question)
@@ -94,7 +109,8 @@ class Asker:
         return lambda connection: self._questions.close(connection, call_key(run, ordinal), FAILED)
 
 
-def _effect(entry: JournalEntry) -> str | None:
+def sent_resource(entry: JournalEntry) -> str | None:
+    """The id of what a send of a question has created, in its journal entry."""
     data = entry.value["envelope"].get("data")
     sid = data.get("sid") if isinstance(data, Mapping) else None
     return sid if isinstance(sid, str) else None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, exists, select, update
 
 from twilio_component.durable.asking.candidates import asked_in, conversations_with_questions, holder, keeping_late
+from twilio_component.durable.asking.continued_questions import continue_as, is_continued
 from twilio_component.durable.ids import call_key
 from twilio_component.durable.store import waits
 from twilio_component.durable.store.call_states import PLANNED
@@ -92,16 +93,24 @@ class QuestionStore:
             waits.unpark(connection, run)
             now = self._database.now(connection)
             found = _row(connection, key)
+            new = _new_row(run, ordinal, operation, question, now)
+            if found is not None and found.state != CLOSED and is_continued(connection, found):
+                found = continue_as(connection, found, new)
             if found is None:
                 if question.refuses_if_busy and holder(connection, conversation) is not None:
                     return Asked(state=REFUSED)
-                insert_once(connection, questions, _new_row(run, ordinal, operation, question, now))
+                insert_once(connection, questions, new)
             self._try_to_open(connection, key, conversation)
             if found is not None and found.state == OPEN and found.until is not None and found.until <= now:
                 self.close(connection, key, TIMED_OUT)
             return _question(connection, key)
 
         return await self._database.run_until_available(work)
+
+    async def has_entered(self, run: str, ordinal: int) -> bool:
+        """Whether the question of this call is stored."""
+        key = call_key(run, ordinal)
+        return await self._database.run_until_available(lambda connection: _row(connection, key) is not None)
 
     async def has_planned(self, run: str, ordinal: int, number: int) -> bool:
         """Whether the ``number``-th send of a question is planned, and so to be settled now that it has ended."""

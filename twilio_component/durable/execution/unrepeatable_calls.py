@@ -91,7 +91,9 @@ class UnrepeatableCalls:
         """
         invoker = self._definition.invoker
         late = deadline_failure(call, time.time() - self._run.created_at)
-        question = self._cannot_wait() or late or invoker.question(call, asks)
+        if late is not None and not await self._services.asker.has_entered(self._run.id, ordinal):
+            return QuestionResult(value=late)
+        question = self._cannot_wait() or invoker.question(call, asks)
         if isinstance(question, Failure):
             return QuestionResult(value=question)
 
@@ -108,7 +110,7 @@ class UnrepeatableCalls:
                 raise NondeterminismError(f"the recorded result of {sending.id} is gone")
             return entry
 
-        return await self._services.asker.ask((self._run.id, ordinal), call, asks, question, send)
+        return await self._services.asker.ask((self._run.id, ordinal), call, asks, question, send, late)
 
     @property
     def can_park(self) -> bool:

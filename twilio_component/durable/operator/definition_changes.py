@@ -18,10 +18,11 @@ def keys_of(step_ids: Collection[str]) -> set[str]:
     return {key for step_id in step_ids for key in _ITERATION.sub("", step_id).split(".")}
 
 
-def changes_before(old: Flow, new: Flow, taken: Collection[str]) -> list[str]:
+def changes_before(old: Flow, new: Flow, taken: Collection[str], may_change: Collection[str] = ()) -> list[str]:
     """What has changed of the steps up to the last one in ``taken``, the keys of steps whose results are kept.
 
-    The changes are named by step and part, without values. A loop may have another ``concurrency``.
+    The changes are named by step and part, without values. A loop may have another ``concurrency``, and the steps in
+    ``may_change`` other inputs.
     """
     before, after = [*_parts_by_step(old.steps)], [*_parts_by_step(new.steps)]
     last = max((number for number, (key, _) in enumerate(before) if key in taken), default=-1)
@@ -33,7 +34,8 @@ def changes_before(old: Flow, new: Flow, taken: Collection[str]) -> list[str]:
         changed = sorted(
             name for name in parts.keys() | after[number][1].keys() if parts.get(name) != after[number][1].get(name)
         )
-        changes += [f"{name} of the step '{key}'" for name in changed]
+        may = key in may_change
+        changes += [f"{name} of the step '{key}'" for name in changed if not (may and name.startswith("inputs."))]
     return changes
 
 

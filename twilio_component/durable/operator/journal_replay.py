@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from twilio_component.durable.errors import RunStateError
-from twilio_component.durable.execution.unrepeatable_calls import OF_QUESTION
 from twilio_component.durable.store.journal import INITIAL_STATE, RESULT, WAITED
 from twilio_component.durable.store.schema import journal
+from twilio_component.host.questions import MOST_SENDS
 
 
 def entries_of(connection: Connection, caller: str) -> list[dict[str, Any]]:
@@ -29,31 +29,35 @@ def next_call(entries: Sequence[Mapping[str, Any]]) -> int:
     return max((int(entry["ordinal"]) for entry in entries if entry["ordinal"] >= 0), default=-1) + 1
 
 
-def before_the_failure(caller: str, entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def before_the_failure(
+    caller: str, entries: Sequence[Mapping[str, Any]], asked: Collection[int] = ()
+) -> list[Mapping[str, Any]]:
     """The entries of a run, or an iteration, without the failure that ended it.
+
+    ``asked`` are the numbers of the calls that asked people. Of one that has no end nothing is kept, since the question
+    itself knows what has been sent.
 
     Raises ``RunStateError`` when it continued after a step whose outcome is unknown.
     """
     calls = sorted((entry for entry in entries if entry["ordinal"] >= 0), key=lambda entry: entry["ordinal"])
     others = [entry for entry in entries if entry["ordinal"] == INITIAL_STATE]
-    unknown = [call for call in calls if call["is_failure"] and json.loads(call["value"])["failure"]["outcome_unknown"]]
-    if unknown and unknown[0] is not calls[-1]:
+    failed = calls.pop()["step_id"] if calls and calls[-1]["is_failure"] else ""
+    while calls and (_is_sent_by(asked, calls[-1]) or _is_asked_again(failed, calls[-1])):
+        calls.pop()
+    if any(call["is_failure"] and json.loads(call["value"])["failure"]["outcome_unknown"] for call in calls):
         raise RunStateError(
             f"the run '{caller}' continued after a step with an unknown outcome; it can only be resolved"
         )
-    if calls and calls[-1]["is_failure"]:
-        failed = calls.pop()["step_id"]
-        # A step that was asked several times before it failed starts to wait anew.
-        while calls and _belongs_to(failed, calls[-1]):
-            calls.pop()
     return [*others, *calls]
 
 
-def _belongs_to(step: str, call: Mapping[str, Any]) -> bool:
-    """Whether the call only said that the step must be asked again, or sent the question that the step asks."""
-    if call["step_id"] == step:
-        return is_asked_again(call["value"])
-    return str(call["step_id"]).startswith(f"{step}{OF_QUESTION}")
+def _is_sent_by(asked: Collection[int], call: Mapping[str, Any]) -> bool:
+    return any(0 < number - call["ordinal"] <= MOST_SENDS for number in asked)
+
+
+def _is_asked_again(step: str, call: Mapping[str, Any]) -> bool:
+    """Whether the call only said that the step must be asked again; its retry starts to wait anew."""
+    return call["step_id"] == step and is_asked_again(call["value"])
 
 
 def is_asked_again(value: str) -> bool:

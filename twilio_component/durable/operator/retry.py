@@ -13,6 +13,7 @@ from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError, UnknownRunError
 from twilio_component.durable.fanout.store import LoopKey
 from twilio_component.durable.operator.actions import ALLOWED, RESEND, RETRY
+from twilio_component.durable.operator.asked_questions import asked_by, copy_questions, received_questions
 from twilio_component.durable.operator.definition_changes import changes_before, keys_of
 from twilio_component.durable.operator.item_selection import (
     ItemSelection,
@@ -93,7 +94,8 @@ class Retried:
 class _Plan:
     """What a run that is run again keeps of the one before, and which of its loops are tried again.
 
-    ``repeated_from`` is the first of its own calls that it makes anew, if it makes any.
+    ``repeated_from`` is the first of its own calls that it makes anew, if it makes any. ``continued`` are those of them
+    that asked people, who have received some of the texts.
     """
 
     entries: Sequence[Mapping[str, Any]]
@@ -101,6 +103,7 @@ class _Plan:
     selection: ItemSelection | None = None
     last_call: int | None = None
     repeated_from: int | None = None
+    continued: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def first_call(self) -> int:
@@ -137,6 +140,7 @@ class RunRetry:
             record_entry(connection, (again, WAITED), waited, started=None, finished=now)
             if plan.selection is not None and not tried and plan.selection.state != run_status.UNKNOWN:
                 _refuse_without_items(connection, row)
+            copy_questions(connection, run, again, plan.continued, now)
             if plan.repeated_from is not None:
                 give_place_from(connection, run, plan.repeated_from)
             connection.execute(update(runs).where(runs.c.id == run).values(state=run_status.RETRIED))
@@ -199,12 +203,13 @@ def _plan_from_the_step(
     if open_loops:
         selection = unknown if how.resend else ItemSelection(number=-1)
         return _plan_of_loops(connection, row, entries, open_loops[:1], selection, may_end_early=False)
-    kept = before_the_failure(row.id, entries)
+    kept = before_the_failure(row.id, entries, asked_by(connection, row.id))
     repeated = next_call(kept)
     flow = in_the_way_of_step(connection, row.id, repeated)
     if flow is not None:
         raise RunStateError(f"the step that would be repeated started the run '{flow.id}', which {flow.what_works}")
-    return _Plan(kept, last_call=row.last_call, repeated_from=repeated)
+    continued = received_questions(connection, row.id, kept)
+    return _Plan(kept, last_call=row.last_call, repeated_from=repeated, continued=continued)
 
 
 def _plan_of_loops(
@@ -277,7 +282,8 @@ def _definition(connection: Connection, row: Row[Any], plan: _Plan, wanted: Defi
     if all(flow.name != row.flow for flow in flows[1].flows):
         raise RunStateError(f"the definition that is served now has no flow '{row.flow}'")
     before_it, now = (find_flow(one, row.flow) for one in flows)
-    changes = changes_before(before_it, now, _kept_steps(connection, row, plan))
+    asked = {step.rpartition(".")[2] for step in plan.continued.values()}
+    changes = changes_before(before_it, now, _kept_steps(connection, row, plan) | asked, may_change=asked)
     if changes:
         raise RunStateError(
             f"the run '{row.id}' has taken steps that have changed since: {join_names(changes, word='and')}. "

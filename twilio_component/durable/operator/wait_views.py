@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, select
 
 from twilio_component.durable.execution.unrepeatable_calls import OF_QUESTION
+from twilio_component.durable.ids import lineage
 from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.sending.conditions import CAP, QUIET_HOURS
 from twilio_component.durable.store.schema import journal, questions, waits
@@ -41,17 +42,17 @@ def _words(connection: Connection, row: Row[Any]) -> dict[str, Any]:
     question = connection.execute(select(questions).where(*of_run).limit(1)).one_or_none()
     sent = None if question is None else _last_send(connection, question)
     if question is None or sent is None:
-        is_queued = question is not None and question.sent == 0
-        return {"text": _QUEUED if is_queued else _WORDS[REPLY].format(person="a")}
+        return {"text": _WORDS[REPLY].format(person="a") if question is None or question.sent else _QUEUED}
     person = json.loads(sent.inputs).get("to") if sent.inputs else None
     return {
-        "step": sent.step_id.partition(OF_QUESTION)[0],
+        "step": sent.step_id.rpartition(OF_QUESTION)[0],
         "text": _WORDS[REPLY].format(person=f"{person}'s" if person else "a"),
     }
 
 
 def _last_send(connection: Connection, question: Row[Any]) -> Any:
-    """The journal entry of the last time that the question was sent."""
+    """The journal entry of the last time that the question was sent, by the run or one whose place it has taken."""
     of_sends = journal.c.ordinal.between(question.ordinal - MOST_SENDS, question.ordinal - 1)
-    chosen = select(journal.c.step_id, journal.c.inputs).where(journal.c.run == question.run, of_sends)
+    of_runs = journal.c.run.in_(lineage(question.run))
+    chosen = select(journal.c.step_id, journal.c.inputs).where(of_runs, of_sends, journal.c.is_failure.is_(False))
     return connection.execute(chosen.order_by(journal.c.ordinal.desc()).limit(1)).one_or_none()
