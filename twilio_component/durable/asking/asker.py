@@ -56,6 +56,7 @@ class Asker:
         asks: Asking,
         question: Question,
         send: Send,
+        *,
         late: Failure | None = None,
     ) -> QuestionResult:
         """The result of the question that a run asks as its call with this number (``caller``: both).
@@ -69,22 +70,16 @@ class Asker:
         asked = await self._questions.enter(run, ordinal, operation, question)
         if asked.state == REFUSED:
             return QuestionResult(value=_BUSY)
-
-        def sending(number: int) -> Call:
-            # A question that has been begun in time goes on, however long the person takes.
-            valid_for = call.valid_for if number == 0 else None
-            return replace(call, action=asks.action, inputs=question.sends[number], valid_for=valid_for)
-
         while asked.end is None:
-            if late is not None and asked.state == QUEUED:
-                return QuestionResult(value=late, in_transaction=self._abandon(run, ordinal))
+            if late is not None and asked.state == QUEUED and not asked.sent:
+                return self._abandon(caller, late)
             if not asked.is_due:
                 changed = await self._questions.park(run, ordinal)
                 if changed is None:
                     raise RunParked
                 asked = changed
                 continue
-            entry = await send(sending(asked.sent), asked.sent, asked.until)
+            entry = await send(_sending(call, asks, question, asked.sent), asked.sent, asked.until)
             if not entry.is_failure:
                 effect = sent_resource(entry)
                 asked = await self._questions.note_sent(run, ordinal, asked.sent, effect)
@@ -96,17 +91,25 @@ class Asker:
             outcome = asks.outcome(failure.reason) if failure.permanent and not failure.outcome_unknown else ""
             if not outcome:
                 # The person has had the first text: a retry of the step would send it again.
-                failure = replace(failure, acted=asked.sent > 0)
-                return QuestionResult(value=failure, in_transaction=self._abandon(run, ordinal))
+                return self._abandon(caller, replace(failure, acted=asked.sent > 0))
             asked = await self._questions.end(run, ordinal, outcome, failure.reason)
         assert asked.end is not None  # noqa: S101 - the loop has ended
         if asked.sent < len(question.sends) and await self._questions.has_planned(run, ordinal, asked.sent):
             # It is refused now. Left as it is, it would hold up the conversation's order.
-            await send(sending(asked.sent), asked.sent, None)
+            await send(_sending(call, asks, question, asked.sent), asked.sent, None)
         return _result(asked.end)
 
-    def _abandon(self, run: str, ordinal: int) -> Callable[[Connection], None]:
-        return lambda connection: self._questions.close(connection, call_key(run, ordinal), FAILED)
+    def _abandon(self, caller: tuple[str, int], failure: Failure) -> QuestionResult:
+        key = call_key(*caller)
+        return QuestionResult(
+            value=failure, in_transaction=lambda connection: self._questions.close(connection, key, FAILED)
+        )
+
+
+def _sending(call: Call, asks: Asking, question: Question, number: int) -> Call:
+    # A question that has been begun in time goes on, however long the person takes.
+    valid_for = call.valid_for if number == 0 else None
+    return replace(call, action=asks.action, inputs=question.sends[number], valid_for=valid_for)
 
 
 def sent_resource(entry: JournalEntry) -> str | None:

@@ -110,7 +110,7 @@ class UnrepeatableCalls:
                 raise NondeterminismError(f"the recorded result of {sending.id} is gone")
             return entry
 
-        return await self._services.asker.ask((self._run.id, ordinal), call, asks, question, send, late)
+        return await self._services.asker.ask((self._run.id, ordinal), call, asks, question, send, late=late)
 
     @property
     def can_park(self) -> bool:
