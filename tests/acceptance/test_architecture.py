@@ -67,7 +67,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "asking": (*DURABLE_BASE, "store", "recovery"),
         "fanout": (*DURABLE_BASE, "store", "sending", "recovery"),
         "execution": (*DURABLE_BASE, "deployment", "store", "sending", "recovery", "fanout", "asking"),
-        "operator": (*DURABLE_BASE, "deployment", "store", "sending", "recovery", "fanout", "execution"),
+        "operator": (*DURABLE_BASE, "deployment", "store", "sending", "recovery", "fanout", "asking", "execution"),
         "alarms": (*DURABLE_BASE, "alarm_receivers", "store", "recovery", "operator"),
         "engine": (
             *DURABLE_BASE,

@@ -56,11 +56,11 @@ def copy_questions(connection: Connection, run: str, again: str, numbers: Collec
         row = {**found, "key": ids.call_key(again, found["ordinal"]), "run": again}
         if found["state"] != CLOSED or found["outcome"] == FAILED:
             until = now + found["seconds"]
-            row |= {**_OPEN_AGAIN, **_received(connection, run, found), "created_at": now, "until": until}
+            row |= {**_OPEN_AGAIN, **_texts_received(connection, run, found), "created_at": now, "until": until}
         connection.execute(insert(questions).values(row))
 
 
-def _received(connection: Connection, run: str, question: Any) -> dict[str, Any]:
+def _texts_received(connection: Connection, run: str, question: Any) -> dict[str, Any]:
     """What the person has received: a process may have died before it noted that of the question."""
     first, sent, effects = question["ordinal"] - MOST_SENDS, question["sent"], json.loads(question["effects"])
     made = entries_of(connection, run, first + sent, question["ordinal"])
