@@ -132,7 +132,7 @@ class Engine:
             observer=observer,
             refusals=Refusals(database, settings.stop_after),
         )
-        self.schedules = Schedules(deployment, self.runs, self.work, self.begin)
+        self.schedules = Schedules(deployment, self.runs, self.work, self.begin, is_alone=database.is_sqlite)
         self.retention = Retention(database, self.runs, settings.keep_days)
         self.heartbeat = Heartbeat(
             database, worker_id, kind, lambda: (len(self.work.workflow_ids), self.guard.requests_under_way)

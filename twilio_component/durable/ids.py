@@ -21,6 +21,11 @@ _OF_ITEM = re.compile(r"\.\d+-\d+\.\d+")
 _STARTED = re.compile(r"\d+\.\d+")
 
 
+def flow_id(integration: str, flow: str) -> str:
+    """The name of a flow among those of all integrations, which is no other flow's: a slash in a name is escaped."""
+    return "/".join(name.replace("%", "%25").replace("/", "%2F") for name in (integration, flow))
+
+
 def call_key(caller: str, ordinal: int) -> str:
     """The key of a call; ``caller`` is the id of a run or of an item."""
     return f"{caller}:{ordinal}"

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.durable.ids import flow_id
 from twilio_component.durable.store.queues import QueueSlot
 from twilio_component.flows.expressions.evaluation import Scope, evaluate
 from twilio_component.flows.expressions.references import follow
@@ -32,7 +33,7 @@ def queue_slot(
     ``trigger`` is the envelope of the trigger, from whose payload the id comes by which equal executions are known. A
     run is ``scheduled`` when the clock starts it.
     """
-    queue = f"{definition.integration.name}/{flow.name}"
+    queue = flow_id(definition.integration.name, flow.name)
     if flow.trigger.order is not None and conversation is not None:
         return QueueSlot(queue=f"{queue}/{conversation}")
     config = flow.queue

@@ -7,11 +7,12 @@ import datetime as dt  # noqa: TC003 - DBOS reads the workflow's annotations
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from dbos import DBOS, ScheduleInput
 
+from twilio_component.durable import ids
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.store.new_runs import NewRun
@@ -19,7 +20,7 @@ from twilio_component.flows import control_steps
 from twilio_component.flows.expressions.evaluation import Scope, evaluate
 from twilio_component.flows.findings import EvaluationError, FlowError
 from twilio_component.flows.model import find_flow
-from twilio_component.flows.parsing.cron import check_cron, schedule_zone
+from twilio_component.flows.parsing.cron import check_cron, comes_again, schedule_zone
 from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
@@ -34,25 +35,39 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 
 
 class _Context(TypedDict):
-    """What DBOS stores with a schedule: the digest of a definition, and the flow's name."""
+    """What DBOS stores with a schedule: the digest of a definition, the names of flow and integration, and the times.
+
+    ``zone`` is the time zone of ``cron``, empty for UTC.
+    """
 
     definition: str
+    integration: str
     flow: str
+    cron: str
+    zone: str
 
 
 class Schedules:
     """Keeps schedules; ``begin`` stores and starts a run.
 
-    Creating it registers the workflow that DBOS fires, so it comes before DBOS is launched.
+    Creating it registers the workflow that DBOS fires, so it comes before DBOS is launched. A process that ``is_alone``
+    shares its database with no other.
     """
 
     def __init__(
-        self, deployment: Deployment, runs: RunStore, work: ActiveWork, begin: Callable[[NewRun], Awaitable[bool]]
+        self,
+        deployment: Deployment,
+        runs: RunStore,
+        work: ActiveWork,
+        begin: Callable[[NewRun], Awaitable[bool]],
+        *,
+        is_alone: bool,
     ) -> None:
         self._deployment = deployment
         self._work = work
         self._runs = runs
         self._begin = begin
+        self._is_alone = is_alone
         self._workflow = self._register()
 
     def _register(self) -> Callable[[dt.datetime, Any], Coroutine[Any, Any, None]]:
@@ -64,25 +79,30 @@ class Schedules:
         return fire_schedule
 
     async def keep(self, definitions: Iterable[LoadedDefinition]) -> None:
-        """Keep exactly the schedules of these definitions, for the integrations that they define.
+        """Keep exactly the schedules of these definitions, for their integrations and their files.
 
-        Raises ``FlowError`` for an invalid schedule.
+        Those that another process may serve stay as they are. Raises ``FlowError`` for an invalid schedule.
         """
-        inputs: list[ScheduleInput] = []
-        integrations = set()
-        for definition in definitions:
-            integrations.add(definition.integration.name)
-            inputs += [
-                self._schedule(definition, flow)
-                for flow in definition.integration.flows
-                if flow.trigger.schedule is not None
-            ]
+        served = [*definitions]
+        inputs = [
+            self._schedule(definition, flow)
+            for definition in served
+            for flow in definition.integration.flows
+            if flow.trigger.schedule is not None
+        ]
         names = {one["schedule_name"] for one in inputs}
         for stored in await DBOS.list_schedules_async():
-            name = stored["schedule_name"]
-            if name.partition("/")[0] in integrations and name not in names:
-                await DBOS.delete_schedule_async(name)
+            if stored["schedule_name"] not in names and await self._is_stale(stored["context"], served):
+                await DBOS.delete_schedule_async(stored["schedule_name"])
         await DBOS.apply_schedules_async(inputs)
+
+    async def _is_stale(self, context: _Context, served: Sequence[LoadedDefinition]) -> bool:
+        """Whether nobody serves a stored schedule any more, which is not one of those ``served`` here."""
+        if self._is_alone or context["integration"] in {one.integration.name for one in served}:
+            return True
+        # An integration that has another name now: under both, its flows would start twice.
+        file, _ = await self._runs.definition(context["definition"])
+        return file in {one.file for one in served}
 
     def _schedule(self, definition: LoadedDefinition, flow: Flow) -> ScheduleInput:
         values, integration = definition.values, definition.integration
@@ -93,15 +113,21 @@ class Schedules:
             check_cron(cron)
         except (EvaluationError, ValueError) as error:
             raise FlowError(f"the schedule of the flow '{flow.name}' is not valid: {error}") from error
+        zone = schedule_zone(schedule, integration.config_variables)
         return {
-            "schedule_name": f"{integration.name}/{flow.name}",
+            "schedule_name": ids.flow_id(integration.name, flow.name),
             "workflow_fn": self._workflow,
             "schedule": cron,
-            "context": _Context(definition=definition.digest, flow=flow.name),
-            "cron_timezone": schedule_zone(schedule, integration.config_variables) or None,
+            "context": _Context(
+                definition=definition.digest, integration=integration.name, flow=flow.name, cron=cron, zone=zone
+            ),
+            "cron_timezone": zone or None,
         }
 
     async def _fire(self, scheduled_at: dt.datetime, context: _Context) -> None:
+        if comes_again(context["cron"], scheduled_at, context["zone"]):
+            _LOGGER.info("%s started before the clock was set back; the same time starts it once", context["flow"])
+            return
         definition = await self._runs.definition(context["definition"])
         loaded = self._deployment.load(*definition)
         flow = find_flow(loaded.integration, context["flow"])
@@ -109,7 +135,7 @@ class Schedules:
             _LOGGER.warning("%s is still polling; this time is skipped", flow.name)
             return
         moment = iso_time(scheduled_at)
-        name = f"{loaded.integration.name}/{flow.name}/{moment}"
+        name = f"{ids.flow_id(loaded.integration.name, flow.name)}/{moment}"
         run_id = f"schedule-{hashlib.sha256(name.encode()).hexdigest()[:40]}"
         new = NewRun(
             id=run_id,

@@ -7,6 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ from twilio_component.durable.store.operator_tables import refused_webhooks
 from twilio_component.durable.store.schema import heartbeats, rate_tokens, throttles
 from twilio_component.durable.store.worker_locks import held_locks, worker_lock
 from twilio_component.durable.store.workflow_rows import stored_schedules
+from twilio_component.flows.parsing.cron import comes_again
 from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
@@ -131,10 +133,10 @@ def _id(key: str) -> str:
 
 
 def _schedule(row: Row[Any]) -> dict[str, Any]:
-    integration, _, flow = row.schedule_name.partition("/")
+    context = json.loads(row.context)
     return {
-        "integration": integration,
-        "flow": json.loads(row.context).get("flow", flow) if row.context.startswith("{") else flow,
+        "integration": context["integration"],
+        "flow": context["flow"],
         "cron": row.schedule,
         "timeZone": row.cron_timezone or "UTC",
         "last": row.last_fired_at,
@@ -146,5 +148,5 @@ def _next_times(cron: str, zone: str | None) -> Iterator[dt.datetime]:
     from croniter import croniter
 
     times = croniter(cron, dt.datetime.fromtimestamp(time.time(), ZoneInfo(zone or "UTC")), second_at_beginning=True)
-    for _ in range(NEXT_TIMES):
-        yield times.get_next(dt.datetime).astimezone(dt.UTC)
+    local = (moment for moment in times.all_next(dt.datetime) if not comes_again(cron, moment, zone or ""))
+    return (moment.astimezone(dt.UTC) for moment in islice(local, NEXT_TIMES))

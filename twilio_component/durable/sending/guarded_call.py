@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twilio_component.durable.clock import Clock
+from twilio_component.durable.ids import flow_id
 from twilio_component.flows.expressions.references import as_text
 from twilio_component.flows.interpreter.backoff import deadline_failure
 from twilio_component.host.model import resolve
@@ -200,7 +201,7 @@ class GuardedFlowCall:
     @property
     def flow_key(self) -> str:
         """The flow, in words that tell it from all other flows of the database."""
-        return f"{self.payload['integration']['name']}/{self.flow.name}"
+        return flow_id(self.payload["integration"]["name"], self.flow.name)
 
     async def perform_once(self, seconds: float) -> dict[str, Any]:
         """Make one request within ``seconds``; the envelope, or what the component raises."""

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from twilio_component.durable.errors import StateConflictError
+from twilio_component.durable.ids import flow_id
 from twilio_component.durable.store.schema import stored_state
 from twilio_component.durable.store.upsert import insert_once, replace_row, to_json
 from twilio_component.host import state_file
@@ -29,7 +30,7 @@ StoredState = Mapping[str, Mapping[str, Any]]
 def scopes_of(integration: str, flow: str) -> dict[str, str]:
     """The scopes in which the stored state of a flow is kept, by the names that components know them by."""
     return {
-        "instanceState": f"{integration}/{flow}",
+        "instanceState": flow_id(integration, flow),
         "crossFlowState": f"{integration}//cross-flow",
         "integrationState": f"{integration}//integration",
     }

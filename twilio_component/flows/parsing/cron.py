@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -40,6 +41,17 @@ def check_cron(expression: str) -> None:
         _LONGEST_MONTHS[month - 1] for month in _months(months)
     ):
         raise ValueError("it never fires: no month that it names has such a day")
+
+
+def comes_again(cron: str, moment: dt.datetime, zone: str) -> bool:
+    """Return whether clocks in ``zone`` (empty for UTC) show this time of ``cron`` again, after they were set back.
+
+    As with cron(8), that concerns only times whose minutes and hours are numbers: ``*/30 * * * *`` means every half an
+    hour, also of the hour that comes twice.
+    """
+    minute, hour = cron.split()[:2]
+    is_fixed = not (minute.startswith("*") or hour.startswith("*"))
+    return is_fixed and moment.astimezone(ZoneInfo(zone or "UTC")).fold == 1
 
 
 def _first_day(part: str) -> int:

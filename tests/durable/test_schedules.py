@@ -1,0 +1,110 @@
+"""Schedules: which ones are kept as flows change, and what is started when clocks are set back."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from dbos import DBOS
+from sqlalchemy import func, select
+from support.engine import HEAD, SEND, TO, Served, serving
+from support.waiting import until_async
+
+from twilio_component.durable.execution.schedules import Schedules
+from twilio_component.durable.store.schema import runs
+from twilio_component.emulator import Emulator
+from twilio_component.flows.parsing.cron import comes_again
+
+SCHEDULED = SEND.replace(
+    "action: webhook-triggers.webhook}",
+    'action: schedule-triggers.schedule, schedule: {type: value, value: "30 2 * * *", meta: {timeZone: Europe/Berlin}}}',
+).replace("type: reference, value: trigger.results.body.data.to", f'type: value, value: "{TO}"')
+
+
+async def names_of_schedules() -> list[str]:
+    return sorted(one["schedule_name"] for one in await DBOS.list_schedules_async())
+
+
+async def keep(served: Served, text: str, file: str = "test.yaml") -> None:
+    await served.engine.runs.define(file, text)
+    await served.engine.keep_schedules([served.deployment.load(file, text)])
+
+
+async def test_what_is_no_longer_scheduled_starts_nothing_whatever_its_integration_is_called_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def named(name: str) -> str:
+        return HEAD.replace("name: Test", f"name: {name}", 1)
+
+    async with serving(tmp_path, SCHEDULED) as served:
+        monkeypatch.setattr(served.engine.schedules, "_is_alone", False)
+        for name in ("Reminders/Berlin", "100% reminders", "Reminders / a / b"):
+            await keep(served, named(name) + SCHEDULED)
+            assert len(await names_of_schedules()) == 1
+            await keep(served, named(name) + SEND)
+            assert await names_of_schedules() == []
+        await keep(served, named("Before") + SCHEDULED)
+        await keep(served, named("After") + SCHEDULED)
+        assert await names_of_schedules() == ["After/Main"]
+
+
+async def test_schedules_that_another_process_may_serve_stay_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sales = HEAD.replace("name: Test", "name: Sales", 1) + SCHEDULED
+    of_europe = HEAD.replace("name: Test", "name: Sales/Europe", 1) + SCHEDULED
+    async with serving(tmp_path, SCHEDULED) as served:
+        with monkeypatch.context() as patched:
+            patched.setattr(served.engine.schedules, "_is_alone", False)
+            await keep(served, of_europe, "europe.yaml")
+            await keep(served, sales, "sales.yaml")
+            assert await names_of_schedules() == ["Sales%2FEurope/Main", "Sales/Main"]
+        await keep(served, sales, "sales.yaml")
+        assert await names_of_schedules() == ["Sales/Main"]
+
+
+async def test_a_time_that_comes_twice_in_autumn_starts_a_flow_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator = Emulator()
+    async with serving(tmp_path, SCHEDULED, emulator=emulator) as served:
+        await keep(served, served.text)
+        fired = list[dt.datetime]()
+        fire = Schedules._fire
+
+        async def note(self: Schedules, moment: dt.datetime, context: object) -> None:
+            await fire(self, moment, context)  # type: ignore[arg-type]
+            fired.append(moment)
+
+        monkeypatch.setattr(Schedules, "_fire", note)
+        begin, end = dt.datetime(2026, 10, 24, 22, tzinfo=dt.UTC), dt.datetime(2026, 10, 26, 2, tzinfo=dt.UTC)
+        await asyncio.to_thread(DBOS.backfill_schedule, "Test/Main", begin, end)
+        await until_async(lambda: len(fired) == 3, "each time has been fired")
+        await until_async(lambda: len(emulator.messages) >= 2, "Twilio has the messages")
+        assert sorted(moment.astimezone(dt.UTC).strftime("%d %H:%M") for moment in fired) == [
+            "25 00:30",
+            "25 01:30",
+            "26 01:30",
+        ]
+        started = select(func.count()).select_from(runs)
+        assert await served.engine.database.run(lambda connection: connection.execute(started).scalar_one()) == 2
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "utc", "again"),
+    [
+        ("30 2 * * *", "Europe/Berlin", "2026-10-25T00:30", False),
+        ("30 2 * * *", "Europe/Berlin", "2026-10-25T01:30", True),
+        ("30 2 * * *", "Europe/Berlin", "2026-10-26T01:30", False),
+        ("30 2 * * *", "", "2026-10-25T01:30", False),
+        ("15 1 * * sun", "America/New_York", "2026-11-01T06:15", True),
+        ("*/30 * * * *", "Europe/Berlin", "2026-10-25T01:30", False),
+        ("0 */2 * * *", "Europe/Berlin", "2026-10-25T01:00", False),
+        ("*/10 2 * * *", "Europe/Berlin", "2026-10-25T01:10", False),
+        ("30 2 * * *", "Europe/Berlin", "2026-03-29T01:00", False),
+    ],
+)
+def test_only_a_set_time_counts_once_when_clocks_are_set_back(cron: str, zone: str, utc: str, again: bool) -> None:
+    assert comes_again(cron, dt.datetime.fromisoformat(f"{utc}+00:00"), zone) is again
