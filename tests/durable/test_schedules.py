@@ -19,7 +19,8 @@ from twilio_component.flows.parsing.cron import comes_again
 
 SCHEDULED = SEND.replace(
     "action: webhook-triggers.webhook}",
-    'action: schedule-triggers.schedule, schedule: {type: value, value: "30 2 * * *", meta: {timeZone: Europe/Berlin}}}',
+    "action: schedule-triggers.schedule, "
+    'schedule: {type: value, value: "30 2 * * *", meta: {timeZone: Europe/Berlin}}}',
 ).replace("type: reference, value: trigger.results.body.data.to", f'type: value, value: "{TO}"')
 
 
@@ -106,5 +107,5 @@ async def test_a_time_that_comes_twice_in_autumn_starts_a_flow_once(
         ("30 2 * * *", "Europe/Berlin", "2026-03-29T01:00", False),
     ],
 )
-def test_only_a_set_time_counts_once_when_clocks_are_set_back(cron: str, zone: str, utc: str, again: bool) -> None:
+def test_only_a_set_time_counts_once_when_clocks_are_set_back(cron: str, zone: str, utc: str, *, again: bool) -> None:
     assert comes_again(cron, dt.datetime.fromisoformat(f"{utc}+00:00"), zone) is again

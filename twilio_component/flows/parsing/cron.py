@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -11,6 +10,8 @@ from zoneinfo import ZoneInfo
 from twilio_component.flows.model import ConfigVar
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from twilio_component.flows.model import ConfigVariable, Schedule
 
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
