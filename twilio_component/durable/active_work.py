@@ -18,6 +18,10 @@ class ActiveWork:
         self._tasks: dict[asyncio.Task[Any], str] = {}
         self.is_draining = False
 
+    def __len__(self) -> int:
+        """How many workflows are under way; may be asked by any thread."""
+        return len(self._tasks)
+
     @property
     def workflow_ids(self) -> set[str]:
         """The ids of the workflows under way."""

@@ -21,7 +21,7 @@ from twilio_component.durable.asking.questions import QuestionStore
 from twilio_component.durable.crash_points import STORED, CrashPoints
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.execution.engine_log import silence_stops
-from twilio_component.durable.execution.queue_looks import look_cheaply
+from twilio_component.durable.execution.queue_looks import QueueLooks, look_cheaply
 from twilio_component.durable.execution.run_queue import APPLICATION, CHUNKS, RUNS, RunQueue
 from twilio_component.durable.execution.run_starter import RunStarter
 from twilio_component.durable.execution.schedules import Schedules
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.store.new_runs import NewRun
     from twilio_component.host.questions import EffectReport
 
-_POLLING_SECONDS = 0.2
+_POLLING_SECONDS = 0.005  # the looks themselves wait, see ``QueueLooks``
 _LISTENING_SECONDS = 0.05  # we await no notification, but the end waits for the last look for one
 _FEW_RUNS = 10
 _DRAIN_SECONDS = 5.0
@@ -87,7 +87,8 @@ class Engine:
     ) -> None:
         """Assemble the parts; ``open`` is the way to get an engine."""
         self.database = database
-        self._queue = RunQueue(database)
+        self._looks: QueueLooks | None = None
+        self._queue = RunQueue(database, self._notice_work)
         self.questions = QuestionStore(database, deployment.judge_reply, self._queue.put_again)
         self.runs = RunStore(database, self._queue.put, self.questions.take_all, self._queue.put_again)
         self.intents = IntentStore(database)
@@ -253,7 +254,7 @@ class Engine:
             # Without a lease there is no other process: what the one before had taken is free.
             await self._earlier_runs.adopt(self._executor if self._lease is None else None)
             DBOS.launch()
-            look_cheaply(self._dbos._sys_db, self._may_write)  # noqa: SLF001 - it says why
+            self._looks = look_cheaply(self._dbos._sys_db, (RUNS, CHUNKS), self._may_write)  # noqa: SLF001 - it says why
             if self._lease is not None:
                 self._lease.recover_others(self._recover)
             background += [
@@ -304,6 +305,8 @@ class Engine:
         # Before DBOS goes, and with it the threads that everything needs: errors from that must not be stored.
         logging.getLogger("dbos").setLevel(logging.ERROR)  # it would warn of every run that is left
         await self._leave_runs()
+        if self._looks is not None:
+            self._looks.close()
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         await self._leave_runs()
 
@@ -338,6 +341,11 @@ class Engine:
                 await self._runner.start(run)
         else:
             await self._enqueue(ids)
+
+    def _notice_work(self) -> None:
+        # A busy process takes what is enqueued meanwhile together, and leaves others their part of it.
+        if self._looks is not None:
+            self._looks.notice(at_once=len(self.work) <= _FEW_RUNS)
 
     async def _enqueue(self, ids: Sequence[str]) -> None:
         await self.database.run_until_available(lambda connection: self._queue.put(connection, ids))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NoReturn
 
 from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
@@ -10,6 +10,7 @@ from dbos._serialization import DefaultSerializer
 
 from twilio_component.durable import ids
 from twilio_component.durable.errors import DurableError
+from twilio_component.durable.store.after_commit import after_commit
 from twilio_component.durable.store.workflow_rows import VERSION
 
 if TYPE_CHECKING:
@@ -40,10 +41,14 @@ def _refuse(_serializer: DefaultSerializer, _serialized: str) -> NoReturn:
 
 
 class RunQueue:
-    """Enqueues in a transaction of the caller. ``client`` does everything else; its connections are the database's."""
+    """Enqueues in a transaction of the caller, and calls ``on_enqueued`` once it is committed.
 
-    def __init__(self, database: Database) -> None:
+    ``client`` does everything else; its connections are the database's.
+    """
+
+    def __init__(self, database: Database, on_enqueued: Callable[[], None] = lambda: None) -> None:
         refuse_pickles()
+        self._on_enqueued = on_enqueued
         self.client = DBOSClient(
             system_database_engine=database.engine,
             serializer=DBOSPortableJSONSerializer(),
@@ -61,7 +66,7 @@ class RunQueue:
                 "workflow_id": run,
                 "app_version": VERSION,
             }
-            self.client.enqueue_in_transaction(connection, options, run)
+            self._enqueue(connection, options, run)
 
     def put_again(self, connection: Connection, run: str, workflow: str) -> None:
         """Enqueue a run that has waited, as the workflow with this id."""
@@ -71,7 +76,7 @@ class RunQueue:
             "workflow_id": workflow,
             "app_version": VERSION,
         }
-        self.client.enqueue_in_transaction(connection, options, run)
+        self._enqueue(connection, options, run)
 
     def put_chunk(self, connection: Connection, loop: LoopKey, chunk: int, generation: int) -> None:
         """Enqueue a chunk of a loop; one that has been enqueued before in this generation stays as it is."""
@@ -82,4 +87,8 @@ class RunQueue:
             "app_version": VERSION,
             "queue_partition_key": ids.loop_id(loop.run, loop.ordinal),
         }
-        self.client.enqueue_in_transaction(connection, options, loop.run, loop.ordinal, chunk)
+        self._enqueue(connection, options, loop.run, loop.ordinal, chunk)
+
+    def _enqueue(self, connection: Connection, options: EnqueueOptions, *arguments: object) -> None:
+        self.client.enqueue_in_transaction(connection, options, *arguments)
+        after_commit(connection, self._on_enqueued)

@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from twilio_component.durable.clock import Clock
 from twilio_component.durable.errors import DurableError, StoreBusyError, StoreUnavailableError
+from twilio_component.durable.store.after_commit import committing
 from twilio_component.durable.store.group_commit import GroupCommit
 from twilio_component.durable.store.migration import migrate
 from twilio_component.durable.store.private_files import make_private
@@ -242,7 +243,7 @@ def connect_arguments(url: URL, options: str = "") -> dict[str, Any]:
 
 def transaction(engine: Engine, work: Callable[[Connection], _Found]) -> _Found:
     """Do ``work`` in a transaction of this engine; its result. Raises ``StoreUnavailableError``."""
-    with _Translated(), engine.begin() as connection:
+    with _Translated(), committing(engine) as connection:
         return work(connection)
 
 

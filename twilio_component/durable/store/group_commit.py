@@ -12,6 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.durable.store.after_commit import committing
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
@@ -61,7 +63,7 @@ class GroupCommit:
     def _commit(self, batch: list[tuple[Work, Future[Any]]]) -> None:
         done: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
-            with self._engine.begin() as connection:
+            with committing(self._engine) as connection:
                 for work, future in batch:
                     # Written by hand: SQLAlchemy's own savepoints cost as much as the work.
                     connection.exec_driver_sql("SAVEPOINT work")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import and_, column, func, inspect, or_, select, table, text, update
+from sqlalchemy import and_, column, exists, func, inspect, or_, select, table, text, update
 
 from twilio_component.durable import ids
 from twilio_component.durable.store.run_status import RESUMABLE, RUNNING
@@ -105,11 +105,12 @@ def oldest_enqueued(connection: Connection, queues: Collection[str]) -> dict[str
     return {queue: milliseconds / 1000 for queue, milliseconds in connection.execute(found)}
 
 
-def has_enqueued(connection: Connection, queue: str) -> bool:
-    """Whether a workflow waits in this queue."""
+def queues_with_work(connection: Connection, queues: Collection[str]) -> set[str]:
+    """Those of the queues in which a workflow waits."""
     rows = _rows(connection)
-    waiting = select(1).select_from(rows).where(rows.c.queue_name == queue, _IS_ENQUEUED).limit(1)
-    return connection.execute(waiting).first() is not None
+    waiting = (exists(select(1).select_from(rows).where(rows.c.queue_name == queue, _IS_ENQUEUED)) for queue in queues)
+    found = connection.execute(select(*waiting)).one()
+    return {queue for queue, has_work in zip(queues, found, strict=True) if has_work}
 
 
 def workflows_of_executor(connection: Connection, executor: str, before: float) -> list[str]:
