@@ -56,6 +56,11 @@ def test_a_loop_is_summarized_in_one_line() -> None:
     assert loop_summary(LOOP) == (
         "everyone: 1,200 of 5,000, 1,190 succeeded, 21610: 8, unknown: 2, 9.8/s, ETA 12:30:05 UTC"
     )
+    held = {"held": 11, "heldUntil": "2026-11-25T00:00:00.000Z", "heldBy": ["cap", "quiet-hours"]}
+    assert loop_summary({**LOOP, **held, "expectedEnd": "2026-11-25T00:00:09.000Z"}).endswith(
+        "unknown: 2, 11 held by a frequency cap and quiet hours until 2026-11-25 00:00:00 UTC, 9.8/s, "
+        "ETA 2026-11-25 00:00:09 UTC"
+    )
     assert "unknown: 2, 3 being looked for, 9.8/s" in loop_summary({**LOOP, "inDoubt": 3})
     assert loop_summary({**DONE, "isWhole": False}).startswith("everyone: 5,000 of 5,000+, 4,990 succeeded")
 

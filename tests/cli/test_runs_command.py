@@ -112,22 +112,30 @@ def test_a_person_is_told_which_run_a_command_was_about(
     assert capsys.readouterr().err == f"{NOBODY}\nweb-1a is resumed\n"
 
 
-@pytest.mark.parametrize("command", [["retry", "web-2"], ["retry", "--state", "failed", "--yes"], ["release", "web-1"]])
+@pytest.mark.parametrize("command", [["retry", "web-2"], ["retry", "--state", "failed", "--yes"], ["resume", "web-1"]])
 def test_what_no_process_is_there_to_do_is_said(
     command: list[str], database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    main(["runs", "pause", "web-1", "--database", database])
     assert main(["runs", *command, "--database", database]) == exit_codes.DONE
     assert capsys.readouterr().err == f"{NOBODY}\n"
     main(["runs", "retry", "--state", "failed", "--yes", "--database", database])
     if command[0] == "retry":
-        assert capsys.readouterr().err == "no such run can be run again\n"
+        assert capsys.readouterr().err == "no run matches that can be retried\n"
 
 
 def test_a_process_that_is_there_needs_no_words(database: str, capsys: pytest.CaptureFixture[str]) -> None:
     lock = SingleProcessLock(Path(database))
-    assert main(["runs", "release", "web-1", "--database", database]) == exit_codes.DONE
+    assert main(["runs", "retry", "web-2", "--database", database]) == exit_codes.DONE
     lock.release()
     assert capsys.readouterr().err == ""
+
+
+def test_a_release_of_nothing_says_so_in_a_script_too(database: str, capsys: pytest.CaptureFixture[str]) -> None:
+    lock = SingleProcessLock(Path(database))
+    assert main(["runs", "release", "web-1", "--database", database]) == exit_codes.DONE
+    lock.release()
+    assert "web-1a has nothing to release: no message of it waits after a refusal" in capsys.readouterr().err
 
 
 def test_a_run_that_was_run_again_says_as_which(database: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,12 +153,38 @@ def test_a_person_learns_why_nothing_is_found(
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     for command, words in {
-        ("list", "--flow", "f"): "no runs: no flow 'f' has any; did you mean 'F'?",
         ("list", "--flow", "F", "--state", "unknown"): "no runs",
         ("items", "web-1a"): "no items",
     }.items():
         assert main(["runs", *command, "--database", database]) == exit_codes.DONE
         assert capsys.readouterr().out.strip() == words
+
+
+@pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["retry", "--yes"]])
+def test_the_name_of_a_flow_that_does_not_exist_is_an_error(
+    command: list[str], database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["runs", *command, "--flow", "f", "--database", database]) == exit_codes.BAD_INPUT
+    said = capsys.readouterr()
+    assert "--flow: no flow 'f' has runs or is served; did you mean 'F'?" in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize(("sid", "code"), [("SM1", exit_codes.BAD_INPUT), ("order-7", exit_codes.DONE)])
+def test_a_malformed_sid_is_an_error_and_another_components_id_is_not(
+    sid: str, code: int, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["runs", "list", "--sid", sid, "--database", database]) == code
+    assert ("--sid: must be a message SID" in capsys.readouterr().err) == (code != exit_codes.DONE)
+
+
+def test_doctor_says_that_runs_have_failed_though_nothing_waits(
+    database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["runs", "cancel", "web-1", "--database", database])
+    assert main(["runs", "doctor", "--database", database]) == exit_codes.DONE
+    said = capsys.readouterr().out
+    assert "nothing waits for an operator\n1 run of the last 24 hours failed, at least in part: `runs list" in said
 
 
 def test_what_the_engine_says_of_a_workflow_that_was_taken_over_is_left_out(caplog: pytest.LogCaptureFixture) -> None:

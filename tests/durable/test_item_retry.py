@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -124,8 +125,17 @@ async def test_only_the_items_of_a_code_a_time_or_a_number_are_tried_again(tmp_p
         await served.run("one")
         emulator.faults.clear()
         operations = Operations(served.engine.database)
-        for none in (ItemSelection(code="30007"), ItemSelection(since=time.time() + 60), ItemSelection(number=7)):
-            with pytest.raises(RunStateError, match="no such items"):
+        for none, words in (
+            (ItemSelection(code="30007"), "no item of the run 'one' is failed with the code 30007 (failed are items"),
+            (ItemSelection(since=time.time() + 60), "no item of the run 'one' is failed"),
+            (ItemSelection(number=7), "item 7 of the run 'one' is succeeded, not failed"),
+            (
+                ItemSelection(number=2, code="21408"),
+                "item 2 of the run 'one' is failed with the code 21610, not failed",
+            ),
+            (ItemSelection(number=8), "the run 'one' has no item 8: its items are 0 to 7"),
+        ):
+            with pytest.raises(RunStateError, match=re.escape(words)):
                 await operations.retry_as("one", Retry(items=none))
         ended = await again(served, "one", Retry(items=ItemSelection(code="21408", since=time.time() - 60, number=5)))
         assert (ended["state"], ended["items"], ended["error"]["byCode"]) == (
@@ -230,7 +240,23 @@ async def test_a_stopped_list_is_tried_again_to_its_end_by_one_retry(tmp_path: P
         assert (await served.run("one"))["state"] == "stopped"
         emulator.faults.clear()
         await asyncio.sleep(1)  # what was under way is over
-        assert (await again(served, "one"))["state"] == "succeeded"
+        tried = 40 - len(sent(emulator))
+        ended = await again(served, "one")
+        assert (ended["state"], ended["items"] + ended["pending"], ended["isWhole"]) == ("succeeded", tried, True)
+        assert ended["pending"] > 0
+    assert sent(emulator) == Counter(numbers)
+
+
+async def test_a_run_whose_file_could_not_be_read_says_that_it_reads_it_again(tmp_path: Path) -> None:
+    numbers, emulator = people(tmp_path, 3), Emulator()
+    file = tmp_path / "people.csv"
+    good = file.read_text(encoding="utf-8")
+    file.write_text(good + "broken\n", encoding="utf-8")
+    async with serving(tmp_path, flow(), emulator=emulator, settings=QUICK) as served:
+        assert (await served.run("one"))["state"] == "failed"
+        file.write_text(good, encoding="utf-8")
+        ended = await again(served, "one")
+        assert (ended["state"], ended["items"], ended["isWhole"]) == ("succeeded", 0, False)
     assert sent(emulator) == Counter(numbers)
 
 

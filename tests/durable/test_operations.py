@@ -276,7 +276,8 @@ async def test_a_send_that_must_wait_for_an_hour_is_released_by_an_operator(tmp_
             await asyncio.sleep(0.02)
             held = [step for step in (await views.show("one"))["steps"] if "heldUntil" in step]
         assert [(step["state"], step["reason"]) for step in held] == [("planned", "twilio-rate-limited")]
-        await operations.release("one")
+        assert await operations.release("one") == 1
+        assert await operations.release("one") == 0
         assert (await served.engine.wait_for_outcome("one", 20))["state"] == "succeeded"
         with pytest.raises(RunStateError, match="must be running"):
             await operations.release("one")

@@ -16,6 +16,7 @@ from twilio_component.cli.main import main
 if TYPE_CHECKING:
     from twilio_component.emulator import Emulator
 
+INTEGRATION = FLOW.partition("name: ")[2].partition("\n")[0].strip('"')
 PAYLOAD = {"body": {"data": {"From": "+15558675310", "To": "+15017122661", "Body": "by hand"}}}
 TWO = FLOW + FLOW.partition("flows:\n")[2].replace("name: Reply", "name: Other\n    queueConfig: {usesFifoQueue: true}")
 
@@ -43,3 +44,7 @@ def test_a_flow_is_started_with_a_payload(
     capsys.readouterr()
     assert main([*start, "Repli"]) == exit_codes.BAD_INPUT
     assert "no flow 'Repli' is served from this database; did you mean 'Reply'?" in capsys.readouterr().err
+    assert main([*start, "Reply", "--integration", INTEGRATION[:-1]]) == exit_codes.BAD_INPUT
+    assert f"no integration '{INTEGRATION[:-1]}' is served from this database; did you mean '{INTEGRATION}'?" in (
+        capsys.readouterr().err
+    )

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from twilio_component.cli.output import cell
+from twilio_component.host.errors import join_names
+
+_HOLDS = {"quiet-hours": "quiet hours", "cap": "a frequency cap"}
 
 
 def error_codes(error: Mapping[str, Any]) -> str:
@@ -30,6 +33,11 @@ def item_line(item: Mapping[str, Any]) -> str:
     return f"{line}  {cell(item['item'])}" if "item" in item else line
 
 
+def count_words(count: int, noun: str) -> str:
+    """Return ``1 message`` or ``1,200 messages``."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def moment_text(time: str | None) -> str:
     """Return ``2026-11-26 03:01:11 UTC`` of an ISO 8601 time; nothing of none."""
     return f"{time[:10]} {time[11:19]} UTC" if time else ""
@@ -45,10 +53,15 @@ def counts_of_loop(loop: dict[str, Any]) -> str:
         parts.append(f"unknown: {loop['unknown']:,}")
     if loop.get("inDoubt"):
         parts.append(f"{loop['inDoubt']:,} being looked for")
+    if loop.get("held"):
+        holds = join_names(_HOLDS.get(kind, kind) for kind in loop.get("heldBy", ()) or ("a rule",))
+        parts.append(f"{loop['held']:,} held by {holds} until {moment_text(loop['heldUntil'])}")
     if loop["left"]:
         parts.append(f"{loop['perSecond']:g}/s")
     if loop["expectedEnd"]:
-        parts.append(f"ETA {loop['expectedEnd'][11:19]} UTC")
+        # Of what is held until tomorrow the time alone would be taken for today's.
+        expected = loop["expectedEnd"]
+        parts.append(f"ETA {moment_text(expected) if loop.get('held') else f'{expected[11:19]} UTC'}")
     return ", ".join(parts)
 
 

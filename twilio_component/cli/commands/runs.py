@@ -11,9 +11,9 @@ from twilio_component.cli.commands import runs_retry
 from twilio_component.cli.formats import add_formats, print_json, print_records, print_stream
 from twilio_component.cli.no_process import tell_without_process
 from twilio_component.cli.options import age_in_days, moment, whole_count
-from twilio_component.cli.run_words import item_line
+from twilio_component.cli.run_words import count_words, item_line
 from twilio_component.cli.serve_extra import DATABASE_HELP, with_database
-from twilio_component.host.errors import did_you_mean
+from twilio_component.host.errors import InputError, Problem, did_you_mean, join_names
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,6 +28,8 @@ STATES = (
     *("queued", "running", "paused", "stopped", "succeeded", "partly-failed", "failed", "unknown"),
     *("cancelled", "resolved", "retried"),
 )
+_DAY = 24 * 3600
+_MOST_COUNTED = 1_000
 _ITEM_STATES = ("pending", "succeeded", "failed", "unknown")
 
 
@@ -96,6 +98,8 @@ def _run_verb(verbs: Any, name: str, words: str, run: Callable[[argparse.Namespa
 
 
 def _list(options: argparse.Namespace) -> int:
+    sid = _message_sid(options.sid) if options.sid is not None else None
+
     async def print_list(views: RunViews, _: LoopViews) -> None:
         from twilio_component.durable.operator.views import RunFilter
 
@@ -103,10 +107,12 @@ def _list(options: argparse.Namespace) -> int:
             flow=options.flow,
             state=options.state,
             since=options.since,
-            resource_id=options.sid,
+            resource_id=sid,
             limit=options.limit,
         )
         runs = await views.find(wanted)
+        if not runs and options.flow is not None:
+            await check_flow(views, options.flow)
         if print_records(options, runs):
             return
         if not sys.stdout.isatty():
@@ -115,16 +121,28 @@ def _list(options: argparse.Namespace) -> int:
         from twilio_component.cli.run_screen import runs_table, screen
 
         console = screen(sys.stdout)
-        console.print(runs_table(runs, console.width) if runs else await _no_runs(views, options))
+        console.print(runs_table(runs, console.width) if runs else "no runs")
 
     return _view(options, print_list)
 
 
-async def _no_runs(views: RunViews, options: argparse.Namespace) -> str:
-    """Say that there are no such runs; of a flow without any run that its name may be wrong."""
-    if options.flow is None or options.flow in (names := await views.flows()):
-        return "no runs"
-    return f"no runs: no flow '{options.flow}' has any{did_you_mean(options.flow, names)}"
+async def check_flow(views: RunViews, flow: str) -> None:
+    """Raise ``InputError`` for the name of a flow that has no runs and is not served: it is misspelt."""
+    names = await views.known_flows()
+    if flow not in names:
+        hint = did_you_mean(flow, names) or f" (flows: {join_names(names)})"
+        raise InputError("There are no such runs", [Problem("--flow", f"no flow '{flow}' has runs or is served{hint}")])
+
+
+def _message_sid(text: str) -> str:
+    from twilio_component.twilio.inputs.sids import message_sid, verification_sid
+
+    cleaners = {"SM": message_sid, "MM": message_sid, "VE": verification_sid}  # others are another component's
+    try:
+        clean = cleaners.get(text[:2])
+        return text if clean is None else clean(text, {})
+    except ValueError as error:
+        raise InputError("There is no such message", [Problem("--sid", str(error))]) from error
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -209,9 +227,22 @@ def _resume(options: argparse.Namespace) -> int:
 
 
 def _release(options: argparse.Namespace) -> int:
-    return _operate_run(
-        options, lambda operations: operations.release(options.id), "tries its waiting messages now", executes=True
-    )
+    released = 0
+
+    async def release(operations: Operations) -> None:
+        nonlocal released
+        released = await operations.release(options.id)
+
+    code = _operate(options, release, executes=True)
+    if not released:
+        print(
+            f"{options.id} has nothing to release: no message of it waits after a refusal. One that waits for quiet "
+            "hours, a frequency cap or an earlier message is sent when that is over",
+            file=sys.stderr,
+        )
+    elif sys.stderr.isatty():
+        print(f"{options.id} tries now what waited: {count_words(released, 'message')}", file=sys.stderr)
+    return code
 
 
 def _resolve(options: argparse.Namespace) -> int:
@@ -232,11 +263,26 @@ def _doctor(options: argparse.Namespace) -> int:
             mended = "mended: " if options.mend and one.can_mend else ""
             print(f"{mended}{one.kind} ({one.count:,}): {one.text}\n  {' '.join(one.ids)}")
         if not found:
-            print("nothing to repair, and nothing waits for an operator")
+            print(f"nothing to repair, and nothing waits for an operator{await _failed_lately(database)}")
 
     with_database(options, examine)
     undone = any(one.needs_process or (one.can_mend and not options.mend) for one in found)
     return exit_codes.FAILED if undone else exit_codes.DONE
+
+
+async def _failed_lately(database: Database) -> str:
+    """Say that runs have failed, which have ended and wait for nobody, but can be retried."""
+    import time
+
+    from twilio_component.durable.operator.views import RunFilter, RunViews
+
+    since = RunFilter(since=time.time() - _DAY, limit=_MOST_COUNTED)
+    failed = await RunViews(database).find_ids(since, ("failed", "partly-failed"))
+    if not failed:
+        return ""
+    more = "more than " if len(failed) == _MOST_COUNTED else ""
+    found = f"{more}{count_words(len(failed), 'run')} of the last 24 hours failed, at least in part"
+    return f"\n{found}: `runs list --state failed` (or partly-failed) shows them, `runs retry` repeats what failed"
 
 
 def _purge(options: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from twilio_component.cli import exit_codes
 from twilio_component.cli.no_process import tell_without_process
 from twilio_component.cli.options import moment
+from twilio_component.cli.run_words import count_words
 from twilio_component.cli.serve_extra import with_database
 from twilio_component.host.errors import InputError, IntegrationError, Problem
 
@@ -140,7 +141,12 @@ async def _retry_many(database: Database, operations: Operations, options: argpa
 
     found = await operations.find_retryable(RunFilter(flow=options.flow, state=options.state, since=options.since))
     if not found:
-        print("no such run can be run again", file=sys.stderr)
+        if options.flow is not None:
+            from twilio_component.cli.commands.runs import check_flow
+            from twilio_component.durable.operator.views import RunViews
+
+            await check_flow(RunViews(database), options.flow)
+        print("no run matches that can be retried", file=sys.stderr)
         return exit_codes.DONE
     if not (options.yes or _confirm(len(found), options.flow)):
         print("nothing is run again", file=sys.stderr)
@@ -158,7 +164,7 @@ async def _retry_many(database: Database, operations: Operations, options: argpa
 
 def _confirm(count: int, flow: str | None) -> bool:
     """Return whether to go on: a person at a terminal is asked, a script has to give --yes."""
-    what = f"This runs {count:,} run{'s' * (count != 1)}{f' of {flow}' if flow else ''} again"
+    what = f"This runs {count_words(count, 'run')}{f' of {flow}' if flow else ''} again"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         print(f"{what}; add --yes to do it.", file=sys.stderr)
         return False
@@ -174,6 +180,10 @@ def _tell(retried: Retried, options: argparse.Namespace, *, of: str = "") -> Non
             "--definition current uses",
             file=sys.stderr,
         )
+    if retried.pending:
+        print(f"{retried.id} also tries {count_words(retried.pending, 'item')} not tried before", file=sys.stderr)
+    if not retried.is_whole:
+        print(f"{retried.id} also reads the rest of its list, and tries its items", file=sys.stderr)
     if retried.proven:
         calls = "1 call is" if retried.proven == 1 else f"{retried.proven:,} calls are"
         print(f"{retried.id}: {calls} proven to have happened, and will not be made again", file=sys.stderr)

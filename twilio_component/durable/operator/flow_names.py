@@ -1,4 +1,4 @@
-"""The names of the flows that have runs, however many runs each has."""
+"""The names of flows: of those that have runs, however many each has, and of those that are served."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, select
 
-from twilio_component.durable.store.schema import runs
+from twilio_component.durable.store.schema import definitions, runs, served
+from twilio_component.flows.parsing.reader import read_definition
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
@@ -22,6 +23,14 @@ def flow_names(connection: Connection) -> list[str]:
         found.append(name)
         name = connection.execute(next_flow(name)).scalar_one()
     return found
+
+
+def known_flows(connection: Connection) -> list[str]:
+    """Return the names of the flows that have runs or are served, in alphabetical order."""
+    rows = select(definitions.c.file, definitions.c.text).join(served, definitions.c.digest == served.c.definition)
+    read = [read_definition(row.file, text=row.text).integration for row in connection.execute(rows)]
+    names = {flow.name for integration in read if integration is not None for flow in integration.flows}
+    return sorted({*names, *flow_names(connection)})
 
 
 def next_flow(name: str | None) -> Select[Any]:

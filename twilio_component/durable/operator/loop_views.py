@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 from twilio_component.durable.fanout.store import PENDING, LoopKey, count_iterations
 from twilio_component.durable.operator.item_strands import Strand, items_of_strand, strands_of
 from twilio_component.durable.operator.times import format_time
-from twilio_component.durable.sending.intents import IN_DOUBT
+from twilio_component.durable.sending.intents import IN_DOUBT, PLANNED
 from twilio_component.durable.store.run_status import RUNNING
 from twilio_component.durable.store.schema import UNCERTAIN, intents, items, loops, runs
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _RATE_SECONDS = 60.0
 _BATCH = 500
+_HOLDS_READ = 20
 
 
 class LoopViews:
@@ -37,7 +38,8 @@ class LoopViews:
         ``{"loop", "taken", "isWhole", "succeeded", "failed": {code: count}, "unknown", "left", "perSecond",
         "expectedEnd"}``: how many items have been taken and whether there are no more, how their iterations ended, how
         many have not ended, how many ended per second in the last minute, and when the last one will at that rate.
-        Where some must wait, for quiet hours for example, also ``held``, how many, and ``heldUntil``, the first's time;
+        Where some must wait, for quiet hours for example, also ``held``, how many, ``heldUntil``, the first's time, and
+        ``heldBy``, the kinds of what holds the first of them; they end at the earliest when the last may continue;
         where calls of iterations are looked for, since their outcome is not known yet, also ``inDoubt``, how many.
         """
 
@@ -110,17 +112,27 @@ def loop_progress(connection: Connection, loop: Row[Any], now: float) -> dict[st
     left = count.pop("pending")
     of_loop = (items.c.run == loop.run, items.c.ordinal == loop.ordinal)
     waits = (*of_loop, items.c.state == PENDING, items.c.held_until > now)
-    held, until = connection.execute(select(func.count(), func.min(items.c.held_until)).where(*waits)).one()
+    counting = select(func.count(), func.min(items.c.held_until), func.max(items.c.held_until))
+    held, until, latest = connection.execute(counting.where(*waits)).one()
     in_doubt = connection.execute(_calls_in_doubt(loop.run)).scalar_one() if left else 0
-    going = loop.state == RUNNING and loop.is_whole and left and per_second
+    going = loop.state == RUNNING and loop.is_whole and left
+    ends = [now + (left - held) / per_second] if per_second else [] if left > held else [now]
     return {
         "loop": loop.step_id,
         "taken": loop.taken,
         "isWhole": loop.is_whole,
         **count,
         "left": left,
-        **({"held": held, "heldUntil": format_time(until)} if held else {}),
+        **({"held": held, "heldUntil": format_time(until), "heldBy": _holds(connection, waits)} if held else {}),
         **({"inDoubt": in_doubt} if in_doubt else {}),
         "perSecond": round(per_second, 1) if left else None,
-        "expectedEnd": format_time(now + left / per_second) if going else None,
+        "expectedEnd": format_time(max(*ends, latest or 0.0)) if going and ends else None,
     }
+
+
+def _holds(connection: Connection, waits: Sequence[Any]) -> list[str]:
+    """The kinds of what holds the calls of the iterations that may continue first."""
+    first = select(items.c.id).where(*waits).order_by(items.c.held_until).limit(_HOLDS_READ)
+    calls = intents.c.item.in_(list(connection.execute(first).scalars()))
+    kinds = select(intents.c.hold_kind).where(calls, intents.c.state == PLANNED, intents.c.hold_kind.is_not(None))
+    return sorted(connection.execute(kinds.distinct()).scalars())

@@ -92,20 +92,25 @@ class Operations:
         """Mark an unknown outcome as resolved; nothing else is done."""
         await self._move(run, ALLOWED[RESOLVE], run_status.RESOLVED)
 
-    async def release(self, run: str) -> None:
-        """Lift what holds back the run's calls, so that they are tried within seconds.
+    async def release(self, run: str) -> int:
+        """Lift what holds back the run's calls after a refusal, so that they are tried within seconds; their number.
 
-        With them everything is released that waits for the same connections and senders.
+        With them everything is released that waits for the same connections and senders. Calls that wait for quiet
+        hours, a frequency cap or their order go on waiting.
         """
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> int:
             row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
             _check_state(connection, run, row, ALLOWED[RELEASE])
             waiting = select(intents.c.limit_keys).where(intents.c.run == run, intents.c.state == PLANNED)
-            keys = {key for found in connection.execute(waiting).scalars() for key in json.loads(found)}
-            connection.execute(delete(throttles).where(throttles.c.key.in_(keys)))
+            calls = [json.loads(found) for found in connection.execute(waiting).scalars()]
+            of_calls = throttles.c.key.in_({key for keys in calls for key in keys})
+            is_throttled = throttles.c.throttled_until > self._database.now(connection)
+            throttled = set(connection.execute(select(throttles.c.key).where(of_calls, is_throttled)).scalars())
+            connection.execute(delete(throttles).where(of_calls))
+            return sum(not throttled.isdisjoint(keys) for keys in calls)
 
-        await self._database.run(work)
+        return await self._database.run(work)
 
     async def lift(self, sender: str) -> None:
         """Let a connection or sender be used at once, by the id with which ``ProcessViews.senders`` shows it."""

@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError, UnknownRunError
-from twilio_component.durable.fanout.store import LoopKey
+from twilio_component.durable.fanout.store import PENDING, LoopKey
 from twilio_component.durable.operator.actions import ALLOWED, RESEND, RETRY
 from twilio_component.durable.operator.asked_questions import asked_by, copy_questions, received_questions
 from twilio_component.durable.operator.definition_changes import changes_before, keys_of
 from twilio_component.durable.operator.item_selection import (
     ItemSelection,
+    describe_no_items,
     has_open_calls,
     loops_of,
     unfinished_loops,
@@ -65,14 +66,18 @@ class Retry:
 class Retried:
     """A run that runs another one again.
 
-    ``items`` of its lists are tried again (None: it goes on from a step of its own). ``definition`` is the one it uses,
-    of the file ``file``; ``is_current`` tells whether that one is served now. ``repeats_later_steps`` is false when
-    only the list is tried again, since a step after it did something that must not be done twice. ``proven`` calls are
-    not made again, since their provider has proven since the run ended what they created.
+    ``items`` of its lists are tried again (None: it continues from a step of its own), and ``pending`` ones had not
+    ended, or not begun, when the run ended; unless ``is_whole``, the rest of a list has yet to be read. ``definition``
+    is the one it uses, of the file ``file``; ``is_current`` tells whether that one is served now.
+    ``repeats_later_steps`` is false when only the list is tried again, since a step after it did something that must
+    not be done twice. ``proven`` calls are not made again, since their provider has proven since the run ended what
+    they created.
     """
 
     id: str
     items: int | None = None
+    pending: int = 0
+    is_whole: bool = True
     definition: Definition = "began"
     file: str = ""
     is_current: bool = True
@@ -83,7 +88,9 @@ class Retried:
         """The run as JSON, with keys in camelCase."""
         found = asdict(self)
         return {
-            **{name: found[name] for name in ("id", "items", "definition", "file")},
+            **{name: found[name] for name in ("id", "items", "pending")},
+            "isWhole": self.is_whole,
+            **{name: found[name] for name in ("definition", "file")},
             "isCurrent": self.is_current,
             "repeatsLaterSteps": self.repeats_later_steps,
             "proven": self.proven,
@@ -141,6 +148,7 @@ class RunRetry:
             if plan.selection is not None and not tried and plan.selection.state != run_status.UNKNOWN:
                 _refuse_without_items(connection, row)
             copy_questions(connection, run, again, plan.continued, now)
+            pending, is_whole = _remaining(connection, again, plan.again)
             if plan.repeated_from is not None:
                 give_place_from(connection, run, plan.repeated_from)
             connection.execute(update(runs).where(runs.c.id == run).values(state=run_status.RETRIED))
@@ -148,6 +156,8 @@ class RunRetry:
             return Retried(
                 id=again,
                 items=None if plan.selection is None else tried,
+                pending=pending - tried,
+                is_whole=is_whole,
                 definition=how.definition,
                 file=connection.execute(select(definitions.c.file).where(definitions.c.digest == digest)).scalar_one(),
                 is_current=is_current,
@@ -183,7 +193,7 @@ def _plan(connection: Connection, row: Row[Any], how: Retry) -> _Plan:
     if row.state == run_status.LIST_STOPPED or not chosen:
         chosen = sorted({*chosen, *unfinished_loops(connection, row.id)})
     if not chosen:
-        raise RunStateError(f"the run '{row.id}' has no such items")
+        raise RunStateError(describe_no_items(connection, row.id, selection))
     return _plan_of_loops(connection, row, entries, chosen, selection, may_end_early=True)
 
 
@@ -254,6 +264,14 @@ def _copy(connection: Connection, run: str, again: str, plan: _Plan) -> CopiedLo
         if ordinal in kept:
             copy_loop(connection, LoopKey(run, ordinal), again, None)
     return CopiedLoop(sum(one.tried for one in copied), len(own) + sum(one.proven for one in copied))
+
+
+def _remaining(connection: Connection, run: str, ordinals: Sequence[int]) -> tuple[int, bool]:
+    """How many items of these loops have not ended, and whether all items have been read."""
+    of_loops = (items.c.run == run, items.c.ordinal.in_(ordinals), items.c.state == PENDING)
+    count = connection.execute(select(func.count()).select_from(items).where(*of_loops)).scalar_one()
+    unread = (loops.c.run == run, loops.c.ordinal.in_(ordinals), loops.c.is_whole.is_(False))
+    return count, connection.execute(select(loops.c.ordinal).where(*unread).limit(1)).one_or_none() is None
 
 
 def _refuse_without_items(connection: Connection, row: Row[Any]) -> None:

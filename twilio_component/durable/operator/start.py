@@ -68,7 +68,12 @@ async def _find(
         rows = select(served.c.public_url, definitions.c.file, definitions.c.text)
         return list(connection.execute(rows.join(definitions, definitions.c.digest == served.c.definition)))
 
-    candidates = [*_flows(await database.run(work), host, integration)]
+    served_flows = [*_flows(await database.run(work), host)]
+    integrations = sorted({one[1].integration.name for one in served_flows})
+    if integration not in ("", *integrations):
+        hint = did_you_mean(integration, integrations) or f" (served: {join_names(integrations)})"
+        raise DurableError(f"no integration '{integration}' is served from this database{hint}")
+    candidates = [one for one in served_flows if integration in ("", one[1].integration.name)]
     matching = [one for one in candidates if one[2].name == flow]
     if len(matching) == 1:
         return matching[0]
@@ -80,10 +85,9 @@ async def _find(
     raise DurableError(f"no flow '{flow}' is served from this database{hint}")
 
 
-def _flows(rows: list[Any], host: Host, integration: str) -> Iterator[tuple[Deployment, LoadedDefinition, Flow]]:
+def _flows(rows: list[Any], host: Host) -> Iterator[tuple[Deployment, LoadedDefinition, Flow]]:
     for row in rows:
         deployment = Deployment(host, Configuration(), {}, public_url=row.public_url)
         definition = deployment.load(row.file, row.text)
-        if integration in ("", definition.integration.name):
-            for flow in definition.integration.flows:
-                yield deployment, definition, flow
+        for flow in definition.integration.flows:
+            yield deployment, definition, flow

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, select
 
 from twilio_component.durable import ids
 from twilio_component.durable.errors import UnknownRunError
-from twilio_component.durable.operator.flow_names import flow_names
+from twilio_component.durable.operator.flow_names import flow_names, known_flows
 from twilio_component.durable.operator.journal_replay import is_asked_again
 from twilio_component.durable.operator.run_ids import count_retries, retried_as
 from twilio_component.durable.operator.times import format_time
@@ -101,6 +101,10 @@ class RunViews:
     async def flows(self) -> list[str]:
         """The names of flows that have runs, in alphabetical order."""
         return await self._database.run(flow_names)
+
+    async def known_flows(self) -> list[str]:
+        """The names of flows that have runs or are served, in alphabetical order."""
+        return await self._database.run(known_flows)
 
     async def find_payloads(self, text: str, *, limit: int = 100) -> list[dict[str, Any]]:
         """Return the newest payloads, oldest first, that contain ``text`` and are still stored: created and payload."""
