@@ -11,9 +11,9 @@ from twilio_component.cli.commands import runs_retry
 from twilio_component.cli.formats import add_formats, print_json, print_records, print_stream
 from twilio_component.cli.no_process import tell_without_process
 from twilio_component.cli.options import age_in_days, moment, whole_count
+from twilio_component.cli.run_filters import check_flow, resource_id
 from twilio_component.cli.run_words import count_words, item_line
 from twilio_component.cli.serve_extra import DATABASE_HELP, with_database
-from twilio_component.host.errors import InputError, Problem, did_you_mean, join_names
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -98,7 +98,7 @@ def _run_verb(verbs: Any, name: str, words: str, run: Callable[[argparse.Namespa
 
 
 def _list(options: argparse.Namespace) -> int:
-    sid = _message_sid(options.sid) if options.sid is not None else None
+    sid = resource_id(options.sid) if options.sid is not None else None
 
     async def print_list(views: RunViews, _: LoopViews) -> None:
         from twilio_component.durable.operator.views import RunFilter
@@ -124,25 +124,6 @@ def _list(options: argparse.Namespace) -> int:
         console.print(runs_table(runs, console.width) if runs else "no runs")
 
     return _view(options, print_list)
-
-
-async def check_flow(views: RunViews, flow: str) -> None:
-    """Raise ``InputError`` for the name of a flow that has no runs and is not served: it is misspelt."""
-    names = await views.known_flows()
-    if flow not in names:
-        hint = did_you_mean(flow, names) or f" (flows: {join_names(names)})"
-        raise InputError("There are no such runs", [Problem("--flow", f"no flow '{flow}' has runs or is served{hint}")])
-
-
-def _message_sid(text: str) -> str:
-    from twilio_component.twilio.inputs.sids import message_sid, verification_sid
-
-    cleaners = {"SM": message_sid, "MM": message_sid, "VE": verification_sid}  # others are another component's
-    try:
-        clean = cleaners.get(text[:2])
-        return text if clean is None else clean(text, {})
-    except ValueError as error:
-        raise InputError("There is no such message", [Problem("--sid", str(error))]) from error
 
 
 def _show(options: argparse.Namespace) -> int:

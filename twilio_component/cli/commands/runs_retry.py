@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from twilio_component.cli import exit_codes
 from twilio_component.cli.no_process import tell_without_process
 from twilio_component.cli.options import moment
+from twilio_component.cli.run_filters import check_flow
 from twilio_component.cli.run_words import count_words
 from twilio_component.cli.serve_extra import with_database
 from twilio_component.host.errors import InputError, IntegrationError, Problem
@@ -142,7 +143,6 @@ async def _retry_many(database: Database, operations: Operations, options: argpa
     found = await operations.find_retryable(RunFilter(flow=options.flow, state=options.state, since=options.since))
     if not found:
         if options.flow is not None:
-            from twilio_component.cli.commands.runs import check_flow
             from twilio_component.durable.operator.views import RunViews
 
             await check_flow(RunViews(database), options.flow)
