@@ -545,6 +545,16 @@ async def test_http_tells_whether_a_request_may_have_arrived() -> None:
         assert caught.value.may_have_happened is may
 
 
+@pytest.mark.parametrize("last", [httpx.ConnectError("no"), httpx.Response(400)], ids=["away", "400"])
+async def test_http_tells_that_a_request_may_have_arrived_before_its_repetition_failed(last: Any) -> None:
+    requests, host = answering(httpx.ReadError("lost"), last)
+    inputs = {"maxRetries": 1, "retryDelayMS": 1, "retryOnAllErrors": True}
+    with pytest.raises(PerformError, match="an earlier attempt may have been processed") as caught:
+        await act("http.httpPost", context=ALLOWED, host=host, url=URL, **inputs)
+    assert caught.value.may_have_happened
+    assert len(requests) == 2
+
+
 @pytest.mark.parametrize("status", [302, 303, 307])
 @pytest.mark.parametrize("then", [httpx.Response(404), httpx.ConnectError("no"), None], ids=["404", "away", "not ours"])
 async def test_http_tells_that_a_post_was_carried_out_whose_redirect_cannot_be_followed(

@@ -314,7 +314,15 @@ class TestRepeating:
 
     @pytest.mark.parametrize(
         ("value", "seconds"),
-        [("3", 3.0), ("-3", 0.0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0), ("soon", None), ("", None), (None, None)],
+        [
+            ("3", 3.0),
+            ("-3", 0.0),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+            ("Thu, 26 Nov 2026 11:00:00 +99999999999999999", None),
+            ("soon", None),
+            ("", None),
+            (None, None),
+        ],
     )
     def test_retry_after_holds_seconds_or_a_date(self, value: str | None, seconds: float | None) -> None:
         assert retry_after(value) == seconds

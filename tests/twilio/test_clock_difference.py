@@ -55,7 +55,10 @@ def test_a_difference_is_known_to_about_a_second() -> None:
     assert difference.is_due
 
 
-@pytest.mark.parametrize("date", [None, "", "yesterday", "Wed, 99 Nov 2026 00:00:00 GMT"])
+@pytest.mark.parametrize(
+    "date",
+    [None, "", "yesterday", "Wed, 99 Nov 2026 00:00:00 GMT", "Thu, 26 Nov 2026 11:00:00 +99999999999999999"],
+)
 def test_a_date_that_cannot_be_read_changes_nothing(date: str | None) -> None:
     difference = ClockDifference()
     difference.measure(date, time.time())

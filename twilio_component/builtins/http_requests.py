@@ -73,7 +73,10 @@ async def _send(method: str, context: Context, inputs: dict[str, Any], form: tup
     request = _request(method, inputs, form)
     host = _allowed_host(request.url, context)
 
-    async def send() -> Any:
+    longest = request.seconds
+
+    async def send(seconds_left: float) -> Any:
+        request.seconds = min(longest, seconds_left)
         response, has_acted = await _follow(context, request, host, inputs["maxRedirects"])
         if inputs["debugRequest"]:
             context.logger.info("%s %s: %d", method, host, response.status)
@@ -84,7 +87,10 @@ async def _send(method: str, context: Context, inputs: dict[str, Any], form: tup
         inputs,
         is_transient=lambda error: error.retryable and method not in _UNSAFE,
         retry_all=inputs["retryOnAllErrors"],
-        sleep=context.resources.sleep,
+        unknown=lambda last: RequestError(
+            f"{last}; an earlier attempt may have been processed", may_have_happened=True
+        ),
+        context=context,
     )
 
 

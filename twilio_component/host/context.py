@@ -63,3 +63,11 @@ class Context:
     flow: Mapping[str, Any] = field(default_factory=dict)
     started_at: str = ""
     resources: Resources = field(default=None, repr=False)  # type: ignore[assignment]  # the host fills it in
+
+    @property
+    def request_seconds(self) -> float | None:
+        """The time limit of the one request that ``attempt_seconds`` allows; None without it.
+
+        The request ends before the caller gives up, so that it is known whether it was written.
+        """
+        return None if self.attempt_seconds is None else 0.9 * self.attempt_seconds

@@ -220,7 +220,7 @@ def client_for(context: Context, connection: Mapping[str, Any]) -> TwilioClient:
 
     Where the caller repeats a call itself (``context.attempt_seconds``), it is one that repeats no request.
     """
-    resources, limit = context.resources, context.attempt_seconds
+    resources, limit = context.resources, context.request_seconds
     return resources.get_or_create(
         ("twilio client", context.debug, limit, connection["key"], *connection["fields"].items()),
         lambda: TwilioClient(
@@ -228,8 +228,7 @@ def client_for(context: Context, connection: Mapping[str, Any]) -> TwilioClient:
             resources.transport,
             retry=RetryPolicy(sleep=resources.sleep) if limit is None else RetryPolicy(attempts=1),
             debug=context.debug,
-            # It must end before the caller gives up, to say whether the request was written.
-            seconds=SECONDS if limit is None else 0.9 * limit,
+            seconds=SECONDS if limit is None else limit,
         ),
     )
 

@@ -35,7 +35,7 @@ class ClockDifference:
         """
         try:
             shown = parsedate_to_datetime(date or "").timestamp()
-        except ValueError:
+        except (ValueError, OverflowError):
             return
         self._measure_at = time.monotonic() + _MEASURING_SECONDS
         self.least, self.most = shown - time.time(), shown + 1.0 - sent_at

@@ -8,12 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
-from twilio_component.host import Host
+from twilio_component.host import Context, Host
 from twilio_component.host.errors import InputError
 from twilio_component.testing import BlockingHarness, emulator_connection
 from twilio_component.twilio.errors import (
     NoResponseError,
     NotFoundError,
+    NotSentError,
     OutcomeUnknownError,
     RateLimitedError,
     RequestRefusedError,
@@ -21,6 +22,7 @@ from twilio_component.twilio.errors import (
     TwilioError,
 )
 
+REFUSED = httpx.Response(400, json={"code": 21211, "message": "not a number", "status": 400})
 PATH = "/Accounts/AC" + "0" * 32 + "/Messages.json"
 
 
@@ -45,7 +47,7 @@ class Sent:
     async def wait(self, seconds: float) -> None:
         self.waits.append(seconds)
 
-    async def call(self, *, base_url: str | None = None, **inputs: Any) -> Sent:
+    async def call(self, *, base_url: str | None = None, attempt_seconds: float | None = None, **inputs: Any) -> Sent:
         connection = emulator_connection()
         if base_url:
             connection["fields"]["baseUrl"] = base_url
@@ -53,7 +55,8 @@ class Sent:
         async with Host.discover(transport=transport, sleep=self.wait) as host:
             full: Mapping[str, Any] = {"twilioConnection": connection, "method": "GET", "url": PATH, **inputs}
             try:
-                self.data = (await host.invoke_action("twilio", "rawRequest", full))["data"]
+                context = Context(attempt_seconds=attempt_seconds)
+                self.data = (await host.invoke_action("twilio", "rawRequest", full, context=context))["data"]
             except (TwilioError, InputError) as error:
                 self.error = error
         return self
@@ -260,6 +263,31 @@ class TestItsRetries:
     async def test_the_last_error_is_the_one_reported(self) -> None:
         assert isinstance((await Sent(httpx.ReadError("cut")).call(maxRetries=1)).error, NoResponseError)
         assert isinstance((await Sent(httpx.Response(429, json={})).call()).error, RateLimitedError)
+
+    @pytest.mark.parametrize("last", [httpx.ConnectError("refused"), httpx.Response(429, json={}), REFUSED])
+    @pytest.mark.parametrize("attempt_seconds", [None, 20.0])
+    async def test_a_post_that_may_have_been_processed_stays_so_whatever_its_repetition_gets(
+        self, last: Any, attempt_seconds: float | None
+    ) -> None:
+        sent = await Sent(httpx.ReadError("cut"), last).call(
+            method="POST", maxRetries=1, retryAllErrors=True, attempt_seconds=attempt_seconds
+        )
+        assert len(sent.requests) == 2
+        assert isinstance(sent.error, OutcomeUnknownError)
+        assert "An earlier attempt" in str(sent.error)
+
+    @pytest.mark.parametrize("answer", [httpx.ConnectError("refused"), httpx.Response(429, json={})])
+    async def test_what_was_not_processed_is_left_to_a_caller_that_repeats_it_itself(self, answer: Any) -> None:
+        sent = await Sent(answer).call(method="POST", maxRetries=5, retryAllErrors=True, attempt_seconds=20.0)
+        assert len(sent.requests) == 1
+        assert isinstance(sent.error, (NotSentError, RateLimitedError))
+
+    async def test_a_caller_that_limits_the_attempt_learns_its_outcome_before_it_gives_up(self) -> None:
+        sent = await Sent(httpx.Response(503)).call(maxRetries=5, retryDelayMS=5_000, attempt_seconds=20.0)
+        assert isinstance(sent.error, TwilioAPIError)
+        assert sent.requests[0].extensions["timeout"]["read"] <= 18.0
+        sent = await Sent(httpx.Response(503)).call(maxRetries=5, retryDelayMS=15_000, attempt_seconds=20.0)
+        assert len(sent.requests) == 1
 
     async def test_a_timeout_bounds_one_attempt(self) -> None:
         sent = await Sent().call(timeout="2000")

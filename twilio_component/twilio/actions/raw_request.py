@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from twilio_component.host.errors import InputError, PerformError, Problem
-from twilio_component.host.http.messages import SECONDS, Request, Response
+from twilio_component.host.http.messages import CONNECT_SECONDS, SECONDS, Request, Response
 from twilio_component.host.http.retries import send_with_retries
 from twilio_component.host.serialization import from_buffer
 from twilio_component.twilio.client import TwilioClient, client_for, encode_pairs, raise_for_status
 from twilio_component.twilio.credentials import API_VERSION
-from twilio_component.twilio.errors import NotSentError, RequestRefusedError, TwilioError
+from twilio_component.twilio.errors import (
+    NotSentError,
+    OutcomeUnknownError,
+    RequestRefusedError,
+    TwilioAPIError,
+    TwilioError,
+)
 from twilio_component.twilio.signatures.forms import FORM_TYPE
 
 if TYPE_CHECKING:
@@ -29,13 +35,14 @@ async def send(context: Context, inputs: Mapping[str, Any]) -> Any:
 
     Raises ``RequestRefusedError`` for a URL of another host, and for an error response the ``TwilioError`` that fits,
     with ``status``, ``data`` and ``headers``. Repeats a failed request ``maxRetries`` times: after a network error or a
-    5xx when the method is idempotent or nothing was sent, or after any error with ``retryAllErrors``.
+    5xx when the method is idempotent or nothing was sent, or after any error with ``retryAllErrors``. Raises
+    ``OutcomeUnknownError`` where an earlier attempt of those may have been processed and the last one failed.
     """
     client = client_for(context, inputs["twilioConnection"])
     url = _url(client, inputs)
     headers, content = _body(inputs, {**client.headers, **_headers(inputs)})
     seconds = (inputs.get("timeout") or 0) / 1_000 or SECONDS
-    response = await _send(client, inputs, Request(inputs["method"], url, headers, content, seconds))
+    response = await _send(context, client, inputs, Request(inputs["method"], url, headers, content, seconds))
     match inputs["responseType"]:
         case "arraybuffer":
             return response.content
@@ -46,11 +53,16 @@ async def send(context: Context, inputs: Mapping[str, Any]) -> Any:
             return response.text
 
 
-async def _send(client: TwilioClient, inputs: Mapping[str, Any], request: Request) -> Response:
+async def _send(context: Context, client: TwilioClient, inputs: Mapping[str, Any], request: Request) -> Response:
     idempotent = request.method in _IDEMPOTENT
     delay = inputs["retryDelayMS"] or (_FIRST_BACKOFF_MS if inputs["useExponentialBackoff"] else 0)
 
-    async def send() -> Response:
+    longest = request.seconds
+
+    async def send(seconds_left: float) -> Response:
+        request.seconds = min(longest, seconds_left)
+        # A request that has no connection by then was certainly not sent.
+        request.connect_seconds = min(CONNECT_SECONDS, request.seconds / 2)
         response = await client.send_once(request, idempotent=idempotent)
         return raise_for_status(response, request, idempotent=idempotent)
 
@@ -64,7 +76,18 @@ async def _send(client: TwilioClient, inputs: Mapping[str, Any], request: Reques
         {**inputs, "retryDelayMS": delay},
         is_transient=is_transient,
         retry_all=inputs["retryAllErrors"],
-        sleep=client.retry.sleep,
+        unknown=_unknown,
+        context=context,
+    )
+
+
+def _unknown(last: PerformError) -> OutcomeUnknownError:
+    reported = last if isinstance(last, TwilioAPIError) else None
+    status = last.status if isinstance(last, TwilioError) else None
+    return OutcomeUnknownError(
+        f"An earlier attempt got no response that tells its outcome, and the last one failed ({last.code})",
+        status=status,
+        reported=reported,
     )
 
 
