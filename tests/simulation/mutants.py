@@ -1,8 +1,8 @@
-"""Mutants of the protocol: each is one guard taken out, and the simulation has to find it.
+"""Mutants of the protocol: each is one guard taken out, and the simulation or a unit test has to find it.
 
 Each is a text of a module of ``twilio_component/durable`` and what stands in its place. ``mutant_seeds.json`` holds the
-seeds that find each of them; ``search_mutants.py`` writes it. ``install`` lets this process import the package with the
-mutant in it.
+seeds that find those of ``MUTANTS``; ``search_mutants.py`` writes it. ``unit_tested_mutants.py`` has those that unit
+tests find. ``install`` lets this process import the package with the mutant in it.
 """
 
 from __future__ import annotations
@@ -31,13 +31,18 @@ _RECONCILER, _RATES = "durable/sending/reconciler.py", "durable/sending/rate_lim
 
 @dataclass(frozen=True)
 class Mutant:
-    """``old`` of ``file`` becomes ``new``; ``has_operators`` tells in which worlds it is looked for."""
+    """``old`` of ``file`` becomes ``new``.
+
+    ``has_operators`` tells in which worlds it is looked for, and ``test`` which unit test of ``tests/durable`` finds
+    it, as ``test_module.py::test_name``.
+    """
 
     name: str
     file: str
     old: str
     new: str
     has_operators: bool = False
+    test: str = ""
 
 
 MUTANTS = (
@@ -86,13 +91,21 @@ MUTANTS = (
         "a token is free again at once", _RATES, "free_at = self._database.now(connection) + period", "free_at = 0.0"
     ),
     # What an operator does. A retry makes no call again, and starts no flow beside one that can go on.
-    Mutant("a retry overlooks flows that can go on", _STARTED, "in_(GO_ON)", "in_(())", _HAS),
+    Mutant(
+        "a retry overlooks flows that can go on",
+        _STARTED,
+        "in_(GO_ON)",
+        "in_(())",
+        _HAS,
+        "test_started_flows.py::test_a_step_is_not_repeated_while_the_flow_that_it_started_can_go_on",
+    ),
     Mutant(
         "a retry overlooks what its flows have done",
         _STARTED,
         "below(intents.c.run),",
         "intents.c.run.is_(None),",
         _HAS,
+        "test_started_flows.py::test_a_run_whose_started_flow_sent_something_is_not_run_again_but_that_flow_is",
     ),
     Mutant(
         "a resumed list is not gone on with",
@@ -100,6 +113,7 @@ MUTANTS = (
         "renew_loops(connection, self._database.now(connection), loops.c.run == run)",
         "pass",
         _HAS,
+        "test_fanout.py::test_a_loop_stops_between_two_requests_and_goes_on_where_it_was",
     ),
 )
 

@@ -1,5 +1,7 @@
 """Search seeds that find each mutant of the protocol, and write them into ``mutant_seeds.json``: ``make mutants``.
 
+Those that unit tests find are run by the tests.
+
 The recorded seeds are tried first, so that a search after a small change is short. Seeds that no mutant needs are in no
 file: which worlds they make depends on every draw of the simulation.
 """

@@ -11,9 +11,11 @@ import pytest
 from simulation.mutants import MUTANTS, Mutant, mutated_source, recorded_seeds
 from simulation.operated import OperatedWorld
 from simulation.run import run_seed, run_seeds
+from simulation.unit_tested_mutants import UNIT_TESTED
 from simulation.world import DriverFailedError, World
 
 PROGRAM = Path(__file__).with_name("mutated.py")
+UNIT_TESTS = Path(__file__).with_name("unit_tested_mutants.py")
 BATCH = 250
 OPERATED = [pytest.param(range(first, first + 24), marks=pytest.mark.campaign) for first in range(4, 100, 24)]
 A_FEW = 50  # for another Python, whose event loop makes other worlds of the same seeds
@@ -76,3 +78,13 @@ def test_a_mutant_of_the_protocol_is_found(mutant: Mutant) -> None:
         f"no recorded seed finds it: search anew with `make mutants`. {done.stdout}{done.stderr}"
     )
     assert done.stdout.startswith("seed "), done.stdout
+
+
+@pytest.mark.campaign  # two seconds each
+@pytest.mark.parametrize("mutant", UNIT_TESTED, ids=lambda mutant: mutant.name)
+def test_a_mutant_that_the_worlds_do_not_find_fails_its_unit_test(mutant: Mutant) -> None:
+    command = [sys.executable, str(UNIT_TESTS), mutant.name]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+    assert done.returncode == 0, f"{mutant.test} does not notice it. {done.stdout}{done.stderr}"

@@ -1,0 +1,154 @@
+"""The mutants that unit tests find, and a program that runs the test of one of them: it exits with 0 when that fails.
+
+    python tests/simulation/unit_tested_mutants.py NAME
+
+Most lack a guard of what operators do. For some the worlds need more coincidence than there is time for, and others
+hold what cannot happen in them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
+
+from simulation.mutants import MUTANTS, Mutant, install
+
+TESTS = Path(__file__).parents[1]
+
+_STEPS, _RECONCILER = "durable/sending/protocol_steps.py", "durable/sending/reconciler.py"
+_STARTED, _RETRY = "durable/operator/started_flows.py", "durable/operator/retry.py"
+_LOOPS, _NEW_RUNS = "durable/operator/loop_retry.py", "durable/store/new_runs.py"
+_QUESTIONS, _JOURNAL = "durable/operator/asked_questions.py", "durable/operator/journal_replay.py"
+
+UNIT_TESTED = (
+    *(mutant for mutant in MUTANTS if mutant.test),
+    # A proof that comes later than the simulated Twilio lets it.
+    Mutant(
+        "a call that is proven is claimed",
+        _STEPS,
+        'row is None or row["resource_id"] is not None or',
+        "row is None or",
+        test="test_intents.py::test_a_proof_that_comes_while_the_call_is_planned_again_keeps_it_from_being_claimed",
+    ),
+    Mutant(
+        "a proof is overwritten",
+        _STEPS,
+        "if proven is not None and named != proven and",
+        "if False and",
+        test="test_intents.py::test_no_settlement_contradicts_or_forgets_a_proof",
+    ),
+    Mutant(
+        "a proof does not keep a call from being planned again",
+        _STEPS,
+        'if row is None or (self.from_state == IN_DOUBT and row["resource_id"] is not None):',
+        "if row is None:",
+        test="test_intents.py::test_a_call_that_is_proven_to_be_done_is_neither_resent_nor_claimed_again",
+    ),
+    # What one of 26,500 seeds found.
+    Mutant(
+        "a process that was frozen looks back from when it began to look",
+        _RECONCILER,
+        "since = self._clock.wall() - (ago + self._clock.monotonic() - asked_at)",
+        "since = self._clock.wall() - (ago + self._clock.monotonic() - began)",
+        test="test_reconciler.py::test_a_process_that_was_frozen_after_it_asked_looks_back_as_far_as_before",
+    ),
+    Mutant(
+        "a later equal message is taken where an older one is changed",
+        _RECONCILER,
+        " and not _may_be_a_later_call_s(equal, free, others):",
+        ":",
+        test="test_reconciler.py"
+        "::test_the_message_of_a_later_equal_call_is_not_taken_while_an_older_one_may_be_this_call_s",
+    ),
+    # What operators do.
+    Mutant(
+        "a flow whose place was taken goes on",
+        _STARTED,
+        "(CANCELLED, FAILED, PARTLY_FAILED, UNKNOWN)",
+        "()",
+        test="test_started_flows.py"
+        "::test_a_flow_that_failed_without_doing_anything_is_not_run_again_beside_the_one_that_replaces_it",
+    ),
+    Mutant(
+        "what earlier attempts did after a list is overlooked",
+        _STARTED,
+        "for attempt in ids.lineage(run):\n        of_run",
+        "for attempt in [run]:\n        of_run",
+        test="test_item_retry.py::test_what_an_earlier_attempt_sent_after_the_list_is_not_sent_by_the_second_retry",
+    ),
+    Mutant(
+        "a step of a run that is proven is made again",
+        _RETRY,
+        "proven = proven_calls(connection, run)",
+        "proven = {}",
+        test="test_item_retry.py::test_a_step_whose_message_is_proven_is_not_sent_again_although_an_operator_says_so",
+    ),
+    Mutant(
+        "an item that is proven is made again",
+        _LOOPS,
+        "{} if selection is None else proven_calls(connection, key.run)",
+        "{}",
+        test="test_item_retry.py"
+        "::test_what_was_proven_after_the_run_ended_is_not_sent_again_although_an_operator_says_so",
+    ),
+    Mutant(
+        "what was under way when its list stopped is begun again",
+        _LOOPS,
+        "is_under_way = row.is_open or",
+        "is_under_way = False and",
+        test="test_loop_retry.py::test_what_was_under_way_when_a_run_failed_is_not_done_again_without_being_asked_for",
+    ),
+    Mutant(
+        "a run that has stopped starts another",
+        _NEW_RUNS,
+        "    _drop_children_of_stopped(connection, by_id)\n",
+        "",
+        test="test_run_store.py::test_what_a_run_starts_is_stored_only_while_that_is_running",
+    ),
+    Mutant(
+        "an unknown outcome is repeated unasked",
+        _RETRY,
+        "if not how.resend and (",
+        "if False and (",
+        test="test_loop_retry.py"
+        "::test_a_call_that_was_under_way_when_its_run_failed_is_not_done_again_without_being_asked_for",
+    ),
+    # Questions.
+    Mutant(
+        "a retry asks again from the first text",
+        _RETRY,
+        "copy_questions(connection, run, again, plan.continued, now)",
+        "pass",
+        test="test_question_retry.py::test_only_the_texts_that_were_not_sent_are_sent_however_often_a_run_is_retried",
+    ),
+    Mutant(
+        "a text that nobody has noted is sent again",
+        _QUESTIONS,
+        "while (entry := made.get(first + sent)) is not None and not entry.is_failure:",
+        "while False:",
+        test="test_question_retry.py::test_a_process_that_dies_before_it_notes_a_text_leaves_it_to_no_retry",
+    ),
+)
+
+
+def main() -> int:
+    """Run the unit test of a mutant; the exit status is 0 when the mutant makes it fail."""
+    import pytest
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=[mutant.name for mutant in UNIT_TESTED])
+    mutant = next(mutant for mutant in UNIT_TESTED if mutant.name == parser.parse_args().name)
+    install(mutant)
+    module, _, test = mutant.test.partition("::")
+    # On SQLite where there is a choice: a server would have to be started for each mutant.
+    selected = [f"{TESTS / 'durable' / module}::{test}", "-k", "not postgres"]
+    # What rewrites assertions would load the package itself, since that is a plugin too.
+    status = pytest.main([*selected, "-x", "-q", "-p", "no:cacheprovider", "--tb=short", "--assert=plain"])
+    return 0 if status == pytest.ExitCode.TESTS_FAILED else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
