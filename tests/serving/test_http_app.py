@@ -76,6 +76,7 @@ class App:
         )
         self.application = app.application()
         self.peer = peer
+        self.query: bytes | None = None
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def one() -> httpx.Response:
@@ -86,7 +87,8 @@ class App:
         return asyncio.run(one())
 
     async def _from_peer(self, scope: Any, receive: Any, send: Any) -> None:
-        await self.application({**scope, "client": self.peer}, receive, send)
+        query = self.query if self.query is not None else scope["query_string"]
+        await self.application({**scope, "client": self.peer, "query_string": query}, receive, send)
 
     async def _ready(self) -> None:
         if self.away:
@@ -128,6 +130,13 @@ def test_whatever_a_trigger_raises_is_one_warning_and_a_500_that_twilio_repeats(
     assert "\n" not in line.getMessage()
     assert "5558675310" not in line.getMessage()
     assert [reason for _, reason in app.handler.refusals] == [code]
+
+
+def test_bytes_in_a_query_that_are_no_text_are_for_the_trigger_to_judge() -> None:
+    app = App()
+    app.query = b"a=\xff"  # a client of HTTP would encode it
+    assert app.request("POST", "/demo/reply").status_code == 204
+    assert app.handler.arrivals[0].url == "https://flows.example.com/demo/reply?a=\ufffd"
 
 
 FORWARDED = [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "a.example.com:8443")]

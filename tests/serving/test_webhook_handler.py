@@ -97,6 +97,9 @@ async def test_a_stranger_is_refused_before_anything_is_stored() -> None:
     assert engine.begun == {}
 
 
+TWILIO = HEAD.replace("  - name: Reply\n", "  - name: Reply\n    isSynchronous: true\n")
+
+
 def generic(*, synchronous: bool = False, inputs: str = "") -> str:
     return GENERIC.replace("SYNCHRONOUS", f"isSynchronous: {str(synchronous).lower()}").replace("INPUTS", inputs)
 
@@ -117,7 +120,16 @@ async def test_a_synchronous_flow_answers_with_its_response_which_is_then_forgot
     assert engine.forgotten == [run]
 
 
-@pytest.mark.parametrize(("outcome", "status"), [(None, 202), ({"response": None}, 200)])
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (None, 202),
+        ({"state": "paused", "response": None}, 202),
+        ({"state": "cancelled", "response": None}, 202),
+        ({"state": "succeeded", "response": None}, 200),
+        ({"state": "partly-failed", "response": None}, 200),
+    ],
+)
 async def test_a_synchronous_flow_that_is_not_done_yet_or_has_responded_already_says_which_execution_it_is(
     outcome: Any, status: int
 ) -> None:
@@ -131,10 +143,18 @@ async def test_a_synchronous_flow_that_is_not_done_yet_or_has_responded_already_
     )
 
 
-@pytest.mark.parametrize("outcome", [None, {"response": None}])
+@pytest.mark.parametrize("state", ["failed", "unknown"])
+@pytest.mark.parametrize("text", [generic(synchronous=True), TWILIO], ids=["anybody", "Twilio"])
+async def test_a_synchronous_flow_that_failed_before_it_had_a_response_is_no_success(text: str, state: str) -> None:
+    engine = FakeEngine({"state": state, "response": None})
+    (reply,) = await received(text, engine, request({"MessageSid": "SM1"}))
+    (run,) = engine.begun
+    assert (reply.status, json.loads(reply.body)) == (500, {"error": "The flow failed.", "executionId": run})
+
+
+@pytest.mark.parametrize("outcome", [None, {"state": "succeeded", "response": None}])
 async def test_twilio_gets_an_empty_response_where_a_synchronous_flow_has_none(outcome: Any) -> None:
-    flow = HEAD.replace("  - name: Reply\n", "  - name: Reply\n    isSynchronous: true\n")
-    (reply,) = await received(flow, FakeEngine(outcome), request({"MessageSid": "SM1"}))
+    (reply,) = await received(TWILIO, FakeEngine(outcome), request({"MessageSid": "SM1"}))
     assert (reply.status, reply.body) == (204, "")
 
 

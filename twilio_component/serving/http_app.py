@@ -89,7 +89,7 @@ class WebhookApp:
         return Starlette(routes=routes, middleware=[Middleware(AccessLog, silent=_HEALTH)])
 
     async def _receive(self, request: Request) -> Response:
-        endpoint = find_endpoint(self.endpoints, self.public_url.public_path(request.url.path))
+        endpoint = find_endpoint(self.endpoints, self.public_url.public_path(request.scope["path"]))
         if endpoint is None:
             self.observer.webhook_received("", "refused", "no-flow")
             return _refuse(404)

@@ -16,6 +16,7 @@ from twilio_component.durable.errors import StateConflictError
 from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.observation import Observer
+from twilio_component.durable.store import run_status
 from twilio_component.durable.store.flow_state import StateChange, scopes_of
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.replies import conversation_of, reply_id
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 # Twilio waits 15 s; the response needs some of that to arrive.
 RESPONSE_SECONDS = 12.0
 EXECUTION_HEADER = "Execution-Id"
+_FAILURES = (run_status.FAILED, run_status.UNKNOWN)
 _LOGGER = logging.getLogger("twilio_component.serving")
 
 
@@ -146,7 +148,12 @@ class WebhookHandler:
             if outcome is not None and outcome["response"] is not None:
                 await self._engine.runs.forget_response(new.id)
                 return _http_response(outcome["response"])
-            status = 202 if outcome is None else 200  # it is still running, or its response was sent already
+            state = None if outcome is None else outcome["state"]
+            if state in _FAILURES:
+                # Its definition or its configuration fails, so that it never came to a response; or that was sent.
+                return json_response(500, {"error": "The flow failed.", "executionId": new.id})
+            # It is still running, or may be resumed; or its response was sent already.
+            status = 202 if state is None or state in run_status.RESUMABLE else 200
             return HttpResponse() if endpoint.parses_request else json_response(status, {"executionId": new.id})
         if new.trigger is not None and new.trigger.get("response") is not None:
             return _http_response(new.trigger["response"])
