@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from durable.test_guard import FakeCall
 from sqlalchemy import Connection, event, select, update
+from support.statements import statements
 
 from twilio_component.durable.sending.claim_condition import ClaimCondition
 from twilio_component.durable.sending.guard import Guard
@@ -121,6 +121,31 @@ async def test_fifty_concurrent_sends_need_as_few_with_the_conditions_of_every_s
     assert counter.statements <= 21
 
 
+async def test_how_many_calls_there_are_changes_no_statement(database: Database) -> None:
+    await store_run(database)
+    store = IntentStore(database)
+
+    async def send(calls: Sequence[CallIdentity], sids: Sequence[str]) -> set[str]:
+        with statements(database.engine) as executed:
+            await claim_all(store, calls)
+            await settle_all(store, calls, sids)
+        # With SQLite an insertion says how many rows it has.
+        return {one.text for one in executed if not (database.is_sqlite and one.text.startswith("INSERT"))}
+
+    texts = await send(CALLS[:2], ["SM0", "SM1"])
+    assert len(texts) >= 6
+    assert await send(CALLS[2:], [f"SM{number}" for number in range(2, 50)]) == texts
+
+
+async def test_a_batch_asks_the_server_for_the_time_only_with_what_it_reads(database: Database) -> None:
+    await store_run(database)
+    store = IntentStore(database)
+    with statements(database.engine) as executed:
+        await claim_all(store, CALLS)
+        await settle_all(store, CALLS, [f"SM{one}" for one in range(50)])
+    assert not [one.text for one in executed if one.text.startswith("SELECT EXTRACT")]
+
+
 async def test_a_resource_that_two_calls_of_a_batch_name_is_the_first_ones(database: Database) -> None:
     await store_run(database)
     store = IntentStore(database)
@@ -204,7 +229,7 @@ async def test_no_run_stops_between_a_claim_and_the_end_of_its_transaction(datab
     await asyncio.gather(*(IntentStore(database).plan(call) for call in CALLS[:2]))
     with database.engine.connect() as one, database.engine.connect() as two:
         claims = [
-            carry_out(process, [ClaimStep(call, 0, "worker")], time.time())[0]
+            carry_out(process, [ClaimStep(call, 0, "worker")], database.now)[0]
             for process, call in zip((one, two), CALLS[:2], strict=True)  # two processes that claim do not wait
         ]
         stopping = asyncio.create_task(database.run_until_available(set_state(PAUSED)))

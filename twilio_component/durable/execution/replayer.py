@@ -122,7 +122,8 @@ class Replayer:
         for name, scope in scopes_of(self.definition.integration.name, self.flow.name).items():
             before, after = self._state[name], self._execution.stored_state[name]
             changed = {key: value for key, value in after.items() if key not in before or before[key] != value}
-            changes[scope] = {**changed, **dict.fromkeys(before.keys() - after.keys())}
+            if changed or before.keys() - after.keys():
+                changes[scope] = {**changed, **dict.fromkeys(before.keys() - after.keys())}
         return changes
 
     def _report(self, effect: Call | StartFlow | TakePage | FanOut, result: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from twilio_component.durable import ids
 from twilio_component.durable.fanout.renewal import renew_loops
 from twilio_component.durable.store.flow_state import store_changes
 from twilio_component.durable.store.journal import JournalEntry, entry_from
+from twilio_component.durable.store.many_rows import UpdateEach, is_among
 from twilio_component.durable.store.run_status import FAILED, RUNNING, SUCCEEDED, UNKNOWN
 from twilio_component.durable.store.schema import items, journal, loops, runs, workers
 from twilio_component.durable.store.upsert import insert_once, to_json
@@ -270,30 +271,21 @@ class LoopStore:
         may have found the journal deleted. What an iteration has changed in the flow's state is stored with its end.
         """
         changing = [one for one in ended if one.changes]
+        ids = [one.id for one in ended]
 
         def work(connection: Connection) -> None:
             now = self._database.now(connection)
-            changes: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+            rows: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
             for one in ended:
-                change = {
-                    "of": one.id,
-                    "state": _state(one.error),
-                    "code": None if one.error is None else failure_code(one.error)[:100],
-                    "error": None if one.error is None else to_json(one.error),
-                    "finished_at": now,
-                }
-                changes[one.error is None].append(change)
+                rows[one.error is None].append(_end(one, now))
             pending = _lock_pending(connection, [one.id for one in changing])
-            ending = update(items).where(items.c.id == bindparam("of"), items.c.state == PENDING)
-            if changes[False]:
-                connection.execute(ending, changes[False])
-            if changes[True]:
-                new = connection.execute(ending, changes[True]).rowcount
-                connection.execute(update(loops).where(*_of(key)).values(succeeded=loops.c.succeeded + new))
+            if rows[False]:
+                _FAILING.execute(connection, rows[False])
+            if rows[True]:
+                new = (_SUCCEEDING if keep_payloads else _FORGETTING).execute(connection, rows[True])
+                connection.execute(_COUNTING, {"of_run": key.run, "of_ordinal": key.ordinal, "new": new})
             if not keep_payloads:
-                succeeded = (items.c.id.in_([one.id for one in ended]), items.c.state == SUCCEEDED)
-                connection.execute(delete(journal).where(journal.c.run.in_(select(items.c.id).where(*succeeded))))
-                connection.execute(update(items).where(*succeeded).values(item=None, inputs=None))
+                connection.execute(_EMPTYING, {"ids": ids})
             for one in changing:
                 if one.id in pending:
                     store_changes(connection, one.changes)
@@ -362,6 +354,39 @@ def _items_of(key: LoopKey) -> tuple[Any, Any]:
     return items.c.run == key.run, items.c.ordinal == key.ordinal
 
 
+_FAILING = UpdateEach(items, "id", ("state", "code", "error", "finished_at"), items.c.state == PENDING)
+_SUCCEEDING = UpdateEach(items, "id", ("state", "finished_at"), items.c.state == PENDING)
+_FORGETTING = UpdateEach(items, "id", ("state", "finished_at", "item", "inputs"), items.c.state == PENDING)
+_COUNTING = (
+    update(loops)
+    .where(loops.c.run == bindparam("of_run"), loops.c.ordinal == bindparam("of_ordinal"))
+    .values(succeeded=loops.c.succeeded + bindparam("new"))
+)
+_SUCCEEDED = select(items.c.id).where(is_among(items.c.id, "ids"), items.c.state == SUCCEEDED)
+_EMPTYING = delete(journal).where(journal.c.run.in_(_SUCCEEDED))
+
+
+_LOCKED_PENDING = (
+    select(items.c.id)
+    .where(is_among(items.c.id, "ids"), items.c.state == PENDING)
+    .order_by(items.c.id)
+    .with_for_update()
+)
+
+
+def _end(one: EndedIteration, now: float) -> dict[str, Any]:
+    """The row of an item that ends now, without the item."""
+    return {
+        "id": one.id,
+        "state": _state(one.error),
+        "code": None if one.error is None else failure_code(one.error)[:100],
+        "error": None if one.error is None else to_json(one.error),
+        "finished_at": now,
+        "item": None,
+        "inputs": None,
+    }
+
+
 def _state(error: Mapping[str, Any] | None) -> str:
     if error is None:
         return SUCCEEDED
@@ -393,5 +418,4 @@ def _lock_pending(connection: Connection, ids: Sequence[str]) -> set[str]:
     """Those of these items that have not ended; they end in this transaction only."""
     if not ids:
         return set()
-    pending = select(items.c.id).where(items.c.id.in_(ids), items.c.state == PENDING).order_by(items.c.id)
-    return set(connection.execute(pending.with_for_update()).scalars())
+    return set(connection.execute(_LOCKED_PENDING, {"ids": ids}).scalars())

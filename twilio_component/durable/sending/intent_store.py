@@ -185,7 +185,7 @@ class IntentStore:
 
     async def _carry_out(self, steps: Sequence[Step]) -> list[Any]:
         return await self._database.run_until_available(
-            lambda connection: carry_out(connection, steps, self._database.now(connection))
+            lambda connection: carry_out(connection, steps, self._database.now)
         )
 
 

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import Connection, bindparam, delete, or_, select
+from sqlalchemy import Connection, delete, or_, select
 
 from twilio_component.durable.sending.claim_condition import ClaimCondition
 from twilio_component.durable.sending.conditions import Proceed, Refuse
+from twilio_component.durable.store.many_rows import is_among
 from twilio_component.durable.store.schema import opt_outs
 from twilio_component.durable.store.upsert import insert_once
 
@@ -173,7 +174,7 @@ class _NotOptedOut(ClaimCondition):
         self._unclaimed.discard(self._key)
 
 
-_ENTRIES = select(opt_outs.c.person, opt_outs.c.scope).where(opt_outs.c.person.in_(bindparam("people", expanding=True)))
+_ENTRIES = select(opt_outs.c.person, opt_outs.c.scope).where(is_among(opt_outs.c.person, "people"))
 
 
 def _scopes_of(connection: Connection, people: Collection[str]) -> Mapping[str, set[str]]:

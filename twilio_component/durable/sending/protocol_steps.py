@@ -9,11 +9,11 @@ decided as if it had a transaction of its own: one that changes nothing keeps no
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, func, select
 
 from twilio_component.durable.sending.intents import (
     CLAIMED,
@@ -30,24 +30,27 @@ from twilio_component.durable.sending.intents import (
 )
 from twilio_component.durable.sending.throttle import time_left
 from twilio_component.durable.store.journal import entry_row
+from twilio_component.durable.store.many_rows import UpdateEach, is_among
 from twilio_component.durable.store.run_status import RUNNING
 from twilio_component.durable.store.schema import intents, journal, runs
+from twilio_component.durable.store.server_time import server_time
 from twilio_component.durable.store.upsert import insert_all_once, insert_each_once, to_json
 
 if TYPE_CHECKING:
     from twilio_component.durable.sending.claim_condition import ClaimCondition
 
-_KEYS: Any = bindparam("keys", expanding=True)
-_LOCKED = select(intents).where(intents.c.key.in_(_KEYS)).order_by(intents.c.key).with_for_update()
-_RUNNING = select(runs.c.id).where(runs.c.id.in_(_KEYS), runs.c.state == RUNNING)
-_KEPT_RUNNING = _RUNNING.order_by(runs.c.id).with_for_update(read=True)
-_TAKEN = select(intents.c.resource_id).where(intents.c.resource_id.in_(_KEYS))
-_CHANGING = ("state", "attempt", "claimed_at", "claimed_by", "since", "resource_id")
-_CHANGE = (
-    update(intents)
-    .where(intents.c.key == bindparam("of_key"))
-    .values({name: bindparam(f"new_{name}") for name in _CHANGING})
+_TIME = "time"
+# The time comes with what is read: to ask for it alone is one more way to the server and back.
+_LOCKED = (
+    select(*intents.c, server_time().label(_TIME))
+    .where(is_among(intents.c.key, "keys"))
+    .order_by(intents.c.key)
+    .with_for_update()
 )
+_RUNNING = select(runs.c.id, server_time().label(_TIME)).where(is_among(runs.c.id, "keys"), runs.c.state == RUNNING)
+_KEPT_RUNNING = _RUNNING.order_by(runs.c.id).with_for_update(read=True)
+_TAKEN = select(intents.c.resource_id).where(is_among(intents.c.resource_id, "keys"))
+_CHANGE = UpdateEach(intents, "key", ("state", "attempt", "claimed_at", "claimed_by", "since", "resource_id"))
 
 _Row = dict[str, Any]
 
@@ -160,9 +163,12 @@ class Move:
         return True
 
 
-def carry_out(connection: Connection, steps: Sequence[Step], now: float) -> list[Any]:
-    """Carry out the steps in this transaction; their results in the same order. ``now`` is in seconds since 1970."""
-    batch = Batch(connection, now)
+def carry_out(connection: Connection, steps: Sequence[Step], clock: Callable[[Connection], float]) -> list[Any]:
+    """Carry out the steps in this transaction; their results in the same order.
+
+    The ``clock`` of the database, in seconds since 1970, is asked when the time does not come with what is read.
+    """
+    batch = Batch(connection, clock)
     batch.read(steps)
     results = [step.decide(batch) for step in steps]
     batch.write()
@@ -174,13 +180,21 @@ class Batch:
     """The intents that steps are about, by key, as stored and as changed since; and what decides about the steps."""
 
     connection: Connection
-    now: float
+    clock: Callable[[Connection], float]
+    time: float | None = None
     rows: dict[str, _Row] = field(default_factory=dict)
     running: set[str] = field(default_factory=set)
     throttled: Mapping[str, float] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     changed: dict[str, _Row] = field(default_factory=dict)
     journaled: list[_Row] = field(default_factory=list)
+
+    @property
+    def now(self) -> float:
+        """The time of this batch, in seconds since 1970."""
+        if self.time is None:
+            self.time = self.clock(self.connection)
+        return self.time
 
     def row_of(self, call: CallIdentity, attempt: int, *states: str) -> _Row | None:
         """The call's row if its newest attempt is this one and its state one of these, else None."""
@@ -197,13 +211,14 @@ class Batch:
         claims = [step for step in steps if isinstance(step, ClaimStep)]
         planned = [step for step in steps if isinstance(step, Plan)]
         needed = [step.call.run for step in claims] + [step.call.run for step in planned]
-        self.running = self._values(_KEPT_RUNNING if claims else _RUNNING, needed)
+        self.running = {row["id"] for row in self._read(_KEPT_RUNNING if claims else _RUNNING, needed)}
         self.rows = self._lock(step.call.key for step in steps)
         self._read_conditions([condition for step in claims for condition in step.conditions])
         limited = {key for step in claims for key in step.call.limit_keys}
         self.throttled = time_left(self.connection, limited, self.now)
         settled = (step.settlement.resource_id for step in steps if isinstance(step, Settle))
-        self.taken = self._values(_TAKEN, (one for one in settled if one is not None))
+        named = [one for one in settled if one is not None]
+        self.taken = {row["resource_id"] for row in self._read(_TAKEN, named)}
         new = {step.call.key: step.call for step in planned if step.call.key not in self.rows}
         self._insert([call for _, call in sorted(new.items()) if call.run in self.running])
 
@@ -218,11 +233,7 @@ class Batch:
     def write(self) -> None:
         """Store what has changed since the last time."""
         if self.changed:
-            changes = [
-                {"of_key": key, **{f"new_{name}": row[name] for name in _CHANGING}}
-                for key, row in sorted(self.changed.items())
-            ]
-            self.connection.execute(_CHANGE, changes)
+            _CHANGE.execute(self.connection, [row for _, row in sorted(self.changed.items())])
             self.changed = {}
         if self.journaled:
             insert_each_once(self.connection, journal, self.journaled)
@@ -238,14 +249,19 @@ class Batch:
         self.rows.update(self._lock(rows.keys() - made))
 
     def _lock(self, keys: Iterable[str]) -> dict[str, _Row]:
+        return {row["key"]: row for row in self._read(_LOCKED, keys)}
+
+    def _read(self, question: Any, keys: Iterable[str]) -> list[_Row]:
+        """The rows with these keys; the first time that comes with some is the batch's."""
         wanted = sorted(set(keys))
         if not wanted:
-            return {}
-        return {row["key"]: dict(row) for row in self.connection.execute(_LOCKED, {"keys": wanted}).mappings()}
-
-    def _values(self, question: Any, keys: Iterable[str]) -> set[str]:
-        wanted = sorted(set(keys))
-        return set(self.connection.execute(question, {"keys": wanted}).scalars()) if wanted else set()
+            return []
+        found = self.connection.execute(question, {"keys": wanted})
+        names = tuple(found.keys())
+        rows = [dict(zip(names, row, strict=True)) for row in found]
+        if rows and self.time is None:
+            self.time = rows[0].get(_TIME)
+        return rows
 
 
 _UNSET: Mapping[str, None] = dict.fromkeys(intents.c.keys())

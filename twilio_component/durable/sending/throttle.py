@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy import Connection, bindparam, select, update
 
 from twilio_component.durable.clock import Clock
+from twilio_component.durable.store.many_rows import is_among
 from twilio_component.durable.store.schema import throttles
 from twilio_component.durable.store.upsert import insert_or_lock
 
@@ -164,7 +165,7 @@ def throttle(
 
 
 _THROTTLED = select(throttles.c.key, throttles.c.throttled_until).where(
-    throttles.c.key.in_(bindparam("keys", expanding=True)), throttles.c.throttled_until > bindparam("now")
+    is_among(throttles.c.key, "keys"), throttles.c.throttled_until > bindparam("now")
 )
 
 

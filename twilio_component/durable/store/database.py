@@ -20,6 +20,7 @@ from twilio_component.durable.clock import Clock
 from twilio_component.durable.errors import DurableError, StoreBusyError, StoreUnavailableError
 from twilio_component.durable.store.after_commit import committing
 from twilio_component.durable.store.group_commit import GroupCommit
+from twilio_component.durable.store.idle_connections import check_idle_connections
 from twilio_component.durable.store.migration import migrate
 from twilio_component.durable.store.private_files import make_private
 from twilio_component.durable.store.sqlite_connection import SqliteConnection, check_version
@@ -225,13 +226,14 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def _postgres(url: URL, connections: int, options: str = "") -> Engine:
-    return create_engine(
+    engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         hide_parameters=True,
-        pool_pre_ping=True,
         pool_size=connections,
         connect_args=connect_arguments(url, options),
     )
+    check_idle_connections(engine)
+    return engine
 
 
 def connect_arguments(url: URL, options: str = "") -> dict[str, Any]:

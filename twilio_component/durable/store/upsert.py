@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
+
+from twilio_component.durable.store.many_rows import arrays, has_arrays, rows_from_arrays
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -19,12 +22,23 @@ def insert_once(connection: Connection, table: Any, row: Mapping[str, Any]) -> b
 
 
 def insert_each_once(connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert those of the rows whose keys do not exist."""
-    connection.execute(_insert_if_absent(table, connection.dialect.name), [dict(row) for row in rows])
+    """Insert those of the rows, which have the same columns, whose keys do not exist."""
+    if has_arrays(connection.dialect):
+        names = tuple(rows[0])
+        connection.execute(_insert_from_arrays(table, names), arrays(rows, names))
+    else:
+        connection.execute(_insert_if_absent(table, connection.dialect.name), [dict(row) for row in rows])
 
 
 def insert_all_once(connection: Connection, table: Any, key: Any, rows: Sequence[Mapping[str, Any]]) -> set[Any]:
-    """Insert in one statement the rows whose keys do not exist; the values of the column ``key`` of those inserted."""
+    """Insert in one statement the rows whose keys do not exist; the values of the column ``key`` of those inserted.
+
+    The rows have the same columns.
+    """
+    if has_arrays(connection.dialect):
+        names = tuple(rows[0])
+        insertion = _insert_from_arrays_returning(table, names, key)
+        return set(connection.execute(insertion, arrays(rows, names)).scalars())
     insertion = _insert_if_absent_returning(table, key, connection.dialect.name)
     return set(connection.execute(insertion, [dict(row) for row in rows]).scalars())
 
@@ -64,6 +78,17 @@ def _insert_or_lock(table: Any, key: str, dialect: str) -> Any:
 @cache
 def _insert_if_absent_returning(table: Any, key: Any, dialect: str) -> Any:
     return _insert_if_absent(table, dialect).returning(key)
+
+
+@cache
+def _insert_from_arrays(table: Any, names: tuple[str, ...]) -> Any:
+    given = select(*rows_from_arrays(table, names).c)
+    return postgresql.insert(table).from_select(names, given).on_conflict_do_nothing()
+
+
+@cache
+def _insert_from_arrays_returning(table: Any, names: tuple[str, ...], key: Any) -> Any:
+    return _insert_from_arrays(table, names).returning(key)
 
 
 def _insert(table: Any, dialect: str) -> Any:
