@@ -7,23 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from twilio_component.durable import ids
+from twilio_component.durable.fanout.ends import PENDING, end_all
 from twilio_component.durable.fanout.renewal import renew_loops
-from twilio_component.durable.store.flow_state import store_changes
 from twilio_component.durable.store.journal import JournalEntry, entry_from
-from twilio_component.durable.store.many_rows import UpdateEach, is_among
 from twilio_component.durable.store.run_status import FAILED, RUNNING, SUCCEEDED, UNKNOWN
 from twilio_component.durable.store.schema import items, journal, loops, runs, workers
 from twilio_component.durable.store.upsert import insert_once, to_json
-from twilio_component.flows.interpreter.iterations import MOST_FAILURES, Tally, failure_code
+from twilio_component.flows.interpreter.iterations import MOST_FAILURES, Tally
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
-PENDING = "pending"
-"""The state of an item whose iteration has not ended; the others have the states of runs."""
 ITEM_STATES = (SUCCEEDED, FAILED, UNKNOWN, PENDING)
 
 
@@ -270,27 +267,11 @@ class LoopStore:
         When two processes have run an iteration, since one seemed to be dead, the first end stays: the later process
         may have found the journal deleted. What an iteration has changed in the flow's state is stored with its end.
         """
-        changing = [one for one in ended if one.changes]
-        ids = [one.id for one in ended]
-
-        def work(connection: Connection) -> None:
-            now = self._database.now(connection)
-            rows: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
-            for one in ended:
-                rows[one.error is None].append(_end(one, now))
-            pending = _lock_pending(connection, [one.id for one in changing])
-            if rows[False]:
-                _FAILING.execute(connection, rows[False])
-            if rows[True]:
-                new = (_SUCCEEDING if keep_payloads else _FORGETTING).execute(connection, rows[True])
-                connection.execute(_COUNTING, {"of_run": key.run, "of_ordinal": key.ordinal, "new": new})
-            if not keep_payloads:
-                connection.execute(_EMPTYING, {"ids": ids})
-            for one in changing:
-                if one.id in pending:
-                    store_changes(connection, one.changes)
-
-        await self._database.run_until_available(work)
+        await self._database.run_until_available(
+            lambda connection: end_all(
+                connection, self._database.now(connection), (key.run, key.ordinal), ended, keep_payloads=keep_payloads
+            )
+        )
 
     async def tally(self, loop: ParallelLoop) -> dict[str, Any]:
         """Mark the loop as ended; its result."""
@@ -354,45 +335,6 @@ def _items_of(key: LoopKey) -> tuple[Any, Any]:
     return items.c.run == key.run, items.c.ordinal == key.ordinal
 
 
-_FAILING = UpdateEach(items, "id", ("state", "code", "error", "finished_at"), items.c.state == PENDING)
-_SUCCEEDING = UpdateEach(items, "id", ("state", "finished_at"), items.c.state == PENDING)
-_FORGETTING = UpdateEach(items, "id", ("state", "finished_at", "item", "inputs"), items.c.state == PENDING)
-_COUNTING = (
-    update(loops)
-    .where(loops.c.run == bindparam("of_run"), loops.c.ordinal == bindparam("of_ordinal"))
-    .values(succeeded=loops.c.succeeded + bindparam("new"))
-)
-_SUCCEEDED = select(items.c.id).where(is_among(items.c.id, "ids"), items.c.state == SUCCEEDED)
-_EMPTYING = delete(journal).where(journal.c.run.in_(_SUCCEEDED))
-
-
-_LOCKED_PENDING = (
-    select(items.c.id)
-    .where(is_among(items.c.id, "ids"), items.c.state == PENDING)
-    .order_by(items.c.id)
-    .with_for_update()
-)
-
-
-def _end(one: EndedIteration, now: float) -> dict[str, Any]:
-    """The row of an item that ends now, without the item."""
-    return {
-        "id": one.id,
-        "state": _state(one.error),
-        "code": None if one.error is None else failure_code(one.error)[:100],
-        "error": None if one.error is None else to_json(one.error),
-        "finished_at": now,
-        "item": None,
-        "inputs": None,
-    }
-
-
-def _state(error: Mapping[str, Any] | None) -> str:
-    if error is None:
-        return SUCCEEDED
-    return UNKNOWN if error["outcomeUnknown"] else FAILED
-
-
 def _item(row: Row[Any]) -> Item:
     inputs = json.loads(row.inputs) if row.inputs else None
     return Item(row.id, row.number, json.loads(row.item), row.held_until, inputs)
@@ -412,10 +354,3 @@ def _loop_from(row: Row[Any]) -> ParallelLoop:
         size=row.size,
         generation=row.generation,
     )
-
-
-def _lock_pending(connection: Connection, ids: Sequence[str]) -> set[str]:
-    """Those of these items that have not ended; they end in this transaction only."""
-    if not ids:
-        return set()
-    return set(connection.execute(_LOCKED_PENDING, {"ids": ids}).scalars())

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select, tuple_
 
-from twilio_component.durable.fanout.store import PENDING, LoopKey
+from twilio_component.durable.fanout.ends import PENDING
+from twilio_component.durable.fanout.store import LoopKey
 from twilio_component.durable.operator.loop_views import loop_progress
 from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.store.run_status import SUCCEEDED

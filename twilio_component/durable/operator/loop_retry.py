@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError
-from twilio_component.durable.fanout.store import PENDING, LoopKey
+from twilio_component.durable.fanout.ends import PENDING
 from twilio_component.durable.operator.journal_replay import before_the_failure, next_call
 from twilio_component.durable.operator.proven_calls import calls_of, proven_calls, take_over
 from twilio_component.durable.operator.started_flows import give_place, giving_place, in_the_way
@@ -36,6 +36,7 @@ from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.flows.interpreter.state import failure_record
 
 if TYPE_CHECKING:
+    from twilio_component.durable.fanout.store import LoopKey
     from twilio_component.durable.operator.item_selection import ItemSelection
 
 _BATCH = 500

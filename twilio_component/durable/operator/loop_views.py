@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from twilio_component.durable.fanout.store import PENDING, LoopKey, count_iterations
+from twilio_component.durable.fanout.ends import PENDING
+from twilio_component.durable.fanout.store import LoopKey, count_iterations
 from twilio_component.durable.operator.item_strands import Strand, items_of_strand, strands_of
 from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.sending.intents import IN_DOUBT, PLANNED

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError, UnknownRunError
-from twilio_component.durable.fanout.store import PENDING, LoopKey
+from twilio_component.durable.fanout.ends import PENDING
+from twilio_component.durable.fanout.store import LoopKey
 from twilio_component.durable.operator.actions import ALLOWED, RESEND, RETRY
 from twilio_component.durable.operator.asked_questions import asked_by, copy_questions, received_questions
 from twilio_component.durable.operator.definition_changes import changes_before, keys_of

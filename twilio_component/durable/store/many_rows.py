@@ -86,11 +86,11 @@ class UpdateEach:
 
 def rows_from_arrays(table: Any, names: tuple[str, ...]) -> Any:
     """The rows that ``arrays`` makes parameters of, with these columns of the table."""
-    given = [bindparam(f"all_{name}", type_=postgresql.ARRAY(_unbounded(table.c[name].type))) for name in names]
+    given = [bindparam(f"all_{name}", type_=postgresql.ARRAY(_without_length(table.c[name].type))) for name in names]
     return func.unnest(*given).table_valued(*names, name="given").render_derived()
 
 
-def _unbounded(column: TypeEngine[Any]) -> TypeEngine[Any]:
+def _without_length(column: TypeEngine[Any]) -> TypeEngine[Any]:
     """The type of a column without a length: an array is cast to its type, and a cast cuts off what is too long."""
     return String() if isinstance(column, String) else column
 
