@@ -18,7 +18,8 @@ from support.waiting import until_async
 from twilio_component.cli.main import main
 from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError
-from twilio_component.durable.fanout.store import EndedIteration, LoopKey, LoopStore, ParallelLoop
+from twilio_component.durable.fanout.ends import EndedIteration
+from twilio_component.durable.fanout.store import LoopKey, LoopStore, ParallelLoop
 from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.operator.views import RunFilter, RunViews

@@ -12,7 +12,8 @@ from dbos import DBOS
 from sqlalchemy import insert, text, update
 from support.statements import statements, whole_tables
 
-from twilio_component.durable.fanout.store import EndedIteration, LoopKey, LoopStore, ParallelLoop, count_iterations
+from twilio_component.durable.fanout.ends import EndedIteration
+from twilio_component.durable.fanout.store import LoopKey, LoopStore, ParallelLoop, count_iterations
 from twilio_component.durable.ids import retry_id
 from twilio_component.durable.operator import operations as operating
 from twilio_component.durable.operator.loop_views import LoopViews

@@ -11,8 +11,9 @@ from sqlalchemy import insert
 from support.statements import statements, whole_tables
 
 from twilio_component.durable.fanout.chunk_runner import ChunkRunner, IterationRunner
+from twilio_component.durable.fanout.ends import EndedIteration
 from twilio_component.durable.fanout.refusals import Refusals
-from twilio_component.durable.fanout.store import EndedIteration, Item, LoopKey, LoopStore, ParallelLoop
+from twilio_component.durable.fanout.store import Item, LoopKey, LoopStore, ParallelLoop
 from twilio_component.durable.store.schema import definitions, items, runs
 
 if TYPE_CHECKING:

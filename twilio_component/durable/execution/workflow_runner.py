@@ -18,8 +18,9 @@ from twilio_component.durable.execution.replay_services import ReplayServices
 from twilio_component.durable.execution.replayer import WINDOW, IterationReplayer, Replayer
 from twilio_component.durable.execution.run_queue import RUN_CHUNK, RUN_FLOW, RUNS
 from twilio_component.durable.fanout.chunk_runner import ChunkRunner
+from twilio_component.durable.fanout.ends import EndedIteration
 from twilio_component.durable.fanout.stopping import stop_list
-from twilio_component.durable.fanout.store import EndedIteration, LoopKey
+from twilio_component.durable.fanout.store import LoopKey
 from twilio_component.durable.observation import Observer
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.waits import Holder

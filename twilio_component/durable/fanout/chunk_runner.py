@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.clock import Clock
 from twilio_component.durable.errors import CallHeld, RunStopped
-from twilio_component.durable.fanout.store import EndedIteration, HeldIteration
+from twilio_component.durable.fanout.ends import EndedIteration
+from twilio_component.durable.fanout.store import HeldIteration
 from twilio_component.durable.fanout.waiting_items import WaitingItems
 
 if TYPE_CHECKING:

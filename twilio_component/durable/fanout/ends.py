@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
@@ -14,11 +15,18 @@ from twilio_component.durable.store.schema import items, journal, loops
 from twilio_component.durable.store.upsert import to_json
 from twilio_component.flows.interpreter.iterations import failure_code
 
-if TYPE_CHECKING:
-    from twilio_component.durable.fanout.store import EndedIteration
-
 PENDING = "pending"
 """The state of an item whose iteration has not ended; the others have the states of runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedIteration:
+    """How an iteration ended, and its ``changes`` to the stored state of flows, by scope and key."""
+
+    id: str
+    error: Mapping[str, Any] | None
+    changes: Mapping[str, Mapping[str, Any]]
+
 
 _FAILING = UpdateEach(items, "id", ("state", "code", "error", "finished_at"), items.c.state == PENDING)
 _SUCCEEDING = UpdateEach(items, "id", ("state", "finished_at"), items.c.state == PENDING)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from twilio_component.durable import ids
-from twilio_component.durable.fanout.ends import PENDING, end_all
+from twilio_component.durable.fanout.ends import PENDING, EndedIteration, end_all
 from twilio_component.durable.fanout.renewal import renew_loops
 from twilio_component.durable.store.journal import JournalEntry, entry_from
 from twilio_component.durable.store.run_status import FAILED, RUNNING, SUCCEEDED, UNKNOWN
@@ -68,15 +68,6 @@ class Item:
     item: Any
     held_until: float | None = None
     inputs: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EndedIteration:
-    """How an iteration ended, and its ``changes`` to the stored state of flows, by scope and key."""
-
-    id: str
-    error: Mapping[str, Any] | None
-    changes: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
