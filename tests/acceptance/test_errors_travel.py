@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 import multiprocessing
 import pickle
 from collections.abc import Callable, Iterator
@@ -94,6 +95,30 @@ def knowledge(error: BaseException) -> tuple[Any, ...]:
 def test_an_exception_keeps_all_that_it_knows(kind: type[BaseException], way: Callable[[Any], Any]) -> None:
     error = instance(kind)
     assert knowledge(way(error)) == knowledge(error)
+
+
+# A queue that stores errors as JSON, as Celery does, keeps the class and the arguments.
+@pytest.mark.parametrize("kind", [kind for kind in exceptions() if ".emulator." not in kind.__module__])
+def test_an_exception_is_rebuilt_from_its_arguments_as_json(kind: type[BaseException]) -> None:
+    error = instance(kind)
+    again = kind(*json.loads(json.dumps(error.args)))
+    again.retryable = True  # type: ignore[attr-defined]  # as `instance` sets it
+    assert knowledge(again) == knowledge(error)
+
+
+def test_an_outcome_that_is_unknown_is_rebuilt_from_json_with_what_twilio_reported() -> None:
+    error = OutcomeUnknownError("The POST got HTTP 503", 503, api_error(503, {"code": 20503, "message": "busy"}))
+    again = OutcomeUnknownError(*json.loads(json.dumps(error.args)))
+    assert (str(again), again.may_have_happened, again.status) == (str(error), True, 503)
+    assert again.reported is not None
+    assert (again.reported.twilio_code, again.reported.retryable) == (20503, True)
+
+
+def test_the_arguments_of_an_error_show_no_number_that_twilio_repeats() -> None:
+    error = api_error(400, {"code": 21211, "message": "The 'To' number +15558675310 is not valid"})
+    assert "8675" not in repr(OutcomeUnknownError("lost", 500, error))
+    error.hide(["not valid"])
+    assert "valid" not in repr(error) + str(error).splitlines()[0]
 
 
 def test_an_error_inside_an_error_is_kept() -> None:

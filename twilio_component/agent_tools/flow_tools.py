@@ -53,8 +53,8 @@ class FlowFailedError(PerformError):
 
     code = "flow-failed"
 
-    def __init__(self, message: str, *, acted: bool) -> None:
-        super().__init__(f"{message}. {_ACTED}" if acted else message)
+    def __init__(self, message: str, acted: bool) -> None:  # noqa: FBT001 - as it is among args
+        super().__init__(message, acted, text=f"{message}. {_ACTED}" if acted else message)
         self.may_have_happened = acted
 
 

@@ -19,7 +19,7 @@ number or a message text.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from twilio_component.host.portable_error import PortableError
@@ -62,12 +62,15 @@ class Problem:
 
 
 class _ProblemsError(IntegrationError):
-    """An error that is a list of problems."""
+    """An error that is a list of problems, each a ``Problem`` or the list of its fields, as in ``args``."""
 
-    def __init__(self, summary: str, problems: Iterable[Problem]) -> None:
+    def __init__(self, summary: str, problems: Iterable[Problem | Sequence[Any]]) -> None:
         self.summary = summary
-        self.problems: tuple[Problem, ...] = tuple(problems)
-        super().__init__("\n".join([summary, *(f"  {problem}" for problem in self.problems)]))
+        self.problems: tuple[Problem, ...] = tuple(
+            problem if isinstance(problem, Problem) else Problem(*problem) for problem in problems
+        )
+        text = "\n".join([summary, *(f"  {problem}" for problem in self.problems)])
+        super().__init__(summary, [[*astuple(problem)] for problem in self.problems], text=text)
 
 
 class DocumentError(_ProblemsError):

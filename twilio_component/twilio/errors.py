@@ -24,7 +24,7 @@ change, ``may_have_happened`` whether its effect may have taken place although i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -64,9 +64,15 @@ class TwilioError(PerformError):
         if any(pattern.search(repr(self.data)) for pattern in patterns):
             self.data = None
         for pattern in patterns:
-            self.args = tuple(pattern.sub("…", part) if isinstance(part, str) else part for part in self.args)
-            for name in vars(self).keys() & {"reason", "twilio_message"}:
+            self.args = tuple(_without(pattern, part) for part in self.args)
+            for name in vars(self).keys() & {"_text", "reason", "twilio_message"}:
                 setattr(self, name, pattern.sub("…", getattr(self, name) or ""))
+
+
+def _without(pattern: re.Pattern[str], part: Any) -> Any:
+    if isinstance(part, list):
+        return [_without(pattern, one) for one in part]
+    return pattern.sub("…", part) if isinstance(part, str) else part
 
 
 class TwilioAPIError(TwilioError):
@@ -85,7 +91,6 @@ class TwilioAPIError(TwilioError):
         twilio_code: int | None,
         message: str,
         more_info: str | None,
-        *,
         retry_after: float | None = None,
     ) -> None:
         self.status = status
@@ -108,7 +113,7 @@ class TwilioAPIError(TwilioError):
             self.throttled = "connection"
         elif twilio_code == SENDER_QUEUE_FULL:
             self.throttled = "sender"
-        super().__init__(self.text())
+        super().__init__(status, twilio_code, mask_quoted(message), more_info, retry_after, text=self.text())
 
     @property
     def summary(self) -> str:
@@ -173,10 +178,10 @@ class UnexpectedResponseError(TwilioError):
 
     code = "twilio-unexpected-response"
 
-    def __init__(self, message: str, *, status: int, content_type: str = "") -> None:
+    def __init__(self, message: str, status: int, content_type: str = "") -> None:
         self.status = status
         self.content_type = content_type
-        super().__init__(message)
+        super().__init__(message, status, content_type, text=message)
 
 
 class DeliveryPendingError(TwilioError):
@@ -197,15 +202,19 @@ class OutcomeUnknownError(TwilioError):
 
     Repeating the call may send it twice. First look for the message in Twilio's list (``listMessages`` by ``to``),
     which may lag by seconds. ``status`` is the HTTP status when there was a response, ``reported`` the error that
-    Twilio itself returned, if it did.
+    Twilio itself returned, if it did; the constructor takes it as the list of its ``args``, too.
     """
 
     code = "twilio-outcome-unknown"
     may_have_happened = True
 
-    def __init__(self, reason: str, *, status: int | None = None, reported: TwilioAPIError | None = None) -> None:
+    def __init__(
+        self, reason: str, status: int | None = None, reported: TwilioAPIError | Sequence[Any] | None = None
+    ) -> None:
         self.reason = reason
         self.status = status
+        if reported is not None and not isinstance(reported, TwilioAPIError):
+            reported = _BY_STATUS.get(reported[0], TwilioAPIError)(*reported)
         self.reported = reported
         warning = (
             "The request may have been processed, so a message may have been sent: look for it in the list of messages "
@@ -216,7 +225,14 @@ class OutcomeUnknownError(TwilioError):
             lines.append(reported.summary)
             # The catalogue's line on retries is left out: it knows the code alone, and the warning above decides.
             lines += [reported.explanation.guidance] if reported.explanation else []
-        super().__init__("\n".join(lines))
+        super().__init__(reason, status, [*reported.args] if reported else None, text="\n".join(lines))
+
+    def hide(self, values: Iterable[str]) -> None:
+        """Remove values from the error's texts, and from those of the error that Twilio reported."""
+        hidden = [*values]
+        super().hide(hidden)
+        if self.reported is not None:
+            self.reported.hide(hidden)
 
 
 _BY_STATUS = {401: AuthenticationError, 403: PermissionDeniedError, 404: NotFoundError, 429: RateLimitedError}

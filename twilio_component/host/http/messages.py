@@ -117,7 +117,7 @@ class ResponseTooLargeError(ResponseLostError):
         self.bound = bound
         self.size = size
         found = f"{size:,} bytes" if size is not None else f"more than {bound:,} bytes"
-        super().__init__(f"the response has {found}; at most {bound:,} are read")
+        super().__init__(bound, size, text=f"the response has {found}; at most {bound:,} are read")
 
 
 class HttpTransport(Protocol):
