@@ -63,6 +63,17 @@ flows:
       - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
       - {name: Log, action: log.writeLog, inputs: {message: {type: value, value: x}}}
 """
+FORGETTING = """\
+  - name: Forget Message
+    schemas: {invoke: {type: object, properties: {sid: {type: string}}, required: [sid]}}
+    steps:
+      - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
+      - name: Delete
+        action: twilio.deleteMessage
+        inputs:
+          twilioConnection: {type: configVar, value: Twilio}
+          sid: {type: reference, value: trigger.results.body.data.sid}
+"""
 READ_ONLY = ["getSMS", "listMessages", "estimateMessage", "errors", "why"]
 CONFIRM = {"phone": TO, "name": "Ada", "requestKey": "booking-7"}
 
@@ -203,10 +214,11 @@ async def test_a_database_that_goes_away_under_a_call_does_not_make_it_a_failure
 
 
 async def test_annotations_come_from_the_manifest(tmp_path: Path) -> None:
-    async with agent(tool_server(tmp_path, Emulator())) as client:
+    async with agent(tool_server(tmp_path, Emulator(), FLOWS + FORGETTING)) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
     hints = {name: (tool.annotations.read_only_hint, tool.annotations.destructive_hint) for name, tool in tools.items()}
-    assert hints == dict.fromkeys([*READ_ONLY, "Count-Words"], (True, False)) | {"confirmBooking": (False, True)}
+    changing = dict.fromkeys(["confirmBooking", "Forget-Message"], (False, True))
+    assert hints == dict.fromkeys([*READ_ONLY, "Count-Words"], (True, False)) | changing
     assert all(tool.annotations.idempotent_hint for tool in tools.values())
     schema = tools["confirmBooking"].input_schema
     assert schema["required"] == ["phone", "name", "requestKey"]
@@ -216,7 +228,7 @@ async def test_annotations_come_from_the_manifest(tmp_path: Path) -> None:
 
 async def test_without_permission_flows_that_send_are_not_offered_and_the_agent_is_told(tmp_path: Path) -> None:
     emulator = Emulator()
-    async with agent(tool_server(tmp_path, emulator, allow_send=False)) as client:
+    async with agent(tool_server(tmp_path, emulator, FLOWS + FORGETTING, allow_send=False)) as client:
         names = [tool.name for tool in (await client.list_tools()).tools]
         assert names == [*READ_ONLY, "Count-Words"]
         assert "--allow-send" in client.instructions

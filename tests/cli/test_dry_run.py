@@ -61,6 +61,30 @@ def test_a_plan_names_who_would_get_what_and_who_would_not(dry_run: Any, tmp_pat
     assert "1 are to a recipient whom the step has reached before; 3 segments" in said
 
 
+@pytest.mark.parametrize(
+    ("action", "inputs"),
+    [
+        ("twilio.deleteMessage", {"sid": "SM" + "0" * 32}),
+        ("twilio.redactMessage", {"sid": "SM" + "0" * 32}),
+        ("twilio.cancelMessage", {"sid": "SM" + "0" * 32}),
+        ("twilio.sendFeedback", {"sid": "SM" + "0" * 32}),
+        ("twilio.rawRequest", {"method": "DELETE", "url": "/Accounts/AC0/Messages/SM0.json"}),
+        ("http.httpDelete", {"url": "http://localhost:1/"}),
+        ("http.httpPut", {"url": "http://localhost:1/", "data": "x"}),
+    ],
+)
+def test_what_deletes_or_changes_something_is_planned_and_not_done_though_a_repetition_did_no_harm(
+    action: str, inputs: dict[str, Any], dry_run: Any
+) -> None:
+    connection = {"twilioConnection": {"type": "configVar", "value": "Twilio"}} if "twilio" in action else {}
+    step = {"name": "Act", "action": action, "inputs": {**connection, **inputs}}
+    trigger = "{name: Trigger, isTrigger: true, action: webhook-triggers.webhook}"
+    text = f"  - name: Main\n    steps:\n      - {trigger}\n      - {json.dumps(step)}\n"
+    code, plan, said = dry_run(text, "--emulator")
+    assert (code, plan) == (0, [{"step": "act", "plan": "other", "action": action}])
+    assert "1 other calls would be made" in said
+
+
 def test_a_plan_knows_quiet_hours_and_caps(dry_run: Any, tmp_path: Path) -> None:
     people(tmp_path, 2, {0: NEW_YORK, 1: NEW_YORK})
     _, plan, _ = dry_run(flow(concurrency=1).replace("  - name: Main\n", "  - name: Main\n" + ALWAYS, 1))

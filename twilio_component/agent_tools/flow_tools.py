@@ -1,8 +1,8 @@
 """Flows as tools: those that declare in ``schemas.invoke`` what they are invoked with.
 
-A flow that sends takes a ``requestKey`` of the caller. The run's id comes from it, and every send of the run is
-recorded under that id before it happens, so a caller that repeats itself gets the first outcome, and nothing is sent
-again. The key with other arguments is refused.
+A flow that sends or changes something takes a ``requestKey`` of the caller. The run's id comes from it, and every send
+of the run is recorded under that id before it happens, so a caller that repeats itself gets the first outcome, and
+nothing is sent again. The key with other arguments is refused.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ _CONFIRMATION = {
     "required": [_CONFIRM],
 }
 _LOGGER = logging.getLogger("twilio_component.agent_tools")
-_ONLY_READING = "Flows that send are not offered: the server was started without --allow-send."
+_ONLY_READING = "Flows that send or change something are not offered: the server was started without --allow-send."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -146,6 +146,11 @@ class Operation:
         """The perform function; raises ``PluginError`` when its name does not resolve."""
         return resolve(self.perform) if isinstance(self.perform, str) else self.perform
 
+    @property
+    def has_effect(self) -> bool:
+        """Whether a call does something outside of the flow, be it harmless when repeated: no dry run makes it."""
+        return not self.idempotent or bool(self.options.get("changes"))
+
     @cached_property
     def connection_inputs(self) -> frozenset[str]:
         """The names of the inputs that take a connection."""

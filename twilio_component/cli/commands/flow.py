@@ -61,8 +61,8 @@ def add_parser(commands: Any) -> None:
     run.add_argument(
         "--dry-run",
         action="store_true",
-        help="send nothing, and print who would get what, and when: one JSON object per line for each message; with "
-        "--emulator, its connection stands in for yours",
+        help="send and change nothing, and print who would get what, and when: one JSON object per line for each "
+        "message; with --emulator, its connection stands in for yours",
     )
     run.add_argument(
         "--sample",

@@ -47,7 +47,9 @@ def add_parser(commands: Any) -> None:
     source.add_argument("--connection", metavar="FILE", help="the connection for the read-only actions; see below")
     source.add_argument("--emulator", action="store_true", help="use the embedded emulator instead of Twilio")
     parser.add_argument(
-        "--allow-send", action="store_true", help="also offer flows that send; each call needs a requestKey"
+        "--allow-send",
+        action="store_true",
+        help="also offer flows that send, or change something elsewhere; each call needs a requestKey",
     )
     parser.add_argument(
         "--port",

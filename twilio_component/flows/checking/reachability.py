@@ -31,12 +31,12 @@ def reachable_flows(integration: Integration, flow: Flow) -> list[Flow]:
 def side_effects(
     flows: Collection[Flow], components: Mapping[str, Component], mocked: Collection[str] = ()
 ) -> list[str]:
-    """The actions of the flows that do something in the world: those that may not simply be repeated."""
+    """The actions of the flows that do something in the world: they may not simply be repeated, or change something."""
     found = []
     for step in (step for flow in flows for step in all_steps(flow.steps)):
         component = components.get(step.component)
         action = component.actions.get(step.action) if component else None
-        harmless = action is None or action.idempotent or step.operation in control_steps.INTERPRETED
+        harmless = action is None or not action.has_effect or step.operation in control_steps.INTERPRETED
         if not harmless and step.operation not in mocked:
             found.append(step.operation)
     return list(dict.fromkeys(found))

@@ -61,6 +61,11 @@ class Invoker:
         operation = self.operation(call)
         return operation is not None and operation.idempotent
 
+    def has_effect(self, call: Call) -> bool:
+        """Whether the call does something outside of the flow; that of an action that is not known may do anything."""
+        operation = self.operation(call)
+        return operation is None or operation.has_effect
+
     def validate_inputs(self, call: Call) -> Mapping[str, Any]:
         """The inputs as the action is given them. It is not given what is not valid: that is returned as it is."""
         operation = self.operation(call)

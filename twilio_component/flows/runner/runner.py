@@ -123,8 +123,8 @@ class FlowRunner:
     ``mocks`` stand in for actions, by ``component.action`` (see ``Mocks``). ``sleep`` lets seconds of
     the ``clock`` pass. ``listener`` gets an event when a step begins or ends, a wait begins or a flow starts; with
     ``trace`` also the inputs of each step.
-    With ``rehearse`` no action is performed that is not idempotent: it is told of each, and the action's example stands
-    in for its result.
+    With ``rehearse`` no action is performed that has an effect outside of the flow: it is told of each, and the
+    action's example stands in for its result.
     ``stored_state`` is what executions find and leave behind; runners may share it. Raises ``InputError`` for a
     configuration that does not fit, ``FlowError`` for a mock that no step uses.
     """
@@ -257,7 +257,7 @@ class FlowRunner:
         self._report(run.flow, event)
 
     async def _perform(self, run: _Run, call: Call) -> dict[str, Any] | Failure:
-        if self.rehearse is None or call.is_trigger or self._invoker.idempotent(call):
+        if self.rehearse is None or call.is_trigger or not self._invoker.has_effect(call):
             return await self._invoker.invoke(run.flow, call, run.payload)
         await self.rehearse(run.flow, replace(call, payload=run.payload), self._invoker)
         return example_of(self._invoker.operation(call))
