@@ -14,7 +14,7 @@ from support.statements import statements
 from support.waiting import PATIENCE, until
 
 from twilio_component.durable.execution import queue_looks
-from twilio_component.durable.execution.queue_looks import QueueLooks
+from twilio_component.durable.execution.queue_looks import QueueLooks, look_cheaply
 from twilio_component.durable.execution.run_queue import CHUNKS, RUNS
 from twilio_component.durable.store.after_commit import after_commit
 from twilio_component.durable.store.database import Database
@@ -153,6 +153,35 @@ async def test_an_engine_looks_with_one_statement_for_all_queues_and_leaves_out_
             rows.transition_delayed_workflows()
             assert rows.cancel_timed_out_workflows(10) == []
             assert len(executed) == 1
+
+
+async def test_while_webhooks_crowd_a_look_takes_few_runs_but_any_number_of_chunks(tmp_path: Path) -> None:
+    async with serving(tmp_path, COUNT) as served:
+        engine = served.engine
+        assert engine._looks is not None
+        engine._looks.close()
+        engine.work.is_draining = True  # nobody else takes anything
+
+        class Taking:
+            def __init__(self) -> None:
+                self.room: list[int] = []
+
+            def start_queued_workflows(self, queue: Any, *given: Any, **_options: Any) -> tuple[list[str], None]:
+                self.room.append(queue._worker_concurrency - given[3])
+                return [], None
+
+            get_queue_partitions = get_queue = list_queues = start_queued_workflows
+            transition_delayed_workflows = cancel_timed_out_workflows = start_queued_workflows
+
+        rows: Any = Taking()
+        look_cheaply(rows, (RUNS, CHUNKS), lambda: True, engine._most_at_once)
+        queues = [await engine._queue.client.retrieve_queue_async(name) for name in (RUNS, CHUNKS)]
+        for _ in range(2):
+            for queue in queues:
+                rows.start_queued_workflows(queue, "serve", VERSION, None, 5)
+            engine._accepting._crowded_until = float("inf")
+        rows.start_queued_workflows(queues[0], "serve", VERSION, None, 995)
+        assert rows.room == [995, 95, 10, 95, 5]
 
 
 async def test_a_process_that_may_be_held_for_dead_takes_nothing(tmp_path: Path) -> None:

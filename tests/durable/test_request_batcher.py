@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from twilio_component.durable.errors import StoreBusyError, StoreUnavailableError
+from twilio_component.durable.store import request_batcher
 from twilio_component.durable.store.request_batcher import RequestBatcher
 
 
@@ -93,3 +94,18 @@ async def test_one_who_has_left_is_not_answered_and_the_others_are(fails: dict[i
     assert await doubling.asked([2, 3]) == [4, 6]
     assert await first == 0
     assert leaving.cancelled()
+
+
+async def test_many_that_wait_at_once_are_a_crowd_and_one_after_the_other_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    doubling = Doubling()
+    doubling.let.set()
+    for number in range(20):
+        assert await doubling.together.submit(number) == 2 * number
+    crowds = [doubling.together.is_crowded]
+    assert await asyncio.gather(*map(doubling.together.submit, range(8))) == [2 * number for number in range(8)]
+    crowds.append(doubling.together.is_crowded)
+    monkeypatch.setattr(request_batcher, "_CROWD_SECONDS", 0.0)
+    await asyncio.gather(*map(doubling.together.submit, range(8)))
+    assert [*crowds, doubling.together.is_crowded] == [False, True, False]

@@ -106,6 +106,8 @@ def _time(record: logging.LogRecord) -> str:
 def _message(record: logging.LogRecord) -> str:
     """The message on one line: an id or a name may come from outside, and must not look like a line of ours."""
     text = " ".join(record.getMessage().splitlines())
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else "·" for character in text)
 
 

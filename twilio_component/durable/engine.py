@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 _POLLING_SECONDS = 0.005  # the looks themselves wait, see ``QueueLooks``
 _LISTENING_SECONDS = 0.05  # we await no notification, but the end waits for the last look for one
 _FEW_RUNS = 10
+_CROWDED_RUNS = 10  # a look, so that some fifty a second begin all the same
 _DRAIN_SECONDS = 5.0
 _PROMOTING_SECONDS = 10.0
 _MAX_RUNS = 1_000  # at a time; most of them wait for something
@@ -254,7 +255,7 @@ class Engine:
             # Without a lease there is no other process: what the one before had taken is free.
             await self._earlier_runs.adopt(self._executor if self._lease is None else None)
             DBOS.launch()
-            self._looks = look_cheaply(self._dbos._sys_db, (RUNS, CHUNKS), self._may_write)  # noqa: SLF001 - it says why
+            self._looks = look_cheaply(self._dbos._sys_db, (RUNS, CHUNKS), self._may_write, self._most_at_once)  # noqa: SLF001 - it says why
             if self._lease is not None:
                 self._lease.recover_others(self._recover)
             background += [
@@ -341,6 +342,10 @@ class Engine:
                 await self._runner.start(run)
         else:
             await self._enqueue(ids)
+
+    def _most_at_once(self, queue: str) -> int | None:
+        """How many workflows of a queue may be taken now: while very many webhooks wait, few of those that do not."""
+        return _CROWDED_RUNS if queue == RUNS and self._accepting.is_crowded else None
 
     def _notice_work(self) -> None:
         # A busy process takes what is enqueued meanwhile together, and leaves others their part of it.

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 DEEPEST = 200
+# By exact type first: nearly everything is one of these, and a request's body alone is hundreds of numbers.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def deeper_than(value: Any, levels: int = DEEPEST) -> bool:
@@ -15,7 +17,7 @@ def deeper_than(value: Any, levels: int = DEEPEST) -> bool:
         inner: list[Any] = []
         for item in layer:
             inner.extend(item.values() if isinstance(item, Mapping) else item)
-        layer = [item for item in inner if isinstance(item, (Mapping, list))]
+        layer = [item for item in inner if type(item) not in _PLAIN and isinstance(item, (Mapping, list))]
         if not layer:
             return False
     return True

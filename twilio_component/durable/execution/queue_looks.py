@@ -87,9 +87,15 @@ class QueueLooks:
             self._changed.notify_all()
 
 
-def look_cheaply(rows: Any, queues: Collection[str], may_take: Callable[[], bool]) -> QueueLooks:
+def look_cheaply(
+    rows: Any,
+    queues: Collection[str],
+    may_take: Callable[[], bool],
+    most_at_once: Callable[[str], int | None] = lambda _queue: None,
+) -> QueueLooks:
     """Let the engine take work of these queues from its ``rows``, its system database, only when there is any.
 
+    ``most_at_once`` is asked how many workflows of a queue may be taken by this look; None for as many as there are.
     And only while ``may_take`` says so: a process that may be held for dead must take nothing, since its work would be
     nobody's.
     """
@@ -115,10 +121,17 @@ def look_cheaply(rows: Any, queues: Collection[str], may_take: Callable[[], bool
             looks.wait_for_work(name)
         return found
 
-    def take_what_there_is(queue: Queue, *arguments: Any, **options: Any) -> Any:
+    def take_what_there_is(
+        queue: Queue, executor: str, version: str, partition: str | None, running: int = 0, *more: Any, **options: Any
+    ) -> Any:
         # For the engine's own queue, which it looks at once a second, there is no such wait.
         there_is_work = may_take() if queue.name in queues else look([queue.name])
-        return take(queue, *arguments, **options) if there_is_work else ([], None)
+        if not there_is_work:
+            return [], None
+        most = most_at_once(queue.name)
+        if most is not None and queue._worker_concurrency is not None:  # noqa: SLF001 - asked for it, it reads the database
+            running = max(running, queue._worker_concurrency - most)  # noqa: SLF001 - see above
+        return take(queue, executor, version, partition, running, *more, **options)
 
     def list_once(**options: Any) -> Collection[Queue]:
         return [*read.values()] if len(read) == len(queues) else list_queues(**options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -12,6 +13,8 @@ _Request = TypeVar("_Request")
 _Result = TypeVar("_Result")
 
 _MAX_BATCH = 100
+_CROWD = 8  # requests that wait at once; a process that keeps up has one or two
+_CROWD_SECONDS = 0.5
 
 
 class RequestBatcher(Generic[_Request, _Result]):
@@ -24,6 +27,12 @@ class RequestBatcher(Generic[_Request, _Result]):
         self._handle = handle
         self._waiting: list[tuple[_Request, asyncio.Future[_Result]]] = []
         self._task: asyncio.Task[None] | None = None
+        self._crowded_until = float("-inf")
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether many requests have come at the same time, a moment ago; may be asked by any thread."""
+        return time.monotonic() < self._crowded_until
 
     async def submit(self, request: _Request) -> _Result:
         """The request's result, computed after the submission; raises what ``handle`` raises for this request."""
@@ -42,6 +51,8 @@ class RequestBatcher(Generic[_Request, _Result]):
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:_MAX_BATCH], self._waiting[_MAX_BATCH:]
+                if len(batch) >= _CROWD:
+                    self._crowded_until = time.monotonic() + _CROWD_SECONDS
                 # One whose submitter has given up before it was handled is not handled.
                 await self._handle_batch([one for one in batch if not one[1].done()])
         finally:
