@@ -74,6 +74,21 @@ def test_a_host_that_is_never_opened_opens_itself_and_a_closed_one_is_refused(to
     assert not [thread for thread in threading.enumerate() if thread.name == "twilio-component host"]
 
 
+def test_a_component_that_calls_the_host_that_runs_it_is_refused_and_does_not_wait_for_itself(toy: MakePlugin) -> None:
+    with BlockingHost(lambda: Host([toy()])) as host:
+
+        async def call_again(_: Host) -> dict[str, Any]:
+            return host.invoke_action("toy", "echo", {"number": "1"})
+
+        async def close(_: Host) -> None:
+            host.close()
+
+        for start in (call_again, close):
+            with pytest.raises(HostStateError, match="it would wait for ever"):
+                host.run(start)
+        assert host.invoke_action("toy", "echo", {"number": "1"}) == {"data": {"number": 1}}
+
+
 def test_a_host_that_was_never_used_closes_without_having_started_anything(toy: MakePlugin) -> None:
     host = BlockingHost(lambda: Host([toy()]))
     host.__exit__(None, None, None)

@@ -154,9 +154,11 @@ class BlockingHost:
         """Run a coroutine on the background loop and return its result: ``host.run(lambda inner: inner.list_page(…))``.
 
         ``start`` gets the open ``Host`` and is called in the background thread. Raises ``HostStateError`` for a closed
-        host, and what the coroutine raises.
+        host, and in the background thread itself (for a component that calls its own host), and what the coroutine
+        raises.
         """
         running = self._current()
+        running.refuse_own_thread()
         with self._lock:
             # Under the lock, so that closing either sees this call or refuses it.
             if self._closed:
@@ -188,7 +190,12 @@ class BlockingHost:
         return self._current().host.failures
 
     def close(self) -> None:
-        """Cancel pending calls, close connections and stop the loop; a closed host stays closed."""
+        """Cancel pending calls, close connections and stop the loop; a closed host stays closed.
+
+        Raises ``HostStateError`` in the host's own thread, which would wait for itself.
+        """
+        if (own := self._running) is not None:
+            own.refuse_own_thread()
         with self._lock:
             self._closed = True
             running, self._running = self._running, None
@@ -221,6 +228,10 @@ class _Running:
         self.thread = threading.Thread(target=self.loop.run_forever, name="twilio-component host", daemon=True)
         self.thread.start()
         asyncio.run_coroutine_threadsafe(host.__aenter__(), self.loop).result()
+
+    def refuse_own_thread(self) -> None:
+        if threading.current_thread() is self.thread:
+            raise HostStateError("a component must not call the host that runs it and wait: it would wait for ever")
 
     def stop(self) -> None:
         asyncio.run_coroutine_threadsafe(self._close(), self.loop).result()
