@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from twilio_component.flows.interpreter.effects import Call
 from twilio_component.flows.interpreter.state import STORED_STATES
 from twilio_component.host import Host
 from twilio_component.host.errors import PerformError
+from twilio_component.host.inputs.form import InputForm
 from twilio_component.testing import emulator_connection
 
 INPUTS = {"to": "+15558675310", "from": "+15017122661", "message": "hi"}
@@ -111,3 +113,31 @@ async def test_a_connection_that_was_never_made_was_not_sent() -> None:
             await guarded(INPUTS).perform_once(5.0)
     assert (error.value.not_sent, error.value.retryable, error.value.may_have_happened) == (True, True, False)
     assert len(requests) == 1
+
+
+@pytest.mark.parametrize("callback", ["", "https://flows.test/callbacks/send"])
+async def test_the_inputs_of_a_call_are_checked_once(callback: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[bytes] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        written.append(request.content)
+        return httpx.Response(201, json={"sid": "SM" + "0" * 32})
+
+    checks: list[object] = []
+    check = InputForm.collect
+
+    def collect(form: InputForm, inputs: Any, problems: Any) -> dict[str, Any]:
+        checks.append(form.place)
+        return check(form, inputs, problems)
+
+    monkeypatch.setattr(InputForm, "collect", collect)
+    async with calls(httpx.MockTransport(respond)) as guarded:
+        call = replace(guarded({**INPUTS, "to": "+1 (555) 867-5310"}), callback=callback)
+        assert call.fingerprint == guarded(INPUTS).fingerprint
+        checks.clear()
+        call = replace(guarded({**INPUTS, "to": "+1 (555) 867-5310"}), callback=callback)
+        assert call.contact is not None
+        assert await call.perform_once(5.0)
+    assert checks == [("inputs",)]
+    assert b"To=%2B15558675310" in written[0]
+    assert (b"StatusCallback=" in written[0]) == bool(callback)

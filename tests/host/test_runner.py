@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -235,7 +234,7 @@ def test_a_host_belongs_to_the_loop_that_opened_it(toy: MakePlugin) -> None:
 
 async def test_a_host_belongs_to_the_process_that_opened_it(toy: MakePlugin, monkeypatch: pytest.MonkeyPatch) -> None:
     async with Host([toy()]) as host:
-        monkeypatch.setattr(os, "getpid", lambda: -1)
+        monkeypatch.setattr("twilio_component.host.host.process_id", lambda: -1)
         with pytest.raises(HostStateError, match="connections never cross a fork: open one here"):
             await host.invoke_action("toy", "echo")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from twilio_component.host.invocation import HostPlugin
 from twilio_component.host.model import Action, Component, DataSource, Operation, Trigger
 from twilio_component.host.pagination import Tasks, cancel_and_wait, prefetch
 from twilio_component.host.plugin_manager import Plugins
+from twilio_component.host.process_id import process_id
 from twilio_component.host.resources import Clock, Resources, Sleep
 from twilio_component.host.results import Candidate, Page, PageRequest
 
@@ -82,7 +82,7 @@ class Host:
         self._found: dict[tuple[str, str, str], tuple[Component, Any, InputForm]] = {}
         self._reading: Tasks = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._process = os.getpid()
+        self._process = process_id()
         self._closed = False
         for plugin in plugins:
             self.register(plugin)
@@ -288,8 +288,11 @@ class Host:
         return fetch
 
     def validate_inputs(self, component: str, action: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the inputs as the action receives them: converted, cleaned, with defaults; raises ``InputError``."""
-        return self._find(component, action, Action)[2].validate(inputs)
+        """Return the inputs as the action receives them: converted, cleaned, with defaults; raises ``InputError``.
+
+        ``invoke_action`` does not check what this has returned again, as long as nothing is changed in it.
+        """
+        return self._find(component, action, Action)[2].accept(inputs)
 
     async def look_for(
         self, component: str, action: str, inputs: Mapping[str, Any], since: dt.datetime, *, context: Context
@@ -308,7 +311,7 @@ class Host:
         if self._closed or self._loop is not None:
             raise HostStateError("this host was opened before; make a new one")
         self._loop = asyncio.get_running_loop()
-        self._process = os.getpid()
+        self._process = process_id()
         return self
 
     async def __aexit__(
@@ -360,7 +363,13 @@ class Host:
     def _complete(self, context: Context | None) -> Context:
         if context is None:
             return self._context
+        if context.resources is self._resources:
+            return context
         return replace(context, resources=self._resources, debug=context.debug or self._context.debug)
+
+    def context(self, **parts: Any) -> Context:
+        """Return a context for ``invoke_action`` and the others that this host need not complete, with these parts."""
+        return Context(resources=self._resources, debug=self._context.debug, **parts)
 
     async def _await_result(self, awaitable: Awaitable[dict[str, Any]] | None) -> dict[str, Any]:
         if not isinstance(awaitable, Awaitable):
@@ -377,7 +386,7 @@ class Host:
             raise HostStateError("this host is not open; use it inside 'async with'")
         if self._closed:
             raise HostStateError("this host is closed")
-        if self._process != os.getpid():
+        if self._process != process_id():
             raise HostStateError(
                 "this host was opened in another process; connections never cross a fork: open one here"
             )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -82,7 +82,7 @@ class Reconciliation:
         """
         if self.features is None:
             return inputs
-        return (resolve(self.features) if isinstance(self.features, str) else self.features)(inputs)
+        return (resolve_once(self.features) if isinstance(self.features, str) else self.features)(inputs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,3 +286,9 @@ def resolve(name: str) -> Callable[..., Any]:
         raise PluginError(f"'{name}' does not name a function: {module_name} has no callable '{function_name}'")
     resolved: Callable[..., Any] = function
     return resolved
+
+
+@cache
+def resolve_once(name: str) -> Callable[..., Any]:
+    """Return what ``resolve`` returned the first time, where it is needed with each call."""
+    return resolve(name)

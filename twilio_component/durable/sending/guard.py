@@ -26,7 +26,7 @@ from twilio_component.durable.sending.intents import Hold, Settlement, Settling
 from twilio_component.durable.sending.reconciler import Reconciler, failed_entry
 from twilio_component.durable.sending.send_meter import SendMeter
 from twilio_component.durable.store.journal import JournalEntry
-from twilio_component.durable.store.upsert import can_be_stored
+from twilio_component.durable.store.upsert import storable_json
 from twilio_component.durable.task_ends import end_tasks
 from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.host.errors import PerformError
@@ -255,13 +255,15 @@ class Guard:
             _LOGGER.warning("%s: the response names nothing that was created; looking for it", call.key)
             await self._intents.doubt(call, attempt)
             return None
-        if not can_be_stored(envelope):
+        value = {"envelope": envelope}
+        text = storable_json(value)
+        if text is None:
             _LOGGER.warning("%s: the response cannot be stored; looking for what was created", call.key)
             if resource_id is not None:
                 await self._intents.confirm(call.key, resource_id, wait_for_database=True)
             await self._intents.doubt(call, attempt)
             return None
-        entry = JournalEntry(step_id=call.step_id, value={"envelope": envelope})
+        entry = JournalEntry(step_id=call.step_id, value=value, text=text)
         settling = await self._intents.settle(call, attempt, Settlement(entry, started, resource_id))
         if settling == Settling.SETTLED:
             return entry

@@ -14,7 +14,7 @@ from twilio_component.durable.clock import Clock
 from twilio_component.durable.ids import flow_id
 from twilio_component.flows.expressions.references import as_text
 from twilio_component.flows.interpreter.backoff import deadline_failure
-from twilio_component.host.model import resolve
+from twilio_component.host.model import resolve, resolve_once
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -153,10 +153,10 @@ class GuardedFlowCall:
     def fingerprint(self) -> str:
         """Equal for calls whose resources nothing at the provider tells apart, however a flow writes their inputs.
 
-        The connection does not count, since its secrets may be renewed.
+        The connection does not count, since its secrets may be renewed, nor does a callback of our own.
         """
-        connections = self.operation.connection_inputs
-        inputs = {name: value for name, value in self._accepted.items() if name not in connections}
+        own = {*self.operation.connection_inputs, self._callback_input}
+        inputs = {name: value for name, value in self._accepted.items() if name not in own}
         reconciliation = self.operation.reconciliation
         features = inputs if reconciliation is None else reconciliation.features_of(inputs)
         return _digest([self.call.component, self.call.action, features])
@@ -175,7 +175,7 @@ class GuardedFlowCall:
     def contact(self) -> Contact | None:
         """The person that the call reaches, and from whom; None when it reaches nobody."""
         declared = self.operation.options.get("contact")
-        return None if declared is None else resolve(declared["of"])(self._accepted)
+        return None if declared is None else resolve_once(declared["of"])(self._accepted)
 
     @property
     def opted_out(self) -> Failure:
@@ -205,7 +205,7 @@ class GuardedFlowCall:
 
     async def perform_once(self, seconds: float) -> dict[str, Any]:
         """Make one request within ``seconds``; the envelope, or what the component raises."""
-        call = self._with_callback()
+        call = replace(self.call, inputs=self._accepted)
         return await self.invoker.perform_once(self.flow, call, self.payload, attempt_seconds=seconds)
 
     def failure(self, error: Exception) -> Failure:
@@ -230,15 +230,22 @@ class GuardedFlowCall:
 
     @cached_property
     def _accepted(self) -> Mapping[str, Any]:
-        return self.invoker.validate_inputs(self.call)
+        """The inputs as the action is given them, with the callback that may prove the call."""
+        call, added = self.call, self._callback_input
+        if added is not None:
+            call = replace(call, inputs={**call.inputs, added: self.callback})
+        return self.invoker.validate_inputs(call)
 
-    def _with_callback(self) -> Call:
+    @cached_property
+    def _callback_input(self) -> str | None:
+        """The name of the input that gets a callback of our own, if one does."""
         proof = self.operation.options.get("proof")
         if proof is None or not self.callback or self.call.inputs.get(proof["callbackInput"]):
-            return self.call  # a flow that wants the callbacks itself gets them
-        if "when" in proof and not resolve(proof["when"])(self.call.inputs):
-            return self.call
-        return replace(self.call, inputs={**self.call.inputs, proof["callbackInput"]: self.callback})
+            return None  # a flow that wants the callbacks itself gets them
+        if "when" in proof and not resolve_once(proof["when"])(self.call.inputs):
+            return None
+        name: str = proof["callbackInput"]
+        return name
 
 
 def _digest(value: Any) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.durable.sending import intents
 from twilio_component.durable.sending.intents import CLOCK_SKEW, Settlement, Settling
 from twilio_component.durable.store.journal import JournalEntry
-from twilio_component.durable.store.upsert import can_be_stored
+from twilio_component.durable.store.upsert import storable_json
 from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.host.errors import PerformError
 
@@ -105,7 +105,7 @@ class Reconciler:
         from_states: Collection[str] = (intents.IN_DOUBT,),
     ) -> bool:
         resource_id = guarded.resource_id(envelope)
-        if resource_id is not None and not can_be_stored(envelope):
+        if resource_id is not None and storable_json(envelope) is None:
             envelope = guarded.envelope_for(resource_id)
         entry = JournalEntry(step_id=call.step_id, value={"envelope": envelope})
         settlement = Settlement(entry, started, resource_id)

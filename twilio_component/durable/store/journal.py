@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, select
@@ -31,12 +31,13 @@ class JournalEntry:
     """The result of the call of a step.
 
     ``value`` is ``{"envelope": …}``, or ``{"failure": …}`` with the fields of ``effects.Failure``.
-    ``redacted_inputs`` may be shown to an operator.
+    ``redacted_inputs`` may be shown to an operator. ``text`` is the value as it is stored, where it is known.
     """
 
     step_id: str
     value: Mapping[str, Any]
     redacted_inputs: Mapping[str, Any] | None = None
+    text: str | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_failure(self) -> bool:
@@ -92,7 +93,7 @@ def entry_row(call: tuple[str, int], entry: JournalEntry, *, started: float | No
         "run": call[0],
         "ordinal": call[1],
         "step_id": entry.step_id,
-        "value": to_json(entry.value),
+        "value": to_json(entry.value) if entry.text is None else entry.text,
         "is_failure": entry.is_failure,
         "inputs": to_json(entry.redacted_inputs) if entry.redacted_inputs is not None else None,
         "started_at": started,

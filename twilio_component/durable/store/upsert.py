@@ -103,10 +103,11 @@ def to_json(value: Any) -> str:
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # built once: that costs as much as using it
 
 
-def can_be_stored(value: Any) -> bool:
-    """Whether a database can store the value as JSON: text with an unpaired surrogate has no encoding."""
+def storable_json(value: Any) -> str | None:
+    """The value as it is stored; None when a database cannot: text with an unpaired surrogate has no encoding."""
     try:
-        to_json(value).encode()
+        text = to_json(value)
+        text.encode()
     except (UnicodeEncodeError, TypeError, ValueError, RecursionError):
-        return False
-    return True
+        return None
+    return text

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.flows.nesting import DEEPEST, deeper_than
 from twilio_component.flows.parsing.fitting import fit_inputs
-from twilio_component.host.context import Context
 from twilio_component.host.errors import InputError, IntegrationError, PerformError
+from twilio_component.host.inputs.form import AcceptedInputs
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from twilio_component.flows.runner.configuration import Configuration, Values
     from twilio_component.flows.runner.mocks import Mocks
     from twilio_component.host import Host
+    from twilio_component.host.context import Context
     from twilio_component.host.model import Asking, Operation
     from twilio_component.host.questions import Question
     from twilio_component.host.resources import Clock
@@ -67,7 +68,10 @@ class Invoker:
         return operation is None or operation.has_effect
 
     def validate_inputs(self, call: Call) -> Mapping[str, Any]:
-        """The inputs as the action is given them. It is not given what is not valid: that is returned as it is."""
+        """The inputs as the action is given them. It is not given what is not valid: that is returned as it is.
+
+        A call that is given the result as its inputs has them checked no more.
+        """
         operation = self.operation(call)
         if operation is None:
             return call.inputs
@@ -158,7 +162,9 @@ class Invoker:
         return await self.host.look_for(call.component, call.action, inputs, since, context=context)
 
     async def _through_host(self, call: Call, operation: Operation | None, context: Context) -> dict[str, Any]:
-        inputs = fit_inputs(call.inputs, operation) if operation else call.inputs
+        inputs = call.inputs
+        if operation is not None and not isinstance(inputs, AcceptedInputs):
+            inputs = fit_inputs(inputs, operation)
         if call.is_trigger:
             return await self.host.invoke_trigger(call.component, call.action, call.payload, inputs, context=context)
         return await self.host.invoke_action(call.component, call.action, inputs, context=context)
@@ -167,7 +173,7 @@ class Invoker:
         self, flow: Flow, call: Call, payload: Mapping[str, Any], attempt_seconds: float | None = None
     ) -> Context:
         # A component changes a state by returning what changes, not behind the execution's back.
-        return Context(
+        return self.host.context(
             logger=self.logger,
             instance_state=MappingProxyType(call.stored_state["instanceState"]),
             cross_flow_state=MappingProxyType(call.stored_state["crossFlowState"]),

@@ -36,6 +36,16 @@ _LARGEST_NUMBER = 10**400  # Python refuses to write integers of more than 4,300
 _MOST_CONNECTIONS = 1_000
 
 
+class AcceptedInputs(dict[str, Any]):
+    """Inputs that this form has accepted, which does not check them again."""
+
+    __slots__ = ("form",)
+
+    def __init__(self, inputs: Mapping[str, Any], form: InputForm) -> None:
+        super().__init__(inputs)
+        self.form = form
+
+
 class InputForm:
     """The inputs of one operation, or the fields of one connection type. Compiled once, used often.
 
@@ -75,11 +85,17 @@ class InputForm:
 
     def validate(self, inputs: Any) -> dict[str, Any]:
         """Return the inputs, converted, completed and valid; raises ``InputError`` that lists every problem."""
+        if type(inputs) is AcceptedInputs and inputs.form is self:
+            return dict(inputs)
         problems: Problems = []
         values = self.collect({} if inputs is None else inputs, problems)
         if problems:
             raise InputError("The inputs are not valid", [Problem(json_path(path), text) for path, text in problems])
         return values
+
+    def accept(self, inputs: Any) -> AcceptedInputs:
+        """Return the inputs as ``validate`` does; that, or this, does not check the result again."""
+        return AcceptedInputs(self.validate(inputs), self)
 
     def validate_alone(self, name: str, value: Any) -> Any:
         """Return one input as ``validate`` would if all others had their defaults; raises ``InputError``."""
