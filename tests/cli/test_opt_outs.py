@@ -69,13 +69,35 @@ def test_a_file_with_a_wrong_line_imports_nothing_and_names_the_line_without_the
     [
         (("add", "nobody"), "PERSON: The recipient must be a valid phone number"),
         (("add", PERSON, "--from", "+1"), "--from: The sender must be"),
-        (("import", "/no/such/file"), "FILE: must be a CSV file in UTF-8 that can be read"),
+        (("add", PERSON, "--from", "MG123"), "--from: must be a messaging service SID: MG and 32 hexadecimal digits"),
+        (("add", PERSON, "--from", "AC1"), "--from: must be an Account SID: AC and 32 hexadecimal digits"),
+        (("check", PERSON, "--from", "MG" + "x1" * 16), "--from: must be a messaging service SID"),
+        (("import", "/no/such/file"), "/no/such/file: No such file or directory"),
     ],
 )
 def test_what_is_wrong_is_named(command: Any, words: tuple[str, ...], said: str) -> None:
     code, _, err = command(*words)
     assert code == 2
     assert said in err
+
+
+@pytest.mark.parametrize("sender", ["ACE", "MGM Grand", "*"])
+def test_a_sender_whose_name_begins_like_a_sid_is_a_sender(command: Any, sender: str) -> None:
+    assert json.loads(command("add", PERSON, "--from", sender)[1]) == {"added": 1}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_file_as_spreadsheets_write_it_is_read(command: Any, tmp_path: Path, delimiter: str) -> None:
+    file = tmp_path / "people.csv"
+    rows = (("name", "person", "scope"), ("Ada", PERSON, SENDER), ("Bob", "+15558675311", "*"))
+    file.write_text("\ufeff" + "\r\n".join(delimiter.join(row) for row in rows), encoding="utf-8")
+    assert json.loads(command("import", str(file))[1]) == {"read": 2, "added": 2}
+
+
+def test_a_file_that_is_not_text_is_refused(command: Any, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_bytes(b"person\n\xff\xfe\n")
+    assert "must be a CSV file in UTF-8" in command("import", str(file))[2]
 
 
 def test_a_file_without_the_column_is_refused(command: Any, tmp_path: Path) -> None:

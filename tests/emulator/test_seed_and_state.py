@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from twilio_component.cli.main import main
 from twilio_component.emulator import Emulator
 from twilio_component.emulator.state_file import dump_state, keep_state
 from twilio_component.host.errors import DocumentError, InputError
@@ -243,3 +244,11 @@ def test_the_command_tells_what_is_wrong_with_a_file(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "twilio_component", "emulator", "--port", "0", "--seed", str(path)]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (shown.returncode, f"{path}:1:" in shown.stderr, "Traceback" in shown.stderr) == (2, True, False)
+
+
+def test_a_state_that_cannot_be_kept_is_an_error_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = tmp_path / "nowhere" / "state.json"
+    assert main(["emulator", "--port", "0", "--state", str(state)]) == 2
+    said = capsys.readouterr().err
+    assert str(state) in said
+    assert "Twilio emulator at" not in said

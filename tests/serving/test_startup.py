@@ -18,7 +18,7 @@ from twilio_component.flows import Configuration
 from twilio_component.flows.runner.connection_values import check_given_connections
 from twilio_component.host import Host
 from twilio_component.host.errors import InputError
-from twilio_component.serving import database_startup
+from twilio_component.serving import database_startup, server
 from twilio_component.serving.database_startup import wait_for_database
 from twilio_component.serving.worker import Worker
 
@@ -273,6 +273,58 @@ def test_a_database_of_a_later_release_is_refused_in_one_sentence(capsys: pytest
         said = capsys.readouterr().err
         assert said.startswith("the database has format 99, and this release knows formats up to ")
         assert said.count("\n") == 1
+
+
+def _serve_with(configuration: str, capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    Path("config.yaml").write_text(configuration, encoding="utf-8")
+    assert main(["serve", "flow.yaml", "--port", "0", "--config", "config.yaml", *options]) == exit_codes.BAD_INPUT
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("section", "place"),
+    [
+        ("retention:\n  days: long", "2:9: $.retention.days: must be a number from 0 to 3,650"),
+        ("lists: {stopAfter: 0}", "1:20: $.lists.stopAfter: must be a number"),
+        ('rateLimits:\n  "+15017122661": 2\n  "+15017122662": fast', "3:19: $.rateLimits: each must be a number"),
+        ("senders:\n  A: '+15017122661'\n  Me: 5", "3:7: $.senders: each must be a name"),
+        (
+            'quietHours:\n  "+15017122661": {from: 25, to: "08:00"}',
+            "2:26: $.quietHours.text of 12 characters.from",
+        ),
+        ("sending: {timeuot: 3}", "1:11: $.sending.timeuot: is not known; did you mean 'timeout'?"),
+        ("webhooks:\n  replays: never", "2:12: $.webhooks.replays: must be token or strict"),
+        ("optOuts:\n  keywords:\n    stop: STOP", "3:11: $.optOuts.keywords.stop: must be a list of words"),
+        ("onFailure: {url: 5}", "1:18: $.onFailure.url: must be a URL"),
+        ("retention: {days: 3}\nlost: 1", "2:1: $.lost: is not known"),
+        ("endpointKeys:\n  Repli: [a]", "2:3: $.endpointKeys.Repli: is not a flow that is served"),
+        ("order: {'+1': conversation}", "1:9: $.order: '+1' is not a sender"),
+    ],
+)
+def test_what_is_wrong_in_a_configuration_is_named_with_its_line(
+    section: str, place: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "serve_until_stopped", None)  # a configuration that passes must not be served
+    text = section if "lost" in section else f"{section}\n{CONNECTION}"
+    assert f"config.yaml:{place}" in _serve_with(text, capsys)
+
+
+def test_a_connection_that_is_given_as_a_configuration_is_recognized(capsys: pytest.CaptureFixture[str]) -> None:
+    said = _serve_with("key: basic\nfields: {username: AC1}\n", capsys)
+    assert "config.yaml:1:1: $: this is a connection: give it in configVars" in said
+
+
+@pytest.mark.parametrize("command", [["serve", "flow.yaml", "--port", "0"], ["runs", "list"]])
+def test_a_database_in_a_folder_that_does_not_exist_is_a_slip(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--database", "nowhere/runs.sqlite"]) == exit_codes.BAD_INPUT
+    assert f"--database: the folder {tmp_path / 'nowhere'} does not exist" in capsys.readouterr().err
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_webhooks_are_not_registered_at_an_emulator(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--register: sets webhooks at Twilio" in _serve_with(CONNECTION, capsys, "--emulator", "--register")
 
 
 def test_text_that_looks_like_a_placeholder_is_a_warning_of_serve_too(

@@ -65,6 +65,12 @@ class ToolServer:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Server[Any]]:
         """Open the host and the engine, and yield the server of their tools; raises ``IntegrationError``."""
+        with self.configuration.placing_problems():
+            async with self._open() as server:
+                yield server
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[Server[Any]]:
         async with Host.discover(transport=self.transport) as host:
             deployment = Deployment(host, self.configuration, self.environment, public_url="")
             texts = {str(file): read_text(file) for file in self.files}

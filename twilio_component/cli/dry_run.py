@@ -66,7 +66,8 @@ async def dry_run(options: argparse.Namespace) -> int:
         with _database(options) as database:
             if database is not None:
                 await asyncio.to_thread(database.open_existing)
-            settings = settings_from(configuration.durability)
+            with configuration.placing_problems():
+                settings = settings_from(configuration.durability)
             printed = _Printed(options)
             plan = DryRun(database, settings, dict(host.components), time.time())
 

@@ -114,7 +114,11 @@ def settings_from(sections: Mapping[str, Mapping[str, Any]]) -> Settings:
     for sender, rate in sections.get("rateLimits", {}).items():
         if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate <= _FASTEST:
             problems.append(
-                Problem("rateLimits", f"each must be a number of requests per second, at most {_FASTEST:,}")
+                Problem(
+                    "rateLimits",
+                    f"each must be a number of requests per second, at most {_FASTEST:,}",
+                    at=("rateLimits", sender),
+                )
             )
         else:
             fields.setdefault("rates", {})[str(sender)] = float(rate)
@@ -135,16 +139,20 @@ def settings_from(sections: Mapping[str, Mapping[str, Any]]) -> Settings:
 
 def _orders(section: Mapping[str, Any], problems: list[Problem]) -> Mapping[str, SendOrder]:
     orders = {str(sender): order_from(value) for sender, value in section.items()}
-    problems.extend(Problem("order", f"each {order}") for order in orders.values() if isinstance(order, str))
+    problems.extend(
+        Problem("order", f"each {order}", at=("order", sender))
+        for sender, order in orders.items()
+        if isinstance(order, str)
+    )
     return {sender: order for sender, order in orders.items() if not isinstance(order, str)}
 
 
 def _sender_names(section: Mapping[str, Any], problems: list[Problem]) -> Mapping[str, str]:
-    names = {str(name): sender for name, sender in section.items() if isinstance(sender, str)}
-    if len(names) < len(section) or not all(map(_SENDER_NAME.fullmatch, names)):
-        text = 'each must be a name of letters, digits, spaces, - and _, and a sender in quotes: Marketing: "+1…"'
-        problems.append(Problem("senders", text))
-    return names
+    text = 'each must be a name of letters, digits, spaces, - and _, and a sender in quotes: Marketing: "+1…"'
+    for name, sender in section.items():
+        if not isinstance(sender, str) or not _SENDER_NAME.fullmatch(str(name)):
+            problems.append(Problem("senders", text, at=("senders", name)))
+    return {str(name): sender for name, sender in section.items() if isinstance(sender, str)}
 
 
 def _read_quiet_hours(raw: Any, report: Report) -> QuietHours | None:
@@ -154,7 +162,7 @@ def _read_quiet_hours(raw: Any, report: Report) -> QuietHours | None:
 def _report(problems: list[Problem], section: str, sender: str) -> Report:
     def report(path: tuple[str | int, ...], message: str) -> None:
         inner = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-        problems.append(Problem(f"{section}.{display(sender)}{inner}", message))
+        problems.append(Problem(f"{section}.{display(sender)}{inner}", message, at=(section, sender, *path)))
 
     return report
 
@@ -165,4 +173,4 @@ def _wrong(value: Any, known: tuple[str, float, float] | tuple[str]) -> str:
         return "" if isinstance(value, bool) else "true or false"
     _, least, most = known
     right = isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most
-    return "" if right else f"a number from {least:g} to {most:g}"
+    return "" if right else f"a number from {least:g} to {most:,}"

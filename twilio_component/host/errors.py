@@ -46,7 +46,8 @@ class Problem:
     """One mistake in a document or in inputs.
 
     ``path`` says where (``$.inputs.to``); ``message`` says what is wrong and what is allowed. ``file``, ``line`` and
-    ``column`` (counted from 1) are set for documents read from disk.
+    ``column`` (counted from 1) are set for documents read from disk. ``at`` are the keys of the path where ``path``
+    must not show them all, for a caller that knows the document.
     """
 
     path: str
@@ -54,6 +55,7 @@ class Problem:
     file: str | None = None
     line: int | None = None
     column: int | None = None
+    at: tuple[str | int, ...] | None = None
 
     def __str__(self) -> str:
         """``file:line:column: $.path: message``, without the parts that are not known."""

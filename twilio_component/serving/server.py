@@ -95,6 +95,10 @@ class Server:
 
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM. Raises ``IntegrationError`` for what cannot be served."""
+        with self.configuration.placing_problems():
+            await self._run()
+
+    async def _run(self) -> None:
         if self.proxy_strips_prefix and not self.public_url:
             raise DurableError("--proxy-strips-prefix needs a --public-url with a path")
         if self.register and not self.public_url:

@@ -44,6 +44,10 @@ class Worker:
 
     async def run(self) -> None:
         """Work until SIGINT or SIGTERM. Raises ``IntegrationError``."""
+        with self.configuration.placing_problems():
+            await self._run()
+
+    async def _run(self) -> None:
         if self.database.startswith("sqlite"):
             raise DurableError("a worker needs a Postgres database: only the serving process can use a SQLite database")
         settings = settings_from(self.configuration.durability)

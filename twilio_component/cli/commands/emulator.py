@@ -90,7 +90,7 @@ async def _run_until_signal(server: Server, emulator: Emulator, state: Path | No
     import asyncio
     import signal
 
-    from twilio_component.emulator.state_file import keep_state
+    from twilio_component.emulator.state_file import keep_state, save_state
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -99,6 +99,8 @@ async def _run_until_signal(server: Server, emulator: Emulator, state: Path | No
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(name, stop.set)
     async with server:
+        if state is not None:
+            save_state(emulator.state, state)  # a file that cannot be written must not be noticed at the end
         sys.stderr.write(_greeting(server.url, is_local=server.is_local, state=state))
         sys.stderr.flush()
         waiting = asyncio.create_task(stop.wait())

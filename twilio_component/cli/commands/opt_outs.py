@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import itertools
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("person", "scope", "source", "since")
 _MOST_PROBLEMS = 20
+_LIKE_A_SID = re.compile(r"(?:AC|MG)(?=.*[0-9])[0-9A-Za-z]+")  # ACE may be the name of a sender
+_DELIMITERS = ",;\t"
 _FROM_HELP = "a number, a messaging service (MG…), an account (AC…), or * for everybody; default: *"
 
 
@@ -62,11 +66,14 @@ def address_of(text: str) -> str:
 
 def _scope(text: str) -> str:
     from twilio_component.twilio.inputs.addresses import clean_sender
+    from twilio_component.twilio.inputs.sids import account_sid, messaging_service_sid
     from twilio_component.twilio.opt_outs import shared_address
 
-    if text == EVERYBODY or (text[:2] in ("AC", "MG") and len(text) == 34 and text[2:].isalnum()):  # noqa: PLR2004 - SIDs
+    if text == EVERYBODY:
         return text
     try:
+        if _LIKE_A_SID.fullmatch(text):
+            return (account_sid if text.startswith("AC") else messaging_service_sid)(text, {})
         return shared_address(clean_sender(text, {}))
     except ValueError as error:
         raise InputError("The sender is not valid", [Problem("--from", f"{error}; or MG…, AC… or *")]) from error
@@ -140,15 +147,15 @@ def _export(options: argparse.Namespace) -> int:
 
 def _import(options: argparse.Namespace) -> int:
     scope = _scope(options.sender)
-    if options.file == "-":
-        entries = _entries(sys.stdin, scope)
-    else:
-        try:
+    try:
+        if options.file == "-":
+            entries = _entries(sys.stdin, scope)
+        else:
             with Path(options.file).open(encoding="utf-8-sig", newline="") as file:
                 entries = _entries(file, scope)
-        except (OSError, UnicodeDecodeError) as error:
-            problem = Problem("FILE", "must be a CSV file in UTF-8 that can be read")
-            raise InputError("The file is not valid", [problem]) from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else "must be a CSV file in UTF-8"
+        raise InputError("The file cannot be read", [Problem("", str(reason), options.file)]) from error
 
     async def add(register: OptOutRegister) -> None:
         from twilio_component.durable.sending.opt_outs import IMPORT
@@ -163,7 +170,8 @@ def _import(options: argparse.Namespace) -> int:
 
 def _entries(lines: Any, scope: str) -> list[tuple[str, str]]:
     """The entries ``(scope, person)`` of a CSV file; raises ``InputError`` with the lines that are wrong."""
-    rows = csv.DictReader(lines)
+    first = next(iter(lines), "")
+    rows = csv.DictReader(itertools.chain([first], lines), delimiter=max(_DELIMITERS, key=first.count))
     if rows.fieldnames is None or "person" not in rows.fieldnames:
         problem = Problem("line 1", "must name the columns: person and optionally scope")
         raise InputError("The file is not valid", [problem])

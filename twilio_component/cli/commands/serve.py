@@ -120,6 +120,9 @@ def run(options: argparse.Namespace) -> int:
             database = database_of(options)
         asyncio.run(_server(options, database).run())
         return exit_codes.DONE
+    if options.register:
+        text = "sets webhooks at Twilio; with --emulator the flows' triggers get their numbers without it"
+        raise InputError("The options do not fit together", [Problem("--register", text)])
     from twilio_component.serving.emulated import EmulatedServer
 
     # Runs that were started against the emulator must never be continued by a process that talks to Twilio.

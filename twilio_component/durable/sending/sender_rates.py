@@ -57,9 +57,11 @@ def settings_of_senders(
     for key, value in values.items():
         senders, reasons = _senders_of(key, inputs)
         if not senders:
-            problems.append(Problem(section, f"{display(key)} is not a sender: {'; or: '.join(reasons)}"))
+            text = f"{display(key)} is not a sender: {'; or: '.join(reasons)}"
+            problems.append(Problem(section, text, at=(section, key)))
         elif senders & found.keys():
-            problems.append(Problem(section, f"{display(key)} names a sender that another key names too"))
+            text = f"{display(key)} names a sender that another key names too"
+            problems.append(Problem(section, text, at=(section, key)))
         found.update(dict.fromkeys(senders, value))
     if problems:
         raise InputError(_NOT_VALID, problems)

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,10 +76,29 @@ class Configuration:
         """After how many refusals of the sender in a row a list stops; raises ``InputError`` for no whole number."""
         count = self.durability.get("lists", {}).get("stopAfter", _STOP_AFTER)
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise InputError(
-                "The configuration is not valid", [Problem("lists.stopAfter", "must be a whole number of at least 1")]
-            )
+            problem = Problem("lists.stopAfter", "must be a whole number of at least 1")
+            raise InputError("The configuration is not valid", [self._place(problem)])
         return count
+
+    @contextmanager
+    def placing_problems(self) -> Iterator[None]:
+        """Give the problems of an ``InputError`` about a section of this configuration their line in its file."""
+        try:
+            yield
+        except InputError as error:
+            placed = [self._place(problem) for problem in error.problems]
+            if placed == [*error.problems]:
+                raise
+            raise InputError(error.summary, placed) from error
+
+    def _place(self, problem: Problem) -> Problem:
+        section = problem.path.partition(".")[0]
+        # A config variable may come from the environment; those who read it say which.
+        if self.document is None or problem.file is not None or section not in (*_DURABILITY, "itemsFolder"):
+            return problem
+        at = problem.at or _parts(self.document.data, problem.path)
+        place = self.document.position(at, key="is not " in problem.message)
+        return replace(problem, path=f"$.{problem.path}", file=self.document.file, line=place.line, column=place.column)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +126,24 @@ def read_configuration(path: Path | str) -> Configuration:
     )
 
 
+def _parts(data: Any, path: str) -> tuple[str, ...]:
+    """The keys that a dotted path names, as far as they exist: keys may have dots themselves."""
+    found: list[str] = []
+    while path and isinstance(data, Mapping):
+        keys = [key for key in data if path == str(key) or path.startswith((f"{key}.", f"{key}["))]
+        if not keys:
+            break
+        key = max(keys, key=lambda key: len(str(key)))
+        found.append(key)
+        data, path = data[key], path[len(str(key)) :].lstrip(".")
+    return tuple(found)
+
+
 def _problems(document: Document, data: Any) -> list[Problem]:
     if not isinstance(data, Mapping):
         return [document.problem((), f"must be an object with {join_names(_SECTIONS)}, not {type_name(data)}")]
+    if {"key", "fields"} <= data.keys() and not data.keys() & set(_SECTIONS):
+        return [document.problem((), "this is a connection: give it in configVars, under the name of its variable")]
     problems = []
     for key, value in data.items():
         if key not in _SECTIONS:
@@ -134,7 +169,7 @@ def config_values(
     """
     declared = integration.config_variables
     problems = [
-        Problem("configVars", f"'{name}' is not a config variable of {integration.name}{hint}")
+        _problem(configuration, name, f"'{name}' is not a config variable of {integration.name}{hint}", key=True)
         for name in configuration.config_vars
         if name not in declared and (hint := did_you_mean(name, declared))
     ]
@@ -149,10 +184,22 @@ def config_values(
             try:
                 values[name] = _connection(variable, plain, configuration, components, environment)
             except (ValueError, EvaluationError) as error:
-                problems.append(Problem(f"configVars.{name}", str(error)))
+                is_in_file = environment_name(name) not in environment and name in configuration.config_vars
+                problems.append(
+                    _problem(configuration, name, str(error))
+                    if is_in_file
+                    else Problem(f"configVars.{name}", str(error))
+                )
     if problems:
         raise InputError("The configuration is not valid", problems)
     return Values(by_name=values, secrets=frozenset(_secrets(values, declared, components)))
+
+
+def _problem(configuration: Configuration, name: str, message: str, *, key: bool = False) -> Problem:
+    """A problem of a config variable that the configuration gives, with its line if that is a file."""
+    if configuration.document is None:
+        return Problem(f"configVars.{name}", message)
+    return configuration.document.problem(("configVars", name), message, key=key)
 
 
 def _connection(
