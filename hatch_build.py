@@ -7,9 +7,15 @@ without the parser of YAML. The wheel is smaller by 26 files.
 
 from __future__ import annotations
 
+import ast
+import base64
+import hashlib
+import io
 import json
+import re
 import sys
 import tempfile
+import tokenize
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -53,7 +59,7 @@ class ManifestHook(BuildHookInterface[Any]):
         build_data["force_include"][str(self.written)] = "twilio_component/component.yaml"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        """Compress the wheel as well as zlib can, and remove what was written for it."""
+        """Make the wheel small, and remove what was written for it."""
         del build_data  # part of the interface
         if version == "editable":
             return
@@ -63,9 +69,50 @@ class ManifestHook(BuildHookInterface[Any]):
 
 
 def compress(wheel: Path) -> None:
-    """Write the archive anew at the highest level, with its entries, their times and their order."""
+    """Write the archive anew at the highest level, without what only its source needs; times and order stay."""
     with zipfile.ZipFile(wheel) as archive:
-        entries = [(entry, archive.read(entry)) for entry in archive.infolist()]
+        entries = {entry: without_comments(entry.filename, archive.read(entry)) for entry in archive.infolist()}
+    record = next(entry for entry in entries if entry.filename.endswith(".dist-info/RECORD"))
+    lines = [_line_of_record(entry.filename, b"" if entry is record else entries[entry]) for entry in entries]
+    entries[record] = "".join(lines).encode()
     with zipfile.ZipFile(wheel, "w") as archive:
-        for entry, content in entries:
+        for entry, content in entries.items():
             archive.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+def without_comments(name: str, content: bytes) -> bytes:
+    """Return a file of the package as programs need it: code without comments, on the same lines, and JSON in one line.
+
+    Public docstrings stay; those of private functions, which `help` does not show, are comments too. The source
+    distribution has them all.
+    """
+    if not name.startswith("twilio_component/"):
+        return content
+    text = content.decode()
+    if name.endswith(".json"):
+        return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":")).encode()
+    if name.endswith(".js"):
+        return re.sub(r"^[ \t]*//.*", "", text, flags=re.MULTILINE).encode()
+    return _program(text).encode() if name.endswith(".py") else content
+
+
+def _program(text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column].rstrip() + "\n"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and len(node.body) > 1:
+            first = node.body[0]
+            if node.name.startswith("_") and not node.name.endswith("__") and ast.get_docstring(node, clean=False):
+                end = first.end_lineno or first.lineno
+                lines[first.lineno - 1 : end] = ["\n"] * (end - first.lineno + 1)
+    return "".join(lines)
+
+
+def _line_of_record(name: str, content: bytes) -> str:
+    if not content and name.endswith("/RECORD"):
+        return f"{name},,\n"
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    return f"{name},sha256={digest},{len(content)}\n"

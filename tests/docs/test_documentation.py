@@ -9,7 +9,7 @@ from importlib import import_module
 
 import pytest
 from pagewriters.errors import error_kinds
-from support.pages import PAGES, ROOT, blocks, text_of
+from support.pages import PAGES, ROOT, blocks, needs_every_extra, text_of
 
 from twilio_component.cli.main import command_parser
 from twilio_component.durable.store.schema import metadata
@@ -29,6 +29,7 @@ def test_every_command_is_documented() -> None:
     assert missing == []
 
 
+@needs_every_extra
 def test_every_operation_every_hook_and_every_error_code_is_documented() -> None:
     component = load_component(manifest_file())
     hooks = [name for name in vars(hookspecs) if name.startswith(("perform_", "register_"))]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generate import main
+from support.pages import needs_every_extra
 
 from twilio_component.host import load_component
 from twilio_component.twilio.plugin import manifest_file
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).parents[2] / "docs"
 
 
+@needs_every_extra
 def test_the_pages_are_up_to_date() -> None:
     assert main(["--check", str(DOCS)]) == 0
 
@@ -34,6 +36,7 @@ def test_everything_that_the_published_component_takes_is_taken_here() -> None:
     assert missing == []
 
 
+@needs_every_extra
 def test_a_page_that_is_not_up_to_date_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--write", str(tmp_path)]) == 0
     assert main(["--check", str(tmp_path)]) == 0

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import base64
+import csv
+import hashlib
 import json
 import os
 import subprocess
@@ -95,6 +99,36 @@ def test_it_is_built_byte_for_byte_the_same_and_is_smaller_than_a_megabyte(wheel
     assert again.name == wheel.name
     assert again.read_bytes() == wheel.read_bytes()
     assert len(wheel.read_bytes()) < 2**20
+
+
+def public(tree: ast.Module) -> str:
+    """A program with the place of each statement, without the docstrings of private functions and classes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and len(node.body) > 1:
+            is_private = node.name.startswith("_") and not node.name.endswith("__")
+            node.body = node.body[1:] if is_private and ast.get_docstring(node) else node.body
+    return ast.dump(tree, include_attributes=True)
+
+
+def test_its_code_is_that_of_the_checkout_on_the_same_lines(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    programs = [name for name in archive.namelist() if name.endswith(".py")]
+    assert len(programs) > 300
+    for name in programs:
+        source = (ROOT / name).read_text(encoding="utf-8")
+        assert public(ast.parse(archive.read(name))) == public(ast.parse(source)), name
+
+
+def test_its_record_names_every_file_with_its_hash_and_its_size(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    (record,) = [name for name in archive.namelist() if name.endswith(".dist-info/RECORD")]
+    rows = {name: (digest, size) for name, digest, size in csv.reader(archive.read(record).decode().splitlines())}
+    assert rows.pop(record) == ("", "")
+    assert rows.keys() == {*archive.namelist()} - {record}
+    for name, (digest, size) in rows.items():
+        content = archive.read(name)
+        expected = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        assert (digest, size) == (f"sha256={expected}", str(len(content))), name
 
 
 def test_its_metadata_name_the_licence_the_extras_and_no_tools_of_development(wheel: Path) -> None:
