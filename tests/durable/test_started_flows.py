@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,6 +128,34 @@ async def test_a_step_that_is_retried_starts_no_flow_anew_that_sent_something(tm
         found = {run["id"] for run in await RunViews(served.engine.database).find(RunFilter())}
     assert found == {"refused", "refused.1", "refused.2", "sent", "sent.1"}
     assert sent(emulator) == {TO: 1}
+
+
+async def test_a_flow_that_failed_is_run_again_by_an_operator_or_replaced_by_its_step_not_both(
+    tmp_path: Path, url: str
+) -> None:
+    emulator = Emulator()
+    flows = RETRIED.replace("delaySeconds: 0", "delaySeconds: 1")
+    async with serving(tmp_path, flows, emulator=emulator, settings=QUICK, database=url) as served:
+        operations = Operations(served.engine.database)
+        emulator.faults.api_error(21408, times=1, operation="messages.create")
+        await served.begin("one")
+
+        async def has_failed() -> bool:
+            return await served.engine.runs.entry_at("one", 1) is not None
+
+        await until_async(has_failed, "the flow has failed, and its step waits before it starts another one")
+        with suppress(RunStateError):  # on a busy machine another one may have been started meanwhile
+            await served.engine.wait_for_outcome(await operations.retry("one.1"), PATIENCE)
+        ended = await served.engine.wait_for_outcome("one", PATIENCE)
+        assert ended is not None
+        assert ended["state"] == "failed"
+        assert sent(emulator) == {TO: 1}
+
+        emulator.faults.api_error(21408, times=1, operation="messages.create")
+        assert (await served.run("two"))["state"] == "failed"
+        with pytest.raises(RunStateError, match="retried"):
+            await operations.retry("two.1")
+        assert sent(emulator) == {TO: 2}
 
 
 async def test_a_step_that_is_retried_starts_no_flow_anew_that_an_operator_cancelled(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from simulation.calls import SENDER
+
 from twilio_component.durable.deployment import CALLBACKS, Deployment, LoadedDefinition
 from twilio_component.emulator.connection import emulator_connection
 from twilio_component.flows import Configuration
@@ -22,10 +24,13 @@ if TYPE_CHECKING:
 
     from simulation.twilio import SimulatedTwilio
 
-    from twilio_component.flows.interpreter.effects import Call
+    from twilio_component.flows.interpreter.effects import Call, Failure
     from twilio_component.flows.model import Flow
+    from twilio_component.host.model import Asking
+    from twilio_component.host.questions import Question
 
 FILE = "simulated.yaml"
+ACCOUNT = emulator_connection()["fields"]["username"]
 _PUBLIC = "https://flows.test"
 _TRIGGER = "{name: Trigger, isTrigger: true, action: webhook-triggers.webhook}"
 
@@ -37,14 +42,31 @@ def _send(name: str, to: str, text: str) -> str:
         inputs:
           twilioConnection: {{type: configVar, value: Twilio}}
           to: "{to}"
-          from: "+15017122661"
+          from: "{SENDER}"
           message: "{text}"
 """
 
 
-def _start(flow: str, data: str) -> str:
+def _start(flow: str, data: str, how: str = "") -> str:
     return f"""\
-      - {{name: Start, action: cross-flow.invokeFlow, inputs: {{flowName: {flow}, data: "{data}"}}}}
+      - {{name: Start, {how}action: cross-flow.invokeFlow, inputs: {{flowName: {flow}, data: "{data}"}}}}
+"""
+
+
+def _ask(to: str, text: str, again: str) -> str:
+    return f"""\
+      - name: Ask
+        action: twilio.sendAndWait
+        inputs:
+          twilioConnection: {{type: configVar, value: Twilio}}
+          to: "{to}"
+          from: "{SENDER}"
+          message: "{text}"
+          retryMessage: "{again}"
+          answerType: yesNo
+          deadline: 20s
+          ifBusy: wait
+        branches: [{{name: answered, steps: []}}, {{name: Else, steps: []}}]
 """
 
 
@@ -59,40 +81,51 @@ def _loop(steps: str) -> str:
 {within}"""
 
 
-def _flow(name: str, *steps: str, synchronous: bool = False) -> str:
-    head = "    isSynchronous: true\n" if synchronous else ""
+def _flow(name: str, *steps: str, synchronous: bool = False, again: str = "") -> str:
+    head = "    isSynchronous: true\n" * synchronous + again
     return f"  - name: {name}\n{head}    steps:\n      - {_TRIGGER}\n{''.join(steps)}"
 
 
 _DATA = "{{$trigger.results.body.data}}"
 _ITEM = "{{$everyone.currentItem}}"
-_TO = {"one": "+15558675310", "two": "+15558675309"}
-_A, _Z = _send("A", _TO["one"], f"{_DATA} a"), _send("Z", _TO["two"], f"{_DATA} z")
+QUESTION, AGAIN = "q", "r"
+_DEFAULTS = {"retries": 1, "deadline": 20.0, "lateReplies": "flow"}  # what accepting the inputs would add
+TO = {"one": "+15558675310", "two": "+15558675309"}
+_A, _Z = _send("A", TO["one"], f"{_DATA} a"), _send("Z", TO["two"], f"{_DATA} z")
 FLOWS: dict[str, tuple[str, ...]] = {
     "Plain": ("a", "b"),
     "Starting": ("a", "c", "b"),
     "Leaving": ("d", "a"),
     "List": ("1", "2", "3", "z"),
     "Starters": ("1c", "2c", "3c", "z"),
+    "Asking": ("a", QUESTION, AGAIN, "b"),
+    "Trying": ("a", "c", "e", "b"),
+    "Anew": ("c", "e", "b"),
 }
-"""What is sent by each flow and by what it starts: the last words of the texts."""
+"""What is sent by each flow and by what it starts: the last words of the texts. ``AGAIN`` follows a misfit only."""
+_RETRIED = "errorConfig: {errorHandlerType: retry, maxAttempts: 2, delaySeconds: 1}, "
+_REPEATED = "    retryConfig: {maxAttempts: 2, delayMinutes: 0.05}\n"
 TEXT = f"""\
 name: Simulated
 requiredConfigVars:
   - {{key: Twilio, dataType: connection, connection: {{component: twilio, key: basic}}}}
 flows:
-{_flow("Plain", _A, _send("B", _TO["two"], f"{_DATA} b"))}\
-{_flow("Starting", _A, _start("Child", f"{_DATA} c"), _send("B", _TO["one"], f"{_DATA} b"))}\
+{_flow("Plain", _A, _send("B", TO["two"], f"{_DATA} b"))}\
+{_flow("Starting", _A, _start("Child", f"{_DATA} c"), _send("B", TO["one"], f"{_DATA} b"))}\
 {_flow("Leaving", _start("Later", f"{_DATA} d"), _A)}\
-{_flow("List", _loop(_send("Item", _TO["one"], f"{_DATA} {_ITEM}")), _Z)}\
+{_flow("List", _loop(_send("Item", TO["one"], f"{_DATA} {_ITEM}")), _Z)}\
 {_flow("Starters", _loop(_start("Child", f"{_DATA} {_ITEM}c")), _Z)}\
-{_flow("Child", _send("C", _TO["one"], _DATA), synchronous=True)}\
-{_flow("Later", _send("D", _TO["two"], _DATA))}\
+{_flow("Asking", _A, _ask(TO["one"], f"{_DATA} q", f"{_DATA} r"), _send("B", TO["two"], f"{_DATA} b"))}\
+{_flow("Trying", _A, _start("Pair", _DATA, _RETRIED), _send("B", TO["one"], f"{_DATA} b"))}\
+{_flow("Anew", _start("Pair", _DATA), _send("B", TO["two"], f"{_DATA} b"), again=_REPEATED)}\
+{_flow("Pair", _send("C", TO["one"], f"{_DATA} c"), _send("E", TO["two"], f"{_DATA} e"), synchronous=True)}\
+{_flow("Child", _send("C", TO["one"], _DATA), synchronous=True)}\
+{_flow("Later", _send("D", TO["two"], _DATA))}\
 """
 
 
 def texts_of(flow: str, tag: str) -> Counter[str]:
-    """Return the texts that a run of this flow, which was given this tag, causes when all goes well."""
+    """Return the texts that a run of this flow, which was given this tag, causes at most."""
     return Counter(f"{tag} {last}" for last in FLOWS[flow])
 
 
@@ -131,6 +164,9 @@ class SimulatedInvoker(Invoker):
     def validate_inputs(self, call: Call) -> Mapping[str, Any]:
         return call.inputs  # they are valid, and a host belongs to one loop
 
+    def question(self, call: Call, asks: Asking) -> Question | Failure:
+        return asks.question({**call.inputs, **_DEFAULTS})
+
     async def perform_once(
         self,
         flow: Flow,  # noqa: ARG002 - the interface's
@@ -153,4 +189,6 @@ class SimulatedInvoker(Invoker):
         found = [message for message in await self.twilio.list_messages() if message.created_at >= earliest]
         found.sort(key=lambda message: message.created_at, reverse=True)
         text = call.inputs["message"]
-        return [Candidate(id=one.sid, data={"sid": one.sid}, equal=one.text == text) for one in found]
+        return [
+            Candidate(id=one.sid, data={"sid": one.sid}, equal=one.text == text and not one.is_blurred) for one in found
+        ]

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from simulation import workflows
 from simulation.calls import SENDER, Rules
-from simulation.flows import FILE, FLOWS, TEXT, SimulatedDeployment, texts_of
+from simulation.flows import AGAIN, FILE, FLOWS, TEXT, SimulatedDeployment, texts_of
 from simulation.operators import Operator
+from simulation.people import People
 from simulation.world import Process, World
 from sqlalchemy import select
 
@@ -201,7 +202,6 @@ class OperatedWorld(World):
             self.rules.order = SendOrder()
         if random.random() < 0.3:
             self.rules.asleep_until = self.server.now() + random.uniform(2.0, 30.0)
-        self.twilio.blurred = 0.0
         self.refusals = random.choice((0.0, 0.1, 0.4))
         self.twilio.faults = self._with_refusals()
         self.deployment = SimulatedDeployment(self.twilio)
@@ -210,7 +210,11 @@ class OperatedWorld(World):
         self._calls = Counter[str]()
         for run, flow in self.flows.items():
             self._calls += texts_of(flow, self.tags[run])
+        self.people = People(self, _QUEUE)
+        self.purging = random.choice((0.0, 0.0, 0.1, 0.3))  # how likely an operator purges instead of anything else
         self._operators_end = False
+        self._purged_calls: dict[str, Any] = {}
+        self._purged_runs: dict[str, Any] = {}
 
     def _with_refusals(self) -> Any:
         faults = self.twilio.faults
@@ -255,6 +259,18 @@ class OperatedWorld(World):
                 if self.server.transaction(again):
                     self.note("what the dead had taken is enqueued again")
 
+    def accept(self, message: Message) -> None:
+        """Hold what must hold of a message that Twilio accepts, and let its person read it."""
+        super().accept(message)
+        self.people.read(message)
+
+    def remember(self) -> None:
+        """Keep what is stored of runs and calls, for the end: runs that have ended are about to be purged."""
+        with self.server.engine.connect() as connection:
+            self._purged_calls |= {call.key: call for call in connection.execute(select(schema.intents))}
+            runs = connection.execute(select(schema.runs).where(schema.runs.c.state != run_status.PURGED))
+            self._purged_runs |= {run.id: run for run in runs}
+
     def _check_cancelled(self, message: Message) -> None:
         """Operators cancel here, and may resume what they have cancelled."""
 
@@ -293,21 +309,28 @@ class OperatedWorld(World):
     def check_ends(self) -> None:
         """Hold at the end: what is stored of each call is true, and a run that succeeded has sent everything."""
         with self.server.engine.connect() as connection:
-            calls = connection.execute(select(schema.intents)).all()
-            ended = {row.id: row for row in connection.execute(select(schema.runs))}
+            calls = {call.key: call for call in connection.execute(select(schema.intents))}
+            stored = connection.execute(select(schema.runs).where(schema.runs.c.state != run_status.PURGED)).all()
+            ended = self._purged_runs | {run.id: run for run in stored}
+            of_nobody = select(schema.intents.c.key).where(schema.intents.c.run.not_in(select(schema.runs.c.id)))
+            left = connection.execute(of_nobody).scalars().all()
+        assert not left, f"{left} were planned for runs that are gone"
         unnamed = {message.sid: message for message in self.twilio.messages}
-        uncertain = 0
-        for call in calls:
+        for call in calls.values():
             if call.state == states.SETTLED and call.resource_id is not None:
                 message = unnamed.pop(call.resource_id, None)
                 assert message is not None, f"{call.key} names no message, or another call's"
-            uncertain += call.state in (states.CLAIMED, states.IN_DOUBT, states.UNKNOWN)
+        purged = [call for key, call in self._purged_calls.items() if key not in calls]
+        for call in purged:
+            unnamed.pop(call.resource_id, None)
+        open_ = (states.CLAIMED, states.IN_DOUBT, states.UNKNOWN)
+        uncertain = sum(call.state in open_ for call in [*calls.values(), *purged])
         assert len(unnamed) <= uncertain, f"{len(unnamed)} messages belong to no call that succeeded or is unknown"
         sent, owed = Counter(message.text for message in self.twilio.messages), Counter[str]()
         for run, flow in self.flows.items():
             last = ended[max((one for one in ended if run in ids.lineage(one) and "." not in one), key=len)]
             if last.state == run_status.SUCCEEDED and last.last_call is None and flow != "Leaving":
-                owed += texts_of(flow, self.tags[run])
+                owed += texts_of(flow, self.tags[run]) - Counter([f"{self.tags[run]} {AGAIN}"])
         missing = owed - sent
         assert not missing, f"{missing} were never sent, though their runs succeeded"
         self.check_rate()

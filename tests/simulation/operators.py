@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from simulation import workflows
 from simulation.database import SimulatedDatabase
 from sqlalchemy import or_, select
 
@@ -16,6 +18,7 @@ from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.operator.retry import RETRYABLE, Retry
 from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT, SETTLED, UNKNOWN
 from twilio_component.durable.store import run_status, schema
+from twilio_component.durable.store.runs import RunStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 _Found = TypeVar("_Found")
 _ACTIONS_IN_PEACE = 4
 _GRACE = 3.0
+_MOST_PURGED = 500
 _UNKNOWN = ItemSelection(state=UNKNOWN)
 _WAYS = (
     *(Retry(), Retry(), Retry(items=ItemSelection()), Retry(items=ItemSelection(number=1))),
@@ -62,8 +66,10 @@ class Operator:
         while left:
             await asyncio.sleep(random.expovariate(1 / pause) if world.is_troubled else 10.0)
             left -= not world.is_troubled
-            with suppress(RunStateError, UnknownRunError, StoreUnavailableError):
-                await self._act(*random.choice([*world.states().items()]))
+            states = [*world.states().items()]
+            if states:  # else all has been purged
+                with suppress(RunStateError, UnknownRunError, StoreUnavailableError):
+                    await self._act(*random.choice(states))
 
     async def resume_all(self) -> None:
         """Resume what is paused."""
@@ -74,6 +80,9 @@ class Operator:
 
     async def _act(self, run: str, state: str) -> None:
         random, operations = self._world.random, self._operations
+        if random.random() < self._world.purging:
+            await self._purge(random.choice((0.0, 5.0, 30.0)))
+            return
         if state in RETRYABLE and random.random() < 0.8:
             how = random.choice(_WAYS)
             self._database.check = lambda connection: self._raise_unless_true(connection, run) if how.resend else None
@@ -91,6 +100,16 @@ class Operator:
             action = random.choice(actions)
             await action(run)
             self._world.note(f"{action.__name__} {run}")
+
+    async def _purge(self, age: float) -> None:
+        """Purge what has ended this long ago, as ``Operations.purge`` does with the engine's client."""
+        runs, world = RunStore(self._database), self._world
+        self._world.remember()
+        due = await runs.give_up_before(world.server.now() - age, _MOST_PURGED)
+        of_runs = await runs.workflows_of(due)
+        await self._database.run(partial(workflows.remove, ids=of_runs))
+        await runs.forget(due)
+        world.note(f"purged: {due}")
 
     def _raise_unless_true(self, connection: Connection, run: str) -> None:
         """Raise ``RunStateError`` when a message exists that the run's open calls have made, or may yet appear.

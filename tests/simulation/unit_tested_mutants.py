@@ -21,7 +21,7 @@ TESTS = Path(__file__).parents[1]
 _STEPS, _RECONCILER = "durable/sending/protocol_steps.py", "durable/sending/reconciler.py"
 _STARTED, _RETRY = "durable/operator/started_flows.py", "durable/operator/retry.py"
 _LOOPS, _NEW_RUNS = "durable/operator/loop_retry.py", "durable/store/new_runs.py"
-_QUESTIONS, _JOURNAL = "durable/operator/asked_questions.py", "durable/operator/journal_replay.py"
+_QUESTIONS, _REPLACED = "durable/operator/asked_questions.py", "durable/store/replaced_flows.py"
 
 UNIT_TESTED = (
     *(mutant for mutant in MUTANTS if mutant.test),
@@ -66,7 +66,7 @@ UNIT_TESTED = (
     # What operators do.
     Mutant(
         "a flow whose place was taken goes on",
-        _STARTED,
+        _REPLACED,
         "(CANCELLED, FAILED, PARTLY_FAILED, UNKNOWN)",
         "()",
         test="test_started_flows.py"
@@ -115,6 +115,14 @@ UNIT_TESTED = (
         "if False and (",
         test="test_loop_retry.py"
         "::test_a_call_that_was_under_way_when_its_run_failed_is_not_done_again_without_being_asked_for",
+    ),
+    Mutant(
+        "a step that is retried starts a flow beside one that an operator runs again",
+        "durable/execution/started_flows.py",
+        "going_on = await self._runs.replace_flow(flow)",
+        "going_on = None",
+        test="test_started_flows.py"
+        "::test_a_flow_that_failed_is_run_again_by_an_operator_or_replaced_by_its_step_not_both",
     ),
     # Questions.
     Mutant(

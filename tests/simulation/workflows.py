@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select, update
+from sqlalchemy import Column, Integer, MetaData, String, Table, delete, insert, select, update
 
 from twilio_component.durable import ids
 from twilio_component.durable.execution.run_queue import CHUNKS, RUN_CHUNK, RUN_FLOW, RUNS, RunQueue
@@ -109,6 +109,11 @@ def enqueue_again(connection: Connection, *, workflow: str | None = None, living
     which = _row.workflow_uuid == workflow if workflow is not None else _row.executor_id.not_in(living or ())
     lost = update(workflow_status).where(_row.status == PENDING, which)
     return connection.execute(lost.values(status=ENQUEUED, executor_id=None, owner_xid=None)).rowcount
+
+
+def remove(connection: Connection, ids: Collection[str]) -> None:
+    """Delete these workflows: their runs are purged."""
+    connection.execute(delete(workflow_status).where(_row.workflow_uuid.in_(ids)))
 
 
 def _workflow(row: Any, owner: str) -> Workflow:

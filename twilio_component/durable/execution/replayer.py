@@ -23,6 +23,7 @@ from twilio_component.durable.execution.continued_waits import ContinuedWaits
 from twilio_component.durable.execution.flow_results import flow_result
 from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
+from twilio_component.durable.execution.started_flows import StartedFlows
 from twilio_component.durable.execution.unrepeatable_calls import UnrepeatableCalls
 from twilio_component.durable.fanout.store import Item, LoopKey
 from twilio_component.durable.store import run_status
@@ -33,7 +34,6 @@ from twilio_component.durable.store.removal import remove_result
 from twilio_component.flows.interpreter.backoff import deadline_failure
 from twilio_component.flows.interpreter.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
 from twilio_component.flows.runner.item_sources import Sources
-from twilio_component.host.errors import join_names
 from twilio_component.host.model import Action
 from twilio_component.host.questions import MOST_SENDS
 from twilio_component.host.serialization import iso_time
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from twilio_component.flows.model import Flow
     from twilio_component.host.model import Asking
 
-_MAX_NESTING = 10
 _MOMENT = 0.001
 WINDOW = 500
 """How many journal entries of a run are in memory at a time."""
@@ -84,6 +83,7 @@ class Replayer:
         self._read_until = WINDOW
         self._continued_waits = ContinuedWaits(services.runs, run.id, holder)
         self._awaited: str | None = None  # what the next wait is for, if news of it ends the wait
+        self._started_flows = StartedFlows(services.runs, definition.integration)
         self.has_asked = False
 
     @property
@@ -128,6 +128,8 @@ class Replayer:
 
     def _report(self, effect: Call | StartFlow | TakePage | FanOut, result: Mapping[str, Any]) -> None:
         if "failure" in result:
+            if isinstance(effect, StartFlow):
+                self._started_flows.note_failure(effect, self._calls - 1)
             self._execution.failed(Failure(**result["failure"]))
             return
         idempotent = isinstance(effect, Call) and self.definition.invoker.idempotent(effect)
@@ -258,23 +260,14 @@ class Replayer:
         await self._record(loop.id, ordinal, result, started=started)
 
     async def _start_flow(self, start: StartFlow, ordinal: int) -> None:
-        integration = self.definition.integration
-        other = next((flow for flow in integration.flows if flow.name == start.flow), None)
-        inputs = {"flowName": start.flow, **redact_inputs({"data": start.payload["body"]["data"]})}
-        if other is None or ids.nesting(self.caller) >= _MAX_NESTING:
-            names = join_names(flow.name for flow in integration.flows)
-            failure = (
-                Failure(code="unknown-flow", message=f"there is no such flow ({names})", permanent=True)
-                if other is None
-                else Failure(
-                    code="endless-flows",
-                    message=f"flows start flows without end (more than {_MAX_NESTING} deep)",
-                    permanent=True,
-                )
-            )
-            await self._record(start.id, ordinal, failure, inputs=inputs)
+        other = await self._started_flows.choose(start, self.caller, is_recorded=ordinal in self._journal)
+        if ordinal in self._journal and (
+            isinstance(other, Failure) or not await self._must_await_again(other, ordinal)
+        ):
             return
-        if ordinal in self._journal and not await self._must_await_again(other, ordinal):
+        inputs = {"flowName": start.flow, **redact_inputs({"data": start.payload["body"]["data"]})}
+        if isinstance(other, Failure):
+            await self._record(start.id, ordinal, other, inputs=inputs)
             return
         started = time.time()
         child = await self._accept_child(start, other, ordinal)

@@ -7,30 +7,20 @@ flow that is started anew: it becomes ``retried``, so that nobody resumes it or 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, or_, select
 
 from twilio_component.durable import ids
 from twilio_component.durable.store.acts import GO_ON, MAY_HAVE_HAPPENED
 from twilio_component.durable.store.prefixes import begins_with
-from twilio_component.durable.store.run_status import (
-    CANCELLED,
-    FAILED,
-    PARTLY_FAILED,
-    QUEUED,
-    RETRIED,
-    RUNNING,
-    UNKNOWN,
-)
+from twilio_component.durable.store.replaced_flows import give_place, giving_place
+from twilio_component.durable.store.run_status import QUEUED, RUNNING
 from twilio_component.durable.store.schema import intents, runs
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
-
-_GIVES_PLACE = (CANCELLED, FAILED, PARTLY_FAILED, UNKNOWN)
-_BATCH = 500
 
 
 class StartedFlow(NamedTuple):
@@ -100,18 +90,3 @@ def give_place_from(connection: Connection, run: str, ordinal: int) -> None:
     for attempt in ids.lineage(run):
         found = giving_place(connection, ids.descendant_prefix(attempt))
         give_place(connection, (flow for flow in found if ids.ordinal_within(attempt, flow) >= ordinal))
-
-
-def giving_place(connection: Connection, prefix: str) -> list[str]:
-    """The ids of the flows that begin with this, have done nothing and can be resumed or run again."""
-    found = select(runs.c.id).where(begins_with(connection, runs.c.id, prefix), runs.c.state.in_(_GIVES_PLACE))
-    return list(connection.execute(found).scalars())
-
-
-def give_place(connection: Connection, flows: Iterable[str]) -> None:
-    """Let these flows be ``retried``: those that are started anew take their places."""
-    wanted = sorted(flows)
-    for first in range(0, len(wanted), _BATCH):
-        some = wanted[first : first + _BATCH]
-        giving = update(runs).where(runs.c.id.in_(some), runs.c.state.in_(_GIVES_PLACE))
-        connection.execute(giving.values(state=RETRIED))

@@ -28,6 +28,7 @@ from twilio_component.durable.store.removal import (
     remove_replies,
     remove_runs,
 )
+from twilio_component.durable.store.replaced_flows import replace_flow
 from twilio_component.durable.store.replies import run_of_reply
 from twilio_component.durable.store.run_rows import RUN_BY_ID, RUNS, OpenRun, Run, read_run
 from twilio_component.durable.store.run_status import QUEUED, RESUMABLE, RUNNING, SUCCEEDED
@@ -259,6 +260,13 @@ class RunStore:
             }
 
         return await self._do(work, wait_for_database=wait_for_database)
+
+    async def replace_flow(self, flow: str) -> str | None:
+        """Let a started flow give its place to another one; the run that is in the way, if one is.
+
+        Retries until the database is available.
+        """
+        return await self._database.run_until_available(lambda connection: replace_flow(connection, flow))
 
     async def forget_response(self, run: str) -> None:
         """Delete a run's response once it has been sent; raises ``StoreUnavailableError``."""
