@@ -36,7 +36,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         )
     assert str(caught.value).splitlines()[1:] == [
         "  sending.resent: is not known; did you mean 'resend'?",
-        "  sending.lagBound: must be a number from 0 to 3600",
+        "  sending.lagBound: must be a number from 0 to 3,600",
         "  sending.resend: must be true or false",
         "  retention.days: must be a number from 0 to 3,650",
         "  rateLimits: each must be a number of requests per second, at most 1,000",
