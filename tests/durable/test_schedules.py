@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import time
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,17 @@ async def test_a_time_that_comes_twice_in_autumn_starts_a_flow_once(
         ]
         started = select(func.count()).select_from(runs)
         assert await served.engine.database.run(lambda connection: connection.execute(started).scalar_one()) == 2
+
+
+async def test_a_schedule_goes_on_after_a_newer_release_was_tried_and_is_gone(tmp_path: Path) -> None:
+    emulator = Emulator()
+    async with serving(tmp_path, SCHEDULED, emulator=emulator) as served:
+        rows = served.engine._dbos._sys_db
+        await asyncio.to_thread(rows.create_application_version, "1000")
+        await asyncio.to_thread(rows.update_application_version_timestamp, "1000", int(time.time() * 1000) + 10_000)
+        await keep(served, served.text)
+        await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
+        await until_async(lambda: emulator.messages, "Twilio has the message")
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from twilio_component.durable.execution.engine_log import silence_stops
 from twilio_component.durable.execution.queue_looks import QueueLooks, look_cheaply
 from twilio_component.durable.execution.run_queue import APPLICATION, CHUNKS, RUNS, RunQueue
 from twilio_component.durable.execution.run_starter import RunStarter
-from twilio_component.durable.execution.schedules import Schedules
+from twilio_component.durable.execution.schedules import Schedules, fire_for_own_version
 from twilio_component.durable.execution.workflow_runner import WorkflowRunner
 from twilio_component.durable.fanout.coordinator import PARTITIONS_PER_PROCESS, LoopCoordinator
 from twilio_component.durable.fanout.refusals import Refusals
@@ -256,6 +256,7 @@ class Engine:
             await self._earlier_runs.adopt(self._executor if self._lease is None else None)
             DBOS.launch()
             self._looks = look_cheaply(self._dbos._sys_db, (RUNS, CHUNKS), self._may_write, self._most_at_once)  # noqa: SLF001 - it says why
+            fire_for_own_version(self._dbos._sys_db)  # noqa: SLF001 - it says why, too
             if self._lease is not None:
                 self._lease.recover_others(self._recover)
             background += [

@@ -16,6 +16,7 @@ from twilio_component.durable import ids
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.store.new_runs import NewRun
+from twilio_component.durable.store.workflow_rows import VERSION
 from twilio_component.flows import control_steps
 from twilio_component.flows.expressions.evaluation import Scope, evaluate
 from twilio_component.flows.findings import EvaluationError, FlowError
@@ -167,6 +168,20 @@ class Schedules:
             return False
         since = time.time() - _LONGEST_POLL
         return await self._runs.has_unanswered_trigger(loaded.integration.name, flow.name, since)
+
+
+def fire_for_own_version(rows: Any) -> None:
+    """Let the schedules that fire here be for processes of this version; ``rows`` is the engine's system database.
+
+    The engine would have them executed by the newest version that the database has ever seen: after a step back nobody
+    would. Processes of a newer release take those of this one, too.
+    """
+    newest = rows.get_latest_application_version  # not public: the engine asks this when a schedule fires
+
+    def own(**options: Any) -> Any:
+        return {**newest(**options), "version_name": VERSION}
+
+    rows.get_latest_application_version = own
 
 
 def _refuse_step(reference: Reference) -> Any:
