@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 0.5
 _MAX_UNSTORED = 200
+_GATHER_SECONDS = 0.2
 
 Cause = tuple["EndedIteration", Mapping[str, Any]]
 """An iteration that has met a reason to stop the list, and its error."""
@@ -68,6 +70,7 @@ class ChunkRunner:
         found, journals = await self._store.pending(loop, chunk)
         waiting = WaitingItems(found, self._clock.now())
         stopping, causes, stopped = asyncio.Event(), list[Cause](), set[str]()
+        all_ended = asyncio.Event()
         run_iteration, rule = await runner(stopping), self._refusals.rule_of(loop)
         ended: asyncio.Queue[EndedIteration | HeldIteration] = asyncio.Queue(_MAX_UNSTORED)
 
@@ -95,12 +98,15 @@ class ChunkRunner:
         # Iterations are not workflows: their calls must not see this one's context, whose steps are numbered.
         async with asyncio.TaskGroup() as background:
             watching = background.create_task(self._watch(key, stopping), context=Context())
-            storing = background.create_task(self._store_ended(key, ended, causes, stopping), context=Context())
+            storing = background.create_task(
+                self._store_ended(key, ended, causes, stopping, all_ended), context=Context()
+            )
             for item in waiting.items_on_hold():
                 await ended.put(HeldIteration(item.id, item.held_until or 0.0))
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(loop.concurrency_of(chunk), len(found))):
                     group.create_task(run_iterations(), context=Context())
+            all_ended.set()
             await ended.join()
             watching.cancel()
             storing.cancel()
@@ -117,14 +123,18 @@ class ChunkRunner:
         ended: asyncio.Queue[EndedIteration | HeldIteration],
         causes: list[Cause],
         stopping: asyncio.Event,
+        all_ended: asyncio.Event,
     ) -> None:
-        """Store the ends and holds of iterations, as many at once as there are; what is not stored is only replayed.
+        """Store the ends and holds of iterations, those of a moment at once; what is not stored is only replayed.
 
         Once there is a cause to stop the list, here or in all processes together, and the iteration that met it is
         stored, the list is stopped.
         """
         while True:
             batch = [await ended.get()]
+            with suppress(TimeoutError):
+                async with self._clock.timeout(_GATHER_SECONDS):
+                    await all_ended.wait()
             while not ended.empty():
                 batch.append(ended.get_nowait())
             ends = [one for one in batch if isinstance(one, EndedIteration)]
