@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, select, update
+from sqlalchemy import Connection, event, insert, select, update
+from support.statements import statements
 
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.flow_state import store_value
@@ -19,7 +20,12 @@ from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.removal import PIECE
 from twilio_component.durable.store.run_status import PAUSED, RETRIED, SUCCEEDED
 from twilio_component.durable.store.runs import RunStore
-from twilio_component.durable.store.schema import items, runs
+from twilio_component.durable.store.schema import items, journal, runs
+
+
+def entry_times(connection: Connection, run: str) -> list[float]:
+    """When the entries of the run's journal were made."""
+    return [*connection.execute(select(journal.c.finished_at).where(journal.c.run == run)).scalars()]
 
 
 async def test_a_run_is_stored_once_together_with_what_its_trigger_answered(url: str) -> None:
@@ -171,3 +177,25 @@ async def test_a_list_is_purged_in_small_transactions_and_leaves_nothing(databas
     assert deleted == [PIECE, PIECE, 2]
     assert await database.run(lambda connection: connection.execute(select(items)).all()) == []
     assert await store.load("list") is None
+
+
+async def test_a_run_begins_with_four_statements_in_one_transaction(url: str) -> None:
+    database = Database(url)
+    database.create()
+    store = RunStore(database)
+    digest = await store.define("f.yaml", "text")
+    await store.accept(NewRun(id="run", definition=digest, integration="I", flow="F", payload={}, trigger_step="t"))
+    begins: list[object] = []
+    event.listen(database.engine, "begin", begins.append)
+    with statements(database.engine) as executed:
+        opened = await store.open("run", 10)
+    assert opened is not None
+    assert not opened.goes_on
+    asked = [one.text for one in executed if one.text.startswith(("SELECT", "INSERT", "UPDATE"))]
+    assert (len(asked), len(begins)) == (4, 1)
+    again = await store.open("run", 10)
+    assert again is not None
+    assert again.goes_on
+    begun = await database.run(lambda connection: entry_times(connection, "run"))
+    assert begun[0] == pytest.approx(await database.run(database.now), abs=60)
+    database.close()

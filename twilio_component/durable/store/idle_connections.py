@@ -26,7 +26,7 @@ def check_idle_connections(engine: Engine) -> None:
         record.info[_USED_AT] = time.monotonic()
 
     def check(connection: Any, record: Any, _proxy: Any) -> None:
-        if time.monotonic() - record.info[_USED_AT] < _IDLE_SECONDS:
+        if time.monotonic() - record.info.get(_USED_AT, float("-inf")) < _IDLE_SECONDS:
             return
         try:
             engine.dialect.do_ping(connection)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import bindparam, select
 
 from twilio_component.durable.store.schema import definitions, runs
+from twilio_component.durable.store.server_time import server_time
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Select
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 class Run:
     """A run as it is stored. ``payload`` is what its trigger was given, ``parent`` the run that started it.
 
-    It ends after the call with the number ``last_call``, if there is one.
+    It ends after the call with the number ``last_call``, if there is one. ``read_at`` is the time of the database's
+    server, if that has a clock of its own.
     """
 
     id: str
@@ -35,6 +37,7 @@ class Run:
     created_at: float
     last_call: int | None = None
     trace: str = ""
+    read_at: float | None = None
 
 
 class OpenRun(NamedTuple):
@@ -50,7 +53,7 @@ class OpenRun(NamedTuple):
 
 
 # Built once: building a statement costs as much as executing it.
-RUNS = select(runs, definitions.c.file, definitions.c.text).join(definitions)
+RUNS = select(runs, definitions.c.file, definitions.c.text, server_time().label("read_at")).join(definitions)
 RUN_BY_ID = RUNS.where(runs.c.id == bindparam("of_run"))
 
 
@@ -71,4 +74,5 @@ def read_run(connection: Connection, question: Select[Any], parameters: Mapping[
         created_at=row["created_at"],
         last_call=row["last_call"],
         trace=row["trace"] or "",
+        read_at=row["read_at"],
     )
