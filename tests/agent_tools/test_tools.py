@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,19 @@ async def test_a_session_lists_runs_and_repeats_and_one_message_is_sent(tmp_path
         failed, other = await call(client, "confirmBooking", {**CONFIRM, "requestKey": "booking-8"})
         assert (failed, other["run"] != first["run"]) == (False, True)
     assert len(emulator.messages) == 2
+
+
+async def test_calls_of_a_flow_that_queues_take_their_turns_like_its_webhooks(tmp_path: Path) -> None:
+    emulator = Emulator()
+    flows = FLOWS.replace("Confirm Booking\n", "Confirm Booking\n    queueConfig: {usesFifoQueue: true}\n", 1)
+    async with agent(tool_server(tmp_path, emulator, flows)) as client:
+        keys = ("booking-7", "booking-8", "booking-9")
+        told = await asyncio.gather(*(call(client, "confirmBooking", {**CONFIRM, "requestKey": key}) for key in keys))
+        assert [(failed, run["state"]) for failed, run in told] == [(False, "succeeded")] * 3
+    with closing(sqlite3.connect(tmp_path / "mcp.sqlite")) as database:
+        found = database.execute("select queue, queue_number from runs order by queue_number").fetchall()
+    assert found == [("Bookings/Confirm Booking", number) for number in (1, 2, 3)]
+    assert len(emulator.messages) == 3
 
 
 def test_the_same_key_after_a_restart_sends_nothing(tmp_path: Path) -> None:

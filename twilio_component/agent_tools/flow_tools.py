@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.agent_tools.tool import Tool
 from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.ids import FIRST_RETRY, lineage, retry_id
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.events import RunEvent
@@ -115,6 +116,7 @@ class FlowTools:
             flow=flow.name,
             payload=self._deployment.payload(given, definition, flow, run_id, now),
             event=event,
+            slot=queue_slot(definition, flow),
         )
         try:
             return await self._outcome(new)
