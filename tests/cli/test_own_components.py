@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from twilio_component.cli.commands import component as component_command
 from twilio_component.cli.main import main
 from twilio_component.host.discovery import installed_plugins
 
@@ -120,3 +121,17 @@ def test_the_installed_components_are_listed_with_what_they_have(capsys: pytest.
     listed = {one["key"]: one for one in json.loads(capsys.readouterr().out)}
     assert "loop" in listed
     assert "sendSMS" in listed["twilio"]["actions"]
+
+
+@pytest.mark.parametrize("files", [(), ("__init__.py",)])
+def test_another_copy_of_a_package_is_found_with_and_without_an_init_file(
+    files: tuple[str, ...], tmp_path: Path
+) -> None:
+    for place in ("mine", "installed"):
+        folder = tmp_path / place / "meteo"
+        folder.mkdir(parents=True)
+        for name in ("component.yaml", *files):
+            (folder / name).touch()
+    manifest, mine, installed = Path("meteo/component.yaml"), tmp_path / "mine", tmp_path / "installed"
+    assert component_command._other_copy(manifest, mine, [str(installed)]) == installed / "meteo"
+    assert component_command._other_copy(manifest, mine, [str(mine), str(installed)]) is None

@@ -270,3 +270,18 @@ def test_places_in_json_are_those_of_the_text() -> None:
     document = parse_document('{\n\t"ü": [\r\n    1,\n    {"b": 2}]}')
     assert document.position(("ü",), key=True) == Position(2, 2)
     assert document.position(("ü", 1, "b")) == Position(4, 11)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('{"body": {"nam', "<text>:1:11: a text in quotes is not closed"),
+        ("name: Flow\nkey: 'unclosed\n", "<text>:2:6: a text in quotes is not closed"),
+        ('{"body": ', "a value is missing"),
+    ],
+)
+def test_what_is_not_closed_is_named_without_a_parsers_words(text: str, problem: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse_document(text)
+    assert problem in str(caught.value)
+    assert "scanning" not in str(caught.value)

@@ -11,7 +11,10 @@ from twilio_component.serving.webhook_handler import EXECUTION_HEADER
 
 FLOW = "twilio_component.flow"
 """The key of the scope under which the application says which flow a request is for."""
+STATUS_CALLBACK = "(status callback)"
+"""What stands in the place of a flow's name for a status callback."""
 _LOGGER = logging.getLogger("twilio_component.access")
+_FIRST_ERROR = 400
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _RUN_HEADER = EXECUTION_HEADER.lower().encode()
 
@@ -52,7 +55,10 @@ def _log(scope: Scope, status: int, run: str, seconds: float) -> None:
     # A method and a path are whatever the other end says they are.
     method = scope["method"] if scope["method"] in _METHODS else "another method"
     flow = scope.get(FLOW, "")
-    _LOGGER.info(
+    # Each message of a list has several callbacks: the lines about runs would drown.
+    is_usual = flow == STATUS_CALLBACK and status < _FIRST_ERROR
+    _LOGGER.log(
+        logging.DEBUG if is_usual else logging.INFO,
         "%s %s: %d after %.3f s%s",
         method,
         flow or "(no flow has this path)",

@@ -19,7 +19,7 @@ from twilio_component.durable.deployment import CALLBACKS
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.observation import Observer
 from twilio_component.host.portable_error import PortableError
-from twilio_component.serving.access_log import FLOW, AccessLog
+from twilio_component.serving.access_log import FLOW, STATUS_CALLBACK, AccessLog
 from twilio_component.serving.endpoints import find_endpoint
 from twilio_component.serving.failed_requests import describe_failure, failure_code
 from twilio_component.serving.refusals import refusal
@@ -104,7 +104,7 @@ class WebhookApp:
 
     async def _receive_callback(self, request: Request) -> Response:
         path = request.path_params
-        request.scope[FLOW] = "(status callback)"
+        request.scope[FLOW] = STATUS_CALLBACK
         if not _ORDINAL.fullmatch(path["ordinal"]):
             return _refuse(404)
         address = CallbackAddress(**{**path, "ordinal": int(path["ordinal"])})

@@ -67,7 +67,8 @@ def _list(options: argparse.Namespace) -> int:
         for record in records:
             kinds = (("actions", "actions"), ("triggers", "triggers"), ("dataSources", "data sources"))
             operations = "; ".join(f"{words} {', '.join(record[name])}" for name, words in kinds if record[name])
-            print(f"{record['key']} {record['version']}: {operations}")
+            name = " ".join(filter(None, (record["key"], record["version"])))
+            print(f"{name}: {operations}")
     return exit_codes.DONE
 
 
@@ -150,7 +151,12 @@ def _other_copy(manifest: Path, beside: Path, path: list[str]) -> Path | None:
 
     package = manifest.parts[0]
     found = PathFinder.find_spec(package, path) if len(manifest.parts) > 1 else None
-    folder = Path(found.origin).parent if found is not None and found.origin else None
+    if found is None:
+        return None
+    # A package without an __init__.py has no origin, and may be in several folders.
+    folders = [Path(folder) for folder in found.submodule_search_locations or ()]
+    with_manifest = (folder for folder in folders if folder.joinpath(*manifest.parts[1:]).is_file())
+    folder = Path(found.origin).parent if found.origin else next(with_manifest, None)
     return None if folder is None or folder.samefile(beside / package) else folder
 
 

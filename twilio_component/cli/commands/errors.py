@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     if words and all(word.isdigit() for word in words):
         explained = {word: explain(word) for word in words}
         entries = [entry for entry in explained.values() if entry is not None]
-        if not print_records(options, map(_record, entries)):
+        if not print_records(options, map(_record, entries)) and entries:
             print("\n\n".join(map(str, entries)))
         unknown = [f"Unknown error code {word}; see {DOCS.format(code=word)}" for word in words if not explained[word]]
         if unknown:

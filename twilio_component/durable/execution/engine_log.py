@@ -7,7 +7,11 @@ import logging
 from dbos import error
 
 _STOPPED = (error.DBOSAwaitedWorkflowCancelledError, error.DBOSWorkflowCancelledError)
-_SAID = ("was cancelled during execution", "outcome was not recorded: the workflow is no longer owned")
+_SAID = (
+    "was cancelled during execution",
+    "outcome was not recorded: the workflow is no longer owned",
+    "Asyncio task cancelled for workflow or step",
+)
 
 
 def silence_stops() -> None:

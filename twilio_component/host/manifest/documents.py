@@ -110,7 +110,10 @@ def parse_document(text: str | bytes, file: str = "<text>") -> Document:
         mark: Any = error.problem_mark or error.context_mark
         line, column = _unclosed_line(error, text) or ((mark.line + 1, mark.column + 1) if mark else (None, None))
         message = ", ".join(part for part in (error.problem, error.context) if part) or "not valid YAML"
-        if error.problem == _TOO_DEEP_FOR_THE_PARSER:
+        if error.context == "while scanning a quoted scalar" and "end of stream" in (error.problem or ""):
+            message, begin = "a text in quotes is not closed", error.context_mark
+            line, column = (begin.line + 1, begin.column + 1) if begin else (line, column)
+        elif error.problem == _TOO_DEEP_FOR_THE_PARSER:
             message = _TOO_DEEP
         elif line is not None and "\t" in _indentation(text.split("\n")[line - 1 : line]):
             message = "indented with a tab; YAML is indented with spaces only"
@@ -131,7 +134,11 @@ def _language(text: str) -> str:
 
 
 def _in_plain_words(message: str) -> str:
-    return message.replace("a flow mapping", "an object").replace("a flow sequence", "a list")
+    return (
+        message.replace("a flow mapping", "an object")
+        .replace("a flow sequence", "a list")
+        .replace("did not find expected node content, while parsing a flow node", "a value is missing")
+    )
 
 
 def _unclosed_line(error: yaml.MarkedYAMLError, text: str) -> tuple[int, int] | None:
