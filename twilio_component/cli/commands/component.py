@@ -67,7 +67,7 @@ def _list(options: argparse.Namespace) -> int:
         for record in records:
             kinds = (("actions", "actions"), ("triggers", "triggers"), ("dataSources", "data sources"))
             operations = "; ".join(f"{words} {', '.join(record[name])}" for name, words in kinds if record[name])
-            name = " ".join(filter(None, (record["key"], record["version"])))
+            name = f"{record['key']} {record['version']}".rstrip()  # a component need not have a version
             print(f"{name}: {operations}")
     return exit_codes.DONE
 
