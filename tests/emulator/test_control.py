@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from twilio_component.emulator import Emulator
 from twilio_component.emulator.http import Response
+from twilio_component.emulator.webhooks.transports import WebhookRequest
 
 TO, FROM = "+15558675310", "+15017122661"
 CONTROL = "/_emulator"
@@ -179,6 +181,11 @@ def test_webhooks_are_signed_with_a_shared_key_until_it_is_taken_away(api_of: An
         ("sharedKeys", {"key": "k"}, "a shared key has no key; it has id, secret, accountSid"),
         ("faults", {"fault": "earthquake"}, "there is no fault 'earthquake'; there are rateLimit"),
         ("faults", {"fault": "drop", "timse": 2}, "drop has no timse; it has accepted"),
+        ("faults", {"fault": "drop", "operation": "messages.send"}, "no operation 'messages.send'; there is messages."),
+        ("delivery-rules", {"ending": "delivered", "code": 30003}, "a message that ends as delivered has no code"),
+        ("delivery-rules", {"ending": "failed", "code": 99999999}, "a code of Twilio has five or six digits"),
+        ("delivery-rules", {"ending": "failed", "to": "15558675310"}, "Twilio keeps this address as +15558675310"),
+        ("delivery-rules", {"ending": "failed", "from": "?"}, "sender: no message has such an address"),
         ("delivery-rules", {"ending": "eaten"}, "a message does not end as 'eaten'"),
         ("delivery-rules", {"ending": "delivered", "delay": -1}, "late by 0 seconds or more, not by -1"),
         ("inbound", {"from": TO}, "to is required"),
@@ -248,3 +255,51 @@ def test_a_wrong_query_is_explained(api: Any, path: str, words: str) -> None:
 def test_a_path_without_its_json_is_explained(api: Any) -> None:
     answer = api.request("GET", api.path.removesuffix(".json"))
     assert (answer.status_code, "add .json to" in answer.json()["message"]) == (501, True)
+
+
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [
+        (Response(403), "POST http://app.test/sms: 11200: HTTP 403"),
+        (Response(200, b"<Response>", {"Content-Type": "text/xml"}), "POST http://app.test/sms: 12100: "),
+    ],
+)
+def test_an_application_that_refuses_an_inbound_message_is_a_warning(
+    api_of: Any, response: Response, reason: str
+) -> None:
+    responses = iter([response, Response(204)])
+    emulator = Emulator(webhooks=lambda _: next(responses))
+    emulator.add_number(FROM, sms_url="http://app.test/sms")
+    api = api_of(emulator)
+
+    refused = api.request("POST", f"{CONTROL}/inbound", json={"to": FROM, "from": TO}).json()
+    accepted = api.request("POST", f"{CONTROL}/inbound", json={"to": FROM, "from": TO}).json()
+
+    assert refused["warning"].startswith(f"the application did not take it: {reason}")
+    assert "warning" not in accepted
+
+
+def test_a_number_that_is_added_again_keeps_its_sid_and_gets_the_settings() -> None:
+    asked: list[str] = []
+
+    def note(request: WebhookRequest) -> Response:
+        asked.append(request.url)
+        return Response(204)
+
+    emulator = Emulator(webhooks=note)
+    first = emulator.add_number(FROM, sms_url="http://app.test/first")
+    second = emulator.add_number(FROM, sms_url="http://app.test/second")
+    asyncio.run(emulator.receive(to=FROM, sender=TO, body="Hi"))
+
+    assert second is first
+    assert asked == ["http://app.test/second"]
+
+
+def test_a_fault_is_shown_by_the_name_by_which_it_was_switched_on(api: Any) -> None:
+    for name in ("rateLimit", "cutOff", "drop"):
+        api.request("POST", f"{CONTROL}/faults", json={"fault": name})
+    assert [one["fault"] for one in api.request("GET", f"{CONTROL}/faults").json()["faults"]] == [
+        "rateLimit",
+        "cutOff",
+        "drop",
+    ]

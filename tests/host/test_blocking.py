@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 from support.waiting import until
 
@@ -20,6 +21,10 @@ from twilio_component.host.errors import HostStateError, InputError
 from twilio_component.testing import emulator_connection
 
 MakePlugin = Callable[..., object]
+
+
+class TimeLimitError(Exception):
+    """As Celery raises one in the main thread of a worker whose task takes too long."""
 
 
 def test_the_three_kinds_of_operations_run_blocking(toy: MakePlugin) -> None:
@@ -147,6 +152,42 @@ def test_ctrl_c_while_waiting_cancels_the_call_in_the_background(toy: MakePlugin
             host.invoke_action("toy", "echo")
         thread.join()
         assert waiting.cancelled.wait(10)
+
+
+@pytest.mark.usefixtures("_interruptible")
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, TimeLimitError])
+def test_an_interrupted_send_says_that_the_message_may_have_been_sent(
+    interruption: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A worker's time limit is an exception that a signal raises, as Ctrl-C is."""
+    main, started = threading.get_ident(), threading.Event()
+
+    def interrupt() -> None:
+        started.wait(10)
+        until(lambda: sys._current_frames()[main].f_code.co_filename == threading.__file__, "the main thread waits")
+        signal.pthread_kill(main, signal.SIGINT)
+
+    def limit(*_: object) -> None:
+        raise interruption
+
+    signal.signal(signal.SIGINT, limit)
+
+    async def never(_: httpx.Request) -> httpx.Response:
+        started.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    inputs = {"twilioConnection": emulator_connection(), "to": "+15558675310", "from": "+15017122661", "message": "x"}
+    with (
+        BlockingHost.discover(transport=httpx.MockTransport(never)) as host,
+        pytest.raises(interruption) as raised,
+    ):
+        host.invoke_action("twilio", "sendSMS", inputs)
+    thread.join()
+    assert ["may have been sent" in note for note in raised.value.__notes__] == [True]
+    assert [record.name for record in caplog.records] == ["twilio_component.twilio.client"]
 
 
 def test_calls_while_another_thread_closes_end_one_way_or_the_other(toy: MakePlugin) -> None:

@@ -144,8 +144,7 @@ def _server(tools: Sequence[Tool], instructions: str) -> Server[Any]:
                 return refusal
             result = await tool.call(arguments)
         except IntegrationError as error:
-            unknown = getattr(error, "may_have_happened", False)
-            return _failure({"code": error.code, "message": str(error), "mayHaveHappened": unknown})
+            return _failure({"code": error.code, "message": str(error), "mayHaveHappened": error.may_have_happened})
         structured = result if isinstance(result, dict) else {"items": result}
         return types.CallToolResult(content=[_text(result)], structured_content=structured)
 

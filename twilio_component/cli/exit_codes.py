@@ -32,7 +32,7 @@ def exit_code_of_state(state: str) -> int:
 
 def exit_code(error: IntegrationError) -> int:
     """Return the exit code for an error of the tree."""
-    if isinstance(error, PerformError) and error.may_have_happened:
+    if error.may_have_happened:
         return OUTCOME_UNKNOWN
     if error.retryable:
         return TRY_LATER

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from twilio_component.emulator import assertions
-from twilio_component.emulator.api.router import match, respond
+from twilio_component.emulator.api.router import OPERATIONS, match, respond
 from twilio_component.emulator.change_feed import Feed
 from twilio_component.emulator.clock import Clock
 from twilio_component.emulator.control import api, static
@@ -79,7 +79,7 @@ class Emulator:
         self.lifecycle = MessageLifecycle(self.clock)
         self.request_log = RequestLog(request_log_limit)
         self.request_log.listeners.append(self.feed.add_record)
-        self.faults = Faults()
+        self.faults = Faults(OPERATIONS)
         transport = _webhook_transport(webhooks, webhook_hosts)
         self.webhooks = Webhooks(self.clock, self.accounts, self.request_log, self.faults, transport)
         self.lifecycle.listeners.append(self.webhooks.send_status)
@@ -201,7 +201,7 @@ class Emulator:
     def add_number(self, number: str, *, account: Account | None = None, **settings: str) -> PhoneNumber:
         """Give an account a number; ``settings`` are those of the resource: ``sms_url="http://127.0.0.1:5000/"``.
 
-        An account that has numbers can send from no other.
+        An account that has numbers can send from no other. A number that it has already gets the settings.
         """
         return self.state.add_number(number, account=account, **settings)
 

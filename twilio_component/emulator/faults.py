@@ -7,8 +7,9 @@ A fault applies to the next ``times`` requests that fit its conditions (see `rul
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from difflib import get_close_matches
 from http import HTTPStatus
 from typing import Unpack
 
@@ -48,9 +49,13 @@ class Fault:
 
 
 class Faults:
-    """Every fault of one emulator. Where several fit a request, the one that was switched on first applies."""
+    """Every fault of one emulator. Where several fit a request, the one that was switched on first applies.
 
-    def __init__(self) -> None:
+    ``operations`` are the names that a condition may have.
+    """
+
+    def __init__(self, operations: Collection[str]) -> None:
+        self._operations = operations
         self._active: list[Fault] = []
         self._numbers = itertools.count(1)
         self.list_lag = 0.0
@@ -224,6 +229,10 @@ class Faults:
         connection_fault: ConnectionFault | None = None,
         body: bytes | None = None,
     ) -> Fault:
+        operation = conditions.get("operation")
+        if operation is not None and operation not in self._operations:
+            near = get_close_matches(operation, self._operations, 3, 0.5) or sorted(self._operations)
+            raise ValueError(f"there is no operation {operation!r}; there is {', '.join(near)}")
         rule = Rule(times=times, **conditions)
         fault = Fault(next(self._numbers), name, rule, accepted, response, connection_fault, body)
         self._active.append(fault)

@@ -51,10 +51,11 @@ class EmulatorState:
     def add_number(self, number: str, *, account: Account | None = None, **settings: str) -> PhoneNumber:
         """Give an account a number with ``settings`` of the resource, such as ``sms_url``.
 
-        Without ``account`` it goes to the default account. Raises ValueError for a setting that a number does not have.
+        Without ``account`` it goes to the default account. A number that the account has already gets the settings.
+        Raises ValueError for a setting that a number does not have.
         """
         owner = account or self.accounts.default_account()
-        added = PhoneNumber(owner.sid, number, self.clock.now())
+        added = owner.number_of(number) or PhoneNumber(owner.sid, number, self.clock.now())
         unknown = settings.keys() - added.settings.keys()
         if unknown:
             raise ValueError(f"a number has no {', '.join(sorted(unknown))}; it has {', '.join(added.settings)}")

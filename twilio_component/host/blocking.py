@@ -7,9 +7,10 @@ import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from twilio_component.host.errors import HostStateError
+from twilio_component.host.errors import HostStateError, IntegrationError
 from twilio_component.host.host import Host
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from twilio_component.host.results import Page
 
 _T = TypeVar("_T")
+_FAREWELL = 1.0  # seconds that an interrupted call has to say what became of it
 
 
 class BlockingHost:
@@ -155,22 +157,41 @@ class BlockingHost:
 
         ``start`` gets the open ``Host`` and is called in the background thread. Raises ``HostStateError`` for a closed
         host, and in the background thread itself (for a component that calls its own host), and what the coroutine
-        raises.
+        raises. Ctrl-C, or a worker's time limit, cancels the call; the exception then has a note with the call's own
+        error, which says whether something may have been sent.
         """
         running = self._current()
         running.refuse_own_thread()
+        task: asyncio.Task[Any] | None = None
+
+        async def call() -> _T:
+            nonlocal task
+            task = asyncio.current_task()
+            return await start(running.host)
+
+        def cancel() -> None:
+            if task is None:
+                future.cancel()
+            else:
+                task.cancel()
+
         with self._lock:
             # Under the lock, so that closing either sees this call or refuses it.
             if self._closed:
                 raise HostStateError("this host is closed")
-            future = asyncio.run_coroutine_threadsafe(start(running.host), running.loop)
+            future = asyncio.run_coroutine_threadsafe(call(), running.loop)
         try:
             return future.result()
         except CancelledError as error:
             raise HostStateError("this host was closed while the call was in progress") from error
-        except BaseException:
-            # Ctrl-C while waiting: the call in the background is cancelled, not left running unseen.
-            future.cancel()
+        except BaseException as interruption:
+            if not future.done():
+                # Ctrl-C, or a worker's time limit: the call in the background is cancelled, not left running unseen.
+                running.loop.call_soon_threadsafe(cancel)
+                with suppress(CancelledError, TimeoutError):
+                    outcome = future.exception(_FAREWELL)
+                    if isinstance(outcome, IntegrationError):
+                        interruption.add_note(f"The call that was interrupted: {outcome}")
             raise
 
     def __enter__(self) -> Self:

@@ -34,11 +34,13 @@ class IntegrationError(PortableError):
     """The base of every error that this package raises on purpose.
 
     ``code`` is a stable name for scripts and documentation; the text is for people. ``retryable`` says whether the same
-    call may succeed later without a change. Errors pickle and copy with all their attributes.
+    call may succeed later without a change, ``may_have_happened`` whether its effect (a message sent, say) may have
+    taken place although it failed. Errors pickle and copy with all their attributes.
     """
 
     code = "integration-error"
     retryable = False
+    may_have_happened = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +122,15 @@ class HostStateError(IntegrationError):
 class PerformError(IntegrationError):
     """A component's own work failed. Components derive their errors from this class.
 
-    ``may_have_happened`` says whether the effect (a message sent, say) may have taken place all the same: then only an
-    operator or a reconciliation can decide. ``throttled`` says that the call was refused, unprocessed, because the
-    connection or the sender exceeded its rate; ``retry_after`` is how many seconds to wait, where that is known.
-    ``permanent`` says that a retry is wrong even where a caller asks for one. ``reason`` is the service's own code or
-    word for the refusal. ``not_sent`` says that nothing left this machine, because no connection was made. ``concerns``
-    says that the refusal is about the connection or the sender: other calls with the same one will be refused as well.
+    If ``may_have_happened`` is set, only an operator or a reconciliation can decide. ``throttled`` says that the call
+    was refused, unprocessed, because the connection or the sender exceeded its rate; ``retry_after`` is how many
+    seconds to wait, where that is known. ``permanent`` says that a retry is wrong even where a caller asks for one.
+    ``reason`` is the service's own code or word for the refusal. ``not_sent`` says that nothing left this machine,
+    because no connection was made. ``concerns`` says that the refusal is about the connection or the sender: other
+    calls with the same one will be refused as well.
     """
 
     code = "perform-failed"
-    may_have_happened = False
     not_sent = False
     permanent = False
     reason: str | None = None

@@ -117,6 +117,7 @@ ROUTES = (
     Route("GET", "/v2/PhoneNumbers/{phone}", "lookups.fetch", lookups.fetch),
 )
 
+OPERATIONS = frozenset(route.name for route in ROUTES)
 # Twilio's test credentials can do nothing else.
 _OPEN_TO_TEST_CREDENTIALS = frozenset({"messages.create", "numbers.create"})
 

@@ -113,7 +113,7 @@ def _arguments(request: Request, names: dict[str, str], operation: Operation) ->
 def _json_object(request: Request) -> dict[str, Any]:
     # A page of another site can send a form without asking, but not this type.
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise ValueError("the body has to be application/json")
+        raise ValueError("the body has to be JSON, with the header Content-Type: application/json")
     try:
         value = json.loads(request.body or b"{}")
     except ValueError as error:

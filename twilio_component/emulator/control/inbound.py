@@ -15,7 +15,7 @@ from twilio_component.emulator.control.arguments import (
 )
 from twilio_component.emulator.control.views import message_view
 from twilio_component.emulator.messaging.conversation_events import conversation_parameters
-from twilio_component.emulator.messaging.inbound import has_webhook, receive
+from twilio_component.emulator.messaging.inbound import failure_of_webhook, has_webhook, receive
 from twilio_component.emulator.webhooks.sender import Webhook
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _DETAILS = {
 
 
 async def receive_message(state: EmulatorState, wanted: dict[str, Any]) -> Any:
-    """Let somebody write; returns the message when the application has responded, or that there is none."""
+    """Let somebody write; returns the message when the application has responded, with a warning if it did not."""
     media = [_file(one) for one in wanted.get("media", [])]
     account = named_account(state, wanted, "accountSid")
     message = await receive(
@@ -54,7 +54,8 @@ async def receive_message(state: EmulatorState, wanted: dict[str, Any]) -> Any:
         **_details(wanted),
     )
     if has_webhook(state, wanted["to"], account):
-        return message_view(message)
+        failed = failure_of_webhook(state, message)
+        return message_view(message) | ({"warning": f"the application did not take it: {failed}"} if failed else {})
     _LOGGER.warning("an inbound message reached no application: no webhook is configured for its number")
     return {**message_view(message), "warning": _NO_WEBHOOK}
 

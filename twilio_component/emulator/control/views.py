@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.emulator.control import curl
@@ -117,7 +118,7 @@ def fault_view(fault: Fault) -> dict[str, Any]:
     status = fault.response.status if fault.response else None
     return {
         "number": fault.number,
-        "fault": fault.name,
+        "fault": re.sub(r"_(.)", lambda letter: letter[1].upper(), fault.name),
         "accepted": fault.accepted,
         "status": status,
         **_rule(fault.rule),

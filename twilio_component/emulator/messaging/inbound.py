@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 from urllib.parse import urljoin
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from twilio_component.emulator.state import EmulatorState
     from twilio_component.emulator.webhooks.parameters import Parameters
 
+_LOGGER = logging.getLogger(__name__)
 _MOST_REDIRECTS = 10
 _RETRIEVAL_FAILED = 11200
 
@@ -94,6 +96,12 @@ def has_webhook(state: EmulatorState, to: str, account: Account | None = None) -
     return _target(owner.number_of(addresses.strip_channel(sender)), owner.service_of(sender)) is not None
 
 
+def failure_of_webhook(state: EmulatorState, message: Message) -> str | None:
+    """Return why the application did not take an inbound message, by the last webhook for it; None where it did."""
+    sent = [one for one in state.request_log.webhooks if (one.message_sid, one.kind) == (message.sid, "inbound")]
+    return f"{sent[-1].method} {sent[-1].url}: {sent[-1].warnings[-1]}" if sent and sent[-1].warnings else None
+
+
 def _owner(state: EmulatorState, to: str, account: Account | None) -> Account:
     return account or state.accounts.owner_of_number(addresses.strip_channel(to)) or state.accounts.default_account()
 
@@ -151,6 +159,7 @@ class _Inbound:
                 redirect = self._carry_out(record)
             except TwimlError as error:
                 record.warnings.append(f"{error.code}: {error}")
+                _LOGGER.warning("the application did not take an inbound message: %s", error)
                 return error.code, url
             if redirect is None:
                 break

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Unpack
 
+from twilio_component.emulator.errors import ApiError
+from twilio_component.emulator.model import addresses
 from twilio_component.emulator.rules import MessageConditions, Rule, Subject
 from twilio_component.twilio.segments import segment
 
@@ -36,6 +38,7 @@ DELIVERY_ERRORS = {
     63024: "Invalid message recipient",
 }
 _EXPIRED = 30036
+_LEAST_CODE, _LARGEST_CODE = 10_000, 999_999
 
 
 @dataclass(slots=True)
@@ -111,8 +114,17 @@ class MessageLifecycle:
     ) -> DeliveryRule:
         """Decide how the messages that the conditions fit end, ``delay`` seconds late.
 
-        The rule that was added last applies first.
+        The rule that was added last applies first. Raises ValueError where no message could ever fit: for a recipient
+        or sender that is not written as Twilio keeps it, and for a code that the ending cannot have.
         """
+        if (code is not None) != (ending in ("failed", "undelivered")):
+            raise ValueError(f"a message that ends as {ending} has {'no code' if code else 'a code'}")
+        if code is not None and not _LEAST_CODE <= code <= _LARGEST_CODE:
+            raise ValueError(f"a code of Twilio has five or six digits, unlike {code}")
+        for key, kept in (("to", addresses.recipient), ("sender", addresses.sender)):
+            given = conditions.get(key)
+            if isinstance(given, str):
+                _check_address(key, given, kept)
         added = DeliveryRule(next(self._numbers), ending, code, Rule(times=times, **conditions), delay)
         self.rules.insert(0, added)
         return added
@@ -216,3 +228,13 @@ class _Delivery:
 async def _await_all(waits: list[Awaitable[None]]) -> None:
     for one in waits:
         await one
+
+
+def _check_address(key: str, given: str, kept: Callable[[str], str]) -> None:
+    """Raise ValueError for an address that no message has."""
+    try:
+        found = kept(given)
+    except ApiError:
+        raise ValueError(f"{key}: no message has such an address; a number is written as +15558675310") from None
+    if found != given:
+        raise ValueError(f"{key}: Twilio keeps this address as {found}; write it like that")

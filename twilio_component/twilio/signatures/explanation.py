@@ -87,8 +87,10 @@ class RefusedRequest:
             else ("the Auth Token is probably another account's or no longer valid")
         )
         return (
-            ", with and without a port. Changes of scheme, port, host, trailing slash and query encoding do not match "
-            f"either: {wrong}, or a parameter was changed, trimmed or dropped on the way."
+            ", with and without a port. The other scheme, other ports, the hosts of the request's headers, a trailing "
+            "slash and other encodings do not match either. Compare host and path with the URL that Twilio has: behind "
+            f"a proxy a server sees others. If they are the same, {wrong}, or a parameter was changed, trimmed or "
+            "dropped on the way."
         )
 
     def _match(self, keys: Sequence[Key], url: WebhookUrl) -> bool:
