@@ -265,9 +265,25 @@ async def test_a_client_that_can_ask_its_user_does_so_before_a_send(
     async with agent(tool_server(tmp_path, emulator), elicitation_callback=ask, mode=mode) as client:
         failed, outcome = await call(client, "confirmBooking", CONFIRM)
         await call(client, "estimateMessage", {"message": "Hi"})
-    assert asked == ["Run Confirm Booking? It does twilio.sendSMS."]
+    words = "\n".join(f"{name}: {json.dumps(value)}" for name, value in CONFIRM.items())
+    assert asked == [f"Run Confirm Booking? It does twilio.sendSMS.\n{words}"]
     assert (len(emulator.messages), failed) == (sent, not sent)
     assert sent or outcome["code"] == "not-confirmed"
+
+
+async def test_a_repeated_call_asks_nobody_since_it_sends_nothing(tmp_path: Path) -> None:
+    emulator, answers = Emulator(), iter([True, False])
+
+    async def ask(_context: Any, _params: Any) -> Any:
+        return mcp.types.ElicitResult(action="accept", content={"confirm": next(answers)})
+
+    async with agent(tool_server(tmp_path, emulator), elicitation_callback=ask) as client:
+        await call(client, "confirmBooking", CONFIRM)
+        failed, again = await call(client, "confirmBooking", CONFIRM)
+        assert (failed, again["state"], again["repeated"]) == (False, "succeeded", True)
+        failed, other = await call(client, "confirmBooking", {**CONFIRM, "requestKey": "booking-8"})
+        assert (failed, other["code"], other["mayHaveHappened"]) == (True, "not-confirmed", False)
+    assert len(emulator.messages) == 1
 
 
 async def test_the_read_only_tools_look_at_messages_and_explain_failures(tmp_path: Path) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from twilio_component.emulator import Emulator
 from twilio_component.emulator.http import Response
-from twilio_component.emulator.webhooks.transports import WebhookRequest
+
+if TYPE_CHECKING:
+    from twilio_component.emulator.webhooks.transports import WebhookRequest
 
 TO, FROM = "+15558675310", "+15017122661"
 CONTROL = "/_emulator"

@@ -86,6 +86,13 @@ class FlowTools:
         async def call(arguments: Mapping[str, Any]) -> Any:
             return await self._run(definition, flow, arguments)
 
+        async def has_begun(arguments: Mapping[str, Any]) -> bool:
+            event = _event(definition, flow, arguments)
+            try:
+                return event is not None and await self._engine.runs.has_started(event)
+            except StoreUnavailableError:
+                return False  # the call itself will say so
+
         properties = dict(schema.get("properties", {}))
         required = list(schema.get("required", ()))
         if sends:
@@ -97,10 +104,11 @@ class FlowTools:
             description=f"{what} Does {join_names(sends)}." if sends else what,
             input_schema={**_without_identity(schema), "properties": properties, "required": required},
             call=call,
+            has_begun=has_begun,
             confirmation=f"Run {flow.name}? It does {join_names(sends)}." if sends else "",
         )
 
-    async def _run(self, definition: LoadedDefinition, flow: Flow, arguments: Mapping[str, Any]) -> Any:
+    def _new_run(self, definition: LoadedDefinition, flow: Flow, arguments: Mapping[str, Any]) -> NewRun:
         data = {name: value for name, value in arguments.items() if name != REQUEST_KEY}
         event = _event(definition, flow, arguments)
         run_id = (
@@ -109,7 +117,7 @@ class FlowTools:
         now = iso_time(dt.datetime.now(dt.UTC))
         body = {"data": data, "contentType": "application/json"}
         given = {"body": body, "rawBody": {"data": json.dumps(data), "contentType": "application/json"}}
-        new = NewRun(
+        return NewRun(
             id=run_id,
             definition=definition.digest,
             integration=definition.integration.name,
@@ -118,10 +126,13 @@ class FlowTools:
             event=event,
             slot=queue_slot(definition, flow),
         )
+
+    async def _run(self, definition: LoadedDefinition, flow: Flow, arguments: Mapping[str, Any]) -> Any:
+        new = self._new_run(definition, flow, arguments)
         try:
             return await self._outcome(new)
         except StoreUnavailableError as error:
-            if event is None:
+            if new.event is None:
                 raise
             # It may have been stored all the same, and it goes on when the database is there again.
             raise OutcomeOpenError(f"{error}: the flow may run. Call again with the same requestKey") from error

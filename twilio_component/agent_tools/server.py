@@ -12,12 +12,12 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from twilio_component._version import __version__
 from twilio_component.agent_tools.flow_tools import FlowTools, read_text, refuse_repeated_names
 from twilio_component.agent_tools.read_only import read_only_tools
-from twilio_component.agent_tools.standard_input import input_until_signal
+from twilio_component.agent_tools.standard_streams import input_until_signal
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.settings import settings_from
@@ -40,6 +40,7 @@ _CONFIRMATION = {
     "properties": {_CONFIRM: {"type": "boolean", "title": "Do it"}},
     "required": [_CONFIRM],
 }
+_LONGEST_LINE = 300
 _LOGGER = logging.getLogger("twilio_component.agent_tools")
 _ONLY_READING = "Flows that send or change something are not offered: the server was started without --allow-send."
 
@@ -91,12 +92,14 @@ class ToolServer:
                 yield _server(tools, "" if self.allow_send else _ONLY_READING)
 
 
-async def serve_stdio(server: Server[Any]) -> None:
-    """Serve one client over standard input and output until it goes away, or a signal ends this."""
+async def serve_stdio(server: Server[Any], output: TextIO) -> None:
+    """Serve one client over standard input and ``output`` until it goes away, or a signal ends this."""
+    import anyio
     from mcp.server.stdio import stdio_server
 
     with input_until_signal() as lines:
-        async with stdio_server(stdin=cast("Any", lines)) as (incoming, outgoing):
+        streams = stdio_server(stdin=cast("Any", lines), stdout=anyio.wrap_file(output))
+        async with streams as (incoming, outgoing):
             await server.run(incoming, outgoing, server.create_initialization_options())
 
 
@@ -135,13 +138,14 @@ def _server(tools: Sequence[Tool], instructions: str) -> Server[Any]:
     async def call_tool(context: Any, params: Any) -> types.CallToolResult | types.InputRequiredResult:
         tool = by_name.get(params.name)
         if tool is None:
-            return _failure({"code": "tool-unknown", "message": f"There is no tool '{params.name}'."})
+            return _failure(_not_done("tool-unknown", f"There is no tool '{params.name}'."))
         arguments = params.arguments or {}
         try:
             tool.validate(arguments)
-            refusal = await _ask_for_confirmation(context, params, tool)
-            if refusal is not None:
-                return refusal
+            if not tool.is_read_only and not await tool.has_begun(arguments):
+                refusal = await _ask_for_confirmation(context, params, tool)
+                if refusal is not None:
+                    return refusal
             result = await tool.call(arguments)
         except IntegrationError as error:
             return _failure({"code": error.code, "message": str(error), "mayHaveHappened": error.may_have_happened})
@@ -162,21 +166,32 @@ async def _ask_for_confirmation(
 ) -> types.CallToolResult | types.InputRequiredResult | None:
     """Ask a person, where the client can; None when the tool may be called, else what to return instead."""
     capabilities = context.session.client_capabilities
-    if tool.is_read_only or capabilities is None or capabilities.elicitation is None:
+    if capabilities is None or capabilities.elicitation is None:
         return None
+    question = _question(tool, params.arguments or {})
     if context.session.can_send_request:
-        reply: Any = await context.session.elicit(tool.confirmation, _CONFIRMATION, context.request_id)
+        reply: Any = await context.session.elicit(question, _CONFIRMATION, context.request_id)
     else:
         from mcp import types
 
         # Newer clients answer by calling again.
         reply = (params.input_responses or {}).get(_CONFIRM)
         if reply is None:
-            form = types.ElicitRequestFormParams(message=tool.confirmation, requested_schema=_CONFIRMATION)
+            form = types.ElicitRequestFormParams(message=question, requested_schema=_CONFIRMATION)
             return types.InputRequiredResult(input_requests={_CONFIRM: types.ElicitRequest(params=form)})
     if reply.action == "accept" and (reply.content or {}).get(_CONFIRM) is True:
         return None
-    return _failure({"code": "not-confirmed", "message": "Nothing was done: the user did not confirm."})
+    return _failure(_not_done("not-confirmed", "Nothing was done: the user did not confirm."))
+
+
+def _question(tool: Tool, arguments: Mapping[str, Any]) -> str:
+    """What a person is asked, with the arguments, since they say who gets what."""
+    lines = [f"{name}: {json.dumps(value, ensure_ascii=False)}"[:_LONGEST_LINE] for name, value in arguments.items()]
+    return "\n".join([tool.confirmation, *lines])
+
+
+def _not_done(code: str, message: str) -> dict[str, Any]:
+    return {"code": code, "message": message, "mayHaveHappened": False}
 
 
 def _describe(tool: Tool) -> types.Tool:

@@ -10,12 +10,17 @@ from twilio_component.host.errors import InputError, Problem, json_path
 from twilio_component.host.inputs.messages import error_messages
 
 
+async def _never(_: Mapping[str, Any]) -> bool:
+    return False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tool:
     """A tool of an agent. ``call`` gets valid arguments and returns plain JSON; it raises ``IntegrationError``.
 
     ``confirmation`` is what a person is asked before the tool does something that cannot be undone; empty for a tool
-    that changes nothing.
+    that changes nothing. ``has_begun`` says of arguments whether a call with them did something already, so that this
+    one will do nothing more.
     """
 
     name: str
@@ -24,6 +29,7 @@ class Tool:
     call: Callable[[Mapping[str, Any]], Awaitable[Any]]
     confirmation: str = ""
     open_world: bool = True
+    has_begun: Callable[[Mapping[str, Any]], Awaitable[bool]] = _never
 
     @property
     def is_read_only(self) -> bool:

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 OPERATIONS_TOKEN = "TWILIO_COMPONENT_OPERATIONS_TOKEN"  # noqa: S105 - the name of a variable
 
-DATABASE_HELP = (
+_DATABASE_HELP = (
     "where runs are stored: the path of a SQLite file, or postgresql://…; default: the environment variable "
-    f"{DATABASE_VARIABLE}, or the file that {DATABASE_VARIABLE}_FILE names, or {DEFAULT_DATABASE}"
+    f"{DATABASE_VARIABLE}, or the file that {DATABASE_VARIABLE}_FILE names, or "
 )
+DATABASE_HELP = f"{_DATABASE_HELP}{DEFAULT_DATABASE}"
 
 
 class ExtraMissingError(IntegrationError):
@@ -64,13 +65,9 @@ def environment_value(name: str) -> str | None:
     return FileEnvironment().get(name)
 
 
-def add_database(parser: argparse.ArgumentParser) -> None:
+def add_database(parser: argparse.ArgumentParser, *, default: str | Path = DEFAULT_DATABASE) -> None:
     """Add the option ``--database``."""
-    parser.add_argument(
-        "--database",
-        metavar="URL",
-        help=DATABASE_HELP,
-    )
+    parser.add_argument("--database", metavar="URL", help=f"{_DATABASE_HELP}{default}")
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from twilio_component.host.cancellation import is_cancelled
 from twilio_component.host.context import Context
 from twilio_component.host.discovery import distribution_of, installed_plugins, load_plugin
 from twilio_component.host.errors import (
@@ -136,8 +137,12 @@ class Host:
         """Run an action and return ``{"data": …}``, plain JSON; an action that waits is awaited to its end.
 
         Raises ``UnknownKeyError``, ``InputError``, or what the component raises (``PerformError`` and its subclasses).
+        A task that was cancelled begins no further action that is not idempotent: it gets its ``CancelledError`` again,
+        since ``OutcomeUnknownError`` has taken the place of the first.
         """
         found, operation, form = self._find(component, action, Action)
+        if not operation.idempotent and is_cancelled():
+            raise asyncio.CancelledError(f"this task was cancelled; {component}.{action} was not called")
         hook = self._plugins.hook.perform_action
         return await self._await_result(
             hook(component=found, action=operation, context=self._complete(context), inputs=form.validate(inputs))

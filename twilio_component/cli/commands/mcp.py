@@ -42,7 +42,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("files", nargs="*", metavar="FILE", type=Path, help="flow definitions")
     add_config(parser)
-    add_database(parser)
+    add_database(parser, default=_DEFAULT_DATABASE)
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--connection", metavar="FILE", help="the connection for the read-only actions; see below")
     source.add_argument("--emulator", action="store_true", help="use the embedded emulator instead of Twilio")
@@ -85,10 +85,13 @@ def run(options: argparse.Namespace) -> int:
 
 async def _serve(options: argparse.Namespace, tools: ToolServer) -> None:
     from twilio_component.agent_tools.server import http_app, serve_stdio
+    from twilio_component.agent_tools.standard_streams import output_of_the_protocol
 
     if options.port is None:
-        async with tools.open() as server:
-            await serve_stdio(server)
+        # What components print, also while they are imported, must not get between the protocol's messages.
+        with output_of_the_protocol() as output:
+            async with tools.open() as server:
+                await serve_stdio(server, output)
         return
     import uvicorn
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, exists, not_, select, update
 
 from twilio_component.durable.ids import nesting
 from twilio_component.durable.store.definition_digest import definition_digest
-from twilio_component.durable.store.events import first_run
+from twilio_component.durable.store.events import RunEvent, first_run
 from twilio_component.durable.store.flow_state import InTransaction, read_state, scopes_of, store_changes
 from twilio_component.durable.store.journal import INITIAL_STATE, RESULT, JournalEntry, entries_of, record_entry
 from twilio_component.durable.store.new_runs import NewRun, TakeReplies, insert_runs
@@ -139,6 +139,10 @@ class RunStore:
             return first or (run_in_the_way(connection, slot) if slot is not None else None)
 
         return (await self._database.run(work) if event or slot or reply else None) or new.id
+
+    async def has_started(self, event: RunEvent) -> bool:
+        """Whether a run has been started for the event. Raises ``StoreUnavailableError``."""
+        return await self._database.run(lambda connection: first_run(connection, event) is not None)
 
     async def promote_queued(self) -> None:
         """Start what should have been started in the queues of flows; retries until the database is available."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.flows.interpreter.iterations import Iteration, Tally, failure_code, partial_failure
 from twilio_component.flows.interpreter.stop_rule import LIST_STOPPED, stop_reason
+from twilio_component.host.cancellation import is_cancelled
 
 if TYPE_CHECKING:
     from twilio_component.flows.interpreter.effects import Done, FanOut
@@ -54,12 +55,6 @@ async def run_iterations(
     if is_stopped:
         return _stop_failure(causes[0], data)
     return {"data": data} if iterations.failure is None else partial_failure(iterations.failure, data["count"])
-
-
-def is_cancelled() -> bool:
-    """Whether this task is to end, also where a call has made an error of its cancellation."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _cancelled_failure(data: Mapping[str, Any]) -> Failure:

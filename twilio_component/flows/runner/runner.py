@@ -25,12 +25,13 @@ from twilio_component.flows.interpreter.state import initial_state
 from twilio_component.flows.interpreter.stop_rule import StopRule
 from twilio_component.flows.model import Flow, Integration, all_operations, find_flow
 from twilio_component.flows.nesting import DEEPEST, deeper_than
-from twilio_component.flows.runner.concurrency import is_cancelled, run_iterations
+from twilio_component.flows.runner.concurrency import run_iterations
 from twilio_component.flows.runner.configuration import Configuration, config_values
 from twilio_component.flows.runner.invoker import Invoker
 from twilio_component.flows.runner.item_sources import Sources
 from twilio_component.flows.runner.mocks import Mocks, example_of
 from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload, parses_request
+from twilio_component.host.cancellation import is_cancelled
 from twilio_component.host.environment import FileEnvironment
 from twilio_component.host.errors import join_names
 from twilio_component.host.redaction import RedactingLogger, Redactor

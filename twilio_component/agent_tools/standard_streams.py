@@ -1,6 +1,7 @@
-"""Standard input as lines that a signal can end.
+"""The streams of a server whose client is at its standard input and output.
 
-The SDK reads it in a thread that nothing can interrupt: Ctrl-C would wait until the client writes or goes away.
+The SDK reads standard input in a thread that nothing can interrupt: Ctrl-C would wait until the client writes or goes
+away. Here it is lines that a signal can end. Standard output belongs to the protocol alone.
 """
 
 from __future__ import annotations
@@ -12,9 +13,22 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 _DEFAULTS: Mapping[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+
+
+@contextmanager
+def output_of_the_protocol() -> Iterator[TextIO]:
+    """Provide standard output to the protocol; what anybody else writes there meanwhile goes to standard error."""
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n") as output:
+        os.dup2(2, 1)
+        try:
+            yield output
+        finally:
+            sys.stdout.flush()
+            os.dup2(output.fileno(), 1)
 
 
 class InputLines:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from twilio_component.agent_tools.standard_input import input_until_signal
+from twilio_component.agent_tools.standard_streams import input_until_signal
 
 
 @pytest.fixture
@@ -59,3 +61,19 @@ async def test_a_signal_ends_them_in_a_loop_without_signal_handlers_as_on_window
             assert await anext(lines) == "first\n"
             signal.raise_signal(signal.SIGINT)
             assert [line async for line in lines] == []
+
+
+def test_what_others_print_never_gets_between_the_messages_of_the_protocol() -> None:
+    program = """
+import os
+from twilio_component.agent_tools.standard_streams import output_of_the_protocol
+print("before")
+with output_of_the_protocol() as output:
+    print("printed, and still in a buffer")
+    os.write(1, b"written by a library in C\\n")
+    output.write('{"message": "Grüße"}\\n')
+print("after")
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert ran.stdout.decode().splitlines() == ["before", '{"message": "Grüße"}', "after"]
+    assert sorted(ran.stderr.decode().splitlines()) == ["printed, and still in a buffer", "written by a library in C"]
