@@ -87,7 +87,7 @@ def test_webhooks_refusals_and_conditions_are_told_too() -> None:
         told.next("reset")
         httpx.post(f"{server.url}/_emulator/faults", json={"fault": "rateLimit"})
         _, state = told.next("conditions")
-        assert [one["fault"] for one in state["faults"]] == ["rate_limit"]
+        assert [one["fault"] for one in state["faults"]] == ["rateLimit"]
         send(server.url)
         _, refusal = told.next("refusal")
         assert (refusal["status"], refusal["error"]["code"], refusal["body"]) == (429, 20429, "Hello")
