@@ -94,6 +94,29 @@ async def test_what_was_seen_of_the_first_attempt_changes_nothing_of_the_second(
     assert await states(database) == [(state, 2)]
 
 
+UNSENT: dict[str, Callable[[IntentStore, int], Awaitable[object]]] = {
+    "withdraw": lambda store, attempt: store.withdraw(CALL, attempt),
+    "throttle": STALE["throttle"],
+}
+
+
+@pytest.mark.parametrize("change", UNSENT)
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_what_was_not_sent_is_not_looked_for_later_but_what_may_have_been_is(
+    database: Database, change: str, *, is_first: bool
+) -> None:
+    store = await planned(database)
+    attempt = (await store.claim(CALL, 0, "one")).attempt
+    assert attempt is not None
+    if not is_first:
+        await store.doubt(CALL, attempt)
+        await store.resend(CALL, attempt)
+        attempt = (await store.claim(CALL, attempt, "one")).attempt
+        assert attempt is not None
+    await UNSENT[change](store, attempt)
+    assert ((await store.plan(CALL)).claimed_ago is None) == is_first
+
+
 @pytest.mark.parametrize("state", [PAUSED, CANCELLED, FAILED])
 async def test_a_run_that_does_not_run_claims_nothing(database: Database, state: str) -> None:
     store = await planned(database)

@@ -16,7 +16,7 @@ from twilio_component.durable.errors import RunStateError, StoreUnavailableError
 from twilio_component.durable.operator.item_selection import ItemSelection
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.operator.retry import RETRYABLE, Retry
-from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT, SETTLED, UNKNOWN
+from twilio_component.durable.sending.intents import CLAIMED, CLOCK_SKEW, IN_DOUBT, SETTLED, UNKNOWN
 from twilio_component.durable.store import run_status, schema
 from twilio_component.durable.store.runs import RunStore
 
@@ -81,7 +81,7 @@ class Operator:
     async def _act(self, run: str, state: str) -> None:
         random, operations = self._world.random, self._operations
         if random.random() < self._world.purging:
-            await self._purge(random.choice((0.0, 5.0, 30.0)))
+            await self._purge()
             return
         if state in RETRYABLE and random.random() < 0.8:
             how = random.choice(_WAYS)
@@ -101,9 +101,13 @@ class Operator:
             await action(run)
             self._world.note(f"{action.__name__} {run}")
 
-    async def _purge(self, age: float) -> None:
-        """Purge what has ended this long ago, as ``Operations.purge`` does with the engine's client."""
+    async def _purge(self) -> None:
+        """Purge what has ended, as ``Operations.purge`` does with the engine's client.
+
+        Runs are kept for longer than a later call looks back: half a minute, and as far as Twilio's clock is ahead.
+        """
         runs, world = RunStore(self._database), self._world
+        age = CLOCK_SKEW + _GRACE + max(0.0, world.twilio.ahead) + 2 * world.rules.largest_step
         self._world.remember()
         due = await runs.give_up_before(world.server.now() - age, _MOST_PURGED)
         of_runs = await runs.workflows_of(due)

@@ -159,7 +159,9 @@ class Move:
         row = batch.row_of(self.call, self.attempt, self.from_state)
         if row is None or (self.from_state == IN_DOUBT and row["resource_id"] is not None):
             return False
-        batch.change(row, state=self.to)
+        # What the first attempt has not sent is not looked for: equal messages of that time are others'.
+        is_unsent = self.from_state == CLAIMED and self.to == PLANNED and row["since"] == row["claimed_at"]
+        batch.change(row, state=self.to, since=None if is_unsent else row["since"])
         return True
 
 

@@ -157,8 +157,9 @@ intents = Table(
 )
 """One row per call that must happen at most once.
 
-``attempt`` counts the claims; ``since`` is the time of the first one. ``limit_keys`` is a JSON list of the keys that
-can throttle the call. ``resource_id`` is the id of what the call created; no two calls have the same. ``item`` is
+``attempt`` counts the claims; ``since`` is the time of the first one that may have been sent. ``limit_keys`` is a JSON
+list of the keys that can throttle the call. ``resource_id`` is the id of what the call created; no two calls have the
+same. ``item`` is
 the item whose iteration made the call, if one did. ``hold_kind`` and ``hold_reason`` say why a planned call waits, for
 quiet hours for example, ``held_at`` since when, ``held_until`` until when, if that is known. ``person`` is a digest of
 whom the call reaches, so that an operator who knows a number finds its runs.
