@@ -52,7 +52,7 @@ class Callee:
     "function", [right, wrapped(right), awaitable, functools.partial(right), Callee(), asyncio.wait_for]
 )
 def test_what_can_be_awaited_with_the_arguments_is_right(function: Callable[..., Any]) -> None:
-    assert misuse(function, PERFORM) is None
+    assert [*misuse(function, PERFORM)] == []
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,17 @@ def test_what_can_be_awaited_with_the_arguments_is_right(function: Callable[...,
 def test_what_cannot_be_called_or_awaited_is_told(
     function: Callable[..., Any], place: tuple[str, ...], wrong: str
 ) -> None:
-    assert misuse(function, place) == wrong
+    assert [*misuse(function, place)] == [wrong]
+
+
+def test_everything_that_is_wrong_with_a_function_is_told_at_once() -> None:
+    def synchronous(inputs: Any) -> Any:
+        return inputs
+
+    assert [*misuse(synchronous, PERFORM)] == [
+        "takes (inputs), and is called with (context, inputs)",
+        "must be an 'async def'",
+    ]
 
 
 async def test_a_function_with_other_parameters_is_refused_by_its_name_when_it_is_called() -> None:

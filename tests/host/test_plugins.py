@@ -162,7 +162,7 @@ def test_a_hook_may_have_a_name_of_its_own() -> None:
 
 def entry(name: str, load: Any, distribution: str | None = "some-distribution") -> EntryPoint:
     made = EntryPoint(name, "somewhere", GROUP)
-    vars(made).update(dist=SimpleNamespace(name=distribution) if distribution else None, load=load)
+    vars(made).update(dist=SimpleNamespace(name=distribution, version="1.2") if distribution else None, load=load)
     return made
 
 
@@ -183,6 +183,19 @@ def test_the_component_itself_is_discovered() -> None:
     host = Host.discover()
     assert host.failures == []
     assert list(host.components["twilio"].actions)[:4] == ["sendSMS", "sendAndWait", "getSMS", "listMessages"]
+
+
+def test_a_component_that_names_no_version_has_that_of_its_distribution(
+    monkeypatch: pytest.MonkeyPatch, toy: MakePlugin
+) -> None:
+    def versioned() -> ModuleType:
+        module = ModuleType("versioned")
+        component = Component(key="versioned", display=Display(label="V"), version="7")
+        vars(module)["register_component"] = hookimpl(lambda: component)
+        return module
+
+    components = discovered(monkeypatch, entry("toy", toy), entry("versioned", versioned)).components
+    assert (components["toy"].version, components["versioned"].version) == ("1.2", "7")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,29 @@ def test_the_check_says_which_copy_of_a_component_hosts_find(folder: Path, insta
     other = run_python(installed, *check, "parcel_tracking/component.yaml", folder=folder)
     assert (other.returncode, other.stdout) == (0, "")
     assert f"hosts find another copy, in {copy.parent}: install yours again" in other.stderr
+
+
+def test_the_list_names_the_version_of_its_distribution(installed: Path) -> None:
+    listed = run_python(installed, "-m", "twilio_component", "component", "list").stdout
+    assert "parcel-tracking 0.1.0: actions greet; data sources selectName\n" in listed
+
+
+def test_the_check_knows_copies_of_a_package_without_an_init_file(
+    folder: Path, installed: Path, tmp_path: Path
+) -> None:
+    edited, copied = tmp_path / "edited", tmp_path / "copied"
+    shutil.copytree(folder, edited)
+    shutil.copytree(installed, copied)
+    for place in (edited, copied):
+        (place / "parcel_tracking/__init__.py").unlink()
+    check = ("-m", "twilio_component", "component", "check", "parcel_tracking/component.yaml")
+    done = run_python(copied, *check, folder=edited)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert f"hosts find another copy, in {copied / 'parcel_tracking'}: install yours again" in done.stderr
+    # From elsewhere too, where the package is not in the working directory.
+    done = run_python(copied, *check[:-1], str(edited / check[-1]), folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert f"hosts find another copy, in {copied / 'parcel_tracking'}" in done.stderr
 
 
 def test_its_readme_says_what_works(folder: Path, installed: Path) -> None:

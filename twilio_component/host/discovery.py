@@ -26,6 +26,11 @@ def distribution_of(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist else "an unknown distribution"
 
 
+def version_of(entry: EntryPoint) -> str:
+    """Return the version of the distribution that an entry point belongs to; empty where it has none."""
+    return entry.dist.version if entry.dist else ""
+
+
 def load_plugin(entry: EntryPoint) -> object:
     """Import what an entry point names; raises ``PluginError`` with the plugin and its distribution."""
     try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from twilio_component.host.cancellation import is_cancelled
 from twilio_component.host.context import Context
-from twilio_component.host.discovery import distribution_of, installed_plugins, load_plugin
+from twilio_component.host.discovery import distribution_of, installed_plugins, load_plugin, version_of
 from twilio_component.host.errors import (
     DuplicateComponentError,
     HostStateError,
@@ -334,7 +334,8 @@ class Host:
     def _load(self, entry: EntryPoint) -> None:
         distribution = distribution_of(entry)
         try:
-            self._plugins.add(load_plugin(entry), name=entry.name, distribution=distribution)
+            plugin = load_plugin(entry)
+            self._plugins.add(plugin, name=entry.name, distribution=distribution, version=lambda: version_of(entry))
         except DuplicateComponentError:
             raise
         except PluginError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -62,8 +63,18 @@ class Plugins:
         """The components by key."""
         return _Components(self._registered)
 
-    def add(self, plugin: object, *, name: str | None = None, distribution: str | None = None) -> None:
-        """Register a plugin and its components; raises ``PluginError`` and adds nothing when it cannot be used."""
+    def add(
+        self,
+        plugin: object,
+        *,
+        name: str | None = None,
+        distribution: str | None = None,
+        version: Callable[[], str] | None = None,
+    ) -> None:
+        """Register a plugin and its components; raises ``PluginError`` and adds nothing when it cannot be used.
+
+        ``version`` returns the version of components that name none.
+        """
         label = name or getattr(plugin, "__name__", None) or type(plugin).__name__
         source = f"'{label}' of {distribution}" if distribution else f"'{label}'"
         if self._manager.is_registered(plugin):
@@ -76,7 +87,7 @@ class Plugins:
             reason = " ".join(str(error).split())
             raise PluginError(f"the plugin {source} cannot be registered: {reason}") from error
         try:
-            self._add_components(plugin, source)
+            self._add_components(plugin, source, version)
         except BaseException:
             self._manager.unregister(plugin)
             raise
@@ -112,7 +123,7 @@ class Plugins:
                 found.append((options["specname"] or name, getattr(plugin, name)))
         return found
 
-    def _add_components(self, plugin: object, source: str) -> None:
+    def _add_components(self, plugin: object, source: str, version: Callable[[], str] | None) -> None:
         offered = [
             component
             for hook, register in self._implementations(plugin)
@@ -126,7 +137,11 @@ class Plugins:
                     f"two plugins register a component '{component.key}': {sources[component.key]} and {source}"
                 )
             sources[component.key] = source
-        self._registered.update((component.key, component) for component in offered)
+        for component in offered:
+            if version is not None and isinstance(component, Component) and not component.version:
+                self._registered[component.key] = replace(component, version=version())
+            else:
+                self._registered[component.key] = component
         self._sources = sources
 
 

@@ -126,12 +126,12 @@ def _manifest_at(path: Path) -> Path:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from twilio_component.host.manifest.loader import check_manifest
+    from twilio_component.host.manifest.loader import check_manifest, named_packages
 
     manifest = _manifest_at(Path(options.file))
     # A console script does not look for modules where a component's package usually is: in the working directory, or
     # where the manifest's package begins.
-    beside = next(folder for folder in manifest.resolve().parents if not (folder / "__init__.py").exists())
+    beside = _import_root(manifest.resolve(), named_packages(manifest))
     # `python -m` does look there, and hosts that are started elsewhere do not.
     elsewhere = [folder for folder in sys.path if folder not in ("", str(Path.cwd()))]
     sys.path[:0] = [str(Path.cwd()), str(beside)]
@@ -143,6 +143,14 @@ def _check(options: argparse.Namespace) -> int:
     other = _other_copy(manifest.resolve().relative_to(beside), beside, elsewhere)
     print(_found_by_hosts(manifest, other), file=sys.stderr)
     return exit_codes.DONE
+
+
+def _import_root(manifest: Path, packages: set[str]) -> Path:
+    """Return the folder from which the package with this manifest is imported, one without an ``__init__.py`` too."""
+    for folder in manifest.parents:
+        if folder.name in packages:
+            return folder.parent
+    return next(folder for folder in manifest.parents if not (folder / "__init__.py").exists())
 
 
 def _other_copy(manifest: Path, beside: Path, path: list[str]) -> Path | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ _ASYNCHRONOUS = frozenset({"perform", "check", "page", "lookFor", "onInstanceDep
 _AWAITED = ("Awaitable", "Coroutine", "Future", "Task")
 
 
-def misuse(function: Callable[..., Any], place: PathParts) -> str | None:
-    """Why the function at this place of a manifest cannot be called as hosts call it; None where nothing says so.
+def misuse(function: Callable[..., Any], place: PathParts) -> Iterator[str]:
+    """Yield why the function at this place of a manifest cannot be called as hosts call it.
 
     An ordinary function that says in its annotation that it returns an awaitable is taken at its word.
     """
@@ -40,17 +40,16 @@ def misuse(function: Callable[..., Any], place: PathParts) -> str | None:
     arguments = _PERFORMED.get(section, ()) if key == "perform" else _ARGUMENTS.get(key, ())
     signature = _signature(function)
     if signature is None or not arguments:
-        return None
+        return
     try:
         signature.bind(*arguments)
     except TypeError:
-        return f"takes ({', '.join(signature.parameters)}), and is called with ({', '.join(arguments)})"
+        yield f"takes ({', '.join(signature.parameters)}), and is called with ({', '.join(arguments)})"
     inner = inspect.unwrap(function)
     is_plain = inspect.isfunction(inner) and not inspect.iscoroutinefunction(inner)
     returned = str(signature.return_annotation)
     if key in _ASYNCHRONOUS and is_plain and not any(name in returned for name in _AWAITED):
-        return "must be an 'async def'"
-    return None
+        yield "must be an 'async def'"
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature | None:

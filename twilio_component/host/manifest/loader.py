@@ -65,6 +65,8 @@ _OPERATION_FIELDS = _FUNCTION_NAMES | {
     "reconciliation",
     "asks",
 }
+# What a host returns of each kind of operation is an object with this key.
+_RESULT_KEYS = {"actions": "data", "triggers": "payload", "dataSources": "result"}
 # The manifest's own schema is part of the host, but is kept with the other schemas, where editors look for it.
 _SCHEMA = "schemas/component.schema.json"
 _ABOUT_THE_KEY = frozenset({"additionalProperties", "pattern"})
@@ -95,6 +97,14 @@ def check_manifest(path: Path) -> list[Problem]:
     return _Manifest(path).all_problems()
 
 
+def named_packages(path: Path) -> set[str]:
+    """Return the top-level packages of the functions that the manifest at ``path`` names.
+
+    Raises ``DocumentError`` if the file is not YAML.
+    """
+    return {name.partition(":")[0].partition(".")[0] for _, name in _Manifest(path).functions()}
+
+
 class _Manifest:
     """A manifest's document with its references resolved where possible, and everything that is wrong with it."""
 
@@ -109,7 +119,8 @@ class _Manifest:
         self.problems.append(self.document.problem(path, message))
 
     def all_problems(self) -> list[Problem]:
-        found = [*self.problems, *self.schema_problems(), *self.input_problems(), *self.function_problems()]
+        found = [*self.problems, *self.schema_problems(), *self.input_problems(), *self.example_problems()]
+        found += self.function_problems()
         return sorted(dict.fromkeys(found), key=lambda problem: (problem.line or 0, problem.column or 0))
 
     def schema_problems(self) -> Iterator[Problem]:
@@ -129,16 +140,25 @@ class _Manifest:
                 yield from self.keyword_problems(part.get(name, {}), (*path, name))
             inputs = _mapping(part.get("inputs"))
             properties = _mapping(inputs.get("properties"))
-            if not meta.is_valid(inputs):
-                continue
-            for index, name in enumerate(inputs.get("required", ())):
-                if name not in properties:
+            required = inputs.get("required")
+            for index, name in enumerate(required if isinstance(required, list) else ()):
+                if isinstance(name, str) and name not in properties:
                     hint = did_you_mean(name, properties)
                     yield self.document.problem((*path, "inputs", "required", index), f"'{name}' is not an input{hint}")
             for name, schema in properties.items():
-                if "default" in _mapping(schema):
+                if "default" in _mapping(schema) and meta.is_valid(schema):
                     place = (*path, "inputs", "properties", name, "default")
                     yield from self.found_by(Draft202012Validator(schema), schema["default"], place)
+
+    def example_problems(self) -> Iterator[Problem]:
+        without_target = {problem.path for problem in self.problems}
+        for (section, key), part in self.parts():
+            name = _RESULT_KEYS.get(section)
+            if name and "example" in part and name not in _mapping(part["example"]):
+                message = f"must be a whole result, an object with the key '{name}'"
+                problem = self.document.problem((section, key, "example"), message)
+                if problem.path not in without_target:
+                    yield problem
 
     def keyword_problems(self, schema: Any, place: PathParts) -> Iterator[Problem]:
         own = frozenset(_manifest_schema()["$defs"]["input"]["properties"])
@@ -161,14 +181,20 @@ class _Manifest:
     def function_problems(self) -> Iterator[Problem]:
         from twilio_component.host.manifest.functions import misuse  # needed for the check alone
 
+        broken: set[str] = set()  # modules that cannot be imported; said once, with the first function of each
         for place, name in self.functions():
+            module = name.partition(":")[0]
+            if module in broken:
+                continue
             try:
-                wrong = misuse(resolve(name), place)
+                function = resolve(name)
             except PluginError as error:
                 yield self.document.problem(place, str(error))
-            else:
-                if wrong:
-                    yield self.document.problem(place, f"'{name}' {wrong}")
+                if error.__cause__ is not None:
+                    broken.add(module)
+                continue
+            for wrong in misuse(function, place):
+                yield self.document.problem(place, f"'{name}' {wrong}")
 
     def functions(self) -> Iterator[tuple[PathParts, str]]:
         """Yield every function that the manifest names in the right form; the schema reports the others."""
@@ -186,7 +212,7 @@ class _Manifest:
                 named[*place, "items", "clean"] = _mapping(_mapping(schema).get("items")).get("clean")
             yield from ((place, name) for place, name in named.items() if isinstance(name, str) and ":" in name)
 
-    def parts(self) -> Iterator[tuple[PathParts, Mapping[str, Any]]]:
+    def parts(self) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
         for section in ("connections", *_KINDS):
             for key, part in _mapping(_mapping(self.data).get(section)).items():
                 yield (section, key), _mapping(part)
