@@ -199,7 +199,7 @@ class _Manifest:
     def functions(self) -> Iterator[tuple[PathParts, str]]:
         """Yield every function that the manifest names in the right form; the schema reports the others."""
         for path, part in self.parts():
-            named = {(*path, name): part.get(name) for name in ("perform", "check")}
+            named: dict[PathParts, Any] = {(*path, name): part.get(name) for name in ("perform", "check")}
             named |= {(*path, name): part.get(name) for name in sorted(_FUNCTION_NAMES)}
             for name in ("lookFor", "features"):
                 named[*path, "reconciliation", name] = _mapping(part.get("reconciliation")).get(name)
