@@ -212,7 +212,7 @@ def test_the_wait_survives_a_restart(tmp_path: Path) -> None:
     assert sent(emulator) == [QUESTION]
 
 
-async def test_a_flow_may_wait_for_one_that_asks_and_goes_on_with_its_result(tmp_path: Path, url: str) -> None:
+async def test_a_flow_may_wait_for_one_that_asks_and_continues_with_its_result(tmp_path: Path, url: str) -> None:
     caller = START.replace("NAME", "Caller").replace("STARTED", "Main")
     asks = asking().replace("{type: reference, value: trigger.results.body.data.to}", f'{{type: value, value: "{TO}"}}')
     async with serving(tmp_path, caller + asks, settings=QUICK, database=url) as served:
@@ -401,7 +401,7 @@ async def test_a_second_question_that_an_answer_overtakes_is_not_sent(tmp_path: 
     assert sent(emulator) == [QUESTION]
 
 
-async def test_a_call_for_help_starts_a_flow_and_the_question_goes_on(tmp_path: Path) -> None:
+async def test_a_call_for_help_starts_a_flow_and_the_question_continues(tmp_path: Path) -> None:
     async with serving(tmp_path, asking(), settings=QUICK) as served:
         await served.begin("run")
         await until_waiting(served)

@@ -152,7 +152,7 @@ async def test_an_error_of_the_database_repeats_nothing_that_people_wrote(url: s
     database.close()
 
 
-async def test_what_waits_for_a_process_that_has_frozen_gives_up_and_everything_else_goes_on(
+async def test_what_waits_for_a_process_that_has_frozen_gives_up_and_everything_else_continues(
     new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_module, "_LOCK_MILLISECONDS", 100)

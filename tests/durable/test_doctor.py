@@ -76,7 +76,7 @@ def test_what_a_dead_process_had_is_found_and_a_living_one_has_it(tmp_path: Path
     assert len(emulator.messages) == 1
 
 
-async def test_a_run_whose_workflow_has_ended_without_it_is_found_and_goes_on(tmp_path: Path, url: str) -> None:
+async def test_a_run_whose_workflow_has_ended_without_it_is_found_and_continues(tmp_path: Path, url: str) -> None:
     emulator = Emulator()
     async with serving(tmp_path, SEND, emulator=emulator, settings=QUICK, database=url) as served:
         await served.engine.runs.accept(await served.new_run("one"))

@@ -184,7 +184,7 @@ async def test_a_time_of_a_schedule_is_not_lost_while_the_database_is_busy(
 
 
 @pytest.mark.parametrize("flows", [SEND, flow(1)], ids=["a send", "a list"])
-async def test_a_run_that_is_resumed_as_it_is_told_to_stop_goes_on(
+async def test_a_run_that_is_resumed_as_it_is_told_to_stop_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flows: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -300,7 +300,9 @@ def test_runs_under_way_at_the_end_never_meet_an_engine_that_is_gone(
 
 
 @pytest.mark.parametrize("is_emulated", [True, False])
-def test_runs_do_not_go_on_with_connections_of_the_other_kind(tmp_path: Path, url: str, *, is_emulated: bool) -> None:
+def test_runs_do_not_continue_with_connections_of_the_other_kind(
+    tmp_path: Path, url: str, *, is_emulated: bool
+) -> None:
     def serve(*new: str, is_emulated: bool) -> None:
         async def story() -> None:
             async with serving(tmp_path, SEND, database=url, is_emulated=is_emulated) as served:

@@ -99,7 +99,7 @@ def test_a_process_that_dies_in_the_middle_is_gone_on_with_and_nobody_gets_two(t
 
 
 @pytest.mark.parametrize("stop", ["pause", "cancel"])
-async def test_a_loop_stops_between_two_requests_and_goes_on_where_it_was(tmp_path: Path, stop: str) -> None:
+async def test_a_loop_stops_between_two_requests_and_continues_where_it_was(tmp_path: Path, stop: str) -> None:
     emulator, numbers = Emulator(), people(tmp_path, 40)
     async with serving(tmp_path, flow(8), emulator=emulator, settings=SLOW) as served:
         operations, views = Operations(served.engine.database), LoopViews(served.engine.database)

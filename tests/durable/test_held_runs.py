@@ -46,7 +46,7 @@ async def until_parked(served: Served, *runs: str) -> list[str]:
     return [found[run] for run in runs]
 
 
-async def test_runs_in_quiet_hours_wait_as_rows_and_each_goes_on_once(tmp_path: Path) -> None:
+async def test_runs_in_quiet_hours_wait_as_rows_and_each_continues_once(tmp_path: Path) -> None:
     emulator, clock = Emulator(), SetClock("2026-05-04T23:00")
     runs = [f"run{number}" for number in range(5)]
     napping = QUIET.replace("      - name: Send\n", NAP + "      - name: Send\n", 1)
@@ -97,7 +97,7 @@ def test_flows_that_wait_for_one_that_is_held_wait_as_rows_too(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("stop", [Operations.cancel, Operations.pause])
-async def test_a_flow_that_waits_for_one_that_is_stopped_goes_on(
+async def test_a_flow_that_waits_for_one_that_is_stopped_continues(
     tmp_path: Path, stop: Callable[[Operations, str], Awaitable[None]]
 ) -> None:
     emulator, clock = Emulator(), SetClock("2026-05-04T23:00")

@@ -40,7 +40,7 @@ async def are_waiting(database: Database) -> list[str]:
     return await database.run(lambda connection: list(connection.execute(select(waits.c.run)).scalars()))
 
 
-async def test_a_process_that_still_has_a_run_that_waits_goes_on_with_it(database: Database, store: RunStore) -> None:
+async def test_a_process_that_still_has_a_run_that_waits_continues_with_it(database: Database, store: RunStore) -> None:
     await database.run(lambda connection: park(connection, "first", REPLY, until=None))
     assert await store.waits.go_on("first", Holder("first", "process"))
     assert await are_waiting(database) == []
@@ -61,7 +61,7 @@ async def test_a_process_that_comes_late_leaves_the_run_waiting(database: Databa
     assert await are_waiting(database) == ["first"], "else nothing would ever wake it, should the late one die now"
 
 
-async def test_a_run_that_does_not_wait_goes_on_in_any_process(store: RunStore) -> None:
+async def test_a_run_that_does_not_wait_continues_in_any_process(store: RunStore) -> None:
     assert await store.waits.go_on("first", Holder("first", "another"))
 
 

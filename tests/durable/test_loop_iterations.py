@@ -48,7 +48,9 @@ def _beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("stop", "state"), [("cancel", "partly-failed"), ("pause", "unknown")])
-async def test_a_round_whose_flow_is_stopped_fails_and_the_others_go_on(tmp_path: Path, stop: str, state: str) -> None:
+async def test_a_round_whose_flow_is_stopped_fails_and_the_others_continue(
+    tmp_path: Path, stop: str, state: str
+) -> None:
     people(tmp_path, 3)
     async with serving(tmp_path, STARTING, settings=QUICK) as served:
         operations = Operations(served.engine.database)
@@ -88,7 +90,7 @@ async def test_a_round_that_starts_a_flow_waits_for_a_database_that_is_away(
         assert [row["state"] for row in await stored(served, items)] == ["succeeded"]
 
 
-async def test_a_round_that_cannot_go_on_is_reported_and_the_others_go_on(
+async def test_a_round_that_cannot_continue_is_reported_and_the_others_continue(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     emulator, run = Emulator(), IterationReplayer.run

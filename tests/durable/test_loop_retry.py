@@ -98,7 +98,7 @@ async def test_a_run_that_sent_something_after_the_loop_in_whatever_way_is_not_r
             await operations.retry("one", resend=True)
 
 
-async def test_a_round_goes_on_from_the_call_whose_outcome_was_unknown(tmp_path: Path, url: str) -> None:
+async def test_a_round_continues_from_the_call_whose_outcome_was_unknown(tmp_path: Path, url: str) -> None:
     emulator, numbers = Emulator(), people(tmp_path, 4)
     async with serving(tmp_path, flow(1, more=SECOND), emulator=emulator, settings=QUICK, database=url) as served:
         operations = Operations(served.engine.database)
@@ -212,7 +212,7 @@ async def test_a_call_that_was_under_way_when_its_run_failed_is_not_done_again_w
 
 
 @pytest.mark.parametrize("state", ["failed", "retried", "paused"])
-async def test_a_call_that_waited_for_its_turn_is_not_made_when_its_run_does_not_go_on(
+async def test_a_call_that_waited_for_its_turn_is_not_made_when_its_run_does_not_continue(
     tmp_path: Path, state: str
 ) -> None:
     async with serving(tmp_path, SEND, settings=QUICK) as served:

@@ -80,7 +80,7 @@ def test_a_migrated_database_is_like_a_new_one(dump: Path, tmp_path: Path, opene
 
 
 @pytest.mark.parametrize("dump", sorted(DATABASES.glob("*.sql")), ids=lambda dump: dump.stem)
-async def test_the_runs_of_the_release_before_go_on_and_send_each_message_once(dump: Path, tmp_path: Path) -> None:
+async def test_the_runs_of_the_release_before_continue_and_send_each_message_once(dump: Path, tmp_path: Path) -> None:
     file = restore(dump, tmp_path)
     emulator = Emulator()
     async with serving(tmp_path, FLOWS, emulator=emulator, settings=FOR_EVER, database=f"sqlite:///{file}") as served:

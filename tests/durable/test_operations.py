@@ -135,7 +135,7 @@ async def test_of_a_run_that_succeeded_the_errors_that_it_took_care_of_stay_and_
         assert [dict(one.value) for one in kept.values() if "failure" not in one.value] == [{}, {}]
 
 
-async def test_a_run_is_cancelled_and_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_a_run_is_cancelled_and_continues_where_it_was(tmp_path: Path) -> None:
     emulator = Emulator()
     async with serving(tmp_path, SLEEP, emulator=emulator, settings=QUICK) as served:
         operations = Operations(served.engine.database)
@@ -243,7 +243,7 @@ async def test_a_run_and_its_workflow_are_stopped_together_or_not_at_all(
         assert (await RunViews(served.engine.database).show("one"))["state"] == "running"
 
 
-async def test_a_run_that_is_resumed_as_it_stops_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_that_is_resumed_as_it_stops_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(tmp_path, SLEEP, settings=QUICK) as served:
         url = served.engine.database.url
 

@@ -148,7 +148,7 @@ async def _serve_instead(served: Served, flows: str) -> None:
     await served.engine.runs.note_served("Test", digest, "http://flows.test")
 
 
-async def test_a_question_goes_on_with_the_texts_and_answers_of_the_definition_that_is_served_now(
+async def test_a_question_continues_with_the_texts_and_answers_of_the_definition_that_is_served_now(
     tmp_path: Path,
 ) -> None:
     emulator = Emulator()

@@ -56,7 +56,7 @@ def join(thread: threading.Thread) -> None:
     assert not thread.is_alive()
 
 
-def test_one_look_is_for_all_queues_and_only_those_with_work_go_on(work: Work) -> None:
+def test_one_look_is_for_all_queues_and_only_those_with_work_continue(work: Work) -> None:
     looks = QueueLooks(work.look)
     runs, chunks = waiting(looks, RUNS), waiting(looks, CHUNKS)
     until(lambda: work.looks == 1, "the first look")

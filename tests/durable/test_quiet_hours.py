@@ -117,7 +117,7 @@ async def test_only_valid_for_drops_what_is_held(tmp_path: Path) -> None:
     assert not emulator.messages
 
 
-async def test_a_paused_run_leaves_its_held_message_and_goes_on_with_it(tmp_path: Path) -> None:
+async def test_a_paused_run_leaves_its_held_message_and_continues_with_it(tmp_path: Path) -> None:
     emulator, clock = Emulator(), SetClock("2026-05-04T23:00")
     async with serving(tmp_path, QUIET, emulator=emulator, clock=clock) as served:
         await served.begin("run")
@@ -176,7 +176,7 @@ def test_a_wrong_rule_of_a_sender_is_named(sections: Any, problem: str) -> None:
     assert problem in str(caught.value)
 
 
-async def test_a_list_goes_on_with_those_who_are_awake(tmp_path: Path) -> None:
+async def test_a_list_continues_with_those_who_are_awake(tmp_path: Path) -> None:
     # One at a time, and those who sleep come first.
     emulator, clock = Emulator(), SetClock("2026-05-04T10:00")
     numbers = people(
@@ -202,7 +202,7 @@ async def test_a_list_goes_on_with_those_who_are_awake(tmp_path: Path) -> None:
     assert dict(sent(emulator)) == dict.fromkeys(numbers, 1)
 
 
-async def test_a_list_of_which_very_many_sleep_goes_on_with_those_who_wake_first(
+async def test_a_list_of_which_very_many_sleep_continues_with_those_who_wake_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # More are held than may wait to be stored.

@@ -128,7 +128,7 @@ async def test_a_run_that_begins_twice_begins_with_the_state_that_it_was_given_f
         assert (opened.state["instanceState"], opened.goes_on) == ({"n": 1}, value == 2)
 
 
-async def test_a_run_that_was_paused_before_its_end_could_be_stored_keeps_what_it_needs_to_go_on(url: str) -> None:
+async def test_a_run_that_was_paused_before_its_end_could_be_stored_keeps_what_it_needs_to_continue(url: str) -> None:
     database = Database(url)
     database.create()
     store = await begun(database, "one")

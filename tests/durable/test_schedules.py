@@ -94,7 +94,7 @@ async def test_a_time_that_comes_twice_in_autumn_starts_a_flow_once(
         assert await served.engine.database.run(lambda connection: connection.execute(started).scalar_one()) == 2
 
 
-async def test_a_schedule_goes_on_after_a_newer_release_was_tried_and_is_gone(tmp_path: Path) -> None:
+async def test_a_schedule_continues_after_a_newer_release_was_tried_and_is_gone(tmp_path: Path) -> None:
     emulator = Emulator()
     async with serving(tmp_path, SCHEDULED, emulator=emulator) as served:
         rows = served.engine._dbos._sys_db

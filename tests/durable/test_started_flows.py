@@ -201,7 +201,7 @@ async def test_what_an_earlier_attempt_has_sent_is_known_until_its_retry_is_purg
         assert await RunViews(database).find(RunFilter()) == []
 
 
-async def test_a_step_is_not_repeated_while_the_flow_that_it_started_can_go_on(tmp_path: Path, url: str) -> None:
+async def test_a_step_is_not_repeated_while_the_flow_that_it_started_can_continue(tmp_path: Path, url: str) -> None:
     flows = PLAIN.replace(OTHER, LATER)
     async with serving(tmp_path, flows, settings=QUICK, database=url) as served:
         operations = Operations(served.engine.database)
@@ -222,7 +222,7 @@ async def test_a_step_is_not_repeated_while_the_flow_that_it_started_can_go_on(t
         await _until_stored(served, f"{again}.1")
 
 
-async def test_a_list_is_tried_again_alone_while_a_flow_that_was_started_after_it_can_go_on(tmp_path: Path) -> None:
+async def test_a_list_is_tried_again_alone_while_a_flow_that_was_started_after_it_can_continue(tmp_path: Path) -> None:
     people(tmp_path, 3, {1: "+15005550001"})
     start = '      - {name: Start, action: cross-flow.invokeFlow, inputs: {flowName: Other, data: "1"}}\n'
     flows = flow(1, after=start + LATER.replace("isSynchronous: true", "isSynchronous: false"))

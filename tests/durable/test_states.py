@@ -80,7 +80,7 @@ async def message_in(emulator: Emulator) -> str:
 KEEPING = Settings(timeout=0.5, lag_bound=0.2, keep_payloads=True)
 
 
-def test_polls_go_on_where_the_last_one_was_also_in_another_process(url: str, tmp_path: Path) -> None:
+def test_polls_continue_where_the_last_one_was_also_in_another_process(url: str, tmp_path: Path) -> None:
     emulator = Emulator()
     emulator.add_number(NUMBER)
 

@@ -198,7 +198,7 @@ def test_the_command_line_knows_every_state() -> None:
 
 @pytest.mark.parametrize("flows", [SEND, flow(2)], ids=["a send", "a list"])
 @pytest.mark.parametrize("bug", [RuntimeError, NondeterminismError])
-async def test_what_cannot_go_on_is_unknown_where_a_call_of_it_was_under_way(
+async def test_what_cannot_continue_is_unknown_where_a_call_of_it_was_under_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flows: str, bug: type[Exception]
 ) -> None:
     async def doubt(*_: Any) -> bool:
@@ -212,7 +212,7 @@ async def test_what_cannot_go_on_is_unknown_where_a_call_of_it_was_under_way(
     assert (ended["state"], ended["error"]["outcomeUnknown"]) == ("unknown", True)
 
 
-async def test_what_cannot_go_on_before_it_does_anything_has_failed(
+async def test_what_cannot_continue_before_it_does_anything_has_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def plan(*_: Any) -> bool:

@@ -79,7 +79,7 @@ def asked(emulator: Emulator) -> int:
     return len([one for one in emulator.request_log.requests if one.operation == "messages.fetch"])
 
 
-def test_a_wait_goes_on_after_a_restart_and_ends_at_the_deadline_that_it_began_with(tmp_path: Path) -> None:
+def test_a_wait_continues_after_a_restart_and_ends_at_the_deadline_that_it_began_with(tmp_path: Path) -> None:
     emulator = Emulator()
 
     async def until_it_waits() -> None:
@@ -113,7 +113,7 @@ def test_a_wait_goes_on_after_a_restart_and_ends_at_the_deadline_that_it_began_w
     assert len(emulator.messages) == 1
 
 
-async def test_a_run_that_is_resumed_goes_on_with_a_wait_that_began_in_another_workflow(
+async def test_a_run_that_is_resumed_continues_with_a_wait_that_began_in_another_workflow(
     tmp_path: Path,
 ) -> None:
     async with serving(tmp_path, COUNT.replace("value: 1}", "value: 600000}", 1), settings=QUICK) as served:

@@ -107,7 +107,7 @@ async def test_a_running_clock_can_still_be_advanced() -> None:
     assert seen[0] == pytest.approx(START.timestamp() + 3600, abs=1)
 
 
-async def test_an_event_that_fails_is_logged_and_time_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_event_that_fails_is_logged_and_time_continues(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     finished = asyncio.Event()
 

@@ -146,7 +146,7 @@ async def filled(seed: Path) -> Emulator:
     return emulator
 
 
-async def test_what_is_kept_is_read_again_and_goes_on(seed: Path, tmp_path: Path) -> None:
+async def test_what_is_kept_is_read_again_and_continues(seed: Path, tmp_path: Path) -> None:
     emulator, path = await filled(seed), tmp_path / "state.json"
     emulator.save_state(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -223,7 +223,7 @@ def stop(process: subprocess.Popen[str]) -> str:
     return rest
 
 
-def test_the_command_starts_from_a_seed_and_goes_on_from_its_state(seed: Path, tmp_path: Path) -> None:
+def test_the_command_starts_from_a_seed_and_continues_from_its_state(seed: Path, tmp_path: Path) -> None:
     state = tmp_path / "state.json"
     process, url = served("--seed", str(seed), "--state", str(state))
     form = {"To": "+15558675310", "From": "+15017122661", "Body": "Kept"}

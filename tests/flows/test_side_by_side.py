@@ -71,7 +71,7 @@ def test_rounds_run_side_by_side_and_no_more_than_there_may_be() -> None:
     }
 
 
-def test_a_round_that_fails_is_counted_by_the_services_own_code_and_the_others_go_on() -> None:
+def test_a_round_that_fails_is_counted_by_the_services_own_code_and_the_others_continue() -> None:
     outcome = run(EACH, data=list(range(5)), mocks={"other.act": refuse_odd})
     assert (outcome.state, outcome.succeeded) == ("partly-failed", False)
     assert (outcome.error or {})["byCode"] == {"21610": 2}
@@ -131,7 +131,7 @@ def test_failures_are_told_one_by_one_up_to_a_hundred_and_counted_beyond() -> No
     assert (outcome.result["failed"], len(outcome.result["failures"])) == (150, 100)
 
 
-def test_an_outcome_that_is_unknown_is_reported_though_the_flow_goes_on() -> None:
+def test_an_outcome_that_is_unknown_is_reported_though_the_flow_continues() -> None:
     def lost(_: dict[str, Any]) -> Any:
         raise LostError("no answer")
 
@@ -276,7 +276,7 @@ async def test_json_lines_bring_a_value_a_line(tmp_path: Path) -> None:
     assert [call["item"] for call in use.calls] == [{"a": 1}, "text", [2]]
 
 
-def test_a_file_is_read_page_by_page_and_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_file_is_read_page_by_page_and_continues_where_it_was(tmp_path: Path) -> None:
     path = tmp_path / "items.csv"
     path.write_text("n\n" + "".join(f"{n}\n" for n in range(25)), encoding="utf-8")
     first = read_page(path, None, 10)

@@ -93,7 +93,7 @@ async def test_pages_come_in_order_with_the_cursor_of_the_next_one() -> None:
     ]
 
 
-async def test_a_cursor_goes_on_where_another_host_left_off() -> None:
+async def test_a_cursor_continues_where_another_host_left_off() -> None:
     async def first(host: Host) -> Page:
         return await host.list_page("toy", "numbers")
 

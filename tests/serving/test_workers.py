@@ -39,7 +39,7 @@ def test_one_event_delivered_to_two_processes_at_once_starts_one_run(
     assert deployment.ask("SELECT count(*) FROM flow_runs") == [(1,)]
 
 
-def test_a_worker_goes_on_with_what_a_killed_process_left(
+def test_a_worker_continues_with_what_a_killed_process_left(
     emulator: Emulator, twilio: str, tmp_path: Path, new_database: Callable[[], str]
 ) -> None:
     deployment = Deployment(tmp_path, twilio, database=new_database(), resend="true")

@@ -97,7 +97,7 @@ MUTANTS = (
         "in_(GO_ON)",
         "in_(())",
         _HAS,
-        "test_started_flows.py::test_a_step_is_not_repeated_while_the_flow_that_it_started_can_go_on",
+        "test_started_flows.py::test_a_step_is_not_repeated_while_the_flow_that_it_started_can_continue",
     ),
     Mutant(
         "a retry overlooks what its flows have done",
@@ -113,7 +113,7 @@ MUTANTS = (
         "renew_loops(connection, self._database.now(connection), loops.c.run == run)",
         "pass",
         _HAS,
-        "test_fanout.py::test_a_loop_stops_between_two_requests_and_goes_on_where_it_was",
+        "test_fanout.py::test_a_loop_stops_between_two_requests_and_continues_where_it_was",
     ),
 )
 

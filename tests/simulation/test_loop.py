@@ -23,7 +23,7 @@ def test_time_jumps_to_the_next_timer() -> None:
     assert loop.run(sleep_for_a_day(), within=100_000) == 86_400
 
 
-def test_a_frozen_process_runs_nothing_and_goes_on_when_it_is_thawed() -> None:
+def test_a_frozen_process_runs_nothing_and_continues_when_it_is_thawed() -> None:
     loop, seen = make_loop(), []
 
     async def tick() -> None:

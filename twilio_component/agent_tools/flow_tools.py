@@ -134,7 +134,7 @@ class FlowTools:
         except StoreUnavailableError as error:
             if new.event is None:
                 raise
-            # It may have been stored all the same, and it goes on when the database is there again.
+            # It may have been stored all the same, and it continues when the database is there again.
             raise OutcomeOpenError(f"{error}: the flow may run. Call again with the same requestKey") from error
 
     async def _outcome(self, new: NewRun) -> Any:

@@ -1,4 +1,4 @@
-"""What to say of an error that nobody expected: whose it is, and where. Its own text may hold a secret."""
+"""Describes an unexpected error: in whose code, and where. Its own text may hold a secret."""
 
 from __future__ import annotations
 

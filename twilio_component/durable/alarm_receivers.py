@@ -1,4 +1,4 @@
-"""Who is told: the section ``onFailure`` of the configuration.
+"""The receivers of alarms: the section ``onFailure`` of the configuration.
 
 ::
 

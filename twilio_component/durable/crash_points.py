@@ -11,7 +11,7 @@ SETTLED = "settled"
 
 
 class CrashPoints:
-    """Is told of each point that is passed. This one does nothing; a test passes one that kills the process."""
+    """Called at each crash point. This one does nothing; a test passes one that kills the process."""
 
     def hit(self, name: str) -> None:
         """Do nothing: in production no point is fatal."""

@@ -233,7 +233,7 @@ class Engine:
         return outcome
 
     async def hear(self, report: EffectReport) -> None:
-        """Let runs know what became of something that they created; raises ``StoreUnavailableError``."""
+        """Give runs the outcome of a resource that they created; raises ``StoreUnavailableError``."""
         if report.is_final or report.outcome:
             await self.database.run(lambda connection: self.questions.hear(connection, report))
 

@@ -68,8 +68,8 @@ class RunParked(BaseException):
 class CallHeld(BaseException):
     """The call must wait for longer than a moment, and with it the run, as a row, or the iteration.
 
-    ``until`` is when it can go on, in seconds since 1970; None when nobody can tell. Where it may go on sooner there is
-    a ``recheck``. ``kind`` says what holds it.
+    ``until`` is when it can continue, in seconds since 1970; None when that is not known. Where it may continue sooner
+    there is a ``recheck``. ``kind`` says what holds it.
     """
 
     def __init__(self, kind: str, until: float | None, recheck: Recheck | None = None) -> None:

@@ -61,14 +61,14 @@ Finish = Callable[[Mapping[str, Any]], None]
 
 
 def _ignore(_result: Mapping[str, Any]) -> None:
-    """Nobody wants to know."""
+    """Ignore the result."""
 
 
 class Observer:
-    """Is told what happens. Every method does nothing here; none may raise or block."""
+    """Receives events of runs and sends. Every method does nothing here; none may raise or block."""
 
     def run_began(self, run: Run) -> None:
-        """A run begins in this process, or goes on in it."""
+        """A run begins in this process, or continues in it."""
 
     def run_ended(self, end: RunEnd) -> None:
         """A run has ended."""
@@ -108,8 +108,8 @@ class Observer:
 
 
 def log_begin(run: Run, *, goes_on: bool) -> None:
-    """Log that a run begins, or goes on after it was interrupted or resumed."""
-    verb = "goes on" if goes_on else "begins"
+    """Log that a run begins, or continues after it was interrupted or resumed."""
+    verb = "continues" if goes_on else "begins"
     _LOGGER.info("run %s of %s %s", run.id, run.flow, verb, extra={"run": run.id, "flow": run.flow, "state": "running"})
 
 

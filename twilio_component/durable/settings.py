@@ -12,7 +12,7 @@
     senders:
       Marketing: "+15017122661"   # the name that metrics have for a sender
     quietHours:
-      "+15017122661": {from: "21:00", to: "08:00"}   # when a sender writes to nobody, by the clock of the recipient
+      "+15017122661": {from: "21:00", to: "08:00"}   # when a sender sends nothing, by the recipient's clock
     frequencyCaps:
       "+15017122661": {perDay: 2}   # how many messages of a sender a person gets
     order:

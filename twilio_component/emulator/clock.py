@@ -121,7 +121,7 @@ class Clock:
     def _forget_task(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            # Nothing awaits the task, and time has to go on.
+            # Nothing awaits the task, and time must not stop.
             _LOGGER.error("an event of the emulator failed", exc_info=task.exception())
 
     async def _finish_tasks(self) -> None:

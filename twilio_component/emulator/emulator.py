@@ -282,7 +282,7 @@ class Emulator:
         save_state(self.state, Path(path))
 
     def load_state(self, path: Path | str) -> None:
-        """Replace what the emulator holds by what `save_state` wrote; messages that were on their way go on.
+        """Replace what the emulator holds by what `save_state` wrote; messages that were on their way continue.
 
         Raises `DocumentError` for a file that cannot be read, and `InputError` for one that is not valid.
         """

@@ -139,7 +139,7 @@ class RequestLog:
         self._notify(record)
 
     def clear(self) -> None:
-        """Forget everything; the numbering goes on."""
+        """Forget everything; the numbering continues."""
         self.requests.clear()
         self.webhooks.clear()
         self._bytes = 0

@@ -1,7 +1,7 @@
 """What an emulator holds, kept in a JSON file: accounts and all that belongs to them, and what Lookup says.
 
 Faults, delivery rules, and the log of requests and webhooks are not kept. Messages that were on their way when the file
-was written go on when it is read.
+was written continue when it is read.
 """
 
 from __future__ import annotations

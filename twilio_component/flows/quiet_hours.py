@@ -1,4 +1,4 @@
-"""Quiet hours: a window of the day, days and dates in which nobody is written to, by the clock of the recipient.
+"""Quiet hours: a window of the day, days and dates in which no messages are sent, by the clock of the recipient.
 
 Times are seconds since 1970. Everything goes by what a clock on the wall shows: where it is set back, the hour that it
 shows twice is quiet twice; where it is set forward, quiet hours that would end in the hour that it leaves out end then.

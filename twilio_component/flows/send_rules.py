@@ -31,7 +31,7 @@ class _Wrong(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietHours:
-    """From ``start`` to ``end`` nobody is written to, nor on ``days`` (0 is Monday) and ``holidays``.
+    """From ``start`` to ``end`` no messages are sent, nor on ``days`` (0 is Monday) and ``holidays``.
 
     ``zone`` names the recipient's time zone: an input in a flow, text in a configuration, None where the number tells.
     ``otherwise`` is the zone of a number that tells none. A message passes in spite of this when its recipient has

@@ -205,7 +205,7 @@ class Trigger(Operation):
         return None if self.identify_reply is None else _function(self.identify_reply)(payload)
 
     def report_of(self, payload: Mapping[str, Any]) -> EffectReport | None:
-        """Return what became of a message, if the returned payload is about that."""
+        """Return the outcome of a message, if the returned payload is about that."""
         return None if self.identify_report is None else _function(self.identify_report)(payload)
 
     @cached_property

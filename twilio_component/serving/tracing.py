@@ -1,6 +1,6 @@
 """Traces, by OpenTelemetry's API alone (the extra ``otel``): users install and configure an SDK.
 
-A span for each webhook, run, step and request. A run keeps the trace of its webhook wherever it goes on. Attributes
+A span for each webhook, run, step and request. A run keeps the trace of its webhook wherever it continues. Attributes
 follow OpenTelemetry's conventions for messaging and HTTP; none holds what people wrote, an address or a URL's path.
 """
 

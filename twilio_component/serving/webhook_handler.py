@@ -125,7 +125,7 @@ class WebhookHandler:
         else:
             taken = await self._engine.questions.taken_by(new.reply) if new.reply is not None else None
             if taken is not None:
-                # The run that asked goes on by itself; the trigger's own response is not for this message.
+                # The run that asked continues by itself; the trigger's own response is not for this message.
                 self.accepted += 1
                 self._observer.webhook_received(endpoint.flow.name, "accepted", "")
                 confirmed = HttpResponse() if confirmation is None else _http_response(confirmation)

@@ -10,7 +10,7 @@ _OWNERS = ("messagingServiceSid", "applicationSid")
 
 
 def may_ask_for_callback(inputs: Mapping[str, Any]) -> bool:
-    """Return whether a callback of the host's own silences nobody's, and its signature can be verified.
+    """Return whether a callback of the host's own replaces no other, and its signature can be verified.
 
     Twilio signs the callbacks of a message with the Auth Token of the account that sends it, or with a webhook shared
     key.

@@ -10,7 +10,7 @@ _TOLERATED = 1.0
 
 
 class ClockDifference:
-    """The difference in seconds, between ``least`` and ``most``; both are 0 until a response told it.
+    """The difference in seconds, between ``least`` and ``most``; both are 0 before the first response.
 
     A date has whole seconds and a response takes a while, so the difference is known to about a second.
     """

@@ -114,7 +114,7 @@ def opts_out(message: Mapping[str, Any]) -> bool:
 
 
 def report_of(payload: Mapping[str, Any]) -> EffectReport | None:
-    """Return what became of a message, from the payload of a verified status callback; None for anything else."""
+    """Return the outcome of a message, from the payload of a verified status callback; None for anything else."""
     parameters = WebhookParameters(payload)
     sid, status = parameters.text("MessageSid"), parameters.text("MessageStatus")
     if sid is None or status is None or status in ("received", "receiving"):

@@ -27,7 +27,7 @@ async def test_a_new_watcher_is_told_to_look_at_everything_first() -> None:
     assert kinds(await batches(feed, None, 1)) == [["reset"]]
 
 
-async def test_a_watcher_goes_on_where_it_was() -> None:
+async def test_a_watcher_continues_where_it_was() -> None:
     feed = Feed()
     feed.publish("message", "one")
     feed.publish("message", "two")

@@ -58,7 +58,7 @@ def running(folder: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(PATIENCE)
 
 
-def test_a_run_goes_on_after_its_process_was_killed_and_sends_once(able_to_serve: Path, tmp_path: Path) -> None:
+def test_a_run_continues_after_its_process_was_killed_and_sends_once(able_to_serve: Path, tmp_path: Path) -> None:
     twilio, ours = (f"http://127.0.0.1:{reserve_port()}" for _ in range(2))
     connection = {"key": "basic", "fields": {"username": ACCOUNT, "password": TOKEN, "baseUrl": twilio}}
     (tmp_path / "flow.yaml").write_text(FLOW)

@@ -105,7 +105,7 @@ def test_every_trigger_of_webhooks_takes_shared_keys_of_its_own_and_of_its_conne
         )
 
 
-def test_a_connection_with_shared_keys_goes_on_accepting_its_auth_token(
+def test_a_connection_with_shared_keys_keeps_accepting_its_auth_token(
     twilio_harness_blocking: BlockingHarness,
 ) -> None:
     connection = api_key_connection(authToken="token", sharedKeys="=".join(SHARED[0]))

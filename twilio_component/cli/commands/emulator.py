@@ -104,7 +104,7 @@ async def _run_until_signal(server: Server, emulator: Emulator, state: Path | No
         sys.stderr.write(_greeting(server.url, is_local=server.is_local, state=state))
         sys.stderr.flush()
         waiting = asyncio.create_task(stop.wait())
-        # Where the state cannot be kept, the server does not go on as if it were.
+        # Where the state cannot be kept, the server does not continue as if it were.
         keeping = [asyncio.create_task(keep_state(emulator.state, state))] if state is not None else []
         await asyncio.wait([waiting, *keeping], return_when=asyncio.FIRST_COMPLETED)
         for task in (waiting, *keeping):

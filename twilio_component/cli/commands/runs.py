@@ -294,7 +294,7 @@ def _operate_run(
     *,
     executes: bool = False,
 ) -> int:
-    """Do something with a run; a person is told with which, since the beginning of an id was enough.
+    """Do something with a run; a terminal shows its whole id, since the beginning of an id was enough.
 
     ``executes`` says that a process has to execute the run then.
     """

@@ -163,7 +163,7 @@ async def _retry_many(database: Database, operations: Operations, options: argpa
 
 
 def _confirm(count: int, flow: str | None) -> bool:
-    """Return whether to go on: a person at a terminal is asked, a script has to give --yes."""
+    """Return whether to continue: a person at a terminal is asked, a script has to give --yes."""
     what = f"This runs {count_words(count, 'run')}{f' of {flow}' if flow else ''} again"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         print(f"{what}; add --yes to do it.", file=sys.stderr)

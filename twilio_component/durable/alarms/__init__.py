@@ -1,1 +1,1 @@
-"""Alarms: an operator is told of runs that failed, whose outcome is unknown, or whose list stopped."""
+"""Alarms: notifications to an operator about runs that failed, whose outcome is unknown, or whose list stopped."""

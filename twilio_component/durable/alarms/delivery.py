@@ -29,7 +29,7 @@ StartFlow = Callable[[str, str, dict[str, Any]], Awaitable[object]]
 
 
 class NotToldError(Exception):
-    """A receiver could not be told; the text says why, without what was to be told."""
+    """An alarm could not be delivered; the text says why, without the content of the alarm."""
 
 
 class Alarms:

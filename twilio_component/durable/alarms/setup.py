@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def alarms_of(database: Database, host: Host, receivers: Receivers | None) -> Alarms | None:
-    """The alarms of this process; None where nobody is to be told."""
+    """The alarms of this process; None without a receiver."""
     if receivers is None:
         return None
 

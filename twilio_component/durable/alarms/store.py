@@ -1,7 +1,7 @@
-"""Alarms as they are stored: which run is told of by which alarm, and whom an alarm has not reached yet.
+"""Stores alarms: the runs that each reports, and the receivers that it has not reached yet.
 
-An alarm stands for all runs of one flow that ended in one state within a minute or more. It is stored before anybody is
-told, so it survives a restart, and it is told at least once: its id tells a repetition from another alarm.
+An alarm stands for all runs of one flow that ended in one state within a minute or more. It is stored before it is
+delivered, so it survives a restart, and it is delivered at least once: a repetition has the same id.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MOST_RUNS = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """An alarm that is to be told: its id, what it says (JSON), and the receivers that have been told of it."""
+    """An alarm to deliver: its id, its content (JSON), and the receivers that have it."""
 
     id: str
     body: str
@@ -93,7 +93,7 @@ class AlarmStore:
         return True
 
     async def take_due(self) -> list[Alarm]:
-        """The alarms that are to be told now; for a while no other process takes them."""
+        """The alarms to deliver now; for a while no other process takes them."""
 
         def work(connection: Connection) -> list[Alarm]:
             now = self._database.now(connection)
@@ -105,7 +105,7 @@ class AlarmStore:
         return await self._database.run(work)
 
     async def note(self, alarm: Alarm, told: Sequence[str], *, is_over: bool) -> None:
-        """Store who has been told of an alarm; unless it ``is_over``, it is told again later to the others."""
+        """Store which receivers have an alarm; unless it ``is_over``, it is delivered to the others later."""
 
         def work(connection: Connection) -> None:
             now = self._database.now(connection)

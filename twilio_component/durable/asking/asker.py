@@ -107,7 +107,7 @@ class Asker:
 
 
 def _sending(call: Call, asks: Asking, question: Question, number: int) -> Call:
-    # A question that has been begun in time goes on, however long the person takes.
+    # A question that has been begun in time continues, however long the person takes.
     valid_for = call.valid_for if number == 0 else None
     return replace(call, action=asks.action, inputs=question.sends[number], valid_for=valid_for)
 

@@ -1,4 +1,4 @@
-"""Questions that a retry goes on with: an earlier attempt at the run has sent some of their texts."""
+"""Questions that a retry continues with: an earlier attempt at the run has sent some of their texts."""
 
 from __future__ import annotations
 

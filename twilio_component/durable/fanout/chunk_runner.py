@@ -63,7 +63,7 @@ class ChunkRunner:
     async def _run_once(
         self, key: LoopKey, chunk: int, runner: Callable[[asyncio.Event], Awaitable[IterationRunner]]
     ) -> bool:
-        """Run them; whether one of them has been told to stop although the run goes on, having been resumed."""
+        """Run them; whether one of them has been told to stop although the run continues, having been resumed."""
         loop = await self._store.load(key)
         if loop is None or not await self._store.is_running(key.run):
             return False

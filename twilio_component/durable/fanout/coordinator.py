@@ -119,7 +119,7 @@ class LoopCoordinator:
             await self._pass_once(loop, reading)
 
     async def _wait_for_held(self, loop: ParallelLoop) -> bool:
-        """Wait until an iteration that was held can go on; False when no iteration is left."""
+        """Wait until an iteration that was held can continue; False when no iteration is left."""
         while (seconds := await self._store.seconds_held(loop.key)) is not None:
             self._work.raise_if_draining()
             if (await self._store.status(loop, [])).run_state != run_status.RUNNING:

@@ -59,7 +59,7 @@ class ParallelLoop:
 class Item:
     """An item whose iteration has not ended; ``id`` is the caller under which its results are journaled.
 
-    ``held_until`` is when an iteration that was held may go on, in seconds since 1970.
+    ``held_until`` is when an iteration that was held may continue, in seconds since 1970.
     ``inputs`` are other inputs for one of its steps, ``{"step", "inputs"}``, if an operator has given some.
     """
 
@@ -72,7 +72,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class HeldIteration:
-    """An iteration that can go on at the time ``until``, in seconds since 1970."""
+    """An iteration that can continue at the time ``until``, in seconds since 1970."""
 
     id: str
     until: float
@@ -232,7 +232,7 @@ class LoopStore:
         return await self._database.run_until_available(work)
 
     async def hold_iterations(self, key: LoopKey, held: Sequence[HeldIteration]) -> None:
-        """Store that iterations must wait: the loop goes on without them."""
+        """Store that iterations must wait: the loop continues without them."""
         generation = select(loops.c.generation).where(*_of(key)).scalar_subquery()
         holding = update(items).where(items.c.id == bindparam("of"), items.c.state == PENDING)
         changes = [{"of": one.id, "until": one.until} for one in held]
@@ -243,7 +243,7 @@ class LoopStore:
         )
 
     async def seconds_held(self, key: LoopKey) -> float | None:
-        """In how many seconds the first iteration that was held can go on; None when no iteration is left."""
+        """In how many seconds the first iteration that was held can continue; None when no iteration is left."""
 
         def work(connection: Connection) -> float | None:
             counting = select(func.count(), func.min(items.c.held_until))

@@ -47,7 +47,7 @@ def received_questions(connection: Connection, run: str, kept: Iterable[Mapping[
 
 
 def copy_questions(connection: Connection, run: str, again: str, numbers: Collection[int], now: float) -> None:
-    """Let ``again``, which runs a run again, go on with these questions of it.
+    """Let ``again``, which runs a run again, continue with these questions of it.
 
     The person has the whole time to reply once more. A question that has ended otherwise than by a failure has its end.
     """

@@ -1,4 +1,4 @@
-"""Whether a run can go on with the definition that is served now: the steps that it has taken must be as they were."""
+"""Whether a run can continue with the definition served now: the steps that it has taken must be unchanged."""
 
 from __future__ import annotations
 

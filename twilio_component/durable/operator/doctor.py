@@ -1,4 +1,4 @@
-"""What nobody is doing although it should be done, and what waits for an operator; and how the first is mended."""
+"""Finds work that no process executes, and runs that wait for an operator; restarts the former."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.store.workflow_rows import PendingWorkflow
 
 WITHOUT_PROCESS, NOT_STARTED, NOT_PROMOTED = "workflow-without-process", "run-without-workflow", "queue-without-turn"
-"""Kinds of findings about work that nobody has."""
+"""Kinds of findings about work that no process executes."""
 GONE, SILENT, NO_PROCESS = "process-gone", "process-silent", "no-process"
 """Kinds of findings about processes: one has just died, one hangs, or there is none for the work that waits."""
 MOST_NAMED = 20
@@ -66,7 +66,7 @@ class Diagnosis:
 
     @property
     def needs_process(self) -> bool:
-        """Whether nobody does this before somebody ends a process or starts one."""
+        """Whether this needs an operator to end a process or to start one."""
         return self.kind in (SILENT, NO_PROCESS)
 
     def as_json(self) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class Doctor:
         self._queue = RunQueue(database)
 
     async def examine(self) -> list[Diagnosis]:
-        """Everything that nobody does, or that waits for an operator."""
+        """The work that no process executes, and the runs that wait for an operator."""
 
         def work(connection: Connection) -> list[Diagnosis]:
             now = self._database.now(connection)
@@ -143,7 +143,7 @@ class Doctor:
         return await self._database.run(work)
 
     async def mend(self) -> list[Diagnosis]:
-        """Have done what nobody does; what was found. Whatever is done already is not done again."""
+        """Restart the work that no process executes, unless it has been restarted meanwhile; return what was found."""
         found = await self.examine()
         names = {one.kind for one in found if one.can_mend}
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
 OPEN = (QUEUED, RUNNING, UNKNOWN, *RESUMABLE)
-"""The states of runs that somebody or something still has to do with."""
+"""The states of runs that a process or an operator still has to act on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 START_PROCESS = "no process executes it: start `serve` or `worker` with this database"
 _MISSED_BEATS = 4
-"""A process that has been silent for so many beats is told of, although it has its lock."""
+"""The number of missed heartbeats after which a process is reported, although it has its lock."""
 
 
 def _last_heard(connection: Connection, executors: Collection[str | None], url: str) -> float | None:
@@ -32,7 +32,7 @@ def _last_heard(connection: Connection, executors: Collection[str | None], url: 
 def describe_gone(
     connection: Connection, workflows: Iterable[PendingWorkflow], living: Container[str], url: str, now: float
 ) -> str:
-    """What becomes of workflows whose process is gone, as the rest of a sentence about them."""
+    """Who continues the workflows of a process that is gone, as the rest of a sentence about them."""
     heard = _last_heard(connection, {one.executor for one in workflows}, url)
     ago = "" if heard is None else f", which was last heard {max(0.0, now - heard):.0f} s ago"
     heir = "another process takes it over within seconds"

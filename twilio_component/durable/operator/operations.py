@@ -96,7 +96,7 @@ class Operations:
         """Lift what holds back the run's calls after a refusal, so that they are tried within seconds; their number.
 
         With them everything is released that waits for the same connections and senders. Calls that wait for quiet
-        hours, a frequency cap or their order go on waiting.
+        hours, a frequency cap or their order keep waiting.
         """
 
         def work(connection: Connection) -> int:

@@ -115,7 +115,7 @@ class _Plan:
 
     @property
     def first_call(self) -> int:
-        """The number of the first call, or loop, that the new run goes on with."""
+        """The number of the first call, or loop, that the new run continues with."""
         return max([next_call(self.entries), *self.again])
 
 
@@ -208,7 +208,7 @@ def _selection_for(row: Row[Any]) -> ItemSelection | None:
 def _plan_from_the_step(
     connection: Connection, row: Row[Any], how: Retry, entries: Sequence[Mapping[str, Any]]
 ) -> _Plan:
-    """Go on from the step that failed, or from the first loop with unknown outcomes."""
+    """Continue from the step that failed, or from the first loop with unknown outcomes."""
     unknown = ItemSelection(state=run_status.UNKNOWN)
     open_loops = sorted({*loops_of(connection, row.id, unknown), *unfinished_loops(connection, row.id)})
     if open_loops:
@@ -232,7 +232,7 @@ def _plan_of_loops(
     *,
     may_end_early: bool,
 ) -> _Plan:
-    """Go on from the first of these loops; where what followed must not be done twice, do no more than the loops."""
+    """Continue from the first of these loops; where what followed must not be done twice, do no more than the loops."""
     if not have_acted_after(connection, row.id, chosen[0]):
         kept = before(chosen[0], entries)
         return _Plan(kept, chosen[:1], selection, row.last_call, repeated_from=chosen[0] + 1)
@@ -312,7 +312,7 @@ def _definition(connection: Connection, row: Row[Any], plan: _Plan, wanted: Defi
 
 
 def _kept_steps(connection: Connection, row: Row[Any], plan: _Plan) -> set[str]:
-    """The keys of the steps whose results the new run keeps, or whose loops it goes on with."""
+    """The keys of the steps whose results the new run keeps, or whose loops it continues with."""
     step_ids = {entry["step_id"] for entry in plan.entries if entry["ordinal"] >= 0}
     if plan.again:
         again = (loops.c.run == row.id, loops.c.ordinal.in_(plan.again))

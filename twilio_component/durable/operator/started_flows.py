@@ -1,6 +1,6 @@
 """Flows that a run started, when the run is tried again: what they did, or may still do, must not be done twice.
 
-A flow stands in the way when it, or anything below it, has a call that may have happened, or can still go on: it is
+A flow stands in the way when it, or anything below it, has a call that may have happened, or can still continue: it is
 queued, running, paused, or its list stopped. One that did nothing and has ended or was cancelled gives its place to the
 flow that is started anew: it becomes ``retried``, so that nobody resumes it or runs it again beside that one.
 """

@@ -1,4 +1,4 @@
-"""Runs that an earlier release has stored: a process of this release goes on with them.
+"""Runs that an earlier release has stored: a process of this release continues with them.
 
 The workflow engine gives a process only workflows of its own version. So a process of the release before is never given
 a run that it may not understand, and this process takes what is free of the earlier versions.

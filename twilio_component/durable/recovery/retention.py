@@ -53,7 +53,7 @@ class Retention:
         return purged
 
     def _remove_old(self, connection: Connection, ended_before: float) -> bool:
-        """Delete some of what nobody asks for any more; whether there was anything."""
+        """Delete some rows that are no longer needed; return whether there were any."""
         # For a day, quiet hours and frequency caps ask who has written, and who was written to.
         day_ago = self._database.now(connection) - 24 * _HOUR
         return remove_old(

@@ -1,4 +1,4 @@
-"""Where runs are stored when nobody says so. Imports nothing slow: the command line's help names it."""
+"""Where runs are stored by default. Imports nothing slow: the command line's help names it."""
 
 from __future__ import annotations
 

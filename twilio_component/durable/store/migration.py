@@ -1,7 +1,7 @@
 """Brings the tables of a database to the format of this release, and refuses a database of a later one.
 
 Two kinds of changes exist. *Additions* (tables, nullable columns, indexes) are found by comparing the database with
-``schema.metadata``; processes of the release before go on beside them. Everything else is a *step*: a function in
+``schema.metadata``; processes of the release before continue beside them. Everything else is a *step*: a function in
 ``STEPS`` that changes what is stored. The number of the steps that a database has had is its format. Processes that do
 not know a step refuse the database, so the processes of the release before must be stopped before a step is taken.
 """

@@ -1,4 +1,4 @@
-"""The tables of what operators are told, beside those of ``schema``: alarms, and refused webhooks."""
+"""The tables of notifications to operators, beside those of ``schema``: alarms, and refused webhooks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ alarms = Table(
     Column("finished_at", Float),
     Index("flow_alarms_by_next", "finished_at", "next_at"),
 )
-"""One row per alarm: what it says, as JSON, who has been ``told`` (a JSON list), and when it is told again."""
+"""One row per alarm: its content as JSON, the receivers that have it (``told``, a JSON list), and the next attempt."""
 
 alarm_turns = Table(
     "flow_alarm_turns",

@@ -1,4 +1,4 @@
-"""Whether the runs of a database send by real connections or to an emulator: they must not go on with the other."""
+"""Whether the runs of a database send by real connections or to an emulator: they must not continue with the other."""
 
 from __future__ import annotations
 

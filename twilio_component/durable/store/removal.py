@@ -77,7 +77,7 @@ def give_up_ended(connection: Connection, moment: float, limit: int) -> list[str
 
 
 def give_up_runs(connection: Connection, ids: list[str]) -> None:
-    """Let nobody do anything with these runs any more: from now on parts of them are missing."""
+    """Prevent all operations on these runs: from now on parts of them are missing."""
     connection.execute(update(runs).where(runs.c.id.in_(ids)).values(state=PURGED))
 
 

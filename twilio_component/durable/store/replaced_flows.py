@@ -28,7 +28,7 @@ def replace_flow(connection: Connection, flow: str) -> str | None:
     """Let a flow give its place to another one that its run starts instead; the run that is in the way, if one is.
 
     That is the flow itself or one by which an operator has run it again: it has done something that must not be done
-    twice, or can go on.
+    twice, or can continue.
     """
     attempts = or_(runs.c.id == flow, begins_with(connection, runs.c.id, ids.retry_prefix(flow)))
     # An operator who retries or resumes one of them waits for us, or we for them.

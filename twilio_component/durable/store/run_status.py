@@ -39,4 +39,4 @@ STATES = (
     *(CANCELLED, RESOLVED, RETRIED),
 )
 UNTOLD = "alarm IS NULL AND state IN ('failed', 'partly-failed', 'unknown', 'stopped')"
-"""The condition of runs of which an operator is to be told and has not been, as text for their index."""
+"""The condition of runs that no alarm has reported yet, as text for their index."""

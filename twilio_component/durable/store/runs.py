@@ -230,7 +230,7 @@ class RunStore:
         return await self.change(run, store_end)
 
     async def change(self, run: str, work: Callable[[Connection], _Found]) -> _Found:
-        """Do what ends or stops a run, and go on with what waits for that, in one transaction.
+        """Do what ends or stops a run, and continue with what waits for that, in one transaction.
 
         Retries until the database is available.
         """

@@ -220,7 +220,7 @@ items = Table(
 """One row per item of such a loop: the item, until its iteration has succeeded, and how the iteration ended.
 
 An iteration that must wait is ``held_until`` then; it was held when the loop had the generation ``held_in``, in which
-the loop goes on without it. ``inputs`` are other inputs that an operator has given to one of its steps:
+the loop continues without it. ``inputs`` are other inputs that an operator has given to one of its steps:
 ``{"step", "inputs"}`` as JSON.
 """
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Names in JSON, and what Python calls them.
 CONDITIONS = {"operation": "operation", "to": "to", "from": "sender", "body": "body", "nth": "nth", "times": "times"}
-# A program that asks again and again what became of a message fills no page.
+# A program that polls the status of a message does not fill a page.
 MOST_EXCHANGES = 50
 
 

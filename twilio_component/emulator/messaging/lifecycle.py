@@ -94,7 +94,7 @@ class MessageLifecycle:
         return self.add_rule("read", None, times=times, **conditions)
 
     def never_confirm(self, *, times: int | None = None, **conditions: Unpack[MessageConditions]) -> DeliveryRule:
-        """Messages that the conditions fit stay ``sent``: the carrier never says what became of them."""
+        """Messages that the conditions fit stay ``sent``: the carrier never reports an outcome."""
         return self.add_rule("sent", None, times=times, **conditions)
 
     def delay(
@@ -147,7 +147,7 @@ class MessageLifecycle:
             self._leave_queue(delivery)
 
     def resume(self, message: Message, log: MessageLog) -> None:
-        """Go on with a message that was read from a file; one in a final status stays as it is."""
+        """Continue with a message that was read from a file; one in a final status stays as it is."""
         delivery = _Delivery(message, log)
         if message.status == "sending":
             self._after(self.durations.sending, delivery, "sent")

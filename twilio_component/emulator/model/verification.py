@@ -1,4 +1,4 @@
-"""One verification: a code that was sent to somebody, and what became of it."""
+"""One verification: a code that was sent to somebody, and its outcome."""
 
 from __future__ import annotations
 

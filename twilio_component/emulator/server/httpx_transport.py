@@ -91,7 +91,7 @@ def _streams(library: Any) -> tuple[Any, Any]:
     """Return two kinds of bodies for a library, which insists on streams of its own class."""
 
     class Endless(library.AsyncByteStream):  # type: ignore[misc]  # of whichever library
-        """A body that goes on for as long as its reader stays."""
+        """A body without an end, sent for as long as its reader stays."""
 
         def __init__(self, beginning: bytes, rest: AsyncGenerator[bytes, None]) -> None:
             self._beginning = beginning

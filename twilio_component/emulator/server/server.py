@@ -205,7 +205,7 @@ def _web_response(response: Response) -> web.Response:
 async def _stream_response(
     request: web.BaseRequest, response: Response, stream: AsyncGenerator[bytes, None]
 ) -> web.StreamResponse:
-    """Send a response that goes on until its reader leaves, at the pace of the reader."""
+    """Stream a response until its reader leaves, at the pace of the reader."""
     sent = web.StreamResponse(status=response.status, headers=response.headers)
     # A reader that leaves is not an error: it ends the stream.
     with contextlib.suppress(ConnectionResetError):

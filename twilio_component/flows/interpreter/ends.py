@@ -19,7 +19,7 @@ ITEMS_FAILED = "items-failed"
 def end_of(done: Done) -> tuple[str, Mapping[str, Any] | None]:
     """The state in which an execution has ended, and its error.
 
-    An outcome that nobody knows counts first, also where the flow has handled it, since an operator must learn of it.
+    An unknown outcome counts first, also where the flow has handled it, since an operator must learn of it.
     Iterations that failed make it ``partly-failed``, or ``failed`` when no iteration succeeded; the error then has the
     counts of the iterations by ``byCode``.
     """

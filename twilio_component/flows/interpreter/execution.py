@@ -2,7 +2,7 @@
 
 It never calls, waits, reads a clock or draws a random number: given the same definition, config variables and results
 it takes the same way. Everything it knows is in ``state``, a value that JSON can hold, so that an execution can be
-stored after any step and go on in another process. Config variables, which may be secrets, are not part of it.
+stored after any step and continue in another process. Config variables, which may be secrets, are not part of it.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Execution:
 
     @property
     def state(self) -> dict[str, Any]:
-        """All that this execution knows, as a value that JSON can hold; an execution made with it goes on from here."""
+        """The state of this execution as a JSON-serialisable value; an execution made with it continues from here."""
         return {**self._state, "frames": [frame.as_json() for frame in self._position.frames]}
 
     @property

@@ -27,7 +27,7 @@ class Loops:
         self._scope = scope
 
     def pass_step(self, step: Step, result: Any) -> None:
-        """Record a step's result and go on to the step after it."""
+        """Record a step's result and continue to the step after it."""
         self.state["results"][step.key] = result
         self.state.update(last=step.key, attempt=1, since=None)
         self.state["steps"] += 1
@@ -69,7 +69,7 @@ class Loops:
         """Accept the counts of a concurrent loop as its result."""
         self.state["iterations"] = add_counts(self.state["iterations"], tally)
         if tally["unknown"]:
-            # The flow goes on, and an operator has to know.
+            # The flow continues, and an operator has to know.
             self.state["unrepeatable"] = True
             message = f"the outcome of {tally['unknown']:,} of {tally['count']:,} iterations is unknown"
             failure = Failure(code="outcome-unknown", message=message, outcome_unknown=True)
@@ -91,7 +91,7 @@ class Loops:
         )
 
     def turn_page(self, frame: LoopFrame, page: Mapping[str, Any]) -> None:
-        """Go on with the items of a page: ``{"items": […], "next": …}``."""
+        """Continue with the items of a page: ``{"items": […], "next": …}``."""
         items = page["items"]
         frame.items, frame.first_index, frame.cursor = items, frame.iteration, page["next"]
         frame.count = frame.first_index + len(items)
@@ -101,7 +101,7 @@ class Loops:
             self.end_loop()
 
     def close_block(self) -> None:
-        """Go on after the last step of a block: with the loop's next iteration, or with what follows the block."""
+        """Continue after the last step of a block: with the loop's next iteration, or with what follows the block."""
         frame = self._position.frames[-1]
         if not isinstance(frame, LoopFrame):
             self._position.frames.pop()
@@ -117,7 +117,7 @@ class Loops:
     def end_iteration(self, frame: LoopFrame) -> None:
         """Record the result of an iteration, and stand before the first step of the next one."""
         results, last = self.state["results"], self.state["last"]
-        if not frame.is_paged:  # a loop that may go on for ever keeps no list
+        if not frame.is_paged:  # a loop that may continue for ever keeps no list
             frame.results.append(results.get(last) if last else None)
         # A result of one iteration must not pass for one of the next, where another branch may be taken.
         for key in self._position.keys_in(frame):

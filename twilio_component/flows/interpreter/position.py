@@ -143,7 +143,7 @@ class Position:
 
     @property
     def is_at_block_end(self) -> bool:
-        """Whether the last step of the innermost block has been done, and no page is needed to go on."""
+        """Whether the last step of the innermost block has been done, and no page is needed to continue."""
         frame = self.frames[-1]
         return self.paging_loop is None and frame.position == len(self._layout.blocks[frame.block])
 
@@ -170,7 +170,7 @@ class Position:
         return self._layout.inside[frame.block]
 
     def advance(self) -> None:
-        """Go on to the next step of the innermost block."""
+        """Continue to the next step of the innermost block."""
         self.frames[-1].position += 1
 
     def enter_branch(self, step: Step, name: str) -> bool:

@@ -45,6 +45,6 @@ def concerns_sender(error: Mapping[str, Any]) -> bool:
 
 
 def stop_reason(cause: Mapping[str, Any]) -> str:
-    """Return why the list stopped, in a sentence that may go on."""
+    """Return why the list stopped, in a sentence that may continue."""
     code = failure_code(cause)
     return f"the list stopped by itself: {code} concerns the {cause['concerns']}, so the rest would be refused too"

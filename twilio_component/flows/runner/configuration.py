@@ -164,7 +164,7 @@ def config_values(
 ) -> Values:
     """The values of the integration's config variables, from the environment, the configuration and the file.
 
-    A variable that nobody gives a value is left out. Raises ``InputError`` for a name in the configuration that is a
+    A variable without a value is left out. Raises ``InputError`` for a name in the configuration that is a
     misspelt variable of this integration, and for an invalid connection.
     """
     declared = integration.config_variables

@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
         return transport
 
     def secure(self, transport: asyncio.Transport) -> None:
-        """Go on over ``transport``, which encrypts, with requests to the server behind the tunnel."""
+        """Continue over ``transport``, which encrypts, with requests to the server behind the tunnel."""
         self._transport = transport
         self._parser = self._new_parser()
         self._reusable = True

@@ -1,4 +1,4 @@
-"""A component whose manifest is read when somebody asks for the component."""
+"""A component whose manifest is read on first use."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _SENTENCES = {
 
 
 async def explain_delivery(context: Context, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what became of a message and why: a ``summary`` in a sentence, and what it is based on.
+    """Return how a message ended and why: a ``summary`` in a sentence, and what it is based on.
 
     Beside the message it reads the sender and the recipient's newest messages, which change nothing. What the
     credentials may not read is null. Raises ``NotFoundError`` for a message that does not exist.
