@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dbos import DBOS
@@ -92,6 +93,41 @@ async def test_a_time_that_comes_twice_in_autumn_starts_a_flow_once(
         ]
         started = select(func.count()).select_from(runs)
         assert await served.engine.database.run(lambda connection: connection.execute(started).scalar_one()) == 2
+
+
+async def test_a_restart_loses_no_time_of_a_schedule_and_fires_none_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_up: list[tuple[str, dt.datetime, dt.datetime]] = []
+    fill = DBOS.backfill_schedule
+
+    def note(name: str, start: dt.datetime, end: dt.datetime) -> Any:
+        made_up.append((name, start, end))
+        return fill(name, start, end)
+
+    monkeypatch.setattr(DBOS, "backfill_schedule", note)
+    emulator, every_minute = Emulator(), SCHEDULED.replace("30 2 * * *", "* * * * *")
+    async with serving(tmp_path, every_minute, emulator=emulator) as served:
+        await keep(served, HEAD + SCHEDULED)
+        await keep(served, HEAD + SCHEDULED)
+        assert made_up == []  # it has never been fired: there is nothing that a restart could have missed
+        await keep(served, served.text)
+        rows, now = served.engine._dbos._sys_db, dt.datetime.now(dt.UTC)
+        hours_ago, just_now = now - dt.timedelta(hours=5), now - dt.timedelta(seconds=2)
+        await asyncio.to_thread(rows.update_last_fired_at, "Test/Main", hours_ago.isoformat())
+        for _ in range(2):
+            await keep(served, served.text)
+            await until_async(lambda: emulator.messages, "Twilio has the message")
+        assert {name for name, _, _ in made_up} == {"Test/Main"}
+        assert all(end - start <= dt.timedelta(minutes=1) for _, start, end in made_up)
+        # The minute before has one time, which is fired once; others may have come meanwhile.
+        assert len(emulator.messages) <= 2 + (dt.datetime.now(dt.UTC) - now) // dt.timedelta(minutes=1)
+        await asyncio.to_thread(rows.update_last_fired_at, "Test/Main", just_now.isoformat())
+        await keep(served, served.text)
+        assert made_up[-1][1] >= just_now
+        count = len(made_up)
+        await keep(served, HEAD + SCHEDULED)
+        assert len(made_up) == count  # other times than before
 
 
 async def test_a_schedule_continues_after_a_newer_release_was_tried_and_is_gone(tmp_path: Path) -> None:

@@ -135,7 +135,14 @@ class Engine:
             observer=observer,
             refusals=Refusals(database, settings.stop_after),
         )
-        self.schedules = Schedules(deployment, self.runs, self.work, self.begin, is_alone=database.is_sqlite)
+        self.schedules = Schedules(
+            deployment,
+            self.runs,
+            self.work,
+            self.begin,
+            is_alone=database.is_sqlite,
+            makes_up=settings.keep_days >= 1,
+        )
         self.retention = Retention(database, self.runs, settings.keep_days)
         self.heartbeat = Heartbeat(
             database, worker_id, kind, lambda: (len(self.work.workflow_ids), self.guard.requests_under_way)

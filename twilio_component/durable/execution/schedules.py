@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt  # noqa: TC003 - DBOS reads the workflow's annotations
+import datetime as dt
 import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from dbos import DBOS, ScheduleInput
+from dbos import DBOS, ScheduleInput, WorkflowSchedule
 
 from twilio_component.durable import ids
 from twilio_component.durable.errors import StoreUnavailableError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from twilio_component.flows.model import ConfigVar, Flow, Reference
 
 _LONGEST_POLL = 3600.0  # a run that never gets to its poll must not keep all others from theirs
+_LONGEST_RESTART = dt.timedelta(minutes=1)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # between two attempts to store a run
 _LOGGER = logging.getLogger("twilio_component.durable")
 
@@ -52,7 +53,8 @@ class Schedules:
     """Keeps schedules; ``begin`` stores and starts a run.
 
     Creating it registers the workflow that DBOS fires, so it comes before DBOS is launched. A process that ``is_alone``
-    shares its database with no other.
+    shares its database with no other. With ``makes_up`` a restart loses no time; it needs runs that are kept for longer
+    than it takes, since a time that has been used is known by its run.
     """
 
     def __init__(
@@ -63,12 +65,14 @@ class Schedules:
         begin: Callable[[NewRun], Awaitable[bool]],
         *,
         is_alone: bool,
+        makes_up: bool = True,
     ) -> None:
         self._deployment = deployment
         self._work = work
         self._runs = runs
         self._begin = begin
         self._is_alone = is_alone
+        self._makes_up = makes_up
         self._workflow = self._register()
 
     def _register(self) -> Callable[[dt.datetime, Any], Coroutine[Any, Any, None]]:
@@ -91,11 +95,14 @@ class Schedules:
             for flow in definition.integration.flows
             if flow.trigger.schedule is not None
         ]
-        names = {one["schedule_name"] for one in inputs}
-        for stored in await DBOS.list_schedules_async():
-            if stored["schedule_name"] not in names and await self._is_stale(stored["context"], served):
-                await DBOS.delete_schedule_async(stored["schedule_name"])
+        kept = {one["schedule_name"]: one for one in inputs}
+        stored = {one["schedule_name"]: one for one in await DBOS.list_schedules_async()}
+        for name in stored.keys() - kept.keys():
+            if await self._is_stale(stored[name]["context"], served):
+                await DBOS.delete_schedule_async(name)
         await DBOS.apply_schedules_async(inputs)
+        for name in stored.keys() & kept.keys() if self._makes_up else ():
+            await _make_up(kept[name], stored[name])
 
     async def _is_stale(self, context: _Context, served: Sequence[LoadedDefinition]) -> bool:
         """Whether nobody serves a stored schedule any more, which is not one of those ``served`` here."""
@@ -168,6 +175,20 @@ class Schedules:
             return False
         since = time.time() - _LONGEST_POLL
         return await self._runs.has_unanswered_trigger(loaded.integration.name, flow.name, since)
+
+
+async def _make_up(kept: ScheduleInput, before: WorkflowSchedule) -> None:
+    """Fire the times of a schedule that a restart has missed, unless they have been fired.
+
+    The engine fires up to ten seconds late, so that several processes do not fire at once, and not in a process that
+    has been told to stop meanwhile.
+    """
+    last = before.get("last_fired_at")
+    if last is None or (before["schedule"], before.get("cron_timezone")) != (kept["schedule"], kept["cron_timezone"]):
+        return
+    now = dt.datetime.now(dt.UTC)
+    since = max(dt.datetime.fromisoformat(last), now - _LONGEST_RESTART)
+    await asyncio.to_thread(DBOS.backfill_schedule, kept["schedule_name"], since, now)
 
 
 def fire_for_own_version(rows: Any) -> None:
