@@ -36,7 +36,7 @@ async def keep(served: Served, text: str, file: str = "test.yaml") -> None:
 
 
 async def test_what_is_no_longer_scheduled_starts_nothing_whatever_its_integration_is_called_now(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def named(name: str) -> str:
         return HEAD.replace("name: Test", f"name: {name}", 1)
@@ -51,6 +51,7 @@ async def test_what_is_no_longer_scheduled_starts_nothing_whatever_its_integrati
         await keep(served, named("Before") + SCHEDULED)
         await keep(served, named("After") + SCHEDULED)
         assert await names_of_schedules() == ["After/Main"]
+    assert "Main of Before starts by its schedule no more: it is not served any more" in caplog.text
 
 
 async def test_schedules_that_another_process_may_serve_stay_and_no_others(

@@ -98,8 +98,14 @@ class Schedules:
         kept = {one["schedule_name"]: one for one in inputs}
         stored = {one["schedule_name"]: one for one in await DBOS.list_schedules_async()}
         for name in stored.keys() - kept.keys():
-            if await self._is_stale(stored[name]["context"], served):
+            context: _Context = stored[name]["context"]
+            if await self._is_stale(context, served):
                 await DBOS.delete_schedule_async(name)
+                _LOGGER.warning(
+                    "%s of %s starts by its schedule no more: it is not served any more",
+                    context["flow"],
+                    context["integration"],
+                )
         await DBOS.apply_schedules_async(inputs)
         for name in stored.keys() & kept.keys() if self._makes_up else ():
             await _make_up(kept[name], stored[name])
