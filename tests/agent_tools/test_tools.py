@@ -150,7 +150,7 @@ def test_the_same_key_after_a_restart_sends_nothing(tmp_path: Path) -> None:
     assert len(emulator.messages) == 1
 
 
-async def test_an_outcome_that_is_unknown_is_told_as_that_and_not_repeated(tmp_path: Path) -> None:
+async def test_an_outcome_that_is_unknown_is_reported_as_that_and_not_repeated(tmp_path: Path) -> None:
     emulator = Emulator()
     emulator.faults.server_error(operation="messages.create", status=500)
     async with agent(tool_server(tmp_path, emulator)) as client:
@@ -180,7 +180,7 @@ async def test_a_flow_that_failed_says_whether_it_did_something_before(tmp_path:
         assert "do not run it with another requestKey" in sent["message"]
 
 
-async def test_what_an_operator_did_with_a_run_is_told_as_it_is(tmp_path: Path) -> None:
+async def test_what_an_operator_did_with_a_run_is_reported_as_it_is(tmp_path: Path) -> None:
     emulator = Emulator()
     server = tool_server(tmp_path, emulator)
     database = Database(server.database)

@@ -229,7 +229,7 @@ class TestInvoke:
         ) == json.loads(whole)
 
     @pytest.mark.parametrize(("value", "said"), [("{", "is not JSON"), ("[]", "must be a connection as JSON")])
-    def test_a_whole_connection_that_is_none_is_named(
+    def test_a_whole_connection_that_is_not_valid_is_named(
         self, value: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setenv("PRISMATIC_CONNECTION_VALUE", value)
@@ -291,7 +291,7 @@ class TestExitCodes:
         monkeypatch.setattr("twilio_component.cli.commands.invoke.run", interrupted)
         assert main(["invoke", "getSMS"]) == exit_codes.INTERRUPTED
 
-    def test_a_reader_that_has_seen_enough_is_no_error(self) -> None:
+    def test_a_reader_that_has_seen_enough_is_not_an_error(self) -> None:
         read, write = os.pipe()
         os.close(read)
         with os.fdopen(write, "w") as closed:
@@ -349,7 +349,7 @@ class TestEmulator:
         assert given[0]["allowed_hosts"] == ["twilio.test"]
         assert given[0]["webhook_hosts"] == ["app.test", "other.test"]
 
-    def test_a_port_that_is_taken_is_told(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_port_that_is_taken_is_reported(self, capsys: pytest.CaptureFixture[str]) -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()

@@ -489,7 +489,7 @@ def test_the_program_itself_runs_a_flow() -> None:
     ("given", "typed", "problem"),
     [("[1]", "", "must be an object"), ('"x"', "", "must be an object"), ("-", " \n", "<standard input>: is empty")],
 )
-def test_a_payload_that_is_no_object_is_refused_as_what_it_is(
+def test_a_payload_that_is_not_an_object_is_refused_as_what_it_is(
     given: str, typed: str, problem: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed.encode())))

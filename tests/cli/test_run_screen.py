@@ -47,7 +47,7 @@ def test_each_run_has_a_line_with_its_end_and_code_and_an_id_of_its_own(width: i
     assert (ids[0] == ID) is (width > 80)
 
 
-def test_a_run_says_why_what_it_waits_for_and_what_became_of_its_steps() -> None:
+def test_a_run_says_why_what_it_waits_for_and_how_its_steps_ended() -> None:
     steps = [
         {"step": "trigger", "state": "succeeded", "started": TIME, "finished": TIME, "inputs": None},
         {

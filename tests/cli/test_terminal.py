@@ -70,7 +70,7 @@ def test_without_an_output_nothing_is_done(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_an_output_that_is_full_is_no_bug_and_does_not_say_that_nothing_was_done(
+def test_an_output_that_is_full_is_not_a_bug_and_does_not_say_that_nothing_was_done(
     tmp_path: Path, unbuffered: str
 ) -> None:
     done = redirected(f"export PYTHONUNBUFFERED={unbuffered}; {SEND} >/dev/full", tmp_path)

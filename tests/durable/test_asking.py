@@ -375,7 +375,7 @@ async def until_refused(served: Served) -> None:
     await until_async(is_refused, "Twilio has refused it")
 
 
-async def test_what_a_person_writes_while_the_question_is_refused_as_too_much_is_no_answer(tmp_path: Path) -> None:
+async def test_what_a_person_writes_while_the_question_is_refused_as_too_much_is_not_an_answer(tmp_path: Path) -> None:
     emulator = Emulator()
     emulator.faults.rate_limit(times=1, operation="messages.create", retry_after=2)
     async with serving(tmp_path, asking(), emulator=emulator, settings=QUICK) as served:

@@ -194,7 +194,7 @@ async def test_the_call_of_another_process_holds_up_the_next_one_while_its_run_i
         ({"by": "conversation", "until": 1}, "has by, after and atMost, not until"),
     ],
 )
-def test_an_order_that_is_none_is_refused(value: Any, reason: str) -> None:
+def test_an_order_that_is_not_valid_is_refused(value: Any, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         settings_from({"order": {"+15017122661": value}})
 

@@ -93,7 +93,7 @@ async def test_work_that_must_not_be_lost_waits_for_the_database(tmp_path: Path)
     database.close()
 
 
-async def test_a_mistake_in_the_work_is_no_outage(database: Database) -> None:
+async def test_a_mistake_in_the_work_is_not_an_outage(database: Database) -> None:
     def mistaken(_connection: object) -> None:
         raise ZeroDivisionError
 

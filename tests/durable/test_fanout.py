@@ -79,7 +79,7 @@ async def test_recipients_are_recorded_one_by_one_with_the_code_and_the_sid(tmp_
         assert [run["id"] for run in found] == ["one"]
 
 
-def test_a_process_that_dies_in_the_middle_is_gone_on_with_and_nobody_gets_two(tmp_path: Path) -> None:
+def test_a_list_continues_after_its_process_dies_and_nobody_gets_two(tmp_path: Path) -> None:
     emulator, numbers = Emulator(), people(tmp_path, 60)
 
     async def begin() -> None:

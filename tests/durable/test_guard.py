@@ -339,7 +339,7 @@ async def test_without_a_way_to_look_an_unknown_outcome_stays_unknown(database: 
     assert await Machine(database, RESENDING).answer(FakeCall([LostError("lost")], seen=None)) == "outcome-unknown"
 
 
-async def test_a_look_that_fails_is_no_proof_of_absence(database: Database) -> None:
+async def test_a_look_that_fails_is_not_proof_of_absence(database: Database) -> None:
     class AwayError(PerformError):
         retryable = True
 

@@ -150,7 +150,7 @@ async def test_an_unknown_round_is_not_done_again_without_being_asked_for_though
     assert len(first - answered) == 1
 
 
-async def test_what_rounds_did_is_no_step_of_the_run(tmp_path: Path) -> None:
+async def test_what_rounds_did_is_not_a_step_of_the_run(tmp_path: Path) -> None:
     people(tmp_path, 3)
     async with serving(tmp_path, flow(2), emulator=Emulator(), settings=QUICK) as served:
         await served.run("one")

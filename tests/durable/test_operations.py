@@ -208,7 +208,7 @@ def test_a_negative_age_or_count_changes_and_shows_nothing(
     assert "must be a" in capsys.readouterr().err
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(
+def test_a_file_that_is_not_a_database_is_refused_and_left_as_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = tmp_path / "reminders.yaml"

@@ -64,7 +64,7 @@ def test_two_processes_stop_a_list_by_refusals_of_which_neither_has_enough(datab
 
 
 @pytest.mark.parametrize("between", [None, failure("21610", concerns=None), failure("21659")])
-def test_what_is_no_such_refusal_begins_the_count_anew_and_so_does_a_resumed_list(
+def test_what_is_not_such_a_refusal_begins_the_count_anew_and_so_does_a_resumed_list(
     database: Database, between: dict[str, Any] | None
 ) -> None:
     async def count() -> None:

@@ -79,7 +79,9 @@ async def test_one_that_somebody_waits_for_ends_the_wait(monkeypatch: pytest.Mon
     assert (await run(scenario)).batches == [[*BURST, "awaited"]]
 
 
-async def test_what_cannot_be_started_is_told_and_those_after_it_are_started(caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_cannot_be_started_is_reported_and_those_after_it_are_started(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async def scenario(started: Started) -> None:
         async def failing(_: Sequence[str]) -> None:
             raise RuntimeError("no")

@@ -64,7 +64,7 @@ async def test_a_flow_and_a_configuration_may_write_a_sender_differently(tmp_pat
     assert (key.partition(":")[2], count) == ("+15017122661", 2)
 
 
-async def test_a_sender_that_is_none_is_refused_by_the_component_and_paces_nothing(tmp_path: Path) -> None:
+async def test_a_sender_that_is_not_valid_is_refused_by_the_component_and_paces_nothing(tmp_path: Path) -> None:
     flows = SEND.replace('"+15017122661"', '"!"')
     async with serving(tmp_path, flows, settings=Settings(rates={"MyBrand": 1})) as served:
         assert (await served.run("one"))["error"]["code"] == "input-invalid"

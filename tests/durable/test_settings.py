@@ -25,7 +25,7 @@ def test_every_key_has_its_effect() -> None:
     )
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_mistakes_are_reported_at_once() -> None:
     with pytest.raises(InputError) as caught:
         settings_from(
             {

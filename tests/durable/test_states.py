@@ -99,7 +99,7 @@ def test_polls_continue_where_the_last_one_was_also_in_another_process(url: str,
     assert asyncio.run(process("third")) == []
 
 
-async def test_of_polls_that_overlap_each_message_is_told_by_one(url: str, tmp_path: Path) -> None:
+async def test_of_polls_that_overlap_each_message_is_reported_by_one(url: str, tmp_path: Path) -> None:
     emulator = Emulator()
     emulator.add_number(NUMBER)
     gate = Gate()

@@ -61,7 +61,7 @@ def test_a_server_error_of_another_kind_is_not_on_offer(emulator: Emulator) -> N
         emulator.faults.server_error(status=404)
 
 
-def test_a_proxys_web_page_is_no_json(api: Any, emulator: Emulator) -> None:
+def test_a_proxys_web_page_is_not_json(api: Any, emulator: Emulator) -> None:
     emulator.faults.html(status=504, accepted=True)
     answer = api.request("POST", PATH, data=FORM)
     assert (answer.status_code, answer.headers["content-type"]) == (504, "text/html; charset=utf-8")
@@ -205,7 +205,7 @@ def status(client: httpx.Client, url: str) -> int | None:
 
 
 @pytest.mark.parametrize("pieces", [1, 8])
-def test_a_client_who_leaves_a_slow_answer_is_no_error(caplog: pytest.LogCaptureFixture, pieces: int) -> None:
+def test_a_client_who_leaves_a_slow_answer_is_not_an_error(caplog: pytest.LogCaptureFixture, pieces: int) -> None:
     with served() as (emulator, _, client):
         emulator.faults.slow(seconds=0.4, pieces=pieces)
         with pytest.raises(httpx.ReadTimeout), client.stream("POST", PATH, data=FORM, timeout=IMPATIENT):

@@ -15,7 +15,7 @@ def look_up(api: Any, number: str, **parameters: str) -> Any:
     return api.request("GET", url, params=parameters).json()
 
 
-def test_the_form_of_a_number_is_told_for_free(api: Any) -> None:
+def test_the_form_of_a_number_is_reported_for_free(api: Any) -> None:
     found = look_up(api, "%2B14159929960")
     assert found["url"].endswith("/v2/PhoneNumbers/+14159929960")
     del found["url"]
@@ -41,7 +41,7 @@ def test_the_form_of_a_number_is_told_for_free(api: Any) -> None:
         ("hello", ["NOT_A_NUMBER"]),
     ],
 )
-def test_what_is_wrong_with_a_number_is_told(api: Any, number: str, errors: list[str]) -> None:
+def test_what_is_wrong_with_a_number_is_reported(api: Any, number: str, errors: list[str]) -> None:
     found = look_up(api, number)
     assert (found["valid"], found["validation_errors"]) == (False, errors)
 

@@ -110,7 +110,7 @@ def test_a_seed_without_a_token_leaves_every_credential_valid(tmp_path: Path) ->
         ("[]", 1, "object"),
     ],
 )
-def test_a_mistake_in_a_seed_is_told_with_its_line(tmp_path: Path, text: str, line: int, problem: str) -> None:
+def test_a_mistake_in_a_seed_is_reported_with_its_line(tmp_path: Path, text: str, line: int, problem: str) -> None:
     path = tmp_path / "seed.yaml"
     path.write_text(text)
     emulator = Emulator()
@@ -121,7 +121,7 @@ def test_a_mistake_in_a_seed_is_told_with_its_line(tmp_path: Path, text: str, li
     assert dump_state(emulator.state)["accounts"] == []
 
 
-def test_a_seed_that_is_not_there_is_told() -> None:
+def test_a_seed_that_is_not_there_is_reported() -> None:
     with pytest.raises(DocumentError, match=r"nowhere\.yaml"):
         Emulator().load_seed("nowhere.yaml")
 
@@ -178,7 +178,7 @@ def test_a_file_that_no_emulator_wrote_is_refused(tmp_path: Path, text: str, pro
         Emulator().load_state(path)
 
 
-def test_a_file_that_cannot_be_read_or_written_is_told(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_or_written_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="cannot be read"):
         Emulator().load_state(tmp_path / "nowhere.json")
     with pytest.raises(DocumentError, match="cannot be written"):

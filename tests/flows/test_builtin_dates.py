@@ -109,5 +109,5 @@ def test_what_is_not_a_date_is_refused(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", 1e300, float("inf")])
-def test_what_is_missing_or_beyond_any_calendar_is_no_point_in_time(value: Any) -> None:
+def test_what_is_missing_or_beyond_any_calendar_is_not_a_point_in_time(value: Any) -> None:
     assert moment(value) is None

@@ -514,7 +514,7 @@ async def test_http_returns_the_body_in_the_form_that_is_asked_for(kind: str, ex
     assert (full["status"], full["data"]) == (200, expected)
 
 
-async def test_http_returns_what_is_no_json_as_text() -> None:
+async def test_http_returns_what_is_not_json_as_text() -> None:
     _, host = answering(httpx.Response(200, text="hello"))
     assert await act("http.httpGet", context=ALLOWED, host=host, url=URL) == "hello"
 

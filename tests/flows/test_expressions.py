@@ -85,7 +85,7 @@ def test_a_reference_is_step_part_and_path(text: str, step: str, part: str, path
         ("my trigger.results", "from character 3 on"),
     ],
 )
-def test_what_is_no_reference_is_said_to_be_none(text: str, reason: str) -> None:
+def test_what_is_not_a_reference_is_refused(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         parse_reference(text)
 

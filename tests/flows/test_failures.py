@@ -143,7 +143,7 @@ def test_an_action_that_may_be_repeated_is_tried_again_after_a_lost_answer() -> 
         assert outcome.succeeded is (action == "look")
 
 
-def test_a_bug_in_a_component_is_logged_with_its_traceback_and_no_more_than_its_name_is_told(
+def test_a_bug_in_a_component_is_logged_with_its_traceback_and_no_more_than_its_name_is_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     outcome = run("- {name: A, action: offered.send}", plugins=[Offered(ZeroDivisionError("secret"))])

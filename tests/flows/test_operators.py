@@ -85,7 +85,7 @@ def test_what_matches_exactly_is_also_equal(value: Any) -> None:
 
 
 @pytest.mark.parametrize("text", ["tomorrow", "2026-13-01", "[]", False, {}])
-def test_what_is_no_date_is_said_to_be_none(text: Any) -> None:
+def test_an_operator_refuses_what_is_not_a_date(text: Any) -> None:
     with pytest.raises(EvaluationError, match="2026-01-31T12:00:00Z"):
         OPERATORS["dateTimeAfter"](text, "2026-01-01")
 

@@ -126,7 +126,7 @@ def test_a_list_stops_after_a_whole_number_of_refusals(count: object) -> None:
         Configuration(durability={"lists": {"stopAfter": count}}).stop_after  # noqa: B018 - it raises
 
 
-def test_failures_are_told_one_by_one_up_to_a_hundred_and_counted_beyond() -> None:
+def test_failures_are_reported_one_by_one_up_to_a_hundred_and_counted_beyond() -> None:
     outcome = run(EACH, data=[1] * 150, mocks={"other.act": refuse_odd})
     assert (outcome.result["failed"], len(outcome.result["failures"])) == (150, 100)
 
@@ -325,7 +325,7 @@ async def test_a_broken_file_says_in_which_line_and_nothing_is_begun(tmp_path: P
         (r'{"name": "\ud83d"}', "a text contains an unpaired surrogate"),
     ],
 )
-def test_a_line_that_is_no_item_is_told(tmp_path: Path, line: str, message: str) -> None:
+def test_a_line_that_is_not_an_item_is_reported(tmp_path: Path, line: str, message: str) -> None:
     path = tmp_path / "items.jsonl"
     path.write_text(f"1\n{line}\n", encoding="utf-8")
     with pytest.raises(ItemsError, match=f"items.jsonl:2: {message}"):

@@ -58,7 +58,7 @@ async def written(request: Callable[[str], Request]) -> bytes:
 
 
 class TestWhatIsWritten:
-    async def test_the_host_the_length_and_what_can_be_unpacked_are_told(self) -> None:
+    async def test_the_host_the_length_and_what_can_be_unpacked_are_sent(self) -> None:
         head = (await written(lambda url: Request("POST", f"{url}/a?b=c#d", {"X-A": "1"}, b"xyz"))).decode()
         host = head.partition("Host: ")[2].partition("\r\n")[0]
         assert head == (
@@ -110,7 +110,7 @@ class TestWhatIsWritten:
             "http://a..b/",
         ],
     )
-    async def test_a_url_that_is_none_is_not_sent(self, url: str) -> None:
+    async def test_a_url_that_is_not_valid_is_not_sent(self, url: str) -> None:
         with pytest.raises(NotWrittenError) as caught:
             await AsyncioTransport().send(Request("GET", url, {}))
         assert not caught.value.transient

@@ -57,7 +57,7 @@ def test_a_whole_connection_in_one_variable_wins() -> None:
     assert connection_from_environment(TWILIO, environment) == whole
 
 
-def test_what_is_missing_in_the_environment_is_told_for_each_kind() -> None:
+def test_what_is_missing_in_the_environment_is_reported_for_each_kind() -> None:
     with pytest.raises(InputError) as caught:
         connection_from_environment(TWILIO, {"TWILIO_ACCOUNT_SID": ACCOUNT, "TWILIO_API_KEY": ""})
     assert str(caught.value) == (
@@ -82,7 +82,7 @@ def test_a_variable_that_holds_no_connection_is_refused_without_repeating_it(val
     assert "secret" not in str(caught.value)
 
 
-def test_a_kind_without_variables_is_told_by_its_fields() -> None:
+def test_a_kind_without_variables_is_reported_by_its_fields() -> None:
     properties: dict[str, Any] = {"token": {"type": "string"}, "host": {"type": "string"}}
     kinds = {
         "token": Connection(

@@ -148,7 +148,7 @@ def test_what_is_missing_is_where_its_nearest_ancestor_is() -> None:
         ("\ta: 1", "indented with a tab; YAML is indented with spaces only"),
     ],
 )
-def test_a_mistake_is_told_with_its_place(text: str, message: str) -> None:
+def test_a_mistake_is_reported_with_its_place(text: str, message: str) -> None:
     assert message.replace("$.a.<<", '$.a["<<"]') in refusal(text)
 
 

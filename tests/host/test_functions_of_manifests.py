@@ -76,13 +76,13 @@ def test_what_can_be_awaited_with_the_arguments_is_right(function: Callable[...,
         ),
     ],
 )
-def test_what_cannot_be_called_or_awaited_is_told(
+def test_what_cannot_be_called_or_awaited_is_reported(
     function: Callable[..., Any], place: tuple[str, ...], wrong: str
 ) -> None:
     assert [*misuse(function, place)] == [wrong]
 
 
-def test_everything_that_is_wrong_with_a_function_is_told_at_once() -> None:
+def test_everything_that_is_wrong_with_a_function_is_reported_at_once() -> None:
     def synchronous(inputs: Any) -> Any:
         return inputs
 

@@ -142,7 +142,7 @@ class TestEitherCarrier:
 
         await run(carrying, fine, use)
 
-    async def test_a_url_that_is_none_sends_nothing_and_never_will(self, carrying: Carrying) -> None:
+    async def test_a_url_that_is_not_valid_sends_nothing_and_never_will(self, carrying: Carrying) -> None:
         async def use(transport: HttpTransport, _server: BrokenServer) -> None:
             with pytest.raises(NotWrittenError) as caught:
                 await transport.send(Request("POST", "ftp://127.0.0.1/x", {}, b"x"))
@@ -189,7 +189,7 @@ class TestEitherCarrier:
         words, _ = await lost(carrying, drip, seconds=1.5)
         assert words == "no complete response within 1.5 s"
 
-    async def test_an_answer_that_is_no_http_is_lost(self, carrying: Carrying) -> None:
+    async def test_an_answer_that_is_not_http_is_lost(self, carrying: Carrying) -> None:
         async def nonsense(writer: Any, _n: int) -> bool:
             writer.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
             return False
@@ -557,7 +557,9 @@ class TestOverAnInjectedTransport:
     ("transport", "name"),
     [(object(), "builtins.object"), ("http://x", "builtins.str"), (AsyncioTransport(), "Asyncio")],
 )
-def test_what_is_no_transport_of_either_library_is_refused_by_name_when_it_is_given(transport: Any, name: str) -> None:
+def test_what_is_not_a_transport_of_either_library_is_refused_by_name_when_it_is_given(
+    transport: Any, name: str
+) -> None:
     with pytest.raises(TypeError, match=rf"must be an AsyncBaseTransport of httpx or httpx2, not .*{name}"):
         Host(transport=transport)
     with pytest.raises(TypeError, match="must be an AsyncBaseTransport"):

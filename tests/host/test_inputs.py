@@ -232,7 +232,7 @@ def test_half_an_emoji_in_a_connection_is_refused_too() -> None:
     ]
 
 
-def test_a_value_nested_beyond_pythons_depth_is_no_crash() -> None:
+def test_a_value_nested_beyond_pythons_depth_is_not_a_crash() -> None:
     deep: Any = "x"
     for _ in range(100_000):
         deep = [deep]
@@ -334,7 +334,7 @@ def test_a_wrong_connection_is_told_field_by_field(connection: Any, text: str) -
     assert refused(twilio("listMessages"), {"twilioConnection": connection}) == [f"$.inputs.twilioConnection{text}"]
 
 
-def test_a_connection_that_is_not_given_is_told_with_the_kinds_there_are() -> None:
+def test_a_connection_that_is_not_given_is_reported_with_the_kinds_there_are() -> None:
     assert refused(twilio("listMessages"), {}) == [
         "$.inputs.twilioConnection: is required: a connection of type apiKeySecret or basic"
     ]

@@ -58,7 +58,7 @@ def test_text_gives_its_utf_8() -> None:
 
 
 @pytest.mark.parametrize("value", [None, 5, ["x"], {"type": "Buffer"}, {"type": "Buffer", "data": "x"}, {"data": []}])
-def test_what_is_no_buffer_is_refused_with_an_example(value: Any) -> None:
+def test_what_is_not_a_buffer_is_refused_with_an_example(value: Any) -> None:
     with pytest.raises(ValueError, match=r'must be text, bytes or a Buffer object, {"type": "Buffer", "data": \[69, 1'):
         from_buffer(value)
 

@@ -80,7 +80,7 @@ def test_a_manifest_of_any_shape_is_refused_in_words(tmp_path: Path, text: str) 
         load_component(path)
 
 
-def test_a_manifest_that_is_no_yaml_is_a_document_error(tmp_path: Path) -> None:
+def test_a_manifest_that_is_not_yaml_is_a_document_error(tmp_path: Path) -> None:
     path = tmp_path / "component.yaml"
     path.write_text("key: [")
     with pytest.raises(DocumentError):
@@ -105,7 +105,7 @@ def test_references_across_files_and_within_the_manifest_are_followed(tmp_path: 
     assert (component.actions["two"].perform, component.actions["two"].example) == ("asyncio:wait_for", {"data": 2})
 
 
-def test_references_in_a_circle_across_files_are_told(tmp_path: Path) -> None:
+def test_references_in_a_circle_across_files_are_reported(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"x": {"$ref": "b.json#/y"}}')
     (tmp_path / "b.json").write_text('{"y": {"items": {"$ref": "a.json#/x"}}}')
     path = tmp_path / "component.yaml"

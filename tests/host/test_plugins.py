@@ -224,7 +224,7 @@ async def test_a_plugin_with_mistakes_is_a_failure_and_a_missing_component_tells
     assert "implements no hook" in caplog.text
 
 
-def test_an_interruption_while_plugins_load_is_no_failure_of_a_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_while_plugins_load_is_not_a_failure_of_a_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         discovered(monkeypatch, entry("slow", failing(KeyboardInterrupt())))
 

@@ -125,7 +125,7 @@ async def test_wrong_inputs_never_reach_the_component(toy: MakePlugin) -> None:
         ("invoke_data_source", ("toy", "x"), r"toy has no data source 'x' \(it has: offer\)"),
     ],
 )
-async def test_an_unknown_key_is_told_with_the_nearest_one(
+async def test_an_unknown_key_is_reported_with_the_nearest_one(
     toy: MakePlugin, method: str, arguments: Any, text: str
 ) -> None:
     async with Host([toy()]) as host:

@@ -27,7 +27,7 @@ async def test_what_is_kept_in_a_file_is_there_again_and_for_its_owner_alone(tmp
     assert [one.name for one in tmp_path.iterdir()] == ["state.json"]
 
 
-async def test_a_file_that_is_no_state_is_named(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_state_is_named(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     path.write_text(json.dumps([]))
     with pytest.raises(InputError, match="must be a JSON object"):

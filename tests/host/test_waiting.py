@@ -66,7 +66,7 @@ async def test_an_action_that_does_not_say_so_cannot_wait() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 8 * 24 * 3600])
-def test_what_would_never_pause_or_never_end_is_no_pause(seconds: float) -> None:
+def test_what_would_never_pause_or_never_end_is_not_a_pause(seconds: float) -> None:
     with pytest.raises(ValueError, match="called again in more than 0"):
         PollAgain(seconds)
 

@@ -68,7 +68,7 @@ async def test_nobody_replies_and_what_comes_later_starts_the_flow_for_messages(
 
 
 @pytest.mark.parametrize(("body", "outcome"), [("STOP", "optedOut"), ("Unsubscribe", "optedOut")])
-async def test_stop_is_no_answer(tmp_path: Path, body: str, outcome: str) -> None:
+async def test_stop_is_not_an_answer(tmp_path: Path, body: str, outcome: str) -> None:
     async with conversing(tmp_path, FOLDER / "appointment-confirmation.yaml") as phone:
         number_of(phone)
         await phone.start("Ask about an appointment", APPOINTMENT)

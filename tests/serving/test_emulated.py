@@ -88,7 +88,7 @@ def test_an_emulator_and_a_public_url_are_not_for_the_same_command(capsys: pytes
     assert "not allowed with argument" in capsys.readouterr().err
 
 
-async def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+async def test_a_port_that_is_taken_is_reported(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -262,7 +262,7 @@ def test_a_prefix_that_is_not_there_cannot_be_stripped() -> None:
         PublicUrl.parse("https://a.test/", strips_prefix=True)
 
 
-def test_what_is_no_address_is_refused() -> None:
+def test_what_is_not_an_address_is_refused() -> None:
     with pytest.raises(InputError, match="--trusted-proxy: must be an address or a network, such as"):
         TrustedProxies(["proxy.example.com"])
 

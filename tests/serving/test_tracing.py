@@ -171,7 +171,7 @@ def test_a_webhook_of_a_killed_process_and_its_run_in_the_next_one_are_one_trace
         assert secret not in said
 
 
-def test_a_failure_is_told_by_its_code(spans: Any, tmp_path: Path) -> None:
+def test_a_failure_is_reported_by_its_code(spans: Any, tmp_path: Path) -> None:
     wire = Wire()
     wire.emulator.faults.api_error(21610, operation="messages.create")
     run = asyncio.run(receive(tmp_path, wire, {}))
@@ -204,7 +204,7 @@ def test_without_a_library_for_traces_steps_hand_on_the_trace_of_the_webhook(
         TRACEPARENT.replace(TRACE, "0" * 32),
     ],
 )
-def test_what_is_no_traceparent_is_none(text: str) -> None:
+def test_what_is_not_a_traceparent_is_none(text: str) -> None:
     with continue_trace(TRACEPARENT):
         with continue_trace(text):
             assert current_trace() == ""

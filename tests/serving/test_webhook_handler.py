@@ -145,7 +145,7 @@ async def test_a_synchronous_flow_that_is_not_done_yet_or_has_responded_already_
 
 @pytest.mark.parametrize("state", ["failed", "unknown"])
 @pytest.mark.parametrize("text", [generic(synchronous=True), TWILIO], ids=["anybody", "Twilio"])
-async def test_a_synchronous_flow_that_failed_before_it_had_a_response_is_no_success(text: str, state: str) -> None:
+async def test_a_synchronous_flow_that_failed_before_it_had_a_response_is_not_a_success(text: str, state: str) -> None:
     engine = FakeEngine({"state": state, "response": None})
     (reply,) = await received(text, engine, request({"MessageSid": "SM1"}))
     (run,) = engine.begun

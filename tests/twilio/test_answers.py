@@ -215,7 +215,7 @@ def test_a_reply_by_rcs_belongs_to_a_question_by_sms() -> None:
     assert asked not in other.conversations
 
 
-def test_a_status_is_no_message() -> None:
+def test_a_status_is_not_a_message() -> None:
     parameters = {"MessageSid": "SM1", "From": "+15558675310", "To": "+15017122661", "Body": "HELP"}
     assert reply_of({"body": {"data": {**parameters, "MessageStatus": "delivered"}}}) is None
 

@@ -209,7 +209,7 @@ class TestErrors:
             await method(transport)
         assert len(seen) == 1
 
-    async def test_html_for_a_refusal_is_no_answer_of_twilios(self) -> None:
+    async def test_html_for_a_refusal_is_not_an_answer_of_twilios(self) -> None:
         page = httpx.Response(400, html="<h1>Bad</h1>")
         with pytest.raises(UnexpectedResponseError, match="12 bytes of text/html") as caught:
             await post(mocked(page)[0])
@@ -226,7 +226,7 @@ class TestErrors:
         with pytest.raises(UnexpectedResponseError, match="not Twilio's JSON"):
             await get(mocked(httpx.Response(200, html="<h1>Login</h1>"))[0])
 
-    async def test_json_nested_beyond_reason_is_no_crash(self) -> None:
+    async def test_json_nested_beyond_reason_is_not_a_crash(self) -> None:
         with pytest.raises(UnexpectedResponseError):
             await get(mocked(httpx.Response(200, content=b"[" * 200_000))[0])
 
@@ -430,7 +430,7 @@ class TestPages:
         with pytest.raises(RequestRefusedError):
             await self.pages({"messages": [], "next_page_uri": following})
 
-    async def test_a_page_without_its_list_is_no_answer_of_twilios(self) -> None:
+    async def test_a_page_without_its_list_is_not_an_answer_of_twilios(self) -> None:
         with pytest.raises(UnexpectedResponseError, match="no 'messages'"):
             await self.pages({"calls": []})
 

@@ -103,7 +103,7 @@ async def test_an_api_key_that_cannot_read_the_account_is_usual() -> None:
         ({"status": "active", "type": "Trial"}, "warning", "trial account"),
     ],
 )
-async def test_the_accounts_state_is_told(account: dict[str, str], level: str, words: str) -> None:
+async def test_the_accounts_state_is_reported(account: dict[str, str], level: str, words: str) -> None:
     finding = (await check(answering(LIST, httpx.Response(200, json=account)), BASIC))[-1]
     assert (finding.level, words in finding.text) == (level, True)
 
@@ -116,7 +116,7 @@ async def test_a_suspended_account_is_told_also_when_it_refuses_everything() -> 
     assert "The account is not active" in finding.text
 
 
-async def test_an_account_that_is_no_object_is_somebody_elses_answer() -> None:
+async def test_an_account_that_is_not_an_object_is_somebody_elses_answer() -> None:
     assert "in Twilio's place" in (await check(answering(LIST, httpx.Response(200, json=["hello"])), BASIC))[-1].text
 
 
@@ -152,7 +152,7 @@ async def test_other_answers_are_explained(answer: httpx.Response, words: str, r
         (lambda: httpx.ReadTimeout("slow"), "Try again", True),
     ],
 )
-async def test_the_way_to_twilio_is_told(failure: Callable[[], Exception], words: str, retryable: bool) -> None:  # noqa: FBT001 - a table
+async def test_the_way_to_twilio_is_reported(failure: Callable[[], Exception], words: str, retryable: bool) -> None:  # noqa: FBT001 - a table
     def fail(_request: httpx.Request) -> httpx.Response:
         raise failure()
 
@@ -161,7 +161,7 @@ async def test_the_way_to_twilio_is_told(failure: Callable[[], Exception], words
     assert finding.retryable is retryable
 
 
-async def test_an_account_that_cannot_be_asked_for_is_told_too() -> None:
+async def test_an_account_that_cannot_be_asked_for_is_reported_too() -> None:
     assert "HTTP 503" in (await check(answering(LIST, refused(503, 20503)), BASIC))[-1].text
 
 

@@ -81,7 +81,7 @@ def test_a_browser_that_was_away_is_told_what_it_missed() -> None:
             assert item["sid"] == sid
 
 
-def test_webhooks_refusals_and_conditions_are_told_too() -> None:
+def test_webhooks_refusals_and_conditions_are_reported_too() -> None:
     emulator = Emulator()
     with emulator.serve_in_thread() as server, watching(server.url) as told:
         told.next("reset")
@@ -100,7 +100,7 @@ def test_webhooks_refusals_and_conditions_are_told_too() -> None:
         assert told.next("reset")[1]["messages"] == 0
 
 
-async def test_a_burst_about_one_message_is_told_once() -> None:
+async def test_a_burst_about_one_message_is_reported_once() -> None:
     emulator = Emulator()
     account = emulator.accounts.default_account()
     message = await emulator.receive(to=FROM, sender=TO, body="Hi", account=account)

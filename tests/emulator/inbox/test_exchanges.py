@@ -54,7 +54,7 @@ def test_a_failure_is_explained_with_its_code_meaning_and_link(api: Any, emulato
     assert unknown == {"code": 99999, "message": "Unknown error", "meaning": None, "remedy": None, "link": None}
 
 
-def test_segments_and_encoding_are_told(api: Any) -> None:
+def test_segments_and_encoding_are_reported(api: Any) -> None:
     plain, foreign = api.send(Body="a" * 161)["sid"], api.send(Body="Naïve ☃")["sid"]
     assert behind(api, plain)["item"]["segmentation"] == {
         "encoding": "GSM-7",
@@ -189,7 +189,7 @@ def test_a_webhook_by_get_has_its_parameters_in_the_url(api_of: Any) -> None:
     assert "--data" not in webhook["curl"]
 
 
-def test_a_body_that_is_no_form_is_copied_as_it_is() -> None:
+def test_a_body_that_is_not_a_form_is_copied_as_it_is() -> None:
     shown = curl.of_request(record(b'{"a": "\x00"}', content_type="application/json"))
     assert "-H 'Content-Type: application/json'" in shown
     assert '--data-raw \'{"a": "\ufffd"}\'' in shown

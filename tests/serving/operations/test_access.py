@@ -62,7 +62,7 @@ def test_nothing_is_done_without_what_only_the_page_can_know(failed_run: Any) ->
         assert done.json()["id"] == "one~2"
 
 
-def test_a_name_that_somebody_lets_point_at_this_machine_is_no_address_of_the_page(failed_run: Any) -> None:
+def test_a_name_that_somebody_lets_point_at_this_machine_is_not_an_address_of_the_page(failed_run: Any) -> None:
     with failed_run.client() as client:
         for path in ("/", "/api/runs", "/api/session", "/files/main.js"):
             response = client.get(path, headers={"Host": f"rebound.example:{failed_run.port}"})

@@ -81,7 +81,7 @@ def test_of_a_list_of_two_thousand_what_failed_is_seen_by_code_mended_retried_an
             emulator.faults.remove(fault)
         page.get_by_role("button", name="Retry the items that failed with 21614").click()
         question = page.get_by_role("dialog", name="Retry the items that failed with 21614")
-        assert "Nobody who has a message gets it once more" in question.inner_text()
+        assert "Recipients who already have the message do not get it again" in question.inner_text()
         question.get_by_role("button", name="Retry").click()
         page.get_by_text("1,972 succeeded").first.wait_for()
         page.get_by_role("button", name="Retry the items that failed with 21610").wait_for()

@@ -47,7 +47,9 @@ def test_where_nobody_confirms_sent_may_be_enough(twilio_harness_blocking: Block
     assert wait(twilio_harness_blocking, sid, acceptSent=True)["status"] == "sent"
 
 
-def test_it_waits_as_long_as_it_is_told_and_asks_less_and_less_often(twilio_harness_blocking: BlockingHarness) -> None:
+def test_it_waits_as_long_as_it_is_told_and_asks_less_and_less_often(
+    twilio_harness_blocking: BlockingHarness,
+) -> None:
     twilio_harness_blocking.emulator.lifecycle.never_confirm()
     sid = sent(twilio_harness_blocking)
     before, asked = (

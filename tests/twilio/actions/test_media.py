@@ -146,7 +146,7 @@ async def test_a_redirection_that_leads_anywhere_but_to_a_host_over_https_is_ref
         await downloaded(redirecting(location))
 
 
-async def test_a_redirection_without_a_place_is_no_answer() -> None:
+async def test_a_redirection_without_a_place_is_not_an_answer() -> None:
     with pytest.raises(UnexpectedResponseError, match="a redirect"):
         await downloaded(lambda _: httpx.Response(307))
 

@@ -166,7 +166,7 @@ class TestWhatItCarries:
     @pytest.mark.parametrize(
         "value", [{"data": [1]}, {"type": "Buffer", "data": [300]}, {"type": "Buffer", "data": ["x"]}]
     )
-    async def test_a_file_that_is_no_buffer_is_named(self, value: Any) -> None:
+    async def test_a_file_that_is_not_a_buffer_is_named(self, value: Any) -> None:
         sent = await Sent().call(method="POST", fileData=[{"key": "f", "value": value}])
         assert "$.inputs.fileData[0].value" in str(sent.error)
 
@@ -205,7 +205,7 @@ class TestWhatComesBack:
         answer = httpx.Response(200, content='{"a":"ü"}'.encode(), headers={"content-type": "application/json"})
         assert (await Sent(answer).call(responseType=kind)).data == data
 
-    async def test_what_is_no_json_is_text_and_nothing_is_null(self) -> None:
+    async def test_what_is_not_json_is_text_and_nothing_is_null(self) -> None:
         assert (await Sent(httpx.Response(200, text="hello")).call()).data == "hello"
         assert (await Sent(httpx.Response(204)).call(method="DELETE")).data is None
 

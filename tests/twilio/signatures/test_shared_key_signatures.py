@@ -149,7 +149,7 @@ def test_shared_keys_alone_are_enough_and_then_no_request_of_the_auth_token_s_is
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\t\n", None])
-def test_a_blank_secret_is_no_key(blank: Any) -> None:
+def test_a_blank_secret_is_not_a_key(blank: Any) -> None:
     headers = {"X-Twilio-Signature": signed_by(blank or "", "sha256", URL, FORM)}
     headers[SETTINGS] = f"key={OLD},algorithm=HMAC_SHA256"
     assert "not among" in refusal(headers, shared_keys={OLD: blank})

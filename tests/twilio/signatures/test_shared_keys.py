@@ -15,7 +15,7 @@ def test_keys_stand_one_a_line_and_a_secret_may_hold_an_equals_sign() -> None:
 
 
 @pytest.mark.parametrize("text", ["secret-alone", "ok=1 secret-alone", "=secret-alone", "a=", "a,b=secret-alone"])
-def test_what_is_no_key_is_refused_without_being_shown(text: str) -> None:
+def test_what_is_not_a_key_is_refused_without_being_shown(text: str) -> None:
     with pytest.raises(ValueError, match=r"of the form id=secret, one per line; the (first|second) is not") as caught:
         parse(text)
     assert "alone" not in str(caught.value)

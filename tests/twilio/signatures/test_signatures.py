@@ -121,7 +121,7 @@ def test_a_body_without_a_content_type_has_to_be_signed_as_a_form() -> None:
 @pytest.mark.parametrize(
     "url", ["", "x", "https://", "https:///hook", "http://[::1/", "http://h:port/", "ht\u017fp://h/"]
 )
-def test_a_url_that_is_none_is_refused(url: str) -> None:
+def test_a_url_that_is_not_valid_is_refused(url: str) -> None:
     assert "not an absolute http or https URL" in refusal(url, {"X-Twilio-Signature": sign(TOKEN, url)}, b"")
 
 
@@ -131,7 +131,7 @@ def test_a_url_of_lone_surrogates_or_without_end_is_refused() -> None:
     assert "longer than" in refusal("https://example.com/" + "a" * 70_000, headers, b"")
 
 
-def test_a_token_or_signature_of_lone_surrogates_is_no_crash() -> None:
+def test_a_token_or_signature_of_lone_surrogates_is_not_a_crash() -> None:
     assert "does not match" in refusal(URL, {"X-Twilio-Signature": "\udcff"}, b"", auth_tokens="\ud800")
 
 

@@ -40,7 +40,7 @@ class TestInbound:
         message: dict[str, Any] = result["payload"]["message"]
         return message
 
-    def test_a_message_is_told_with_every_documented_key(self, twilio_harness_blocking: BlockingHarness) -> None:
+    def test_a_message_is_reported_with_every_documented_key(self, twilio_harness_blocking: BlockingHarness) -> None:
         message = self.message(twilio_harness_blocking)
         assert [*message] == [*documented("inboundMessage")["message"]]
         assert (message["body"], message["channel"], message["media"], message["fromCity"]) == ("Yes", "sms", [], None)
@@ -146,10 +146,12 @@ class TestInbound:
         assert (message["location"], message["numSegments"], message["channelMetadata"]) == (None, None, None)
 
     @pytest.mark.parametrize("count", ["", "x", "-1", "999999999999", "²"])
-    def test_a_count_that_is_none_is_no_media(self, twilio_harness_blocking: BlockingHarness, count: str) -> None:
+    def test_a_count_that_is_not_valid_means_no_media(
+        self, twilio_harness_blocking: BlockingHarness, count: str
+    ) -> None:
         assert self.message(twilio_harness_blocking, NumMedia=count)["media"] == []
 
-    def test_a_get_is_told_too(self, twilio_harness_blocking: BlockingHarness) -> None:
+    def test_a_get_is_reported_too(self, twilio_harness_blocking: BlockingHarness) -> None:
         result = twilio_harness_blocking.webhook(INBOUND, key="inboundMessage", method="GET")
         assert result["payload"]["message"]["body"] == "Yes"
 
@@ -214,7 +216,7 @@ class TestStatus:
             ]
             assert (told["errorCode"], told["errorMeaning"]) == (shown, None)
 
-    def test_why_a_channel_did_not_deliver_is_told(self, twilio_harness_blocking: BlockingHarness) -> None:
+    def test_why_a_channel_did_not_deliver_is_reported(self, twilio_harness_blocking: BlockingHarness) -> None:
         parameters = {
             **STATUS,
             "MessageStatus": "undelivered",

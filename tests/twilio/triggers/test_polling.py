@@ -146,7 +146,7 @@ def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_not_told_again(
     assert "1 younger than lookBackMinutes are no longer watched" in poller.harness.logger.messages[0]
 
 
-def test_more_of_one_second_than_can_be_remembered_are_told_once(
+def test_more_of_one_second_than_can_be_remembered_are_reported_once(
     poller: Poller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(poll_state, "MAX_REMEMBERED", 10)

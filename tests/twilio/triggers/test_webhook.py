@@ -135,7 +135,7 @@ async def test_json_is_read_once_its_hash_is_verified() -> None:
 
 
 @pytest.mark.parametrize("body", [b"Example", b"[NaN]", b"[1e999]", b"\xff", b"[" * 100_000], ids=repr)
-async def test_a_body_that_is_no_json_stays_raw(body: bytes) -> None:
+async def test_a_body_that_is_not_json_stays_raw(body: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     payload = await received(
         {"headers": headers, "rawBody": {"data": body}, "invokeUrl": URL}, {"validateSignature": False}
@@ -234,5 +234,5 @@ async def test_only_an_explicit_false_skips_the_check() -> None:
         ({"rawBody": {"data": "\ud800"}}, "does not match"),
     ],
 )
-async def test_a_payload_that_is_no_request_is_refused(change: dict[str, Any], words: str) -> None:
+async def test_a_payload_that_is_not_a_request_is_refused(change: dict[str, Any], words: str) -> None:
     assert words in await refusal(posted(MESSAGE, **change))

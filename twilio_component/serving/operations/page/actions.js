@@ -37,7 +37,7 @@ function ask(run, action) {
 /** Ask whether items of a list are to be tried again: those in a `state`, with a `code`, or the one with a `number`. */
 export function askForItems(run, { words, ...items }) {
   const definition = definitionChoice();
-  const question = `Try ${words} again? Nobody who has a message gets it once more. The run is begun again as a new one, and the other items stay as they are.`;
+  const question = `Try ${words} again? Recipients who already have the message do not get it again. A new run tries them; the other items are unchanged in it.`;
   const action = items.state === "unknown" ? "resend" : "retry";
   const other = items.number === undefined ? null : otherInput();
   const fields = el("div", {}, definition.field, other?.field);
