@@ -65,7 +65,7 @@ def _record(cause: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str, An
         "id": cause["id"],
         "code": LIST_STOPPED_CODE,
         "reason": failure_code(cause),
-        "message": f"{stop_reason(cause)}. Once the cause is fixed, resume the run: it tries the items that are pending",
+        "message": f"{stop_reason(cause)}. Once the cause is fixed, resume the run: it tries the pending items",
         "outcomeUnknown": False,
         "byCode": by_code,
     }
