@@ -2,6 +2,6 @@
 
 import sys
 
-from twilio_component.cli.main import main
+from twilio_component.cli.entry import main
 
 sys.exit(main())

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -181,3 +182,27 @@ def test_without_colours_there_is_none_on_a_terminal(arguments: list[str]) -> No
     assert process.wait(PATIENCE) == 0
     assert shown
     assert not re.search(rb"\x1b\[[0-9;]*m", shown)
+
+
+@pytest.mark.parametrize(
+    "start",
+    ["import runpy; runpy.run_module('twilio_component', run_name='__main__')", "from {0} import {1}; sys.exit({1}())"],
+    ids=["module", "script"],
+)
+@pytest.mark.parametrize("module", ["argparse", "twilio_component.cli.main", "twilio_component.host.errors"])
+def test_ctrl_c_leaves_no_traceback_while_modules_are_imported(start: str, module: str) -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    entry = project["scripts"]["twilio-component"].split(":")
+    program = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        f"sys.modules.pop({module!r}, None)\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "sys.argv = ['twilio-component', 'demo']\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program + start.format(*entry)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")

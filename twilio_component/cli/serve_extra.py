@@ -47,7 +47,7 @@ def database_of(options: argparse.Namespace, default: str = "") -> str:
     url = database_url(text if text is not None else default or str(DEFAULT_DATABASE))
     file = sqlite_file(url)
     # Only our own folder is created: another one that does not exist is a slip, and its runs are somewhere else.
-    if file is not None and not file.parent.is_dir() and file != DEFAULT_DATABASE.absolute():
+    if file is not None and not file.parent.is_dir() and file.parent != DEFAULT_DATABASE.absolute().parent:
         raise InputError(
             "The database is not valid",
             [Problem("--database", f"the folder {file.parent} does not exist: create it, or correct the path")],
