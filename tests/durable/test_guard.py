@@ -41,6 +41,14 @@ class LostError(PerformError):
     may_have_happened = True
 
 
+class SlowAfterAllError(LostError):
+    throttled = "sender"
+
+
+class LostConnectionError(LostError):
+    not_sent = retryable = True
+
+
 class RefusedError(PerformError):
     pass
 
@@ -278,7 +286,10 @@ async def test_who_is_told_to_slow_down_in_one_process_is_held_back_in_all(url: 
         database.close()
 
 
-@pytest.mark.parametrize("lost", [LostError("lost"), TimeoutError(), ValueError("a bug")])
+@pytest.mark.parametrize(
+    "lost",
+    [LostError("lost"), SlowAfterAllError("slow"), LostConnectionError("cut"), TimeoutError(), ValueError("a bug")],
+)
 async def test_a_lost_answer_is_looked_for_and_found(database: Database, lost: Exception) -> None:
     fake_call = FakeCall([lost], seen=[message("SM1")])
     assert await Machine(database).answer(fake_call) == "SM1"

@@ -281,7 +281,7 @@ class Guard:
     async def _handle_error(
         self, call: CallIdentity, guarded: GuardedCall, attempt: int, error: Exception, started: float
     ) -> JournalEntry | None:
-        if isinstance(error, PerformError) and (limited := error.throttled or _unsent(error)) is not None:
+        if isinstance(error, PerformError) and (limited := _limited_by(error)) is not None:
             key = guarded.limit_keys[limited]
             since = self._throttle.seconds_since_success(key)
             seconds = await self._intents.throttle(
@@ -331,9 +331,14 @@ class Guard:
             await self._clock.sleep(max(0.0, self._settings.request_bound - intent.certain_age))
 
 
-def _unsent(error: PerformError) -> str | None:
-    """What must wait when nothing left this machine and a later attempt may succeed: the connection."""
-    return "connection" if error.not_sent and error.retryable else None
+def _limited_by(error: PerformError) -> str | None:
+    """What must wait with a call that was certainly not processed, and may succeed later: the connection or the sender.
+
+    A component may say of an error that the call may have happened all the same: then it is not repeated.
+    """
+    if error.may_have_happened:
+        return None
+    return error.throttled or ("connection" if error.not_sent and error.retryable else None)
 
 
 def _waited_too_long(guarded: GuardedCall, intent: Intent) -> Failure | None:
