@@ -17,6 +17,7 @@ from support.waiting import until_async
 from twilio_component.durable.execution.schedules import Schedules
 from twilio_component.durable.store.schema import runs
 from twilio_component.emulator import Emulator
+from twilio_component.flows.findings import FlowError
 from twilio_component.flows.parsing.cron import comes_again
 
 SCHEDULED = SEND.replace(
@@ -129,6 +130,23 @@ async def test_a_restart_loses_no_time_of_a_schedule_and_fires_none_again(
         count = len(made_up)
         await keep(served, HEAD + SCHEDULED)
         assert len(made_up) == count  # other times than before
+
+
+async def test_a_time_at_which_a_flow_cannot_start_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: str) -> Any:
+        raise FlowError("the config variable 'Twilio' has no value")
+
+    async with serving(tmp_path, SCHEDULED) as served:
+        await keep(served, served.text)
+        monkeypatch.setattr(served.deployment, "load", refuse)
+        await asyncio.to_thread(DBOS.trigger_schedule, "Test/Main")
+        await until_async(lambda: "did not start" in caplog.text, "the log says so")
+    (line,) = [one for one in caplog.records if "did not start" in one.getMessage()]
+    assert line.getMessage().startswith("Main of Test did not start at ")
+    assert line.getMessage().endswith(", a time of its schedule: the config variable 'Twilio' has no value")
+    assert "Traceback" not in caplog.text
 
 
 async def test_a_schedule_continues_after_a_newer_release_was_tried_and_is_gone(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from twilio_component.flows.expressions.evaluation import Scope, evaluate
 from twilio_component.flows.findings import EvaluationError, FlowError
 from twilio_component.flows.model import find_flow
 from twilio_component.flows.parsing.cron import check_cron, comes_again, schedule_zone
+from twilio_component.host.errors import IntegrationError
 from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
@@ -79,7 +80,17 @@ class Schedules:
         @DBOS.workflow(name="fire_schedule")
         async def fire_schedule(scheduled_at: dt.datetime, context: Any) -> None:
             with self._work.executing(DBOS.workflow_id or ""):
-                await self._fire(scheduled_at, context)
+                try:
+                    await self._fire(scheduled_at, context)
+                except IntegrationError as error:
+                    # The definition or this process's configuration: it is no better when it is tried again.
+                    _LOGGER.error(  # noqa: TRY400 - the text says it all
+                        "%s of %s did not start at %s, a time of its schedule: %s",
+                        context["flow"],
+                        context["integration"],
+                        iso_time(scheduled_at),
+                        error,
+                    )
 
         return fire_schedule
 
