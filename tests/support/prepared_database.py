@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,4 +27,7 @@ def _contents() -> bytes:
         database.create()
         DBOS.migrate(database.url)
         database.close()
-        return file.read_bytes()
+        # Not the bytes of the file: while a connection is open, as one that waits for its garbage collection is, what
+        # was written may be in the log beside it.
+        with closing(sqlite3.connect(file)) as connection:
+            return connection.serialize()
