@@ -314,13 +314,19 @@ def test_a_connection_that_is_given_as_a_configuration_is_recognized(capsys: pyt
     assert "config.yaml:1:1: $: this is a connection: give it in configVars" in said
 
 
-@pytest.mark.parametrize("command", [["serve", "flow.yaml", "--port", "0"], ["runs", "list"]])
-def test_a_database_in_a_folder_that_does_not_exist_is_a_slip(
-    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_database_in_a_folder_that_does_not_exist_is_said_to_be_new(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert main([*command, "--database", "nowhere/runs.sqlite"]) == exit_codes.BAD_INPUT
-    assert f"--database: the folder {tmp_path / 'nowhere'} does not exist" in capsys.readouterr().err
-    assert not (tmp_path / "nowhere").exists()
+    async def stop(*_: object) -> None:
+        """Stand in for serving: it ends at once."""
+
+    monkeypatch.setattr(server, "serve_until_stopped", stop)
+    Path("config.yaml").write_text(CONNECTION, encoding="utf-8")
+    serve = ["serve", "flow.yaml", "--port", "0", "--config", "config.yaml", "--database", "nowhere/runs.sqlite"]
+    assert main(serve) == exit_codes.DONE
+    assert f"state: {tmp_path / 'nowhere' / 'runs.sqlite'} (a new database, in a new folder)" in capsys.readouterr().out
+    assert main(serve) == exit_codes.DONE
+    assert "new database" not in capsys.readouterr().out
 
 
 def test_webhooks_are_not_registered_at_an_emulator(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from twilio_component.cli import exit_codes
 from twilio_component.cli.options import port_number
 from twilio_component.durable.store.default_database import DATABASE_VARIABLE, DEFAULT_DATABASE
-from twilio_component.host.errors import InputError, IntegrationError, Problem
+from twilio_component.host.errors import IntegrationError
 
 if TYPE_CHECKING:
     import argparse
@@ -40,19 +40,10 @@ def database_of(options: argparse.Namespace, default: str = "") -> str:
 
     Raises ``InputError`` for one that cannot be used.
     """
-    from twilio_component.durable.store.database import sqlite_file
     from twilio_component.durable.store.database_url import database_url
 
     text = options.database if options.database is not None else environment_value(DATABASE_VARIABLE)
-    url = database_url(text if text is not None else default or str(DEFAULT_DATABASE))
-    file = sqlite_file(url)
-    # Only our own folder is created: another one that does not exist is a slip, and its runs are somewhere else.
-    if file is not None and not file.parent.is_dir() and file.parent != DEFAULT_DATABASE.absolute().parent:
-        raise InputError(
-            "The database is not valid",
-            [Problem("--database", f"the folder {file.parent} does not exist: create it, or correct the path")],
-        )
-    return url
+    return database_url(text if text is not None else default or str(DEFAULT_DATABASE))
 
 
 def environment_value(name: str) -> str | None:

@@ -136,7 +136,10 @@ class Server:
             flows = [endpoint.flow for endpoint in found.values()]
             keys = EndpointKeys(self.configuration.durability.get("endpointKeys", {}), self.environment, flows)
             file = sqlite_file(self.database)
-            is_new = file is not None and not file.exists()
+            new = ""
+            if file is not None and not file.exists():
+                # A slip in the path would leave the runs of another database without a process.
+                new = " (a new database)" if file.parent.is_dir() else " (a new database, in a new folder)"
             await wait_for_database(self.database, self.report)
             observer = trace_host(host, self.health.observer)
             opening = Engine.open(
@@ -162,7 +165,7 @@ class Server:
                     ready=engine.check,
                     observer=observer,
                 )
-                self.report(f"state: {display_database(self.database)}{' (a new database)' if is_new else ''}")
+                self.report(f"state: {display_database(self.database)}{new}")
                 self._report_endpoints(found.values(), keys)
                 self.on_ready(found)
                 if self.register:
