@@ -63,6 +63,13 @@ UNIT_TESTED = (
         test="test_reconciler.py"
         "::test_the_message_of_a_later_equal_call_is_not_taken_while_an_older_one_may_be_this_call_s",
     ),
+    Mutant(
+        "what was certainly not sent is looked for later",
+        _STEPS,
+        'since=None if is_unsent else row["since"]',
+        'since=row["since"]',
+        test="test_intents.py::test_what_was_not_sent_is_not_looked_for_later_but_what_may_have_been_is",
+    ),
     # What operators do.
     Mutant(
         "a flow whose place was taken goes on",
