@@ -83,9 +83,25 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def new_database(postgres: Postgres) -> Callable[[], str]:
+def empty_database(postgres: Postgres) -> Callable[[], str]:
     """Makes an empty database; its URL."""
     return lambda: postgres.new_database(f"test_{next(_NUMBERS)}")
+
+
+@pytest.fixture(scope="session")
+def _prepared(postgres: Postgres) -> str:
+    """The name of a database with all tables: a copy takes a twentieth of the time that it takes to make them."""
+    from support.prepared_database import make_tables
+
+    make_tables(postgres.new_database("prepared"))
+    postgres.keep_as_template("prepared")
+    return "prepared"
+
+
+@pytest.fixture
+def new_database(postgres: Postgres, _prepared: str) -> Callable[[], str]:
+    """Makes a database as `serve` leaves it that has served nothing; its URL."""
+    return lambda: postgres.new_database(f"test_{next(_NUMBERS)}", _prepared)
 
 
 @pytest.fixture(autouse=True)

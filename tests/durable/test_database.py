@@ -23,6 +23,12 @@ from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import metadata, stored_state
 
 
+@pytest.fixture
+def new_database(empty_database: Callable[[], str]) -> Callable[[], str]:
+    """Makes an empty database: here the tables are made."""
+    return empty_database
+
+
 async def test_a_database_that_is_away_is_an_error_without_the_statement(tmp_path: Path) -> None:
     away = Database(f"sqlite:///{tmp_path / 'nowhere' / 'runs.sqlite'}")
     with pytest.raises(StoreUnavailableError, match=r"^the database is unavailable \([a-z ,]+\)$"):

@@ -38,6 +38,12 @@ DATABASES = Path(__file__).parents[2] / "fixtures" / "databases"
 FOR_EVER = Settings(timeout=0.5, lag_bound=0.2, keep_days=3650)
 
 
+@pytest.fixture
+def new_database(empty_database: Callable[[], str]) -> Callable[[], str]:
+    """Makes an empty database: here the tables are made."""
+    return empty_database
+
+
 def restore(dump: Path, folder: Path) -> Path:
     file = folder / "runs.sqlite"
     with closing(sqlite3.connect(file)) as connection:

@@ -116,13 +116,13 @@ def test_the_unit_has_a_user_of_its_own_a_state_and_a_credential() -> None:
 
 
 def test_the_commands_of_the_composition_work_with_secrets_from_files_and_nothing_else(
-    emulator: Emulator, twilio: str, tmp_path: Path, new_database: Callable[[], str]
+    emulator: Emulator, twilio: str, tmp_path: Path, empty_database: Callable[[], str]
 ) -> None:
     """An empty environment, the commands as they stand; only ports, paths and the public URL are this test's."""
     services = composition()["services"]
     ports = {"8000": reserve_port(), HEALTH: reserve_port()}
     worker_port = reserve_port()
-    secrets = {"database_url": new_database(), "twilio_auth_token": f"{AUTH_TOKEN}\n"}
+    secrets = {"database_url": empty_database(), "twilio_auth_token": f"{AUTH_TOKEN}\n"}
     for name, text in secrets.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     (tmp_path / "flow.yaml").write_text(FLOW, encoding="utf-8")

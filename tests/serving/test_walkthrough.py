@@ -17,7 +17,7 @@ _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FOLLOW = "set -e -o pipefail; set -m; trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n"
 
 
-def test_the_page_about_serving_does_what_it_says(tmp_path: Path, new_database: Callable[[], str]) -> None:
+def test_the_page_about_serving_does_what_it_says(tmp_path: Path, empty_database: Callable[[], str]) -> None:
     twilio, served, shared = reserve_port(), reserve_port(), reserve_port()
     text = "\n".join((DOCS / page).read_text(encoding="utf-8") for page in PAGES).replace("8010", str(twilio))
     blocks = _BLOCK.findall(text.replace("8000", str(served)).replace("8001", str(shared)))
@@ -29,7 +29,7 @@ def test_the_page_about_serving_does_what_it_says(tmp_path: Path, new_database: 
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=tmp_path,
-        env={**os.environ, "DATABASE": new_database(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        env={**os.environ, "DATABASE": empty_database(), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=False,

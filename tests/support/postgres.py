@@ -41,16 +41,25 @@ class Postgres:
         self._server.cleanup()
         self._folder.cleanup()
 
-    def new_database(self, name: str) -> str:
-        """Make an empty database; its URL."""
+    def new_database(self, name: str, template: str = "template1") -> str:
+        """Make a database, an empty one or a copy of the ``template``; its URL."""
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        made: str = self._server.get_uri(name)
+        return made
+
+    def keep_as_template(self, name: str) -> None:
+        """End the connections of this database and let none be made: it cannot be copied while it has any."""
+        self._execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        ending = "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE datname = :name"
+        self._execute(ending, name=name)
+
+    def _execute(self, statement: str, **parameters: str) -> None:
         url: str = self._server.get_uri()
         engine = create_engine(
             url.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT", poolclass=NullPool
         )
         with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        made: str = self._server.get_uri(name)
-        return made
+            connection.execute(text(statement), parameters)
 
     def stop(self) -> None:
         """End it with its connections."""
