@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _BUSY_SECONDS = 0.2  # between two looks while there is work, so that processes share it
 _IDLE_SECONDS = 1.0
-_CALM_SECONDS = 5.0  # without work, after which looks are rare
+_CALM_SECONDS = 2.0  # without work, after which looks are rare
 _UPKEEP_SECONDS = 60.0
 
 Look = Callable[[], Collection[str]]
