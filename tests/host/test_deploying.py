@@ -125,7 +125,7 @@ triggers:
     perform: tests_of_nothing:receive
     onInstanceDeploy: asyncio:wait_for
     onInstanceDelete: asyncio:open_connection
-    example: {}
+    example: {payload: {}}
 """
     path.write_text(text.replace("tests_of_nothing:receive", "asyncio:start_server"))
     assert check_manifest(path) == []

@@ -82,7 +82,7 @@ actions:
     perform: asyncio:sleep
     waits: true
     idempotent: REPEATABLE
-    example: {}
+    example: {data: null}
 """
     manifest.write_text(text.replace("REPEATABLE", "true"))
     assert check_manifest(manifest) == []
