@@ -125,7 +125,10 @@ async def test_progress_tells_what_is_left_and_when_the_end_is_to_be_expected(tm
     async with serving(tmp_path, flow(8), emulator=emulator, settings=SLOW) as served:
         await served.begin("one")
         await until_async(lambda: len(emulator.messages) > 15, "it is in the middle")
-        (loop,) = await LoopViews(served.engine.database).loops("one")
+        views = LoopViews(served.engine.database)
+        (loop,) = await views.loops("one")
+        while loop["left"] == 60:  # ends are stored together, some time after their messages
+            (loop,) = await views.loops("one")
         assert loop["loop"] == "everyone"
         assert 0 < loop["left"] < 60
         assert loop["succeeded"] + loop["left"] == 60

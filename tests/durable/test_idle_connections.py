@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, text
-from support.engine import SEND, serving
+from sqlalchemy import Connection, create_engine, text
 
-from twilio_component.durable import engine as durable_engine
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.store import idle_connections
 from twilio_component.durable.store.database import Database
@@ -58,22 +55,6 @@ async def test_a_connection_that_was_just_in_use_is_used_without_a_check_and_its
     assert await database.run(server_process) != before
     assert await database.run_until_available(server_process)
     assert not checks
-
-
-async def test_the_workflow_engine_checks_no_connection_that_was_just_in_use_either(
-    new_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    checked: list[Engine] = []
-    monkeypatch.setattr(durable_engine, "check_idle_connections", checked.append)
-    async with serving(tmp_path, SEND, database=new_database()) as served:
-        rows = served.engine._dbos._sys_db
-        assert checked == [rows.engine]
-        pings: list[object] = []
-        monkeypatch.setattr(rows.engine.dialect, "do_ping", pings.append)
-        for _ in range(3):
-            with rows.engine.connect() as connection:
-                connection.execute(text("SELECT 1"))
-        assert not pings
 
 
 def test_a_connection_that_is_older_than_the_checks_counts_as_idle(database: Database) -> None:

@@ -45,7 +45,6 @@ from twilio_component.durable.sending.send_conditions import send_conditions
 from twilio_component.durable.sending.sender_rates import names_of_senders, rates_of_senders
 from twilio_component.durable.sending.throttle import Throttle
 from twilio_component.durable.store.database import Database, sqlite_file
-from twilio_component.durable.store.idle_connections import check_idle_connections
 from twilio_component.durable.store.provider import keep_to_provider
 from twilio_component.durable.store.request_batcher import RequestBatcher
 from twilio_component.durable.store.runs import RunStore
@@ -264,8 +263,6 @@ class Engine:
             await self._earlier_runs.adopt(self._executor if self._lease is None else None)
             DBOS.launch()
             rows = self._dbos._sys_db  # noqa: SLF001 - ``look_cheaply`` and the others say why
-            if self._lease is not None:
-                check_idle_connections(rows.engine)
             self._looks = look_cheaply(rows, (RUNS, CHUNKS), self._may_write, self._most_at_once)
             fire_for_own_version(rows)
             if self._lease is not None:
@@ -376,9 +373,7 @@ class Engine:
         return {
             "name": APPLICATION,
             "system_database_url": self.database.url,
-            "db_engine_kwargs": (
-                {"connect_args": {"factory": SqliteConnection}} if self.database.is_sqlite else {"pool_pre_ping": False}
-            ),
+            "db_engine_kwargs": {"connect_args": {"factory": SqliteConnection}} if self.database.is_sqlite else {},
             "executor_id": self._executor,
             "application_version": VERSION,
             "log_level": "WARNING",
