@@ -14,7 +14,6 @@ import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.agent_tools.tool import Tool
@@ -215,15 +214,6 @@ def _tool_name(text: str) -> str:
 
 def _without_identity(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in schema.items() if name not in ("$schema", "$id", "title", "description")}
-
-
-def read_text(file: Path) -> str:
-    """Return the text of a flow definition; raises ``DocumentError``."""
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise DocumentError("The flow definition could not be read", [Problem("", str(reason), str(file))]) from error
 
 
 def refuse_repeated_names(tools: list[Tool]) -> None:

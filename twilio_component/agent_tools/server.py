@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from twilio_component._version import __version__
-from twilio_component.agent_tools.flow_tools import FlowTools, read_text, refuse_repeated_names
+from twilio_component.agent_tools.flow_tools import FlowTools, refuse_repeated_names
 from twilio_component.agent_tools.read_only import read_only_tools
 from twilio_component.agent_tools.standard_streams import input_until_signal
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.settings import settings_from
 from twilio_component.flows.checking.checker import check_usable
+from twilio_component.flows.parsing.reader import read_text
 from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host import Host
 from twilio_component.host.errors import IntegrationError

@@ -20,10 +20,10 @@ from twilio_component.durable.store.database import sqlite_file
 from twilio_component.durable.store.database_url import display_database
 from twilio_component.durable.store.registrations import RegistrationStore
 from twilio_component.flows.checking.checker import check_usable
+from twilio_component.flows.parsing.reader import read_text
 from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host import Host
 from twilio_component.host.environment import FileEnvironment
-from twilio_component.host.errors import DocumentError, Problem
 from twilio_component.serving.connection_bounds import bounds, is_loopback
 from twilio_component.serving.database_startup import wait_for_database
 from twilio_component.serving.endpoint_keys import EndpointKeys
@@ -181,7 +181,7 @@ class Server:
 
     def _load(self, file: Path, deployment: Deployment) -> LoadedDefinition:
         """Read and check a definition, before the database is opened; raises ``IntegrationError``."""
-        text = _read(file)
+        text = read_text(file)
         for warning in check_usable(file, deployment.host.components, text=text, purpose="served"):
             self.report(str(warning))
         definition = deployment.load(str(file), text)
@@ -208,11 +208,3 @@ class Server:
 def _local_url(host: str, listening: socket.socket) -> str:
     name = _EVERY_INTERFACE.get(host, host)
     return f"http://{f'[{name}]' if ':' in name else name}:{listening.getsockname()[1]}"
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise DocumentError("The flow definition could not be read", [Problem("", str(reason), str(file))]) from error

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _COLUMNS = ("person", "scope", "source", "since")
 _MOST_PROBLEMS = 20
 _LIKE_A_SID = re.compile(r"(?:AC|MG)(?=.*[0-9])[0-9A-Za-z]+")  # ACE may be the name of a sender
-_DELIMITERS = ",;\t"
 _FROM_HELP = "a number, a messaging service (MG…), an account (AC…), or * for everybody; default: *"
 
 
@@ -170,8 +169,10 @@ def _import(options: argparse.Namespace) -> int:
 
 def _entries(lines: Any, scope: str) -> list[tuple[str, str]]:
     """The entries ``(scope, person)`` of a CSV file; raises ``InputError`` with the lines that are wrong."""
+    from twilio_component.flows.parsing.item_files import csv_delimiter
+
     first = next(iter(lines), "")
-    rows = csv.DictReader(itertools.chain([first], lines), delimiter=max(_DELIMITERS, key=first.count))
+    rows = csv.DictReader(itertools.chain([first], lines), delimiter=csv_delimiter(first))
     if rows.fieldnames is None or "person" not in rows.fieldnames:
         problem = Problem("line 1", "must name the columns: person and optionally scope")
         raise InputError("The file is not valid", [problem])

@@ -51,22 +51,25 @@ def loops_of(connection: Connection, run: str, selection: ItemSelection) -> list
 def describe_no_items(connection: Connection, run: str, selection: ItemSelection) -> str:
     """Why the selection is empty: how its item ended instead, or which items of that kind there are."""
     of_run = items.c.run == run
+    wanted = _state_and_code(selection.state, selection.code)
     if selection.number is None:
-        suffix = f" with the code {selection.code}" if selection.code is not None else ""
         codes = select(items.c.code).where(of_run, items.c.state == selection.state).distinct().order_by(items.c.code)
         there_are = [str(code) for code in connection.execute(codes.limit(_MOST_CODES)).scalars()]
         hint = f" ({selection.state} are items with {join_names(there_are)})" if there_are else ""
-        return f"no item of the run '{run}' is {selection.state}{suffix}{hint}"
+        return f"no item of the run '{run}' is {wanted}{hint}"
     ended = connection.execute(
         select(items.c.state, items.c.code).where(of_run, items.c.number == selection.number)
     ).first()
     if ended is not None:
-        code = f" with the code {ended.code}" if ended.code is not None else ""
-        wanted = f"{selection.state}{f' with the code {selection.code}' if selection.code is not None else ''}"
-        return f"item {selection.number} of the run '{run}' is {ended.state}{code}, not {wanted}"
+        found = _state_and_code(ended.state, ended.code)
+        return f"item {selection.number} of the run '{run}' is {found}, not {wanted}"
     taken = connection.execute(select(func.max(loops.c.taken)).where(loops.c.run == run)).scalar_one()
     there_are_items = f"its items are 0 to {taken - 1:,}" if taken else "it has no list of which items were taken"
     return f"the run '{run}' has no item {selection.number}: {there_are_items}"
+
+
+def _state_and_code(state: str, code: str | None) -> str:
+    return state if code is None else f"{state} with the code {code}"
 
 
 def unfinished_loops(connection: Connection, run: str) -> list[int]:

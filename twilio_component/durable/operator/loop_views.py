@@ -116,8 +116,9 @@ def loop_progress(connection: Connection, loop: Row[Any], now: float) -> dict[st
     counting = select(func.count(), func.min(items.c.held_until), func.max(items.c.held_until))
     held, until, latest = connection.execute(counting.where(*waits)).one()
     in_doubt = connection.execute(_calls_in_doubt(loop.run)).scalar_one() if left else 0
-    going = loop.state == RUNNING and loop.is_whole and left
-    ends = [now + (left - held) / per_second] if per_second else [] if left > held else [now]
+    end = None
+    if loop.state == RUNNING and loop.is_whole and left and (per_second or left == held):
+        end = max(latest or 0.0, now + ((left - held) / per_second if per_second else 0.0))
     return {
         "loop": loop.step_id,
         "taken": loop.taken,
@@ -127,7 +128,7 @@ def loop_progress(connection: Connection, loop: Row[Any], now: float) -> dict[st
         **({"held": held, "heldUntil": format_time(until), "heldBy": _holds(connection, waits)} if held else {}),
         **({"inDoubt": in_doubt} if in_doubt else {}),
         "perSecond": round(per_second, 1) if left else None,
-        "expectedEnd": format_time(max(*ends, latest or 0.0)) if going and ends else None,
+        "expectedEnd": None if end is None else format_time(end),
     }
 
 

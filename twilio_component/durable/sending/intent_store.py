@@ -7,7 +7,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, bindparam, case, exists, func, not_, or_, select, true, update
+from sqlalchemy import Connection, Select, bindparam, exists, func, not_, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from twilio_component.durable.errors import RunStopped
@@ -39,11 +39,6 @@ if TYPE_CHECKING:
 
 _OF_ATTEMPT = (intents.c.key == bindparam("of_key"), intents.c.attempt == bindparam("of_attempt"))
 _HOLD = select(intents.c.hold_kind, intents.c.held_at).where(*_OF_ATTEMPT, intents.c.state == PLANNED)
-# What the first attempt has not sent is not looked for: equal messages of that time are others'.
-_LOOKED_FOR_SINCE = case((intents.c.since == intents.c.claimed_at, None), else_=intents.c.since)
-_WITHDRAWAL = (
-    update(intents).where(*_OF_ATTEMPT, intents.c.state == CLAIMED).values(state=PLANNED, since=_LOOKED_FOR_SINCE)
-)
 _CONFIRMATION = (
     update(intents)
     .where(intents.c.key == bindparam("of_key"), intents.c.resource_id.is_(None))
@@ -131,7 +126,7 @@ class IntentStore:
         """
 
         def work(connection: Connection) -> float:
-            connection.execute(_WITHDRAWAL, _attempt(call, attempt))
+            carry_out(connection, [Move(call, attempt, CLAIMED, PLANNED)], self._database.now)
             now = self._database.now(connection)
             return throttle(connection, key, seconds, reason, now, since_success=since_success)
 

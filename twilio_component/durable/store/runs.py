@@ -176,7 +176,7 @@ class RunStore:
         if run.state != RUNNING:
             return state
         entry = JournalEntry(step_id="state", value=state)
-        now = self._database.clock.now() if run.read_at is None else run.read_at
+        now = self._database.now(connection) if run.read_at is None else run.read_at
         is_new = record_entry(connection, (run.id, INITIAL_STATE), entry, started=None, finished=now)
         # Another process may have begun it since we looked.
         return state if is_new else entries_of(connection, run.id, INITIAL_STATE, RESULT)[INITIAL_STATE].value

@@ -118,7 +118,7 @@ class MessageLifecycle:
         or sender that is not written as Twilio keeps it, and for a code that the ending cannot have.
         """
         if (code is not None) != (ending in ("failed", "undelivered")):
-            raise ValueError(f"a message that ends as {ending} has {'no code' if code else 'a code'}")
+            raise ValueError(f"a message that ends as {ending} has {'a code' if code is None else 'no code'}")
         if code is not None and not _LEAST_CODE <= code <= _LARGEST_CODE:
             raise ValueError(f"a code of Twilio has five or six digits, unlike {code}")
         for key, kept in (("to", addresses.recipient), ("sender", addresses.sender)):

@@ -43,6 +43,11 @@ def item_file(name: str, folder: Path) -> Path:
     return folder / path
 
 
+def csv_delimiter(first_line: str) -> str:
+    """The character that separates the columns of a CSV file: comma, semicolon or tab, by its first line."""
+    return max(_DELIMITERS, key=first_line.count)
+
+
 def read_page(path: Path, after: Mapping[str, Any] | None, size: int = PAGE) -> dict[str, Any]:
     """The next items: ``{"items": […], "next": where the page after begins, None at the end}``.
 
@@ -163,7 +168,7 @@ class _Csv:
         first = next(self._lines, None)
         if first is None:
             raise ItemsError(f"{self._lines.path} is empty: {_FIRST_LINE}")
-        delimiter = max(_DELIMITERS, key=first.count)
+        delimiter = csv_delimiter(first)
         self._names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
         if not self._names or "" in self._names or len(set(self._names)) < len(self._names):
             raise self._lines.error(_FIRST_LINE)

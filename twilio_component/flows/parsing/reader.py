@@ -38,7 +38,7 @@ from twilio_component.flows.parsing.known_keys import CONFIG_VARIABLE, FLOW, INT
 from twilio_component.flows.parsing.limits import read_concurrency, read_order, read_valid_for
 from twilio_component.flows.parsing.retry_config import read_error_config, read_retry_config
 from twilio_component.flows.parsing.send_rules import read_caps_of_flow, read_quiet_hours_of
-from twilio_component.host.errors import DocumentError
+from twilio_component.host.errors import DocumentError, Problem
 from twilio_component.host.inputs.messages import type_name
 from twilio_component.host.manifest.documents import Document, parse_document, read_document
 
@@ -69,6 +69,15 @@ def read_definition(source: Path | str, *, text: str | None = None) -> Definitio
     reader = _Reader(document)
     integration = reader.integration()
     return Definition(document, integration, reader.findings.in_order())
+
+
+def read_text(file: Path) -> str:
+    """Return the text of a flow definition; raises ``DocumentError``."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise DocumentError("The flow definition could not be read", [Problem("", str(reason), str(file))]) from error
 
 
 def load_integration(source: Path | str, *, text: str | None = None) -> Integration:
