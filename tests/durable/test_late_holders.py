@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -9,13 +10,14 @@ import pytest
 from simulation import workflows
 from sqlalchemy import Connection, insert, select, update
 
+from twilio_component.durable.fanout.renewal import renew_loops
 from twilio_component.durable.fanout.stopping import stop_list
 from twilio_component.durable.fanout.store import LoopKey, LoopStore, ParallelLoop
 from twilio_component.durable.observation import Observer
 from twilio_component.durable.store.new_runs import NewRun
-from twilio_component.durable.store.run_status import LIST_STOPPED
+from twilio_component.durable.store.run_status import LIST_STOPPED, RUNNING
 from twilio_component.durable.store.runs import RunStore
-from twilio_component.durable.store.schema import intents, runs, turns, waits
+from twilio_component.durable.store.schema import intents, loops, runs, turns, waits
 from twilio_component.durable.store.waits import ORDER, REPLY, Holder, park
 
 if TYPE_CHECKING:
@@ -34,6 +36,10 @@ async def store(database: Database) -> RunStore:
         await found.accept(NewRun(id=run, definition=digest, integration="I", flow="F", payload={}))
         await database.run(partial(workflows.start, run=run, executor="process", owner="first"))
     return found
+
+
+def a_loop() -> ParallelLoop:
+    return ParallelLoop(key=LoopKey("first", 1), step_id="l", loop_step="l", concurrency=1, captured={})
 
 
 async def are_waiting(database: Database) -> list[str]:
@@ -77,15 +83,30 @@ async def test_a_list_that_stops_wakes_the_run_that_waits_for_its_turn_behind_it
             connection.execute(insert(turns).values(turn))
         park(connection, "second", ORDER, until=600.0)
 
-    key, woken = LoopKey("first", 1), list[str]()
-    await LoopStore(database).begin(ParallelLoop(key=key, step_id="l", loop_step="l", concurrency=1, captured={}))
+    woken, loop = list[str](), a_loop()
+    await LoopStore(database).begin(loop)
     await database.run(wait_for_a_turn)
 
-    assert await stop_list(store, Observer(), lambda _connection, run, _workflow: woken.append(run), key, CAUSE)
+    assert await stop_list(store, Observer(), lambda _connection, run, _workflow: woken.append(run), loop, CAUSE)
 
     assert woken == ["second"]
     states = await database.run(lambda connection: dict(connection.execute(select(runs.c.id, runs.c.state)).all()))
     assert states["first"] == LIST_STOPPED
+
+
+async def test_a_chunk_that_comes_late_does_not_stop_again_a_list_that_an_operator_has_resumed(
+    database: Database, store: RunStore
+) -> None:
+    late = a_loop()
+    await LoopStore(database).begin(late)
+    await database.run(lambda connection: renew_loops(connection, 5.0, loops.c.run == "first"))
+    state = select(runs.c.state).where(runs.c.id == "first")
+
+    assert not await stop_list(store, Observer(), lambda *_: None, late, CAUSE)
+    assert await database.run(lambda connection: connection.execute(state).scalar_one()) == RUNNING
+
+    assert await stop_list(store, Observer(), lambda *_: None, replace(late, generation=1), CAUSE)
+    assert await database.run(lambda connection: connection.execute(state).scalar_one()) == LIST_STOPPED
 
 
 @pytest.mark.parametrize("doubtful", [True, False])

@@ -38,7 +38,7 @@ class ChunkRunner:
     def __init__(
         self,
         store: LoopStore,
-        stop: Callable[[LoopKey, Mapping[str, Any]], Awaitable[object]],
+        stop: Callable[[ParallelLoop, Mapping[str, Any]], Awaitable[object]],
         *,
         refusals: Refusals,
         keep_payloads: bool,
@@ -99,7 +99,7 @@ class ChunkRunner:
         async with asyncio.TaskGroup() as background:
             watching = background.create_task(self._watch(key, stopping), context=Context())
             storing = background.create_task(
-                self._store_ended(key, ended, causes, stopping, all_ended), context=Context()
+                self._store_ended(loop, ended, causes, stopping, all_ended), context=Context()
             )
             for item in waiting.items_on_hold():
                 await ended.put(HeldIteration(item.id, item.held_until or 0.0))
@@ -119,7 +119,7 @@ class ChunkRunner:
 
     async def _store_ended(
         self,
-        key: LoopKey,
+        loop: ParallelLoop,
         ended: asyncio.Queue[EndedIteration | HeldIteration],
         causes: list[Cause],
         stopping: asyncio.Event,
@@ -130,6 +130,7 @@ class ChunkRunner:
         Once there is a cause to stop the list, here or in all processes together, and the iteration that met it is
         stored, the list is stopped.
         """
+        key = loop.key
         while True:
             batch = [await ended.get()]
             with suppress(TimeoutError):
@@ -146,6 +147,6 @@ class ChunkRunner:
             cause = found or await self._refusals.reason_to_stop(key, [one.error for one in ends])
             if cause is not None:
                 stopping.set()
-                await self._stop(key, cause)
+                await self._stop(loop, cause)
             for _ in batch:
                 ended.task_done()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, select, update
 
 from twilio_component.durable import observation
-from twilio_component.durable.fanout.store import LoopKey, count_iterations
+from twilio_component.durable.fanout.store import count_iterations
 from twilio_component.durable.store.run_status import LIST_STOPPED, RUNNING
 from twilio_component.durable.store.schema import loops, runs
 from twilio_component.durable.store.upsert import to_json
@@ -19,25 +19,31 @@ from twilio_component.flows.interpreter.stop_rule import LIST_STOPPED as LIST_ST
 from twilio_component.flows.interpreter.stop_rule import stop_reason
 
 if TYPE_CHECKING:
+    from twilio_component.durable.fanout.store import ParallelLoop
     from twilio_component.durable.observation import Observer, RunEnd
     from twilio_component.durable.store.runs import RunStore
     from twilio_component.durable.store.waits import Enqueue
 
 
 async def stop_list(
-    store: RunStore, observer: Observer, enqueue: Enqueue, key: LoopKey, cause: Mapping[str, Any]
+    store: RunStore, observer: Observer, enqueue: Enqueue, loop: ParallelLoop, cause: Mapping[str, Any]
 ) -> bool:
-    """Stop the run of a loop because of the error ``cause``; False when nothing is left to stop, or another did it.
+    """Stop the run of a ``loop`` because of the error ``cause``; False when nothing is left to stop.
 
+    False as well when another chunk stopped it before. If an operator has resumed the run since, it has another
+    generation than this ``loop`` had when the cause was met, and continues.
     The ``observer`` is told, and ``enqueue`` has the runs executed that waited for calls of this one. Calls under way
     are completed, and what has not been tried stays pending. Retries until the database is available.
     """
+    key = loop.key
 
     def stop(connection: Connection) -> RunEnd | None:
+        # An operator who resumes the run locks it, too, before the loop's generation changes.
+        connection.execute(select(runs.c.id).where(runs.c.id == key.run).with_for_update())
+        of_loop = (loops.c.run == key.run, loops.c.ordinal == key.ordinal, loops.c.generation == loop.generation)
+        current = connection.execute(select(loops.c.is_whole).where(*of_loop)).one_or_none()
         counts = count_iterations(connection, key)
-        of_loop = (loops.c.run == key.run, loops.c.ordinal == key.ordinal)
-        is_whole = connection.execute(select(loops.c.is_whole).where(*of_loop)).scalar_one_or_none()
-        if is_whole and not counts["pending"]:
+        if current is None or (current.is_whole and not counts["pending"]):
             return None
         record = _record(cause, counts)
         stopping = update(runs).where(runs.c.id == key.run, runs.c.state == RUNNING)
