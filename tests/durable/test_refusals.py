@@ -44,7 +44,7 @@ async def begin(database: Database, count: int, *, chunks: int = 1) -> LoopStore
 def test_two_processes_stop_a_list_by_refusals_of_which_neither_has_enough(database: Database) -> None:
     causes: list[Mapping[str, Any]] = []
 
-    async def stop(_: LoopKey, cause: Mapping[str, Any]) -> None:
+    async def stop(_: ParallelLoop, cause: Mapping[str, Any]) -> None:
         causes.append(cause)
 
     async def iteration(_: ParallelLoop, item: Item, __: object) -> EndedIteration:
