@@ -13,12 +13,15 @@ from support.long_lists import QUICK, flow, people, sent, stored
 from support.waiting import until_async
 
 from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.durable.execution import workflow_runner
 from twilio_component.durable.execution.replayer import IterationReplayer
+from twilio_component.durable.fanout.chunk_runner import ChunkRunner
 from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.schema import items
 from twilio_component.emulator import Emulator
+from twilio_component.flows.findings import FlowError
 
 if TYPE_CHECKING:
     from twilio_component.flows.interpreter.effects import Done
@@ -110,3 +113,23 @@ async def test_a_round_that_cannot_continue_is_reported_and_the_others_continue(
         assert (one["index"], one["code"]) == (2, "unexpected-error")
     assert sent(emulator) == Counter(set(numbers) - {numbers[2]})
     assert "one.1-2 cannot continue" in caplog.text
+
+
+async def test_a_chunk_whose_definition_cannot_be_loaded_is_reported_in_a_sentence_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    emulator, run, reasons = Emulator(), ChunkRunner.run, ["its connection is not valid"]
+
+    async def refuse_once(runner: ChunkRunner, *arguments: Any) -> None:
+        if reasons:
+            raise FlowError(reasons.pop())
+        await run(runner, *arguments)
+
+    monkeypatch.setattr(ChunkRunner, "run", refuse_once)
+    monkeypatch.setattr(workflow_runner, "_FIRST_PAUSE", 0.01)
+    numbers = people(tmp_path, 1)
+    async with serving(tmp_path, flow(1), emulator=emulator, settings=QUICK) as served:
+        assert (await served.run("one"))["state"] == "succeeded"
+    assert sent(emulator) == Counter(numbers)
+    assert "a chunk of one cannot continue; trying again in 0 s: its connection is not valid" in caplog.text
+    assert "Traceback" not in caplog.text

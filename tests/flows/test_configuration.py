@@ -9,7 +9,7 @@ from support.flow_runs import run_text
 
 from twilio_component.flows import Configuration, load_integration, read_configuration
 from twilio_component.flows.model import environment_name
-from twilio_component.flows.runner.configuration import _SECTIONS, config_values
+from twilio_component.flows.runner.configuration import _SECTIONS, check_names, config_values
 from twilio_component.host import Host
 from twilio_component.host.errors import DocumentError, InputError, PerformError, join_names
 from twilio_component.host.redaction import HIDDEN, RedactingLogger, Redactor
@@ -118,7 +118,6 @@ def test_each_of_several_secrets_in_one_field_is_hidden() -> None:
 @pytest.mark.parametrize(
     ("environment", "config_vars", "message"),
     [
-        ({}, {"Sendr": "+1"}, "'Sendr' is not a config variable of Test; did you mean 'Sender'?"),
         ({}, {"Twilio Connection": "text"}, "configVars.Twilio Connection: must be a connection"),
         ({"FLOW_SLACK": "{"}, {}, "configVars.Slack: FLOW_SLACK must be a connection as JSON"),
     ],
@@ -131,8 +130,18 @@ def test_a_configuration_that_does_not_fit_is_refused(
     assert message in str(caught.value)
 
 
-def test_a_configuration_may_have_variables_of_other_integrations() -> None:
-    assert values({}, **{"Something else": 1}).by_name["Sender"] == "+1"
+def test_a_misspelt_name_is_told_from_those_of_other_integrations() -> None:
+    check_names([INTEGRATION], Configuration(config_vars={"Something else": 1}))
+    with pytest.raises(InputError, match=r"'Sendr' is not a config variable of Test; did you mean 'Sender'\?"):
+        check_names([INTEGRATION], Configuration(config_vars={"Sendr": "+1"}))
+    # One that is given under its own name is not misspelt, and another integration may have one that resembles it.
+    check_names([INTEGRATION], Configuration(config_vars={"Sender": "+1", "Sender 2": "+2"}))
+    other = load_integration("other.yaml", text="{name: Other, requiredConfigVars: [{key: Sender 2}], flows: []}")
+    check_names([INTEGRATION, other], Configuration(config_vars={"Sender 2": "+2"}))
+
+
+def test_a_definition_of_an_earlier_deployment_runs_beside_names_that_came_since() -> None:
+    assert values({}, **{"Sender Two": "+2"}).by_name["Sender"] == "+1"
 
 
 def test_a_configuration_file_gives_variables_and_hosts(tmp_path: Path) -> None:

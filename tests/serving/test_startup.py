@@ -82,6 +82,7 @@ SLIPS = [
         "config.yaml:7:7: $.configVars.Twilio.fields.baseURI: is not known; did you mean 'baseUrl'?",
     ),
     (("AC0", "AC"), "config.yaml:5:17: $.configVars.Twilio.fields.username: must be an Account SID"),
+    (("Twilio:", "Twillio:"), "config.yaml:2:3: $.configVars.Twillio: 'Twillio' is not a config variable of"),
     (("http://127", "127"), "$.configVars.Twilio.fields.baseUrl: must be an absolute URL that starts with https://"),
     (("password", "pasword"), "$.configVars.Twilio.fields.pasword: is not known; did you mean 'password'?"),
     (("fields:\n", "fields: AC\n  #"), "configVars.Twilio: 'fields' must be an object of fields by name, not text"),

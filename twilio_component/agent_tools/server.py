@@ -79,7 +79,7 @@ class ToolServer:
             for file, text in texts.items():
                 for warning in check_usable(file, host.components, text=text, purpose="offered as tools"):
                     _LOGGER.warning("%s", warning)
-                deployment.check_connections(deployment.load(file, text))
+            deployment.check_configuration([deployment.load(file, text) for file, text in texts.items()])
             settings = settings_from(self.configuration.durability)
             async with Engine.open(
                 deployment, self.database, settings, kind="mcp", is_emulated=self.is_emulated

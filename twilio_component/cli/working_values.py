@@ -11,15 +11,17 @@ if TYPE_CHECKING:
 
 
 def working_values(integration: Integration, configuration: Configuration, host: Host) -> Values:
-    """Return the values of the config variables; raises ``InputError`` for a connection that cannot work.
+    """Return the values of the config variables.
 
-    A missing one is an error of the step that needs it.
+    Raises ``InputError`` for one whose name is misspelt, and for a connection that cannot work. A missing one is an
+    error of the step that needs it.
     """
-    from twilio_component.flows.runner.configuration import config_values
+    from twilio_component.flows.runner.configuration import check_names, config_values
     from twilio_component.flows.runner.connection_values import check_connections
     from twilio_component.host.environment import FileEnvironment
 
     environment = FileEnvironment()
+    check_names([integration], configuration)
     values = config_values(integration, configuration, host.components, environment)
     check_connections(integration, values, configuration, host.components, environment, complete=False)
     return values

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -19,7 +19,7 @@ from twilio_component.flows.interpreter.execution import Execution
 from twilio_component.flows.interpreter.state import initial_state
 from twilio_component.flows.model import camel_case
 from twilio_component.flows.parsing.reader import load_integration
-from twilio_component.flows.runner.configuration import Configuration, config_values
+from twilio_component.flows.runner.configuration import Configuration, check_names, config_values
 from twilio_component.flows.runner.connection_values import check_connections
 from twilio_component.flows.runner.invoker import Invoker
 from twilio_component.flows.runner.mocks import Mocks
@@ -84,9 +84,9 @@ class Deployment:
         self._loaded: dict[str, LoadedDefinition] = {}
 
     def load(self, file: str, text: str) -> LoadedDefinition:
-        """The definition with this text.
+        """The definition with this text, which may be that of an earlier deployment: its runs finish with it.
 
-        Raises ``FlowError`` for what is wrong with the text, ``InputError`` for its configuration.
+        Raises ``FlowError`` for what is wrong with the text, ``InputError`` for an invalid connection.
         """
         digest = definition_digest(file, text)
         loaded = self._loaded.get(digest)
@@ -97,11 +97,14 @@ class Deployment:
             self._loaded[digest] = loaded
         return loaded
 
-    def check_connections(self, definition: LoadedDefinition) -> None:
-        """Raise ``InputError`` for connections of the definition that have no value, or one that cannot work."""
-        check_connections(
-            definition.integration, definition.values, self._configuration, self.host.components, self._environment
-        )
+    def check_configuration(self, definitions: Sequence[LoadedDefinition]) -> None:
+        """Raise ``InputError`` for what is wrong with the configuration of the definitions that are served now.
+
+        That is a misspelt config variable, or a connection that has no value, or one that cannot work.
+        """
+        check_names([one.integration for one in definitions], self._configuration)
+        for one in definitions:
+            check_connections(one.integration, one.values, self._configuration, self.host.components, self._environment)
 
     def payload(
         self, given: Mapping[str, Any], definition: LoadedDefinition, flow: Flow, execution_id: str, started_at: str

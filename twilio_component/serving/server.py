@@ -132,6 +132,7 @@ class Server:
                 has_callbacks=bool(self.public_url),
             )
             definitions = [self._load(file, deployment) for file in self.files]
+            deployment.check_configuration(definitions)
             found = endpoints(deployment, definitions)
             flows = [endpoint.flow for endpoint in found.values()]
             keys = EndpointKeys(self.configuration.durability.get("endpointKeys", {}), self.environment, flows)
@@ -184,9 +185,7 @@ class Server:
         text = read_text(file)
         for warning in check_usable(file, deployment.host.components, text=text, purpose="served"):
             self.report(str(warning))
-        definition = deployment.load(str(file), text)
-        deployment.check_connections(definition)
-        return definition
+        return deployment.load(str(file), text)
 
     def _report_endpoints(self, found: Iterable[Endpoint], keys: EndpointKeys) -> None:
         for endpoint in found:

@@ -186,10 +186,13 @@ class WorkflowRunner:
         while True:
             try:
                 await self._chunks.run(key, chunk, partial(self._iteration_runner, key))
-            except Exception:
+            except Exception as error:
                 # The loop waits for these iterations, so they must end some day.
                 self._work.raise_if_draining()
-                _LOGGER.exception("a chunk of %s cannot continue; trying again in %.0f s", key.run, pause)
+                # What is wrong with a definition or its configuration is explained; its run meets it, too, and fails.
+                shown = None if isinstance(error, IntegrationError) else error
+                text = "a chunk of %s cannot continue; trying again in %.0f s: %s"
+                _LOGGER.log(logging.ERROR, text, key.run, pause, error, exc_info=shown)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -164,15 +164,10 @@ def config_values(
 ) -> Values:
     """The values of the integration's config variables, from the environment, the configuration and the file.
 
-    A variable without a value is left out. Raises ``InputError`` for a name in the configuration that is a
-    misspelt variable of this integration, and for an invalid connection.
+    A variable without a value is left out. Raises ``InputError`` for an invalid connection.
     """
     declared = integration.config_variables
-    problems = [
-        _problem(configuration, name, f"'{name}' is not a config variable of {integration.name}{hint}", key=True)
-        for name in configuration.config_vars
-        if name not in declared and (hint := did_you_mean(name, declared))
-    ]
+    problems: list[Problem] = []
     values: dict[str, Any] = {}
     for name, variable in declared.items():
         value = environment.get(environment_name(name), configuration.config_vars.get(name, variable.default))
@@ -193,6 +188,26 @@ def config_values(
     if problems:
         raise InputError("The configuration is not valid", problems)
     return Values(by_name=values, secrets=frozenset(_secrets(values, declared, components)))
+
+
+def check_names(integrations: Collection[Integration], configuration: Configuration) -> None:
+    """Raise ``InputError`` for names in the configuration that are misspelt config variables of the integrations.
+
+    This is for the author of the configuration, before anything starts. The definition of a run under way may know
+    fewer variables than its successor, for which the configuration was written.
+    """
+    given, declared = configuration.config_vars, {name for one in integrations for name in one.config_variables}
+    # A variable that has its value under its own name has not been misspelt.
+    missing = {one.name: [key for key in one.config_variables if key not in given] for one in integrations}
+    problems = [
+        _problem(configuration, name, f"'{name}' is not a config variable of {integration}{hint}", key=True)
+        for name in given
+        if name not in declared
+        for integration, names in missing.items()
+        if (hint := did_you_mean(name, names))
+    ]
+    if problems:
+        raise InputError("The configuration is not valid", problems)
 
 
 def _problem(configuration: Configuration, name: str, message: str, *, key: bool = False) -> Problem:

@@ -26,7 +26,7 @@ from twilio_component.flows.interpreter.stop_rule import StopRule
 from twilio_component.flows.model import Flow, Integration, all_operations, find_flow
 from twilio_component.flows.nesting import DEEPEST, deeper_than
 from twilio_component.flows.runner.concurrency import run_iterations
-from twilio_component.flows.runner.configuration import Configuration, config_values
+from twilio_component.flows.runner.configuration import Configuration, check_names, config_values
 from twilio_component.flows.runner.invoker import Invoker
 from twilio_component.flows.runner.item_sources import Sources
 from twilio_component.flows.runner.mocks import Mocks, example_of
@@ -144,6 +144,7 @@ class FlowRunner:
     logger: logging.Logger | logging.LoggerAdapter[Any] = _LOGGER
 
     def __post_init__(self) -> None:
+        check_names([self.integration], self.configuration)
         values = config_values(self.integration, self.configuration, self.host.components, self.environment)
         mocks = Mocks(self.mocks)
         mocks.check(operation for flow in self.integration.flows for operation in all_operations(flow.steps))
