@@ -17,7 +17,7 @@ TIME = "2026-11-26T03:01:11.190Z"
 
 def run(state: str, **more: Any) -> dict[str, Any]:
     known = {"id": ID, "integration": "Clinic", "flow": "Reminders", "state": state, "created": TIME, "finished": None}
-    return {**known, "error": None, "waits": [], "loops": [], "steps": [], **more}
+    return {**known, "error": None, "waits": [], "lateReplies": [], "loops": [], "steps": [], **more}
 
 
 def shown(what: Any, width: int) -> list[str]:
@@ -66,11 +66,14 @@ def test_a_run_says_why_what_it_waits_for_and_how_its_steps_ended() -> None:
     error = {"code": "twilio-api-error", "reason": "20003", "message": "Authenticate"}
     loops[0]["expectedEnd"] = None
     steps.append({"step": "all", "state": "succeeded", "started": TIME, "finished": TIME, "inputs": None})
-    text = "\n".join(shown(run_view(run("failed", steps=steps, loops=loops, waits=waits, error=error)), 140))
+    late = [{"step": "ask", "received": TIME, "reply": {"body": "on my \x1bway"}}]
+    seen = run("failed", steps=steps, loops=loops, waits=waits, lateReplies=late, error=error)
+    text = "\n".join(shown(run_view(seen), 140))
     assert f"failed  Reminders  {ID}" in text
     assert "20003 Authenticate" in text
     assert "next: runs retry RUN" in text
     assert "… waits for ***10's reply until 2026-11-26 03:01:11 UTC" in text
+    assert 'late reply to ask, 2026-11-26 03:01:11 UTC: "on my ·way"' in text
     assert "all: 5 of 5, 4 succeeded, 21211: 1\n  21211: The recipient is not a valid phone number." in text
     assert "\n!  all" in text
     assert "20003 Authenticate·[2J [red]now" in text

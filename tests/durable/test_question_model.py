@@ -52,6 +52,7 @@ class AskedInModel:
 
     conversation: int
     keeps_late: bool = False
+    has_late: bool = False
     state: str = "queued"
     sent: str = HELD
     until: float | None = None
@@ -244,6 +245,8 @@ class Conversations(RuleBasedStateMachine):
         assert self.taken.get(sid) == (run or late), "it continues the run that waits for it, or is kept"
         if run is not None:
             self.answer(run, text)
+        elif late is not None:
+            self.asked[late].has_late = True
 
     @precondition(lambda self: self.messages)
     @rule(data=st.data(), process=st.integers(0, 1))
@@ -355,10 +358,10 @@ class Conversations(RuleBasedStateMachine):
         return next(found, None)
 
     def keeping_late(self, number: int) -> str | None:
-        """The question that was closed last in the conversations of a number, if it keeps late replies."""
+        """The question that was closed last in the conversations of a number, if it is to keep a late reply."""
         closed = [run for run in self.closed if self.asked[run].conversation in conversations_of(number)]
         last = self.asked[closed[-1]] if closed else None
-        keeps = last is not None and last.keeps_late and last.outcome == "timedOut"
+        keeps = last is not None and last.keeps_late and not last.has_late and last.outcome == "timedOut"
         return closed[-1] if keeps else None
 
     def open_runs(self) -> list[str]:

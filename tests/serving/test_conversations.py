@@ -11,6 +11,7 @@ from sqlalchemy import select
 from support.conversations import ADA, BOB, US, Phone, conversing
 from support.flow_runs import FIXTURES
 
+from twilio_component.durable.operator.views import RunFilter, RunViews
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store import schema
 from twilio_component.emulator import Emulator
@@ -150,15 +151,17 @@ async def test_the_second_on_call_is_asked_when_the_first_does_not_reply(tmp_pat
         await phone.gets("The pump has stopped. Nobody has taken it (timedOut). Reply OK.", to=BOB)
         await phone.rests()
         await phone.write("ok", them=ADA)  # too late: it is kept
+        await phone.write("hello?", them=ADA)
         await phone.write("OK", them=BOB)
         assert (await phone.ends(run))["state"] == "succeeded"
         await phone.gets("The pump has stopped. Reply OK to take it.", "The alarm has been taken.", to=ADA)
-
-        def late(connection: object) -> list[str]:
-            rows = select(schema.replies.c.run).where(schema.replies.c.is_late)
-            return list(connection.execute(rows).scalars())  # type: ignore[attr-defined]
-
-        assert await phone.engine.database.run(late) == [run]
+        views = RunViews(phone.engine.database)
+        (late,) = (await views.show(run))["lateReplies"]
+        assert (late["step"], late["reply"]["body"]) == ("askTheFirst", "ok")
+        started = [one["flow"] for one in await views.find(RunFilter())]
+        assert started == ["Incoming message", "Alarm"], (
+            "a question keeps one reply, and the next message starts its flow"
+        )
 
 
 async def test_the_second_on_call_is_asked_when_the_first_says_no(tmp_path: Path) -> None:

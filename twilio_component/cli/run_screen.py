@@ -72,6 +72,7 @@ def _parts(run: Mapping[str, Any]) -> Iterator[RenderableType]:
     if run.get("retriedAs"):
         yield Text(f"run again as {run['retriedAs']}")
     yield from (Text(f"… {wait_line(wait)}", "yellow") for wait in run["waits"])
+    yield from (Text(_late_reply(one)) for one in run["lateReplies"])
     for loop in run["loops"]:
         yield Text(loop_summary(loop))
         yield from (Text(f"  {code}: {meaning}", "dim") for code, meaning in _meanings(loop["failed"]))
@@ -86,6 +87,13 @@ def _meanings(codes: Iterable[str]) -> Iterator[tuple[str, str]]:
 
     found = ((code, explain(code)) for code in codes)
     return ((code, one.meaning) for code, one in found if one is not None)
+
+
+def _late_reply(one: Mapping[str, Any]) -> str:
+    reply = one["reply"]
+    body = reply.get("body") if isinstance(reply, Mapping) else None
+    text = f'"{body}"' if body else json.dumps(reply, ensure_ascii=False)
+    return f"late reply to {one['step'] or 'a question'}, {moment_text(one['received'])}: {cell(text)}"
 
 
 def _steps(steps: Sequence[Mapping[str, Any]], incomplete: Container[str]) -> Table:

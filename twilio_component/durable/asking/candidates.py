@@ -10,7 +10,7 @@ from twilio_component.durable.ids import call_key
 from twilio_component.durable.store.acts import MAY_HAVE_HAPPENED
 from twilio_component.durable.store.question_states import CLOSED, LATE_SECONDS, OPEN
 from twilio_component.durable.store.run_status import PAUSED, RUNNING
-from twilio_component.durable.store.schema import intents, questions, runs
+from twilio_component.durable.store.schema import intents, questions, replies, runs
 from twilio_component.host.questions import MOST_SENDS, TIMED_OUT
 
 if TYPE_CHECKING:
@@ -62,7 +62,10 @@ def _is_begun(connection: Connection, question: Row[Any]) -> bool:
 
 
 def keeping_late(connection: Connection, conversations: Sequence[str], now: float) -> Row[Any] | None:
-    """The latest question of these conversations, if it timed out not long ago and keeps late replies."""
+    """The latest question of these conversations, if it timed out not long ago and is to keep a late reply.
+
+    It keeps one: what the person writes after that is about something else, and must reach somebody.
+    """
     latest = (
         select(questions)
         .where(questions.c.conversation.in_(conversations), questions.c.state == CLOSED)
@@ -70,5 +73,7 @@ def keeping_late(connection: Connection, conversations: Sequence[str], now: floa
         .limit(1)
     )
     found = connection.execute(latest).one_or_none()
-    keeps = found is not None and found.keeps_late and found.outcome == TIMED_OUT
-    return found if keeps and found is not None and found.closed_at > now - LATE_SECONDS else None
+    if found is None or not found.keeps_late or found.outcome != TIMED_OUT or found.closed_at <= now - LATE_SECONDS:
+        return None
+    has_one = exists().where(replies.c.question == found.key, replies.c.is_late)
+    return None if connection.execute(select(has_one)).scalar_one() else found

@@ -14,6 +14,7 @@ from twilio_component.durable import ids
 from twilio_component.durable.errors import UnknownRunError
 from twilio_component.durable.operator.flow_names import flow_names, known_flows
 from twilio_component.durable.operator.journal_replay import is_asked_again
+from twilio_component.durable.operator.late_replies import late_replies_of
 from twilio_component.durable.operator.run_ids import count_retries, retried_as
 from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.operator.wait_views import waits_of
@@ -81,6 +82,7 @@ class RunViews:
         the state of a call that has not ended) and ``error``, and the id of what it created (``effect``). A call that
         must wait says until when (``heldUntil``, if that is known) and why (``reason``, and the kind of a ``hold``).
         A run that was retried has the id of the run in its place as ``retriedAs``, if that is still stored.
+        ``lateReplies`` are those that its questions keep, with what people wrote (``late_replies_of``).
         """
 
         def work(connection: Connection) -> dict[str, Any]:
@@ -94,7 +96,13 @@ class RunViews:
             now = self._database.now(connection)
             waiting = [open_call(connection, one, now) for one in by_key.values()]
             again = {"retriedAs": retried_as(connection, run)} if row.state == RETRIED else {}
-            return {**run_summary(row), **again, "waits": waits_of(connection, run), "steps": [*steps, *waiting]}
+            return {
+                **run_summary(row),
+                **again,
+                "waits": waits_of(connection, run),
+                "lateReplies": late_replies_of(connection, run),
+                "steps": [*steps, *waiting],
+            }
 
         return await self._database.run(work)
 
