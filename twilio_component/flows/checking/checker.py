@@ -16,6 +16,7 @@ from twilio_component.flows.checking.code_native import is_code_native, report_c
 from twilio_component.flows.checking.inputs import InputChecker
 from twilio_component.flows.checking.item_files import check_item_file
 from twilio_component.flows.checking.paths import check_paths
+from twilio_component.flows.checking.placeholders import check_placeholders
 from twilio_component.flows.checking.references import ReferenceChecker
 from twilio_component.flows.checking.schedules import check_schedule
 from twilio_component.flows.checking.variables import check_variables
@@ -83,6 +84,7 @@ def check_integration(
         return findings.in_order()
     _Checker(findings, integration, components, mocked).check()
     check_variables(findings, integration, components)
+    check_placeholders(findings, integration)
     return findings.in_order()
 
 

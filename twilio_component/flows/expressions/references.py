@@ -7,7 +7,7 @@ template ``{{$reference}}`` and ``{{#Config variable}}`` are placeholders, and a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.expressions.javascript import ABSENT, json_text
@@ -21,18 +21,11 @@ if TYPE_CHECKING:
     from twilio_component.host.manifest.documents import PathParts
 
 RESULTS, CURRENT_ITEM, INDEX = "results", "currentItem", "index"
-_PARTS = (RESULTS, CURRENT_ITEM, INDEX)
+PARTS = (RESULTS, CURRENT_ITEM, INDEX)
 # A key in brackets may be quoted, and then hold anything but its quotation mark; exports write a dot before it.
 _KEY = re.compile(r"""\.?(?:\["([^"]*)"\]|\['([^']*)'\]|\[([^\[\]"']+)\])|\.([^.\[\]]+)""")
 _STEP = re.compile(r"[^.\[\]\s]+")
-_PLACEHOLDER = re.compile(r"\{\{([$#])([^{}]+)\}\}")
-# A placeholder whose braces are not two and two, that begins with a space, or that is not closed.
-_WRONG_BRACES = r"\{\{\s+[$#](?:[^{}]*\}\}|[^{}\s]*)|\{\{[$#][^{}]*\}?(?!\})(?=$|[^}])|(?<!\{)\{[$#][^{}]*\}\}"
-# A reference that has no $, or no braces. What Liquid and Handlebars call index is theirs.
-_NO_SIGN = rf"\{{\s*[^\W\d]\w*\.(?:{RESULTS}|{CURRENT_ITEM})\b[^{{}}]*\}}{{0,2}}"
-_NO_BRACES = rf"\$[^\W\d]\w*\.(?:{'|'.join(_PARTS)})\b[^\s{{}}]*"
-_SLIP = re.compile(rf"{_WRONG_BRACES}|\{{?{_NO_SIGN}|\{{?{_NO_BRACES}\}}?")
-_BARE = re.compile(rf"\s*[^\W\d]\w*\.(?:{'|'.join(_PARTS)})(?:[.\[]\S*)?\s*")
+PLACEHOLDER = re.compile(r"\{\{([$#])([^{}]+)\}\}")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,17}")
 
 Lookup = Callable[[Reference], Any]
@@ -51,8 +44,8 @@ def parse_reference(text: str, at: PathParts = ()) -> Reference:
             raise ValueError(f"it cannot be read from character {position + 1} on")
         keys.append(next(group for group in match.groups() if group is not None))
         position = match.end()
-    if not keys or keys[0] not in _PARTS:
-        raise ValueError(f"after the step's name comes {join_names(_PARTS, word='or')}")
+    if not keys or keys[0] not in PARTS:
+        raise ValueError(f"after the step's name comes {join_names(PARTS, word='or')}")
     return Reference(normalize(start.group()), keys[0], tuple(keys[1:]), at)
 
 
@@ -69,7 +62,7 @@ def read_template(text: str, at: PathParts = ()) -> tuple[Template, list[str]]:
     parts: list[str | Reference | ConfigVar] = []
     problems = []
     position = 0
-    for match in _PLACEHOLDER.finditer(text):
+    for match in PLACEHOLDER.finditer(text):
         if match.start() > position:
             parts.append(text[position : match.start()])
         sign, inside = match.groups()
@@ -85,22 +78,7 @@ def read_template(text: str, at: PathParts = ()) -> tuple[Template, list[str]]:
 
 def has_placeholder(text: str) -> bool:
     """Whether there is anything in ``text`` for a template to replace."""
-    return _PLACEHOLDER.search(text) is not None
-
-
-def placeholder_slips(text: str, variables: Collection[str] = ()) -> list[str]:
-    """The parts of ``text`` that look like a placeholder and are text, in order: a ``$`` or a brace is missing, say.
-
-    ``{{Name}}`` is one where a config variable among ``variables`` has this name.
-    """
-    if _BARE.fullmatch(text):
-        return [text.strip()]
-    if "{" not in text and "$" not in text:
-        return []
-    rest = _PLACEHOLDER.sub("", text)
-    found = [(match.start(), match.group()) for match in _SLIP.finditer(rest)]
-    found += [(rest.find(name), name) for name in (f"{{{{{variable}}}}}" for variable in variables) if name in rest]
-    return [part for _, part in sorted(found)]
+    return PLACEHOLDER.search(text) is not None
 
 
 def follow(reference: Reference, root: Any) -> Any:

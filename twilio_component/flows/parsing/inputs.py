@@ -15,7 +15,6 @@ from twilio_component.flows.expressions.operators import BINARY, OPERATORS, UNAR
 from twilio_component.flows.expressions.references import (
     has_placeholder,
     parse_reference,
-    placeholder_slips,
     read_template,
 )
 from twilio_component.flows.model import (
@@ -55,14 +54,13 @@ def is_typed(raw: Mapping[str, Any]) -> bool:
 class InputReader:
     """Reads inputs; what is wrong goes to ``findings``.
 
-    ``connections`` are the names of declared connections, ``variables`` those of all declared config variables.
+    ``connections`` are the names of declared connections.
     """
 
-    def __init__(self, findings: Findings, connections: Collection[str], variables: Collection[str] = ()) -> None:
+    def __init__(self, findings: Findings, connections: Collection[str]) -> None:
         self.findings = findings
         self.fields = FieldReader(findings)
         self.connections = connections
-        self.variables = variables
 
     def read(self, raw: Any, at: PathParts) -> Input:
         """One input, in whatever form it is written."""
@@ -83,8 +81,6 @@ class InputReader:
         kind, value, place = raw["type"], raw["value"], (*at, "value")
         self.fields.keys(raw, at, TYPED_KEYS, ())
         if kind == "value":
-            if isinstance(value, str):
-                self._look_for_slips(value, place, is_template=False)
             return Value(value, place)
         if kind == "complex":
             return self._complex(value, place)
@@ -110,7 +106,6 @@ class InputReader:
         if normalize(raw) in self.connections:
             return ConfigVar(normalize(raw), at)
         if not has_placeholder(raw):
-            self._look_for_slips(raw, at)
             return Value(raw, at)
         template = self._template(raw, at)
         if isinstance(template, Template) and len(template.parts) == 1 and not isinstance(template.parts[0], str):
@@ -158,7 +153,6 @@ class InputReader:
             return Unreadable(at)
 
     def _template(self, text: str, at: PathParts) -> Input:
-        self._look_for_slips(text, at)
         template, problems = read_template(text, at)
         for problem in problems:
             self.findings.add(
@@ -171,18 +165,6 @@ class InputReader:
         if problems and all(isinstance(part, str) for part in template.parts):
             return Unreadable(at)
         return template
-
-    def _look_for_slips(self, text: str, at: PathParts, *, is_template: bool = True) -> None:
-        if not is_template and has_placeholder(text):
-            message = "the placeholders of this text are not replaced, because its type is value"
-            self.findings.add("malformed-placeholder", at, message, "Write type: template.")
-        for found in placeholder_slips(text, self.variables):
-            self.findings.add(
-                "malformed-placeholder",
-                at,
-                f"'{found[:60]}' looks like a placeholder but is text",
-                "Write {{$step.results.path}} or {{#Config Variable}}, two braces on each side and no space inside.",
-            )
 
     def conditions(self, raw: Any, at: PathParts) -> tuple[tuple[str, Condition], ...]:
         """The conditions of a branch step, by the branch they lead to."""

@@ -130,7 +130,7 @@ class _Reader:
         self.version(data)
         variables = self.config_variables(data.get("requiredConfigVars"))
         connections = {key for key, found in variables.items() if found.is_connection}
-        self.inputs = InputReader(self.findings, connections, variables)
+        self.inputs = InputReader(self.findings, connections)
         variables = {key: self.with_inputs(found) for key, found in variables.items()}
         flows: list[Flow] = []
         for at, raw in self.fields.objects(data.get("flows"), ("flows",)):
