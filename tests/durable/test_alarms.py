@@ -167,6 +167,22 @@ async def test_a_command_gets_the_alarm_of_a_list_that_stopped_and_of_the_run_on
     assert not any(number[1:] in (tmp_path / "told").read_text() for number in numbers)
 
 
+@pytest.mark.usefixtures("by_hand")
+async def test_the_log_names_the_receivers_that_an_alarm_did_not_reach_and_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    emulator = Emulator()
+    settings = replace(QUICK, on_failure=Receivers(flow="Nope", command=("/no/such/program",)))
+    async with serving(tmp_path, SEND, emulator=emulator, settings=settings) as served:
+        digest = await served.engine.runs.define("test.yaml", served.text)
+        await served.engine.runs.note_served("Test", digest, "http://flows.test")
+        emulator.faults.api_error(21211, operation="messages.create")
+        await served.run("one")
+        await _tell(served)
+    assert "did not reach the command /no/such/program: No such file or directory" in caplog.text
+    assert "did not reach the flow Nope: no flow 'Nope' is served from this database (served: Main)" in caplog.text
+
+
 async def test_a_flow_is_started_once_for_an_alarm_and_tells_not_of_itself(tmp_path: Path) -> None:
     emulator = Emulator()
     settings = replace(QUICK, on_failure=Receivers(flow="Tell"))

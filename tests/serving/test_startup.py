@@ -297,6 +297,11 @@ def _serve_with(configuration: str, capsys: pytest.CaptureFixture[str], *options
         ("webhooks:\n  replays: never", "2:12: $.webhooks.replays: must be token or strict"),
         ("optOuts:\n  keywords:\n    stop: STOP", "3:11: $.optOuts.keywords.stop: must be a list of words"),
         ("onFailure: {url: 5}", "1:18: $.onFailure.url: must be a URL"),
+        ("onFailure:\n  flow: Nope", "2:9: $.onFailure.flow: must be a flow that is served (served: "),
+        (
+            "onFailure: {command: [nosuchprogram]}",
+            "1:22: $.onFailure.command: must begin with a program",
+        ),
         ("retention: {days: 3}\nlost: 1", "2:1: $.lost: is not known"),
         ("endpointKeys:\n  Repli: [a]", "2:3: $.endpointKeys.Repli: is not a flow that is served"),
         ("order: {'+1': conversation}", "1:9: $.order: '+1' is not a sender"),

@@ -12,13 +12,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from twilio_component.host.errors import Problem, did_you_mean, join_names
+from twilio_component.host.errors import InputError, Problem, did_you_mean, join_names
+from twilio_component.host.inputs.messages import display
 
 _KEYS = ("url", "secret", "command", "flow")
 _SHORTEST_SECRET = 16
@@ -63,6 +65,22 @@ def receivers_from(section: Mapping[str, Any], problems: list[Problem]) -> Recei
     if problems:
         return None
     return Receivers(url=url or "", secret=secret, command=tuple(command or ()), flow=flow or "")
+
+
+def check_command(receivers: Receivers | None) -> None:
+    """Raise ``InputError`` if the command is not a program of this machine."""
+    if receivers is not None and receivers.command and shutil.which(receivers.command[0]) is None:
+        program = display(receivers.command[0])
+        problem = Problem("onFailure.command", f"must begin with a program of this machine; {program} was not found")
+        raise InputError("Alarms could reach nobody", [problem])
+
+
+def check_flow(receivers: Receivers | None, flows: Collection[str]) -> None:
+    """Raise ``InputError`` if the flow is not one of these, which are served."""
+    if receivers is not None and receivers.flow and receivers.flow not in flows:
+        hint = did_you_mean(receivers.flow, flows) or f" (served: {join_names(flows)})"
+        problem = Problem("onFailure.flow", f"must be a flow that is served{hint}")
+        raise InputError("Alarms could reach nobody", [problem])
 
 
 def _is_url(value: Any) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from twilio_component.durable.alarm_receivers import check_command
 from twilio_component.durable.crash_points import CrashPoints
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
@@ -51,6 +52,7 @@ class Worker:
         if self.database.startswith("sqlite"):
             raise DurableError("a worker needs a Postgres database: only the serving process can use a SQLite database")
         settings = settings_from(self.configuration.durability)
+        check_command(settings.on_failure)
         async with self.health.serving() as url:
             if url:
                 self.report(f"health and metrics: {url}")

@@ -10,10 +10,12 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from twilio_component.durable.alarms.store import MOST_TRIES
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.recovery.periodic import run_periodically
+from twilio_component.host.errors import IntegrationError
 
 if TYPE_CHECKING:
     from twilio_component.durable.alarm_receivers import Receivers
@@ -67,13 +69,20 @@ class Alarms:
     async def _reaches(self, name: str, alarm: Alarm) -> bool:
         try:
             await self._tell[name](alarm)
-        except NotToldError as error:
-            _LOGGER.warning("alarm %s did not reach the %s: %s", alarm.id, name, error)
-            return False
         except Exception as error:  # noqa: BLE001 - one receiver's trouble must not keep the alarm from the others
-            _LOGGER.warning("alarm %s did not reach the %s: %s", alarm.id, name, type(error).__name__)
+            # Only errors that we raise say what is wrong without saying what was sent.
+            is_ours = isinstance(error, (NotToldError, IntegrationError))
+            reason = str(error) if is_ours else type(error).__name__
+            _LOGGER.warning("alarm %s did not reach the %s: %s", alarm.id, self._label(name), reason)
             return False
         return True
+
+    def _label(self, name: str) -> str:
+        """A receiver as the log names it; the path of a URL may be a secret."""
+        receivers = self._receivers
+        if name == "url":
+            return f"url at {urlsplit(receivers.url).hostname}"
+        return f"command {receivers.command[0]}" if name == "command" else f"flow {receivers.flow}"
 
     async def _post(self, alarm: Alarm) -> None:
         import aiohttp

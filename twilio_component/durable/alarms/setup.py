@@ -21,6 +21,6 @@ def alarms_of(database: Database, host: Host, receivers: Receivers | None) -> Al
 
     async def start_flow(flow: str, run: str, data: dict[str, Any]) -> None:
         given = {"body": {"data": data, "contentType": "application/json"}}
-        await start_run(database, host, flow, given, integration=data["integration"], run=run)
+        await start_run(database, host, flow, given, preferred=data["integration"], run=run)
 
     return Alarms(AlarmStore(database), receivers, start_flow)

@@ -27,10 +27,14 @@ def flow_names(connection: Connection) -> list[str]:
 
 def known_flows(connection: Connection) -> list[str]:
     """Return the names of the flows that have runs or are served, in alphabetical order."""
+    return sorted({*served_flows(connection), *flow_names(connection)})
+
+
+def served_flows(connection: Connection) -> set[str]:
+    """Return the names of the flows that processes of this database serve."""
     rows = select(definitions.c.file, definitions.c.text).join(served, definitions.c.digest == served.c.definition)
     read = [read_definition(row.file, text=row.text).integration for row in connection.execute(rows)]
-    names = {flow.name for integration in read if integration is not None for flow in integration.flows}
-    return sorted({*names, *flow_names(connection)})
+    return {flow.name for integration in read if integration is not None for flow in integration.flows}
 
 
 def next_flow(name: str | None) -> Select[Any]:

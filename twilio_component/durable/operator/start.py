@@ -28,18 +28,26 @@ if TYPE_CHECKING:
 
 
 async def start_run(
-    database: Database, host: Host, flow: str, given: Mapping[str, Any], *, integration: str = "", run: str = ""
+    database: Database,
+    host: Host,
+    flow: str,
+    given: Mapping[str, Any],
+    *,
+    integration: str = "",
+    preferred: str = "",
+    run: str = "",
 ) -> str:
     """Store a run of a served flow and have it started; its id.
 
     ``given`` is the caller's part of the trigger's payload. The trigger is not asked, since nothing has to be verified,
-    unless it polls. ``integration`` tells flows of one name apart. A run with a known id, ``run``, is started once.
+    unless it polls. ``integration`` tells flows of one name apart, and so does the ``preferred`` one, if it has such a
+    flow. A run with a known id, ``run``, is started once.
     Raises ``DurableError`` where no such flow is served, ``RequestBodyError`` for a request whose body cannot be
     parsed, ``StoreUnavailableError``.
     """
     queue = RunQueue(database)
     runs = RunStore(database, queue.put)
-    deployment, definition, found = await _find(database, host, flow, integration)
+    deployment, definition, found = await _find(database, host, flow, integration, preferred)
     run = run or f"started-{uuid.uuid4().hex}"
     payload = deployment.payload(given, definition, found, run, iso_time(dt.datetime.now(dt.UTC)))
     component = host.components.get(found.trigger.component)
@@ -62,7 +70,7 @@ async def start_run(
 
 
 async def _find(
-    database: Database, host: Host, flow: str, integration: str
+    database: Database, host: Host, flow: str, integration: str, preferred: str
 ) -> tuple[Deployment, LoadedDefinition, Flow]:
     def work(connection: Connection) -> list[Any]:
         rows = select(served.c.public_url, definitions.c.file, definitions.c.text)
@@ -75,6 +83,7 @@ async def _find(
         raise DurableError(f"no integration '{integration}' is served from this database{hint}")
     candidates = [one for one in served_flows if integration in ("", one[1].integration.name)]
     matching = [one for one in candidates if one[2].name == flow]
+    matching = [one for one in matching if one[1].integration.name == preferred] or matching
     if len(matching) == 1:
         return matching[0]
     if matching:
