@@ -7,14 +7,19 @@ import json
 import re
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, select, update
+from support.pages import blocks
 
+from twilio_component.agent_tools.read_only import connection_to_look, read_only_tools
 from twilio_component.agent_tools.server import ToolServer, http_app
+from twilio_component.cli.commands.mcp import _tool_server
+from twilio_component.cli.main import command_parser
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.operator.operations import Operations
@@ -22,7 +27,7 @@ from twilio_component.durable.store import schema
 from twilio_component.durable.store.database import Database
 from twilio_component.emulator import Emulator
 from twilio_component.flows import Configuration, FlowError
-from twilio_component.host import DocumentError, InputError
+from twilio_component.host import DocumentError, Host, InputError
 from twilio_component.testing import emulator_connection
 
 mcp: Any = pytest.importorskip("mcp", reason="an extra that `make` installs")
@@ -52,7 +57,7 @@ flows:
           from: {type: value, value: "+15017122661"}
           message: {type: template, value: "See you soon, {{$trigger.results.body.data.name}}!"}
   - name: Count Words
-    schemas: {invoke: {type: object, properties: {text: {type: string}}, required: [text]}}
+    schemas: {invoke: {type: object, properties: {text: {type: string}}, required: [text], additionalProperties: {}}}
     steps:
       - {name: Trigger, isTrigger: true, action: webhook-triggers.webhook}
       - name: Segments
@@ -74,7 +79,7 @@ FORGETTING = """\
           twilioConnection: {type: configVar, value: Twilio}
           sid: {type: reference, value: trigger.results.body.data.sid}
 """
-READ_ONLY = ["getSMS", "listMessages", "estimateMessage", "errors", "why"]
+READ_ONLY = ["getSMS", "listMessages", "why", "estimateMessage", "errors"]
 CONFIRM = {"phone": TO, "name": "Ada", "requestKey": "booking-7"}
 
 
@@ -113,8 +118,9 @@ async def test_a_session_lists_runs_and_repeats_and_one_message_is_sent(tmp_path
 
         failed, first = await call(client, "confirmBooking", CONFIRM)
         assert (failed, first["state"]) == (False, "succeeded")
-        failed, again = await call(client, "confirmBooking", CONFIRM)
-        assert (failed, again["run"], again["repeated"]) == (False, first["run"], True)
+        for key in ("booking-7", " booking-7\n"):
+            failed, again = await call(client, "confirmBooking", {**CONFIRM, "requestKey": key})
+            assert (failed, again["run"], again["repeated"]) == (False, first["run"], True)
         failed, changed = await call(client, "confirmBooking", {**CONFIRM, "name": "Bob"})
         assert (failed, "other arguments" in changed["message"], first["run"] in changed["message"]) == (True,) * 3
         assert [message.body for message in emulator.messages] == ["See you soon, Ada!"]
@@ -154,11 +160,13 @@ async def test_an_outcome_that_is_unknown_is_reported_as_that_and_not_repeated(t
     emulator = Emulator()
     emulator.faults.server_error(operation="messages.create", status=500)
     async with agent(tool_server(tmp_path, emulator)) as client:
-        for _ in range(2):
+        for repeated in (False, True):
             failed, error = await call(client, "confirmBooking", CONFIRM)
             assert (failed, error["code"], error["mayHaveHappened"]) == (True, "flow-outcome-unknown", True)
             assert "MAY have sent" in error["message"]
             assert TO not in error["message"]
+            assert f"--database {tmp_path / 'mcp.sqlite'}" in error["message"]
+            assert error.get("repeated", False) is repeated
     sends = [record for record in emulator.request_log.requests if record.operation == "messages.create"]
     assert len(sends) == 1
 
@@ -175,9 +183,11 @@ async def test_a_flow_that_failed_says_whether_it_did_something_before(tmp_path:
         emulator.faults.api_error(21408, times=1, operation="messages.create")
         failed, refused = await call(client, "confirmBooking", CONFIRM)
         assert (failed, refused["code"], refused["mayHaveHappened"]) == (True, "flow-failed", False)
+        assert (await call(client, "confirmBooking", CONFIRM))[1] == {**refused, "repeated": True}
         failed, sent = await call(client, "confirmBooking", {**CONFIRM, "requestKey": "booking-8"})
         assert (failed, sent["code"], sent["mayHaveHappened"]) == (True, "flow-failed", True)
         assert "do not run it with another requestKey" in sent["message"]
+        assert f"--database {tmp_path / 'mcp.sqlite'}" in sent["message"]
 
 
 async def test_what_an_operator_did_with_a_run_is_reported_as_it_is(tmp_path: Path) -> None:
@@ -238,6 +248,11 @@ async def test_annotations_come_from_the_manifest(tmp_path: Path) -> None:
     assert schema["required"] == ["phone", "name", "requestKey"]
     assert tools["confirmBooking"].description == "Confirms a booking by SMS. Does twilio.sendSMS."
     assert "requestKey" not in tools["Count-Words"].input_schema["properties"]
+    # What a flow's own schema says of other properties stays as it is.
+    assert [tools[name].input_schema["additionalProperties"] for name in ("confirmBooking", "Count-Words")] == [
+        False,
+        {},
+    ]
 
 
 async def test_without_permission_flows_that_send_are_not_offered_and_the_agent_is_told(tmp_path: Path) -> None:
@@ -310,6 +325,8 @@ async def test_the_read_only_tools_look_at_messages_and_explain_failures(tmp_pat
         ("errors", {"code": 1}, "$.code: 1 is not known"),
         ("listMessages", {"limit": 1000}, "$.limit: must be at most 50, not 1000"),
         ("confirmBooking", {"phone": TO, "name": "Ada"}, "$.requestKey: is required"),
+        ("confirmBooking", {**CONFIRM, "requestKey": " \n"}, "$.requestKey: must not be blank"),
+        ("confirmBooking", {**CONFIRM, "fone": "x"}, "$.fone: is not known here; did you mean 'phone'?"),
         ("estimateMessage", {"mesage": "x"}, "$.mesage: is not known here; did you mean 'message'?"),
     ],
 )
@@ -331,6 +348,11 @@ async def test_wrong_arguments_are_named(tmp_path: Path, name: str, arguments: d
             lambda text: text.replace("{type: object, prop", "{type: array, prop"),
             DocumentError,
             "must be the JSON Schema",
+        ),
+        (
+            lambda text: text.replace("required: [phone, name]", "required: [phone, nam]"),
+            DocumentError,
+            "flows.yaml:8:9: .*it has no property nam, which it requires; did you mean 'name'",
         ),
     ],
 )
@@ -358,6 +380,61 @@ async def test_over_http_a_client_needs_the_token(tmp_path: Path) -> None:
                 connection = streamable_http_client("http://127.0.0.1:8000/mcp", http_client=client)
                 async with mcp.Client(connection) as agent_client:
                     assert len((await agent_client.list_tools()).tools) == 7
+
+
+async def test_the_pages_example_returns_the_message_that_it_sent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    emulator = Emulator()
+    (example,) = [block.code for block in blocks("docs/how-to/agent-tools.md") if block.kind == "yaml"]
+    async with agent(tool_server(tmp_path, emulator, example)) as client:
+        _, told = await call(client, "confirmBooking", CONFIRM)
+        assert told["response"]["sid"] == emulator.messages[0].sid
+    assert caplog.messages == []
+
+
+async def test_what_is_not_offered_is_said_at_the_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with agent(tool_server(tmp_path, Emulator(), allow_send=False)):
+        assert [message.partition("flows.yaml: ")[2] for message in caplog.messages] == [
+            "the flow Confirm Booking is not offered: it does twilio.sendSMS, which needs --allow-send",
+            "the flow Not A Tool is not offered: it declares no schemas.invoke",
+        ]
+
+
+async def test_the_tools_that_look_take_the_connection_of_the_flows_and_are_not_offered_without_any(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    emulator = Emulator()
+    server = replace(tool_server(tmp_path, emulator), connection=None)
+    async with agent(server) as client:
+        await call(client, "confirmBooking", CONFIRM)
+        _, listed = await call(client, "listMessages", {})
+    assert [message["sid"] for message in listed["items"]] == [emulator.messages[0].sid]
+    async with Host.discover() as host:
+        assert connection_to_look([], host, {}) is None
+        assert [tool.name for tool in read_only_tools(host, None)] == ["estimateMessage", "errors"]
+    assert caplog.messages[-1].startswith("getSMS, listMessages and why are not offered: no flow has a connection")
+
+
+def test_the_database_lies_beside_the_flows_since_the_client_chooses_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TWILIO_COMPONENT_DATABASE", raising=False)
+
+    def database(folder: str, *arguments: object) -> str:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / folder)
+        options = command_parser("mcp").parse_args(["mcp", *map(str, arguments)])
+        with ExitStack() as stack:
+            return _tool_server(options, stack).database
+
+    flows = tmp_path / "flows" / "flows.yaml"
+    expected = f"sqlite:///{tmp_path}/flows/.twilio-component/mcp.sqlite"
+    assert {database("x1", flows), database("x2", flows), database("flows", "flows.yaml")} == {expected}
+    for given in ("mcp.sqlite", "sqlite:///mcp.sqlite"):
+        with pytest.raises(InputError, match="--database: must be an absolute path"):
+            database("x1", flows, "--database", given)
+    assert database("x1", "flows.yaml", "--database", "own.sqlite") == f"sqlite:///{tmp_path}/x1/own.sqlite"
 
 
 async def test_the_command_serves_a_client_over_standard_input_and_output(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 A flow that sends or changes something takes a ``requestKey`` of the caller. The run's id comes from it, and every send
 of the run is recorded under that id before it happens, so a caller that repeats itself gets the first outcome, and
-nothing is sent again. The key with other arguments is refused.
+nothing is sent again. The key with other arguments is refused. Blanks around a key are not part of it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import logging
 import re
+import shlex
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -21,10 +23,11 @@ from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.ids import FIRST_RETRY, lineage, retry_id
 from twilio_component.durable.store import run_status
+from twilio_component.durable.store.database_url import display_database
 from twilio_component.durable.store.events import RunEvent
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.flows.checking.reachability import reachable_flows, side_effects
-from twilio_component.host.errors import DocumentError, InputError, PerformError, Problem, join_names
+from twilio_component.host.errors import DocumentError, InputError, PerformError, Problem, did_you_mean, join_names
 from twilio_component.host.manifest.documents import parse_document
 from twilio_component.host.serialization import iso_time
 
@@ -35,34 +38,49 @@ if TYPE_CHECKING:
 
 REQUEST_KEY = "requestKey"
 SECONDS = 55.0  # clients give up after a minute
-_ACTED = "It did something before: do not run it with another requestKey; an operator can look (runs show)"
+_LOGGER = logging.getLogger("twilio_component.agent_tools")
 _STOPPED = (run_status.PAUSED, run_status.LIST_STOPPED)
 _KEY_SCHEMA = {
     "type": "string",
-    "minLength": 1,
+    "pattern": r"\S",
+    "message": "must not be blank",
     "maxLength": 200,
     "description": "Your own key for this request. Repeat it and you get the first outcome; nothing is sent again.",
 }
 
 
+# What a schema that has one of these allows is not said by its ``properties`` alone.
+_COMPOSED = frozenset(
+    ("$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "then", "else", "dependentSchemas", "patternProperties")
+)
+
+
 class FlowFailedError(PerformError):
     """A flow that a tool ran has failed; the text is the failure of its step.
 
-    ``may_have_happened`` tells whether it did something before.
+    ``may_have_happened`` tells whether it did something before, ``repeated`` whether an earlier call has run it.
     """
 
     code = "flow-failed"
 
-    def __init__(self, message: str, acted: bool) -> None:  # noqa: FBT001 - as it is among args
-        super().__init__(message, acted, text=f"{message}. {_ACTED}" if acted else message)
+    def __init__(self, message: str, acted: bool, repeated: bool = False) -> None:  # noqa: FBT001, FBT002 - as in args
+        super().__init__(message, acted, repeated, text=message)
         self.may_have_happened = acted
+        self.repeated = repeated
 
 
 class OutcomeOpenError(PerformError):
-    """A flow that a tool ran may have sent, or may yet send: its outcome is unknown."""
+    """A flow that a tool ran may have sent, or may yet send: its outcome is unknown.
+
+    ``repeated`` tells whether an earlier call has run it.
+    """
 
     code = "flow-outcome-unknown"
     may_have_happened = True
+
+    def __init__(self, message: str, repeated: bool = False) -> None:  # noqa: FBT001, FBT002 - as in args
+        super().__init__(message, repeated, text=message)
+        self.repeated = repeated
 
 
 class FlowTools:
@@ -74,12 +92,20 @@ class FlowTools:
         self._allow_send = allow_send
 
     def tools(self, definition: LoadedDefinition) -> Iterator[Tool]:
-        """Yield a tool for each flow with a schema; raises ``DocumentError`` for a schema that is not an object's."""
+        """Yield a tool for each flow with a schema, and log which flows are not offered, and why.
+
+        Raises ``DocumentError`` for a schema that no call could match, or that is not an object's.
+        """
         for flow, schema in _schemas(definition):
             sends = side_effects(reachable_flows(definition.integration, flow), self._deployment.host.components)
-            if sends and not self._allow_send:
+            if schema is None:
+                reason = "it declares no schemas.invoke"
+            elif sends and not self._allow_send:
+                reason = f"it does {join_names(sends)}, which needs --allow-send"
+            else:
+                yield self._tool(definition, flow, schema, sends)
                 continue
-            yield self._tool(definition, flow, schema, sends)
+            _LOGGER.warning("%s: the flow %s is not offered: %s", definition.file, flow.name, reason)
 
     def _tool(self, definition: LoadedDefinition, flow: Flow, schema: Mapping[str, Any], sends: list[str]) -> Tool:
         async def call(arguments: Mapping[str, Any]) -> Any:
@@ -101,7 +127,7 @@ class FlowTools:
         return Tool(
             name=_tool_name(str(schema.get("title") or flow.name)),
             description=f"{what} Does {join_names(sends)}." if sends else what,
-            input_schema={**_without_identity(schema), "properties": properties, "required": required},
+            input_schema={**_strict_schema(schema), "properties": properties, "required": required},
             call=call,
             has_begun=has_begun,
             confirmation=f"Run {flow.name}? It does {join_names(sends)}." if sends else "",
@@ -150,21 +176,45 @@ class FlowTools:
             outcome = await self._engine.wait_for_outcome(run_id, max(0.0, deadline - time.monotonic()))
         has_failed = outcome is not None and outcome["state"] != run_status.SUCCEEDED
         acted = has_failed and any([(await self._engine.runs.waits.acts_of(one)).acted for one in lineage(run_id)])
-        return _result(run_id, outcome, acted=acted, repeated=not is_new)
+        database = shlex.quote(display_database(self._engine.database.url))
+        return _result(run_id, outcome, acted=acted, repeated=not is_new, database=database)
 
 
-def _schemas(definition: LoadedDefinition) -> Iterator[tuple[Flow, Mapping[str, Any]]]:
+def _schemas(definition: LoadedDefinition) -> Iterator[tuple[Flow, Mapping[str, Any] | None]]:
+    """Each flow with the schema that it is invoked with, or None."""
     document = parse_document(definition.text, definition.file)
     by_name = {flow.name: flow for flow in definition.integration.flows}
     for index, part in enumerate(document.data.get("flows", ())):
         schemas = part.get("schemas")
         schema = schemas.get("invoke") if isinstance(schemas, Mapping) else None
-        if schema is None:
-            continue
-        if not isinstance(schema, Mapping) or schema.get("type") != "object":
-            problem = document.problem(("flows", index, "schemas", "invoke"), "must be the JSON Schema of an object")
-            raise DocumentError(f"{definition.file} cannot be offered as tools", [problem])
+        problem = _problem_of(schema) if schema is not None else ""
+        if problem:
+            found = document.problem(("flows", index, "schemas", "invoke"), problem)
+            raise DocumentError(f"{definition.file} cannot be offered as tools", [found])
         yield by_name[part["name"]], schema
+
+
+def _problem_of(schema: Any) -> str:
+    """Why a tool cannot have the schema; empty if it can."""
+    if not isinstance(schema, Mapping) or schema.get("type") != "object":
+        return "must be the JSON Schema of an object"
+    properties = schema.get("properties", {})
+    if not _is_open(schema) and (missing := [name for name in schema.get("required", ()) if name not in properties]):
+        hint = did_you_mean(missing[0], properties)
+        names = join_names(missing, word="or")
+        return f"no call could match it, since it has no property {names}, which it requires{hint}"
+    return ""
+
+
+def _is_open(schema: Mapping[str, Any]) -> bool:
+    """Whether the schema itself says what properties there may be beside ``properties``."""
+    return not _COMPOSED.isdisjoint(schema) or "additionalProperties" in schema or "unevaluatedProperties" in schema
+
+
+def _strict_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema without its identity; a property that it does not name is a mistake, unless it says otherwise."""
+    own = {name: value for name, value in schema.items() if name not in ("$schema", "$id", "title", "description")}
+    return own if _is_open(schema) else {**own, "additionalProperties": False}
 
 
 def _event(definition: LoadedDefinition, flow: Flow, arguments: Mapping[str, Any]) -> RunEvent | None:
@@ -172,7 +222,8 @@ def _event(definition: LoadedDefinition, flow: Flow, arguments: Mapping[str, Any
     key = arguments.get(REQUEST_KEY)
     if key is None:
         return None
-    one = _digest(definition.integration.name, flow.name, str(key))
+    # Agents copy keys with a blank or a line's end around them, and mean the same request.
+    one = _digest(definition.integration.name, flow.name, str(key).strip())
     return RunEvent(id=one, known_by=(one,))
 
 
@@ -180,40 +231,54 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
-def _result(run_id: str, outcome: Mapping[str, Any] | None, *, acted: bool, repeated: bool) -> Any:
+def _result(
+    run_id: str, outcome: Mapping[str, Any] | None, *, acted: bool, repeated: bool, database: str
+) -> dict[str, Any]:
+    """What the tool returns; ``database`` is where an operator finds the run."""
+    told: dict[str, Any] = {"run": run_id, "state": "running" if outcome is None else outcome["state"]}
+    if repeated:
+        told["repeated"] = True
     if outcome is None:
-        note = "It is still running. Call again with the same requestKey for its outcome."
-        return {"run": run_id, "state": "running", "note": note}
+        return {**told, "note": "It is still running. Call again with the same requestKey for its outcome."}
     state, error = outcome["state"], outcome["error"] or {}
     if state in _STOPPED:
         note = "It was stopped and may be resumed. Call again with the same requestKey, and only that, for its outcome."
-        return {"run": run_id, "state": state, "note": note}
+        return {**told, "note": note}
+    command = f"twilio-component runs show {run_id} --database {database}"
     if state == run_status.UNKNOWN:
         raise OutcomeOpenError(
             f"The outcome of run {run_id} is unknown: it MAY have sent ({error.get('message', 'no response')}). Do not "
-            "send again with another requestKey; an operator can look and decide (runs show, runs resolve)."
+            f"send again with another requestKey; an operator can look and decide: {command}",
+            repeated,
         )
     if state != run_status.SUCCEEDED:
-        reason = error.get("message", "no reason is stored")
+        text = f"Run {run_id} is {state}: {error.get('message', 'no reason is stored')}"
         # What is resolved may have happened, and what is cancelled can be resumed.
-        acted = acted or state in (run_status.RESOLVED, run_status.CANCELLED)
-        raise FlowFailedError(f"Run {run_id} is {state}: {reason}", acted=acted)
-    result = {"run": run_id, "state": state}
+        if acted or state in (run_status.RESOLVED, run_status.CANCELLED):
+            warning = "It did something before: do not run it with another requestKey; an operator can look"
+            raise FlowFailedError(f"{text}. {warning}: {command}", True, repeated)  # noqa: FBT003 - as in args
+        raise FlowFailedError(text, False, repeated)  # noqa: FBT003 - as in args
     if outcome["result"] is not None:
-        result["result"] = outcome["result"]
-    response = outcome["response"]
-    if response is not None:
-        result["response"] = response.get("body")
-    return {**result, "repeated": True} if repeated else result
+        told["result"] = outcome["result"]
+    if outcome["response"] is not None:
+        told["response"] = _body(outcome["response"])
+    return told
+
+
+def _body(response: Mapping[str, Any]) -> Any:
+    """The body of a flow's response; one that is JSON as the value that it stands for."""
+    body = response.get("body")
+    if not isinstance(body, str) or not str(response.get("contentType", "")).startswith("application/json"):
+        return body
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body  # a flow may give its response any body
 
 
 def _tool_name(text: str) -> str:
     """A name as tools have it: letters, digits, hyphens and underscores."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:64] or "flow"
-
-
-def _without_identity(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in schema.items() if name not in ("$schema", "$id", "title", "description")}
 
 
 def refuse_repeated_names(tools: list[Tool]) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from twilio_component._version import __version__
-from twilio_component.agent_tools.flow_tools import FlowTools, refuse_repeated_names
-from twilio_component.agent_tools.read_only import read_only_tools
+from twilio_component.agent_tools.flow_tools import FlowFailedError, FlowTools, OutcomeOpenError, refuse_repeated_names
+from twilio_component.agent_tools.read_only import connection_to_look, read_only_tools
 from twilio_component.agent_tools.standard_streams import input_until_signal
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
@@ -50,14 +50,14 @@ _ONLY_READING = "Flows that send or change something are not offered: the server
 class ToolServer:
     """Offers the flows in ``files`` and the read-only actions as tools.
 
-    ``connection`` returns the connection of the read-only actions when one is needed. Flows that send are offered only
-    with ``allow_send``. ``is_emulated`` says that the connections are an emulator's. ``transport`` carries the requests
-    of components, see ``Host``.
+    ``connection`` returns the connection of the read-only actions when one is needed; without it they take the one that
+    the flows have, or the environment's. Flows that send are offered only with ``allow_send``. ``is_emulated`` says
+    that the connections are an emulator's. ``transport`` carries the requests of components, see ``Host``.
     """
 
     files: Sequence[Path]
     database: str
-    connection: Callable[[], Mapping[str, Any]]
+    connection: Callable[[], Mapping[str, Any]] | None = None
     configuration: Configuration = field(default_factory=Configuration)
     environment: Mapping[str, str] = field(default_factory=dict)
     allow_send: bool = False
@@ -79,13 +79,15 @@ class ToolServer:
             for file, text in texts.items():
                 for warning in check_usable(file, host.components, text=text, purpose="offered as tools"):
                     _LOGGER.warning("%s", warning)
-            deployment.check_configuration([deployment.load(file, text) for file, text in texts.items()])
+            definitions = [deployment.load(file, text) for file, text in texts.items()]
+            deployment.check_configuration(definitions)
+            connection = self.connection or connection_to_look(definitions, host, self.environment)
             settings = settings_from(self.configuration.durability)
             async with Engine.open(
                 deployment, self.database, settings, kind="mcp", is_emulated=self.is_emulated
             ) as engine:
                 flow_tools = FlowTools(deployment, engine, allow_send=self.allow_send)
-                tools = [*read_only_tools(host, self.connection)]
+                tools = [*read_only_tools(host, connection)]
                 for file, text in texts.items():
                     await engine.runs.define(file, text)
                     tools += flow_tools.tools(deployment.load(file, text))
@@ -149,7 +151,10 @@ def _server(tools: Sequence[Tool], instructions: str) -> Server[Any]:
                     return refusal
             result = await tool.call(arguments)
         except IntegrationError as error:
-            return _failure({"code": error.code, "message": str(error), "mayHaveHappened": error.may_have_happened})
+            failure = {"code": error.code, "message": str(error), "mayHaveHappened": error.may_have_happened}
+            if isinstance(error, FlowFailedError | OutcomeOpenError) and error.repeated:
+                failure["repeated"] = True
+            return _failure(failure)
         structured = result if isinstance(result, dict) else {"items": result}
         return types.CallToolResult(content=[_text(result)], structured_content=structured)
 

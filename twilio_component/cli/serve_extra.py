@@ -42,8 +42,13 @@ def database_of(options: argparse.Namespace, default: str = "") -> str:
     """
     from twilio_component.durable.store.database_url import database_url
 
-    text = options.database if options.database is not None else environment_value(DATABASE_VARIABLE)
+    text = given_database(options)
     return database_url(text if text is not None else default or str(DEFAULT_DATABASE))
+
+
+def given_database(options: argparse.Namespace) -> str | None:
+    """Return what ``--database`` or the environment names; raises ``InputError`` for a file that cannot be read."""
+    return options.database if options.database is not None else environment_value(DATABASE_VARIABLE)
 
 
 def environment_value(name: str) -> str | None:

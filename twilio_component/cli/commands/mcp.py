@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
-from twilio_component.cli.options import CONNECTION_HELP, connection_of, port_number
+from twilio_component.cli.options import CONNECTION_HELP, port_number
 from twilio_component.cli.serve_extra import (
     ExtraMissingError,
     add_config,
@@ -16,16 +16,22 @@ from twilio_component.cli.serve_extra import (
     configuration_of,
     database_of,
     environment_value,
+    given_database,
 )
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from twilio_component.agent_tools.server import ToolServer
 
 TOKEN_VARIABLE = "TWILIO_COMPONENT_MCP_TOKEN"  # noqa: S105 - its name
-_DEFAULT_DATABASE = str(Path(".twilio-component") / "mcp.sqlite")
+_DEFAULT_DATABASE = Path(".twilio-component") / "mcp.sqlite"
+_EPILOG = f"""\
+A call that repeats a requestKey is known by the database: name another one with an absolute path, since clients start
+this command in a working folder of their own. Operators give the same to runs show --database.
+
+{CONNECTION_HELP}"""
 
 
 def add_parser(commands: Any) -> None:
@@ -37,14 +43,18 @@ def add_parser(commands: Any) -> None:
         help="offer flows and read-only actions as tools of an agent (MCP)",
         description="Offer the flows that declare schemas.invoke, and read-only actions, as tools of an agent: over "
         "standard input and output, or with --port over HTTP on this machine. Needs the extra mcp.",
-        epilog=CONNECTION_HELP,
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", nargs="*", metavar="FILE", type=Path, help="flow definitions")
     add_config(parser)
-    add_database(parser, default=_DEFAULT_DATABASE)
+    add_database(parser, default=f"{_DEFAULT_DATABASE} in the folder of the first FILE")
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--connection", metavar="FILE", help="the connection for the read-only actions; see below")
+    source.add_argument(
+        "--connection",
+        metavar="FILE",
+        help="the connection for the read-only actions, where it is not that of the flows; see below",
+    )
     source.add_argument("--emulator", action="store_true", help="use the embedded emulator instead of Twilio")
     parser.add_argument(
         "--allow-send",
@@ -109,26 +119,47 @@ async def _serve(options: argparse.Namespace, tools: ToolServer) -> None:
             await serve_until_stopped(config, listening, lambda: print(f"tools: {url}", file=sys.stderr, flush=True))
 
 
+def _default_database(files: Sequence[Path]) -> Path:
+    """Return the database beside the flows: the client chooses the working folder, and a key must be known in any."""
+    return (files[0].resolve().parent if files else Path()) / _DEFAULT_DATABASE
+
+
+def _refuse_relative_database(options: argparse.Namespace) -> None:
+    """Raise ``InputError`` for a database that would be another one in another working folder, unlike the flows."""
+    from twilio_component.durable.store.database_url import database_url, is_relative
+    from twilio_component.host.errors import InputError, Problem
+
+    text = given_database(options)
+    if text is None or not any(file.is_absolute() for file in options.files):
+        return
+    database_url(text)  # raises for what is no database at all
+    if is_relative(text):
+        problem = "must be an absolute path, as the flows have: in another working folder the server would send again"
+        raise InputError("The server could not start", [Problem("--database", problem)])
+
+
 def _tool_server(options: argparse.Namespace, stack: ExitStack) -> ToolServer:
     from dataclasses import replace
     from tempfile import TemporaryDirectory
 
     from twilio_component.agent_tools.server import ToolServer
+    from twilio_component.host.connections import connection_from_file
     from twilio_component.host.environment import FileEnvironment
-    from twilio_component.host.manifest.loader import load_component
-    from twilio_component.twilio.plugin import manifest_file
 
     def connection() -> Mapping[str, Any]:
-        return connection_of(options, load_component(manifest_file()))
+        return connection_from_file(options.connection)
 
-    default = _DEFAULT_DATABASE
+    if options.connection:
+        connection()  # a mistake in it is told now, and not to the agent
+    _refuse_relative_database(options)
+    default = str(_default_database(options.files))
     if options.emulator:
         # A run that began with the emulator must not continue with Twilio.
         default = f"{stack.enter_context(TemporaryDirectory())}/mcp.sqlite"
     tools = ToolServer(
         files=options.files,
         database=database_of(options, default),
-        connection=connection,
+        connection=connection if options.connection else None,
         configuration=configuration_of(options),
         environment=FileEnvironment(),
         allow_send=options.allow_send,

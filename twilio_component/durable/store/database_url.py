@@ -45,6 +45,15 @@ def database_url(text: str) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
+def is_relative(text: str) -> bool:
+    """Return whether ``text``, which ``database_url`` takes, names a SQLite file by a path from the working folder."""
+    text = text.strip()
+    if _SCHEME.match(text) is None:
+        return not Path(text).is_absolute()
+    url = make_url(text)
+    return url.drivername == "sqlite" and not Path(url.database or "").is_absolute()
+
+
 def display_url(url: str | URL) -> str:
     """Return the URL for an operator to read, without the password."""
     return make_url(url).render_as_string(hide_password=True)
