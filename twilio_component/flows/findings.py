@@ -35,6 +35,7 @@ CODES: dict[str, tuple[str, str]] = {
         ERROR,
         "A schedule that is neither a cron expression nor a config variable, or an unknown time zone.",
     ),
+    "uneven-schedule": (WARNING, "A step such as */45, which starts again with each hour or day."),
     "component-not-installed": (ERROR, "A component that no installed package provides; named at its first use."),
     "unknown-action": (ERROR, "An installed component has no such action, trigger or connection."),
     "code-native": (ERROR, "A code-native integration: its flows are JavaScript, which is not run here."),
@@ -70,7 +71,7 @@ CODES: dict[str, tuple[str, str]] = {
     "unknown-flow": (ERROR, "invokeFlow names a flow that the integration does not have."),
 }
 # Warnings about what a flow does or sends, not only about how it is written; they are shown where it runs, too.
-_EFFECTS = ("malformed-placeholder", "unknown-path")
+_EFFECTS = ("malformed-placeholder", "unknown-path", "uneven-schedule")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

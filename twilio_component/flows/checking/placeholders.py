@@ -135,7 +135,7 @@ def _check_input(findings: Findings, value: Input, names: Names) -> None:
 
 def _check_part(findings: Findings, part: Input, names: Names) -> None:
     texts = [part.value] if isinstance(part, Value) else part.parts if isinstance(part, Template) else ()
-    is_literal = isinstance(part, Value) and _is_literal(findings.document.data, part.at)
+    is_literal = isinstance(part, Value) and _is_literal(findings.document.value_at(part.at[:-1]), part.at)
     for text in texts:
         if not isinstance(text, str):
             continue
@@ -156,11 +156,9 @@ def _hint(found: str, names: Names, *, is_literal: bool) -> str:
     return f"Write {meant}, if that is meant; to send the braces as they are, write {{type: value, value: …}}."
 
 
-def _is_literal(data: Any, at: Sequence[str | int]) -> bool:
-    """Whether the text there is the value of the exported form, ``{type: value, value: …}``."""
-    for key in at[:-1]:
-        data = data[key]
-    return at[-1:] == ("value",) and isinstance(data, Mapping) and is_typed(data)
+def _is_literal(around: Any, at: Sequence[str | int]) -> bool:
+    """Whether the text there is the value of the exported form, ``{type: value, value: …}``, which is ``around`` it."""
+    return at[-1:] == ("value",) and isinstance(around, Mapping) and is_typed(around)
 
 
 def _with_loops(flow: Flow) -> Iterator[tuple[Step, tuple[str, ...]]]:

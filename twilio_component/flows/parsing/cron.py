@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from twilio_component.flows.model import ConfigVar
+from twilio_component.host.errors import join_names
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -42,6 +43,24 @@ def check_cron(expression: str) -> None:
         _LONGEST_MONTHS[month - 1] for month in _months(months)
     ):
         raise ValueError("it never fires: no month that it names has such a day")
+
+
+def uneven_steps(expression: str) -> list[str]:
+    """Return what is unexpected about steps of minutes or hours that do not divide the hour, or the day, evenly.
+
+    They start again with each hour: ``*/45`` is minute 0 and minute 45, and not every 45 minutes.
+    """
+    found = []
+    for text, name, count, whole in zip(
+        expression.split(), ("minute", "hour"), (60, 24), ("hour", "day"), strict=False
+    ):
+        step = int(text[2:]) if re.fullmatch(r"\*/[0-9]+", text) else 1
+        if count % step:
+            at = [str(number) for number in range(0, count, step)]
+            shown = join_names(at, limit=3) if len(at) > 1 else at[0]
+            plural = "s" if len(at) > 1 else ""
+            found.append(f"{text} is not every {step} {name}s, but {name}{plural} {shown} of each {whole}")
+    return found
 
 
 def comes_again(cron: str, moment: dt.datetime, zone: str) -> bool:

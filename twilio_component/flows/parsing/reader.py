@@ -172,15 +172,9 @@ class _Reader:
         return variables
 
     def with_inputs(self, variable: ConfigVariable) -> ConfigVariable:
-        raw = cast("Mapping[str, Any]", self.value_at(variable.at)).get("inputs")
+        raw = cast("Mapping[str, Any]", self.document.value_at(variable.at)).get("inputs")
         inputs = self.step_inputs(raw, (*variable.at, "inputs"))
         return ConfigVariable(**{**vars(variable), "inputs": inputs})
-
-    def value_at(self, at: PathParts) -> Any:
-        value = self.document.data
-        for key in at:
-            value = value[key]
-        return value
 
     def flow(self, raw: Mapping[str, Any], at: PathParts) -> Flow | None:
         self.fields.keys(raw, at, FLOW, ("name", "steps"))
@@ -345,7 +339,9 @@ class _Reader:
             return None
         meta = raw.get("meta") if isinstance(raw, Mapping) else None
         zone = meta.get("timeZone") if isinstance(meta, Mapping) else None
-        return Schedule(cron=self.inputs.read(raw, at), time_zone=str(zone or ""), at=at)
+        is_short = isinstance(raw, Mapping) and "value" in raw and raw.keys() <= {"value", "meta"}
+        cron = self.inputs.read(raw["value"], (*at, "value")) if is_short else self.inputs.read(raw, at)
+        return Schedule(cron=cron, time_zone=str(zone or ""), at=at)
 
     def step_inputs(self, raw: Any, at: PathParts) -> dict[str, Input]:
         if raw is None:

@@ -13,6 +13,7 @@ how people write phone numbers, and ``+6055551212`` without its plus is a differ
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -79,6 +80,16 @@ class Document:
         while path and path not in self.values:
             path = path[:-1]
         return _position(self.values[path]) if path in self.values else Position(1, 1)
+
+    def value_at(self, path: PathParts) -> Any:
+        """Return the value at ``path``; None where there is none."""
+        value = self.data
+        for part in path:
+            if isinstance(value, Mapping):
+                value = value.get(part)
+            else:
+                value = value[part] if isinstance(value, list) and isinstance(part, int) and part < len(value) else None
+        return value
 
     def problem(self, path: PathParts, message: str, *, key: bool = False) -> Problem:
         """Return a problem at ``path`` of this document."""
