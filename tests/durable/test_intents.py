@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from twilio_component.durable.errors import RunStopped
 from twilio_component.durable.sending.intent_store import IntentStore
@@ -25,7 +25,7 @@ from twilio_component.durable.store.journal import JournalEntry
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.run_status import CANCELLED, FAILED, PAUSED, RUNNING
 from twilio_component.durable.store.runs import RunStore
-from twilio_component.durable.store.schema import intents, runs
+from twilio_component.durable.store.schema import intents, runs, throttles
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
@@ -94,27 +94,32 @@ async def test_what_was_seen_of_the_first_attempt_changes_nothing_of_the_second(
     assert await states(database) == [(state, 2)]
 
 
-UNSENT: dict[str, Callable[[IntentStore, int], Awaitable[object]]] = {
-    "withdraw": lambda store, attempt: store.withdraw(CALL, attempt),
-    "throttle": STALE["throttle"],
+async def doubt_and_resend(store: IntentStore) -> None:
+    await store.doubt(CALL, 1)
+    await store.resend(CALL, 1)
+
+
+PLANNED_AGAIN: dict[str, Callable[[IntentStore], Awaitable[object]]] = {
+    "withdraw": lambda store: store.withdraw(CALL, 1),
+    "throttle": lambda store: STALE["throttle"](store, 1),
+    "resend": doubt_and_resend,
 }
 
 
-@pytest.mark.parametrize("change", UNSENT)
-@pytest.mark.parametrize("is_first", [True, False])
-async def test_what_was_not_sent_is_not_looked_for_later_but_what_may_have_been_is(
-    database: Database, change: str, *, is_first: bool
+@pytest.mark.parametrize("change", PLANNED_AGAIN)
+async def test_what_the_first_attempt_has_certainly_not_sent_is_not_looked_for_by_the_second(
+    database: Database, change: str
 ) -> None:
     store = await planned(database)
-    attempt = (await store.claim(CALL, 0, "one")).attempt
-    assert attempt is not None
-    if not is_first:
-        await store.doubt(CALL, attempt)
-        await store.resend(CALL, attempt)
-        attempt = (await store.claim(CALL, attempt, "one")).attempt
-        assert attempt is not None
-    await UNSENT[change](store, attempt)
-    assert ((await store.plan(CALL)).claimed_ago is None) == is_first
+    await store.claim(CALL, 0, "one")
+    await PLANNED_AGAIN[change](store)
+    hour_ago = update(intents).values(claimed_at=intents.c.claimed_at - 3600.0)
+    await database.run(lambda connection: connection.execute(hour_ago))
+    await database.run(lambda connection: connection.execute(delete(throttles)))
+    assert (await store.claim(CALL, 1, "one")).attempt == 2
+    ago = (await store.plan(CALL)).claimed_ago
+    assert ago is not None
+    assert ago < 60.0
 
 
 @pytest.mark.parametrize("state", [PAUSED, CANCELLED, FAILED])

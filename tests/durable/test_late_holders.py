@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,10 +15,14 @@ from twilio_component.durable.fanout.renewal import renew_loops
 from twilio_component.durable.fanout.stopping import stop_list
 from twilio_component.durable.fanout.store import LoopKey, LoopStore, ParallelLoop
 from twilio_component.durable.observation import Observer
+from twilio_component.durable.sending.intent_store import IntentStore
+from twilio_component.durable.sending.intents import CallIdentity, Settlement, Settling
+from twilio_component.durable.store.journal import JournalEntry
 from twilio_component.durable.store.new_runs import NewRun
+from twilio_component.durable.store.removal import OPEN_SECONDS, looked_back_to, remove_old
 from twilio_component.durable.store.run_status import LIST_STOPPED, RUNNING
 from twilio_component.durable.store.runs import RunStore
-from twilio_component.durable.store.schema import intents, loops, runs, turns, waits
+from twilio_component.durable.store.schema import intents, loops, purged_resources, runs, turns, waits
 from twilio_component.durable.store.waits import ORDER, REPLY, Holder, park
 
 if TYPE_CHECKING:
@@ -109,19 +114,48 @@ async def test_a_chunk_that_comes_late_does_not_stop_again_a_list_that_an_operat
     assert await database.run(lambda connection: connection.execute(state).scalar_one()) == LIST_STOPPED
 
 
-@pytest.mark.parametrize("doubtful", [True, False])
-async def test_a_run_whose_message_an_equal_call_in_doubt_may_take_for_its_own_is_not_purged_yet(
-    database: Database, store: RunStore, *, doubtful: bool
+async def test_a_run_that_ended_while_an_outcome_was_open_is_purged_two_hours_later(
+    database: Database, store: RunStore
 ) -> None:
-    def end_the_first(connection: Connection) -> None:
-        for run, state, created in (("first", "settled", "SM1"), ("second", "in_doubt", None)):
-            call = {"key": f"{run}:1", "run": run, "step_id": "send", "limit_keys": "[]", "attempt": 1}
-            fingerprint = "equal" if doubtful or run == "first" else "other"
-            row = {**call, "fingerprint": fingerprint, "state": state, "resource_id": created, "created_at": 1.0}
-            connection.execute(insert(intents).values(row))
-        connection.execute(update(runs).where(runs.c.id == "first").values(state="succeeded", finished_at=2.0))
+    await database.run(partial(end_first, state="in_doubt", claimed_at=1.0))
+    assert await store.give_up_before(3.0, 10) == []
+    assert await store.give_up_before(2.0 + OPEN_SECONDS, 10) == []
+    assert await store.give_up_before(3.0 + OPEN_SECONDS, 10) == ["first"]
 
-    await database.run(end_the_first)
-    assert await store.give_up_before(3.0, 10) == ([] if doubtful else ["first"])
-    await database.run(lambda connection: connection.execute(update(intents).values(state="settled")))
-    assert await store.give_up_before(3.0, 10) == ["first"]
+
+async def test_what_a_purged_run_has_created_is_taken_as_long_as_an_equal_call_in_doubt_may_see_it(
+    database: Database, store: RunStore
+) -> None:
+    calls, call = IntentStore(database), CallIdentity(run="second", ordinal=1, step_id="send", fingerprint="equal")
+    await calls.plan(call)
+    await calls.claim(call, 0, "process")
+    now, day = await database.run(database.now), 24 * 3600.0
+    set_back = update(intents).values(claimed_at=now - 9 * day)
+    await database.run(lambda connection: connection.execute(set_back))
+
+    for ran_at, resource_id in ((now - 11 * day, "SM1"), (now - 9.5 * day, "SM2"), (now, "SM3")):
+        await database.run(partial(end_first, state="settled", claimed_at=ran_at, created=resource_id))
+        await store.forget(["first"])
+        await database.run(remove_unseen)
+    assert (await calls.other_calls(call, ["SM1", "SM2", "SM3", "SM4"], reach=60.0)).taken == {"SM2", "SM3"}
+
+    await calls.confirm(call.key, "SM2")
+    assert (await calls.plan(call)).resource_id is None
+    settlement = Settlement(JournalEntry(step_id="send", value={}), 0.0, "SM2")
+    assert await calls.settle(call, 1, settlement) == Settling.RESOURCE_TAKEN
+    assert await calls.settle(call, 1, replace(settlement, resource_id="SM4")) == Settling.SETTLED
+    await database.run(remove_unseen)
+    kept = select(purged_resources.c.resource_id)
+    assert await database.run(lambda connection: connection.execute(kept).scalars().all()) == ["SM3"]
+
+
+def end_first(connection: Connection, *, state: str, claimed_at: float, created: str | None = None) -> None:
+    call = {"key": "first:1", "run": "first", "step_id": "send", "limit_keys": "[]", "fingerprint": "equal"}
+    row = {**call, "state": state, "attempt": 1, "created_at": 1.0, "claimed_at": claimed_at, "resource_id": created}
+    connection.execute(insert(intents).values(row))
+    connection.execute(update(runs).where(runs.c.id == "first").values(state="succeeded", finished_at=2.0))
+
+
+def remove_unseen(connection: Connection) -> None:
+    seen_from = looked_back_to(connection, time.time())
+    remove_old(connection, {purged_resources: purged_resources.c.claimed_at < seen_from})

@@ -153,7 +153,7 @@ def settling(store: IntentStore, call: CallIdentity, resource_id: str) -> Event:
 
 def set_back(connection: Connection, call: CallIdentity, seconds: float) -> None:
     """Let a call have been claimed so much earlier."""
-    earlier = {"claimed_at": intents.c.claimed_at - seconds, "since": intents.c.since - seconds}
+    earlier = {"claimed_at": intents.c.claimed_at - seconds}
     connection.execute(update(intents).where(intents.c.key == call.key).values(earlier))
 
 

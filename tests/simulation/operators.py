@@ -16,7 +16,7 @@ from twilio_component.durable.errors import RunStateError, StoreUnavailableError
 from twilio_component.durable.operator.item_selection import ItemSelection
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.operator.retry import RETRYABLE, Retry
-from twilio_component.durable.sending.intents import CLAIMED, CLOCK_SKEW, IN_DOUBT, SETTLED, UNKNOWN
+from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT, SETTLED, UNKNOWN
 from twilio_component.durable.store import run_status, schema
 from twilio_component.durable.store.runs import RunStore
 
@@ -102,14 +102,10 @@ class Operator:
             self._world.note(f"{action.__name__} {run}")
 
     async def _purge(self) -> None:
-        """Purge what has ended, as ``Operations.purge`` does with the engine's client.
-
-        Runs are kept for longer than a later call looks back: half a minute, and as far as Twilio's clock is ahead.
-        """
+        """Purge all that has ended, as ``Operations.purge`` does with the engine's client."""
         runs, world = RunStore(self._database), self._world
-        age = CLOCK_SKEW + _GRACE + max(0.0, world.twilio.ahead) + 2 * world.rules.largest_step
         self._world.remember()
-        due = await runs.give_up_before(world.server.now() - age, _MOST_PURGED)
+        due = await runs.give_up_before(world.server.now(), _MOST_PURGED)
         of_runs = await runs.workflows_of(due)
         await self._database.run(partial(workflows.remove, ids=of_runs))
         await runs.forget(due)

@@ -400,9 +400,9 @@ class World:
             self.cancel(random.choice(self.runs))
         elif kind == "stop":
             self.rules.stop(random)
-        elif kind == "purge" and all(run.is_ended for run in self.runs):
-            # Runs are kept for longer than equal calls can be in doubt; a process may be frozen for longer still.
-            for run in [run for run in self.runs if not run.results and run.cancelled_at is None][:1]:
+        elif kind == "purge":
+            ended = [run for run in self.runs if run.is_ended and not run.results and run.cancelled_at is None]
+            for run in ended[:1]:
                 self.read_results(run)
                 store = RunStore(SimulatedDatabase(self.server))
                 self.loop.create_task(store.forget([run.id], wait_for_database=True))

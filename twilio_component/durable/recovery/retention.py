@@ -11,8 +11,8 @@ from dbos import DBOS
 
 from twilio_component.durable.recovery.periodic import run_periodically
 from twilio_component.durable.store.operator_tables import alarm_turns, alarms
-from twilio_component.durable.store.removal import remove_old
-from twilio_component.durable.store.schema import contact_counts, last_heard
+from twilio_component.durable.store.removal import looked_back_to, remove_old
+from twilio_component.durable.store.schema import contact_counts, last_heard, purged_resources
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -55,12 +55,14 @@ class Retention:
     def _remove_old(self, connection: Connection, ended_before: float) -> bool:
         """Delete some rows that are no longer needed; return whether there were any."""
         # For a day, quiet hours and frequency caps ask who has written, and who was written to.
-        day_ago = self._database.now(connection) - 24 * _HOUR
+        now = self._database.now(connection)
+        day_ago = now - 24 * _HOUR
         return remove_old(
             connection,
             {
                 last_heard: last_heard.c.heard_at < day_ago,
                 contact_counts: contact_counts.c.claimed_at < day_ago,
+                purged_resources: purged_resources.c.claimed_at < looked_back_to(connection, now),
                 alarms: alarms.c.finished_at < ended_before,
                 alarm_turns: alarm_turns.c.last_at < ended_before,
             },

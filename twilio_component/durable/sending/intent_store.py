@@ -7,7 +7,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, bindparam, exists, func, not_, or_, select, true, update
+from sqlalchemy import Connection, Select, bindparam, exists, func, not_, or_, select, true, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from twilio_component.durable.errors import RunStopped
@@ -29,7 +29,7 @@ from twilio_component.durable.sending.protocol_steps import ClaimStep, Move, Pla
 from twilio_component.durable.sending.throttle import throttle
 from twilio_component.durable.store.request_batcher import RequestBatcher
 from twilio_component.durable.store.run_status import RUNNING
-from twilio_component.durable.store.schema import UNCERTAIN, intents, runs
+from twilio_component.durable.store.schema import UNCERTAIN, intents, purged_resources, runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,10 +39,12 @@ if TYPE_CHECKING:
 
 _OF_ATTEMPT = (intents.c.key == bindparam("of_key"), intents.c.attempt == bindparam("of_attempt"))
 _HOLD = select(intents.c.hold_kind, intents.c.held_at).where(*_OF_ATTEMPT, intents.c.state == PLANNED)
+_CREATED: Any = bindparam("created")
+_IS_A_PURGED_CALL_S = exists().where(purged_resources.c.resource_id == _CREATED)
 _CONFIRMATION = (
     update(intents)
-    .where(intents.c.key == bindparam("of_key"), intents.c.resource_id.is_(None))
-    .values(resource_id=bindparam("created"))
+    .where(intents.c.key == bindparam("of_key"), intents.c.resource_id.is_(None), not_(_IS_A_PURGED_CALL_S))
+    .values(resource_id=_CREATED)
 )
 
 
@@ -195,9 +197,9 @@ def _attempt(call: CallIdentity, attempt: int) -> dict[str, Any]:
 def _other_calls() -> Select[Any]:
     """A row for each of the resources that is taken, or one without a resource; each with the same counts."""
     key: Any = bindparam("of_key")
-    mine, first, own = (
+    mine, own = (
         select(column).where(intents.c.key == key).scalar_subquery()
-        for column in (intents.c.claimed_at, intents.c.since, intents.c.resource_id)
+        for column in (intents.c.claimed_at, intents.c.resource_id)
     )
     # One that is known to have created a resource competes for no other, and one of long ago, which a process that died
     # has left in a run that was then cancelled, created nothing that is seen now.
@@ -205,7 +207,7 @@ def _other_calls() -> Select[Any]:
         intents.c.fingerprint == bindparam("of_fingerprint"),
         intents.c.key != key,
         intents.c.resource_id.is_(None),
-        intents.c.claimed_at > first - bindparam("reach"),
+        intents.c.claimed_at > mine - bindparam("reach"),
     )
     before = or_(intents.c.claimed_at < mine, (intents.c.claimed_at == mine) & (intents.c.key < key))
     count = select(func.count()).select_from(intents).where(*equal, UNCERTAIN)
@@ -218,7 +220,10 @@ def _other_calls() -> Select[Any]:
         exists(select(intents.c.key).join(runs, runs.c.id == intents.c.run).where(*others)).label("is_any_open"),
     ).subquery()
     resources: Any = bindparam("resources", expanding=True)
-    taken = select(intents.c.resource_id).where(intents.c.resource_id.in_(resources), intents.c.key != key).subquery()
+    taken = union_all(
+        select(intents.c.resource_id).where(intents.c.resource_id.in_(resources), intents.c.key != key),
+        select(purged_resources.c.resource_id).where(purged_resources.c.resource_id.in_(resources)),
+    ).subquery()
     return select(counts, taken.c.resource_id).select_from(counts.outerjoin(taken, true()))
 
 

@@ -108,7 +108,7 @@ class Intent:
 
     ``attempt`` is the number of its last claim, 0 before the first; ``age`` is how many seconds ago the call was
     planned, or could first be made where it was held; ``hold`` is why it waits; ``claimed_ago`` is how many seconds
-    ago it was claimed first, by the clock of the database; ``resource_id`` is what the call is proven to have created;
+    ago it was last claimed, by the clock of the database; ``resource_id`` is what the call is proven to have created;
     ``certain_age`` is how many seconds have certainly gone by since its last claim, however that clock has stepped.
     """
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, union_all
 
 from twilio_component.durable.sending.intents import (
     CLAIMED,
@@ -32,7 +32,7 @@ from twilio_component.durable.sending.throttle import time_left
 from twilio_component.durable.store.journal import entry_row
 from twilio_component.durable.store.many_rows import UpdateEach, is_among
 from twilio_component.durable.store.run_status import RUNNING
-from twilio_component.durable.store.schema import intents, journal, runs
+from twilio_component.durable.store.schema import intents, journal, purged_resources, runs
 from twilio_component.durable.store.server_time import server_time
 from twilio_component.durable.store.upsert import insert_all_once, insert_each_once, to_json
 
@@ -49,8 +49,10 @@ _LOCKED = (
 )
 _RUNNING = select(runs.c.id, server_time().label(_TIME)).where(is_among(runs.c.id, "keys"), runs.c.state == RUNNING)
 _KEPT_RUNNING = _RUNNING.order_by(runs.c.id).with_for_update(read=True)
-_TAKEN = select(intents.c.resource_id).where(is_among(intents.c.resource_id, "keys"))
-_CHANGE = UpdateEach(intents, "key", ("state", "attempt", "claimed_at", "claimed_by", "since", "resource_id"))
+_TAKEN = union_all(
+    *(select(of.c.resource_id).where(is_among(of.c.resource_id, "keys")) for of in (intents, purged_resources))
+)
+_CHANGE = UpdateEach(intents, "key", ("state", "attempt", "claimed_at", "claimed_by", "resource_id"))
 
 _Row = dict[str, Any]
 
@@ -98,9 +100,8 @@ class ClaimStep:
             return Claim(is_stopped=not is_running, throttled=throttled)
         if self.conditions and not self._holds(batch):
             return Claim()
-        since = batch.now if row["since"] is None else row["since"]
         attempt = self.attempt + 1
-        batch.change(row, state=CLAIMED, attempt=attempt, claimed_at=batch.now, claimed_by=self.worker_id, since=since)
+        batch.change(row, state=CLAIMED, attempt=attempt, claimed_at=batch.now, claimed_by=self.worker_id)
         for condition in self.conditions:
             condition.record(batch.connection, batch.now)
         return Claim(attempt=attempt)
@@ -159,9 +160,7 @@ class Move:
         row = batch.row_of(self.call, self.attempt, self.from_state)
         if row is None or (self.from_state == IN_DOUBT and row["resource_id"] is not None):
             return False
-        # What the first attempt has not sent is not looked for: equal messages of that time are others'.
-        is_unsent = self.from_state == CLAIMED and self.to == PLANNED and row["since"] == row["claimed_at"]
-        batch.change(row, state=self.to, since=None if is_unsent else row["since"])
+        batch.change(row, state=self.to)
         return True
 
 
@@ -291,7 +290,7 @@ def _intent(row: _Row, now: float) -> Intent:
         attempt=row["attempt"],
         claimed_by=row["claimed_by"],
         age=max(0.0, now - max(row["created_at"], row["held_until"] or 0.0)),
-        claimed_ago=None if row["since"] is None else max(0.0, now - row["since"]),
+        claimed_ago=None if row["claimed_at"] is None else max(0.0, now - row["claimed_at"]),
         certain_age=0.0 if row["claimed_at"] is None else max(0.0, now - row["claimed_at"] - CLOCK_SKEW),
         resource_id=row["resource_id"],
         hold=Hold(kind=held, reason=row["hold_reason"], until=row["held_until"]) if held else None,

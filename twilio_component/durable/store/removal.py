@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, exists, not_, or_, select, tuple_, update
+from sqlalchemy import bindparam, delete, exists, func, not_, or_, select, tuple_, update
 
 from twilio_component.durable.ids import FIRST_RETRY, retry_id
 from twilio_component.durable.store.journal import INITIAL_STATE, RESULT
-from twilio_component.durable.store.run_status import PURGED, RESUMABLE, RUNNING
+from twilio_component.durable.store.run_status import PURGED
 from twilio_component.durable.store.schema import (
     UNCERTAIN,
     events,
@@ -18,6 +18,7 @@ from twilio_component.durable.store.schema import (
     items,
     journal,
     loops,
+    purged_resources,
     questions,
     queues,
     replies,
@@ -25,13 +26,21 @@ from twilio_component.durable.store.schema import (
     turns,
     waits,
 )
+from twilio_component.durable.store.upsert import insert_each_once
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Table
 
 PIECE = 500
 """How many items one transaction deletes at most, with what belongs to each: others wait behind it."""
+OPEN_SECONDS = 2 * 3600.0
+"""For how much longer a run is kept that ended while the outcome of a call was open.
+
+That is more than ``lagBound`` and ``timeout`` can be, together with what clocks may differ by.
+"""
+_MOST_AHEAD = 24 * 3600.0  # the provider's clock, and half a minute of ours
 _ROWS = 2_000
+_FIRST_UNCERTAIN = select(func.min(intents.c.claimed_at)).where(UNCERTAIN)
 _RETRY = retry_id("", FIRST_RETRY)
 _DIGEST = re.compile(r".*/[0-9a-f]{64}", re.DOTALL)
 
@@ -47,16 +56,16 @@ def _is_due(moment: float) -> tuple[ColumnElement[bool], ...]:
     # newest attempt goes first, and what the attempts have started after them.
     needs_it = or_(other.c.id == runs.c.parent, other.c.id == runs.c.id.concat(_RETRY))
     needed = exists().where(needs_it, other.c.state != PURGED)
-    return runs.c.finished_at < moment, not_(needed), not_(_names_what_is_looked_for(moment))
+    # What a call with an open outcome has created has no name yet: equal calls that may see it count that call.
+    has_open_calls = exists().where(intents.c.run == runs.c.id, UNCERTAIN)
+    is_long_ago = runs.c.finished_at < moment - OPEN_SECONDS
+    return runs.c.finished_at < moment, not_(needed), or_(is_long_ago, not_(has_open_calls))
 
 
-def _names_what_is_looked_for(moment: float) -> ColumnElement[bool]:
-    """Whether an equal call is in doubt, of a run that stays, which would take this run's message for its own."""
-    own, doubtful = intents.alias(), runs.alias()
-    equal = (intents.c.fingerprint == own.c.fingerprint, intents.c.resource_id.is_(None), UNCERTAIN)
-    stays = or_(doubtful.c.finished_at.is_(None), doubtful.c.finished_at >= moment)
-    goes_on = exists().where(doubtful.c.id == intents.c.run, doubtful.c.state.in_((RUNNING, *RESUMABLE)), stays)
-    return exists().where(own.c.run == runs.c.id, own.c.resource_id.is_not(None), *equal, goes_on)
+def looked_back_to(connection: Connection, now: float) -> float:
+    """The time such that no call that is in doubt, or comes into doubt, sees what was claimed before it."""
+    first = connection.execute(_FIRST_UNCERTAIN).scalar_one()
+    return (now if first is None else min(now, first)) - _MOST_AHEAD
 
 
 def due_runs(connection: Connection, moment: float, limit: int) -> list[tuple[str, str | None]]:
@@ -81,15 +90,31 @@ def give_up_runs(connection: Connection, ids: list[str]) -> None:
     connection.execute(update(runs).where(runs.c.id.in_(ids)).values(state=PURGED))
 
 
-def remove_piece(connection: Connection, ids: list[str]) -> bool:
-    """Delete some of what these runs, which have been given up, may have very much of; whether there was anything."""
+def remove_piece(connection: Connection, ids: list[str], seen_from: float) -> bool:
+    """Delete some of what these runs, which have been given up, may have very much of; whether there was anything.
+
+    The ids of what their calls have created since ``seen_from`` are kept (see ``looked_back_to``).
+    """
     some = list(connection.execute(select(items.c.id).where(items.c.run.in_(ids)).limit(PIECE)).scalars())
     if some:
         connection.execute(delete(journal).where(journal.c.run.in_(some)))
-        connection.execute(delete(intents).where(intents.c.item.in_(some)))
+        _remove_calls(connection, intents.c.item.in_(some), seen_from)
         connection.execute(delete(items).where(items.c.id.in_(some)))
         return True
-    return any(_remove_some(connection, table, table.c.run.in_(ids)) for table in (journal, intents))
+    if _remove_some(connection, journal, journal.c.run.in_(ids)):
+        return True
+    of_runs = select(intents.c.key).where(intents.c.run.in_(ids)).limit(_ROWS)
+    return _remove_calls(connection, intents.c.key.in_(of_runs), seen_from)
+
+
+def _remove_calls(connection: Connection, which: ColumnElement[bool], seen_from: float) -> bool:
+    removal = delete(intents).where(which).returning(intents.c.resource_id, intents.c.claimed_at)
+    removed = connection.execute(removal).all()
+    created = [row for row in removed if row.resource_id is not None and row.claimed_at is not None]
+    kept = [dict(row._mapping) for row in created if row.claimed_at >= seen_from]  # noqa: SLF001 - SQLAlchemy's public name for it
+    if kept:
+        insert_each_once(connection, purged_resources, kept)
+    return bool(removed)
 
 
 def _remove_some(connection: Connection, table: Table, which: ColumnElement[bool]) -> bool:

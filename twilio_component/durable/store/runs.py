@@ -23,6 +23,7 @@ from twilio_component.durable.store.queues import lock_queue_of, promote, promot
 from twilio_component.durable.store.removal import (
     give_up_ended,
     give_up_runs,
+    looked_back_to,
     remove_contents,
     remove_piece,
     remove_replies,
@@ -282,17 +283,25 @@ class RunStore:
         """Give up at most ``limit`` runs that ended before ``moment`` (seconds since 1970); their ids.
 
         Nobody can resume them or run them again after this, so everything of them may be deleted. A run is not among
-        them while the run that started it, or its retry, is there: it comes once these have been given up.
+        them while the run that started it, or its retry, is there: it comes once these have been given up. One that
+        ended while the outcome of a call was open comes two hours later.
         """
         return await self._do(
             lambda connection: give_up_ended(connection, moment, limit), wait_for_database=wait_for_database
         )
 
     async def forget(self, ids: list[str], *, wait_for_database: bool = False) -> None:
-        """Delete everything that is stored about these runs, in many small transactions."""
+        """Delete everything that is stored about these runs, in many small transactions.
+
+        The ids of what they have created lately are kept until no equal call in doubt can take it for its own.
+        """
         do = partial(self._do, wait_for_database=wait_for_database)
+
+        def remove_next(connection: Connection) -> bool:
+            return remove_piece(connection, ids, looked_back_to(connection, self._database.now(connection)))
+
         await do(partial(give_up_runs, ids=ids))
-        while await do(partial(remove_piece, ids=ids)):
+        while await do(remove_next):
             pass
         await do(partial(remove_runs, ids=ids))
 

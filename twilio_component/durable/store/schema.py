@@ -141,7 +141,6 @@ intents = Table(
     Column("created_at", Float, nullable=False),
     Column("claimed_at", Float),
     Column("claimed_by", String(80)),
-    Column("since", Float),
     Column("resource_id", String(200), unique=True),
     Column("item", String(220)),
     Column("hold_kind", String(20)),
@@ -157,16 +156,23 @@ intents = Table(
 )
 """One row per call that must happen at most once.
 
-``attempt`` counts the claims; ``since`` is the time of the first one that may have been sent. ``limit_keys`` is a JSON
-list of the keys that can throttle the call. ``resource_id`` is the id of what the call created; no two calls have the
-same. ``item`` is
-the item whose iteration made the call, if one did. ``hold_kind`` and ``hold_reason`` say why a planned call waits, for
+``attempt`` counts the claims, the last of which was at ``claimed_at``. ``limit_keys`` is a JSON list of the keys that
+can throttle the call. ``resource_id`` is the id of what the call created; no two calls have the same. ``item`` is the
+item whose iteration made the call, if one did. ``hold_kind`` and ``hold_reason`` say why a planned call waits, for
 quiet hours for example, ``held_at`` since when, ``held_until`` until when, if that is known. ``person`` is a digest of
 whom the call reaches, so that an operator who knows a number finds its runs.
 
 ``state``: ``planned``; ``claimed``, from before the request is written; ``in_doubt``, when the request is over and its
 outcome is unknown so far; ``settled``; ``unknown``, when the outcome could not be found out.
 """
+
+purged_resources = Table(
+    "flow_purged_resources",
+    metadata,
+    Column("resource_id", String(200), primary_key=True),
+    Column("claimed_at", Float, nullable=False, index=True),
+)
+"""The ids of what the calls of purged runs created, as long as an equal call in doubt may see it."""
 
 loops = Table(
     "flow_loops",
