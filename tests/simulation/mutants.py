@@ -90,6 +90,8 @@ MUTANTS = (
     Mutant(
         "a token is free again at once", _RATES, "free_at = self._database.now(connection) + period", "free_at = 0.0"
     ),
+    Mutant("a purge forgets what was created", "durable/store/removal.py", "    if kept:\n", "    if False:\n"),
+    Mutant("a proof takes what a purged call has created", _STORE, ", not_(_IS_A_PURGED_CALL_S))", ")"),
     # What an operator does. A retry makes no call again, and starts no flow beside one that can go on.
     Mutant(
         "a retry overlooks flows that can go on",

@@ -19,7 +19,6 @@ from simulation.mutants import MUTANTS, Mutant, install
 TESTS = Path(__file__).parents[1]
 
 _STEPS, _RECONCILER = "durable/sending/protocol_steps.py", "durable/sending/reconciler.py"
-_STORE = "durable/sending/intent_store.py"
 _STARTED, _RETRY = "durable/operator/started_flows.py", "durable/operator/retry.py"
 _LOOPS, _NEW_RUNS = "durable/operator/loop_retry.py", "durable/store/new_runs.py"
 _QUESTIONS, _REPLACED = "durable/operator/asked_questions.py", "durable/store/replaced_flows.py"
@@ -63,15 +62,6 @@ UNIT_TESTED = (
         ":",
         test="test_reconciler.py"
         "::test_the_message_of_a_later_equal_call_is_not_taken_while_an_older_one_may_be_this_call_s",
-    ),
-    # What runs had done that are gone.
-    Mutant(
-        "a call takes what a purged run has created",
-        _STORE,
-        "purged_resources.c.resource_id.in_(resources)",
-        '(purged_resources.c.resource_id == "")',
-        test="test_late_holders.py"
-        "::test_what_a_purged_run_has_created_is_taken_as_long_as_an_equal_call_in_doubt_may_see_it",
     ),
     Mutant(
         "a run is purged though the outcome of its call is open",
