@@ -22,7 +22,8 @@ from twilio_component.durable.operator import gone_processes
 from twilio_component.durable.operator.doctor import Diagnosis, Doctor
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.store.database import Database
-from twilio_component.durable.store.schema import heartbeats, runs
+from twilio_component.durable.store.operator_tables import heartbeats
+from twilio_component.durable.store.schema import runs
 from twilio_component.emulator import Emulator
 
 SLEEP = SEND.replace(

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 from twilio_component.durable.recovery.heartbeat import BEAT_SECONDS
 from twilio_component.durable.recovery.living_executors import has_living_process
 from twilio_component.durable.store.database import sqlite_file
-from twilio_component.durable.store.schema import heartbeats
+from twilio_component.durable.store.operator_tables import heartbeats
 from twilio_component.durable.store.workflow_rows import open_workflows
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, func, select
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.recovery.heartbeat import BEAT_SECONDS
-from twilio_component.durable.store.operator_tables import refused_webhooks
-from twilio_component.durable.store.schema import heartbeats, rate_tokens, throttles
+from twilio_component.durable.store.operator_tables import heartbeats, refused_webhooks
+from twilio_component.durable.store.schema import rate_tokens, throttles
 from twilio_component.durable.store.worker_locks import held_locks, worker_lock
 from twilio_component.durable.store.workflow_rows import stored_schedules
 from twilio_component.flows.parsing.cron import comes_again

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, update
 
 from twilio_component._version import __version__
 from twilio_component.durable.recovery.periodic import run_periodically
-from twilio_component.durable.store.schema import heartbeats
+from twilio_component.durable.store.operator_tables import heartbeats
 from twilio_component.durable.store.upsert import insert_once
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The tables of notifications to operators, beside those of ``schema``: alarms, and refused webhooks."""
+"""The tables for operators, beside those of ``schema``: alarms, refused webhooks, and what each process says of itself."""
 
 from __future__ import annotations
 
@@ -38,3 +38,22 @@ refused_webhooks = Table(
     Column("last_at", Float, nullable=False),
 )
 """How many requests for a flow were refused in an hour (counted since 1970), by reason; kept for a week."""
+
+heartbeats = Table(
+    "flow_heartbeats",
+    metadata,
+    Column("worker_id", String(80), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("version", String(40), nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("heard_at", Float, nullable=False),
+    Column("stopped_at", Float),
+    Column("workflows", Integer, nullable=False),
+    Column("requests", Integer, nullable=False),
+)
+"""What each process last said of itself: its machine and process number, and how much it has to do.
+
+Operators read it, and nobody else: whether a process is dead is a question of its lock. A row is deleted a day after
+the process was last heard.
+"""

@@ -310,25 +310,6 @@ turns = Table(
 workers = Table("flow_workers", metadata, Column("worker_id", String(80), primary_key=True))
 """The processes that may have runs, including dead ones until their runs have been recovered. Only with Postgres."""
 
-heartbeats = Table(
-    "flow_heartbeats",
-    metadata,
-    Column("worker_id", String(80), primary_key=True),
-    Column("kind", String(20), nullable=False),
-    Column("name", String(200), nullable=False),
-    Column("version", String(40), nullable=False),
-    Column("started_at", Float, nullable=False),
-    Column("heard_at", Float, nullable=False),
-    Column("stopped_at", Float),
-    Column("workflows", Integer, nullable=False),
-    Column("requests", Integer, nullable=False),
-)
-"""What each process last said of itself: its machine and process number, and how much it has to do.
-
-Operators read it, and nobody else: whether a process is dead is a question of its lock. A row is deleted a day after
-the process was last heard.
-"""
-
 rate_tokens = Table(
     "flow_rate_tokens",
     metadata,
