@@ -1,4 +1,4 @@
-"""The tables for operators, beside those of ``schema``: alarms, refused webhooks, and what each process says of itself."""
+"""The tables for operators, beside those of ``schema``: alarms, refused webhooks, what each process says of itself."""
 
 from __future__ import annotations
 
