@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager, closing
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, select, update
+from sqlalchemy import update
 from support.pages import blocks
 
 from twilio_component.agent_tools.read_only import connection_to_look, read_only_tools
@@ -137,9 +138,8 @@ async def test_calls_of_a_flow_that_queues_take_their_turns_like_its_webhooks(tm
         keys = ("booking-7", "booking-8", "booking-9")
         told = await asyncio.gather(*(call(client, "confirmBooking", {**CONFIRM, "requestKey": key}) for key in keys))
         assert [(failed, run["state"]) for failed, run in told] == [(False, "succeeded")] * 3
-    with closing(create_engine(f"sqlite:///{tmp_path / 'mcp.sqlite'}").connect()) as connection:
-        taken = select(schema.runs.c.queue, schema.runs.c.queue_number).order_by(schema.runs.c.queue_number)
-        found = [tuple(row) for row in connection.execute(taken)]
+    with closing(sqlite3.connect(tmp_path / "mcp.sqlite")) as connection:
+        found = connection.execute("SELECT queue, queue_number FROM flow_runs ORDER BY queue_number").fetchall()
     assert found == [("Bookings/Confirm Booking", number) for number in (1, 2, 3)]
     assert len(emulator.messages) == 3
 
