@@ -119,6 +119,7 @@ def test_a_database_of_an_earlier_version_gets_what_it_lacks_once_whoever_starts
     with databases[0].engine.begin() as connection:
         connection.execute(text("DROP INDEX flow_runs_by_parent"))
         connection.execute(text("DROP INDEX flow_runs_by_state"))
+        connection.execute(text("DROP INDEX flow_runs_with_response"))
         for table, column in lacking:
             connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         connection.execute(text("DROP TABLE flow_rate_tokens"))

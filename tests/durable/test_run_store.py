@@ -140,6 +140,26 @@ async def test_a_run_that_was_paused_before_its_end_could_be_stored_keeps_what_i
     database.close()
 
 
+async def test_a_response_to_a_webhook_is_kept_while_it_may_be_asked_for_again(url: str) -> None:
+    database = Database(url)
+    database.create()
+    store = await begun(database, "web-1", "web-2", "mcp-1")
+
+    async def end(*ids: str) -> None:
+        for run in ids:
+            await store.finish(
+                run, SUCCEEDED, error=None, response={"body": run}, keep_payloads=False, changes=MappingProxyType({})
+            )
+
+    await end("web-1", "mcp-1")
+    await database.run(lambda connection: connection.execute(update(runs).values(finished_at=runs.c.finished_at - 60)))
+    await end("web-2")
+    assert await store.forget_responses(50) == 1
+    left = [await store.outcome(run) for run in ("web-1", "web-2", "mcp-1")]
+    assert [one and one["response"] for one in left] == [None, {"body": "web-2"}, {"body": "mcp-1"}]
+    database.close()
+
+
 async def test_two_runs_that_keep_something_new_under_one_name_both_end(new_database: Callable[[], str]) -> None:
     database = Database(new_database())
     database.create()

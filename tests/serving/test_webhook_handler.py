@@ -110,14 +110,13 @@ async def test_requests_of_a_trigger_without_event_keys_are_all_different() -> N
     assert len(engine.begun) == 2
 
 
-async def test_a_synchronous_flow_answers_with_its_response_which_is_then_forgotten() -> None:
+async def test_a_synchronous_flow_answers_with_its_response_and_a_repeated_request_with_the_same() -> None:
     response = {"statusCode": 201, "contentType": "text/plain", "headers": {"X": 1}, "body": {"a": 1}}
-    engine = FakeEngine({"response": response})
-    (reply,) = await received(generic(synchronous=True), engine, request({}))
+    engine, event = FakeEngine({"response": response}), request({"MessageSid": "SM1", "MessageStatus": "sent"})
+    replies = await received(TWILIO, engine, event, event)
     assert engine.immediately
     (run,) = engine.begun
-    assert reply == HttpResponse(201, '{"a": 1}', "text/plain", {"X": "1", "Execution-Id": run})
-    assert engine.forgotten == [run]
+    assert replies == 2 * [HttpResponse(201, '{"a": 1}', "text/plain", {"X": "1", "Execution-Id": run})]
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,8 @@ class FakeEngine:
     def __init__(self, outcome: Any = None) -> None:
         self.outcome = outcome
         self.begun: dict[str, NewRun] = {}
-        self.forgotten: list[str] = []
         self.database = SimpleNamespace()
-        self.runs = SimpleNamespace(forget_response=self._forget, run_of=self._run_of)
+        self.runs = SimpleNamespace(run_of=self._run_of)
         self.questions = SimpleNamespace(taken_by=self._taken_by)
         self._by_event: dict[str, str] = {}
 
@@ -60,9 +59,6 @@ class FakeEngine:
     async def _run_of(self, new: NewRun) -> str:
         found = (self._by_event.get(one) for one in (new.event.looked_for if new.event else ()))
         return next((run for run in found if run is not None), new.id)
-
-    async def _forget(self, run: str) -> None:
-        self.forgotten.append(run)
 
 
 @asynccontextmanager

@@ -269,6 +269,7 @@ class Engine:
                 self._lease.recover_others(self._recover)
             background += [
                 asyncio.create_task(self.retention.keep_purging()),
+                asyncio.create_task(self.retention.keep_forgetting_responses()),
                 asyncio.create_task(self.unstarted_runs.keep_looking()),
                 asyncio.create_task(self.orphaned_workflows.keep_looking()),
                 asyncio.create_task(self._starter.run()),

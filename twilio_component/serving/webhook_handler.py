@@ -146,13 +146,12 @@ class WebhookHandler:
         if endpoint.flow.is_synchronous:
             outcome = await self._engine.wait_for_outcome(new.id, RESPONSE_SECONDS)
             if outcome is not None and outcome["response"] is not None:
-                await self._engine.runs.forget_response(new.id)
                 return _http_response(outcome["response"])
             state = None if outcome is None else outcome["state"]
             if state in _FAILURES:
-                # Its definition or its configuration fails, so that it never came to a response; or that was sent.
+                # Its definition or its configuration fails, so that it never came to a response; or that is forgotten.
                 return json_response(500, {"error": "The flow failed.", "executionId": new.id})
-            # It is still running, or may be resumed; or its response was sent already.
+            # It is still running, or may be resumed; or its response has been forgotten meanwhile.
             status = 202 if state is None or state in run_status.RESUMABLE else 200
             return HttpResponse() if endpoint.parses_request else json_response(status, {"executionId": new.id})
         if new.trigger is not None and new.trigger.get("response") is not None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _HOUR = 3600.0
 _BATCH = 500
+# Twilio repeats a webhook whose response it has not got, within 15 s of the first attempt.
+_RESPONSE_SECONDS = 60.0
 
 
 class Retention:
@@ -35,6 +37,14 @@ class Retention:
     async def keep_purging(self) -> None:
         """Purge now and every hour, until cancelled."""
         await run_periodically(self.purge, _HOUR, "finished runs could not be purged; trying again in an hour")
+
+    async def keep_forgetting_responses(self) -> None:
+        """Delete what synchronous flows have responded once nobody asks for it again, until cancelled."""
+
+        async def forget() -> None:
+            await self._runs.forget_responses(_RESPONSE_SECONDS)
+
+        await run_periodically(forget, _RESPONSE_SECONDS, "old responses could not be deleted; trying again")
 
     async def purge(self) -> int:
         """Purge what is due; the number of runs. From then on an event that started one of them is new again."""

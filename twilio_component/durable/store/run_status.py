@@ -7,6 +7,7 @@ from twilio_component.flows.interpreter.ends import FAILED, PARTLY_FAILED, SUCCE
 __all__ = [
     "CANCELLED",
     "FAILED",
+    "HAS_WEBHOOK_RESPONSE",
     "LIST_STOPPED",
     "PARTLY_FAILED",
     "PAUSED",
@@ -40,3 +41,5 @@ STATES = (
 )
 UNTOLD = "alarm IS NULL AND state IN ('failed', 'partly-failed', 'unknown', 'stopped')"
 """The condition of runs that no alarm has reported yet, as text for their index."""
+HAS_WEBHOOK_RESPONSE = "response IS NOT NULL AND substr(id, 1, 4) = 'web-'"
+"""The condition of runs with a response to a webhook, for the same; an agent may ask for that of others at any time."""

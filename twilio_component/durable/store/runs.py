@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, bindparam, exists, not_, select, update
+from sqlalchemy import Connection, bindparam, exists, not_, select, text, update
 
 from twilio_component.durable.ids import nesting
 from twilio_component.durable.store.definition_digest import definition_digest
@@ -32,7 +32,7 @@ from twilio_component.durable.store.removal import (
 from twilio_component.durable.store.replaced_flows import replace_flow
 from twilio_component.durable.store.replies import run_of_reply
 from twilio_component.durable.store.run_rows import RUN_BY_ID, RUNS, OpenRun, Run, read_run
-from twilio_component.durable.store.run_status import QUEUED, RESUMABLE, RUNNING, SUCCEEDED
+from twilio_component.durable.store.run_status import HAS_WEBHOOK_RESPONSE, QUEUED, RESUMABLE, RUNNING, SUCCEEDED
 from twilio_component.durable.store.schema import definitions, items, journal, runs, served
 from twilio_component.durable.store.upsert import insert_once, to_json
 from twilio_component.durable.store.waits import Enqueue, WaitStore, wake_by_effect, workflow_ids
@@ -273,11 +273,18 @@ class RunStore:
         """
         return await self._database.run_until_available(lambda connection: replace_flow(connection, flow))
 
-    async def forget_response(self, run: str) -> None:
-        """Delete a run's response once it has been sent; raises ``StoreUnavailableError``."""
-        await self._database.run(
-            lambda connection: connection.execute(update(runs).where(runs.c.id == run).values(response=None))
-        )
+    async def forget_responses(self, seconds: float) -> int:
+        """Delete the responses to webhooks whose runs ended more than ``seconds`` ago; how many there were.
+
+        Retries until the database is available.
+        """
+
+        def work(connection: Connection) -> int:
+            is_old = runs.c.finished_at < self._database.now(connection) - seconds
+            forgetting = update(runs).where(text(HAS_WEBHOOK_RESPONSE), is_old).values(response=None)
+            return connection.execute(forgetting).rowcount
+
+        return await self._database.run_until_available(work)
 
     async def give_up_before(self, moment: float, limit: int, *, wait_for_database: bool = False) -> list[str]:
         """Give up at most ``limit`` runs that ended before ``moment`` (seconds since 1970); their ids.

@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, In
 from sqlalchemy import text as sql
 
 from twilio_component.durable.store.call_states import CLAIMED, IN_DOUBT, OPEN
-from twilio_component.durable.store.run_status import UNTOLD
+from twilio_component.durable.store.run_status import HAS_WEBHOOK_RESPONSE, UNTOLD
 
 metadata = MetaData()
 
@@ -67,6 +67,7 @@ runs = Table(
     _partial("flow_runs_by_parent", "parent", where="parent IS NOT NULL"),
     Index("flow_runs_by_queue", "queue", "state", "queue_number"),
     _partial("flow_runs_by_end", "finished_at", where="finished_at IS NOT NULL"),
+    _partial("flow_runs_with_response", "finished_at", where=HAS_WEBHOOK_RESPONSE),
     Index("flow_runs_by_beginning", "id", postgresql_ops={"id": "varchar_pattern_ops"}).ddl_if("postgresql"),
 )
 """One row per run. ``payload`` is what started it, ``error`` and ``response`` are how it ended; all JSON.
