@@ -153,6 +153,34 @@ def test_a_webhook_is_repeated_as_its_url_asks_with_the_same_token(
     assert [record.attempt for record in emulator.request_log.webhooks] == list(range(1, attempts + 1))
 
 
+@pytest.mark.parametrize(
+    ("fragment", "seconds"),
+    [("#rc=5&rp=all", [0, 0.5, 1.5, 3.5, 7.5, 13.5]), ("#rc=5&rp=all&tt=2000", [0, 0.5, 1.5]), ("", [0, 0.5])],
+)
+def test_retries_are_spread_over_the_total_time_that_twilio_allows(
+    api_of: Any, fragment: str, seconds: list[float]
+) -> None:
+    refused = [UndeliverableError("ct", "refused") for _ in range(6)]
+    emulator = Emulator(webhooks=Application(*refused), start=datetime(2026, 1, 1, tzinfo=UTC))
+    emulator.lifecycle.fail()
+    api = api_of(emulator)
+    api.send(StatusCallback=URL + fragment)
+    api.advance(10)
+    times = [record.at for record in emulator.request_log.webhooks]
+    assert [time - times[0] for time in times] == seconds
+
+
+async def test_an_application_that_restarts_gets_the_webhook_from_an_emulator_that_is_served() -> None:
+    emulator = Emulator(webhooks=Application(UndeliverableError("ct", "refused")))
+    emulator.webhooks.retry_waits = (0.05,)
+    emulator.add_number(FROM, sms_url="http://app.test/sms#rc=5&rp=all")
+    async with emulator.serve():
+        await emulator.receive(to=FROM, sender=TO, body="Hi")
+    first, second = emulator.request_log.webhooks
+    assert second.at - first.at >= 0.05
+    assert second.response is not None
+
+
 def test_every_webhook_has_a_token_of_its_own(api: Any, application: Application) -> None:
     api.send(StatusCallback=URL)
     api.advance(10)

@@ -85,6 +85,16 @@ class Clock:
             await _happen(event)
         self._moved += max(0.0, target - self._position())
 
+    async def wait(self, seconds: float) -> None:
+        """Wait while real time passes; in process, where it does not pass by itself, move forward without waiting.
+
+        What else is due by then happens at the next `advance`.
+        """
+        if self._running is None:
+            self._moved += seconds
+        else:
+            await asyncio.sleep(seconds)
+
     async def run(self) -> None:
         """Let real time pass until cancelled; events that take long do not hold up the others."""
         running = _Running(time.monotonic(), asyncio.get_running_loop(), asyncio.Event())

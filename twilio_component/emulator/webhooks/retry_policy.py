@@ -10,17 +10,22 @@ CONNECT_FAILED = "ct"
 READ_FAILED = "rt"
 _ALL = frozenset({"4xx", "5xx", CONNECT_FAILED, READ_FAILED})
 _MOST_RETRIES = 5
+_MOST_CONNECT, _MOST_READ, _MOST_TOTAL = 10_000, 15_000, 15_000  # milliseconds; Twilio takes no more
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookPolicy:
-    """``url`` goes on the wire; ``retries`` so many times after one of ``failures``; times in seconds."""
+    """``url`` goes on the wire; ``retries`` so many times after one of ``failures``; times in seconds.
+
+    All attempts together have ``total_seconds``.
+    """
 
     url: str
     retries: int = 1
     failures: frozenset[str] = frozenset({CONNECT_FAILED})
     connect_seconds: float = 5.0
     read_seconds: float = 15.0
+    total_seconds: float = 15.0
 
     @classmethod
     def parse(cls, url: str) -> Self:
@@ -32,8 +37,9 @@ class WebhookPolicy:
             bare,
             min(_number(asked.get("rc"), 1), _MOST_RETRIES),
             _ALL if "all" in wanted else _ALL & wanted,
-            _number(asked.get("ct"), 5000) / 1000,
-            _number(asked.get("rt"), 15000) / 1000,
+            min(_number(asked.get("ct"), 5000), _MOST_CONNECT) / 1000,
+            min(_number(asked.get("rt"), _MOST_READ), _MOST_READ) / 1000,
+            min(_number(asked.get("tt"), _MOST_TOTAL), _MOST_TOTAL) / 1000,
         )
 
     def repeats_after(self, outcome: int | str) -> bool:

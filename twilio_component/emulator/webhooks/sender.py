@@ -15,6 +15,8 @@ from twilio_component.emulator.webhooks.retry_policy import WebhookPolicy
 from twilio_component.emulator.webhooks.transports import UndeliverableError, WebhookRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from twilio_component.emulator.clock import Clock
     from twilio_component.emulator.faults import Faults
     from twilio_component.emulator.http import Response
@@ -51,8 +53,16 @@ class Webhook:
         return cls(account_sid, message_sid, "event", url, method.upper(), parameters, str(uuid.uuid4()))
 
 
+# Twilio documents how often a webhook is repeated and how long that may take, not the waits. These use the time well:
+# the last of five retries comes 13.5 of the 15 seconds after the first attempt.
+RETRY_WAITS = (0.5, 1.0, 2.0, 4.0, 6.0)
+
+
 class Webhooks:
-    """Sends webhooks through ``transport`` and logs them."""
+    """Sends webhooks through ``transport`` and logs them.
+
+    ``retry_waits`` are the seconds before each retry; without them the retries follow at once.
+    """
 
     def __init__(
         self, clock: Clock, accounts: Accounts, request_log: RequestLog, faults: Faults, transport: WebhookTransport
@@ -62,6 +72,7 @@ class Webhooks:
         self._request_log = request_log
         self._faults = faults
         self.transport = transport
+        self.retry_waits: Sequence[float] = RETRY_WAITS
         self._held: dict[str, Webhook] = {}
 
     async def send_status(self, message: Message) -> None:
@@ -86,15 +97,22 @@ class Webhooks:
         self._held.clear()
 
     async def send(self, webhook: Webhook) -> WebhookRecord:
-        """Send a webhook, with the retries that its URL asks for; return the record of the last attempt."""
+        """Send a webhook, with the retries that its URL asks for; return the record of the last attempt.
+
+        No attempt begins after the total time that the URL allows.
+        """
         policy = WebhookPolicy.parse(webhook.url)
         request = self._webhook_request(webhook, policy)
+        ends_at = self._clock.now() + policy.total_seconds
         attempt = 0
         while True:
-            record, outcome = await self._attempt(webhook, request, attempt)
+            record, outcome = await self._attempt(webhook, request, attempt, ends_at)
             attempt += 1
-            if attempt > policy.retries or not policy.repeats_after(outcome):
+            wait = self.retry_waits[attempt - 1] if attempt <= len(self.retry_waits) else 0.0
+            has_time = self._clock.now() + wait < ends_at
+            if attempt > policy.retries or not policy.repeats_after(outcome) or not has_time:
                 return record
+            await self._clock.wait(wait)
 
     def _webhook_request(self, webhook: Webhook, policy: WebhookPolicy) -> WebhookRequest:
         account = self._accounts.get(webhook.account_sid)
@@ -110,18 +128,19 @@ class Webhooks:
         return WebhookRequest(webhook.method, url, form, headers, policy.connect_seconds, policy.read_seconds)
 
     async def _attempt(
-        self, webhook: Webhook, request: WebhookRequest, attempt: int
+        self, webhook: Webhook, request: WebhookRequest, attempt: int, ends_at: float
     ) -> tuple[WebhookRecord, int | str]:
         response: Response | None = None
         error: str | None = None
+        seconds = max(0.0, min(request.connect_seconds + request.read_seconds, ends_at - self._clock.now()))
         try:
-            async with asyncio.timeout(request.connect_seconds + request.read_seconds):
+            async with asyncio.timeout(seconds):
                 response = await self.transport.send(request)
             outcome: int | str = response.status
         except UndeliverableError as failure:
             error, outcome = str(failure), failure.kind
         except TimeoutError:
-            error, outcome = f"no response within {request.read_seconds:g} s", "rt"
+            error, outcome = f"no response within {min(request.read_seconds, seconds):.3g} s", "rt"
         record = WebhookRecord(
             number=self._request_log.next_number(),
             at=self._clock.now(),
