@@ -165,9 +165,9 @@ async def test_quiet_hours_of_a_sender_concern_every_flow(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("sections", "problem"),
     [
-        ({"quietHours": {"+1": {"days": []}}}, "quietHours.'+1'.from: quietHours needs a time"),
+        ({"quietHours": {"+1": {"days": []}}}, 'quietHours["+1"].from: quietHours needs a time'),
         ({"quietHours": {"+1": {"from": "21:00", "to": "x"}}}, ".to: must be a time of day"),
-        ({"frequencyCaps": {"Brand": {"perDay": 0}}}, "frequencyCaps.'Brand'.perDay: must be a whole number"),
+        ({"frequencyCaps": {"Brand": {"perDay": 0}}}, "frequencyCaps.Brand.perDay: must be a whole number"),
     ],
 )
 def test_a_wrong_rule_of_a_sender_is_named(sections: Any, problem: str) -> None:

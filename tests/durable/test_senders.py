@@ -42,10 +42,10 @@ def test_what_can_be_no_sender_is_refused_with_what_can() -> None:
             {"My Brand!": 1.0, "+15017122661": 1.0, "501-712-2661": 2.0, "": 1.0}, Host.discover().components
         )
     first, second, third = str(caught.value).splitlines()[1:]
-    assert first.startswith("  rateLimits: text of 9 characters is not a sender: must be a messaging service SID")
+    assert first.startswith('  rateLimits["My Brand!"]: is not a sender: must be a messaging service SID')
     assert "; or: The sender must be a phone number, a short code, an alphanumeric sender ID or a channel" in first
-    assert second == "  rateLimits: text of 12 characters names a sender that another key names too"
-    assert third.startswith("  rateLimits: '' is not a sender: must be text")
+    assert second == '  rateLimits["…2661"]: is not unique: another key names this sender too'
+    assert third.startswith('  rateLimits[""]: is not a sender: must be text')
 
 
 def test_without_a_component_that_says_who_sends_rates_stay_as_they_are() -> None:

@@ -39,5 +39,5 @@ def test_all_mistakes_are_reported_at_once() -> None:
         "  sending.lagBound: must be a number from 0 to 3,600",
         "  sending.resend: must be true or false",
         "  retention.days: must be a number from 0 to 3,650",
-        "  rateLimits: each must be a number of requests per second, at most 1,000",
+        "  rateLimits.MyBrand: must be a number of requests per second, at most 1,000",
     ]

@@ -166,6 +166,16 @@ def test_everything_that_is_wrong_with_a_configuration_file_is_said_with_its_pla
         (3, f"is not known (known: {known})"),
         (4, "must be an object of values by name, not a list"),
     ]
+    file.write_text(
+        "httpHosts: ['https://a.example.com/x', 'b.example.com:443', c.example.com, '::1']\nitemsFolder: /nope"
+    )
+    with pytest.raises(InputError) as caught:
+        read_configuration(file)
+    assert [(problem.path, problem.message.rpartition(" ")[2]) for problem in caught.value.problems] == [
+        ("$.httpHosts[0]", "a.example.com"),
+        ("$.httpHosts[1]", "b.example.com"),
+        ("$.itemsFolder", "configuration"),
+    ]
     file.write_text("- 1")
     with pytest.raises(InputError, match=r"must be an object with configVars, httpHosts, .*, not a list"):
         read_configuration(file)

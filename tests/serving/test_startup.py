@@ -12,7 +12,7 @@ from support.serve_processes import FLOW
 
 from twilio_component.cli import exit_codes
 from twilio_component.cli.main import main
-from twilio_component.durable.errors import StoreUnavailableError
+from twilio_component.durable.errors import DurableError, StoreUnavailableError
 from twilio_component.durable.store.database_url import database_url, display_database, display_url
 from twilio_component.flows import Configuration
 from twilio_component.flows.runner.connection_values import check_given_connections
@@ -287,11 +287,11 @@ def _serve_with(configuration: str, capsys: pytest.CaptureFixture[str], *options
     [
         ("retention:\n  days: long", "2:9: $.retention.days: must be a number from 0 to 3,650"),
         ("lists: {stopAfter: 0}", "1:20: $.lists.stopAfter: must be a number"),
-        ('rateLimits:\n  "+15017122661": 2\n  "+15017122662": fast', "3:19: $.rateLimits: each must be a number"),
-        ("senders:\n  A: '+15017122661'\n  Me: 5", "3:7: $.senders: each must be a name"),
+        ('rateLimits:\n  "+15017122661": 2\n  "+15017122662": fast', '3:19: $.rateLimits["…2662"]: must be a number'),
+        ("senders:\n  A: '+15017122661'\n  Me: 5", "3:7: $.senders.Me: must be a name"),
         (
             'quietHours:\n  "+15017122661": {from: 25, to: "08:00"}',
-            "2:26: $.quietHours.text of 12 characters.from",
+            '2:26: $.quietHours["…2661"].from',
         ),
         ("sending: {timeuot: 3}", "1:11: $.sending.timeuot: is not known; did you mean 'timeout'?"),
         ("webhooks:\n  replays: never", "2:12: $.webhooks.replays: must be token or strict"),
@@ -304,7 +304,7 @@ def _serve_with(configuration: str, capsys: pytest.CaptureFixture[str], *options
         ),
         ("retention: {days: 3}\nlost: 1", "2:1: $.lost: is not known"),
         ("endpointKeys:\n  Repli: [a]", "2:3: $.endpointKeys.Repli: is not a flow that is served"),
-        ("order: {'+1': conversation}", "1:9: $.order: '+1' is not a sender"),
+        ("order: {'+1': conversation}", '1:9: $.order["+1"]: is not a sender'),
     ],
 )
 def test_what_is_wrong_in_a_configuration_is_named_with_its_line(
@@ -313,6 +313,51 @@ def test_what_is_wrong_in_a_configuration_is_named_with_its_line(
     monkeypatch.setattr(server, "serve_until_stopped", None)  # a configuration that passes must not be served
     text = section if "lost" in section else f"{section}\n{CONNECTION}"
     assert f"config.yaml:{place}" in _serve_with(text, capsys)
+
+
+@pytest.mark.parametrize(
+    ("section", "place"),
+    [
+        ('rateLimits: {"+15017122661": 2, "501-712-2661": 3}', '1:33: $.rateLimits["…2661"]: is not unique'),
+        ("webhooks: {replays: never}", "1:21: $.webhooks.replays: must be token or strict"),
+        (
+            "optOuts: {keywords: {stop: [START]}}",
+            "1:28: $.optOuts.keywords.stop: has the word START, which always",
+        ),
+        ("endpointKeys: {Reply: [short]}", "1:23: $.endpointKeys.Reply: each key must be at least"),
+        ("senders: {A: '+15017122661', B: '+15017122661'}", "1:33: $.senders.B: A and B are the same sender"),
+    ],
+)
+def test_running_a_flow_here_checks_the_sections_of_served_flows_too(
+    section: str, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("config.yaml").write_text(f"{section}\n{CONNECTION}", encoding="utf-8")
+    for options in (["--live"], ["--dry-run"]):
+        assert main(["flow", "run", "flow.yaml", "--config", "config.yaml", *options]) == exit_codes.BAD_INPUT
+        assert f"config.yaml:{place}" in capsys.readouterr().err
+
+
+def test_secrets_that_a_configuration_names_need_not_be_where_a_flow_is_only_tried() -> None:
+    alarms = "onFailure: {url: 'https://a.example', secret: {environment: NOT_SET}}"
+    keys = "endpointKeys: {Reply: {file: none}}"
+    Path("config.yaml").write_text(f"{alarms}\n{keys}\n{CONNECTION}", encoding="utf-8")
+    options = ["--config", "config.yaml", "--payload", "{}", "--dry-run"]
+    assert main(["flow", "run", "flow.yaml", *options]) != exit_codes.BAD_INPUT
+
+
+@pytest.mark.parametrize("public", [[], ["--public-url", "https://flows.example.com"]])
+def test_an_order_after_delivery_that_will_not_hear_of_deliveries_is_a_warning(
+    public: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stop(*_: object) -> None:
+        raise DurableError("far enough")
+
+    monkeypatch.setattr(server, "wait_for_database", stop)
+    order = "{by: conversation, after: delivery}"
+    Path("config.yaml").write_text(f'order: {{"+15017122661": {order}}}\n{CONNECTION}', encoding="utf-8")
+    main(["serve", "flow.yaml", "--port", "0", "--config", "config.yaml", *public])
+    warns = "after: delivery} of the sender …2661 needs --public-url" in capsys.readouterr().out
+    assert warns is not bool(public)
 
 
 def test_a_connection_that_is_given_as_a_configuration_is_recognized(capsys: pytest.CaptureFixture[str]) -> None:

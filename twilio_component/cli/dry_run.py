@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
 from twilio_component.cli.formats import print_json, print_line
+from twilio_component.cli.section_check import check_sections
 from twilio_component.cli.serve_extra import database_of, import_the_extra
 from twilio_component.cli.working_values import working_values
 
@@ -37,7 +38,7 @@ async def dry_run(options: argparse.Namespace) -> int:
 
     with import_the_extra():
         from twilio_component.durable.operator.dry_run import DryRun
-        from twilio_component.durable.settings import settings_from
+        from twilio_component.durable.settings import Settings
 
     payload = payload_of(options.payload)
     configuration = read_configuration(options.config) if options.config else Configuration()
@@ -63,11 +64,10 @@ async def dry_run(options: argparse.Namespace) -> int:
         for warning in unexpected_effects(found):
             print(warning, file=sys.stderr)
         working_values(integration, configuration, host)  # a connection that cannot work would fail every message
+        settings = check_sections(configuration, host) or Settings()
         with _database(options) as database:
             if database is not None:
                 await asyncio.to_thread(database.open_existing)
-            with configuration.placing_problems():
-                settings = settings_from(configuration.durability)
             printed = _Printed(options)
             plan = DryRun(database, settings, dict(host.components), time.time())
 

@@ -41,7 +41,9 @@ class Receivers:
         return tuple(name for name in ("url", "command", "flow") if getattr(self, name))
 
 
-def receivers_from(section: Mapping[str, Any], problems: list[Problem]) -> Receivers | None:
+def receivers_from(
+    section: Mapping[str, Any], problems: list[Problem], *, reads_secrets: bool = True
+) -> Receivers | None:
     """The receivers in the section, None without one; what is wrong is added to ``problems``."""
     if not section:
         return None
@@ -59,7 +61,7 @@ def receivers_from(section: Mapping[str, Any], problems: list[Problem]) -> Recei
         problems.append(Problem("onFailure.flow", "must be the name of a flow that is served"))
     if not {"url", "command", "flow"} & section.keys():
         problems.append(Problem("onFailure", "must have a url, a command or a flow"))
-    secret = _secret(section.get("secret"), problems)
+    secret = _secret(section.get("secret"), problems, reads_it=reads_secrets)
     if url is not None and "secret" not in section:
         problems.append(Problem("onFailure.secret", "is missing: it signs what the url gets"))
     if problems:
@@ -88,11 +90,13 @@ def _is_url(value: Any) -> bool:
     return parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def _secret(value: Any, problems: list[Problem]) -> str:
+def _secret(value: Any, problems: list[Problem], *, reads_it: bool) -> str:
     """The secret, from where the configuration says it is."""
     if value is None:
         return ""
     text: str | None = None
+    if isinstance(value, Mapping) and set(value) in ({"environment"}, {"file"}) and not reads_it:
+        return ""
     if isinstance(value, Mapping) and set(value) == {"environment"}:
         text = os.environ.get(str(value["environment"]))
     elif isinstance(value, Mapping) and set(value) == {"file"}:

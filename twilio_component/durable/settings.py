@@ -42,7 +42,7 @@ from twilio_component.flows.send_rules import (
     read_zone_name,
 )
 from twilio_component.host.errors import InputError, Problem, did_you_mean, join_names
-from twilio_component.host.inputs.messages import display
+from twilio_component.host.inputs.messages import entry_problem
 
 if TYPE_CHECKING:
     from twilio_component.flows.send_order import SendOrder
@@ -96,8 +96,11 @@ _KEYS: Mapping[tuple[str, str], tuple[str, float, float] | tuple[str]] = {
 _WHOLE = ("in_flight", "stop_after")
 
 
-def settings_from(sections: Mapping[str, Mapping[str, Any]]) -> Settings:
-    """The settings in a configuration's sections; raises ``InputError`` with everything that is wrong."""
+def settings_from(sections: Mapping[str, Mapping[str, Any]], *, reads_secrets: bool = True) -> Settings:
+    """The settings in a configuration's sections; raises ``InputError`` with everything that is wrong.
+
+    Unless it ``reads_secrets``, those of ``onFailure`` need not be there.
+    """
     fields: dict[str, Any] = {}
     problems: list[Problem] = []
     for section in SECTIONS:
@@ -113,13 +116,8 @@ def settings_from(sections: Mapping[str, Mapping[str, Any]]) -> Settings:
                 fields[known[0]] = int(value) if known[0] in _WHOLE else value
     for sender, rate in sections.get("rateLimits", {}).items():
         if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate <= _FASTEST:
-            problems.append(
-                Problem(
-                    "rateLimits",
-                    f"each must be a number of requests per second, at most {_FASTEST:,}",
-                    at=("rateLimits", sender),
-                )
-            )
+            text = f"must be a number of requests per second, at most {_FASTEST:,}"
+            problems.append(entry_problem("rateLimits", sender, text))
         else:
             fields.setdefault("rates", {})[str(sender)] = float(rate)
     fields["orders"] = _orders(sections.get("order", {}), problems)
@@ -131,7 +129,7 @@ def settings_from(sections: Mapping[str, Mapping[str, Any]]) -> Settings:
         for sender, rule in sections.get(section, {}).items():
             found = read(rule, _report(problems, section, str(sender)))
             fields.setdefault(field_name, {})[str(sender)] = found
-    fields["on_failure"] = receivers_from(sections.get("onFailure", {}), problems)
+    fields["on_failure"] = receivers_from(sections.get("onFailure", {}), problems, reads_secrets=reads_secrets)
     if problems:
         raise InputError("The configuration is not valid", problems)
     return Settings(**fields)
@@ -139,19 +137,15 @@ def settings_from(sections: Mapping[str, Mapping[str, Any]]) -> Settings:
 
 def _orders(section: Mapping[str, Any], problems: list[Problem]) -> Mapping[str, SendOrder]:
     orders = {str(sender): order_from(value) for sender, value in section.items()}
-    problems.extend(
-        Problem("order", f"each {order}", at=("order", sender))
-        for sender, order in orders.items()
-        if isinstance(order, str)
-    )
+    problems.extend(entry_problem("order", sender, order) for sender, order in orders.items() if isinstance(order, str))
     return {sender: order for sender, order in orders.items() if not isinstance(order, str)}
 
 
 def _sender_names(section: Mapping[str, Any], problems: list[Problem]) -> Mapping[str, str]:
-    text = 'each must be a name of letters, digits, spaces, - and _, and a sender in quotes: Marketing: "+1…"'
+    text = 'must be a name of letters, digits, spaces, - and _, and a sender in quotes: Marketing: "+1…"'
     for name, sender in section.items():
         if not isinstance(sender, str) or not _SENDER_NAME.fullmatch(str(name)):
-            problems.append(Problem("senders", text, at=("senders", name)))
+            problems.append(entry_problem("senders", name, text))
     return {str(name): sender for name, sender in section.items() if isinstance(sender, str)}
 
 
@@ -161,8 +155,7 @@ def _read_quiet_hours(raw: Any, report: Report) -> QuietHours | None:
 
 def _report(problems: list[Problem], section: str, sender: str) -> Report:
     def report(path: tuple[str | int, ...], message: str) -> None:
-        inner = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-        problems.append(Problem(f"{section}.{display(sender)}{inner}", message, at=(section, sender, *path)))
+        problems.append(entry_problem(section, sender, message, path))
 
     return report
 

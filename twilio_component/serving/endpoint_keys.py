@@ -75,6 +75,20 @@ class EndpointKeys:
         return {name: [f"***{key.decode()[-2:]}" for key in keys] for name, keys in self._keys.items() if keys}
 
 
+def check_key_section(section: Mapping[str, Any]) -> None:
+    """Raise ``InputError`` for keys that are not of a form that can be used; those named elsewhere are not read."""
+    problems: list[Problem] = []
+    for name, value in section.items():
+        if isinstance(value, Mapping) and set(value) in ({"environment"}, {"file"}):
+            continue
+        try:
+            _read(value, {})
+        except ValueError as error:
+            problems.append(Problem(f"endpointKeys.{name}", str(error)))
+    if problems:
+        raise InputError("The endpoints cannot be secured", problems)
+
+
 def _read(value: Any, environment: Mapping[str, str]) -> list[str]:
     if isinstance(value, Mapping) and set(value) == {"environment"}:
         text = environment.get(str(value["environment"]))

@@ -21,6 +21,12 @@ from twilio_component.host.errors import Problem, did_you_mean, join_names
 _KEYS = ("scope", "keywords", "replies")
 _KINDS = ("stop", "start", "help")
 _SCOPES = ("sender", "account")
+# What carriers and Twilio themselves make of a message of one word; no setting changes it.
+_MEANINGS = {
+    **dict.fromkeys(("stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout"), "stop"),
+    **dict.fromkeys(("start", "unstop"), "start"),
+    **dict.fromkeys(("help", "info"), "help"),
+}
 _LONGEST_WORD, _LONGEST_REPLY = 40, 1_600
 
 
@@ -72,6 +78,9 @@ def _ambiguous(keywords: Any) -> Iterator[Problem]:
     for kind in _KINDS:
         words = keywords.get(kind) if isinstance(keywords, Mapping) else None
         for word in words if words is not None and _are_words(words) else ():
+            meaning = _MEANINGS.get(_keyword(word), kind)
+            if meaning != kind:
+                yield Problem(f"optOuts.keywords.{kind}", f"has the word {word.strip()}, which always means {meaning}")
             other = seen.setdefault(_keyword(word), kind)
             if other != kind:
                 yield Problem(f"optOuts.keywords.{kind}", f"has a word that {other} has too")

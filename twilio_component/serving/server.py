@@ -34,7 +34,7 @@ from twilio_component.serving.observers import trace_host
 from twilio_component.serving.operations.server import operations_page
 from twilio_component.serving.ports import listen
 from twilio_component.serving.public_urls import PublicUrl
-from twilio_component.serving.startup_checks import check_receivers, warn_of_flow
+from twilio_component.serving.startup_checks import check_receivers, warn_of_flow, warn_of_order
 from twilio_component.serving.status_callbacks import Callbacks
 from twilio_component.serving.trusted_proxies import TrustedProxies
 from twilio_component.serving.web_server import serve_until_stopped
@@ -138,6 +138,8 @@ class Server:
             flows = [endpoint.flow for endpoint in found.values()]
             keys = EndpointKeys(self.configuration.durability.get("endpointKeys", {}), self.environment, flows)
             check_receivers(settings.on_failure, definitions, is_alone=self.database.startswith("sqlite"))
+            if not deployment.has_callbacks:
+                warn_of_order(settings, definitions, self.report)
             file = sqlite_file(self.database)
             new = ""
             if file is not None and not file.exists():

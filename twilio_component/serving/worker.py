@@ -21,6 +21,7 @@ from twilio_component.host.environment import FileEnvironment
 from twilio_component.serving.database_startup import wait_for_database
 from twilio_component.serving.health_server import HealthServer
 from twilio_component.serving.observers import trace_host
+from twilio_component.serving.startup_checks import warn_of_order
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -69,6 +70,8 @@ class Worker:
                 public_url=self.public_url,
                 has_callbacks=bool(self.public_url),
             )
+            if not deployment.has_callbacks:
+                warn_of_order(settings, (), self.report)
             await wait_for_database(self.database, self.report)
             stopping = asyncio.Event()
             loop = asyncio.get_running_loop()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.cli import exit_codes
 from twilio_component.cli.formats import add_formats, print_records
 from twilio_component.cli.options import whole_count
+from twilio_component.cli.section_check import check_sections
 from twilio_component.cli.working_values import working_values
 from twilio_component.host.errors import InputError, Problem, join_names
 
@@ -214,6 +215,7 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
         if emulator is not None:
             configuration = with_emulator(configuration, twilio_connections(integration))
         values = working_values(integration, configuration, host)
+        check_sections(configuration, host)
         if emulator is not None:
             payload = as_twilio_sends(payload, flow, host.components, values.by_name)
         if emulator is None and not options.live and not _confirm(side_effects(reachable, host.components, mocks)):

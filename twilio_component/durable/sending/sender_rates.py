@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from twilio_component.flows.expressions.references import as_text
 from twilio_component.host.errors import InputError, Problem
 from twilio_component.host.inputs.form import InputForm
-from twilio_component.host.inputs.messages import display
+from twilio_component.host.inputs.messages import entry_problem
 
 if TYPE_CHECKING:
     from twilio_component.host.model import Component
@@ -27,7 +27,8 @@ def names_of_senders(senders: Mapping[str, str], components: Mapping[str, Compon
     names: dict[str, str] = {}
     for name, sender in senders.items():
         if sender in names:
-            raise InputError(_NOT_VALID, [Problem("senders", f"{names[sender]} and {name} are the same sender")])
+            text = f"{names[sender]} and {name} are the same sender"
+            raise InputError(_NOT_VALID, [entry_problem("senders", name, text)])
         names[sender] = name
     return settings_of_senders("senders", names, components)
 
@@ -57,11 +58,10 @@ def settings_of_senders(
     for key, value in values.items():
         senders, reasons = _senders_of(key, inputs)
         if not senders:
-            text = f"{display(key)} is not a sender: {'; or: '.join(reasons)}"
-            problems.append(Problem(section, text, at=(section, key)))
+            text = f"is not a sender: {'; or: '.join(reasons)}"
+            problems.append(entry_problem(section, key, text))
         elif senders & found.keys():
-            text = f"{display(key)} names a sender that another key names too"
-            problems.append(Problem(section, text, at=(section, key)))
+            problems.append(entry_problem(section, key, "is not unique: another key names this sender too"))
         found.update(dict.fromkeys(senders, value))
     if problems:
         raise InputError(_NOT_VALID, problems)

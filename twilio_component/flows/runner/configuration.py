@@ -54,6 +54,8 @@ _KINDS: Mapping[str, tuple[type, str]] = {
 }
 _SECRET_NAME = re.compile(r"secret|password|passphrase|token|credential|api.?key|private.?key", re.IGNORECASE)
 _STOP_AFTER = 10
+# As the http component knows it: without scheme, port and path. An IPv6 address stands without its brackets.
+_HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,7 @@ class Configuration:
             raise InputError(error.summary, placed) from error
 
     def _place(self, problem: Problem) -> Problem:
-        section = problem.path.partition(".")[0]
+        section = re.split(r"[.\[]", problem.path, maxsplit=1)[0]
         # A config variable may come from the environment; those who read it say which.
         if self.document is None or problem.file is not None or section not in (*_DURABILITY, "itemsFolder"):
             return problem
@@ -153,7 +155,25 @@ def _problems(document: Document, data: Any) -> list[Problem]:
         kind, wanted = _KINDS.get(key, (Mapping, "an object of values by name"))
         if value is not None and not isinstance(value, kind):
             problems.append(document.problem((key,), f"must be {wanted}, not {type_name(value)}"))
+        elif key == "httpHosts" and isinstance(value, list):
+            problems += _host_problems(document, value)
+        elif key == "itemsFolder" and isinstance(value, str) and not (Path(document.file).parent / value).is_dir():
+            text = "must be a folder that exists; it is looked for beside the configuration"
+            problems.append(document.problem((key,), text))
     return problems
+
+
+def _host_problems(document: Document, hosts: list[Any]) -> Iterator[Problem]:
+    for index, host in enumerate(hosts):
+        if not (isinstance(host, str) and _HOST.fullmatch(host)):
+            text = f"must be the name of a host and nothing else, such as {_host_in(host)}"
+            yield document.problem(("httpHosts", index), text)
+
+
+def _host_in(text: Any) -> str:
+    """The host of what may be a URL, or a host with a port."""
+    found = re.fullmatch(r"(?:[a-z]+://)?([\w.-]+)(?::\d+)?(?:/.*)?", str(text), re.ASCII | re.IGNORECASE)
+    return found[1] if found else "api.example.com"
 
 
 def config_values(

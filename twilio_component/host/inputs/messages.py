@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from twilio_component.host.errors import did_you_mean, join_names
+from twilio_component.host.errors import Problem, did_you_mean, join_names, json_path
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -26,7 +26,7 @@ _TYPES = {
     "boolean": "true or false",
     "null": "null",
 }
-_LONGEST_DISPLAYED = 20
+_LONGEST_DISPLAYED, _LONGEST_KEY = 20, 40
 
 
 def type_name(value: Any) -> str:
@@ -48,6 +48,21 @@ def display(value: Any) -> str:
         text = json.dumps(value)
         return text if len(text) <= 6 else f"a number of {len(text)} digits"  # noqa: PLR2004 - the same
     return type_name(value)
+
+
+def display_key(key: str) -> str:
+    """Return the key of an entry as a message may name it: of what may be a number the last four characters, ``…2661``.
+
+    Its author finds it by them, and by its line.
+    """
+    digits = sum(character.isdigit() for character in key)
+    return key if digits <= 4 and len(key) <= _LONGEST_KEY else f"…{key[-4:]}"  # noqa: PLR2004 - as above
+
+
+def entry_problem(section: str, key: str, message: str, inside: PathParts = ()) -> Problem:
+    """Return the problem of the entry ``key`` of a configuration's section, or of what is ``inside`` it."""
+    path = json_path((section, display_key(key), *inside), "").removeprefix(".")
+    return Problem(path, message, at=(section, key, *inside))
 
 
 def error_messages(errors: Iterable[ValidationError]) -> list[tuple[PathParts, str]]:
