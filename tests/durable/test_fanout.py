@@ -60,6 +60,22 @@ async def test_each_item_is_sent_once_and_the_loop_says_how_its_rounds_ended(tmp
     assert sent(emulator) == Counter(set(numbers) - {OPTED_OUT, INVALID})
 
 
+async def test_the_end_of_a_chunk_has_the_next_one_enqueued_without_a_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_SHORTEST_PAUSE", "_LONGEST_PAUSE"):  # nobody looks before the test gives up
+        monkeypatch.setattr(f"twilio_component.durable.fanout.coordinator.{name}", 60.0)
+    monkeypatch.setattr("twilio_component.durable.fanout.coordinator.CHUNK_SIZE", 5)
+    emulator, numbers = Emulator(), people(tmp_path, 40)
+    async with serving(tmp_path, flow(), emulator=emulator, settings=QUICK) as served:
+        await served.begin("one")
+        ended = await served.engine.wait_for_outcome("one", 30)
+        assert ended is not None
+        (loop,) = await stored(served, loops)
+        assert loop["size"] == 5
+    assert sent(emulator) == Counter(numbers)
+
+
 async def test_recipients_are_recorded_one_by_one_with_the_code_and_the_sid(tmp_path: Path) -> None:
     emulator = Emulator()
     numbers = people(tmp_path, 12, {5: OPTED_OUT})

@@ -136,6 +136,7 @@ class WorkflowRunner:
         """Execute a chunk of a loop as this workflow."""
         with self._work.executing(workflow), suppress(RunStopped):
             await self.run_chunk(key, chunk)
+            self._services.loops.note_chunk_end(key)
 
     async def start(self, run_id: str) -> None:
         """Start a stored run in this process, unless it has been started or enqueued; does not wait for its end."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.errors import RunStopped
@@ -42,6 +43,12 @@ class LoopCoordinator:
         self._store = store
         self._enqueue = enqueue
         self._work = work
+        self._chunk_ends: dict[LoopKey, asyncio.Event] = {}
+
+    def note_chunk_end(self, key: LoopKey) -> None:
+        """Have the next chunk of this loop enqueued at once, if the loop is coordinated in this process."""
+        if key in self._chunk_ends:
+            self._chunk_ends[key].set()
 
     async def run(self, key: LoopKey, effect: FanOut, sources: Sources) -> dict[str, Any] | Failure:
         """The loop's result ``{"data": …}`` (a ``Tally``), or the failure to get its items.
@@ -64,6 +71,7 @@ class LoopCoordinator:
             await self._watch(loop, reading)
             await reading
         finally:
+            self._chunk_ends.pop(key, None)
             await end_tasks([reading])
         if failures:
             # A retry continues from here: what has been executed is not started again.
@@ -135,16 +143,20 @@ class LoopCoordinator:
         chunk_of_partition = {partition: partition for partition in range(loop.partitions)}
         enqueued: set[int] = set()
         pause = _SHORTEST_PAUSE
+        chunk_end = self._chunk_ends.setdefault(loop.key, asyncio.Event())
         while chunk_of_partition:
             self._work.raise_if_draining()
             all_read = reading.done()
+            chunk_end.clear()
             status = await self._store.status(loop, list(chunk_of_partition.values()))
             if status.run_state != run_status.RUNNING:
                 raise RunStopped
             moved = await self._advance(loop, status, chunk_of_partition, enqueued, all_read=all_read)
             pause = _SHORTEST_PAUSE if moved else min(1.5 * pause, _LONGEST_PAUSE)
             if not moved:
-                await asyncio.sleep(pause)
+                with suppress(TimeoutError):  # chunks that other processes execute end without a word
+                    async with asyncio.timeout(pause):
+                        await chunk_end.wait()
 
     async def _advance(
         self,
