@@ -104,6 +104,9 @@ class FakeCall:
         sid: str | None = envelope["data"]["sid"]
         return sid or None
 
+    def last_call(self, _entry: object) -> None:
+        return None
+
     async def find_candidates(self, _since: dt.datetime) -> list[Candidate] | None:
         self.looks += 1
         self.looked.set()

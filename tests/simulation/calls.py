@@ -164,6 +164,9 @@ class SimulatedCall:
         sid: str | None = envelope["data"]["sid"]
         return sid
 
+    def last_call(self, _entry: object) -> None:
+        return None
+
     async def find_candidates(self, since: dt.datetime) -> list[Candidate] | None:
         # As `sent_messages` does: a Twilio whose clock is behind gives earlier dates; its responses tell how much.
         earliest = since.timestamp() - 1_000_000.0 + min(0.0, math.floor(self._twilio.ahead))

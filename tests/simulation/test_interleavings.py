@@ -144,6 +144,9 @@ class OneCall:
     def resource_id(self, envelope: Mapping[str, Any]) -> str | None:
         return str(envelope["data"]["sid"])
 
+    def last_call(self, _entry: object) -> None:
+        return None
+
     async def find_candidates(self, _since: dt.datetime) -> list[Candidate] | None:
         scene = self._scene
         await scene.turn()

@@ -79,5 +79,9 @@ class CallHeld(BaseException):
         self.recheck = recheck
 
 
+class ResultOvertaken(BaseException):
+    """The execution of an iteration was told a result that was not stored, since the call has another: replay it."""
+
+
 class EngineDraining(BaseException):
     """The process is stopping; leave the run as it is stored, for another process to continue."""

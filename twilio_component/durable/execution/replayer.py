@@ -18,13 +18,20 @@ from typing import TYPE_CHECKING, Any
 from dbos import DBOS
 
 from twilio_component.durable import ids
-from twilio_component.durable.errors import NondeterminismError, RunParked, RunStopped, StateConflictError
+from twilio_component.durable.errors import (
+    NondeterminismError,
+    ResultOvertaken,
+    RunParked,
+    RunStopped,
+    StateConflictError,
+)
 from twilio_component.durable.execution.continued_waits import ContinuedWaits
 from twilio_component.durable.execution.flow_results import flow_result
 from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.execution.started_flows import StartedFlows
 from twilio_component.durable.execution.unrepeatable_calls import UnrepeatableCalls
+from twilio_component.durable.fanout.ends import LastCall
 from twilio_component.durable.fanout.store import Item, LoopKey
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.flow_state import StateChange, apply_changes, scopes_of
@@ -33,6 +40,7 @@ from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.removal import remove_result
 from twilio_component.flows.interpreter.backoff import deadline_failure
 from twilio_component.flows.interpreter.effects import Call, Done, Failure, FanOut, StartFlow, TakePage, Wait
+from twilio_component.flows.interpreter.ends import SUCCEEDED, end_of
 from twilio_component.flows.runner.item_sources import Sources
 from twilio_component.host.model import Action
 from twilio_component.host.questions import MOST_SENDS
@@ -49,6 +57,7 @@ if TYPE_CHECKING:
     from twilio_component.host.model import Asking
 
 _MOMENT = 0.001
+_FAILED_EARLY = object()
 WINDOW = 500
 """How many journal entries of a run are in memory at a time."""
 
@@ -211,9 +220,13 @@ class Replayer:
             )
             await self._record(call.id, ordinal, result, inputs=redacted, started=started)
             return
-        entry = await self._unrepeatable.call(call, operation, ordinal)
+        entry = await self._unrepeatable.call(call, operation, ordinal, end_with=partial(self._end_with, call))
         if entry is not None:
             self._journal[ordinal] = entry
+
+    def _end_with(self, _call: Call, _entry: JournalEntry) -> LastCall | None:
+        """What ends with this result of a call: a run ends in a transaction of its own."""
+        return None
 
     def _reserve_calls(self, effect: Call | StartFlow | TakePage | FanOut) -> None:
         """Keep the numbers free that a question needs for its sends, also in a replay that makes none of them."""
@@ -347,13 +360,42 @@ class Replayer:
 
 
 class IterationReplayer(Replayer):
-    """One iteration of a loop, which is not a workflow of its own. The event ``stopping`` tells it to stop."""
+    """One iteration of a loop, which is not a workflow of its own. The event ``stopping`` tells it to stop.
 
-    def __init__(self, item: Item, stopping: asyncio.Event, *arguments: Any, **options: Any) -> None:
+    The result of a send is reported to the execution before it is stored: if nothing comes after it, the end of the
+    iteration is stored with it. Nothing is done with such a result before it is stored.
+    """
+
+    def __init__(
+        self, key: LoopKey, item: Item, stopping: asyncio.Event, *arguments: Any, keeps_results: bool, **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
         self.item = item.id
+        self.is_end_stored = False
+        self._last_call = LastCall((key.run, key.ordinal), item.id, keeps_results)
         self._replaced = item.inputs
         self._stopping = stopping
+        self._reported_early: object = None
+
+    def _end_with(self, call: Call, entry: JournalEntry) -> LastCall | None:
+        if self._reported_early is not None:  # of an earlier attempt; the iteration will be replayed
+            return None
+        self._reported_early = _FAILED_EARLY
+        try:
+            super()._report(call, entry.value)
+            effect = self._execution.next()
+        except Exception:  # noqa: BLE001 - the replay raises it again
+            return None
+        self._reported_early = entry.value
+        self.is_end_stored = isinstance(effect, Done) and end_of(effect)[0] == SUCCEEDED and not self.state_changes()
+        return self._last_call if self.is_end_stored else None
+
+    def _report(self, effect: Call | StartFlow | TakePage | FanOut, result: Mapping[str, Any]) -> None:
+        early, self._reported_early = self._reported_early, None
+        if early is None:
+            super()._report(effect, result)
+        elif early is not result:
+            raise ResultOvertaken
 
     async def _next_ordinal(self) -> int:
         self._calls += 1

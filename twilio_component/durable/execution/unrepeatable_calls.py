@@ -20,6 +20,7 @@ from twilio_component.host.questions import MOST_SENDS
 if TYPE_CHECKING:
     from twilio_component.durable.deployment import LoadedDefinition
     from twilio_component.durable.execution.replay_services import ReplayServices
+    from twilio_component.durable.sending.guarded_call import EndWith
     from twilio_component.durable.store.journal import JournalEntry
     from twilio_component.durable.store.run_rows import Run
     from twilio_component.flows.interpreter.effects import Call
@@ -44,13 +45,20 @@ class UnrepeatableCalls:
         self._item = item
 
     async def call(
-        self, call: Call, operation: Operation, ordinal: int, *, question: str | None = None, until: float = math.inf
+        self,
+        call: Call,
+        operation: Operation,
+        ordinal: int,
+        *,
+        question: str | None = None,
+        until: float = math.inf,
+        end_with: EndWith = lambda _entry: None,
     ) -> JournalEntry | None:
         """Make a call at most once; its journal entry if this process has made it.
 
-        ``question`` is the key of the question that the call is part of, and ``until`` when that one ends. Raises
-        ``RunParked`` when the run waits without a process until the call may be made, and ``CallHeld`` when the
-        iteration waits.
+        ``question`` is the key of the question that the call is part of, and ``until`` when that one ends;
+        ``end_with`` says what ends with the call's result. Raises ``RunParked`` when the run waits without a process
+        until the call may be made, and ``CallHeld`` when the iteration waits.
         """
         caller = self._item or self._run.id
         guarded = GuardedFlowCall(
@@ -63,6 +71,7 @@ class UnrepeatableCalls:
             run_began=self._run.created_at,
             question=question,
             clock=self._services.guard.clock,
+            end_with=end_with,
         )
         identity = CallIdentity(
             run=self._run.id,

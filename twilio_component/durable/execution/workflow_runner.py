@@ -229,7 +229,17 @@ class WorkflowRunner:
             execution = Execution.of_iteration(flow, definition.values.by_name, run.payload, iteration)
             state = {name: dict(values) for name, values in execution.stored_state.items()}
             replayer = IterationReplayer(
-                item, stopping, self._services, run, definition, flow, execution, state=state, journal=journal
+                key,
+                item,
+                stopping,
+                self._services,
+                run,
+                definition,
+                flow,
+                execution,
+                state=state,
+                journal=journal,
+                keeps_results=self._keep_payloads,
             )
             try:
                 with continue_trace(run.trace):
@@ -244,7 +254,8 @@ class WorkflowRunner:
                 record = _failure_record("unexpected-error", f"unexpected {type(error).__name__}", unknown=True)
                 return EndedIteration(item.id, record, {})
             _, failure = end_of(done)
-            return EndedIteration(item.id, definition.redactor.value(failure), replayer.state_changes())
+            redacted = definition.redactor.value(failure)
+            return EndedIteration(item.id, redacted, replayer.state_changes(), is_stored=replayer.is_end_stored)
 
         return run_iteration
 

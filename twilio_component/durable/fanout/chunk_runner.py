@@ -9,7 +9,7 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.clock import Clock
-from twilio_component.durable.errors import CallHeld, RunStopped
+from twilio_component.durable.errors import CallHeld, ResultOvertaken, RunStopped
 from twilio_component.durable.fanout.ends import EndedIteration
 from twilio_component.durable.fanout.store import HeldIteration
 from twilio_component.durable.fanout.waiting_items import WaitingItems
@@ -80,7 +80,7 @@ class ChunkRunner:
                 if journal is None:
                     journal = await self._store.journal_of(item.id) if item.held_until is not None else {}
                 try:
-                    end = await run_iteration(loop, item, journal)
+                    end = await self._run_iteration(run_iteration, loop, item, journal)
                     if (cause := rule.reason_to_stop(end.error)) is not None:
                         # Now, and not when the database says so: each further request would be refused as well.
                         stopping.set()
@@ -112,6 +112,15 @@ class ChunkRunner:
             storing.cancel()
         return bool(stopped) and not stopping.is_set()
 
+    async def _run_iteration(
+        self, run_iteration: IterationRunner, loop: ParallelLoop, item: Item, journal: Mapping[int, JournalEntry]
+    ) -> EndedIteration:
+        while True:
+            try:
+                return await run_iteration(loop, item, journal)
+            except ResultOvertaken:
+                journal = await self._store.journal_of(item.id)
+
     async def _watch(self, key: LoopKey, stopping: asyncio.Event) -> None:
         while await self._store.is_running(key.run):  # noqa: ASYNC110 - an operator changes it in the database
             await asyncio.sleep(_LOOK_SECONDS)
@@ -138,7 +147,7 @@ class ChunkRunner:
                     await all_ended.wait()
             while not ended.empty():
                 batch.append(ended.get_nowait())
-            ends = [one for one in batch if isinstance(one, EndedIteration)]
+            ends = [one for one in batch if isinstance(one, EndedIteration) and not one.is_stored]
             if holds := [one for one in batch if isinstance(one, HeldIteration)]:
                 await self._store.hold_iterations(key, holds)
             if ends:

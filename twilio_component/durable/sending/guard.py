@@ -264,7 +264,8 @@ class Guard:
             await self._intents.doubt(call, attempt)
             return None
         entry = JournalEntry(step_id=call.step_id, value=value, text=text)
-        settling = await self._intents.settle(call, attempt, Settlement(entry, started, resource_id))
+        settlement = Settlement(entry, started, resource_id, last=guarded.last_call(entry))
+        settling = await self._intents.settle(call, attempt, settlement)
         if settling == Settling.SETTLED:
             return entry
         if settling == Settling.RESOURCE_TAKEN:

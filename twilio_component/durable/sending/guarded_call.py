@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +19,8 @@ from twilio_component.host.model import resolve, resolve_once
 if TYPE_CHECKING:
     import datetime as dt
 
+    from twilio_component.durable.fanout.ends import LastCall
+    from twilio_component.durable.store.journal import JournalEntry
     from twilio_component.flows.interpreter.effects import Call, Failure
     from twilio_component.flows.model import Flow
     from twilio_component.flows.runner.invoker import Invoker
@@ -96,9 +98,15 @@ class GuardedCall(Protocol):
     def resource_id(self, envelope: Mapping[str, Any]) -> str | None:
         """The id of the resource that the call created."""
 
+    def last_call(self, entry: JournalEntry) -> LastCall | None:
+        """What ends with this result, if nothing comes after it; stored in one transaction with the result."""
+
     async def find_candidates(self, since: dt.datetime) -> list[Candidate] | None:
         """The resources that the call may have created since then, the newest first; None when nothing can tell."""
 
+
+EndWith = Callable[["JournalEntry"], "LastCall | None"]
+"""Says what ends with a result of a call, before the result is stored."""
 
 LONGEST_WAIT = 24 * 3600.0
 """Seconds that a call waits to be sent where the flow sets no ``validFor``."""
@@ -109,7 +117,8 @@ class GuardedFlowCall:
     """A call of a flow, made through an invoker; ``payload`` is what started its run.
 
     ``callback`` is the URL at which a callback may prove what the call created, or empty; ``run_began`` is when the run
-    was stored, in seconds since 1970; ``question`` is the key of the question that the call sends, if it sends one.
+    was stored, in seconds since 1970; ``question`` is the key of the question that the call sends, if it sends one;
+    ``end_with`` says what ends with the call's result.
     """
 
     invoker: Invoker
@@ -121,6 +130,7 @@ class GuardedFlowCall:
     run_began: float = 0.0
     question: str | None = None
     clock: Clock = field(default_factory=Clock)
+    end_with: EndWith = lambda _entry: None
 
     @property
     def expired(self) -> Failure | None:
@@ -223,6 +233,10 @@ class GuardedFlowCall:
         if reconciliation is None or not isinstance(data, Mapping):
             return None
         return as_text(data.get(reconciliation.identified_by)) or None
+
+    def last_call(self, entry: JournalEntry) -> LastCall | None:
+        """What ends with this result, if nothing comes after it."""
+        return self.end_with(entry)
 
     async def find_candidates(self, since: dt.datetime) -> list[Candidate] | None:
         """The resources that the call may have created since then; None when nothing can tell."""

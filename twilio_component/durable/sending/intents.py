@@ -28,6 +28,7 @@ from twilio_component.durable import ids
 from twilio_component.durable.store.call_states import CLAIMED, IN_DOUBT, OPEN, PLANNED, SETTLED, UNKNOWN
 
 if TYPE_CHECKING:
+    from twilio_component.durable.fanout.ends import LastCall
     from twilio_component.durable.store.journal import JournalEntry
 
 __all__ = [
@@ -136,12 +137,16 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The outcome of a call: the result to journal, when the call started, and the id of what it created."""
+    """The outcome of a call: the result to journal, when the call started, and the id of what it created.
+
+    ``last`` is what ends with this outcome, if something does.
+    """
 
     entry: JournalEntry
     started: float
     resource_id: str | None = None
     state: str = SETTLED
+    last: LastCall | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

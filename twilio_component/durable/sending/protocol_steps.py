@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection, func, select, union_all
 
+from twilio_component.durable.fanout.ends import end_with_calls, forget_results
 from twilio_component.durable.sending.intents import (
     CLAIMED,
     CLOCK_SKEW,
@@ -37,6 +38,7 @@ from twilio_component.durable.store.server_time import server_time
 from twilio_component.durable.store.upsert import insert_all_once, insert_each_once, to_json
 
 if TYPE_CHECKING:
+    from twilio_component.durable.fanout.ends import LastCall
     from twilio_component.durable.sending.claim_condition import ClaimCondition
 
 _TIME = "time"
@@ -140,6 +142,8 @@ class Settle:
         entry = replace(settlement.entry, redacted_inputs=self.call.redacted_inputs)
         caller = (self.call.caller, self.call.ordinal)
         batch.journaled.append(entry_row(caller, entry, started=settlement.started, finished=batch.now))
+        if settlement.last is not None:
+            batch.last_calls.append(settlement.last)
         return Settling.SETTLED
 
 
@@ -189,6 +193,7 @@ class Batch:
     taken: set[str] = field(default_factory=set)
     changed: dict[str, _Row] = field(default_factory=dict)
     journaled: list[_Row] = field(default_factory=list)
+    last_calls: list[LastCall] = field(default_factory=list)
 
     @property
     def now(self) -> float:
@@ -237,8 +242,18 @@ class Batch:
             _CHANGE.execute(self.connection, [row for _, row in sorted(self.changed.items())])
             self.changed = {}
         if self.journaled:
-            insert_each_once(self.connection, journal, self.journaled)
-            self.journaled = []
+            self._journal(end_with_calls(self.connection, self.now, self.last_calls))
+            self.journaled, self.last_calls = [], []
+
+    def _journal(self, ended: Collection[str]) -> None:
+        """Store the results, but not of iterations that have ``ended`` with them: nobody would read those."""
+        unread = {one.item for one in self.last_calls if not one.keeps_results}
+        if kept := [row for row in self.journaled if row["run"] not in ended or row["run"] not in unread]:
+            insert_each_once(self.connection, journal, kept)
+        # Those of its earlier calls, and of an iteration that another process has ended before.
+        have_earlier = {row["run"] for row in self.journaled if row["ordinal"] > 0}
+        if forgotten := unread.difference(ended) | unread.intersection(have_earlier):
+            forget_results(self.connection, sorted(forgotten))
 
     def _insert(self, calls: Sequence[CallIdentity]) -> None:
         if not calls:

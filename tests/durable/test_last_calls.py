@@ -1,0 +1,103 @@
+"""The end of an iteration is stored in the transaction that stores the result of its last call."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from durable.test_refusals import KEY, begin, failure
+from sqlalchemy import select
+from support.engine import serving
+from support.long_lists import QUICK, flow, people, sent, stored
+from support.statements import statements
+
+from twilio_component.durable import ids
+from twilio_component.durable.fanout.ends import EndedIteration, LastCall
+from twilio_component.durable.sending.intent_store import IntentStore
+from twilio_component.durable.sending.intents import CallIdentity, Settlement, Settling
+from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.journal import JournalEntry
+from twilio_component.durable.store.runs import RunStore
+from twilio_component.durable.store.schema import items, journal, loops
+from twilio_component.emulator import Emulator
+
+
+@pytest.fixture
+def of_each_kind(url: str) -> Iterator[Database]:
+    opened = Database(url)
+    opened.create()
+    yield opened
+    opened.close()
+
+
+async def test_an_iteration_ends_with_its_last_call_unless_another_process_has_ended_it(of_each_kind: Database) -> None:
+    database = of_each_kind
+    store, intents = await begin(database, 5), IntentStore(database)
+    first, has_earlier, failed, succeeded, keeping = (ids.item_id(KEY.run, KEY.ordinal, one) for one in range(5))
+    earlier = JournalEntry(step_id="look", value={"envelope": {"data": "earlier"}})
+    for item in (has_earlier, keeping):
+        await RunStore(database).record(item, 0, earlier)
+    ends = [EndedIteration(failed, failure(), {}), EndedIteration(succeeded, None, {})]
+    await store.end_iterations(KEY, ends, keep_payloads=False)
+    for item in (first, has_earlier, failed, succeeded, keeping):
+        ordinal = 1 if item in (has_earlier, keeping) else 0
+        call = CallIdentity(run=KEY.run, item=item, ordinal=ordinal, step_id="send", fingerprint=item)
+        await intents.plan(call)
+        await intents.claim(call, 0, "worker")
+        last = LastCall((KEY.run, KEY.ordinal), item, keeps_results=item == keeping)
+        result = JournalEntry(step_id="send", value={"envelope": {"data": item}})
+        assert await intents.settle(call, 1, Settlement(result, 0.0, f"SM{item}", last=last)) == Settling.SETTLED
+    with database.engine.connect() as connection:
+        states = {row.id: row.state for row in connection.execute(select(items))}
+        kept = Counter(connection.execute(select(journal.c.run)).scalars())
+        counted = connection.execute(select(loops.c.succeeded)).scalar_one()
+    assert states == {**dict.fromkeys((first, has_earlier, succeeded, keeping), "succeeded"), failed: "failed"}
+    assert counted == 4
+    # What is retried continues from its results; what has succeeded leaves none, if the deployment keeps none.
+    assert kept == {failed: 1, keeping: 2}
+
+
+async def test_the_results_of_a_list_are_not_stored_where_nothing_comes_after_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    emulator, numbers = Emulator(), people(tmp_path, 40)
+    async with serving(tmp_path, flow(), emulator=emulator, settings=QUICK) as served:
+        with statements(served.engine.database.engine) as executed:
+            await served.run("one")
+        inserted = [one.parameters for one in executed if one.text.startswith("INSERT INTO flow_journal")]
+        deleted = [one.parameters for one in executed if one.text.startswith("DELETE FROM flow_journal")]
+    assert sent(emulator) == Counter(numbers)
+    assert "one.1-" not in str(inserted)
+    assert "one.1-" not in str(deleted)
+
+
+async def test_an_iteration_is_replayed_when_another_process_has_stored_the_result_of_its_last_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settle, overtaken = IntentStore.settle, set[str]()
+
+    async def settle_late(
+        self: IntentStore, call: CallIdentity, attempt: int, settlement: Settlement, **options: Any
+    ) -> Settling:
+        if call.item is None or call.key in overtaken:
+            return await settle(self, call, attempt, settlement, **options)
+        overtaken.add(call.key)
+        before = Settlement(settlement.entry, settlement.started, settlement.resource_id)
+        assert await settle(self, call, attempt, before, **options) == Settling.SETTLED
+        return await settle(self, call, attempt, settlement, **options)
+
+    monkeypatch.setattr(IntentStore, "settle", settle_late)
+    emulator, numbers = Emulator(), people(tmp_path, 10)
+    async with serving(tmp_path, flow(), emulator=emulator, settings=QUICK) as served:
+        await served.begin("one")
+        ended = await served.engine.wait_for_outcome("one", 30)
+        assert ended is not None
+        assert ended["state"] == "succeeded"
+        assert len(overtaken) == 10
+        assert {row["run"] for row in await stored(served, journal)} == {"one"}
+    assert sent(emulator) == Counter(numbers)
