@@ -15,10 +15,11 @@ from support.long_lists import QUICK, flow, people, sent, stored
 from support.statements import statements
 
 from twilio_component.durable import ids
-from twilio_component.durable.fanout.ends import EndedIteration, LastCall
+from twilio_component.durable.fanout.ends import EndedIteration
 from twilio_component.durable.sending.intent_store import IntentStore
 from twilio_component.durable.sending.intents import CallIdentity, Settlement, Settling
 from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.item_ends import LastCall
 from twilio_component.durable.store.journal import JournalEntry
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import items, journal, loops

@@ -14,7 +14,7 @@ from support.waiting import until_async
 
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.execution import workflow_runner
-from twilio_component.durable.execution.replayer import IterationReplayer
+from twilio_component.durable.execution.iteration_replayer import IterationReplayer
 from twilio_component.durable.fanout.chunk_runner import ChunkRunner
 from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations

@@ -14,8 +14,9 @@ from dbos import DBOS, SetWorkflowID, WorkflowHandleAsync, error
 
 from twilio_component.durable import observation
 from twilio_component.durable.errors import RunParked, RunStopped
+from twilio_component.durable.execution.iteration_replayer import IterationReplayer
 from twilio_component.durable.execution.replay_services import ReplayServices
-from twilio_component.durable.execution.replayer import WINDOW, IterationReplayer, Replayer
+from twilio_component.durable.execution.replayer import WINDOW, Replayer
 from twilio_component.durable.execution.run_queue import RUN_CHUNK, RUN_FLOW, RUNS
 from twilio_component.durable.fanout.chunk_runner import ChunkRunner
 from twilio_component.durable.fanout.ends import EndedIteration

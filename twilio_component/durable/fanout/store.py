@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from twilio_component.durable import ids
-from twilio_component.durable.fanout.ends import PENDING, EndedIteration, end_all
+from twilio_component.durable.fanout.ends import EndedIteration, end_all
 from twilio_component.durable.fanout.renewal import renew_loops
+from twilio_component.durable.store.item_ends import PENDING
 from twilio_component.durable.store.journal import JournalEntry, entry_from
 from twilio_component.durable.store.run_status import FAILED, RUNNING, SUCCEEDED, UNKNOWN
 from twilio_component.durable.store.schema import items, journal, loops, runs, workers

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, func, select
 
 from twilio_component.durable.execution.run_queue import CHUNKS, RUNS
-from twilio_component.durable.fanout.ends import PENDING
+from twilio_component.durable.store.item_ends import PENDING
 from twilio_component.durable.store.run_status import QUEUED, RESUMABLE, RUNNING, UNKNOWN
 from twilio_component.durable.store.schema import items, runs, waits
 from twilio_component.durable.store.workflow_rows import oldest_enqueued

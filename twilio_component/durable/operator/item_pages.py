@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select, tuple_
 
-from twilio_component.durable.fanout.ends import PENDING
 from twilio_component.durable.fanout.store import LoopKey
 from twilio_component.durable.operator.loop_views import loop_progress
 from twilio_component.durable.operator.times import format_time
+from twilio_component.durable.store.item_ends import PENDING
 from twilio_component.durable.store.run_status import SUCCEEDED
 from twilio_component.durable.store.schema import intents, items, loops, runs
 

@@ -24,11 +24,11 @@ from sqlalchemy import (
 
 from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError
-from twilio_component.durable.fanout.ends import PENDING
 from twilio_component.durable.operator.journal_replay import before_the_failure, next_call
 from twilio_component.durable.operator.proven_calls import calls_of, proven_calls, take_over
 from twilio_component.durable.operator.started_flows import in_the_way
 from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT
+from twilio_component.durable.store.item_ends import PENDING
 from twilio_component.durable.store.replaced_flows import give_place, giving_place
 from twilio_component.durable.store.run_status import FAILED, UNKNOWN
 from twilio_component.durable.store.schema import intents, items, journal, loops, runs

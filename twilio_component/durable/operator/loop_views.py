@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from twilio_component.durable.fanout.ends import PENDING
 from twilio_component.durable.fanout.store import LoopKey, count_iterations
 from twilio_component.durable.operator.item_strands import Strand, items_of_strand, strands_of
 from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.sending.intents import IN_DOUBT, PLANNED
+from twilio_component.durable.store.item_ends import PENDING
 from twilio_component.durable.store.run_status import RUNNING
 from twilio_component.durable.store.schema import UNCERTAIN, intents, items, loops, runs
 

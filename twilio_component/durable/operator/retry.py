@@ -11,7 +11,6 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError, UnknownRunError
-from twilio_component.durable.fanout.ends import PENDING
 from twilio_component.durable.fanout.store import LoopKey
 from twilio_component.durable.operator.actions import ALLOWED, RESEND, RETRY
 from twilio_component.durable.operator.asked_questions import asked_by, copy_questions, received_questions
@@ -34,6 +33,7 @@ from twilio_component.durable.operator.proven_calls import calls_of, proven_call
 from twilio_component.durable.operator.run_ids import count_retries, wrong_state
 from twilio_component.durable.operator.started_flows import give_place_from, have_acted_after, in_the_way_of_step
 from twilio_component.durable.store import run_status
+from twilio_component.durable.store.item_ends import PENDING
 from twilio_component.durable.store.journal import RESULT, WAITED, JournalEntry, record_entry
 from twilio_component.durable.store.schema import definitions, items, journal, loops, runs, served
 from twilio_component.flows.interpreter.ends import ITEMS_FAILED

@@ -19,7 +19,7 @@ from twilio_component.host.model import resolve, resolve_once
 if TYPE_CHECKING:
     import datetime as dt
 
-    from twilio_component.durable.fanout.ends import LastCall
+    from twilio_component.durable.store.item_ends import LastCall
     from twilio_component.durable.store.journal import JournalEntry
     from twilio_component.flows.interpreter.effects import Call, Failure
     from twilio_component.flows.model import Flow

@@ -28,7 +28,7 @@ from twilio_component.durable import ids
 from twilio_component.durable.store.call_states import CLAIMED, IN_DOUBT, OPEN, PLANNED, SETTLED, UNKNOWN
 
 if TYPE_CHECKING:
-    from twilio_component.durable.fanout.ends import LastCall
+    from twilio_component.durable.store.item_ends import LastCall
     from twilio_component.durable.store.journal import JournalEntry
 
 __all__ = [

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection, func, select, union_all
 
-from twilio_component.durable.fanout.ends import end_with_calls, forget_results
 from twilio_component.durable.sending.intents import (
     CLAIMED,
     CLOCK_SKEW,
@@ -30,6 +29,7 @@ from twilio_component.durable.sending.intents import (
     person_digest,
 )
 from twilio_component.durable.sending.throttle import time_left
+from twilio_component.durable.store.item_ends import end_with_calls, forget_results
 from twilio_component.durable.store.journal import entry_row
 from twilio_component.durable.store.many_rows import UpdateEach, is_among
 from twilio_component.durable.store.run_status import RUNNING
@@ -38,8 +38,8 @@ from twilio_component.durable.store.server_time import server_time
 from twilio_component.durable.store.upsert import insert_all_once, insert_each_once, to_json
 
 if TYPE_CHECKING:
-    from twilio_component.durable.fanout.ends import LastCall
     from twilio_component.durable.sending.claim_condition import ClaimCondition
+    from twilio_component.durable.store.item_ends import LastCall
 
 _TIME = "time"
 # The time comes with what is read: to ask for it alone is one more way to the server and back.
