@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -19,6 +19,7 @@ from twilio_component.emulator import Emulator
 from twilio_component.host import BlockingHost, Context, Host
 from twilio_component.host.errors import HostStateError, InputError
 from twilio_component.testing import emulator_connection
+from twilio_component.twilio.errors import OutcomeUnknownError
 
 MakePlugin = Callable[..., object]
 
@@ -126,6 +127,38 @@ def test_closing_cancels_what_other_threads_wait_for(toy: MakePlugin) -> None:
         with pytest.raises(HostStateError, match="this host was closed while the call was in progress"):
             future.result(10)
     assert waiting.cancelled.is_set()
+
+
+def test_a_request_ends_after_the_hosts_time_limit_and_closing_ends_those_of_a_thread_pool_at_once() -> None:
+    """Open the pool before the host: Ctrl-C then closes the host first, and the pool need not wait for its threads."""
+    inputs = {"twilioConnection": emulator_connection(), "to": "+15558675310", "from": "+15017122661", "message": "x"}
+    written = threading.Event()
+
+    async def never(_: httpx.Request) -> httpx.Response:
+        written.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    transport = httpx.MockTransport(never)
+    with (
+        BlockingHost.discover(transport=transport, request_seconds=0.05) as host,
+        pytest.raises(OutcomeUnknownError, match=r"no complete response within 0\.05 s"),
+    ):
+        host.invoke_action("twilio", "sendSMS", inputs)
+    written.clear()
+
+    def press_ctrl_c() -> None:
+        with ThreadPoolExecutor(1) as pool, BlockingHost.discover(transport=transport) as host:
+            calls.append(pool.submit(host.invoke_action, "twilio", "sendSMS", inputs))
+            assert written.wait(10)
+            raise KeyboardInterrupt
+
+    calls: list[Future[Any]] = []
+    with pytest.raises(KeyboardInterrupt):
+        press_ctrl_c()
+    assert isinstance(calls[0].exception(0), OutcomeUnknownError)
+    with pytest.raises(ValueError, match="request_seconds must be a positive number"):
+        Host.discover(request_seconds=0)
 
 
 @pytest.fixture

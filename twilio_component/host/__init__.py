@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from twilio_component.host.connection_check import ConnectionFinding, check_connection
     from twilio_component.host.connections import connection_from_environment, connection_from_file
     from twilio_component.host.context import Context
+    from twilio_component.host.discovery import PluginFailure
     from twilio_component.host.errors import (
         DocumentError,
         DuplicateComponentError,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
         UnknownKeyError,
     )
     from twilio_component.host.hookspecs import hookimpl
-    from twilio_component.host.host import Host, PluginFailure
+    from twilio_component.host.host import Host
     from twilio_component.host.http.messages import HttpTransport, Request, Response
     from twilio_component.host.manifest.loader import check_manifest, load_component
     from twilio_component.host.manifest.manifest_file import ManifestFile
@@ -55,7 +56,8 @@ _HOMES = {
     "hookimpl": "hookspecs",
     **dict.fromkeys(("ConnectionFinding", "check_connection"), "connection_check"),
     **dict.fromkeys(("connection_from_environment", "connection_from_file"), "connections"),
-    **dict.fromkeys(("Host", "PluginFailure"), "host"),
+    "Host": "host",
+    "PluginFailure": "discovery",
     **dict.fromkeys(("HttpTransport", "Request", "Response"), "http.messages"),
     **dict.fromkeys(("check_manifest", "load_component"), "manifest.loader"),
     "ManifestFile": "manifest.manifest_file",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from twilio_component.host.context import Context
-    from twilio_component.host.host import PluginFailure
+    from twilio_component.host.discovery import PluginFailure
     from twilio_component.host.model import Component
     from twilio_component.host.results import Page
 

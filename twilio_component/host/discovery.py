@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, distribution, distributions
 
 from twilio_component.host.errors import PluginError
 
 GROUP = "integration_components"
+
+
+@dataclass(frozen=True, slots=True)
+class PluginFailure:
+    """A plugin that could not be loaded; the others run without it."""
+
+    plugin: str
+    distribution: str
+    error: PluginError
 
 
 def installed_plugins() -> list[EntryPoint]:

@@ -10,12 +10,12 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from twilio_component.host.cancellation import is_cancelled
 from twilio_component.host.context import Context
-from twilio_component.host.discovery import distribution_of, installed_plugins, load_plugin, version_of
+from twilio_component.host.discovery import PluginFailure, distribution_of, installed_plugins, load_plugin, version_of
 from twilio_component.host.errors import (
     DuplicateComponentError,
     HostStateError,
@@ -24,6 +24,7 @@ from twilio_component.host.errors import (
     did_you_mean,
     join_names,
 )
+from twilio_component.host.http.messages import SECONDS
 from twilio_component.host.inputs.form import InputForm
 from twilio_component.host.invocation import HostPlugin
 from twilio_component.host.model import Action, Component, DataSource, Operation, Trigger
@@ -45,25 +46,18 @@ _LOGGER = logging.getLogger(__name__)
 _Op = TypeVar("_Op", bound=Operation)
 
 
-@dataclass(frozen=True, slots=True)
-class PluginFailure:
-    """A plugin that could not be loaded; the others run without it."""
-
-    plugin: str
-    distribution: str
-    error: PluginError
-
-
 class Host:
     """Runs components, in one process and one event loop: ``async with Host.discover() as host: …``.
 
     ``plugins`` are modules or objects with hook implementations; a later one is called before an earlier one.
     ``transport`` sends every HTTP request: an asynchronous transport of httpx or httpx2, such as ``MockTransport``.
-    Without it the host opens its own and closes it at the end. ``sleep`` is how components wait, in seconds of the
-    ``clock``. ``debug`` is the default of every context's ``debug``.
+    Without it the host opens its own and closes it at the end. ``request_seconds`` is how long one request of a
+    component may take, from its connection to the end of its response, unless the invocation says otherwise; what may
+    be repeated is tried up to four times. ``sleep`` is how components wait, in seconds of the ``clock``. ``debug`` is
+    the default of every context's ``debug``.
 
-    Raises ``TypeError`` for another kind of transport, ``PluginError`` for a plugin that cannot be used, and
-    ``DuplicateComponentError`` for two components of one key.
+    Raises ``TypeError`` for another kind of transport, ``ValueError`` for a time limit that is not positive,
+    ``PluginError`` for a plugin that cannot be used, and ``DuplicateComponentError`` for two components of one key.
     """
 
     def __init__(
@@ -71,13 +65,14 @@ class Host:
         plugins: Iterable[object] = (),
         *,
         transport: InjectedTransport | None = None,
+        request_seconds: float = SECONDS,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = time.monotonic,
         debug: bool = False,
     ) -> None:
         self.failures: list[PluginFailure] = []
         self._plugins = Plugins(HostPlugin())
-        self._resources = Resources(transport, sleep, clock)
+        self._resources = Resources(transport, sleep, clock, request_seconds)
         self._context = Context(resources=self._resources, debug=debug)
         # Components are never removed, so what was found once stays found.
         self._found: dict[tuple[str, str, str], tuple[Component, Any, InputForm]] = {}
@@ -94,6 +89,7 @@ class Host:
         *,
         plugins: Iterable[object] = (),
         transport: InjectedTransport | None = None,
+        request_seconds: float = SECONDS,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = time.monotonic,
         debug: bool = False,
@@ -101,9 +97,9 @@ class Host:
         """Return a host with every installed component, found by the entry-point group ``integration_components``.
 
         An installed plugin that cannot be loaded is listed in ``failures`` and logged; the others work without it.
-        ``plugins`` are added to the installed ones.
+        ``plugins`` are added to the installed ones; the other options are those of the class.
         """
-        host = cls(transport=transport, sleep=sleep, clock=clock, debug=debug)
+        host = cls(transport=transport, request_seconds=request_seconds, sleep=sleep, clock=clock, debug=debug)
         for entry in installed_plugins():
             host._load(entry)
         for plugin in plugins:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twilio_component.host.http.injected import InjectedTransport, library_of
+from twilio_component.host.http.messages import SECONDS
 
 if TYPE_CHECKING:
     from twilio_component.host.http.messages import HttpTransport
@@ -25,7 +26,7 @@ class Resources:
 
     ``transport`` sends every HTTP request: over the transport of httpx or httpx2 that the host's caller injected, or
     else over asyncio. ``sleep`` is how components wait (seconds), and ``clock`` is what they measure time by: a test
-    may let it fly.
+    may let it fly. ``request_seconds`` is the time limit of a component's request, where nothing else gives one.
     """
 
     def __init__(
@@ -33,9 +34,13 @@ class Resources:
         transport: InjectedTransport | None = None,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = time.monotonic,
+        request_seconds: float = SECONDS,
     ) -> None:
+        if not request_seconds > 0:
+            raise ValueError(f"request_seconds must be a positive number of seconds, not {request_seconds}")
         self.sleep = sleep
         self.clock = clock
+        self.request_seconds = request_seconds
         if transport is not None:
             library_of(transport)  # refuses what cannot send before anything is built upon it
         self._injected = transport

@@ -228,7 +228,7 @@ def client_for(context: Context, connection: Mapping[str, Any]) -> TwilioClient:
             resources.transport,
             retry=RetryPolicy(sleep=resources.sleep) if limit is None else RetryPolicy(attempts=1),
             debug=context.debug,
-            seconds=SECONDS if limit is None else limit,
+            seconds=resources.request_seconds if limit is None else limit,
         ),
     )
 

@@ -195,3 +195,26 @@ def test_an_explanation_may_be_a_change_in_the_way_back_from_decoding() -> None:
     }
     for words, (seen, signed) in cases.items():
         assert f"matches with {words}: https://" in refusal(seen, {"X-Twilio-Signature": sign(TOKEN, signed)}, b"")
+
+
+class FrameworkUrl:
+    """As frameworks have one."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((URL, FORM, "Body=Hi"), "body must be the bytes of the request as they came, not str"),
+        ((URL, FORM, {"Body": "Hi"}), "body must be the bytes of the request as they came, not dict"),
+        ((FrameworkUrl(), FORM, b""), "url must be text, the whole URL .*, not FrameworkUrl"),
+        ((URL, [(b"x-twilio-signature", b"abc")], b""), "headers must have text as names and values, not bytes"),
+        ((URL, None, b""), "headers must be a mapping, or pairs of names and values, not NoneType"),
+    ],
+)
+def test_an_argument_of_a_type_that_frameworks_have_is_named(arguments: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        verify(*arguments, auth_tokens=TOKEN)
+
+
+def test_a_missing_environment_variable_is_no_auth_token() -> None:
+    assert "there is no Auth Token" in refusal(URL, FORM, b"", auth_tokens=None)

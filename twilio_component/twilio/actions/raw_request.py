@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from twilio_component.host.errors import InputError, PerformError, Problem
-from twilio_component.host.http.messages import CONNECT_SECONDS, SECONDS, Request, Response
+from twilio_component.host.http.messages import CONNECT_SECONDS, Request, Response
 from twilio_component.host.http.retries import send_with_retries
 from twilio_component.host.serialization import from_buffer
 from twilio_component.twilio.client import TwilioClient, client_for, encode_pairs, raise_for_status
@@ -41,7 +41,7 @@ async def send(context: Context, inputs: Mapping[str, Any]) -> Any:
     client = client_for(context, inputs["twilioConnection"])
     url = _url(client, inputs)
     headers, content = _body(inputs, {**client.headers, **_headers(inputs)})
-    seconds = (inputs.get("timeout") or 0) / 1_000 or SECONDS
+    seconds = (inputs.get("timeout") or 0) / 1_000 or context.resources.request_seconds
     response = await _send(context, client, inputs, Request(inputs["method"], url, headers, content, seconds))
     match inputs["responseType"]:
         case "arraybuffer":

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from twilio_component.host.errors import PerformError
+from twilio_component.twilio.signatures.argument_types import check_types, refuse_bytes
 from twilio_component.twilio.signatures.forms import FORM_TYPE, Pair, parse_form
 from twilio_component.twilio.signatures.keys import Key, matches, signed_text
 from twilio_component.twilio.signatures.shared_keys import (
@@ -92,7 +93,7 @@ def verify(
     headers: Headers,
     body: bytes,
     *,
-    auth_tokens: str | Iterable[str | None] = (),
+    auth_tokens: str | Iterable[str | None] | None = (),
     shared_keys: Mapping[str, str | None] | None = None,
     method: str = "POST",
 ) -> None:
@@ -104,8 +105,11 @@ def verify(
     by HMAC-SHA256, and any other with an Auth Token, by HMAC-SHA1. White space around a
     secret, such as the line end of a file, does not count. ``None`` and blank secrets are ignored, and without a key
     every request is refused.
+
+    Raises ``TypeError`` for a URL, headers or body of another type.
     """
-    given_tokens = [auth_tokens] if isinstance(auth_tokens, str) else auth_tokens
+    check_types(url, headers, body)
+    given_tokens = [auth_tokens] if isinstance(auth_tokens, str) else auth_tokens or ()
     tokens = [Key.of_auth_token(token) for token in given_tokens if token and token.strip()]
     shared = {
         key_id: Key.of_shared_key(key_id, secret)
@@ -118,6 +122,8 @@ def verify(
             "shared key; an API key's secret cannot verify a signature."
         )
     named = normalize_headers(headers)
+    if not any(name == SIGNATURE_HEADER.lower() for name, _ in named):
+        refuse_bytes(headers)
     given = _only_signature(named)
     settings = _settings(named)
     keys = tokens if settings is None else [_named_key(settings, shared)]
