@@ -110,3 +110,42 @@ def test_two_flows_of_one_webhook_path_are_found_as_a_server_would_refuse_them()
     ]
     assert found(_two_flows("Send it", "Send that")) == []
     assert found(_two_flows("Send it", "send IT!", "schedule-triggers.schedule")) == []
+
+
+SHARED = """\
+name: Demo
+requiredConfigVars:
+  - {key: Twilio, dataType: connection, connection: {component: twilio, key: basic}}
+  - {key: Number, dataType: string}
+flows:
+"""
+SHARING = """\
+  - name: NAME
+    steps:
+      - {name: Start, isTrigger: true, action: twilio.TRIGGER, inputs: {twilioConnection: "{{#Twilio}}", INPUT}}
+"""
+NUMBER, OTHER_NUMBER = "phoneNumber: '+15017122661'", "phoneNumber: '+15017122662'"
+CONFIGURED = "phoneNumber: {type: configVar, value: Number}"
+SERVICE = "messagingServiceSid: MG00000000000000000000000000000001"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_shared"),
+    [
+        (("webhook", NUMBER), ("inboundMessage", NUMBER), True),
+        (("inboundMessage", CONFIGURED), ("inboundMessage", CONFIGURED), True),
+        (("inboundMessage", NUMBER), ("inboundMessage", OTHER_NUMBER), False),
+        (("inboundMessage", SERVICE), ("statusCallback", SERVICE), False),
+    ],
+)
+def test_only_one_flow_has_the_webhook_of_a_number_or_service(
+    first: tuple[str, str], second: tuple[str, str], *, is_shared: bool
+) -> None:
+    flows = [
+        SHARING.replace("NAME", name).replace("TRIGGER", trigger).replace("INPUT", given)
+        for name, (trigger, given) in (("Ask", first), ("Tell", second))
+    ]
+    findings = check_file("demo.yaml", COMPONENTS, text=SHARED + "".join(flows))
+    shared = [one for one in findings if one.code == "shared-webhook"]
+    assert [one.line for one in shared] == ([11] if is_shared else [])
+    assert all("'Ask' has the same phoneNumber (line 8), and" in one.message for one in shared)

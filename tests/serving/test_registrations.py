@@ -22,6 +22,7 @@ from twilio_component.flows import Configuration
 from twilio_component.flows.findings import FlowError
 from twilio_component.host import Component, Host, hookimpl
 from twilio_component.serving.endpoints import endpoints
+from twilio_component.serving.moved_registrations import find_moves
 from twilio_component.serving.webhook_registration import Registrations
 from twilio_component.testing import emulator_connection
 from twilio_component.twilio.errors import TwilioAPIError
@@ -207,6 +208,44 @@ async def test_flows_that_a_file_has_no_more_are_set_back(stage: Stage) -> None:
     assert (stage.leads_to[0], await stage.stored()) == ("", ["Tell"])
     await stage.register(flow("Tell", None))
     assert (stage.leads_to, await stage.stored()) == (("", ""), [])
+
+
+async def test_a_number_follows_its_flow_to_another_name_and_keeps_its_former_webhook(stage: Stage) -> None:
+    stage.one.settings["sms_url"] = THEIRS
+    await stage.register(flow("Ask", ONE), flow("Tell", TWO), replace=True)
+    # Each has the other one's name, or a new one; the files name no webhook that may be replaced.
+    for names in (("Tell", "Ask"), ("Ask", "Say"), ("Say", "Ask")):
+        await stage.register(flow(names[0], ONE), flow(names[1], TWO))
+        assert stage.leads_to == tuple(f"{BASE}/demo/{name.lower()}#rc=5&rp=all" for name in names)
+        assert await stage.stored() == sorted(names)
+    await stage.unregister()
+    assert (stage.leads_to, await stage.stored()) == ((THEIRS, ""), [])
+
+
+def test_registrations_move_only_to_places_that_are_or_become_free() -> None:
+    a, b, c = (("Demo", name) for name in "abc")
+    assert find_moves({a: b, b: a, c: None}) == {a: b, b: a}
+    assert find_moves({a: b, b: c}) == {a: b, b: c}
+    assert find_moves({a: b, b: c, c: None}) == find_moves({a: a, b: None}) == {}
+
+
+async def test_two_flows_that_name_one_number_are_refused_by_their_lines(stage: Stage) -> None:
+    with pytest.raises(
+        FlowError, match=r"demo\.yaml:16: .* 'Tell' has the same phoneNumber as that of 'Ask' \(demo\.yaml:10\)"
+    ) as no:
+        await stage.register(flow("Ask", ONE), flow("Tell", ONE), replace=True)
+    assert ONE not in str(no.value)
+    assert stage.leads_to == ("", "")
+
+
+async def test_a_flow_that_is_served_no_more_and_still_has_a_number_is_told_of(stage: Stage) -> None:
+    await stage.register(flow("Ask", ONE))
+    async with stage.opened() as (registrations, deployment, _, _):
+        renamed = deployment.load("demo.yaml", HEAD + flow("Say", ONE))
+        await registrations.warn_of_stale(endpoints(deployment, [renamed]).values())
+    assert stage.said[-1].startswith(
+        "warning: a number or service still points at the flow Ask, which demo.yaml has no"
+    )
 
 
 async def test_a_trigger_whose_inputs_have_no_values_is_named(stage: Stage) -> None:

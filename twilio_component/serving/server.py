@@ -174,10 +174,12 @@ class Server:
                 self.report(f"state: {display_database(self.database)}{new}")
                 self._report_endpoints(found.values(), keys)
                 self.on_ready(found)
+                store = RegistrationStore(engine.database)
+                registrations = Registrations(deployment, store, engine.runs, self.report)
                 if self.register:
-                    store = RegistrationStore(engine.database)
-                    registrations = Registrations(deployment, store, engine.runs, self.report)
                     await registrations.register(found.values(), replace_webhooks=self.replace_webhooks)
+                else:
+                    await registrations.warn_of_stale(found.values())
                 async with AsyncExitStack() as stack:
                     await stack.enter_async_context(handler.refused_requests.storing())
                     if self.operations is not None:

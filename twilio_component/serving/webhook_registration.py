@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from twilio_component.durable.errors import StateConflictError
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.registrations import RegistrationStore
 from twilio_component.durable.store.runs import RunStore
+from twilio_component.flows.checking.exclusive_inputs import exclusive_claims
 from twilio_component.flows.findings import FlowError
 from twilio_component.flows.model import find_flow
 from twilio_component.flows.parsing.fitting import fit_inputs
@@ -20,20 +22,22 @@ from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host import Context, Host
 from twilio_component.host.environment import FileEnvironment
 from twilio_component.host.errors import IntegrationError
+from twilio_component.host.manifest.documents import parse_document
 from twilio_component.host.model import Trigger
 from twilio_component.host.serialization import iso_time
 from twilio_component.host.state_file import apply_changes
+from twilio_component.serving.moved_registrations import find_moves, key_of
 
 if TYPE_CHECKING:
     import httpx
 
     from twilio_component.durable.deployment import LoadedDefinition
     from twilio_component.durable.store.registrations import Registration
+    from twilio_component.flows.checking.exclusive_inputs import Claim
     from twilio_component.flows.interpreter.effects import Call
     from twilio_component.flows.model import Flow
     from twilio_component.serving.endpoints import Endpoint
-
-_Key = tuple[str, str]
+    from twilio_component.serving.moved_registrations import Key
 
 _CONFIRMATION = "replaceWebhook"
 _LOGGER = logging.getLogger("twilio_component.execution")
@@ -47,6 +51,15 @@ class _Trigger:
     flow: Flow
     call: Call
     trigger: Trigger
+
+    @property
+    def claims(self) -> frozenset[Claim]:
+        return exclusive_claims(self.trigger.options, self.call.inputs)
+
+    def place(self, name: str) -> str:
+        """The file and the line of an input."""
+        document = parse_document(self.definition.text, self.definition.file)
+        return f"{self.definition.file}:{document.position(self.flow.trigger.inputs[name].at).line}"
 
 
 class Registrations:
@@ -67,12 +80,11 @@ class Registrations:
         again. The error of one that was deployed before is only reported: serving must not depend on it.
         """
         served = [*endpoints]
-        deployed: dict[_Key, tuple[Endpoint, _Trigger]] = {
-            (one.definition.integration.name, one.flow.name): (one, found)
-            for one in served
-            if (found := self._trigger_of(one.definition, one.flow)) is not None
-        }
-        await self._remove_stale({one.definition.file for one in served}, deployed.keys())
+        self.check(served)
+        deployed = self._triggers_of(served)
+        files = {one.definition.file for one in served}
+        await self._follow_names(files, deployed)
+        await self._remove_stale(files, deployed.keys())
         known = {(one.integration, one.flow) for one in await self._store.all()}
         for key, (endpoint, found) in deployed.items():
             try:
@@ -81,9 +93,71 @@ class Registrations:
                 self._report(f"{found.flow.name} is not registered: {error}")
                 if key not in known:
                     await self._remove_each(
-                        one for one in await self._store.all() if _key(one) in deployed.keys() - known
+                        one for one in await self._store.all() if key_of(one) in deployed.keys() - known
                     )
                     raise
+
+    def check(self, endpoints: Iterable[Endpoint]) -> None:
+        """Raise ``FlowError`` for two flows that name one number or service: each start would give it to the other."""
+        seen: dict[tuple[str, Claim], _Trigger] = {}
+        for _, found in self._triggers_of(endpoints).values():
+            for claim in sorted(found.claims):
+                other = seen.setdefault((found.call.component, claim), found)
+                if other is not found:
+                    what, name, _ = claim
+                    raise FlowError(
+                        f"{found.place(name)}: the trigger of '{found.flow.name}' has the same {name} as that of "
+                        f"'{other.flow.name}' ({other.place(name)}), and only one flow can have {what}"
+                    )
+
+    async def warn_of_stale(self, endpoints: Iterable[Endpoint]) -> None:
+        """Report registrations of flows that the files which are served do not have any more."""
+        served = [*endpoints]
+        files = {one.definition.file for one in served}
+        names = {(one.definition.integration.name, one.flow.name) for one in served}
+        for one in await self._store.all():
+            file, _ = await self._runs.definition(one.definition)
+            if file in files and key_of(one) not in names:
+                self._report(
+                    f"warning: a number or service still points at the flow {one.flow}, which {file} has no more: add "
+                    "--register, or restore it with `twilio-component unregister`"
+                )
+
+    def _triggers_of(self, endpoints: Iterable[Endpoint]) -> dict[Key, tuple[Endpoint, _Trigger]]:
+        return {
+            (one.definition.integration.name, one.flow.name): (one, found)
+            for one in endpoints
+            if (found := self._trigger_of(one.definition, one.flow)) is not None
+        }
+
+    async def _follow_names(self, files: set[str], deployed: Mapping[Key, tuple[Endpoint, _Trigger]]) -> None:
+        """Let the registrations of numbers and services follow them to the flows that name them now.
+
+        A flow that has another name has another URL, too. What it points at would be somebody else's to it, and the
+        former webhook would be forgotten.
+        """
+        naming = {(found.call.component, found.claims): key for key, (_, found) in deployed.items() if found.claims}
+        while True:
+            stored = {key_of(one): one for one in await self._store.all()}
+            owners = {key: naming.get(await self._claims_of(one, files)) for key, one in stored.items()}
+            moves = [(stored[old], _as_moved(stored[old], deployed[new][1])) for old, new in find_moves(owners).items()]
+            try:
+                await self._store.move(moves)
+            except StateConflictError as error:
+                _LOGGER.info("%s; looking again", error)
+                continue
+            return
+
+    async def _claims_of(self, one: Registration, files: set[str]) -> tuple[str, frozenset[Claim]]:
+        """The component and the claims with which a flow of these files was registered; none when that is not known."""
+        file, text = await self._runs.definition(one.definition)
+        if file in files:
+            with suppress(IntegrationError):
+                definition = self._deployment.load(file, text)
+                found = self._trigger_of(definition, find_flow(definition.integration, one.flow))
+                if found is not None:
+                    return found.call.component, found.claims
+        return "", frozenset()
 
     async def unregister(self, flow: str | None = None) -> None:
         """Remove every deployed trigger, or that of one flow; raises the last error of those that failed."""
@@ -94,10 +168,10 @@ class Registrations:
         if failed is not None:
             raise failed
 
-    async def _remove_stale(self, files: set[str], deployed: Collection[_Key]) -> None:
+    async def _remove_stale(self, files: set[str], deployed: Collection[Key]) -> None:
         for one in await self._store.all():
             file, _ = await self._runs.definition(one.definition)
-            if file in files and _key(one) not in deployed:
+            if file in files and key_of(one) not in deployed:
                 await self._remove_each([one])
 
     async def _remove_each(self, wanted: Iterable[Registration]) -> IntegrationError | None:
@@ -167,8 +241,10 @@ class Registrations:
         return _Trigger(definition, flow, replace(call, inputs=fit_inputs(call.inputs, trigger)), trigger)
 
 
-def _key(one: Registration) -> _Key:
-    return one.integration, one.flow
+def _as_moved(one: Registration, found: _Trigger) -> Registration:
+    """The registration as that of another flow."""
+    definition = found.definition
+    return replace(one, integration=definition.integration.name, flow=found.flow.name, definition=definition.digest)
 
 
 class _Registration:

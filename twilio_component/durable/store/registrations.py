@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -69,8 +69,34 @@ class RegistrationStore:
             return connection.execute(change.where(*as_known, table.version == known.version)).rowcount == 1
 
         if not await self._database.run(work):
-            raise StateConflictError(f"another process has registered {known.flow} in the meantime")
+            raise _conflict(known)
         return updated if state else replace(known, state={}, version=0)
+
+    async def move(self, moves: Sequence[tuple[Registration, Registration]]) -> None:
+        """Replace registrations by those of other flows, all of them at once: ``(known, new)``.
+
+        Raises ``StateConflictError``, and changes nothing, when another process has changed one of them.
+        """
+        table = registrations.c
+        version = 1 + max((known.version for known, _ in moves), default=0)  # none that anybody has seen
+
+        def work(connection: Connection) -> None:
+            for known, _ in moves:
+                as_known = (table.integration == known.integration, table.flow == known.flow)
+                removing = delete(registrations).where(*as_known, table.version == known.version)
+                if connection.execute(removing).rowcount != 1:
+                    raise _conflict(known)
+            for _, new in moves:
+                key = {"integration": new.integration, "flow": new.flow}
+                row = {"definition": new.definition, "state": to_json(new.state), "version": version}
+                if not insert_once(connection, registrations, {**key, **row}):
+                    raise _conflict(new)
+
+        await self._database.run(work)
+
+
+def _conflict(one: Registration) -> StateConflictError:
+    return StateConflictError(f"another process has registered {one.flow} in the meantime")
 
 
 def _registration_from(row: Row[Any]) -> Registration:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows import control_steps
 from twilio_component.flows.checking.code_native import is_code_native, report_code_native
+from twilio_component.flows.checking.exclusive_inputs import check_exclusive_inputs
 from twilio_component.flows.checking.inputs import InputChecker
 from twilio_component.flows.checking.item_files import check_item_file
 from twilio_component.flows.checking.paths import check_paths
@@ -85,6 +86,7 @@ def check_integration(
     _Checker(findings, integration, components, mocked).check()
     check_variables(findings, integration, components)
     check_placeholders(findings, integration)
+    check_exclusive_inputs(findings, integration, components)
     return findings.in_order()
 
 
