@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -121,6 +122,54 @@ def test_the_installed_components_are_listed_with_what_they_have(capsys: pytest.
     listed = {one["key"]: one for one in json.loads(capsys.readouterr().out)}
     assert "loop" in listed
     assert "sendSMS" in listed["twilio"]["actions"]
+
+
+FLOW = """\
+name: Trips
+requiredConfigVars:
+  - {key: Ferry Account, dataType: connection, connection: {component: ferry, key: account}}
+flows:
+  - name: Book
+    steps:
+      - {name: Begin, isTrigger: true, action: webhook-triggers.webhook}
+      - {name: Trip, action: ferry.book, inputs: {connection: Ferry Account, how: HOW}}
+"""
+
+
+def test_what_it_prints_never_gets_between_the_results(ferry: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for file in ("ferry_functions.py", "ferry_plugin.py"):
+        text = (ferry / file).read_text().replace("    key = inputs", '    print("works"); key = inputs')
+        (ferry / file).write_text(f'print("imported")\n{text}')
+    (ferry / "flow.yaml").write_text(FLOW.replace("HOW", "a key of nobody"))
+    for command in (
+        ["invoke", "ferry.book", "--json", "--input", "how=a key of nobody"],
+        ["flow", "run", str(ferry / "flow.yaml"), "--live", "--json"],
+        ["describe", "ferry", "--json"],
+    ):
+        assert main(command) == 0
+        out, err = capsys.readouterr()
+        assert isinstance(json.loads(out), dict)
+        assert ("works" in err) is (command[0] != "describe")
+
+
+def test_the_text_of_its_exception_in_a_flow_is_shown_on_request_without_secrets(
+    ferry: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    functions = ferry / "ferry_functions.py"
+    functions.write_text(functions.read_text() + '\n\ndef fail(key):\n    raise ValueError(f"no place with {key}")\n')
+    functions.write_text(functions.read_text().replace("return {key: 1}", "return fail(key) or {key: 1}"))
+    (ferry / "flow.yaml").write_text(FLOW.replace("HOW", "dies"))
+    run = ["flow", "run", str(ferry / "flow.yaml"), "--live"]
+    monkeypatch.setattr(logging.root, "handlers", [])
+    monkeypatch.setattr(logging.root, "level", logging.root.level)  # set back in the end
+    assert main(run) != 0
+    said = capsys.readouterr().err
+    assert ["builtins.ValueError\n" in said, "ValueError: no" in said] == [True, False]
+    assert "--debug shows it" in said
+
+    monkeypatch.setattr(logging.root, "handlers", [])
+    assert main([*run, "--debug"]) != 0
+    assert "ValueError: no place with [hidden]\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("files", [(), ("__init__.py",)])

@@ -1,8 +1,13 @@
-"""Finding an operation of any installed component by its name on the command line, and its connection."""
+"""The installed components on the command line: a host that has them, an operation by its name, its connection.
+
+What components print, when they are imported or run, goes to standard error: standard output belongs to the results.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli.options import connection_of
@@ -12,9 +17,23 @@ from twilio_component.host.errors import InputError, Problem, UnknownKeyError, d
 if TYPE_CHECKING:
     import argparse
 
+    from twilio_component.host import Host
     from twilio_component.host.model import Component, Operation
 
 TWILIO = "twilio"
+
+
+def print_to_standard_error() -> redirect_stdout[Any]:
+    """Redirect what is printed in the block; a component that prints must not get between the results."""
+    return redirect_stdout(sys.stderr)
+
+
+def discover_host(**options: Any) -> Host:
+    """Return a host with every installed component; ``options`` are those of ``Host.discover``."""
+    from twilio_component.host.host import Host
+
+    with print_to_standard_error():
+        return Host.discover(**options)
 
 
 def find_component(components: Mapping[str, Component], key: str) -> Component:

@@ -29,12 +29,12 @@ async def dry_run(options: argparse.Namespace) -> int:
     import asyncio
     import time
 
+    from twilio_component.cli.components import discover_host
     from twilio_component.cli.payloads import payload_of
     from twilio_component.flows import Configuration, FlowRunner, check_integration, read_configuration, read_definition
     from twilio_component.flows.checking.reachability import reachable_flows
     from twilio_component.flows.findings import FlowError, unexpected_effects
     from twilio_component.flows.model import find_flow
-    from twilio_component.host import Host
 
     with import_the_extra():
         from twilio_component.durable.operator.dry_run import DryRun
@@ -50,7 +50,7 @@ async def dry_run(options: argparse.Namespace) -> int:
         from twilio_component.serving.emulator_connections import twilio_connections, with_emulator
 
         emulator, configuration = Emulator(), with_emulator(configuration, twilio_connections(integration))
-    async with Host.discover(transport=emulator.transport if emulator else None) as host:
+    async with discover_host(transport=emulator.transport if emulator else None) as host:
         flow = find_flow(integration, options.flow) if integration is not None else None
         reachable = reachable_flows(integration, flow) if integration is not None and flow is not None else None
         found = (

@@ -17,6 +17,7 @@ from twilio_component.host.errors import IntegrationError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
 FIELDS = ("run", "flow", "state", "step", "code", "reason", "method", "status", "seconds", "trace")
 """The fields that records may have beside their message, in the order in which JSON shows them."""
@@ -64,21 +65,29 @@ class TextFormatter(logging.Formatter):
 
 
 class PlainFormatter(logging.Formatter):
-    """``ERROR:twilio_component.execution:…``, as Python's own, but for the texts of other people's exceptions."""
+    """``ERROR:twilio_component.execution:…``, as Python's own, but for the texts of other people's exceptions.
 
-    def __init__(self) -> None:
+    ``hint`` follows a traceback that lacks them. With ``redact``, which hides the secrets in a text, they are shown.
+    """
+
+    def __init__(self, hint: str = "") -> None:
         super().__init__(logging.BASIC_FORMAT)
+        self._hint = [hint] if hint else []
+        self.redact: Callable[[str], str] | None = None
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
-        """Return the traceback without those texts."""
-        return "\n".join(_traceback(ei[1]))
+        """Return the traceback."""
+        if self.redact is not None:
+            return self.redact(super().formatException(ei))
+        return "\n".join([*_traceback(ei[1]), *self._hint])
 
 
-def log_plainly(level: int) -> None:
+def log_plainly(level: int, *, hint: str = "") -> PlainFormatter:
     """Log to standard error from ``level`` on, for a command that shows what a flow does as it goes."""
-    handler = _StandardError()
-    handler.setFormatter(PlainFormatter())
+    handler, formatter = _StandardError(), PlainFormatter(hint)
+    handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler])
+    return formatter
 
 
 class JsonFormatter(TextFormatter):

@@ -49,9 +49,9 @@ def add_parser(commands: Any) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from twilio_component.host.host import Host
+    from twilio_component.cli.components import discover_host
 
-    components = sorted(Host.discover().components.values(), key=lambda component: component.key)
+    components = sorted(discover_host().components.values(), key=lambda component: component.key)
     records = [
         {
             "key": component.key,
@@ -101,12 +101,12 @@ def _refuse_bad_key(key: str, package: str) -> None:
     from importlib.util import find_spec
     from keyword import iskeyword
 
-    from twilio_component.host.host import Host
+    from twilio_component.cli.components import discover_host
 
     reason = None
     if not (key.isascii() and key[:1].isalpha() and key.replace("-", "").isalnum()):
         reason = "must start with a letter and have only letters, digits and hyphens"
-    elif key in Host.discover().components:
+    elif key in discover_host().components:
         reason = "an installed component has this key already"
     elif iskeyword(package) or package in sys.stdlib_module_names or find_spec(package) is not None:
         reason = f"its package would be '{package}', and Python has a module of that name here already"
@@ -126,6 +126,7 @@ def _manifest_at(path: Path) -> Path:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from twilio_component.cli.components import print_to_standard_error
     from twilio_component.host.manifest.loader import check_manifest, named_packages
 
     manifest = _manifest_at(Path(options.file))
@@ -135,7 +136,8 @@ def _check(options: argparse.Namespace) -> int:
     # `python -m` does look there, and hosts that are started elsewhere do not.
     elsewhere = [folder for folder in sys.path if folder not in ("", str(Path.cwd()))]
     sys.path[:0] = [str(Path.cwd()), str(beside)]
-    problems = check_manifest(manifest)
+    with print_to_standard_error():
+        problems = check_manifest(manifest)
     for problem in problems:
         print(problem)
     if problems:
@@ -170,11 +172,11 @@ def _other_copy(manifest: Path, beside: Path, path: list[str]) -> Path | None:
 
 def _found_by_hosts(manifest: Path, other: Path | None) -> str:
     """Whether hosts find the component of a manifest without mistakes, and what to do if they do not."""
-    from twilio_component.host.host import Host
+    from twilio_component.cli.components import discover_host
     from twilio_component.host.manifest.loader import load_component
 
     key = load_component(manifest).key
-    if key not in Host.discover().components:
+    if key not in discover_host().components:
         return (
             f"{manifest} has no mistakes, but hosts do not find '{key}': install its distribution "
             "(pip install --editable FOLDER), with an entry point in the group integration_components"

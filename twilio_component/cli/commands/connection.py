@@ -36,17 +36,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _check(options: argparse.Namespace) -> int:
-    from twilio_component.cli.components import find_component
-    from twilio_component.host import Host
+    from twilio_component.cli.components import discover_host, find_component, print_to_standard_error
     from twilio_component.host.connection_check import check_connection
 
-    async with Host.discover() as host:
+    async with discover_host() as host:
         component = find_component(host.components, options.component)
         if not component.connections:
             raise InputError(
                 "There is nothing to check", [Problem("--component", f"{component.key} needs no connection")]
             )
-        findings = await check_connection(host, component.key, connection_of(options, component))
+        connection = connection_of(options, component)
+        with print_to_standard_error():
+            findings = await check_connection(host, component.key, connection)
     for finding in findings:
         print(finding)
     errors = [finding for finding in findings if finding.level == "error"]

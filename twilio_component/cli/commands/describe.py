@@ -94,9 +94,9 @@ def _without_collection() -> Iterator[None]:
 
 
 def _components() -> Mapping[str, Component]:
-    from twilio_component.host.host import Host
+    from twilio_component.cli.components import discover_host
 
-    return Host.discover().components
+    return discover_host().components
 
 
 def _list_lines(components: Mapping[str, Component]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from twilio_component.cli.working_values import working_values
 from twilio_component.host.errors import InputError, Problem, join_names
 
 if TYPE_CHECKING:
+    from twilio_component.cli.log_output import PlainFormatter
     from twilio_component.flows import Finding, Outcome
 
 _RUN_EPILOG = """\
@@ -93,12 +94,12 @@ def add_parser(commands: Any) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     """List the mistakes in flow definitions that can be found before they run. Exit code 2 if one is an error."""
+    from twilio_component.cli.components import discover_host
     from twilio_component.flows import check_integration, read_definition
     from twilio_component.flows.model import all_operations
     from twilio_component.flows.runner.mocks import Mocks
-    from twilio_component.host import Host
 
-    components = Host.discover().components
+    components = discover_host().components
     mocked = [_mock(text)[0] for text in options.mock]
     definitions = [read_definition(file) for file in options.files]
     integrations = [definition.integration for definition in definitions]
@@ -169,6 +170,7 @@ def _with_started(outcome: Outcome) -> Iterator[Outcome]:
 
 async def _run_flow(options: argparse.Namespace) -> Outcome | None:
     """Return the outcome; None when the flow was not started, for a reason that has been printed."""
+    from twilio_component.cli.components import discover_host, print_to_standard_error
     from twilio_component.cli.emulated_request import as_twilio_sends
     from twilio_component.cli.flow_output import view_for
     from twilio_component.cli.payloads import payload_hint, payload_of
@@ -182,7 +184,7 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
     from twilio_component.flows.checking.reachability import reachable_flows, side_effects
     from twilio_component.flows.findings import unexpected_effects
     from twilio_component.flows.model import find_flow
-    from twilio_component.host import Host
+    from twilio_component.host.redaction import Redactor
 
     mocks = dict(_mock(text) for text in options.mock)
     payload = payload_of(options.payload)
@@ -196,9 +198,9 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
         emulator = Emulator()
         # Nobody waits, neither steps of the flow nor actions that ask or look again.
         times = {"sleep": emulator.clock.advance, "clock": emulator.clock.now}
-    _log_to_standard_error(debug=options.debug)
+    log = _log_to_standard_error(debug=options.debug)
     transport = emulator.transport if emulator else None
-    async with Host.discover(transport=transport, debug=options.debug, **times) as host:
+    async with discover_host(transport=transport, debug=options.debug, **times) as host:
         integration = definition.integration
         if integration is None:
             _print_findings(definition.findings)
@@ -216,6 +218,8 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
             configuration = with_emulator(configuration, twilio_connections(integration))
         values = working_values(integration, configuration, host)
         check_sections(configuration, host)
+        if options.debug:
+            log.redact = Redactor(values.secrets).text
         if emulator is not None:
             payload = as_twilio_sends(payload, flow, host.components, values.by_name)
         if emulator is None and not options.live and not _confirm(side_effects(reachable, host.components, mocks)):
@@ -230,21 +234,24 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
             trace=options.trace,
             **times,
         )
-        outcome = await runner.run(flow.name, payload)
+        with print_to_standard_error():
+            outcome = await runner.run(flow.name, payload)
         view.outcome(outcome)
         if hint := payload_hint(flow, outcome.error):
             print(hint, file=sys.stderr)
         return outcome
 
 
-def _log_to_standard_error(*, debug: bool) -> None:
+def _log_to_standard_error(*, debug: bool) -> PlainFormatter:
     import logging
 
     from twilio_component.cli.log_output import log_plainly
 
-    log_plainly(logging.DEBUG if debug else logging.WARNING)
+    hint = "The exception's text is not shown, since it may repeat what people wrote; --debug shows it."
+    formatter = log_plainly(logging.DEBUG if debug else logging.WARNING, hint=hint)
     # What a flow itself writes to its log is always shown.
     logging.getLogger("twilio_component.execution").setLevel(logging.DEBUG if debug else logging.INFO)
+    return formatter
 
 
 def _print_findings(findings: list[Finding]) -> None:

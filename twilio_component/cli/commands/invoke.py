@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
@@ -14,6 +15,7 @@ from twilio_component.cli.options import CONNECTION_HELP, add_inputs, inputs_of
 if TYPE_CHECKING:
     from twilio_component.host import Host
     from twilio_component.host.model import Component, Operation
+    from twilio_component.host.results import Page
 
 
 def add_parser(commands: Any) -> None:
@@ -47,8 +49,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _invoke(options: argparse.Namespace) -> int:
-    from twilio_component.cli.components import complete_connection, find_operation, secrets_in
-    from twilio_component.host import Host, IntegrationError, UnknownKeyError
+    from twilio_component.cli.components import complete_connection, discover_host, find_operation, secrets_in
+    from twilio_component.host import IntegrationError, UnknownKeyError
     from twilio_component.host.redaction import Redactor
 
     inputs = inputs_of(options)
@@ -64,7 +66,7 @@ async def _invoke(options: argparse.Namespace) -> int:
 
         log_plainly(logging.WARNING)
         logging.getLogger("twilio_component").setLevel(logging.DEBUG)
-    async with Host.discover(transport=transport, debug=options.debug) as host:
+    async with discover_host(transport=transport, debug=options.debug) as host:
         component, operation = find_operation(host.components, options.action)
         if operation.kind == "trigger":
             raise UnknownKeyError(
@@ -83,15 +85,31 @@ async def _invoke(options: argparse.Namespace) -> int:
 async def _perform(
     options: argparse.Namespace, host: Host, component: Component, operation: Operation, inputs: dict[str, Any]
 ) -> None:
+    from twilio_component.cli.components import print_to_standard_error
     from twilio_component.host.model import Action
 
     if (options.jsonl or options.csv) and isinstance(operation, Action) and operation.page_function is not None:
         from twilio_component.cli.records import print_pages
 
-        await print_pages(options, operation, host.list_pages(component.key, operation.key, inputs))
+        await print_pages(options, operation, _only_results(host.list_pages(component.key, operation.key, inputs)))
         return
     invoke = host.invoke_action if operation.kind == "action" else host.invoke_data_source
-    _print(options, operation, await invoke(component.key, operation.key, inputs))
+    with print_to_standard_error():
+        result = await invoke(component.key, operation.key, inputs)
+    _print(options, operation, result)
+
+
+async def _only_results(pages: AsyncGenerator[Page, None]) -> AsyncGenerator[Page, None]:
+    """Yield the pages; what the component prints meanwhile goes to standard error."""
+    from twilio_component.cli.components import print_to_standard_error
+
+    async with aclosing(pages):
+        while True:
+            with print_to_standard_error():
+                page = await anext(pages, None)
+            if page is None:
+                return
+            yield page
 
 
 def _print(options: argparse.Namespace, operation: Operation, result: Mapping[str, Any]) -> None:

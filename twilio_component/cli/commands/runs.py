@@ -179,8 +179,8 @@ def _items(options: argparse.Namespace) -> int:
 
 
 def _start(options: argparse.Namespace) -> int:
+    from twilio_component.cli.components import discover_host
     from twilio_component.cli.payloads import payload_of
-    from twilio_component.host import Host
 
     payload = payload_of(options.payload)
 
@@ -188,7 +188,7 @@ def _start(options: argparse.Namespace) -> int:
         from twilio_component.durable.operator.start import start_run
 
         integration = options.integration
-        run = await start_run(database, Host.discover(), options.flow, payload, integration=integration)
+        run = await start_run(database, discover_host(), options.flow, payload, integration=integration)
         print_json({"id": run})
         await tell_without_process(database)
 

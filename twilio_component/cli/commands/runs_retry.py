@@ -131,10 +131,10 @@ def _inputs(given: list[str]) -> Mapping[str, str]:
 
 
 async def _check_inputs(database: Database, run_id: str, selection: ItemSelection) -> None:
+    from twilio_component.cli.components import discover_host
     from twilio_component.durable.operator.item_inputs import check_item_inputs
-    from twilio_component.host import Host
 
-    await check_item_inputs(database, Host.discover(), run_id, selection)
+    await check_item_inputs(database, discover_host(), run_id, selection)
 
 
 async def _retry_many(database: Database, operations: Operations, options: argparse.Namespace) -> int:

@@ -75,7 +75,8 @@ def _run(options: argparse.Namespace, method: Callable[[Host], Callable[..., Awa
 async def _report(
     options: argparse.Namespace, method: Callable[[Host], Callable[..., Awaitable[dict[str, Any]]]]
 ) -> list[dict[str, str]]:
-    from twilio_component.host import Context, Host
+    from twilio_component.cli.components import discover_host, print_to_standard_error
+    from twilio_component.host import Context
     from twilio_component.host.state_file import StateFile
 
     file = StateFile(options.state)
@@ -86,9 +87,10 @@ async def _report(
         webhook_urls={_FLOW: options.url},
     )
     inputs = inputs_of(options)
-    async with Host.discover() as host:
+    async with discover_host() as host:
         inputs.setdefault("twilioConnection", connection_of(options, host.components["twilio"]))
-        envelope = await method(host)("twilio", options.trigger, inputs, context=context)
+        with print_to_standard_error():
+            envelope = await method(host)("twilio", options.trigger, inputs, context=context)
     await file.keep(envelope.get("instanceState") or {})
     report: list[dict[str, str]] = envelope["result"]
     return report

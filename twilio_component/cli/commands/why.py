@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _explain(options: argparse.Namespace) -> dict[str, Any]:
-    from twilio_component.host import Host
+    from twilio_component.cli.components import discover_host
     from twilio_component.twilio.errors import NotFoundError
     from twilio_component.twilio.inputs.sids import message_sid
 
@@ -66,7 +66,7 @@ async def _explain(options: argparse.Namespace) -> dict[str, Any]:
         options.sid = message_sid(options.sid, {})
     except ValueError as error:
         raise InputError("There is no such message", [Problem("SID", str(error))]) from error
-    async with Host.discover() as host:
+    async with discover_host() as host:
         connection = connection_of(options, host.components["twilio"])
         inputs = {"twilioConnection": connection, "sid": options.sid}
         try:
