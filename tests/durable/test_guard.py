@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.sending.guard import Guard
 from twilio_component.durable.sending.intent_store import IntentStore
@@ -376,6 +377,26 @@ async def test_who_comes_second_joins_the_call_that_is_under_way(database: Datab
     assert await patient == "SM1"
     assert fake_call.made == 1
     await machine.guard.drain()
+
+
+async def test_a_claim_whose_confirmation_is_lost_is_used_and_not_given_up_as_unknown(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine, fake_call = Machine(database, Settings(timeout=60)), FakeCall(["SM1"])
+    await store_run(database, "run")
+    perform_once, lost = database._perform_once, 0
+
+    async def lose_one(work: Any, *arguments: Any) -> Any:
+        nonlocal lost
+        found = await perform_once(work, *arguments)
+        if not lost and isinstance(found, list) and any(isinstance(one, Claim) for one in found):
+            lost += 1
+            raise StoreUnavailableError("lost after the commit")
+        return found
+
+    monkeypatch.setattr(database, "_perform_once", lose_one)
+    assert await machine.answer(fake_call) == "SM1"
+    assert (lost, fake_call.made, fake_call.looks) == (1, 1, 0)
 
 
 async def test_a_process_that_must_not_write_any_more_leaves_it_to_another(database: Database) -> None:

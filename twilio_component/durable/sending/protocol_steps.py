@@ -84,17 +84,23 @@ class Plan:
         return _intent(row, batch.now)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ClaimStep:
-    """Claim the attempt after ``attempt`` for a worker."""
+    """Claim the attempt after ``attempt`` for a worker.
+
+    It ``may_be_stored`` once a transaction has claimed the attempt, whose confirmation may have been lost.
+    """
 
     call: CallIdentity
     attempt: int
     worker_id: str
     conditions: Collection[ClaimCondition] = ()
+    may_be_stored: bool = False
 
     def decide(self, batch: Batch) -> Claim:
         """Claim the attempt, if nothing stands against it."""
+        if self.may_be_stored and self._is_stored(batch):
+            return Claim(attempt=self.attempt + 1)
         row = batch.row_of(self.call, self.attempt, PLANNED)
         is_running = self.call.run in batch.running
         throttled = {key: batch.throttled[key] for key in self.call.limit_keys if key in batch.throttled}
@@ -106,7 +112,16 @@ class ClaimStep:
         batch.change(row, state=CLAIMED, attempt=attempt, claimed_at=batch.now, claimed_by=self.worker_id)
         for condition in self.conditions:
             condition.record(batch.connection, batch.now)
+        self.may_be_stored = True
         return Claim(attempt=attempt)
+
+    def _is_stored(self, batch: Batch) -> bool:
+        """Whether the attempt was claimed by an earlier transaction of this step: nobody has used the claim yet.
+
+        A process has one driver of a call, so nobody else claims this attempt for the same worker.
+        """
+        row = batch.row_of(self.call, self.attempt + 1, CLAIMED)
+        return row is not None and row["claimed_by"] == self.worker_id
 
     def _holds(self, batch: Batch) -> bool:
         """Whether the conditions hold, which may be about the calls that have just been claimed in this batch."""
