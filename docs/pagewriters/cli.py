@@ -29,7 +29,7 @@ as this page, and the option `--version` of the program prints its version.
 | 4 | not processed, safe to retry |
 | 5 | partly failed: some items of a list failed |
 | 70 | a bug in this package |
-| 130 | interrupted |"""
+| 130 | interrupted, by Ctrl-C or SIGTERM, with nothing to report |"""
 
 
 def page() -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shlex
+import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -504,3 +508,40 @@ def test_run_warns_of_text_that_would_be_sent_instead_of_a_value(
     path = flow_file("- {name: Log, action: log.writeLog, inputs: {message: 'Hi {{trigger.results.body.data}}'}}")
     assert main(["flow", "run", path, *options]) == 0
     assert "warning: '{{trigger.results.body.data}}' looks like a placeholder but is text" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["flow", "invoke"])
+def test_a_command_that_is_told_to_end_says_that_a_send_under_way_is_unknown(
+    command: str, flow_file: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SIGTERM, of a service manager or a scheduler, leaves the same line as Ctrl-C."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+
+        def terminate_once_it_is_written() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65_536)
+                os.kill(os.getpid(), signal.SIGTERM)
+                connection.recv(65_536)  # until the client goes away, and no response
+
+        thread = threading.Thread(target=terminate_once_it_is_written, daemon=True)
+        thread.start()
+        fields = {"username": f"AC{1:032}", "password": "token"}
+        connection = {"key": "basic", "fields": {**fields, "baseUrl": f"http://127.0.0.1:{server.getsockname()[1]}"}}
+        inputs = {"to": "+15558675310", "from": "+15017122661", "message": "Hi"}
+        if command == "invoke":
+            (tmp_path / "inputs.json").write_text(json.dumps({**inputs, "twilioConnection": connection}))
+            code = main(["invoke", "twilio.sendSMS", "--inputs", str(tmp_path / "inputs.json")])
+        else:
+            step = {"name": "Send", "action": "twilio.sendSMS", "inputs": {**inputs, "twilioConnection": "Twilio"}}
+            file = flow_file(f"- {json.dumps(step)}", variables=["Twilio, connection: twilio.basic"])
+            (tmp_path / "config.yaml").write_text(json.dumps({"configVars": {"Twilio": connection}}))
+            code = main(["flow", "run", file, "--live", "--config", str(tmp_path / "config.yaml")])
+        thread.join()
+    out, err = capsys.readouterr()
+    assert code == 3
+    if command == "flow":
+        outcome = json.loads(out.splitlines()[-1])
+        assert (outcome["event"], outcome["status"]) == ("outcome", "unknown")
+    assert "interrupted" not in err

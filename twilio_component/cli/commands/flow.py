@@ -140,7 +140,7 @@ def _new(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    import asyncio
+    from twilio_component.cli.interruptible import run_interruptibly
 
     if options.dry_run:
         if options.live:
@@ -149,11 +149,11 @@ def _run(options: argparse.Namespace) -> int:
             )
         from twilio_component.cli.dry_run import dry_run
 
-        return asyncio.run(dry_run(options))
+        return run_interruptibly(dry_run(options))
     for name in ("database", "sample"):
         if getattr(options, name) is not None:
             raise InputError("The options are not valid", [Problem(f"--{name}", "is only for --dry-run")])
-    outcome = asyncio.run(_run_flow(options))
+    outcome = run_interruptibly(_run_flow(options))
     if outcome is None:
         return exit_codes.BAD_INPUT
     if outcome.outcome_unknown:

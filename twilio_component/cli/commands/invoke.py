@@ -43,9 +43,9 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the operation and print its result: JSON, or a table on a terminal; records as lines or rows on request."""
-    import asyncio
+    from twilio_component.cli.interruptible import run_interruptibly
 
-    return asyncio.run(_invoke(options))
+    return run_interruptibly(_invoke(options))
 
 
 async def _invoke(options: argparse.Namespace) -> int:

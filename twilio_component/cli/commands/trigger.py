@@ -65,9 +65,9 @@ def _unregister(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace, method: Callable[[Host], Callable[..., Awaitable[dict[str, Any]]]]) -> int:
-    import asyncio
+    from twilio_component.cli.interruptible import run_interruptibly
 
-    for entry in asyncio.run(_report(options, method)):
+    for entry in run_interruptibly(_report(options, method)):
         sys.stdout.write(f"{entry['text']}\n")
     return exit_codes.DONE
 

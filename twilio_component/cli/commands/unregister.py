@@ -34,7 +34,7 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Restore the webhooks and print what was done."""
-    import asyncio
+    from twilio_component.cli.interruptible import run_interruptibly
 
     with import_the_extra():
         from twilio_component.serving.webhook_registration import unregister
@@ -44,5 +44,5 @@ def run(options: argparse.Namespace) -> int:
         configuration=configuration_of(options),
         report=report,
     )
-    asyncio.run(removal)
+    run_interruptibly(removal)
     return exit_codes.DONE
