@@ -47,7 +47,8 @@ def test_a_plan_names_who_would_get_what_and_who_would_not(dry_run: Any, tmp_pat
     asyncio.run(OptOutRegister(database).add([("*", BERLIN)], OPERATOR))
     database.close()
     code, plan, said = dry_run(flow(concurrency=1), "--database", url)
-    assert code == 0
+    assert code == 5
+    assert "the flow would partly fail at everyone: 2 of 5 iterations failed (opted-out: 1, input-invalid: 1)" in said
     assert [(row["plan"], row.get("to"), row.get("duplicate")) for row in plan] == [
         ("send", NEW_YORK, False),
         ("send", NEW_YORK, True),
@@ -59,6 +60,28 @@ def test_a_plan_names_who_would_get_what_and_who_would_not(dry_run: Any, tmp_pat
     assert plan[0]["from"] == "+15017122661"
     assert "3 would be sent at once; 1 would fail, since the recipient has opted out" in said
     assert "1 are to a recipient whom the step has reached before; 3 segments" in said
+
+
+@pytest.mark.parametrize("concurrency", [1, None])
+def test_a_plan_ends_as_the_run_would_and_has_a_line_for_a_message_without_a_value(
+    concurrency: int | None, dry_run: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items = [{"phone": NEW_YORK}, {}, {"phone": TOKYO}]
+    loop = {"name": "Everyone", "action": "loop.loopOverItems", "inputs": {"items": items}}
+    send = {"twilioConnection": "Twilio", "to": "{{$everyone.currentItem.phone}}", "from": "+15017122661"}
+    steps = [{"name": "Send", "action": "twilio.sendSMS", "inputs": {**send, "message": "Hi"}}]
+    step = json.dumps({**loop, **({"concurrency": concurrency} if concurrency else {}), "steps": steps})
+    trigger = "{name: Trigger, isTrigger: true, action: webhook-triggers.webhook}"
+    code, plan, said = dry_run(f"  - name: Main\n    steps:\n      - {trigger}\n      - {step}\n", "--emulator")
+    planned = [(row["step"], row["plan"]) for row in plan]
+    assert planned[:2] == [("everyone[0].send", "send"), ("everyone[1].send", "invalid")]
+    assert "everyone.currentItem.phone has no value" in plan[1]["reason"]
+    assert len(planned) == (3 if concurrency else 2)  # one after the other, the first failure is the end
+    assert ("would partly fail" in said) is bool(concurrency)
+    assert main(["flow", "run", "flow.yaml", "--emulator"]) == code == (5 if concurrency else 1)
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    failed = [event["id"] for event in events if event["event"] == "step" and "error" in event]
+    assert failed == ["everyone[1].send"]
 
 
 @pytest.mark.parametrize(

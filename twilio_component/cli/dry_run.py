@@ -7,7 +7,7 @@ import sys
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.cli import exit_codes
+from twilio_component.cli.flow_output import exit_code_of_outcome
 from twilio_component.cli.formats import print_json, print_line
 from twilio_component.cli.section_check import check_sections
 from twilio_component.cli.serve_extra import database_of, import_the_extra
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from collections import Counter
     from contextlib import AbstractContextManager
 
+    from twilio_component.durable.operator.dry_run import DryRun
     from twilio_component.durable.store.database import Database
-    from twilio_component.flows.interpreter.effects import Call
+    from twilio_component.flows.interpreter.effects import Call, Failure
     from twilio_component.flows.model import Flow
     from twilio_component.flows.runner.invoker import Invoker
+    from twilio_component.host import Host
 
 
 async def dry_run(options: argparse.Namespace) -> int:
@@ -71,19 +73,53 @@ async def dry_run(options: argparse.Namespace) -> int:
             printed = _Printed(options)
             plan = DryRun(database, settings, dict(host.components), time.time())
 
-            async def print_plan(flow: Flow, call: Call, invoker: Invoker) -> None:
-                printed.add(await plan.plan(flow, call, invoker))
-
+            rehearsal = _Rehearsal(plan, printed, host)
             runner = FlowRunner(
-                integration=integration, host=host, configuration=configuration, sleep=_no_time, rehearse=print_plan
+                integration=integration,
+                host=host,
+                configuration=configuration,
+                sleep=_no_time,
+                rehearse=rehearsal.plan,
+                listener=rehearsal.hear,
             )
             outcome = await runner.run(flow.name, payload)
             printed.end()
     print(_summary(plan.counts), file=sys.stderr)
     if outcome.error is not None:
-        print(f"the flow would fail at {outcome.error['id']}: {outcome.error['message']}", file=sys.stderr)
-        return exit_codes.FAILED
-    return exit_codes.DONE
+        would = "partly fail" if outcome.state == "partly-failed" else "fail"
+        print(f"the flow would {would} at {outcome.error['id']}: {outcome.error['message']}", file=sys.stderr)
+    return exit_code_of_outcome(outcome)
+
+
+class _Rehearsal:
+    """Prints the plan of each message, also of one that fails before it is planned: an input of it has no value."""
+
+    def __init__(self, plan: DryRun, printed: _Printed, host: Host) -> None:
+        self._plan = plan
+        self._printed = printed
+        self._host = host
+        self._known: set[tuple[str, str]] = set()
+
+    async def plan(self, flow: Flow, call: Call, invoker: Invoker) -> Failure | None:
+        """Print what would become of a call; how it would fail, if it would."""
+        from twilio_component.durable.operator.dry_run import failure_of
+
+        planned = await self._plan.plan(flow, call, invoker)
+        self._known.add((flow.name, call.id))
+        self._printed.add(planned)
+        return failure_of(planned)
+
+    def hear(self, event: dict[str, Any]) -> None:
+        """Print a message that has failed without a plan."""
+        is_new = "error" in event and (event["flow"], event["id"]) not in self._known
+        if is_new and self._reaches_people(event["action"]):
+            self._printed.add(self._plan.add_unready(event["id"], event["error"]["message"]))
+
+    def _reaches_people(self, operation: str) -> bool:
+        component, _, key = operation.partition(".")
+        components = self._host.components
+        action = components[component].actions.get(key) if component in components else None
+        return action is not None and "contact" in action.options
 
 
 class _Printed:

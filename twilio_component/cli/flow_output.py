@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from twilio_component.cli import exit_codes
 from twilio_component.cli.formats import print_json
 from twilio_component.cli.output import cell, write_line
 
@@ -33,6 +35,20 @@ def view_for(stream: IO[str], options: argparse.Namespace) -> View:
     if options.jsonl or not stream.isatty():
         return JsonLines(stream)
     return TerminalView(stream, folds=not options.trace)
+
+
+def exit_code_of_outcome(outcome: Outcome) -> int:
+    """Return the exit code for an outcome together with those of the flows that it started."""
+    if outcome.outcome_unknown:
+        return exit_codes.OUTCOME_UNKNOWN
+    states = {one.state for one in _with_started(outcome)} - {"succeeded"}
+    return exit_codes.exit_code_of_state("succeeded" if not states else states.pop() if len(states) == 1 else "failed")
+
+
+def _with_started(outcome: Outcome) -> Iterator[Outcome]:
+    yield outcome
+    for other in outcome.started:
+        yield from _with_started(other)
 
 
 class JsonLines:

@@ -6,11 +6,11 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
+from twilio_component.cli.flow_output import exit_code_of_outcome
 from twilio_component.cli.formats import add_formats, print_records
 from twilio_component.cli.options import whole_count
 from twilio_component.cli.section_check import check_sections
@@ -154,18 +154,7 @@ def _run(options: argparse.Namespace) -> int:
         if getattr(options, name) is not None:
             raise InputError("The options are not valid", [Problem(f"--{name}", "is only for --dry-run")])
     outcome = run_interruptibly(_run_flow(options))
-    if outcome is None:
-        return exit_codes.BAD_INPUT
-    if outcome.outcome_unknown:
-        return exit_codes.OUTCOME_UNKNOWN
-    states = {one.state for one in _with_started(outcome)} - {"succeeded"}
-    return exit_codes.exit_code_of_state("succeeded" if not states else states.pop() if len(states) == 1 else "failed")
-
-
-def _with_started(outcome: Outcome) -> Iterator[Outcome]:
-    yield outcome
-    for other in outcome.started:
-        yield from _with_started(other)
+    return exit_codes.BAD_INPUT if outcome is None else exit_code_of_outcome(outcome)
 
 
 async def _run_flow(options: argparse.Namespace) -> Outcome | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, exists, select
@@ -13,6 +13,7 @@ from twilio_component.durable.sending.guarded_call import GuardedFlowCall
 from twilio_component.durable.sending.send_rules import SendRules, UnknownZoneError
 from twilio_component.durable.sending.sender_rates import rates_of_senders, settings_of_senders
 from twilio_component.durable.store.schema import contact_counts, opt_outs
+from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.flows.parsing.fitting import fit_inputs
 from twilio_component.flows.quiet_hours import next_time_outside
 from twilio_component.host.errors import InputError
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
 
 SENT, HELD, OPTED_OUT, DROPPED, INVALID, OTHER = "send", "hold", "opted-out", "drop", "invalid", "other"
 _MOST_ROUNDS = 1_000
+_CODES = {OPTED_OUT: "opted-out", DROPPED: "dropped", INVALID: InputError.code}
+
+
+def failure_of(planned: Mapping[str, Any]) -> Failure | None:
+    """How the step would fail of which this is the plan, as ``DryRun.plan`` returns it; None where it would not."""
+    code = _CODES.get(planned["plan"])
+    return Failure(code=code, message=planned["reason"], permanent=True) if code else None
 
 
 class DryRun:
@@ -161,6 +169,10 @@ class DryRun:
                 stored = await self._database.run(work)
             self._counted[scope, person] = stored
         return self._counted[scope, person]
+
+    def add_unready(self, step: str, reason: str) -> dict[str, Any]:
+        """What would become of a message of which an input has no value: ``{"step", "plan": "invalid", "reason"}``."""
+        return self._count({"step": step, "plan": INVALID, "reason": reason})
 
     def _count(self, row: dict[str, Any]) -> dict[str, Any]:
         self.counts[row["plan"]] += 1

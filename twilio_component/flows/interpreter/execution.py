@@ -7,7 +7,7 @@ stored after any step and continue in another process. Config variables, which m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -57,6 +57,8 @@ class Execution:
         self._position = Position(layout)
         self._loops = Loops(self._position, self._scope)
         self._optional = layout.optional
+        self.on_unready: Callable[[str, Step, Failure], None] | None = None
+        """Is told of a step, by its id, that fails before it has an effect: one of its inputs has no value, say."""
         self._restore(state)
 
     @classmethod
@@ -106,7 +108,10 @@ class Execution:
                 paging = self._position.paging_loop
                 effect = self._begin(step) if paging is None else self._loops.take_page(step, paging)
             except EvaluationError as error:
-                self._fail(step, Failure(code=error.code, message=str(error), permanent=True))
+                failure = Failure(code=error.code, message=str(error), permanent=True)
+                if self.on_unready is not None:
+                    self.on_unready(self._id(step), step, failure)
+                self._fail(step, failure)
                 continue
             if effect is not None:
                 return effect

@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.declared_rules import has_send_rules
@@ -23,7 +24,7 @@ from twilio_component.flows.interpreter.ends import PARTLY_FAILED, SUCCEEDED, UN
 from twilio_component.flows.interpreter.execution import Execution
 from twilio_component.flows.interpreter.state import initial_state
 from twilio_component.flows.interpreter.stop_rule import StopRule
-from twilio_component.flows.model import Flow, Integration, all_operations, find_flow
+from twilio_component.flows.model import Flow, Integration, Step, all_operations, find_flow
 from twilio_component.flows.nesting import DEEPEST, deeper_than
 from twilio_component.flows.runner.concurrency import run_iterations
 from twilio_component.flows.runner.configuration import Configuration, check_names, config_values
@@ -125,7 +126,7 @@ class FlowRunner:
     the ``clock`` pass. ``listener`` gets an event when a step begins or ends, a wait begins or a flow starts; with
     ``trace`` also the inputs of each step.
     With ``rehearse`` no action is performed that has an effect outside of the flow: it is told of each, and the
-    action's example stands in for its result.
+    failure that it returns, or else the action's example, stands in for the result.
     ``stored_state`` is what executions find and leave behind; runners may share it. Raises ``InputError`` for a
     configuration that does not fit, ``FlowError`` for a mock that no step uses.
     """
@@ -139,7 +140,7 @@ class FlowRunner:
     clock: Callable[[], float] = time.monotonic
     listener: Callable[[Event], None] | None = None
     trace: bool = False
-    rehearse: Callable[[Flow, Call, Invoker], Awaitable[None]] | None = None
+    rehearse: Callable[[Flow, Call, Invoker], Awaitable[Failure | None]] | None = None
     stored_state: StoredState = field(default_factory=StoredState)
     logger: logging.Logger | logging.LoggerAdapter[Any] = _LOGGER
 
@@ -198,6 +199,7 @@ class FlowRunner:
         return self._outcome(run, execution, done)
 
     async def _run_to_completion(self, run: _Run, execution: Execution) -> Done:
+        execution.on_unready = partial(self._report_unready, run)
         while True:
             effect = execution.next()
             if isinstance(effect, Done):
@@ -215,6 +217,10 @@ class FlowRunner:
                 await self._call(run, execution, effect)
             else:
                 await self._loop(run, execution, effect)
+
+    def _report_unready(self, run: _Run, place: str, step: Step, failure: Failure) -> None:
+        shown = {"id": place, "step": step.name, "action": step.operation, "attempt": 1}
+        self._report(run.flow, {"event": "step", **shown, **_end_event(time.perf_counter(), failure)})
 
     async def _loop(self, run: _Run, execution: Execution, effect: TakePage | FanOut) -> None:
         """Give a loop its next items, or run its iterations concurrently."""
@@ -261,8 +267,8 @@ class FlowRunner:
     async def _perform(self, run: _Run, call: Call) -> dict[str, Any] | Failure:
         if self.rehearse is None or call.is_trigger or not self._invoker.has_effect(call):
             return await self._invoker.invoke(run.flow, call, run.payload)
-        await self.rehearse(run.flow, replace(call, payload=run.payload), self._invoker)
-        return example_of(self._invoker.operation(call))
+        failure = await self.rehearse(run.flow, replace(call, payload=run.payload), self._invoker)
+        return failure or example_of(self._invoker.operation(call))
 
     async def _start(self, run: _Run, execution: Execution, effect: StartFlow) -> None:
         other = next((found for found in self.integration.flows if found.name == effect.flow), None)
