@@ -275,7 +275,14 @@ def test_a_reply_without_words_has_no_body() -> None:
 def test_what_cannot_be_stored_is_refused_so_that_twilio_tries_again() -> None:
     answer = App(StoreUnavailableError("away")).request("POST", "/demo/reply")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    assert answer.json() == {"error": "Nothing can be stored at the moment; nothing was, so try again."}
+    assert answer.json() == {"error": "The database does not confirm that this was stored. Try again."}
+
+
+def test_twilio_is_told_to_try_again_before_it_has_given_up_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_app, "RECEIVING_SECONDS", 0.02)
+    app = App()
+    monkeypatch.setattr(app.handler, "receive", lambda *_: asyncio.Event().wait())
+    assert app.request("POST", "/demo/reply").status_code == 503
 
 
 def test_requests_larger_or_slower_than_any_webhook_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

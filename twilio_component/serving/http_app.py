@@ -38,6 +38,8 @@ _HEALTH = frozenset({_LIVE, _READY})
 MAX_BODY_BYTES = 1024 * 1024
 MAX_HEADERS = 100
 BODY_SECONDS = 10.0
+# Twilio waits 15 s. A connection that is silent, or a locked file, may keep us waiting for longer.
+RECEIVING_SECONDS = 14.0
 _FINAL_STATUSES = range(200, 600)
 _WITHOUT_BODY = (204, 205, 304)
 _ORDINAL = re.compile(r"\d{1,9}", re.ASCII)
@@ -117,12 +119,12 @@ class WebhookApp:
         endpoint: Endpoint | None = None,
     ) -> Response:
         try:
-            response = await receive(await _incoming_request(request, self._url(request)))
+            response = await _receive_in_time(receive, await _incoming_request(request, self._url(request)))
         except RequestRejected as error:
             self.observer.webhook_received(request.scope.get(FLOW, ""), "refused", error.reason)
             return _refuse(error.status)
         except StoreUnavailableError as error:
-            # Twilio retries, or requests the fallback URL: nothing was stored, nothing is lost.
+            # Twilio retries, or requests the fallback URL: nothing is lost, and what was stored is known.
             self.observer.webhook_received(request.scope.get(FLOW, ""), "refused", "database")
             _LOGGER.error("a request was refused: %s", error)  # noqa: TRY400 - the text says it all
             return _refuse(503, {"Retry-After": "5"})
@@ -177,6 +179,23 @@ def _is_sendable(response: HttpResponse) -> bool:
         and all(_HEADER_NAME.fullmatch(name) for name in response.headers)
         and all(_HEADER_VALUE.fullmatch(value) for value in values)
     )
+
+
+async def _receive_in_time(
+    receive: Callable[[IncomingRequest], Awaitable[HttpResponse]], incoming: IncomingRequest
+) -> HttpResponse:
+    """The response; raises ``StoreUnavailableError`` where it would come too late.
+
+    What the request starts may have been stored all the same. Then it begins soon, and a repeated request is known.
+    """
+    limit = asyncio.timeout(RECEIVING_SECONDS)
+    try:
+        async with limit:
+            return await receive(incoming)
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise StoreUnavailableError("the database did not respond in time") from error
 
 
 async def _incoming_request(request: Request, url: str) -> IncomingRequest:

@@ -11,7 +11,7 @@ _SENTENCES = {
     408: "The request's body took too long.",
     413: "The request's body is too large.",
     431: "The request has too many headers.",
-    503: "Nothing can be stored at the moment; nothing was, so try again.",
+    503: "The database does not confirm that this was stored. Try again.",
 }
 
 

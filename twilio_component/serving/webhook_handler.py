@@ -108,6 +108,7 @@ class WebhookHandler:
                 self.refused,
             )
             return replace(json_response(401, refusal(401)), headers={"WWW-Authenticate": "Api-Key"})
+        deadline = asyncio.get_running_loop().time() + RESPONSE_SECONDS
         try:
             with self._observer.webhook_span(endpoint.flow.name, request.headers.get(HEADER)):
                 new, is_new, confirmation = await self._start_once(endpoint, request)
@@ -133,7 +134,10 @@ class WebhookHandler:
             self.repeated += 1
             new = replace(new, id=await self._engine.runs.run_of(new))
         self._observer.webhook_received(endpoint.flow.name, "accepted" if is_new else "repeated", "")
-        response = await self._response(endpoint, new) if confirmation is None else _http_response(confirmation)
+        if confirmation is not None:
+            response = _http_response(confirmation)
+        else:
+            response = await self._response(endpoint, new, deadline - asyncio.get_running_loop().time())
         return replace(response, headers={**response.headers, EXECUTION_HEADER: new.id})
 
     def refuse(self, endpoint: Endpoint, reason: str) -> None:
@@ -142,9 +146,9 @@ class WebhookHandler:
         self.refused_requests.count(endpoint.path, reason)
         self._observer.webhook_received(endpoint.flow.name, "refused", reason)
 
-    async def _response(self, endpoint: Endpoint, new: NewRun) -> HttpResponse:
+    async def _response(self, endpoint: Endpoint, new: NewRun, seconds: float) -> HttpResponse:
         if endpoint.flow.is_synchronous:
-            outcome = await self._engine.wait_for_outcome(new.id, RESPONSE_SECONDS)
+            outcome = await self._engine.wait_for_outcome(new.id, seconds)
             if outcome is not None and outcome["response"] is not None:
                 return _http_response(outcome["response"])
             state = None if outcome is None else outcome["state"]
