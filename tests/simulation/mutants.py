@@ -55,7 +55,7 @@ MUTANTS = (
         "batch.row_of(self.call, self.attempt, PLANNED)",
         "batch.rows.get(self.call.key)",
     ),
-    Mutant("an outcome is not journaled", _STEPS, "batch.journaled.append(", "(lambda _: None)("),
+    Mutant("an outcome is not journaled", _STEPS, "batch.settled.append(self)", "None"),
     Mutant("a call in doubt is planned again", _STORE, "attempt, CLAIMED, IN_DOUBT)", "attempt, CLAIMED, PLANNED)"),
     Mutant(
         "a request starts after its claim is over",

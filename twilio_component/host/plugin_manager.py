@@ -55,13 +55,14 @@ class Plugins:
         self._manager.add_hookspecs(hookspecs)
         self._manager.register(innermost)
         self._registered: dict[str, _Registered] = {}
+        self._components = _Components(self._registered)
         self._sources: dict[str, str] = {}
         self.hook: Any = self._manager.hook
 
     @property
     def components(self) -> Mapping[str, Component]:
         """The components by key."""
-        return _Components(self._registered)
+        return self._components
 
     def add(
         self,

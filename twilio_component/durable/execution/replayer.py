@@ -125,6 +125,8 @@ class Replayer:
     def state_changes(self) -> dict[str, dict[str, Any]]:
         """The values that the execution has changed, by scope and key; None for a key that it has removed."""
         changes: dict[str, dict[str, Any]] = {}
+        if self._execution.stored_state == self._state:
+            return changes
         for name, scope in scopes_of(self.definition.integration.name, self.flow.name).items():
             before, after = self._state[name], self._execution.stored_state[name]
             changed = {key: value for key, value in after.items() if key not in before or before[key] != value}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twilio_component.durable.asking.asker import QuestionResult
@@ -79,7 +80,7 @@ class UnrepeatableCalls:
             ordinal=ordinal,
             step_id=call.id,
             fingerprint=guarded.fingerprint,
-            redacted_inputs=redact_inputs(call.inputs, operation),
+            redact_inputs=partial(redact_inputs, call.inputs, operation),
             limit_keys=tuple(guarded.limit_keys.values()),
             person=guarded.contact.person if guarded.contact is not None else None,
         )

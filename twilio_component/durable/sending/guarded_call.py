@@ -150,7 +150,9 @@ class GuardedFlowCall:
     @cached_property
     def limit_keys(self) -> Mapping[str, str]:
         """The keys by which the call is throttled: for the ``connection`` and for the ``sender``."""
-        connection = _digest({name: self.call.inputs.get(name) for name in self.operation.connection_inputs})
+        connection = _digest_of_connections(
+            {name: self.call.inputs.get(name) for name in self.operation.connection_inputs}
+        )
         return {"connection": connection, "sender": f"{connection}:{self.sender}"}
 
     @cached_property
@@ -265,5 +267,19 @@ class GuardedFlowCall:
 def _digest(value: Any) -> str:
     return hashlib.sha256(_ENCODER.encode(value).encode()).hexdigest()
 
+
+def _digest_of_connections(connections: Mapping[str, Any]) -> str:
+    """The digest of connections by the names of their inputs, made once: nearly all calls of a process share one."""
+    same = tuple((name, id(connection)) for name, connection in connections.items())
+    if same not in _DIGESTS:
+        if len(_DIGESTS) >= _MOST_DIGESTS:
+            _DIGESTS.clear()
+        _DIGESTS[same] = (connections, _digest(connections))
+    return _DIGESTS[same][1]
+
+
+_MOST_DIGESTS = 100
+_DIGESTS: dict[tuple[tuple[str, int], ...], tuple[Mapping[str, Any], str]] = {}
+"""By the identity of the connections, which are kept with the digest: no others can have it meanwhile."""
 
 _ENCODER = json.JSONEncoder(sort_keys=True, default=as_text)

@@ -19,7 +19,7 @@ or has been purged, gets none.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -63,8 +63,8 @@ class CallIdentity:
     """The call that an intent is for: number ``ordinal`` of a run, made by the step ``step_id``.
 
     ``item`` is the id of the item whose iteration makes the call, if one does. ``fingerprint`` is equal for calls that
-    nothing at the provider tells apart. ``redacted_inputs`` may be shown to an operator. ``limit_keys`` are the keys by
-    which the call can be throttled. ``person`` is whom it reaches.
+    nothing at the provider tells apart. ``redact_inputs`` returns what an operator may be shown of the inputs.
+    ``limit_keys`` are the keys by which the call can be throttled. ``person`` is whom it reaches.
     """
 
     run: str
@@ -72,19 +72,20 @@ class CallIdentity:
     step_id: str
     fingerprint: str
     item: str | None = None
-    redacted_inputs: Mapping[str, Any] | None = None
+    redact_inputs: Callable[[], Mapping[str, Any]] | None = None
     limit_keys: Collection[str] = ()
     person: str | None = None
+    key: str = field(init=False)
+    """The intent's key."""
+
+    def __post_init__(self) -> None:
+        """Make the key once: every step of the call is about it."""
+        object.__setattr__(self, "key", ids.call_key(self.caller, self.ordinal))
 
     @property
     def caller(self) -> str:
         """The id under which the result is journaled: the item's of an iteration, else the run's."""
         return self.item or self.run
-
-    @property
-    def key(self) -> str:
-        """The intent's key."""
-        return ids.call_key(self.caller, self.ordinal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

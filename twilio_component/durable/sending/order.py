@@ -55,7 +55,8 @@ class ConversationOrder:
 
     async def judge(self, call: CallIdentity, guarded: GuardedCall) -> Verdict:
         """Hold a call while one before it in its conversation is open."""
-        order, conversation = self._order_of(guarded), _conversation_of(guarded)
+        order = self._order_of(guarded)
+        conversation = None if order is None else _conversation_of(guarded)
         if order is None or conversation is None:
             return Proceed()
         blocked = _Turn(call.key, conversation, order)
@@ -76,8 +77,8 @@ class ConversationOrder:
 
     async def end(self, _call: CallIdentity, guarded: GuardedCall) -> None:
         """Let the next call of the conversation know that this one has ended."""
-        conversation = _conversation_of(guarded)
-        if conversation is None or self._order_of(guarded) is None:
+        conversation = None if self._order_of(guarded) is None else _conversation_of(guarded)
+        if conversation is None:
             return
         wake = self._wakes.pop(conversation, None)
         if wake is not None:

@@ -39,7 +39,6 @@ from twilio_component.durable.store.upsert import insert_all_once, insert_each_o
 
 if TYPE_CHECKING:
     from twilio_component.durable.sending.claim_condition import ClaimCondition
-    from twilio_component.durable.store.item_ends import LastCall
 
 _TIME = "time"
 # The time comes with what is read: to ask for it alone is one more way to the server and back.
@@ -154,12 +153,15 @@ class Settle:
         if named is not None:
             batch.taken.add(named)
         batch.change(row, state=settlement.state, resource_id=named or proven)
-        entry = replace(settlement.entry, redacted_inputs=self.call.redacted_inputs)
-        caller = (self.call.caller, self.call.ordinal)
-        batch.journaled.append(entry_row(caller, entry, started=settlement.started, finished=batch.now))
-        if settlement.last is not None:
-            batch.last_calls.append(settlement.last)
+        batch.settled.append(self)
         return Settling.SETTLED
+
+    def row(self, now: float) -> _Row:
+        """The row of the journal."""
+        call, entry = self.call, self.settlement.entry
+        redacted = None if call.redact_inputs is None else call.redact_inputs()
+        entry = replace(entry, redacted_inputs=redacted)
+        return entry_row((call.caller, call.ordinal), entry, started=self.settlement.started, finished=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +209,7 @@ class Batch:
     throttled: Mapping[str, float] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     changed: dict[str, _Row] = field(default_factory=dict)
-    journaled: list[_Row] = field(default_factory=list)
-    last_calls: list[LastCall] = field(default_factory=list)
+    settled: list[Settle] = field(default_factory=list)
 
     @property
     def now(self) -> float:
@@ -256,18 +257,20 @@ class Batch:
         if self.changed:
             _CHANGE.execute(self.connection, [row for _, row in sorted(self.changed.items())])
             self.changed = {}
-        if self.journaled:
-            self._journal(end_with_calls(self.connection, self.now, self.last_calls))
-            self.journaled, self.last_calls = [], []
+        if self.settled:
+            self._journal(self.settled)
+            self.settled = []
 
-    def _journal(self, ended: Collection[str]) -> None:
-        """Store the results, but not of iterations that have ``ended`` with them: nobody would read those."""
-        unread = {one.item for one in self.last_calls if not one.keeps_results}
-        if kept := [row for row in self.journaled if row["run"] not in ended or row["run"] not in unread]:
+    def _journal(self, settled: Sequence[Settle]) -> None:
+        """Store the results, but not of iterations that end with them: nobody would read those."""
+        last = [(one, one.settlement.last) for one in settled if one.settlement.last is not None]
+        ended = end_with_calls(self.connection, self.now, [call for _, call in last])
+        unread = {one.call.key for one, call in last if call.item in ended and not call.keeps_results}
+        if kept := [one.row(self.now) for one in settled if one.call.key not in unread]:
             insert_each_once(self.connection, journal, kept)
-        # Those of its earlier calls, and of an iteration that another process has ended before.
-        have_earlier = {row["run"] for row in self.journaled if row["ordinal"] > 0}
-        if forgotten := unread.difference(ended) | unread.intersection(have_earlier):
+        # Those of earlier calls, and of an iteration that another process has ended before.
+        stale = {call.item for one, call in last if one.call.ordinal > 0 or call.item not in ended}
+        if forgotten := stale.difference(call.item for _, call in last if call.keeps_results):
             forget_results(self.connection, sorted(forgotten))
 
     def _insert(self, calls: Sequence[CallIdentity]) -> None:

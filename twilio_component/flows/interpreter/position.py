@@ -7,7 +7,7 @@ execution has entered and not left; frames are plain values, so that an executio
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.expressions.references import INDEX, follow
@@ -27,7 +27,7 @@ class Frame:
 
     def as_json(self) -> dict[str, Any]:
         """The frame as ``frame_from_json`` reads it. Items and results are shared, not copied."""
-        return {part.name: getattr(self, part.name) for part in fields(self)}
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
 @dataclass(slots=True, kw_only=True)
