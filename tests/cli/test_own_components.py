@@ -172,6 +172,24 @@ def test_the_text_of_its_exception_in_a_flow_is_shown_on_request_without_secrets
     assert "ValueError: no place with [hidden]\n" in capsys.readouterr().err
 
 
+def test_a_flow_says_why_it_cannot_be_used_though_it_is_installed(
+    ferry: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (ferry / "ferry_plugin.py").write_text("import no_such_module\n")
+    (ferry / "flow.yaml").write_text(FLOW.replace("HOW", "dies"))
+    assert main(["flow", "check", str(ferry / "flow.yaml")]) == 2
+    said = capsys.readouterr().out
+    assert (
+        "the component 'ferry' cannot be used: the plugin 'ferry' of an unknown distribution cannot be loaded" in said
+    )
+    assert ("No module named 'no_such_module'" in said, "pip install" in said) == (True, False)
+
+    (ferry / "flow.yaml").write_text(FLOW.replace("ferry.book", "bridge.cross"))
+    assert main(["flow", "check", str(ferry / "flow.yaml")]) == 2
+    assert "the component 'bridge' is not installed" in (said := capsys.readouterr().out)
+    assert "or mend it: the plugin 'ferry'" in said
+
+
 @pytest.mark.parametrize("files", [(), ("__init__.py",)])
 def test_another_copy_of_a_package_is_found_with_and_without_an_init_file(
     files: tuple[str, ...], tmp_path: Path

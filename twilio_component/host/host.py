@@ -70,8 +70,8 @@ class Host:
         clock: Clock = time.monotonic,
         debug: bool = False,
     ) -> None:
-        self.failures: list[PluginFailure] = []
         self._plugins = Plugins(HostPlugin())
+        self.failures: list[PluginFailure] = self._plugins.failures
         self._resources = Resources(transport, sleep, clock, request_seconds)
         self._context = Context(resources=self._resources, debug=debug)
         # Components are never removed, so what was found once stays found.

@@ -24,14 +24,20 @@ from twilio_component.host.model import Action, Component, Trigger
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from twilio_component.host.discovery import PluginFailure
+
 _Registered = Component | ManifestFile
 
 
-class _Components(Mapping[str, Component]):
-    """The components by key; a manifest that its plugin answers for is read when its component is asked for."""
+class Components(Mapping[str, Component]):
+    """The components by key; a manifest that its plugin answers for is read when its component is asked for.
 
-    def __init__(self, registered: Mapping[str, _Registered]) -> None:
+    ``failures`` are the plugins that could not be loaded: what is not here may be one of theirs.
+    """
+
+    def __init__(self, registered: Mapping[str, _Registered], failures: Sequence[PluginFailure] = ()) -> None:
         self._registered = registered
+        self.failures = failures
 
     def __getitem__(self, key: str) -> Component:
         found = self._registered[key]
@@ -55,12 +61,13 @@ class Plugins:
         self._manager.add_hookspecs(hookspecs)
         self._manager.register(innermost)
         self._registered: dict[str, _Registered] = {}
-        self._components = _Components(self._registered)
         self._sources: dict[str, str] = {}
+        self.failures: list[PluginFailure] = []
+        self._components = Components(self._registered, self.failures)
         self.hook: Any = self._manager.hook
 
     @property
-    def components(self) -> Mapping[str, Component]:
+    def components(self) -> Components:
         """The components by key."""
         return self._components
 

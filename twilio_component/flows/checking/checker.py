@@ -38,6 +38,7 @@ from twilio_component.flows.model import (
 )
 from twilio_component.flows.parsing.reader import Definition, read_definition
 from twilio_component.host.errors import did_you_mean, join_names, json_path
+from twilio_component.host.plugin_manager import Components
 from twilio_component.host.questions import OTHERWISE, OUTCOMES
 
 if TYPE_CHECKING:
@@ -183,13 +184,20 @@ class _Checker:
         self.missing.add(key)
         used = [name for flow in self.integration.flows for name in all_operations(flow.steps)]
         mocks = [name for name in dict.fromkeys(used) if name.startswith(f"{key}.") and name not in self.mocked]
-        self.findings.add(
-            "component-not-installed",
-            at,
-            f"the component '{key}' is not installed{did_you_mean(key, self.components)}",
+        message = f"the component '{key}' is not installed{did_you_mean(key, self.components)}"
+        remedy = (
             "Install the Python package that provides it (its entry point is in the group integration_components: "
-            "pip install PACKAGE), or, in `flow run`, stand in for it with "
-            f"{' '.join(f'--mock {name}=JSON' for name in mocks)}.",
+            "pip install PACKAGE)"
+        )
+        failures = self.components.failures if isinstance(self.components, Components) else ()
+        if failures:
+            remedy += f", or mend it: {'; '.join(str(failure.error) for failure in failures)}"
+        for failure in failures:
+            if failure.plugin.replace("_", "-") == key.replace("_", "-"):
+                message, remedy = f"the component '{key}' cannot be used: {failure.error}", "Mend its package"
+        stand_in = " ".join(f"--mock {name}=JSON" for name in mocks)
+        self.findings.add(
+            "component-not-installed", at, message, f"{remedy}, or, in `flow run`, stand in for it with {stand_in}."
         )
 
     def unexpected_branches(self, step: Step) -> None:

@@ -97,26 +97,30 @@ class Document:
         return Problem(json_path(path), message, self.file, place.line, place.column)
 
 
-def read_document(path: Path | str) -> Document:
-    """Read a YAML or JSON file; raises ``DocumentError`` if it is missing, too large, not UTF-8 or not YAML."""
+def read_document(path: Path | str, mistakes: list[Problem] | None = None) -> Document:
+    """Read a YAML or JSON file; raises ``DocumentError`` if it is missing, too large, not UTF-8 or not YAML.
+
+    Mistakes after which the rest can be read, such as a key that appears twice, are added to ``mistakes`` if it is
+    given, for a caller that looks for more.
+    """
     file = str(path)
     try:
         with Path(path).open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise DocumentError(f"{file} cannot be read", [Problem("", error.strerror or str(error), file)]) from error
-    return parse_document(content, file)
+    return parse_document(content, file, mistakes)
 
 
-def parse_document(text: str | bytes, file: str = "<text>") -> Document:
-    """Read YAML or JSON from text, or from bytes in UTF-8; ``file`` names it in errors."""
+def parse_document(text: str | bytes, file: str = "<text>", mistakes: list[Problem] | None = None) -> Document:
+    """Read YAML or JSON from text, or from bytes in UTF-8; ``file`` names it in errors. See ``read_document``."""
     if len(text) > MAX_BYTES:
         problem = Problem("", f"larger than {MAX_BYTES // 1024 // 1024} MB", file)
         raise DocumentError(f"{file} cannot be read", [problem])
     if isinstance(text, bytes):
         text = _decode(text, file)
     try:
-        return _Reader(file).read(_events(text))
+        return _Reader(file, mistakes).read(_events(text))
     except yaml.MarkedYAMLError as error:
         mark: Any = error.problem_mark or error.context_mark
         line, column = _unclosed_line(error, text) or ((mark.line + 1, mark.column + 1) if mark else (None, None))
@@ -214,8 +218,10 @@ class _Open:
 class _Reader:
     """Builds a document from events with a stack of its own, so that depth costs no recursion."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, mistakes: list[Problem] | None = None) -> None:
         self.document = Document(None, file)
+        self.raises_mistakes = mistakes is None
+        self.mistakes: list[Problem] = [] if mistakes is None else mistakes
         self.stack: list[_Open] = []
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.open_anchors: set[str] = set()
@@ -236,13 +242,22 @@ class _Reader:
                 documents += 1
                 if documents > 1:
                     self.fail(event.start_mark, "a second document; put it into a file of its own")
+        if self.mistakes and self.raises_mistakes:
+            raise self.unusable()
         return self.document
 
-    def fail(self, mark: _Mark, message: str) -> NoReturn:
+    def unusable(self) -> DocumentError:
+        return DocumentError(f"{self.document.file} cannot be used", self.mistakes)
+
+    def note(self, mark: _Mark, message: str) -> None:
+        """Note a mistake after which the rest can be read."""
         path = self.here() if self.stack else ()
         position = _position(mark)
-        problem = Problem(json_path(path), message, self.document.file, position.line, position.column)
-        raise DocumentError(f"{self.document.file} cannot be used", [problem])
+        self.mistakes.append(Problem(json_path(path), message, self.document.file, position.line, position.column))
+
+    def fail(self, mark: _Mark, message: str) -> NoReturn:
+        self.note(mark, message)
+        raise self.unusable()
 
     def here(self) -> PathParts:
         """The path of the value that comes next."""
@@ -280,7 +295,7 @@ class _Reader:
         # Quoted, and in JSON, `<<` is a key like any other.
         top.merging = key == "<<" and event.implicit[0]
         if key in top.value and key not in top.merged:
-            self.fail(event.start_mark, f"the key '{key}' appears twice")
+            self.note(event.start_mark, f"the key '{key}' appears twice")
         top.key, top.key_mark = key, event.start_mark
 
     def resolve(self, event: yaml.ScalarEvent) -> Any:
@@ -289,12 +304,12 @@ class _Reader:
             return text
         value = _plain(text)
         if event.tag not in _TAGGED or type(value) is not _TAGGED[event.tag]:
-            self.fail_tag(event.start_mark, event.tag)
+            self.note_tag(event.start_mark, event.tag)
         return value
 
-    def fail_tag(self, mark: _Mark, tag: str | None) -> NoReturn:
+    def note_tag(self, mark: _Mark, tag: str | None) -> None:
         short_tag = str(tag).replace(_TAG, "!!")
-        self.fail(mark, f"the tag {short_tag} is not supported here; write plain values")
+        self.note(mark, f"the tag {short_tag} is not supported here; write plain values")
 
     def alias(self, event: yaml.AliasEvent) -> None:
         mark = event.start_mark
@@ -317,7 +332,7 @@ class _Reader:
             self.fail(mark, _TOO_DEEP)
         is_mapping = isinstance(event, yaml.MappingStartEvent)
         if event.tag not in (None, "!", f"{_TAG}{'map' if is_mapping else 'seq'}"):
-            self.fail_tag(mark, event.tag)
+            self.note_tag(mark, event.tag)
         value: Any = {} if is_mapping else []
         path = self.here() if self.stack else ()
         if event.anchor:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.host.errors import ManifestError, PluginError, Problem, did_you_mean
 from twilio_component.host.manifest.files import shipped_file
 from twilio_component.host.manifest.references import References, read_carefully, read_quickly
-from twilio_component.host.manifest.structure import KEYWORDS, TYPES, has_unknown_words, unknown_words
+from twilio_component.host.manifest.structure import FORMATS, KEYWORDS, TYPES, has_unknown_words, unknown_words
 from twilio_component.host.model import (
     Action,
     Asking,
@@ -111,8 +111,8 @@ class _Manifest:
     def __init__(self, path: Path) -> None:
         from twilio_component.host.manifest.documents import read_document  # loads the parser of YAML
 
-        self.document: Document = read_document(path)
         self.problems: list[Problem] = []
+        self.document: Document = read_document(path, self.problems)
         self.data: Any = References(path, self.document.data, read_carefully, self.note).resolve()
 
     def note(self, path: PathParts, message: str) -> None:
@@ -126,7 +126,12 @@ class _Manifest:
     def schema_problems(self) -> Iterator[Problem]:
         from jsonschema import Draft202012Validator  # it costs 100 ms to import
 
-        return self.found_by(Draft202012Validator(_manifest_schema()), self.data, ())
+        schema = _manifest_schema()
+        yield from self.found_by(Draft202012Validator(schema), self.data, ())
+        for written, section in self.sections():
+            if written != section:  # misspelt, which is said; its mistakes are to be mended too
+                part = {**schema["properties"][section], "$defs": schema["$defs"]}
+                yield from self.found_by(Draft202012Validator(part), self.data[written], (written,))
 
     def input_problems(self) -> Iterator[Problem]:
         from jsonschema import Draft202012Validator
@@ -146,14 +151,18 @@ class _Manifest:
                     hint = did_you_mean(name, properties)
                     yield self.document.problem((*path, "inputs", "required", index), f"'{name}' is not an input{hint}")
             for name, schema in properties.items():
+                form = _mapping(schema).get("format")
+                if isinstance(form, str) and form not in FORMATS and (hint := did_you_mean(form, FORMATS)):
+                    place = (*path, "inputs", "properties", name, "format")
+                    yield self.document.problem(place, f"'{form}' is not known{hint}")
                 if "default" in _mapping(schema) and meta.is_valid(schema):
                     place = (*path, "inputs", "properties", name, "default")
                     yield from self.found_by(Draft202012Validator(schema), schema["default"], place)
 
     def example_problems(self) -> Iterator[Problem]:
-        without_target = {problem.path for problem in self.problems}
+        without_target, sections = {problem.path for problem in self.problems}, dict(self.sections())
         for (section, key), part in self.parts():
-            name = _RESULT_KEYS.get(section)
+            name = _RESULT_KEYS.get(sections[section])
             if name and "example" in part and name not in _mapping(part["example"]):
                 message = f"must be a whole result, an object with the key '{name}'"
                 problem = self.document.problem((section, key, "example"), message)
@@ -213,9 +222,22 @@ class _Manifest:
             yield from ((place, name) for place, name in named.items() if isinstance(name, str) and ":" in name)
 
     def parts(self) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
-        for section in ("connections", *_KINDS):
+        for section, _ in self.sections():
             for key, part in _mapping(_mapping(self.data).get(section)).items():
                 yield (section, key), _mapping(part)
+
+    def sections(self) -> Iterator[tuple[str, str]]:
+        """Yield the keys of the manifest's sections, as they are written, which may be misspelt, and as they are."""
+        known, given = ("connections", *_KINDS), _mapping(self.data)
+        own = _manifest_schema()["properties"]
+        for key in given:
+            if key in known:
+                yield key, key
+            elif key not in own:
+                near = [
+                    section for section in known if section not in given and f"'{section}'" in did_you_mean(key, own)
+                ]
+                yield from ((key, section) for section in near)
 
 
 @lru_cache(maxsize=1)

@@ -33,6 +33,10 @@ KEYWORDS = frozenset[str]().union(
     _OF_A_LIST,
     _OF_NAMED,
 )
+# Other formats are allowed, and say nothing to a host.
+FORMATS = frozenset(
+    ("connection", "keyvaluelist", "text", "date-time", "date", "time", "duration", "email", "hostname", "ipv4", "ipv6")
+) | {"uri", "uri-reference", "uuid", "json-pointer", "regex"}
 TYPES = frozenset({"object", "array", "string", "integer", "number", "boolean", "null"})
 _OPERATIONS = ("actions", "triggers", "dataSources")
 
