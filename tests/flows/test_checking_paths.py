@@ -9,7 +9,8 @@ import pytest
 from support.flow_runs import integration
 
 from twilio_component.builtins.plugin import MANIFESTS
-from twilio_component.flows import check_file, load_integration
+from twilio_component.flows import check_file, load_integration, read_definition
+from twilio_component.flows.checking.flow_names import same_paths
 from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload
 from twilio_component.host import Host
 
@@ -74,28 +75,32 @@ def test_the_declared_payload_of_the_built_in_triggers_is_the_one_that_they_get(
 
 
 @pytest.mark.parametrize(
-    ("name", "code", "message"),
+    ("name", "code", "message", "hint"),
     [
-        ("people.csv", "", ""),
-        ("absent.csv", "unreadable-items", "No such file"),
-        ("folder.csv", "unreadable-items", "cannot be read"),
-        ("broken.csv", "unreadable-items", "broken.csv:1: the first line must be the names"),
-        ("people.txt", "invalid-loop", "must be a .csv, .jsonl or .ndjson file"),
-        ("../people.csv", "invalid-loop", "be inside it"),
-        ("/etc/people.csv", "invalid-loop", "be inside it"),
-        ("5", "invalid-loop", "must be text"),
-        ("'{{#File}}'", "", ""),
+        ("people.csv", "", "", ""),
+        ("absent.csv", "unreadable-items", "No such file", "looked for beside the flow's file"),
+        ("folder.csv", "unreadable-items", "cannot be read", "looked for beside the flow's file"),
+        ("broken.csv", "unreadable-items", "broken.csv:1: the first line must be the names", "Correct the file"),
+        ("people.txt", "invalid-loop", "must be a .csv, .jsonl or .ndjson file", "Give its path"),
+        ("../people.csv", "invalid-loop", "must be inside the folder", "Give its path"),
+        ("/etc/people.csv", "invalid-loop", "must be inside the folder", "Give its path"),
+        ("5", "invalid-loop", "must be text", "Write file: recipients.csv"),
+        ("'{{#File}}'", "", "", ""),
     ],
 )
-def test_a_file_of_items_that_no_run_could_read_is_found(tmp_path: Path, name: str, code: str, message: str) -> None:
+def test_a_file_of_items_that_no_run_could_read_is_found(
+    tmp_path: Path, name: str, code: str, message: str, hint: str
+) -> None:
     (tmp_path / "people.csv").write_text("name\nAda\n", encoding="utf-8")
     (tmp_path / "broken.csv").write_text("name,name\nAda,B\n", encoding="utf-8")
     (tmp_path / "folder.csv").mkdir()
     loop = f"- {{name: Each, action: loop.loopOverItems, itemsFrom: {{file: {name}}}, steps: []}}"
     variables = ["File"] if "#File" in name else []
-    findings = found(integration(loop, variables=variables), tmp_path / "flow.yaml")
-    assert [one for one, _ in findings] == [code] * bool(code)
-    assert message in "".join(text for _, text in findings)
+    text = integration(loop, variables=variables)
+    findings = check_file(tmp_path / "flow.yaml", COMPONENTS, text=text)
+    assert [one.code for one in findings] == [code] * bool(code)
+    assert message in "".join(one.message for one in findings)
+    assert hint in "".join(one.hint for one in findings)
 
 
 def _two_flows(first: str, second: str, trigger: str = "webhook-triggers.webhook") -> str:
@@ -149,3 +154,15 @@ def test_only_one_flow_has_the_webhook_of_a_number_or_service(
     shared = [one for one in findings if one.code == "shared-webhook"]
     assert [one.line for one in shared] == ([11] if is_shared else [])
     assert all("'Ask' has the same phoneNumber (line 8), and" in one.message for one in shared)
+
+
+def test_flows_of_two_files_with_one_path_are_found_though_each_file_may_be_served_alone() -> None:
+    texts = [
+        _two_flows("Send it", "Other"),
+        _two_flows("Else", "send IT!"),
+        _two_flows("Send it", "x").replace("Test", "T"),
+    ]
+    definitions = [read_definition(f"{number}.yaml", text=text) for number, text in enumerate(texts)]
+    (finding,) = same_paths(definitions)
+    assert (finding.severity, finding.file, finding.line) == ("warning", "1.yaml", 4)
+    assert finding.message == "'send IT!' would have the path /test/sendIt of 'Send it' in 0.yaml"

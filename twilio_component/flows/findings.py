@@ -29,6 +29,7 @@ CODES: dict[str, tuple[str, str]] = {
         "Two flows, two steps of a flow or two config variables of one name, or two flows of one path.",
     ),
     "shared-webhook": (ERROR, "Two triggers that name the same number or service, whose webhook leads to one flow."),
+    "same-path": (WARNING, "Flows of two files with one path, which cannot be served together."),
     "trigger-misplaced": (ERROR, "A flow whose first step is not a trigger, or with a second trigger."),
     "missing-schedule": (WARNING, "A scheduled trigger without a schedule: it runs only when it is started by hand."),
     "invalid-endpoint": (ERROR, "A flow's endpoint security or queue that cannot be honoured as it is written."),

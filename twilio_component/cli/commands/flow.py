@@ -96,6 +96,7 @@ def _check(options: argparse.Namespace) -> int:
     """List the mistakes in flow definitions that can be found before they run. Exit code 2 if one is an error."""
     from twilio_component.cli.components import discover_host
     from twilio_component.flows import check_integration, read_definition
+    from twilio_component.flows.checking.flow_names import same_paths
     from twilio_component.flows.model import all_operations
     from twilio_component.flows.runner.mocks import Mocks
 
@@ -109,6 +110,7 @@ def _check(options: argparse.Namespace) -> int:
     findings = [
         finding for definition in definitions for finding in check_integration(definition, components, mocked=mocked)
     ]
+    findings += same_paths(definitions)
     if not print_records(options, [finding.as_json() for finding in findings], key="findings"):
         for finding in findings:
             print(finding)

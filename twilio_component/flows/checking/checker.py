@@ -12,34 +12,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows import control_steps
+from twilio_component.flows.checking.branches import check_branches
 from twilio_component.flows.checking.code_native import is_code_native, report_code_native
 from twilio_component.flows.checking.exclusive_inputs import check_exclusive_inputs
+from twilio_component.flows.checking.flow_names import check_started_flows, check_webhook_paths
 from twilio_component.flows.checking.inputs import InputChecker
-from twilio_component.flows.checking.item_files import check_item_file
+from twilio_component.flows.checking.loops import check_breaks, check_loop
 from twilio_component.flows.checking.paths import check_paths
 from twilio_component.flows.checking.placeholders import check_placeholders
 from twilio_component.flows.checking.references import ReferenceChecker
 from twilio_component.flows.checking.schedules import check_schedule
+from twilio_component.flows.checking.steps import action_place
 from twilio_component.flows.checking.variables import check_variables
-from twilio_component.flows.expressions.references import as_text
 from twilio_component.flows.findings import ERROR, Finding, Findings, FlowError, unexpected_effects
 from twilio_component.flows.model import (
     Flow,
     Integration,
-    Reference,
-    Source,
     Step,
-    Value,
     all_operations,
     all_steps,
-    camel_case,
-    inner_inputs,
-    inner_steps,
 )
 from twilio_component.flows.parsing.reader import Definition, read_definition
 from twilio_component.host.errors import did_you_mean, join_names, json_path
 from twilio_component.host.plugin_manager import Components
-from twilio_component.host.questions import OTHERWISE, OUTCOMES
 
 if TYPE_CHECKING:
     from twilio_component.host.manifest.documents import PathParts
@@ -120,24 +115,24 @@ class _Checker:
         self.missing: set[str] = set()
 
     def check(self) -> None:
+        findings, components, mocked = self.findings, self.components, self.mocked
         for flow in self.integration.flows:
-            ReferenceChecker(self.findings, flow).check()
-            check_paths(self.findings, flow, self.components, self.mocked)
+            ReferenceChecker(findings, flow).check()
+            check_paths(findings, flow, components, mocked)
             for step in all_steps(flow.steps):
-                if step.operation not in self.mocked:
-                    self.operation(step)
-                self.loop(step)
-                self.branches(step)
-                self.unexpected_branches(step)
-                self.outcomes(step)
-                check_schedule(self.findings, step)
+                for one in (step, step.source.listing if step.source is not None else None):
+                    if one is not None and one.operation not in mocked:
+                        self.operation(one)
+                check_loop(findings, step, components, mocked)
+                check_branches(findings, step, components, mocked)
+                check_schedule(findings, step)
                 self.order(step)
-            self.breaks(flow)
-        self.started_flows()
-        self.webhook_paths()
+            check_breaks(findings, flow)
+        check_started_flows(findings, self.integration)
+        check_webhook_paths(findings, self.integration)
 
     def operation(self, step: Step) -> None:
-        at = self.action_place(step)
+        at = action_place(self.findings, step)
         if step.operation in control_steps.JAVASCRIPT:
             self.findings.add(
                 "javascript-not-run",
@@ -173,11 +168,6 @@ class _Checker:
         connections = [key for key, variable in self.integration.config_variables.items() if variable.is_connection]
         InputChecker(self.findings, component, offered[step.action], connections).check(step)
 
-    def action_place(self, step: Step) -> PathParts:
-        """The path of what names a step's action: the key itself, where component and key are written apart."""
-        at = (*step.at, "action")
-        return (*at, "key") if (*at, "key") in self.findings.document.values else at
-
     def component_missing(self, key: str, at: PathParts) -> None:
         if key in self.missing:
             return
@@ -200,39 +190,6 @@ class _Checker:
             "component-not-installed", at, message, f"{remedy}, or, in `flow run`, stand in for it with {stand_in}."
         )
 
-    def unexpected_branches(self, step: Step) -> None:
-        if step.branches is None or step.is_trigger or step.operation in control_steps.BRANCHES:
-            return
-        component = self.components.get(step.component)
-        action = component.actions.get(step.action) if component is not None else None
-        if action is not None and not action.branches and step.operation not in self.mocked:
-            message = f"{step.operation} never branches, so these steps never run"
-            self.findings.add("unexpected-branches", (*step.at, "branches"), message, key=True)
-
-    def loop(self, step: Step) -> None:
-        if step.source is not None:
-            if "items" in step.inputs:
-                message = f"'{step.name}' has items and itemsFrom; it can have one of them"
-                self.findings.add("invalid-loop", (*step.at, "inputs", "items"), message, key=True)
-            self.source(step.source)
-        if step.concurrency is None:
-            return
-        for inner, depth in inner_steps(step):
-            at = self.action_place(inner)
-            if inner.concurrency is not None:
-                message = f"'{inner.name}' is inside another loop with a concurrency; the outer one is enough"
-                self.findings.add("invalid-loop", (*inner.at, "concurrency"), message, key=True)
-            elif inner.operation == control_steps.BREAK_LOOP and depth == 0:
-                message = f"'{inner.name}' cannot leave a concurrent loop"
-                self.findings.add("invalid-loop", at, message, "stop-execution.stopExecution ends one iteration.")
-            elif self.asks(inner):
-                message = f"'{inner.name}' waits for a person, which a concurrent loop cannot"
-                hint = "Let each iteration start a flow that asks, with invokeFlow."
-                self.findings.add("invalid-loop", at, message, hint)
-            elif inner.component == control_steps.PERSISTENCE and "Execution" in inner.action:
-                message = f"'{inner.name}' stores a value for an execution, and each iteration is one of its own"
-                self.findings.add("invalid-loop", at, message, "The loop's result counts its iterations.")
-
     def order(self, step: Step) -> None:
         """Check that an order in a conversation has a conversation: the trigger, or the action, concerns a person."""
         component = self.components.get(step.component)
@@ -247,125 +204,3 @@ class _Checker:
         if not concerns:
             message = f"{step.operation} concerns no conversation, so order has no effect on it"
             self.findings.add("invalid-limit", (*step.at, "order"), message, key=True)
-
-    def asks(self, step: Step) -> bool:
-        """Whether the step asks a person and waits for the answer."""
-        component = self.components.get(step.component)
-        action = component.actions.get(step.action) if component is not None and not step.is_trigger else None
-        return action is not None and action.asks is not None and step.operation not in self.mocked
-
-    def outcomes(self, step: Step) -> None:
-        """Check the branches of a step that asks: one for each outcome, or Else for the others."""
-        if step.branches is None or not self.asks(step):
-            return
-        names = [branch.name for branch in step.branches]
-        for branch in step.branches:
-            if branch.name not in (*OUTCOMES, OTHERWISE):
-                hint = did_you_mean(branch.name, OUTCOMES) or f" (its branches: {join_names((*OUTCOMES, OTHERWISE))})"
-                message = f"{step.operation} has no branch '{branch.name}'{hint}"
-                self.findings.add("unknown-branch", branch.at, message)
-        missing = [name for name in OUTCOMES if name not in names]
-        if missing and OTHERWISE not in names:
-            self.findings.add(
-                "branch-without-else",
-                (*step.at, "branches"),
-                f"'{step.name}' has no branch for {join_names(missing, word='or')}",
-                "Add {name: Else, steps: []} as its last branch, for all other outcomes.",
-                key=True,
-            )
-
-    def source(self, source: Source) -> None:
-        if source.file is not None:
-            if any(isinstance(part, Reference) for part in inner_inputs(source.file)):
-                message = "the name of a file cannot depend on a step: it would be a stranger's to choose"
-                self.findings.add("invalid-loop", source.file.at, message, "A config variable can name it.")
-            else:
-                check_item_file(self.findings, source.file)
-            return
-        listing = source.listing
-        if listing is None or listing.operation in self.mocked:
-            return
-        self.operation(listing)
-        component = self.components.get(listing.component)
-        action = component.actions.get(listing.action) if component is not None else None
-        if component is not None and action is not None and action.page is None:
-            able = [key for key, offered in component.actions.items() if offered.page is not None]
-            message = (
-                f"{listing.operation} does not list page by page (of {component.key}: {join_names(able, word='or')})"
-            )
-            self.findings.add("invalid-loop", self.action_place(listing), message)
-
-    def branches(self, step: Step) -> None:
-        if step.operation not in control_steps.BRANCHES or step.branches is None:
-            return
-        names = [branch.name for branch in step.branches]
-        if control_steps.ELSE not in names:
-            self.findings.add(
-                "branch-without-else",
-                (*step.at, "branches"),
-                f"'{step.name}' has no branch named {control_steps.ELSE}",
-                "Add {name: Else, steps: []} as its last branch, for when no other condition is true.",
-                key=True,
-            )
-        led_to = self.targets(step)
-        if led_to is None:
-            return
-        for name, at in led_to.items():
-            if name not in names:
-                hint = did_you_mean(name, names)
-                message = f"there is no branch '{name}'{hint} (branches: {join_names(names)})"
-                self.findings.add("unknown-branch", at, message)
-        for branch in step.branches:
-            if branch.name != control_steps.ELSE and branch.name not in led_to:
-                self.findings.add(
-                    "branch-never-taken",
-                    branch.at,
-                    f"the branch '{branch.name}' is never taken",
-                    "Add a condition or a mapping with this name, or remove the branch.",
-                )
-
-    def targets(self, step: Step) -> dict[str, tuple[str | int, ...]] | None:
-        """The branches that conditions or mappings lead to, each with where it says so; None when that varies."""
-        if step.operation == control_steps.BRANCH_ON_EXPRESSION:
-            return {name: condition.at for name, condition in step.conditions or ()}
-        mappings: Any = step.inputs.get("branchValueMappings")
-        if hasattr(mappings, "fields"):
-            return {name: value.at for name, value in mappings.fields}
-        targets = {}
-        for item in getattr(mappings, "items", ()):
-            if not isinstance(item.name, Value):
-                return None
-            targets[as_text(item.name.value)] = item.value.at
-        return targets
-
-    def breaks(self, flow: Flow) -> None:
-        inside = {
-            id(inner) for step in all_steps(flow.steps) if step.steps is not None for inner in all_steps(step.steps)
-        }
-        for step in all_steps(flow.steps):
-            if step.operation == control_steps.BREAK_LOOP and id(step) not in inside:
-                hint = "breakLoop belongs inside a loop's steps; stop-execution.stopExecution ends the whole execution."
-                self.findings.add("break-outside-loop", step.at, f"'{step.name}' is not in a loop", hint)
-
-    def started_flows(self) -> None:
-        names = [flow.name for flow in self.integration.flows]
-        for flow in self.integration.flows:
-            for step in all_steps(flow.steps):
-                target = step.inputs.get("flowName")
-                fixed = step.operation == control_steps.INVOKE_FLOW and isinstance(target, Value) and target.value
-                if fixed and target.value not in names:  # type: ignore[union-attr]  # `fixed` says that it is a Value
-                    hint = did_you_mean(str(target.value), names)  # type: ignore[union-attr]  # as above
-                    message = f"the integration has no flow of this name{hint} (flows: {join_names(names)})"
-                    self.findings.add("unknown-flow", target.at, message)  # type: ignore[union-attr]  # as above
-
-    def webhook_paths(self) -> None:
-        """Report flows whose webhooks have the same path, as ``Two`` and ``two`` have: a server refuses them."""
-        seen: dict[str, Flow] = {}
-        for flow in self.integration.flows:
-            if flow.trigger.schedule is not None or flow.trigger.operation == control_steps.SCHEDULE:
-                continue
-            other = seen.setdefault(camel_case(flow.name), flow)
-            if other.name != flow.name:  # flows of one name are reported already
-                message = f"the webhook of '{flow.name}' would have the same path as that of '{other.name}'"
-                hint = f"Rename one of them: the path of both ends with /{camel_case(flow.name)}."
-                self.findings.add("duplicate-name", (*flow.at, "name"), message, hint)

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from twilio_component.flows.model import Input
 
 _ELSEWHERE = "It is looked for beside the flow's file, or in the itemsFolder of the configuration if that names one."
+_NAME = (
+    "Give its path from the flow's file on, such as lists/recipients.csv or recipients.jsonl; itemsFolder in the "
+    "configuration names another folder."
+)
+_CONTENT = "Correct the file: a list is not begun before all of it can be read."
 
 
 def check_item_file(findings: Findings, file: Input) -> None:
@@ -29,9 +34,10 @@ def check_item_file(findings: Findings, file: Input) -> None:
     try:
         path = item_file(name, Path(findings.document.file).parent)
     except ItemsError as error:
-        findings.add("invalid-loop", file.at, str(error))
+        findings.add("invalid-loop", file.at, str(error), _NAME)
         return
     try:
         read_page(path, None, size=100)
     except ItemsError as error:
-        findings.add("unreadable-items", file.at, str(error), _ELSEWHERE)
+        is_absent = isinstance(error.__cause__, OSError)
+        findings.add("unreadable-items", file.at, str(error), _ELSEWHERE if is_absent else _CONTENT)

@@ -35,8 +35,7 @@ def item_file(name: str, folder: Path) -> Path:
     path = Path(name)
     if not name.strip() or path.is_absolute() or not (folder / path).resolve().is_relative_to(folder.resolve()):
         raise ItemsError(
-            f"the items' file {name!r} must be given relative to {folder} and be inside it (the configuration's "
-            "itemsFolder names another folder)"
+            f"the items' file {name!r} must be inside the folder {folder.resolve()}, and be given relative to it"
         )
     if path.suffix.lower() not in (*CSV, *JSON_LINES):
         raise ItemsError(f"{name} must be a {join_names((*CSV, *JSON_LINES), word='or')} file")

@@ -298,7 +298,8 @@ class _Reader:
         if given is None:
             return None
         if operation != control_steps.LOOP_OVER_ITEMS:
-            self.findings.add("invalid-loop", place, f"only {control_steps.LOOP_OVER_ITEMS} takes items", key=True)
+            message = f"only {control_steps.LOOP_OVER_ITEMS} takes items, and {operation} has none"
+            self.findings.add("invalid-loop", place, message, "Move itemsFrom to the loop that it is for.", key=True)
             return None
         if not isinstance(given, Mapping) or ("file" in given) == ("action" in given):
             hint = "Write {file: recipients.csv}, or {action: twilio.listMessages, inputs: {…}}."
