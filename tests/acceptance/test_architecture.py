@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 import twilio_component
 
@@ -86,7 +85,9 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
 LONGEST = 400
 
 
+@cache
 def modules() -> dict[str, ast.Module]:
+    """Every module of the package, read when the first test asks, not by each worker that collects tests."""
     found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
@@ -102,35 +103,41 @@ def imports(tree: ast.Module, *, only_at_start: bool = False) -> Iterator[str]:
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("twilio_component"):
             for alias in node.names:
                 submodule = f"{node.module}.{alias.name}"
-                yield submodule if submodule in NAMES else node.module
+                yield submodule if submodule in modules() else node.module
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.startswith("twilio_component"))
 
 
-MODULES = modules()
-NAMES = frozenset(MODULES)
+def found_in(wrong: dict[str, set[str]]) -> Iterator[str]:
+    """What is wrong, each with the module that has it."""
+    yield from (f"{name}: {', '.join(sorted(found))}" for name, found in wrong.items() if found)
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if len(name.split(".")) > 2])
-def test_a_package_imports_only_the_layers_below_it(name: str) -> None:
-    own = name.split(".")[1]
-    foreign = {one for one in imports(MODULES[name]) if one != "twilio_component" and one.split(".")[1] != own}
-    allowed = LAYERS[own]
-    assert {
-        one for one in foreign if not any(f"{one}.".startswith(f"twilio_component.{below}.") for below in allowed)
-    } == set()
+def test_a_package_imports_only_the_layers_below_it() -> None:
+    wrong = {}
+    for name in modules():
+        if len(name.split(".")) > 2:
+            own = name.split(".")[1]
+            allowed = tuple(f"twilio_component.{layer}." for layer in (own, *LAYERS[own]))
+            wrong[name] = {
+                one
+                for one in imports(modules()[name])
+                if one != "twilio_component" and not f"{one}.".startswith(allowed)
+            }
+    assert [*found_in(wrong)] == []
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name.split(".")[1:2] and name.split(".")[1] in PARTS])
-def test_a_part_of_a_package_imports_only_the_parts_below_it(name: str) -> None:
-    package, *below = name.split(".")[1:]
-    parts = PARTS[package]
-    if not below:
-        return  # the package itself, which exports lazily
-    assert below[0] in parts, f"say in PARTS what {name} may import"
-    start = f"twilio_component.{package}."
-    used = {one.removeprefix(start).split(".")[0] for one in imports(MODULES[name]) if one.startswith(start)}
-    assert used - {below[0], *parts[below[0]]} == set()
+def test_a_part_of_a_package_imports_only_the_parts_below_it() -> None:
+    wrong = {}
+    for name in modules():
+        package, *below = [*name.split(".")[1:], ""]
+        if package not in PARTS or not below[0]:
+            continue  # the package itself exports lazily
+        assert below[0] in PARTS[package], f"say in PARTS what {name} may import"
+        start = f"twilio_component.{package}."
+        used = {one.removeprefix(start).split(".")[0] for one in imports(modules()[name]) if one.startswith(start)}
+        wrong[name] = used - {below[0], *PARTS[package][below[0]]}
+    assert [*found_in(wrong)] == []
 
 
 def circles(graph: dict[str, set[str]]) -> list[str]:
@@ -154,8 +161,8 @@ def circles(graph: dict[str, set[str]]) -> list[str]:
 def test_no_module_imports_itself_through_others() -> None:
     """Imports for type checking and imports inside functions count too: a circle of those is a circle of concepts."""
     graph = {
-        name: {imported for imported in imports(tree) if imported in MODULES and imported != name}
-        for name, tree in MODULES.items()
+        name: {imported for imported in imports(tree) if imported in modules() and imported != name}
+        for name, tree in modules().items()
     }
     assert circles(graph) == []
 
@@ -166,14 +173,14 @@ def test_a_circle_of_type_checking_imports_is_found() -> None:
     assert circles({"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": set()}) == ["a → b → c → a"]
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_file_is_readable_in_one_sitting(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
+def test_a_file_is_readable_in_one_sitting() -> None:
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
+    assert {str(path.relative_to(PACKAGE)): length for path, length in lengths.items() if length > LONGEST} == {}
 
 
 def test_importing_the_package_loads_nothing_but_the_table_of_its_names() -> None:
-    assert [*imports(MODULES["twilio_component"], only_at_start=True)] == ["twilio_component._lazy"]
-    assert [*imports(MODULES["twilio_component._lazy"], only_at_start=True)] == []
+    assert [*imports(modules()["twilio_component"], only_at_start=True)] == ["twilio_component._lazy"]
+    assert [*imports(modules()["twilio_component._lazy"], only_at_start=True)] == []
 
 
 # Words of the first vocabulary, each a metaphor or a false friend of a term of the field. They must not be part of a
@@ -224,10 +231,10 @@ def bare_participles(tree: ast.Module) -> Iterator[str]:
                 yield node.name
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_no_old_word_comes_back(name: str) -> None:
-    used = {*names_in(MODULES[name]), *name.split(".")}
-    assert set(filter(is_old, used)) == set()
+def test_no_old_word_comes_back() -> None:
+    used = {name: {*names_in(tree), *name.split(".")} for name, tree in modules().items()}
+    old = set(filter(is_old, set().union(*used.values())))
+    assert [*found_in({name: names & old for name, names in used.items()})] == []
 
 
 def test_an_old_word_is_found_in_every_case() -> None:
@@ -235,9 +242,9 @@ def test_an_old_word_is_found_in_every_case() -> None:
     assert set(filter(is_old, names_in(tree))) == {"JourneyOfSomebody", "_stray", "world", "deeds"}
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_a_function_is_named_by_a_verb_or_by_what_it_returns(name: str) -> None:
-    assert {*bare_participles(MODULES[name])} - TOLD_TO_EXECUTIONS == set()
+def test_a_function_is_named_by_a_verb_or_by_what_it_returns() -> None:
+    bare = {name: {*bare_participles(tree)} - TOLD_TO_EXECUTIONS for name, tree in modules().items()}
+    assert [*found_in(bare)] == []
 
 
 def test_a_bare_participle_is_found_and_a_property_may_be_one() -> None:

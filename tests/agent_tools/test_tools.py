@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ from twilio_component.flows import Configuration, FlowError
 from twilio_component.host import DocumentError, Host, InputError
 from twilio_component.testing import emulator_connection
 
-mcp: Any = pytest.importorskip("mcp", reason="an extra that `make` installs")
+# The SDK is imported where it is used: it takes a second, of every worker that collects tests.
+pytestmark = pytest.mark.skipif(find_spec("mcp") is None, reason="needs mcp, an extra that `make` installs")
 
 TO, FROM = "+15558675310", "+15017122661"
 FLOWS = """\
@@ -100,8 +102,16 @@ def tool_server(folder: Path, emulator: Emulator, flows: str = FLOWS, *, allow_s
 
 @asynccontextmanager
 async def agent(tools: ToolServer, **options: Any) -> AsyncIterator[Any]:
-    async with tools.open() as server, mcp.Client(server, **options) as client:
+    from mcp import Client
+
+    async with tools.open() as server, Client(server, **options) as client:
         yield client
+
+
+def elicit_result(**options: Any) -> Any:
+    from mcp.types import ElicitResult
+
+    return ElicitResult(**options)
 
 
 async def call(client: Any, name: str, arguments: dict[str, Any]) -> tuple[bool, Any]:
@@ -275,7 +285,7 @@ async def test_a_client_that_can_ask_its_user_does_so_before_a_send(
 
     async def ask(_context: Any, params: Any) -> Any:
         asked.append(params.message)
-        return mcp.types.ElicitResult(action="decline" if content is None else "accept", content=content)
+        return elicit_result(action="decline" if content is None else "accept", content=content)
 
     async with agent(tool_server(tmp_path, emulator), elicitation_callback=ask, mode=mode) as client:
         failed, outcome = await call(client, "confirmBooking", CONFIRM)
@@ -290,7 +300,7 @@ async def test_a_repeated_call_asks_nobody_since_it_sends_nothing(tmp_path: Path
     emulator, answers = Emulator(), iter([True, False])
 
     async def ask(_context: Any, _params: Any) -> Any:
-        return mcp.types.ElicitResult(action="accept", content={"confirm": next(answers)})
+        return elicit_result(action="accept", content={"confirm": next(answers)})
 
     async with agent(tool_server(tmp_path, emulator), elicitation_callback=ask) as client:
         await call(client, "confirmBooking", CONFIRM)
@@ -366,6 +376,7 @@ async def test_flows_that_cannot_be_tools_are_refused_at_the_start(
 
 async def test_over_http_a_client_needs_the_token(tmp_path: Path) -> None:
     import httpx2
+    from mcp import Client
     from mcp.client.streamable_http import streamable_http_client
 
     async with tool_server(tmp_path, Emulator()).open() as server:
@@ -378,7 +389,7 @@ async def test_over_http_a_client_needs_the_token(tmp_path: Path) -> None:
                     assert (await client.post("/mcp", headers=headers, json={})).status_code == 401
             async with httpx2.AsyncClient(transport=transport, headers={"Authorization": "Bearer the-token"}) as client:
                 connection = streamable_http_client("http://127.0.0.1:8000/mcp", http_client=client)
-                async with mcp.Client(connection) as agent_client:
+                async with Client(connection) as agent_client:
                     assert len((await agent_client.list_tools()).tools) == 7
 
 
@@ -440,8 +451,10 @@ def test_the_database_lies_beside_the_flows_since_the_client_chooses_the_working
 async def test_the_command_serves_a_client_over_standard_input_and_output(tmp_path: Path) -> None:
     (tmp_path / "flows.yaml").write_text(FLOWS, encoding="utf-8")
     command = ["-m", "twilio_component", "mcp", "flows.yaml", "--emulator", "--allow-send"]
-    parameters = mcp.StdioServerParameters(command=sys.executable, args=command, cwd=tmp_path)
-    async with mcp.Client(parameters) as client:
+    from mcp import Client, StdioServerParameters
+
+    parameters = StdioServerParameters(command=sys.executable, args=command, cwd=tmp_path)
+    async with Client(parameters) as client:
         _, outcome = await call(client, "confirmBooking", CONFIRM)
         assert outcome["state"] == "succeeded"
         _, listed = await call(client, "listMessages", {})
