@@ -13,7 +13,9 @@ from support.engine import SEND, serving
 from support.long_lists import QUICK, flow, people, sent, stored
 
 from twilio_component.durable.errors import RunStateError, RunStopped
+from twilio_component.durable.operator.item_selection import ItemSelection
 from twilio_component.durable.operator.operations import Operations
+from twilio_component.durable.operator.retry import Retry
 from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.sending.intents import CallIdentity
 from twilio_component.durable.store.schema import intents, items, journal, loops, runs
@@ -190,6 +192,37 @@ async def test_what_was_under_way_when_a_run_failed_is_not_done_again_without_be
         last = await operations.retry(again, resend=True)
         assert (await served.engine.wait_for_outcome(last, 20))["state"] == "succeeded"
     assert sent(emulator) == Counter(numbers)
+
+
+@pytest.mark.parametrize(
+    ("state", "how"),
+    [("planned", Retry()), ("in-doubt", Retry(items=ItemSelection(state="unknown"), resend=True))],
+    ids=["to be sent again", "in doubt"],
+)
+async def test_a_round_that_had_not_ended_is_not_done_again_once_its_message_is_proven(
+    tmp_path: Path, url: str, state: str, how: Retry
+) -> None:
+    """As after a process that died before it could send the message again, or look for it."""
+    emulator, numbers = Emulator(), people(tmp_path, 3)
+
+    def break_off(connection: Connection) -> None:
+        connection.execute(delete(journal).where(journal.c.run == "one", journal.c.ordinal == 1))
+        connection.execute(update(intents).where(intents.c.item == "one.1-0").values(state=state))
+        item = json.dumps({"name": "P0", "phone": numbers[0]})
+        pending = update(items).where(items.c.number == 0)
+        connection.execute(pending.values(state="pending", item=item, finished_at=None))
+        connection.execute(update(loops).values(finished_at=None, succeeded=1))
+        connection.execute(update(runs).values(state="stopped"))
+
+    async with serving(tmp_path, flow(2), emulator=emulator, settings=QUICK, database=url) as served:
+        operations = Operations(served.engine.database)
+        emulator.faults.server_error(operation="messages.create", to=numbers[1])
+        assert (await served.run("one"))["state"] == "unknown"
+        await served.engine.database.run(break_off)
+        again = await operations.retry_as("one", how)
+        assert again.proven == 1
+        assert (await served.engine.wait_for_outcome(again.id, 20))["state"] in ("unknown", "succeeded")
+    assert sent(emulator) == Counter(numbers if how.resend else [numbers[0], numbers[2]])
 
 
 async def test_a_call_that_was_under_way_when_its_run_failed_is_not_done_again_without_being_asked_for(

@@ -111,7 +111,9 @@ class _Iterations:
         # Without a journal, an iteration has at most come to its first call.
         started = exists().where(runs.c.id == items.c.id.concat(_FIRST_FLOW))
         journaled = exists().where(journal.c.run == items.c.id)
-        begun = (items.c.state == PENDING) & (exists().where(*uncertain) | journaled | started)
+        # One that was planned again may be proven since.
+        proven = exists().where(intents.c.item == items.c.id, intents.c.resource_id.is_not(None))
+        begun = (items.c.state == PENDING) & (exists().where(*uncertain) | proven | journaled | started)
         wanted = select(*columns, self._condition().label("is_chosen")).where(
             *of_loop, items.c.state.in_((FAILED, UNKNOWN)) | begun
         )
@@ -131,9 +133,10 @@ class _Iterations:
             if change is not None:
                 states.append({"of": again, **change})
                 if change["state"] == PENDING:
-                    caller = ids.item_id("", self._key.ordinal, row.number)
-                    proven += calls_of(caller, self._proven, wanted)
                     replaced += self._giving_place.get(_call_of(row.id, wanted), ())
+            # Also of one that goes on where it was.
+            if (row.state if change is None else change["state"]) == PENDING:
+                proven += calls_of(ids.item_id("", self._key.ordinal, row.number), self._proven, wanted)
         if kept:
             self._connection.execute(insert(journal), kept)
         give_place(self._connection, replaced)
