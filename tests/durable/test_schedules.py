@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from dbos import DBOS
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select, update
 from support.engine import HEAD, SEND, TO, Served, serving
 from support.waiting import until_async
 
 from twilio_component.durable.execution.schedules import Schedules
+from twilio_component.durable.recovery.heartbeat import LIVING_SECONDS
+from twilio_component.durable.store.operator_tables import heartbeats
 from twilio_component.durable.store.schema import runs
 from twilio_component.emulator import Emulator
 from twilio_component.flows.findings import FlowError
@@ -68,6 +70,27 @@ async def test_schedules_that_another_process_may_serve_stay_and_no_others(
             assert await names_of_schedules() == ["Sales%2FEurope/Main", "Sales/Main"]
         await keep(served, sales, "sales.yaml")
         assert await names_of_schedules() == ["Sales/Main"]
+
+
+async def test_a_schedule_that_a_living_process_keeps_is_removed_once_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = {"worker_id": "other", "kind": "serve", "name": "n", "version": "v", "started_at": 0.0}
+    said = {"workflows": 0, "requests": 0, "schedules": '["Test/Main"]'}
+    async with serving(tmp_path, SCHEDULED) as served:
+        engine, database = served.engine, served.engine.database
+        monkeypatch.setattr(engine.schedules, "_is_alone", False)
+        monkeypatch.setattr(engine.schedules, "_heartbeat", engine.heartbeat)
+        await keep(served, HEAD + SCHEDULED, "theirs.yaml")
+        now = await database.run(database.now)
+        row = {**other, **said, "heard_at": now}
+        await database.run(lambda connection: connection.execute(insert(heartbeats).values(row)))
+        await keep(served, HEAD + SEND, "ours.yaml")
+        assert await names_of_schedules() == ["Test/Main"]
+        gone = update(heartbeats).where(heartbeats.c.worker_id == "other").values(heard_at=now - LIVING_SECONDS)
+        await database.run(lambda connection: connection.execute(gone))
+        await engine.schedules.remove_stale()
+        assert await names_of_schedules() == []
 
 
 async def test_a_time_that_comes_twice_in_autumn_starts_a_flow_once(

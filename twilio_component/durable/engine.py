@@ -134,6 +134,13 @@ class Engine:
             observer=observer,
             refusals=Refusals(database, settings.stop_after),
         )
+        self.heartbeat = Heartbeat(
+            database,
+            worker_id,
+            kind,
+            lambda: (len(self.work.workflow_ids), self.guard.requests_under_way),
+            lambda: self.schedules.names,
+        )
         self.schedules = Schedules(
             deployment,
             self.runs,
@@ -141,11 +148,9 @@ class Engine:
             self.begin,
             is_alone=database.is_sqlite,
             makes_up=settings.keep_days >= 1,
+            heartbeat=self.heartbeat,
         )
         self.retention = Retention(database, self.runs, settings.keep_days)
-        self.heartbeat = Heartbeat(
-            database, worker_id, kind, lambda: (len(self.work.workflow_ids), self.guard.requests_under_way)
-        )
         self.unstarted_runs = UnstartedRuns(database, self._enqueue)
         self._earlier_runs = EarlierRuns(database)
         self.due_waits = DueWaits(database, self.questions, self._queue.put_again)
@@ -276,6 +281,7 @@ class Engine:
                 asyncio.create_task(self.due_waits.keep_looking()),
                 asyncio.create_task(self._keep_promoting()),
                 asyncio.create_task(self.heartbeat.keep_beating()),
+                asyncio.create_task(self.schedules.keep_removing()),
                 asyncio.create_task(self._earlier_runs.keep_adopting()),
                 *([] if self.alarms is None else [asyncio.create_task(self.alarms.keep_telling())]),
             ]

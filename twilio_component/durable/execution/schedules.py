@@ -7,7 +7,7 @@ import datetime as dt
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from dbos import DBOS, ScheduleInput, WorkflowSchedule
@@ -15,6 +15,7 @@ from dbos import DBOS, ScheduleInput, WorkflowSchedule
 from twilio_component.durable import ids
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.execution.queue_slots import queue_slot
+from twilio_component.durable.recovery.heartbeat import LIVING_SECONDS
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.workflow_rows import VERSION
 from twilio_component.flows import control_steps
@@ -28,6 +29,7 @@ from twilio_component.host.serialization import iso_time
 if TYPE_CHECKING:
     from twilio_component.durable.active_work import ActiveWork
     from twilio_component.durable.deployment import Deployment, LoadedDefinition
+    from twilio_component.durable.recovery.heartbeat import Heartbeat
     from twilio_component.durable.store.runs import RunStore
     from twilio_component.flows.model import ConfigVar, Flow, Reference
 
@@ -54,8 +56,9 @@ class Schedules:
     """Keeps schedules; ``begin`` stores and starts a run.
 
     Creating it registers the workflow that DBOS fires, so it comes before DBOS is launched. A process that ``is_alone``
-    shares its database with no other. With ``makes_up`` a restart loses no time; it needs runs that are kept for longer
-    than it takes, since a time that has been used is known by its run.
+    shares its database with no other; else the ``heartbeat`` tells which schedules the others keep. With ``makes_up`` a
+    restart loses no time; it needs runs that are kept for longer than it takes, since a run tells which times have been
+    used.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Schedules:
         *,
         is_alone: bool,
         makes_up: bool = True,
+        heartbeat: Heartbeat | None = None,
     ) -> None:
         self._deployment = deployment
         self._work = work
@@ -74,6 +78,9 @@ class Schedules:
         self._begin = begin
         self._is_alone = is_alone
         self._makes_up = makes_up
+        self._heartbeat = None if is_alone else heartbeat
+        self._served: Sequence[LoadedDefinition] = ()
+        self.names: Collection[str] = ()
         self._workflow = self._register()
 
     def _register(self) -> Callable[[dt.datetime, Any], Coroutine[Any, Any, None]]:
@@ -97,37 +104,58 @@ class Schedules:
     async def keep(self, definitions: Iterable[LoadedDefinition]) -> None:
         """Keep exactly the schedules of these definitions, for their integrations and their files.
 
-        Those that another process may serve stay as they are. Raises ``FlowError`` for an invalid schedule.
+        Those that another process keeps, or may serve, stay as they are. Raises ``FlowError`` for an invalid schedule.
         """
-        served = [*definitions]
+        self._served = [*definitions]
         inputs = [
             self._schedule(definition, flow)
-            for definition in served
+            for definition in self._served
             for flow in definition.integration.flows
             if flow.trigger.schedule is not None
         ]
         kept = {one["schedule_name"]: one for one in inputs}
-        stored = {one["schedule_name"]: one for one in await DBOS.list_schedules_async()}
-        for name in stored.keys() - kept.keys():
-            context: _Context = stored[name]["context"]
-            if await self._is_stale(context, served):
-                await DBOS.delete_schedule_async(name)
-                _LOGGER.warning(
-                    "%s of %s starts by its schedule no more: it is not served any more",
-                    context["flow"],
-                    context["integration"],
-                )
+        self.names = kept.keys()
+        if self._heartbeat is not None:
+            await self._heartbeat.beat()  # before another process that starts asks for them
+        stored = await self.remove_stale()
         await DBOS.apply_schedules_async(inputs)
         for name in stored.keys() & kept.keys() if self._makes_up else ():
             await _make_up(kept[name], stored[name])
 
-    async def _is_stale(self, context: _Context, served: Sequence[LoadedDefinition]) -> bool:
-        """Whether nobody serves a stored schedule any more, which is not one of those ``served`` here."""
-        if self._is_alone or context["integration"] in {one.integration.name for one in served}:
+    async def keep_removing(self) -> None:
+        """Remove the schedules that nobody keeps any more, until cancelled."""
+        if self._is_alone:
+            return
+        while True:
+            # First a pause: ``keep`` has just looked, and will look when it is called.
+            await asyncio.sleep(LIVING_SECONDS)
+            try:
+                await self.remove_stale()
+            except Exception:
+                _LOGGER.exception("it could not be found out which schedules nobody keeps any more; trying again")
+
+    async def remove_stale(self) -> dict[str, WorkflowSchedule]:
+        """Remove the schedules of what is served here that neither this nor another process keeps; all before that."""
+        stored = {one["schedule_name"]: one for one in await DBOS.list_schedules_async()}
+        stale = [name for name in stored.keys() - self.names if await self._is_stale(stored[name]["context"])]
+        others = await self._heartbeat.schedules_of_others() if self._heartbeat is not None and stale else ()
+        for name in sorted(stale):
+            context: _Context = stored[name]["context"]
+            if name in others:
+                message = "%s of %s still starts by its schedule: another process serves it"
+            else:
+                await DBOS.delete_schedule_async(name)
+                message = "%s of %s starts by its schedule no more: it is not served any more"
+            _LOGGER.warning(message, context["flow"], context["integration"])
+        return stored
+
+    async def _is_stale(self, context: _Context) -> bool:
+        """Whether a stored schedule, which this process does not keep, is of what it serves."""
+        if self._is_alone or context["integration"] in {one.integration.name for one in self._served}:
             return True
         # An integration that has another name now: under both, its flows would start twice.
         file, _ = await self._runs.definition(context["definition"])
-        return file in {one.file for one in served}
+        return file in {one.file for one in self._served}
 
     def _schedule(self, definition: LoadedDefinition, flow: Flow) -> ScheduleInput:
         values, integration = definition.values, definition.integration

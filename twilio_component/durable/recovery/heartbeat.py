@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, delete, select, update
 
 from twilio_component._version import __version__
 from twilio_component.durable.recovery.periodic import run_periodically
 from twilio_component.durable.store.operator_tables import heartbeats
-from twilio_component.durable.store.upsert import insert_once
+from twilio_component.durable.store.upsert import insert_once, to_json
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
 BEAT_SECONDS = 5.0
+LIVING_SECONDS = 60.0
+"""A process that was heard so long ago may live: it may be busy, or have lost the database for a moment."""
 _DAY = 24 * 3600.0
 
 
 class Heartbeat:
-    """Says every five seconds that this process lives. ``load`` tells how many workflows and requests are under way."""
+    """Says every five seconds that this process lives.
 
-    def __init__(self, database: Database, worker_id: str, kind: str, load: Callable[[], tuple[int, int]]) -> None:
+    ``load`` tells how many workflows and requests are under way, and ``schedules`` which schedules the process keeps.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        worker_id: str,
+        kind: str,
+        load: Callable[[], tuple[int, int]],
+        schedules: Callable[[], Collection[str]],
+    ) -> None:
         self._database = database
         self._worker_id = worker_id
         self._kind = kind
         self._load = load
+        self._schedules = schedules
 
     async def keep_beating(self) -> None:
         """Say so until cancelled."""
@@ -37,10 +51,11 @@ class Heartbeat:
     async def beat(self) -> None:
         """Say so now; raises ``StoreUnavailableError``."""
         workflows, requests = self._load()
+        schedules = sorted(self._schedules())
 
         def work(connection: Connection) -> None:
             now = self._database.now(connection)
-            said = {"heard_at": now, "workflows": workflows, "requests": requests}
+            said = {"heard_at": now, "workflows": workflows, "requests": requests, "schedules": to_json(schedules)}
             own = heartbeats.c.worker_id == self._worker_id
             if connection.execute(update(heartbeats).where(own).values(said)).rowcount:
                 return
@@ -55,6 +70,17 @@ class Heartbeat:
             connection.execute(delete(heartbeats).where(heartbeats.c.heard_at < now - _DAY))
 
         await self._database.run(work)
+
+    async def schedules_of_others(self) -> set[str]:
+        """The names of the schedules that other living processes keep; retries until the database is available."""
+
+        def work(connection: Connection) -> set[str]:
+            is_living = (heartbeats.c.stopped_at.is_(None), heartbeats.c.worker_id != self._worker_id)
+            is_heard = heartbeats.c.heard_at > self._database.now(connection) - LIVING_SECONDS
+            found = connection.execute(select(heartbeats.c.schedules).where(*is_living, is_heard)).scalars()
+            return {name for names in found if names for name in json.loads(names)}
+
+        return await self._database.run_until_available(work)
 
     async def stop(self) -> None:
         """Say that this process ends in order; raises ``StoreUnavailableError``."""

@@ -51,9 +51,10 @@ heartbeats = Table(
     Column("stopped_at", Float),
     Column("workflows", Integer, nullable=False),
     Column("requests", Integer, nullable=False),
+    Column("schedules", Text),
 )
 """What each process last said of itself: its machine and process number, and how much it has to do.
 
-Operators read it, and nobody else: whether a process is dead is a question of its lock. A row is deleted a day after
-the process was last heard.
+Operators read it, and who removes schedules: a living process keeps those whose names are its ``schedules``, a JSON
+list. Whether a process is dead is a question of its lock. A row is deleted a day after the process was last heard.
 """
