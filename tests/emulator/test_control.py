@@ -257,6 +257,9 @@ def test_a_wrong_query_is_explained(api: Any, path: str, words: str) -> None:
 def test_a_path_without_its_json_is_explained(api: Any) -> None:
     answer = api.request("GET", api.path.removesuffix(".json"))
     assert (answer.status_code, "add .json to" in answer.json()["message"]) == (501, True)
+    # It refers to where an installed emulator has its limits, not to a file of the repository.
+    limits = api.request("GET", answer.json()["more_info"]).json()["notEmulated"]
+    assert any(sentence.startswith("XML responses") for sentence in limits)
 
 
 @pytest.mark.parametrize(

@@ -373,6 +373,8 @@ def test_stop_makes_the_next_send_answer_21610_and_start_undoes_it(
     assert api.send()["status"] == "queued"
     replies = [message.body for message in emulator.messages if message.direction == "outbound-reply"]
     assert [reply.split()[2] for reply in replies] == ["unsubscribed", "subscribed"]
+    api.receive("yes")  # nobody has opted out: it is an answer to a question
+    assert [message.body for message in emulator.messages if message.direction == "outbound-reply"] == replies
     assert "OptOutType" not in dict(application.webhooks[0].form)
 
 

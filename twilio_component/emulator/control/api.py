@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.emulator.api.unsupported import NOT_EMULATED
 from twilio_component.emulator.control import conditions, inbound, inbox
 from twilio_component.emulator.control.arguments import (
     CONDITIONS,
@@ -124,7 +125,7 @@ def _json_object(request: Request) -> dict[str, Any]:
 
 
 async def _state(state: EmulatorState, _: dict[str, Any]) -> Any:
-    return state_view(state)
+    return {**state_view(state), "notEmulated": NOT_EMULATED}
 
 
 async def _reset(state: EmulatorState, _: dict[str, Any]) -> Any:

@@ -134,9 +134,14 @@ class _Inbound:
     message: Message
 
     def apply_keyword(self, keyword: Keyword, us: str) -> None:
-        """Let STOP, START or HELP take effect at once; Twilio itself replies to them."""
+        """Let STOP, START or HELP take effect at once; Twilio itself replies to them.
+
+        YES is such a word, and often the answer to a question: who had not opted out is not told of being back.
+        """
         them, opt_outs = self.message.sender or "", self.account.opt_outs
         if keyword == "START":
+            if not opt_outs.forbid(them, us):
+                return
             opt_outs.remove(us, them)
         if not opt_outs.forbid(them, us):
             self._send(Reply(REPLIES[keyword]))
