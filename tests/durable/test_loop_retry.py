@@ -225,6 +225,34 @@ async def test_a_round_that_had_not_ended_is_not_done_again_once_its_message_is_
     assert sent(emulator) == Counter(numbers if how.resend else [numbers[0], numbers[2]])
 
 
+async def test_a_round_whose_unknown_outcome_was_not_its_stored_end_is_not_done_again_without_being_asked_for(
+    tmp_path: Path,
+) -> None:
+    """As after a process that died between the result of a call and the end of its iteration."""
+    emulator, numbers = Emulator(), people(tmp_path, 3)
+
+    def break_off(connection: Connection) -> None:
+        connection.execute(delete(journal).where(journal.c.run == "one", journal.c.ordinal == 1))
+        item = json.dumps({"name": "P1", "phone": numbers[1]})
+        pending = {"state": "pending", "item": item, "code": None, "error": None, "finished_at": None}
+        connection.execute(update(items).where(items.c.number == 1).values(**pending))
+        connection.execute(update(loops).values(finished_at=None))
+        connection.execute(update(runs).values(state="stopped"))
+
+    async with serving(tmp_path, flow(2), emulator=emulator, settings=QUICK) as served:
+        operations = Operations(served.engine.database)
+        emulator.faults.server_error(operation="messages.create", to=numbers[1])
+        assert (await served.run("one"))["state"] == "unknown"
+        emulator.faults.clear()
+        await served.engine.database.run(break_off)
+        again = await operations.retry("one")
+        assert (await served.engine.wait_for_outcome(again, 20))["state"] == "unknown"
+        assert sent(emulator) == Counter([numbers[0], numbers[2]])
+        last = await operations.retry(again, resend=True)
+        assert (await served.engine.wait_for_outcome(last, 20))["state"] == "succeeded"
+    assert sent(emulator) == Counter(numbers)
+
+
 async def test_a_call_that_was_under_way_when_its_run_failed_is_not_done_again_without_being_asked_for(
     tmp_path: Path,
 ) -> None:

@@ -44,11 +44,21 @@ def before_the_failure(
     failed = calls.pop()["step_id"] if calls and calls[-1]["is_failure"] else ""
     while calls and (_is_sent_by(asked, calls[-1]) or _is_asked_again(failed, calls[-1])):
         calls.pop()
-    if any(call["is_failure"] and json.loads(call["value"])["failure"]["outcome_unknown"] for call in calls):
+    if any(map(_is_unknown, calls)):
         raise RunStateError(
             f"the run '{caller}' continued after a step with an unknown outcome; it can only be resolved"
         )
     return [*others, *calls]
+
+
+def ends_unknown(entries: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the last of these calls has an unknown outcome."""
+    last = max((entry for entry in entries if entry["ordinal"] >= 0), key=lambda entry: entry["ordinal"], default=None)
+    return last is not None and _is_unknown(last)
+
+
+def _is_unknown(call: Mapping[str, Any]) -> bool:
+    return bool(call["is_failure"]) and bool(json.loads(call["value"])["failure"]["outcome_unknown"])
 
 
 def _is_sent_by(asked: Collection[int], call: Mapping[str, Any]) -> bool:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError
-from twilio_component.durable.operator.journal_replay import before_the_failure, next_call
+from twilio_component.durable.operator.journal_replay import before_the_failure, ends_unknown, next_call
 from twilio_component.durable.operator.proven_calls import calls_of, proven_calls, take_over
 from twilio_component.durable.operator.started_flows import in_the_way
 from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT
@@ -156,8 +156,9 @@ class _Iterations:
         is_under_way = row.is_open or (row.state == PENDING and self._started_a_flow(row.id, entries))
         if row.state == PENDING and is_under_way:
             return entries, {**_change(UNKNOWN, _UNDER_WAY), "inputs": row.inputs}
-        # One that is pending was under way when the list stopped: its call was refused, and it has not ended.
-        is_wanted = row.state != PENDING or selection.state == FAILED
+        # One that is pending was under way when the list stopped: its call was refused, and it has not ended. If the
+        # outcome of its call is unknown, it ends so.
+        is_wanted = row.state != PENDING or (selection.state == FAILED and not ends_unknown(entries))
         before = _without_failure(row.id, entries) if is_wanted else None
         if before is None or self._started_a_flow(row.id, before):
             return entries, None
