@@ -15,7 +15,9 @@ from support.long_lists import QUICK, flow, people, sent, stored
 from support.statements import statements
 
 from twilio_component.durable import ids
+from twilio_component.durable.execution import unrepeatable_calls
 from twilio_component.durable.fanout.ends import EndedIteration
+from twilio_component.durable.sending import guarded_call
 from twilio_component.durable.sending.intent_store import IntentStore
 from twilio_component.durable.sending.intents import CallIdentity, Settlement, Settling
 from twilio_component.durable.store.database import Database
@@ -74,6 +76,32 @@ async def test_the_results_of_a_list_are_not_stored_where_nothing_comes_after_th
     assert sent(emulator) == Counter(numbers)
     assert "one.1-" not in str(inserted)
     assert "one.1-" not in str(deleted)
+
+
+async def test_a_list_makes_one_digest_a_send_and_no_outline_of_inputs_that_nobody_will_see(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made: Counter[str] = Counter()
+
+    def count(module: Any, name: str) -> None:
+        function = getattr(module, name)
+
+        def counting(*arguments: Any) -> Any:
+            made[name] += 1
+            return function(*arguments)
+
+        monkeypatch.setattr(module, name, counting)
+
+    count(guarded_call, "_digest")
+    count(unrepeatable_calls, "redact_inputs")
+    emulator, numbers = Emulator(), people(tmp_path, 40)
+    async with serving(tmp_path, flow(), emulator=emulator, settings=QUICK) as served:
+        await served.run("one")
+    assert sent(emulator) == Counter(numbers)
+    assert made["redact_inputs"] == 0
+    # Of the 40 fingerprints, and of the connection that they share.
+    assert made["_digest"] == 41
 
 
 async def test_an_iteration_is_replayed_when_another_process_has_stored_the_result_of_its_last_call(
