@@ -30,6 +30,10 @@ class Proceed:
     claim_conditions: tuple[ClaimCondition, ...] = ()
 
 
+NOTHING_AGAINST_IT = Proceed()
+"""The verdict of a condition that does not concern a call: the same for all, since there are several for each send."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldUntil:
     """The call must wait. The hold is stored with its ``kind`` and ``reason``, which an operator is shown.
@@ -91,7 +95,7 @@ class AllOf:
     async def judge(self, call: CallIdentity, guarded: GuardedCall) -> Verdict:
         """Whether every condition lets the call be made now."""
         if not self._conditions:
-            return _NOTHING_AGAINST_IT
+            return NOTHING_AGAINST_IT
         verdicts = [await condition.judge(call, guarded) for condition in self._conditions]
         refusal = next((verdict for verdict in verdicts if isinstance(verdict, Refuse)), None)
         if refusal is not None:
@@ -111,6 +115,3 @@ class AllOf:
         """Let the conditions that learn from failures do so."""
         for condition in self._learning:
             await condition.learn(call, guarded, failure)
-
-
-_NOTHING_AGAINST_IT = Proceed()

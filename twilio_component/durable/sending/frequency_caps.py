@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, delete, select
 
 from twilio_component.durable.sending.claim_condition import ClaimCondition
-from twilio_component.durable.sending.conditions import CAP, HoldUntil, Proceed, Refuse
+from twilio_component.durable.sending.conditions import CAP, NOTHING_AGAINST_IT, HoldUntil, Proceed, Refuse
 from twilio_component.durable.store.schema import contact_counts
 from twilio_component.durable.store.upsert import replace_row
 from twilio_component.flows.interpreter.effects import Failure
@@ -43,7 +43,7 @@ class WithinFrequencyCaps:
         contact = guarded.contact
         caps = [] if contact is None else self._rules.caps_of(guarded)
         if contact is None or not caps:
-            return Proceed()
+            return NOTHING_AGAINST_IT
         counted = [_Counted(scope, contact.person, call.key, cap) for scope, cap in caps]
 
         def work(connection: Connection) -> tuple[float, list[tuple[FrequencyCaps, float]]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, exists, or_, select
 
 from twilio_component.durable.sending.claim_condition import ClaimCondition
-from twilio_component.durable.sending.conditions import Proceed, Refuse
+from twilio_component.durable.sending.conditions import NOTHING_AGAINST_IT, Proceed, Refuse
 from twilio_component.durable.store.question_states import OPEN
 from twilio_component.durable.store.schema import questions
 from twilio_component.flows.interpreter.effects import Failure
@@ -30,7 +30,7 @@ class OfOpenQuestions:
     async def judge(self, call: CallIdentity, guarded: GuardedCall) -> Verdict:  # noqa: ARG002 - others need the call
         """Refuse a send of a question that has ended."""
         if guarded.question is None:
-            return Proceed()
+            return NOTHING_AGAINST_IT
         still_open = _StillOpen(guarded.question)
 
         def work(connection: Connection) -> bool:

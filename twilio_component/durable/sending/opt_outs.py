@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sqlalchemy import Connection, delete, or_, select
 
 from twilio_component.durable.sending.claim_condition import ClaimCondition
-from twilio_component.durable.sending.conditions import Proceed, Refuse
+from twilio_component.durable.sending.conditions import NOTHING_AGAINST_IT, Proceed, Refuse
 from twilio_component.durable.store.many_rows import is_among
 from twilio_component.durable.store.schema import opt_outs
 from twilio_component.durable.store.upsert import insert_once
@@ -120,7 +120,7 @@ class OptOuts:
         """Refuse a call to somebody who has opted out."""
         contact = guarded.contact
         if contact is None:
-            return Proceed()
+            return NOTHING_AGAINST_IT
         if (self._rules.may_hold(guarded) or call.key in self._unclaimed) and await self._is_opted_out(contact):
             self._unclaimed.discard(call.key)
             return Refuse(guarded.opted_out)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, or_, select
 
 from twilio_component.durable.sending.claim_condition import ClaimCondition
-from twilio_component.durable.sending.conditions import HoldUntil, Proceed
+from twilio_component.durable.sending.conditions import NOTHING_AGAINST_IT, HoldUntil, Proceed
 from twilio_component.durable.sending.intents import OPEN, SETTLED
 from twilio_component.durable.store.conversations import lock_conversation
 from twilio_component.durable.store.replies import digest_of
@@ -58,7 +58,7 @@ class ConversationOrder:
         order = self._order_of(guarded)
         conversation = None if order is None else _conversation_of(guarded)
         if order is None or conversation is None:
-            return Proceed()
+            return NOTHING_AGAINST_IT
         blocked = _Turn(call.key, conversation, order)
 
         def work(connection: Connection) -> float | None:

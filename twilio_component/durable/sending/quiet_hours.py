@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, select
 
 from twilio_component.durable.sending.claim_condition import ClaimCondition
-from twilio_component.durable.sending.conditions import QUIET_HOURS, HoldUntil, Proceed, Refuse
+from twilio_component.durable.sending.conditions import NOTHING_AGAINST_IT, QUIET_HOURS, HoldUntil, Proceed, Refuse
 from twilio_component.durable.sending.send_rules import UnknownZoneError
 from twilio_component.durable.store.schema import last_heard
 from twilio_component.flows.interpreter.effects import Failure
@@ -49,19 +49,19 @@ class OutsideQuietHours:
         """Hold a call in quiet hours, unless it answers somebody who has just written."""
         contact = guarded.contact
         if contact is None:
-            return Proceed()
+            return NOTHING_AGAINST_IT
         try:
             quiet = self._rules.quiet_zones(guarded, contact)
         except UnknownZoneError:
             return Refuse(_ZONE)
         if not quiet:
-            return Proceed()
+            return NOTHING_AGAINST_IT
         now = self._database.clock.now()
         free = next_time_outside(quiet, now, self._margin)
         if free == now:
             return Proceed(claim_conditions=(_OutsideNow(quiet, self._margin),))
         if await self._answers(contact, self._rules.replies_pass_for(guarded)):
-            return Proceed()
+            return NOTHING_AGAINST_IT
         return _hold(free)
 
     async def _answers(self, contact: Contact, seconds: float) -> bool:
