@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,10 @@ from twilio_component.twilio.plugin import manifest_file
 if TYPE_CHECKING:
     from twilio_component.host.model import Operation
 
+NOON = dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC)
 ACCOUNT = "AC" + "a" * 32
 KEY = "SK" + "b" * 32
+FROM = {"otherNames": ["sender", "fromNumber"]}
 FIELDS = "username, password, sharedKeys, accountSid, authToken, region, edge and baseUrl"
 BASIC = {"key": "basic", "fields": {"username": ACCOUNT, "password": "secret"}}
 TWILIO = load_component(manifest_file())
@@ -90,6 +93,8 @@ def shout(value: str, inputs: Any) -> str:
         ({"type": "array", "format": "keyvaluelist"}, '[{"key": "a", "value": 1}]', [{"key": "a", "value": 1}]),
         ({"type": "array", "format": "keyvaluelist"}, "{}", []),
         ({"type": ["string", "object"]}, b"ab", {"type": "Buffer", "data": [97, 98]}),
+        ({"type": "string", "clean": "m:date"}, NOON, "2026-01-31T12:00:00+00:00"),
+        ({"type": "string", "format": "date"}, NOON.date(), "2026-01-31"),
     ],
 )
 def test_texts_of_forms_and_flow_files_become_what_the_schema_says(schema: Any, given: Any, wanted: Any) -> None:
@@ -109,6 +114,8 @@ def test_texts_of_forms_and_flow_files_become_what_the_schema_says(schema: Any, 
         ({"type": "number"}, "infinity"),
         ({"type": "number"}, "9" * 400),
         ({"type": "boolean"}, "perhaps"),
+        ({"type": "string"}, NOON),
+        ({"type": "string"}, b"ab"),
         ({"type": "boolean"}, "2"),
         ({"type": "boolean"}, 2),
         ({"type": "string"}, math.nan),
@@ -284,6 +291,16 @@ SECRETS = st.sampled_from(["+14155550100", "Dear Ada, see you at 8", "c0ffee5ec2
 def test_no_error_repeats_a_number_a_secret_or_a_text(action: str, inputs: dict[str, str]) -> None:
     _, problems = outcome(twilio(action), inputs)
     assert not [value for value in inputs.values() if value in str(problems)]
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("body", "message"), ("text", "message"), ("sender", "from"), ("from_number", "from")]
+)
+def test_another_name_of_an_input_leads_to_its_own(given: str, meant: str) -> None:
+    properties = {"message": {"otherNames": ["body", "text"]}, "sendAt": {}, "from": FROM}
+    (problem,) = refused(InputForm({"type": "object", "properties": properties}), {given: "x"})
+    assert problem.startswith(f"$.inputs.{given}: is not known; did you mean '{meant}'? (known: ")
+    assert f"did you mean '{meant}'?" in str(outcome(twilio("sendSMS"), {given: "x"})[1])
 
 
 # Connections

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
+from twilio_component.host import InputError, load_component
+from twilio_component.host.inputs.form import InputForm
 from twilio_component.twilio import hosts, payloads
 from twilio_component.twilio.inputs import addresses, dates, regions, secrets, sids, urls
+from twilio_component.twilio.plugin import manifest_file
+from twilio_component.twilio.redaction import mask_numbers
 
 
 @pytest.mark.parametrize(
@@ -248,3 +254,19 @@ def test_a_base_url_is_https_or_this_machine(given: str) -> None:
 def test_another_base_url_is_refused(given: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         urls.base_url(given, {})
+
+
+def test_a_datetime_with_a_time_zone_is_taken_where_a_time_belongs() -> None:
+    send = InputForm(load_component(manifest_file()).actions["sendSMS"].inputs)
+    moment = dt.datetime(2026, 12, 24, 18, tzinfo=dt.timezone(dt.timedelta(hours=1)))
+    assert send.validate_alone("sendAt", moment) == "2026-12-24T17:00:00Z"
+    with pytest.raises(InputError, match="must include a time zone"):
+        send.validate_alone("sendAt", moment.replace(tzinfo=None))
+    for wrong, kind in ((moment, "datetime"), (b"Hi", "bytes")):
+        with pytest.raises(InputError, match=f"must be text, not {kind}"):
+            send.validate_alone("message", wrong)
+
+
+def test_a_limit_in_twilios_text_stays_readable_and_a_number_does_not() -> None:
+    text = "SendAt must be between 300 and 3024000 seconds ahead; +1 555-867-5310 and 8675310 are people"
+    assert mask_numbers(text) == "SendAt must be between 300 and 3024000 seconds ahead; …10 and …10 are people"

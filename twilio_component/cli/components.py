@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from twilio_component.host.model import Component, Operation
 
 TWILIO = "twilio"
+EMULATED = "--emulator: what is logged as a request to api.twilio.com goes to the embedded emulator, not to Twilio"
 
 
 def print_to_standard_error() -> redirect_stdout[Any]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
-# Seven digits or more, with the separators of a phone number, that are not part of a SID or a longer word.
-_NUMBER = re.compile(r"(?<![0-9A-Za-z_/.-])\+?\(?\d(?:[\s().-]*\d){6,}(?![0-9A-Za-z_])")
+# Seven digits or more, with the separators of a phone number, that are not part of a SID or a longer word, nor a count
+# of what the next word says: a limit in Twilio's messages must stay readable.
+_NUMBER = re.compile(
+    r"(?<![0-9A-Za-z_/.-])\+?\(?\d(?:[\s().-]*\d){6,}(?![0-9A-Za-z_]| (?:second|minute|byte|character|segment)s?\b)"
+)
 _SHOWN_DIGITS = 2
 # A service often quotes what was sent.
 _QUOTED = re.compile(r"(?<![0-9A-Za-z])(['\"])((?:(?!\1).){13,})\1(?![0-9A-Za-z])")

@@ -189,7 +189,7 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
         emulator = Emulator()
         # Nobody waits, neither steps of the flow nor actions that ask or look again.
         times = {"sleep": emulator.clock.advance, "clock": emulator.clock.now}
-    log = _log_to_standard_error(debug=options.debug)
+    log = _log_to_standard_error(options)
     transport = emulator.transport if emulator else None
     async with discover_host(transport=transport, debug=options.debug, **times) as host:
         integration = definition.integration
@@ -233,12 +233,16 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
         return outcome
 
 
-def _log_to_standard_error(*, debug: bool) -> PlainFormatter:
+def _log_to_standard_error(options: argparse.Namespace) -> PlainFormatter:
     import logging
 
+    from twilio_component.cli.components import EMULATED
     from twilio_component.cli.log_output import log_plainly
 
     hint = "The exception's text is not shown, since it may repeat what people wrote; --debug shows it."
+    debug = options.debug
+    if debug and options.emulator:
+        print(EMULATED, file=sys.stderr)
     formatter = log_plainly(logging.DEBUG if debug else logging.WARNING, hint=hint)
     # What a flow itself writes to its log is always shown.
     logging.getLogger("twilio_component.execution").setLevel(logging.DEBUG if debug else logging.INFO)

@@ -49,7 +49,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _invoke(options: argparse.Namespace) -> int:
-    from twilio_component.cli.components import complete_connection, discover_host, find_operation, secrets_in
+    from twilio_component.cli.components import (
+        EMULATED,
+        complete_connection,
+        discover_host,
+        find_operation,
+        secrets_in,
+    )
     from twilio_component.host import IntegrationError, UnknownKeyError
     from twilio_component.host.redaction import Redactor
 
@@ -66,6 +72,8 @@ async def _invoke(options: argparse.Namespace) -> int:
 
         log_plainly(logging.WARNING)
         logging.getLogger("twilio_component").setLevel(logging.DEBUG)
+        if options.emulator:
+            print(EMULATED, file=sys.stderr)
     async with discover_host(transport=transport, debug=options.debug) as host:
         component, operation = find_operation(host.components, options.action)
         if operation.kind == "trigger":

@@ -17,7 +17,18 @@ Check = Callable[[Any], bool]
 
 # Keywords that say nothing about validity.
 _ANNOTATIONS = frozenset(
-    {"title", "description", "default", "examples", "format", "clean", "environment", "writeOnly", "message"}
+    {
+        "title",
+        "description",
+        "default",
+        "examples",
+        "format",
+        "clean",
+        "environment",
+        "writeOnly",
+        "message",
+        "otherNames",
+    }
 )
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),

@@ -7,6 +7,7 @@ inputs' own ``clean`` functions run, and the whole is validated. One ``InputErro
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 import re
@@ -17,7 +18,7 @@ from typing import Any
 
 from twilio_component.host.errors import InputError, Problem, did_you_mean, join_names, json_path
 from twilio_component.host.inputs.fast_path import certainly_valid
-from twilio_component.host.inputs.messages import display, error_messages, type_name
+from twilio_component.host.inputs.messages import display, error_messages, nearest_input, type_name
 from twilio_component.host.model import Connection, JsonSchema, resolve
 from twilio_component.host.serialization import json_ready, number_text
 
@@ -137,8 +138,9 @@ class InputForm:
         values: dict[str, Any] = {}
         for name, value in inputs.items():
             if name not in self.properties:
-                known = f"{did_you_mean(str(name), self.properties)} (known: {join_names(self.properties, limit=40)})"
-                problems.append(((*self.place, str(name)), f"is not known{known}"))
+                hint = nearest_input(str(name), self.properties)
+                known = f" (known: {join_names(self.properties, limit=40)})"
+                problems.append(((*self.place, str(name)), f"is not known{hint}{known}"))
             elif name in self.connections and type(value) is dict:
                 values[name] = value
             elif value is not None and value != "":
@@ -245,8 +247,8 @@ def convert(value: Any, schema: JsonSchema) -> Any:
     kind = schema.get("type")
     if kind == "string" and type(value) is str:
         return value
-    if isinstance(value, (bytes, bytearray)):
-        return json_ready(value)
+    if isinstance(value, (bytes, bytearray, dt.date)):
+        return _python_value(value, schema)
     if not isinstance(kind, str):
         # Several types are allowed: only the operation knows which one a text means.
         return value
@@ -256,6 +258,16 @@ def convert(value: Any, schema: JsonSchema) -> Any:
         return _boolean(value)
     conversion = _CONVERSIONS.get(kind)
     return conversion(value, schema) if conversion else value
+
+
+def _python_value(value: bytes | bytearray | dt.date, schema: JsonSchema) -> Any:
+    """What JSON has no type for: bytes as a buffer, where text is not wanted; a date as text, where a date belongs."""
+    wants_text = schema.get("type") == "string"
+    if isinstance(value, dt.date):
+        # Not in a message, for example, which would be sent with it.
+        is_wanted = wants_text and ("clean" in schema or schema.get("format") in ("date", "date-time"))
+        return value.isoformat() if is_wanted else value
+    return value if wants_text else json_ready(value)
 
 
 def _text(value: Any) -> Any:

@@ -7,7 +7,7 @@ rather than what is allowed. These messages do neither.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from twilio_component.host.errors import Problem, did_you_mean, join_names, json_path
@@ -63,6 +63,15 @@ def entry_problem(section: str, key: str, message: str, inside: PathParts = ()) 
     """Return the problem of the entry ``key`` of a configuration's section, or of what is ``inside`` it."""
     path = json_path((section, display_key(key), *inside), "").removeprefix(".")
     return Problem(path, message, at=(section, key, *inside))
+
+
+def nearest_input(wrong: str, properties: Mapping[str, Any]) -> str:
+    """Return ``; did you mean 'message'?`` for the input that ``wrong`` is another name of, or nearly its own."""
+    folded = wrong.casefold().replace("_", "")
+    for name, schema in properties.items():
+        if isinstance(schema, Mapping) and folded in (other.casefold() for other in schema.get("otherNames", ())):
+            return f"; did you mean '{name}'?"
+    return did_you_mean(wrong, properties)
 
 
 def error_messages(errors: Iterable[ValidationError]) -> list[tuple[PathParts, str]]:
