@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.durable.errors import RunParked
+from twilio_component.durable.errors import RunParked, StateConflictError
 from twilio_component.durable.ids import call_key
 from twilio_component.durable.store.question_states import FAILED, QUEUED, REFUSED
 from twilio_component.flows.interpreter.effects import Failure
@@ -33,7 +33,10 @@ _BUSY = Failure(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionResult:
-    """The result of the step. ``in_transaction`` belongs into the transaction that records it."""
+    """The result of the step. ``in_transaction`` belongs into the transaction that records it.
+
+    It raises ``StateConflictError`` when the question has ended otherwise meanwhile: then it is asked again.
+    """
 
     value: Mapping[str, Any] | Failure
     in_transaction: Callable[[Connection], None] | None = None
@@ -101,9 +104,12 @@ class Asker:
 
     def _abandon(self, caller: tuple[str, int], failure: Failure) -> QuestionResult:
         key = call_key(*caller)
-        return QuestionResult(
-            value=failure, in_transaction=lambda connection: self._questions.close(connection, key, FAILED)
-        )
+
+        def close(connection: Connection) -> None:
+            if not self._questions.close(connection, key, FAILED):
+                raise StateConflictError("the question has ended while its send failed")
+
+        return QuestionResult(value=failure, in_transaction=close)
 
 
 def _sending(call: Call, asks: Asking, question: Question, number: int) -> Call:

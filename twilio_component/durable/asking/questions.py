@@ -251,15 +251,18 @@ class QuestionStore:
         answer: Any = None,
         reply: Mapping[str, Any] | None = None,
         code: str = "",
-    ) -> None:
-        """Close a question that is not closed yet, wake its run, and open the next question of the conversation."""
+    ) -> bool:
+        """Close a question that is not closed yet, wake its run, and open the next question of the conversation.
+
+        False when it was closed before.
+        """
         found = _row(connection, key)
         if found is None:
-            return
+            return True
         lock_conversation(connection, found.conversation)
         found = _row(connection, key)  # as it is now: another question may have taken its place meanwhile
         if found is None:
-            return
+            return True
         changes = {
             "state": CLOSED,
             "closed_at": self._database.now(connection),
@@ -270,10 +273,11 @@ class QuestionStore:
         }
         closing = update(questions).where(questions.c.key == key, questions.c.state.in_((OPEN, QUEUED)))
         if not connection.execute(closing.values(changes)).rowcount:
-            return
+            return False
         waits.wake(connection, found.run, self._enqueue)
         if found.state == OPEN:
             self._open_next(connection, found.conversation)
+        return True
 
     # Within the lock of the conversation
 

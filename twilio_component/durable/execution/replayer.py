@@ -237,15 +237,18 @@ class Replayer:
     async def _ask(self, call: Call, asks: Asking, ordinal: int) -> None:
         started = time.time()
         redacted = redact_inputs(call.inputs, self.definition.invoker.operation(call))
-        result = await self._unrepeatable.ask(call, asks, ordinal)
-        await self._record(
-            call.id,
-            ordinal,
-            result.value,
-            inputs=redacted,
-            started=started,
-            in_transaction=result.in_transaction,
-        )
+        while True:
+            result = await self._unrepeatable.ask(call, asks, ordinal)
+            with suppress(StateConflictError):
+                await self._record(
+                    call.id,
+                    ordinal,
+                    result.value,
+                    inputs=redacted,
+                    started=started,
+                    in_transaction=result.in_transaction,
+                )
+                return
 
     async def _invoke_trigger(self, call: Call, ordinal: int) -> None:
         """Record the trigger's result together with what it remembers, based on what is stored now."""

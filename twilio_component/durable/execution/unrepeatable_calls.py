@@ -91,7 +91,7 @@ class UnrepeatableCalls:
                 held.until = _earlier(held.until, min(guarded.expires_at, until))
                 if self._item is not None:
                     raise
-                if await self._services.runs.waits.hold(self._run.id, held):
+                if await self._services.runs.waits.hold(self._run.id, held, question):
                     raise RunParked from None
 
     async def ask(self, call: Call, asks: Asking, ordinal: int) -> QuestionResult:

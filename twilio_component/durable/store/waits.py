@@ -17,8 +17,9 @@ from twilio_component.durable.store.acts import Acts, acts_of
 from twilio_component.durable.store.call_states import PLANNED
 from twilio_component.durable.store.conversations import lock_conversation
 from twilio_component.durable.store.journal import last_call
+from twilio_component.durable.store.question_states import OPEN as OPEN_QUESTION
 from twilio_component.durable.store.run_status import QUEUED, RUNNING
-from twilio_component.durable.store.schema import intents, runs, turns, waits
+from twilio_component.durable.store.schema import intents, questions, runs, turns, waits
 from twilio_component.durable.store.upsert import insert_once
 from twilio_component.durable.store.workflow_rows import has_taken
 
@@ -75,10 +76,11 @@ class WaitStore:
         for conversation in await do(partial(conversations_behind, run=run)):
             await do(partial(wake_next_in_order, conversation=conversation, enqueue=enqueue))
 
-    async def hold(self, run: str, held: CallHeld) -> bool:
+    async def hold(self, run: str, held: CallHeld, question: str | None = None) -> bool:
         """Let a run whose call is held wait as a row; False when nothing holds the call any more.
 
-        A run that has been paused or cancelled may wait, too: whatever executes it finds that.
+        That is so for a send of a ``question``, by its key, that has ended meanwhile: its end wakes only those who wait
+        already. A run that has been paused or cancelled may wait, too: whatever executes it finds that.
         """
 
         def work(connection: Connection) -> bool:
@@ -87,6 +89,8 @@ class WaitStore:
                 until = held.recheck(connection, now)
             else:  # its time is by this machine's clock
                 until = None if held.until is None else now + held.until - self._database.clock.now()
+            if question is not None and not _is_open(connection, question):
+                until = None
             unpark(connection, run)
             if until is not None:
                 park(connection, run, held.kind, until=until)
@@ -115,6 +119,17 @@ class WaitStore:
     async def acts_of(self, caller: str) -> Acts:
         """What a run, or an item's iteration, and whatever it started has done."""
         return await self._database.run_until_available(lambda connection: acts_of(connection, caller))
+
+
+def _is_open(connection: Connection, question: str) -> bool:
+    """Whether a question is open; until the transaction ends, it stays so."""
+    of_question = questions.c.key == question
+    conversation = connection.execute(select(questions.c.conversation).where(of_question)).scalar_one_or_none()
+    if conversation is None:
+        return False
+    lock_conversation(connection, conversation)
+    state = connection.execute(select(questions.c.state).where(of_question)).scalar_one_or_none()
+    return state == OPEN_QUESTION
 
 
 def park(connection: Connection, run: str, reason: str, *, until: float | None, effect: str | None = None) -> None:
