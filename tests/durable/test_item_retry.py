@@ -18,6 +18,7 @@ from support.long_lists import QUICK, flow, people, sent, stored
 from twilio_component.cli.main import main
 from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError
+from twilio_component.durable.operator.item_inputs import check_item_inputs
 from twilio_component.durable.operator.item_selection import ItemSelection
 from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
@@ -25,6 +26,7 @@ from twilio_component.durable.operator.retry import Retry
 from twilio_component.durable.operator.views import RunFilter, RunViews
 from twilio_component.durable.store.schema import items, journal
 from twilio_component.emulator import Emulator
+from twilio_component.host import Host
 
 if TYPE_CHECKING:
     from support.engine import Served
@@ -128,10 +130,10 @@ async def test_only_the_items_of_a_code_a_time_or_a_number_are_tried_again(tmp_p
         for none, words in (
             (ItemSelection(code="30007"), "no item of the run 'one' is failed with the code 30007 (failed are items"),
             (ItemSelection(since=time.time() + 60), "no item of the run 'one' is failed"),
-            (ItemSelection(number=7), "item 7 of the run 'one' is succeeded, not failed"),
+            (ItemSelection(number=7), "item 7 of the run 'one' has succeeded, not failed"),
             (
                 ItemSelection(number=2, code="21408"),
-                "item 2 of the run 'one' is failed with the code 21610, not failed",
+                "item 2 of the run 'one' has failed with the code 21610, not failed with",
             ),
             (ItemSelection(number=8), "the run 'one' has no item 8: its items are 0 to 7"),
         ):
@@ -198,6 +200,9 @@ async def test_an_item_whose_outcome_is_unknown_is_sent_again_only_when_asked_fo
         emulator.faults.clear()
         with pytest.raises(RunStateError, match="find out whether it happened"):
             await operations.retry_as("one", Retry(items=ItemSelection(state="unknown")))
+        slip = ItemSelection(number=3, inputs={"to": "+15558675310"})
+        with pytest.raises(RunStateError, match=r"item 3 .* is unknown, not failed; .* choose it with --items unknown"):
+            await check_item_inputs(served.engine.database, Host.discover(), "one", slip)
         ended = await again(served, "one", Retry(items=ItemSelection()))
         assert (ended["state"], ended["items"]) == ("unknown", 1)
         assert numbers[3] not in sent(emulator)

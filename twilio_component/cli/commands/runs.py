@@ -221,7 +221,7 @@ def _release(options: argparse.Namespace) -> int:
             "hours, a frequency cap or an earlier message is sent when that is over",
             file=sys.stderr,
         )
-    elif sys.stderr.isatty():
+    else:
         print(f"{options.id} tries now what waited: {count_words(released, 'message')}", file=sys.stderr)
     return code
 
@@ -294,13 +294,12 @@ def _operate_run(
     *,
     executes: bool = False,
 ) -> int:
-    """Do something with a run; a terminal shows its whole id, since the beginning of an id was enough.
+    """Do something with a run, and say what, with its whole id, since the beginning of an id was enough.
 
     ``executes`` says that a process has to execute the run then.
     """
     code = _operate(options, work, executes=executes)
-    if sys.stderr.isatty():
-        print(f"{options.id} {words}", file=sys.stderr)
+    print(f"{options.id} {words}", file=sys.stderr)
     return code
 
 

@@ -11,6 +11,7 @@ _SAID = (
     "was cancelled during execution",
     "outcome was not recorded: the workflow is no longer owned",
     "Asyncio task cancelled for workflow or step",
+    "Workflow already exists in queue",  # a run that waited as a row, which its process continues itself
 )
 
 

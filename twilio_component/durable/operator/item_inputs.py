@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, select
 
 from twilio_component.durable.errors import RunStateError
+from twilio_component.durable.operator.item_selection import describe_no_items
 from twilio_component.durable.store.schema import definitions, items, runs
 from twilio_component.flows.model import all_steps, find_flow
 from twilio_component.flows.parsing.reader import load_integration
@@ -33,7 +34,7 @@ async def check_item_inputs(
         failed = select(items.c.error).where(*selection.conditions(run), items.c.error.is_not(None)).limit(1)
         error = connection.execute(failed).scalar_one_or_none()
         if error is None:
-            raise RunStateError(f"no item {selection.number} of the run '{run}' is {selection.state}")
+            raise RunStateError(describe_no_items(connection, run, selection))
         definition = select(runs.c.flow, definitions.c.file, definitions.c.text).join(definitions)
         return error, connection.execute(definition.where(runs.c.id == run)).one()
 

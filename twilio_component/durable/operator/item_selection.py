@@ -9,11 +9,14 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT
-from twilio_component.durable.store.run_status import FAILED
+from twilio_component.durable.store.item_ends import PENDING
+from twilio_component.durable.store.run_status import FAILED, UNKNOWN
 from twilio_component.durable.store.schema import intents, items, loops
 from twilio_component.host.errors import join_names
 
 _MOST_CODES = 10
+_WORDS = {"succeeded": "has succeeded", FAILED: "has failed", UNKNOWN: "is unknown", PENDING: "has not been tried"}
+_HOW_TO_RESEND = "; once you know that its message was not sent, choose it with --items unknown --resend"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +64,9 @@ def describe_no_items(connection: Connection, run: str, selection: ItemSelection
         select(items.c.state, items.c.code).where(of_run, items.c.number == selection.number)
     ).first()
     if ended is not None:
-        found = _state_and_code(ended.state, ended.code)
-        return f"item {selection.number} of the run '{run}' is {found}, not {wanted}"
+        found = _state_and_code(_WORDS.get(ended.state, ended.state), ended.code if ended.state == FAILED else None)
+        hint = _HOW_TO_RESEND if (ended.state, selection.state) == (UNKNOWN, FAILED) else ""
+        return f"item {selection.number} of the run '{run}' {found}, not {wanted}{hint}"
     taken = connection.execute(select(func.max(loops.c.taken)).where(loops.c.run == run)).scalar_one()
     there_are_items = f"its items are 0 to {taken - 1:,}" if taken else "it has no list of which items were taken"
     return f"the run '{run}' has no item {selection.number}: {there_are_items}"

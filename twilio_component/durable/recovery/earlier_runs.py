@@ -39,5 +39,5 @@ class EarlierRuns:
             lambda connection: adopt_workflows(connection, EARLIER_VERSIONS, VERSION, executor)
         )
         if adopted:
-            _LOGGER.info("continuing %d runs or chunks of an earlier release", adopted)
+            _LOGGER.info("continuing what an earlier release began: %d", adopted)
         return adopted

@@ -51,5 +51,5 @@ class OrphanedWorkflows:
             if workflow not in self._work.workflow_ids:
                 requeued += await self._requeue(workflow)
         if requeued:
-            _LOGGER.warning("requeued %d workflows that were given to this process and had not started", requeued)
+            _LOGGER.warning("requeued what was given to this process and had not started: %d", requeued)
         return requeued

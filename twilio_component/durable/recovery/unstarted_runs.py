@@ -64,7 +64,7 @@ class UnstartedRuns:
         # A run that is being stored at this moment has its time already, but is not visible yet.
         self._looked_until = now - _GRACE_SECONDS
         if started:
-            _LOGGER.warning("started %d stored runs that their process had not started", started)
+            _LOGGER.warning("started what was stored and not started by its process: %d", started)
         return started
 
     async def _next_batch(self, after: tuple[float, str], until: float) -> list[_Stored]:
