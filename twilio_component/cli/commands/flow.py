@@ -85,7 +85,9 @@ def add_parser(commands: Any) -> None:
         help="show the inputs of each step, secrets hidden, and each iteration of a loop",
     )
     add_formats(run)
-    run.add_argument("--debug", action="store_true", help="log requests and responses, secrets hidden")
+    run.add_argument(
+        "--debug", action="store_true", help="log requests and responses: secrets are hidden, numbers and texts are not"
+    )
     run.set_defaults(run=_run)
     new = subcommands.add_parser("new", help="write a starter flow", description="Write a starter flow that runs.")
     new.add_argument("file", metavar="FILE", help="the file to write")

@@ -37,7 +37,9 @@ def add_parser(commands: Any) -> None:
     source.add_argument("--connection", metavar="FILE", help="the connection; see below")
     source.add_argument("--emulator", action="store_true", help="use the embedded emulator instead of Twilio")
     add_formats(parser, rows=True)
-    parser.add_argument("--debug", action="store_true", help="log requests and responses, secrets hidden")
+    parser.add_argument(
+        "--debug", action="store_true", help="log requests and responses: secrets are hidden, numbers and texts are not"
+    )
     parser.set_defaults(run=run)
 
 
