@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from dbos import DBOS
@@ -20,14 +21,23 @@ from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.operator.run_ids import find_run_id
 from twilio_component.durable.operator.views import RunFilter, RunViews
+from twilio_component.durable.sending.conditions import Proceed
 from twilio_component.durable.sending.intent_store import IntentStore
-from twilio_component.durable.sending.intents import CallIdentity
+from twilio_component.durable.sending.intents import CallIdentity, Hold, Settlement, Settling
+from twilio_component.durable.sending.order import ConversationOrder
 from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.journal import JournalEntry
+from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.runs import RunStore
-from twilio_component.durable.store.schema import definitions, intents, items, journal, loops, runs
+from twilio_component.durable.store.schema import definitions, intents, items, journal, loops, runs, turns
 from twilio_component.durable.store.waits import WaitStore
+from twilio_component.flows.send_order import SendOrder
+from twilio_component.host.contacts import Contact
 
-BIG = ("flow_runs", "flow_intents", "flow_items", "flow_journal")
+if TYPE_CHECKING:
+    from twilio_component.durable.sending.guarded_call import GuardedCall
+
+BIG = ("flow_runs", "flow_intents", "flow_items", "flow_journal", "flow_turns")
 FAILED = "run-00100"
 KINDS = {0: ("failed", "21610"), 50: ("failed", "30007"), 75: ("unknown", "outcome-unknown"), 99: ("pending", None)}
 
@@ -100,6 +110,9 @@ def fill(database: Database, number_of_runs: int, number_of_items: int) -> None:
                 for n, row in enumerate(rows)
             ],
         )
+        turn = {"conversation": "c", "taken_at": 1.0}
+        rows = [{"key": f"{row['id']}:1", "run": row["id"], "number": n} for n, row in enumerate(rows)]
+        connection.execute(insert(turns), [{**row, **turn} for row in rows])
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE"))
 
@@ -127,7 +140,45 @@ async def other_calls(database: Database) -> object:
     return await IntentStore(database).other_calls(call, ["SM1"], reach=60.0)
 
 
+async def make_a_call(database: Database) -> None:
+    """Take a call through every step of the protocol."""
+    await RunStore(database).accept(NewRun(id="live", definition="d", integration="Test", flow="F", payload={}))
+    store, order = IntentStore(database), ConversationOrder(database, {}, lambda *_: None)
+    to_someone = SimpleNamespace(contact=Contact(person="+15558675310", senders=("+15017122661",)), order=SendOrder())
+    guarded = cast("GuardedCall", to_someone)
+    call = CallIdentity(run="live", ordinal=1, step_id="s", fingerprint="f1", limit_keys=("k",), person="p")
+    await store.plan(call)
+    await store.hold(call, 0, Hold(kind="cap", reason="enough for now", until=2.0))
+    verdict = await order.judge(call, guarded)
+    assert isinstance(verdict, Proceed)
+    assert (await store.claim(call, 0, "w", verdict.claim_conditions)).attempt == 1
+    await store.withdraw(call, 1)
+    await store.claim(call, 1, "w")
+    await store.throttle(call, 2, "other", 0.0, "why")
+    await store.claim(call, 2, "w")
+    await store.doubt(call, 3)
+    await store.other_calls(call, ["SM1"], reach=60.0)
+    await store.resend(call, 3)
+    await store.claim(call, 3, "w")
+    await store.confirm(call.key, "SM new")
+    settlement = Settlement(JournalEntry(step_id="s", value={}), 1.0, "SM new")
+    assert await store.settle(call, 4, settlement) == Settling.SETTLED
+    await order.end(call, guarded)
+
+
+async def steer(database: Database) -> None:
+    """Do with a run that is running what an operator can do."""
+    operations = Operations(database)
+    await operations.release("live")
+    await operations.pause("live")
+    await operations.resume("live")
+    await operations.cancel("live")
+
+
 LOOKS: dict[str, Look] = {
+    "the steps of the protocol": make_a_call,
+    "what an operator does": steer,
+    "what is deleted": lambda database: RunStore(database).forget(["run-00099"]),
     "the newest": found(),
     "a state": found(state="failed"),
     "a flow": found(flow="Flow 3"),
