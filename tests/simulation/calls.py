@@ -54,6 +54,7 @@ class Rules:
     quiet: dict[str, tuple[float, float, str]] = field(default_factory=dict)
     stopped_at: dict[str, float] = field(default_factory=dict)
     largest_step: float = 0.0
+    expires_at: float = math.inf
     _numbers: dict[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -92,8 +93,8 @@ class Rules:
         return QuietHours(start=start, end=stop, zone=zone)
 
     def may_be_refused(self, text: str) -> bool:
-        """Whether a call may fail because its person wants no more."""
-        return _PEOPLE[text] in self.stopped_at
+        """Whether a call may fail because its person wants no more, or since it is too late for it."""
+        return _PEOPLE[text] in self.stopped_at or self.expires_at < math.inf
 
     def stop(self, random: Random) -> None:
         """Let one of the people send STOP, which is stored at this instant."""
@@ -105,8 +106,10 @@ class Rules:
             self.stopped_at.setdefault(person, self.server.loop.time())
 
     def check(self, message: Message) -> None:
-        """Hold when Twilio accepts a message: its person has not stopped, is not asleep, and it is in order."""
+        """Hold when Twilio accepts a message: it is in time and in order, its person has not stopped and is awake."""
         now, person = self.server.loop.time(), _PEOPLE[message.text]
+        late = self.server.now() - self.expires_at - self.bound - 2 * self.largest_step
+        assert late <= 0, f"{message.call} was sent {late:.3f} s after it had expired"
         if not self.have_contacts:
             return
         # A request that was claimed just before is over within the bound.
@@ -131,7 +134,6 @@ class Rules:
 class SimulatedCall:
     """The call of a run, as the guard sees it."""
 
-    expired: Failure | None = None
     longest_wait = 86_400.0
     must_identify = True
     opted_out = Failure(code="opted-out", message="opted out", permanent=True)
@@ -142,6 +144,7 @@ class SimulatedCall:
 
     def __init__(self, twilio: SimulatedTwilio, rules: Rules, key: str, text: str) -> None:
         self._twilio = twilio
+        self._rules = rules
         self._key = key
         self._text = text
         self.sender = SENDER
@@ -149,6 +152,11 @@ class SimulatedCall:
         self.order = rules.order
         self.quiet_hours = rules.quiet_hours(text)
         self.limit_keys: Mapping[str, str] = {"connection": "connection", "sender": f"connection:{SENDER}"}
+
+    @property
+    def expired(self) -> Failure | None:
+        late = self._rules.server.now() > self._rules.expires_at
+        return Failure(code="deadline-exceeded", message="too late") if late else None
 
     async def perform_once(self, _seconds: float) -> dict[str, Any]:
         return {"data": {"sid": await self._twilio.send(self._key, self._text)}}

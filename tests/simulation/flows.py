@@ -70,13 +70,13 @@ def _ask(to: str, text: str, again: str) -> str:
 """
 
 
-def _loop(steps: str) -> str:
+def _loop(steps: str, items: int) -> str:
     within = "".join(f"    {line}\n" for line in steps.splitlines())
     return f"""\
       - name: Everyone
         action: loop.loopOverItems
         concurrency: 2
-        inputs: {{items: {{type: value, value: ["1", "2", "3"]}}}}
+        inputs: {{items: {{type: value, value: {[str(number) for number in range(1, items + 1)]}}}}}
         steps:
 {within}"""
 
@@ -96,7 +96,7 @@ FLOWS: dict[str, tuple[str, ...]] = {
     "Plain": ("a", "b"),
     "Starting": ("a", "c", "b"),
     "Leaving": ("d", "a"),
-    "List": ("1", "2", "3", "z"),
+    "List": ("1", "2", "3", "4", "5", "6", "z"),
     "Starters": ("1c", "2c", "3c", "z"),
     "Asking": ("a", QUESTION, AGAIN, "b"),
     "Trying": ("a", "c", "e", "b"),
@@ -113,8 +113,8 @@ flows:
 {_flow("Plain", _A, _send("B", TO["two"], f"{_DATA} b"))}\
 {_flow("Starting", _A, _start("Child", f"{_DATA} c"), _send("B", TO["one"], f"{_DATA} b"))}\
 {_flow("Leaving", _start("Later", f"{_DATA} d"), _A)}\
-{_flow("List", _loop(_send("Item", TO["one"], f"{_DATA} {_ITEM}")), _Z)}\
-{_flow("Starters", _loop(_start("Child", f"{_DATA} {_ITEM}c")), _Z)}\
+{_flow("List", _loop(_send("Item", TO["one"], f"{_DATA} {_ITEM}"), 6), _Z)}\
+{_flow("Starters", _loop(_start("Child", f"{_DATA} {_ITEM}c"), 3), _Z)}\
 {_flow("Asking", _A, _ask(TO["one"], f"{_DATA} q", f"{_DATA} r"), _send("B", TO["two"], f"{_DATA} b"))}\
 {_flow("Trying", _A, _start("Pair", _DATA, _RETRIED), _send("B", TO["one"], f"{_DATA} b"))}\
 {_flow("Anew", _start("Pair", _DATA), _send("B", TO["two"], f"{_DATA} b"), again=_REPEATED)}\

@@ -117,6 +117,14 @@ MUTANTS = (
         _HAS,
         "test_fanout.py::test_a_loop_stops_between_two_requests_and_continues_where_it_was",
     ),
+    Mutant(
+        "a late chunk stops a list that was resumed",
+        "durable/fanout/stopping.py",
+        ", loops.c.generation == loop.generation)",
+        ")",
+        _HAS,
+        "test_late_holders.py::test_a_chunk_that_comes_late_does_not_stop_again_a_list_that_an_operator_has_resumed",
+    ),
 )
 
 

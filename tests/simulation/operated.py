@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulation import workflows
 from simulation.calls import SENDER, Rules
-from simulation.flows import AGAIN, FILE, FLOWS, TEXT, SimulatedDeployment, texts_of
+from simulation.flows import AGAIN, FILE, FLOWS, QUESTION, TEXT, SimulatedDeployment, texts_of
 from simulation.operators import Operator
 from simulation.people import People
 from simulation.world import Process, World
@@ -55,7 +55,7 @@ _QUEUE = workflows.SimulatedQueue()
 _LOOK_SECONDS, _LAZY_LOOK_SECONDS = 0.5, 3.0
 _MOST_TAKEN = 3
 _SWEEP_SECONDS = 20.0
-_GOES_ON = (run_status.RUNNING, run_status.QUEUED, run_status.PAUSED)
+_GOES_ON = (run_status.RUNNING, run_status.QUEUED, run_status.PAUSED, run_status.LIST_STOPPED)
 
 
 class Asleep:
@@ -202,10 +202,15 @@ class OperatedWorld(World):
             self.rules.order = SendOrder()
         if random.random() < 0.3:
             self.rules.asleep_until = self.server.now() + random.uniform(2.0, 30.0)
-        self.refusals = random.choice((0.0, 0.1, 0.4))
+        # Every fourth seed is about lists that stop since they are refused, and that operators resume at once.
+        self.is_refusing = seed % 4 == 2
+        self.refusals = random.choice((0.4, 0.8) if self.is_refusing else (0.0, 0.1, 0.4))
         self.twilio.faults = self._with_refusals()
         self.deployment = SimulatedDeployment(self.twilio)
-        self.flows = {f"r{number}": random.choice([*FLOWS]) for number in range(random.choice((1, 1, 2, 3)))}
+        self.flows = {
+            f"r{number}": random.choice(["List"] if self.is_refusing else [*FLOWS])
+            for number in range(random.choice((1, 1, 2, 3)))
+        }
         self.tags = {run: random.choice((run, "x")) for run in self.flows}
         self._calls = Counter[str]()
         for run, flow in self.flows.items():
@@ -215,10 +220,12 @@ class OperatedWorld(World):
         self._operators_end = False
         self._purged_calls: dict[str, Any] = {}
         self._purged_runs: dict[str, Any] = {}
+        self._over_when_resumed: dict[str, set[str]] = {}
 
     def _with_refusals(self) -> Any:
         faults = self.twilio.faults
-        return type(faults)(**{**vars(faults), "refused": self.refusals})
+        about = self.random.choice(("sender", "connection") if self.is_refusing else (None, "sender", "connection"))
+        return type(faults)(**{**vars(faults), "refused": self.refusals, "refused_for": about})
 
     # What happens
 
@@ -270,6 +277,20 @@ class OperatedWorld(World):
             self._purged_calls |= {call.key: call for call in connection.execute(select(schema.intents))}
             runs = connection.execute(select(schema.runs).where(schema.runs.c.state != run_status.PURGED))
             self._purged_runs |= {run.id: run for run in runs}
+
+    def note_resume(self, run: str) -> None:
+        """Remember which calls are over when an operator resumes a run: none of them may stop its list again."""
+        over = select(schema.intents.c.key).where(schema.intents.c.run == run, schema.intents.c.state == states.SETTLED)
+        self._over_when_resumed[run] = set(self.server.transaction(lambda it: it.execute(over).scalars().all()))
+
+    def check_stops(self) -> None:
+        """Hold whenever operators look: a list that was resumed has stopped again only for what was refused since."""
+        refused = set(self.twilio.refused)
+        for run, state in self.states().items():
+            if state == run_status.LIST_STOPPED and run in self._over_when_resumed:
+                own = {call for call in refused if call.startswith((f"{run}.", f"{run}:"))}
+                news = own - self._over_when_resumed[run]
+                assert news, f"{run} stopped again after it was resumed, for what had been refused before"
 
     def _check_cancelled(self, message: Message) -> None:
         """Operators cancel here, and may resume what they have cancelled."""
@@ -331,6 +352,9 @@ class OperatedWorld(World):
             last = ended[max((one for one in ended if run in ids.lineage(one) and "." not in one), key=len)]
             if last.state == run_status.SUCCEEDED and last.last_call is None and flow != "Leaving":
                 owed += texts_of(flow, self.tags[run]) - Counter([f"{self.tags[run]} {AGAIN}"])
+            # Of a question whose text may not have been sent, somebody's reply to an earlier one may be the answer.
+            unknown = (run in ids.lineage(call.run) for call in calls.values() if call.state == states.UNKNOWN)
+            owed -= Counter({f"{self.tags[run]} {QUESTION}": sum(unknown)})
         missing = owed - sent
         assert not missing, f"{missing} were never sent, though their runs succeeded"
         self.check_rate()

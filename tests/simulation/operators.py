@@ -62,28 +62,34 @@ class Operator:
     async def work(self) -> None:
         """Do something now and then; what is refused, or fails since the database is away, is left."""
         world, random = self._world, self._world.random
-        pause, left = random.choice((1.0, 4.0, 15.0)), _ACTIONS_IN_PEACE
+        pause, left = random.choice((0.3,) if world.is_refusing else (1.0, 4.0, 15.0)), _ACTIONS_IN_PEACE
         while left:
             await asyncio.sleep(random.expovariate(1 / pause) if world.is_troubled else 10.0)
             left -= not world.is_troubled
+            world.check_stops()
             states = [*world.states().items()]
             if states:  # else all has been purged
                 with suppress(RunStateError, UnknownRunError, StoreUnavailableError):
                     await self._act(*random.choice(states))
 
     async def resume_all(self) -> None:
-        """Resume what is paused."""
+        """Resume what is paused, and the lists that have stopped."""
+        self._world.check_stops()
         for run, state in self._world.states().items():
-            if state == run_status.PAUSED:
+            if state in (run_status.PAUSED, run_status.LIST_STOPPED):
                 with suppress(RunStateError):
-                    await self._operations.resume(run)
+                    await self._resume(run)
+
+    async def _resume(self, run: str) -> None:
+        self._world.note_resume(run)
+        await self._operations.resume(run)
 
     async def _act(self, run: str, state: str) -> None:
         random, operations = self._world.random, self._operations
         if random.random() < self._world.purging:
             await self._purge()
             return
-        if state in RETRYABLE and random.random() < 0.8:
+        if state in RETRYABLE and random.random() < (0.1 if self._world.is_refusing else 0.8):
             how = random.choice(_WAYS)
             self._database.check = lambda connection: self._raise_unless_true(connection, run) if how.resend else None
             again = await operations.retry_as(run, how)
@@ -91,15 +97,15 @@ class Operator:
             return
         actions = {
             run_status.RUNNING: (operations.pause, operations.pause, operations.cancel, operations.release),
-            run_status.PAUSED: (operations.resume, operations.resume, operations.cancel),
-            run_status.CANCELLED: (operations.resume,),
-            run_status.LIST_STOPPED: (operations.resume, operations.cancel),
+            run_status.PAUSED: (self._resume, self._resume, operations.cancel),
+            run_status.CANCELLED: (self._resume,),
+            run_status.LIST_STOPPED: (self._resume, self._resume, self._resume, operations.cancel),
             run_status.UNKNOWN: (operations.resolve,),
         }.get(state, ())
         if actions:
             action = random.choice(actions)
             await action(run)
-            self._world.note(f"{action.__name__} {run}")
+            self._world.note(f"{action.__name__.strip('_')} {run}")
 
     async def _purge(self) -> None:
         """Purge all that has ended, as ``Operations.purge`` does with the engine's client."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from simulation.loop import PROCESS
 
@@ -40,6 +40,10 @@ class RefusedError(PerformError):
     code = "refused"
     permanent = True
 
+    def __init__(self, concerns: Literal["connection", "sender"] | None) -> None:
+        self.concerns = concerns
+        super().__init__("no")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Faults:
@@ -53,6 +57,7 @@ class Faults:
     lost_response: float = 0.0
     no_name: float = 0.0  # a 2xx that names nothing
     refused: float = 0.0  # for good
+    refused_for: Literal["connection", "sender"] | None = None  # what such a refusal is about, if not the call alone
     latency: tuple[float, float] = (0.01, 0.3)
     slow: float = 0.0  # how likely a way takes up to `slowest`
     slowest: float = 1.5
@@ -91,6 +96,7 @@ class SimulatedTwilio:
     told: Callable[[Message], None] = lambda _: None
     messages: list[Message] = field(default_factory=list)
     arrivals: list[float] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
 
     def now(self) -> float:
         """Return the time by Twilio's clock."""
@@ -125,7 +131,8 @@ class SimulatedTwilio:
         if self._happens(faults.throttled):
             result = ThrottledError(self.random.choice((None, *faults.retry_after)))
         elif self._happens(faults.refused):
-            result = RefusedError("no")
+            self.refused.append(call)
+            result = RefusedError(faults.refused_for)
         elif self._happens(faults.error_before):
             result = OutcomeUnknownError("HTTP 500", status=500)
         else:

@@ -163,6 +163,11 @@ class World:
             told=self.accept,
         )
         self.rules = Rules.drawn(random, self.server, self.settings.request_bound)
+        # Drawn apart, so that what is recorded of other seeds stays true.
+        more = Random(f"{seed} more")  # noqa: S311
+        self.largest_step = more.choice((2.0, 2.0, 2.0, 12.0))
+        if more.random() < 0.1:
+            self.rules.expires_at = self.server.now() + more.choice((3.0, 15.0, 40.0))
         self.leases: dict[str, float] = {}
         self.processes: dict[str, Process] = {}
         self.log: list[str] = []
@@ -394,7 +399,9 @@ class World:
         elif kind == "loss":
             self.server.losses = random.choice((0.0, 0.2))
         elif kind == "step":
-            self.server.stepped += random.uniform(-2.0, 2.0)
+            most = self.largest_step
+            stepped = self.server.stepped + random.uniform(-most, most)
+            self.server.stepped = stepped if most == 2.0 else max(-most, min(most, stepped))
             self.rules.largest_step = max(self.rules.largest_step, abs(self.server.stepped))
         elif kind == "cancel":
             self.cancel(random.choice(self.runs))
