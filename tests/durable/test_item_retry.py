@@ -22,7 +22,7 @@ from twilio_component.durable.operator.item_inputs import check_item_inputs
 from twilio_component.durable.operator.item_selection import ItemSelection
 from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
-from twilio_component.durable.operator.retry import Retry
+from twilio_component.durable.operator.retry_plan import Retry
 from twilio_component.durable.operator.views import RunFilter, RunViews
 from twilio_component.durable.store.schema import items, journal
 from twilio_component.emulator import Emulator

@@ -16,7 +16,7 @@ from support.waiting import PATIENCE, until_async
 from twilio_component.durable.asking.questions import QuestionStore
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.operator.operations import Operations
-from twilio_component.durable.operator.retry import Retry
+from twilio_component.durable.operator.retry_plan import Retry
 from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.new_runs import NewRun

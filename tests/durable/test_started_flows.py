@@ -19,7 +19,7 @@ from support.waiting import PATIENCE, until_async
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
-from twilio_component.durable.operator.retry import Retry
+from twilio_component.durable.operator.retry_plan import Retry
 from twilio_component.durable.operator.views import RunFilter, RunViews
 from twilio_component.durable.store.schema import runs
 from twilio_component.emulator import Emulator

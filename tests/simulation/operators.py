@@ -15,7 +15,8 @@ from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError, StoreUnavailableError, UnknownRunError
 from twilio_component.durable.operator.item_selection import ItemSelection
 from twilio_component.durable.operator.operations import Operations
-from twilio_component.durable.operator.retry import RETRYABLE, Retry
+from twilio_component.durable.operator.retry import RETRYABLE
+from twilio_component.durable.operator.retry_plan import Retry
 from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT, SETTLED, UNKNOWN
 from twilio_component.durable.store import run_status, schema
 from twilio_component.durable.store.runs import RunStore

@@ -117,7 +117,7 @@ UNIT_TESTED = (
     ),
     Mutant(
         "an unknown outcome is repeated unasked",
-        _RETRY,
+        "durable/operator/retry_plan.py",
         "if not how.resend and (",
         "if False and (",
         test="test_loop_retry.py"

@@ -165,8 +165,8 @@ class World:
         self.rules = Rules.drawn(random, self.server, self.settings.request_bound)
         # Drawn apart, so that what is recorded of other seeds stays true.
         more = Random(f"{seed} more")  # noqa: S311
-        self.largest_step = more.choice((2.0, 2.0, 2.0, 12.0))
-        if more.random() < 0.1:
+        self.largest_step = 2.0 if self.is_racing else more.choice((2.0, 2.0, 2.0, 12.0))
+        if more.random() < 0.1 and not self.is_racing:
             self.rules.expires_at = self.server.now() + more.choice((3.0, 15.0, 40.0))
         self.leases: dict[str, float] = {}
         self.processes: dict[str, Process] = {}

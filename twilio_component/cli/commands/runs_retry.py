@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from twilio_component.durable.operator.item_selection import ItemSelection
     from twilio_component.durable.operator.operations import Operations
-    from twilio_component.durable.operator.retry import Retried, Retry
+    from twilio_component.durable.operator.retry import Retried
+    from twilio_component.durable.operator.retry_plan import Retry
     from twilio_component.durable.store.database import Database
 
 EPILOG = """\
@@ -105,7 +106,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def _how(options: argparse.Namespace) -> Retry:
     from twilio_component.durable.operator.item_selection import ItemSelection
-    from twilio_component.durable.operator.retry import Retry
+    from twilio_component.durable.operator.retry_plan import Retry
 
     selects = options.items or options.code or options.item is not None or (options.id and options.since is not None)
     selection = None

@@ -15,7 +15,8 @@ from twilio_component.durable.execution.run_queue import RUNS, RunQueue
 from twilio_component.durable.fanout.renewal import renew_loops
 from twilio_component.durable.operator.actions import ALLOWED, CANCEL, PAUSE, RELEASE, RESOLVE, RESUME
 from twilio_component.durable.operator.processes import throttled_keys
-from twilio_component.durable.operator.retry import RETRYABLE, Retried, Retry, RunRetry
+from twilio_component.durable.operator.retry import RETRYABLE, Retried, RunRetry
+from twilio_component.durable.operator.retry_plan import Retry
 from twilio_component.durable.operator.run_ids import wrong_state
 from twilio_component.durable.operator.views import RunFilter, RunViews
 from twilio_component.durable.sending.intents import PLANNED

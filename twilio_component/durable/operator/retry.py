@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
@@ -13,54 +12,23 @@ from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError, UnknownRunError
 from twilio_component.durable.fanout.store import LoopKey
 from twilio_component.durable.operator.actions import ALLOWED, RESEND, RETRY
-from twilio_component.durable.operator.asked_questions import asked_by, copy_questions, received_questions
-from twilio_component.durable.operator.definition_changes import changes_before, keys_of
-from twilio_component.durable.operator.item_selection import (
-    ItemSelection,
-    describe_no_items,
-    has_open_calls,
-    loops_of,
-    unfinished_loops,
-)
-from twilio_component.durable.operator.journal_replay import (
-    before,
-    before_the_failure,
-    entries_of,
-    next_call,
-)
+from twilio_component.durable.operator.asked_questions import copy_questions
 from twilio_component.durable.operator.loop_retry import CopiedLoop, copy_loop
 from twilio_component.durable.operator.proven_calls import calls_of, proven_calls, take_over
+from twilio_component.durable.operator.retry_definition import definition_for
+from twilio_component.durable.operator.retry_plan import Definition, Retry, RetryPlan, plan_retry
 from twilio_component.durable.operator.run_ids import count_retries, wrong_state
-from twilio_component.durable.operator.started_flows import give_place_from, have_acted_after, in_the_way_of_step
+from twilio_component.durable.operator.started_flows import give_place_from
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.item_ends import PENDING
 from twilio_component.durable.store.journal import RESULT, WAITED, JournalEntry, record_entry
-from twilio_component.durable.store.schema import definitions, items, journal, loops, runs, served
-from twilio_component.flows.interpreter.ends import ITEMS_FAILED
-from twilio_component.flows.model import find_flow
-from twilio_component.flows.parsing.reader import load_integration
-from twilio_component.host.errors import join_names
+from twilio_component.durable.store.schema import definitions, items, journal, loops, runs
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
 RETRYABLE = (*ALLOWED[RETRY], *ALLOWED[RESEND])
 """The states of runs that can be run again."""
-Definition = Literal["began", "current"]
-"""The definition with which a run is run again: the one that it began with, or the one that is served now."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
-    """How runs are run again.
-
-    ``resend`` says that unknown outcomes did not happen. ``items`` are those of the run's lists that are tried again;
-    None chooses those that failed where nothing else did. ``definition`` is ``began`` or ``current``.
-    """
-
-    resend: bool = False
-    items: ItemSelection | None = None
-    definition: Definition = "began"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,27 +66,6 @@ class Retried:
         }
 
 
-@dataclass(slots=True)
-class _Plan:
-    """What a run that is run again keeps of the one before, and which of its loops are tried again.
-
-    ``repeated_from`` is the first of its own calls that it makes anew, if it makes any. ``continued`` are those of them
-    that asked people, who have received some of the texts.
-    """
-
-    entries: Sequence[Mapping[str, Any]]
-    again: list[int] = field(default_factory=list)
-    selection: ItemSelection | None = None
-    last_call: int | None = None
-    repeated_from: int | None = None
-    continued: Mapping[int, str] = field(default_factory=dict)
-
-    @property
-    def first_call(self) -> int:
-        """The number of the first call, or loop, that the new run continues with."""
-        return max([next_call(self.entries), *self.again])
-
-
 class RunRetry:
     """Runs runs again; ``enqueue`` has a run executed, in the transaction that stores it."""
 
@@ -136,8 +83,8 @@ class RunRetry:
         def work(connection: Connection) -> Retried:
             row = _retryable(connection, run)
             again = ids.retry_id(run, ids.FIRST_RETRY + count_retries(connection, run))
-            plan = _plan(connection, row, how)
-            digest, is_current = _definition(connection, row, plan, how.definition)
+            plan = plan_retry(connection, row, how)
+            digest, is_current = definition_for(connection, row, plan, how.definition)
             now = self._database.now(connection)
             begun = {"id": again, "wakes": 0, "state": run_status.RUNNING, "created_at": now}
             ended = {"finished_at": None, "error": None, "response": None, "alarm": None}
@@ -179,74 +126,7 @@ def _retryable(connection: Connection, run: str) -> Row[Any]:
     return row
 
 
-def _plan(connection: Connection, row: Row[Any], how: Retry) -> _Plan:
-    selection = how.items or _selection_for(row)
-    is_unknown = row.state == run_status.UNKNOWN and (selection is None or selection.state == run_status.UNKNOWN)
-    if not how.resend and (is_unknown or has_open_calls(connection, row.id)):
-        raise RunStateError(
-            f"the outcome of the run '{row.id}' is unknown: find out whether it happened. If it did not, retry "
-            "it with --resend; if it did, resolve it"
-        )
-    entries = entries_of(connection, row.id)
-    if selection is None:
-        return _plan_from_the_step(connection, row, how, entries)
-    chosen = loops_of(connection, row.id, selection)
-    if row.state == run_status.LIST_STOPPED or not chosen:
-        chosen = sorted({*chosen, *unfinished_loops(connection, row.id)})
-    if not chosen:
-        raise RunStateError(describe_no_items(connection, row.id, selection))
-    return _plan_of_loops(connection, row, entries, chosen, selection, may_end_early=True)
-
-
-def _selection_for(row: Row[Any]) -> ItemSelection | None:
-    """The items that are tried again where none are named: those that failed, unless the run itself failed."""
-    code = json.loads(row.error)["code"] if row.error else ""
-    by_items = row.state in (run_status.PARTLY_FAILED, run_status.LIST_STOPPED) or code == ITEMS_FAILED
-    return ItemSelection() if by_items and row.state != run_status.UNKNOWN else None
-
-
-def _plan_from_the_step(
-    connection: Connection, row: Row[Any], how: Retry, entries: Sequence[Mapping[str, Any]]
-) -> _Plan:
-    """Continue from the step that failed, or from the first loop with unknown outcomes."""
-    unknown = ItemSelection(state=run_status.UNKNOWN)
-    open_loops = sorted({*loops_of(connection, row.id, unknown), *unfinished_loops(connection, row.id)})
-    if open_loops:
-        selection = unknown if how.resend else ItemSelection(number=-1)
-        return _plan_of_loops(connection, row, entries, open_loops[:1], selection, may_end_early=False)
-    kept = before_the_failure(row.id, entries, asked_by(connection, row.id))
-    repeated = next_call(kept)
-    flow = in_the_way_of_step(connection, row.id, repeated)
-    if flow is not None:
-        raise RunStateError(f"the step that would be repeated started the run '{flow.id}', which {flow.what_works}")
-    continued = received_questions(connection, row.id, kept)
-    return _Plan(kept, last_call=row.last_call, repeated_from=repeated, continued=continued)
-
-
-def _plan_of_loops(
-    connection: Connection,
-    row: Row[Any],
-    entries: Sequence[Mapping[str, Any]],
-    chosen: list[int],
-    selection: ItemSelection,
-    *,
-    may_end_early: bool,
-) -> _Plan:
-    """Continue from the first of these loops; where what followed must not be done twice, do no more than the loops."""
-    if not have_acted_after(connection, row.id, chosen[0]):
-        kept = before(chosen[0], entries)
-        return _Plan(kept, chosen[:1], selection, row.last_call, repeated_from=chosen[0] + 1)
-    if not may_end_early:
-        raise RunStateError(
-            f"the run '{row.id}' continued after a loop with unknown outcomes and did something that must not be done "
-            "twice, or started a flow that may still do so; retry its items alone with --items unknown --resend, or "
-            "resolve it"
-        )
-    kept = [one for one in before(chosen[-1], entries) if one["ordinal"] not in chosen]
-    return _Plan(kept, chosen, selection, chosen[-1])
-
-
-def _copy(connection: Connection, run: str, again: str, plan: _Plan) -> CopiedLoop:
+def _copy(connection: Connection, run: str, again: str, plan: RetryPlan) -> CopiedLoop:
     """Copy what the new run keeps; the number of items that are tried again, and of proven calls."""
     entries = [{**entry, "run": again} for entry in plan.entries if entry["ordinal"] != RESULT]
     if entries:
@@ -283,41 +163,3 @@ def _refuse_without_items(connection: Connection, row: Row[Any]) -> None:
             f"no item of the run '{row.id}' can be tried again: those that failed continued after a call whose outcome "
             "is unknown, or started a flow that did something that must not be done twice or may still do so"
         )
-
-
-def _definition(connection: Connection, row: Row[Any], plan: _Plan, wanted: Definition) -> tuple[str, bool]:
-    """The digest of the definition to use, and whether it is the one that is served now."""
-    of_integration = select(served.c.definition).where(served.c.integration == row.integration)
-    current = connection.execute(of_integration).scalar_one_or_none()
-    if wanted == "began" or current == row.definition:
-        return row.definition, current in (None, row.definition)
-    if current is None:
-        raise RunStateError(
-            f"no definition of {row.integration} is served now; retry the run with the one it began with"
-        )
-    texts = {one.digest: one for one in connection.execute(select(definitions))}
-    old, new = texts[row.definition], texts[current]
-    flows = [load_integration(one.file, text=one.text) for one in (old, new)]
-    if all(flow.name != row.flow for flow in flows[1].flows):
-        raise RunStateError(f"the definition that is served now has no flow '{row.flow}'")
-    before_it, now = (find_flow(one, row.flow) for one in flows)
-    asked = {step.rpartition(".")[2] for step in plan.continued.values()}
-    changes = changes_before(before_it, now, _kept_steps(connection, row, plan) | asked, may_change=asked)
-    if changes:
-        raise RunStateError(
-            f"the run '{row.id}' has taken steps that have changed since: {join_names(changes, word='and')}. "
-            "Retry it with the definition that it began with (--definition began)"
-        )
-    return current, True
-
-
-def _kept_steps(connection: Connection, row: Row[Any], plan: _Plan) -> set[str]:
-    """The keys of the steps whose results the new run keeps, or whose loops it continues with."""
-    step_ids = {entry["step_id"] for entry in plan.entries if entry["ordinal"] >= 0}
-    if plan.again:
-        again = (loops.c.run == row.id, loops.c.ordinal.in_(plan.again))
-        step_ids |= set(connection.execute(select(loops.c.step_id).where(*again)).scalars())
-        of_items = select(items.c.id).where(items.c.run == row.id, items.c.ordinal.in_(plan.again))
-        succeeded = (journal.c.run.in_(of_items), journal.c.is_failure.is_(False))
-        step_ids |= set(connection.execute(select(journal.c.step_id).where(*succeeded).distinct()).scalars())
-    return keys_of(step_ids)

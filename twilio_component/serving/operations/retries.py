@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.operator.item_inputs import check_item_inputs
 from twilio_component.durable.operator.item_selection import ItemSelection
-from twilio_component.durable.operator.retry import Retry
+from twilio_component.durable.operator.retry_plan import Retry
 from twilio_component.durable.operator.views import RunFilter
 from twilio_component.durable.store.run_status import FAILED, PARTLY_FAILED, UNKNOWN
 from twilio_component.host.errors import IntegrationError
