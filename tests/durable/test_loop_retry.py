@@ -15,7 +15,7 @@ from support.long_lists import QUICK, flow, people, sent, stored
 from twilio_component.durable.errors import RunStateError, RunStopped
 from twilio_component.durable.operator.item_selection import ItemSelection
 from twilio_component.durable.operator.operations import Operations
-from twilio_component.durable.operator.retry import Retry
+from twilio_component.durable.operator.retry_plan import Retry
 from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.sending.intents import CallIdentity
 from twilio_component.durable.store.schema import intents, items, journal, loops, runs
