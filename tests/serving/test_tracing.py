@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -191,6 +192,21 @@ def test_without_a_library_for_traces_steps_hand_on_the_trace_of_the_webhook(
     assert asyncio.run(go_on(tmp_path, wire, run)) == "succeeded"
     (headers,) = wire.headers
     assert headers["traceparent"] == TRACEPARENT
+
+
+def test_without_a_provider_no_span_is_made_and_the_trace_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = pytest.importorskip("opentelemetry.trace")
+    from twilio_component.serving.tracing import Tracing
+
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
+    monkeypatch.delenv("OTEL_PYTHON_TRACER_PROVIDER", raising=False)
+    monkeypatch.setattr(trace.ProxyTracer, "start_as_current_span", None)  # to call it fails
+    tracing, run, step = Tracing(), Mock(flow="Main", trace=None), Mock()
+    with tracing.webhook_span("Main", TRACEPARENT), tracing.run_span(run), tracing.step_span(step, None) as finish:
+        finish({"failure": {"code": "x"}})
+        assert current_trace() == TRACEPARENT
+    with tracing.webhook_span("Main", "no traceparent"):
+        assert current_trace() == ""
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from opentelemetry import propagate, trace
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import INVALID_SPAN, SpanKind, StatusCode
 
 from twilio_component.durable.observation import Finish, Observer
 from twilio_component.host.http.messages import NotWrittenError, ResponseLostError
-from twilio_component.host.trace_context import HEADER, continue_trace
+from twilio_component.host.trace_context import HEADER, continue_trace, current_trace
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -71,6 +71,10 @@ class Tracing(Observer):
     @contextmanager
     def _span(self, name: str, kind: SpanKind, attributes: Mapping[str, str], traceparent: object) -> Iterator[Span]:
         """A span below ``traceparent``, or below the current one for None."""
+        if not _has_provider():  # the trace that others have begun is handed on
+            with continue_trace(current_trace() if traceparent is None else traceparent):
+                yield INVALID_SPAN
+            return
         parent = None
         if traceparent is not None:
             with continue_trace(traceparent) as valid:
@@ -82,6 +86,11 @@ class Tracing(Observer):
             propagate.inject(headers)
             with continue_trace(headers.get(HEADER, "")):
                 yield span
+
+
+def _has_provider() -> bool:
+    """Whether the process has set a provider; without one a span would do nothing, and cost as much as a step."""
+    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
 
 
 def _finish(span: Span, value: Mapping[str, Any], operation: Operation | None) -> None:
@@ -106,6 +115,8 @@ class _TracedTransport:
 
     async def send(self, request: Request) -> Response:
         """Send the request; raises what the transport raises."""
+        if not _has_provider():
+            return await self._transport.send(request)
         method = request.method if request.method in _METHODS else "_OTHER"
         attributes = {"http.request.method": method, "server.address": urlsplit(request.url).hostname or ""}
         with self._tracer.start_as_current_span(
