@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check tests-and-campaigns coverage pythons conformance lint types docs site pictures bench campaign campaign-random simulate mutants clean
+.PHONY: demo test check tests-and-campaigns coverage pythons wheels conformance lint types docs site pictures bench campaign campaign-random simulate mutants clean
 
 demo: $(READY)  ## send, fetch, list and ask raw, against the embedded emulator
 	@$(BIN)/twilio-component demo
@@ -19,6 +19,10 @@ test: $(READY)  ## the test suite
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE)
 
 check: lint types site tests-and-campaigns  ## what CI runs, `make -j2 check` in less time: lint, format, types, the site, every test, the built wheel
+
+wheels: $(READY)  ## the wheel's own tests on every other Python that is found: install it, run the demo, serve, die and go on
+	$(BIN)/nox --session wheel --pythons $$($(BIN)/python -c \
+		'import sys; print(*(f"3.{minor}" for minor in range(11, 15) if minor != sys.version_info.minor))')
 
 tests-and-campaigns: $(READY)
 	$(BIN)/python tools/run_tests.py $(SIDE_BY_SIDE) -m "campaign or not campaign"

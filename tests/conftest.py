@@ -82,7 +82,7 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def empty_database(postgres: Postgres) -> Callable[[], str]:
     """Makes an empty database; its URL."""
     return lambda: postgres.new_database(f"test_{next(_NUMBERS)}")
@@ -98,7 +98,7 @@ def _prepared(postgres: Postgres) -> str:
     return "prepared"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_database(postgres: Postgres, _prepared: str) -> Callable[[], str]:
     """Makes a database as `serve` leaves it that has served nothing; its URL."""
     return lambda: postgres.new_database(f"test_{next(_NUMBERS)}", _prepared)

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.prepared_database import prepare_database
 
 from twilio_component.durable.store.database import Database
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
+    prepare_database(tmp_path / "runs.sqlite")
     opened = Database(f"sqlite:///{tmp_path / 'runs.sqlite'}")
-    opened.create()
     yield opened
     opened.close()
 

@@ -211,7 +211,8 @@ def set_version(connection: Connection, run: str, version: str) -> None:
     connection.execute(changed, {"version": version, "run": run})
 
 
-def test_of_a_process_that_is_alive_nothing_is_taken(database: Database) -> None:
+def test_of_a_process_that_is_alive_nothing_is_taken(tmp_path: Path, opened: Callable[[str], Database]) -> None:
+    database = opened(f"sqlite:///{tmp_path / 'runs.sqlite'}")
     with database.engine.begin() as connection:
         connection.execute(
             text("CREATE TABLE workflow_status (workflow_uuid, status, executor_id, application_version)")

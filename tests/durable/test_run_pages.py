@@ -38,9 +38,13 @@ def state_of(number: int) -> str:
     return STATES.get(number % 100, "succeeded")
 
 
-@pytest.fixture
-def reader(url: str) -> Iterator[Reader]:
-    database = Database(url)
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def reader(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """Reads a database of each kind in turn, which the tests, as it does, leave as it is: it takes a second to make."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path_factory.mktemp('pages') / 'runs.sqlite'}")
+    else:
+        database = Database(request.getfixturevalue("new_database")())
     database.create()
     with database.engine.begin() as connection:
         connection.execute(insert(definitions).values(digest="d", file="f", text="t"))

