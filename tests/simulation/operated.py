@@ -220,7 +220,7 @@ class OperatedWorld(World):
         self._operators_end = False
         self._purged_calls: dict[str, Any] = {}
         self._purged_runs: dict[str, Any] = {}
-        self._over_when_resumed: dict[str, set[str]] = {}
+        self.over_when_resumed: dict[str, set[str]] = {}
 
     def _with_refusals(self) -> Any:
         faults = self.twilio.faults
@@ -278,18 +278,18 @@ class OperatedWorld(World):
             runs = connection.execute(select(schema.runs).where(schema.runs.c.state != run_status.PURGED))
             self._purged_runs |= {run.id: run for run in runs}
 
-    def note_resume(self, run: str) -> None:
-        """Remember which calls are over when an operator resumes a run: none of them may stop its list again."""
+    def calls_over(self, run: str) -> set[str]:
+        """Return the calls of a run that are over: once it is resumed, none of them may stop its list again."""
         over = select(schema.intents.c.key).where(schema.intents.c.run == run, schema.intents.c.state == states.SETTLED)
-        self._over_when_resumed[run] = set(self.server.transaction(lambda it: it.execute(over).scalars().all()))
+        return set(self.server.transaction(lambda it: it.execute(over).scalars().all()))
 
     def check_stops(self) -> None:
         """Hold whenever operators look: a list that was resumed has stopped again only for what was refused since."""
         refused = set(self.twilio.refused)
         for run, state in self.states().items():
-            if state == run_status.LIST_STOPPED and run in self._over_when_resumed:
+            if state == run_status.LIST_STOPPED and run in self.over_when_resumed:
                 own = {call for call in refused if call.startswith((f"{run}.", f"{run}:"))}
-                news = own - self._over_when_resumed[run]
+                news = own - self.over_when_resumed[run]
                 assert news, f"{run} stopped again after it was resumed, for what had been refused before"
 
     def _check_cancelled(self, message: Message) -> None:

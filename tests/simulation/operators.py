@@ -82,8 +82,9 @@ class Operator:
                     await self._resume(run)
 
     async def _resume(self, run: str) -> None:
-        self._world.note_resume(run)
+        over = self._world.calls_over(run)
         await self._operations.resume(run)
+        self._world.over_when_resumed[run] = over
 
     async def _act(self, run: str, state: str) -> None:
         random, operations = self._world.random, self._operations
