@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.operator.views import RunViews
+from twilio_component.durable.sending.conditions import AllOf, Proceed
 from twilio_component.durable.sending.guard import Guard
 from twilio_component.durable.sending.intent_store import IntentStore
 from twilio_component.durable.sending.intents import CallIdentity, Claim
@@ -28,6 +29,7 @@ from twilio_component.host.results import Candidate
 if TYPE_CHECKING:
     import datetime as dt
 
+    from twilio_component.durable.sending.conditions import SendConditions
     from twilio_component.flows.send_order import SendOrder
     from twilio_component.flows.send_rules import FrequencyCaps, QuietHours
     from twilio_component.host.contacts import Contact
@@ -120,7 +122,13 @@ class Machine:
     """A process with a guard, over a store that survives it."""
 
     def __init__(
-        self, database: Database, settings: Settings = QUICK, *, worker_id: str = "one", alive: bool = True
+        self,
+        database: Database,
+        settings: Settings = QUICK,
+        *,
+        worker_id: str = "one",
+        alive: bool = True,
+        conditions: AllOf | None = None,
     ) -> None:
         self.database = database
         self.runs = RunStore(database)
@@ -133,6 +141,7 @@ class Machine:
             worker_id=worker_id,
             is_dead=lambda other: other != worker_id,
             may_write=lambda: alive,
+            conditions=conditions,
         )
 
     async def answer(self, fake_call: FakeCall, *, run: str = "run", fingerprint: str = "same") -> Any:
@@ -397,6 +406,37 @@ async def test_a_claim_whose_confirmation_is_lost_is_used_and_not_given_up_as_un
     monkeypatch.setattr(database, "_perform_once", lose_one)
     assert await machine.answer(fake_call) == "SM1"
     assert (lost, fake_call.made, fake_call.looks) == (1, 1, 0)
+
+
+class Counter:
+    """A condition that counts the claims of calls."""
+
+    def __init__(self) -> None:
+        self.uncounted: list[str] = []
+
+    async def judge(self, _call: CallIdentity, _guarded: FakeCall) -> Proceed:
+        return Proceed()
+
+    async def uncount(self, call: CallIdentity, _guarded: FakeCall) -> None:
+        self.uncounted.append(call.run)
+
+
+async def test_a_call_that_was_claimed_and_then_not_sent_in_time_does_not_count_as_a_message(
+    database: Database,
+) -> None:
+    late = Failure(code="expired", message="too late")
+    counter = Counter()
+    machine = Machine(database, conditions=AllOf([cast("SendConditions", counter)]))
+    throttled = FakeCall([TooManyError("slow down")])
+
+    async def expire() -> None:
+        throttled.expired = late
+
+    throttled.meanwhile = expire
+    assert await machine.answer(throttled, run="throttled") == "expired"
+    assert await machine.answer(FakeCall([], expired=late), run="never claimed") == "expired"
+    assert await machine.answer(FakeCall(["SM1"]), run="sent") == "SM1"
+    assert counter.uncounted == ["throttled"]
 
 
 async def test_a_process_that_must_not_write_any_more_leaves_it_to_another(database: Database) -> None:

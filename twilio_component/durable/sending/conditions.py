@@ -83,6 +83,14 @@ class Ending(Protocol):
         """Note that the call has its result; called in the process that has made it."""
 
 
+@runtime_checkable
+class Counting(Protocol):
+    """A condition that counts the claims of calls as messages."""
+
+    async def uncount(self, call: CallIdentity, guarded: GuardedCall) -> None:
+        """Count the call no more: it was claimed, and it has ended without being sent."""
+
+
 class AllOf:
     """Several conditions as one: the first refusal counts, else the hold that surely lasts longest."""
 
@@ -91,6 +99,7 @@ class AllOf:
         # Once: to look at what a condition can do costs more than to ask it.
         self._ending = [one for one in conditions if isinstance(one, Ending)]
         self._learning = [one for one in conditions if isinstance(one, Learning)]
+        self._counting = [one for one in conditions if isinstance(one, Counting)]
 
     async def judge(self, call: CallIdentity, guarded: GuardedCall) -> Verdict:
         """Whether every condition lets the call be made now."""
@@ -115,3 +124,8 @@ class AllOf:
         """Let the conditions that learn from failures do so."""
         for condition in self._learning:
             await condition.learn(call, guarded, failure)
+
+    async def uncount(self, call: CallIdentity, guarded: GuardedCall) -> None:
+        """Let the conditions that count claims count this call no more."""
+        for condition in self._counting:
+            await condition.uncount(call, guarded)

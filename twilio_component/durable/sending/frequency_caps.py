@@ -65,6 +65,10 @@ class WithinFrequencyCaps:
 
     async def learn(self, call: CallIdentity, guarded: GuardedCall, failure: Failure) -> None:  # noqa: ARG002
         """Count a message no more that was refused: the person has not got it."""
+        await self.uncount(call, guarded)
+
+    async def uncount(self, call: CallIdentity, guarded: GuardedCall) -> None:
+        """Count a message no more that was not sent after all."""
         if self._rules.caps_of(guarded):
             refused = delete(contact_counts).where(contact_counts.c.call == call.key)
             await self._database.run_until_available(lambda connection: connection.execute(refused))

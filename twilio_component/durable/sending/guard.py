@@ -145,15 +145,13 @@ class Guard:
         overdue = guarded.expired or _waited_too_long(guarded, intent)
         if overdue is not None:
             await self._end_hold(call, intent)
-            return await self._settle_failure(call, intent.attempt, overdue, started, from_states=(intents.PLANNED,))
+            return await self._settle_unsent(call, guarded, intent, overdue, started)
         while not self._may_write():
             await self._clock.sleep(_MOMENT)
         verdict = await self._conditions.judge(call, guarded)
         if isinstance(verdict, Refuse):
             await self._end_hold(call, intent)
-            return await self._settle_failure(
-                call, intent.attempt, verdict.failure, started, from_states=(intents.PLANNED,)
-            )
+            return await self._settle_unsent(call, guarded, intent, verdict.failure, started)
         if isinstance(verdict, HoldUntil):
             await self._hold(call, intent, verdict, self._patience(call, started, may_park=may_park))
             return None
@@ -220,7 +218,9 @@ class Guard:
             if attempt is None:
                 return None
             if (expired := guarded.expired) is not None:
-                return await self._settle_failure(call, attempt, expired, started)
+                entry = await self._settle_failure(call, attempt, expired, started)
+                await self._conditions.uncount(call, guarded)
+                return entry
             if self._clock.monotonic() - claimed_at > self._settings.claim or not self._may_write():
                 # Others may soon believe that this request is over: it must not start now.
                 self._throttle.narrow()
@@ -299,6 +299,16 @@ class Guard:
             return None
         await self._conditions.learn(call, guarded, failure)
         return await self._settle_failure(call, attempt, failure, started)
+
+    async def _settle_unsent(
+        self, call: CallIdentity, guarded: GuardedCall, intent: Intent, failure: Failure, started: float
+    ) -> JournalEntry | None:
+        """End a planned call; an earlier attempt at it may have been counted as a message."""
+        states = (intents.PLANNED,)
+        entry = await self._settle_failure(call, intent.attempt, failure, started, from_states=states)
+        if entry is not None and intent.attempt:
+            await self._conditions.uncount(call, guarded)
+        return entry
 
     async def _settle_failure(
         self,
