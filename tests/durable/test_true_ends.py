@@ -137,13 +137,14 @@ async def test_refusals_in_a_row_count_across_chunks_and_what_was_not_tried_resu
         ended = await served.run("one")
         assert (ended["state"], ended["error"]["reason"]) == ("stopped", "21606")
         (loop,) = await LoopViews(served.engine.database).loops("one")
-        refused = sum(loop["failed"].values())
-        assert 16 <= refused <= 18  # and those that were under way
-        assert loop["left"] == 24 - refused
+        assert loop["left"] >= 6  # the other chunk stores its last ends a moment later
         emulator.faults.clear()
         await Operations(served.engine.database).resume("one")
         ended = await served.engine.wait_for_outcome("one", 30)
         assert ended["state"] == "partly-failed"
+        (loop,) = await LoopViews(served.engine.database).loops("one")
+        refused = sum(loop["failed"].values())
+        assert 16 <= refused <= 18  # and those that were under way
         assert sum(sent(emulator).values()) == 24 - refused
         again = await Operations(served.engine.database).retry("one")
         ended = await served.engine.wait_for_outcome(again, 30)
@@ -193,7 +194,8 @@ def test_the_exit_code_of_following_a_run_says_how_it_ended(tmp_path: Path, caps
 
 def test_the_command_line_knows_every_state() -> None:
     named = {value for name, value in vars(run_status).items() if name.isupper() and isinstance(value, str)}
-    assert named - {run_status.UNTOLD, run_status.PURGED} == set(STATES) == set(run_status.STATES)
+    conditions = {run_status.UNTOLD, run_status.HAS_WEBHOOK_RESPONSE}
+    assert named - conditions - {run_status.PURGED} == set(STATES) == set(run_status.STATES)
 
 
 @pytest.mark.parametrize("flows", [SEND, flow(2)], ids=["a send", "a list"])
