@@ -445,7 +445,7 @@ async def refusal(operation: str, inputs: dict[str, Any]) -> str:
         raise AssertionError("nothing may be sent")
 
     async with Host.discover(transport=httpx.MockTransport(unreachable)) as host:
-        if operation in load_component(manifest_file()).triggers:
+        if operation in host.components["twilio"].triggers:
             invocation = host.invoke_trigger("twilio", operation, {}, inputs)
         elif operation.startswith("select"):
             invocation = host.invoke_data_source("twilio", operation, inputs)

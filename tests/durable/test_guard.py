@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from support.waiting import until_async
 
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.operator.views import RunViews
@@ -442,7 +443,7 @@ async def test_a_call_that_was_claimed_and_then_not_sent_in_time_does_not_count_
 async def test_a_process_that_must_not_write_any_more_leaves_it_to_another(database: Database) -> None:
     fake_call, stopping = FakeCall(["SM1"]), Machine(database, alive=False)
     answering = asyncio.create_task(stopping.answer(fake_call))
-    await asyncio.sleep(0.1)
+    await until_async(lambda: stopping.guard._under_way, "the call is under way")
     await stopping.guard.abandon()
     await asyncio.gather(answering, return_exceptions=True)
     assert fake_call.made == 0
