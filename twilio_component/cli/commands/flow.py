@@ -41,7 +41,8 @@ def add_parser(commands: Any) -> None:
     check = subcommands.add_parser(
         "check",
         help="list the mistakes in flow definitions that can be found before they run",
-        description=_check.__doc__,
+        description="List the mistakes in flow definitions that can be found before they run. "
+        "Exit code 2 if one is an error.",
     )
     check.add_argument("files", nargs="+", metavar="FILE", help="a flow definition (YAML or JSON)")
     add_formats(check)
@@ -95,7 +96,6 @@ def add_parser(commands: Any) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    """List the mistakes in flow definitions that can be found before they run. Exit code 2 if one is an error."""
     from twilio_component.cli.components import discover_host
     from twilio_component.flows import check_integration, read_definition
     from twilio_component.flows.checking.flow_names import same_paths
