@@ -18,13 +18,14 @@ from support.pages import blocks
 
 from twilio_component.host import BlockingHost, Host
 from twilio_component.testing import BlockingHarness, emulator_connection
+from twilio_component.twilio.signatures import sign
 
 PAGE = "docs/how-to/in-an-application.md"
 
 
 @pytest.mark.parametrize(
     ("framework", "test", "number"),
-    [("fastapi", "test_fastapi_app.py", 3), ("flask", "test_flask_app.py", 3), ("django", "test_django_views.py", 4)],
+    [("fastapi", "test_fastapi_app.py", 4), ("flask", "test_flask_app.py", 4), ("django", "test_django_views.py", 5)],
 )
 def test_an_application_of_the_page_passes_its_tests(framework: str, test: str, number: int, tmp_path: Path) -> None:
     if importlib.util.find_spec(framework) is None:
@@ -43,6 +44,16 @@ def test_an_application_of_the_page_passes_its_tests(framework: str, test: str, 
         timeout=120,
     )
     assert f"{number} passed" in done.stdout, done.stdout
+
+
+def test_a_path_that_a_framework_has_decoded_is_signed_as_twilio_was_given_it() -> None:
+    (code,) = [block.code for block in blocks(PAGE) if block.file == "twilio_webhooks.py"]
+    namespace: dict[str, Any] = {}
+    exec(code, namespace)  # noqa: S102 - the page's own example
+    signature = sign("token", "https://example.com/sms/caf%C3%A9+1?from=%C3%A9", [("Body", "Hi")])
+    headers = {"X-Twilio-Signature": signature, "Content-Type": "application/x-www-form-urlencoded"}
+    found = namespace["verified"]("/sms/café+1", "from=%C3%A9", headers, b"Body=Hi", "token")
+    assert found == {"Body": "Hi"}
 
 
 def test_the_export_writes_every_message_and_shows_how_far_it_is(
