@@ -28,7 +28,7 @@ as this page, and the option `--version` of the program prints its version.
 | 3 | outcome unknown: it may have happened, so look before you repeat it |
 | 4 | not processed, safe to retry |
 | 5 | partly failed: some items of a list failed |
-| 70 | a bug in this package |
+| 70 | a bug in this package, or in a component |
 | 130 | interrupted, by Ctrl-C or SIGTERM, with nothing to report |"""
 
 

@@ -24,13 +24,13 @@ from twilio_component.flows.runner.connection_values import check_connections
 from twilio_component.flows.runner.invoker import Invoker
 from twilio_component.flows.runner.mocks import Mocks
 from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload, parses_request
-from twilio_component.host.redaction import Redactor
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.flow_state import StoredState
     from twilio_component.flows.model import Flow, Integration
     from twilio_component.flows.runner.configuration import Values
     from twilio_component.host import Host
+    from twilio_component.host.redaction import Redactor
 
 _LOGGER = logging.getLogger("twilio_component.execution")
 _MAX_LOADED = 100
@@ -155,5 +155,5 @@ class Deployment:
             integration=integration,
             values=values,
             invoker=invoker,
-            redactor=Redactor(values.secrets),
+            redactor=values.redactor,
         )

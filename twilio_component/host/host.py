@@ -378,7 +378,10 @@ class Host:
             raise PluginError(
                 f"a perform hook returned {type(awaitable).__name__}; it must return an awaitable or None"
             )
-        result = await awaitable
+        try:
+            result = await awaitable
+        except SystemExit as error:  # it would end the process, and with it all other flows
+            raise RuntimeError(f"a component called sys.exit({error.code!r}) instead of raising an error") from error
         if not isinstance(result, dict):
             raise PluginError(f"a perform hook's awaitable returned {type(result).__name__}; it must return a dict")
         return result

@@ -18,6 +18,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from twilio_component.host.connections import SHORTEST_SECRET, connection_from_e
 from twilio_component.host.errors import InputError, Problem, did_you_mean, join_names
 from twilio_component.host.inputs.messages import type_name
 from twilio_component.host.manifest.documents import Document, read_document
+from twilio_component.host.redaction import Redactor
 
 if TYPE_CHECKING:
     from twilio_component.flows.model import ConfigVariable, Integration, Reference
@@ -103,12 +105,17 @@ class Configuration:
         return replace(problem, path=f"$.{problem.path}", file=self.document.file, line=place.line, column=place.column)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Values:
     """What an integration's config variables are worth in one deployment. ``secrets`` are texts never to be shown."""
 
     by_name: Mapping[str, Any]
     secrets: frozenset[str] = frozenset()
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """Hides the secrets."""
+        return Redactor(self.secrets)
 
 
 def read_configuration(path: Path | str) -> Configuration:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from twilio_component.flows.nesting import DEEPEST, deeper_than
 from twilio_component.flows.parsing.fitting import fit_inputs
 from twilio_component.host.errors import InputError, IntegrationError, PerformError
 from twilio_component.host.inputs.form import AcceptedInputs
+from twilio_component.host.redaction import RedactingLogger
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -49,6 +50,11 @@ class Invoker:
     values: Values
     logger: logging.Logger | logging.LoggerAdapter[Any]
     clock: Clock
+
+    @property
+    def _logger(self) -> RedactingLogger:
+        """The logger, which writes no secrets, whatever a component gives it."""
+        return RedactingLogger(self.logger, self.values.redactor)
 
     def operation(self, call: Call) -> Operation | None:
         """The action or trigger that the call names, if its component is installed and has it."""
@@ -131,7 +137,11 @@ class Invoker:
         return {"items": page.items, "next": page.next}
 
     def failure(self, call: Call, error: Exception) -> Failure:
-        """What an error of ``perform_once`` means to the execution."""
+        """What an error of ``perform_once`` means to the execution; its message, which is stored, has no secrets."""
+        failure = self._failure(call, error)
+        return replace(failure, message=self.values.redactor.text(failure.message))
+
+    def _failure(self, call: Call, error: Exception) -> Failure:
         if isinstance(error, PerformError):
             unknown = error.may_have_happened and not self.idempotent(call)
             return Failure(
@@ -146,7 +156,7 @@ class Invoker:
             acted = isinstance(error, ResultTooDeepError) and not self.idempotent(call)
             return Failure(code=error.code, message=str(error), permanent=True, acted=acted)
         # A bug in a component. What it had done by then is not known.
-        self.logger.error("%s failed unexpectedly", call.id, exc_info=error)
+        self._logger.error("%s failed unexpectedly", call.id, exc_info=error)
         message = f"{call.component}.{call.action} failed unexpectedly with {type(error).__name__}"
         return Failure(code="unexpected-error", message=message, outcome_unknown=not self.idempotent(call))
 
@@ -174,7 +184,7 @@ class Invoker:
     ) -> Context:
         # A component changes a state by returning what changes, not behind the execution's back.
         return self.host.context(
-            logger=self.logger,
+            logger=self._logger,
             instance_state=MappingProxyType(call.stored_state["instanceState"]),
             cross_flow_state=MappingProxyType(call.stored_state["crossFlowState"]),
             execution_state=MappingProxyType(call.stored_state["executionState"]),

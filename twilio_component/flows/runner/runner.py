@@ -35,7 +35,6 @@ from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complet
 from twilio_component.host.cancellation import is_cancelled
 from twilio_component.host.environment import FileEnvironment
 from twilio_component.host.errors import join_names
-from twilio_component.host.redaction import RedactingLogger, Redactor
 from twilio_component.host.serialization import iso_time
 
 if TYPE_CHECKING:
@@ -150,13 +149,12 @@ class FlowRunner:
         mocks = Mocks(self.mocks)
         mocks.check(operation for flow in self.integration.flows for operation in all_operations(flow.steps))
         self._values = values
-        self._redactor = Redactor(values.secrets)
         self._invoker = Invoker(
             host=self.host,
             mocks=mocks,
             configuration=self.configuration,
             values=values,
-            logger=RedactingLogger(self.logger, self._redactor),
+            logger=self.logger,
             clock=self.clock,
         )
         self._started = 0
@@ -299,10 +297,10 @@ class FlowRunner:
 
     def _report(self, flow: Flow, event: Event) -> None:
         if self.listener is not None:
-            self.listener(self._redactor.value({"event": event["event"], "flow": flow.name, **event}))
+            self.listener(self._values.redactor.value({"event": event["event"], "flow": flow.name, **event}))
 
     def _outcome(self, run: _Run, execution: Execution, done: Done) -> Outcome:
-        hide = self._redactor.value
+        hide = self._values.redactor.value
         state, error = end_of(done)
         return Outcome(
             flow=run.flow.name,
