@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,7 @@ class Quitter:
         sys.exit(3)
 
 
-async def outcome(tmp_path: Path, plugin: object) -> dict[str, Any]:
+async def outcome(tmp_path: Path, plugin: object) -> Mapping[str, Any]:
     async with serving(tmp_path, COUNT, plugins=[plugin]) as served:
         return await served.run("one")
 
