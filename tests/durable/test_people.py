@@ -27,6 +27,7 @@ NOT_ABOUT_PEOPLE = {
     "flow_alarms": {"body", "told"},  # flows, states, counts and ids of runs
     "flow_definitions": {"file", "text"},
     "flow_runs": {"integration", "flow"},
+    "flow_heartbeats": {"schedules"},
     "flow_served": {"public_url"},
     "flow_journal": {"step_id"},
     "flow_intents": {"step_id", "limit_keys", "hold_reason"},

@@ -82,9 +82,11 @@ class Operator:
                     await self._resume(run)
 
     async def _resume(self, run: str) -> None:
-        over = self._world.calls_over(run)
+        # One that was paused may stop for the first time, for what was refused before and is an item's end only now.
+        had_stopped, over = self._world.states().get(run) == run_status.LIST_STOPPED, self._world.calls_over(run)
         await self._operations.resume(run)
-        self._world.over_when_resumed[run] = over
+        if had_stopped:
+            self._world.over_when_resumed[run] = over
 
     async def _act(self, run: str, state: str) -> None:
         random, operations = self._world.random, self._operations

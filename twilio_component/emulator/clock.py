@@ -102,7 +102,7 @@ class Clock:
         try:
             while True:
                 running.wake.clear()
-                self._start_due()
+                await self._start_due()
                 running.wakes_at = self._events[0][0] if self._events else math.inf
                 pause = running.wakes_at - self._position()
                 try:
@@ -119,7 +119,7 @@ class Clock:
         """Return the position on the timeline of events, in seconds."""
         return self._moved + (time.monotonic() - self._running.since if self._running else 0.0)
 
-    def _start_due(self) -> None:
+    async def _start_due(self) -> None:
         while self._events and self._events[0][0] <= self._position():
             _, _, event = heapq.heappop(self._events)
             outcome = event()
@@ -127,6 +127,7 @@ class Clock:
                 task = asyncio.ensure_future(_finish(outcome))
                 self._tasks.add(task)
                 task.add_done_callback(self._forget_task)
+                await asyncio.sleep(0)  # it begins before the next event, which may be due as well by now
 
     def _forget_task(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
