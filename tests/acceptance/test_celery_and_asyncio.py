@@ -19,9 +19,10 @@ KILLED_BEFORE_SEND, KILLED_BEFORE_STORING, KILLED_BEFORE_ACKNOWLEDGING = "+15558
 NOT_CONNECTED_AT_FIRST, RESPONSE_LOST, OPTED_OUT = "+15558670004", "+15558670005", "+15558670006"
 QUEUED_TWICE, PLAIN, SENT_BEFORE_FORK = "+15558670007", "+15558670008", "+15558670009"
 RATE_LIMITED, PLAIN_RATE_LIMITED, QUEUE_FULL = "+15558670010", "+15558670011", "+15558670012"
-NUMBERS = [f"+155586700{number:02}" for number in (*range(1, 9), 10, 11, 12)]
-# The tasks that come to an end: one a number, one without a recipient, and five that are rightly repeated.
-ENDS = len(NUMBERS) + 1 + 5
+WITHOUT_CONNECTION_AT_FIRST = "+15558670013"
+NUMBERS = [f"+155586700{number:02}" for number in (*range(1, 9), *range(10, 14))]
+# The tasks that come to an end: one a number, one without a recipient, and six that are rightly repeated.
+ENDS = len(NUMBERS) + 1 + 6
 # Starts workers that are killed at each of three points. The broker, a folder, does not know what a worker that was
 # killed had begun: delivering it again is the program's work. It writes to the folder only while no worker reads it.
 # Results are stored as JSON, which is Celery's default.
@@ -98,13 +99,18 @@ app.conf.update(
 # The host is in use before the first worker is forked.
 print(json.dumps(messages.send(**inputs("{SENT_BEFORE_FORK}"))))
 
+connection = os.environ.pop("PRISMATIC_CONNECTION_VALUE")
+early = once.send_once.apply(kwargs=inputs("{WITHOUT_CONNECTION_AT_FIRST}"), task_id="to-{WITHOUT_CONNECTION_AT_FIRST}")
+assert type(early.result).__name__ == "InputError", early.result
+os.environ["PRISMATIC_CONNECTION_VALUE"] = connection
+
 send, host.invoke_action = host.invoke_action, invoke_action
 for number in ("{KILLED_BEFORE_SEND}", "{KILLED_BEFORE_STORING}", "{KILLED_BEFORE_ACKNOWLEDGING}"):
     queue(number)
     assert os.waitstatus_to_exitcode(os.waitpid(start_worker(), 0)[1]) == -signal.SIGKILL
     queue(number)
 queue("nobody", "{NOT_CONNECTED_AT_FIRST}", "{RESPONSE_LOST}", "{OPTED_OUT}", "{QUEUED_TWICE}", "{QUEUED_TWICE}")
-queue("{RATE_LIMITED}", "{QUEUE_FULL}")
+queue("{RATE_LIMITED}", "{QUEUE_FULL}", "{WITHOUT_CONNECTION_AT_FIRST}")
 queue("{PLAIN}", "{PLAIN_RATE_LIMITED}", task=messages.send)
 worker = start_worker()
 outcomes = {{to: outcome_of(f"to-{{to}}") for to in ["nobody", *{NUMBERS}]}}
@@ -153,6 +159,7 @@ def test_celery_tasks_send_from_forked_workers_and_once_though_they_are_delivere
     assert outcomes[KILLED_BEFORE_ACKNOWLEDGING] == sent.pop(KILLED_BEFORE_ACKNOWLEDGING)
     assert outcomes[NOT_CONNECTED_AT_FIRST] == sent.pop(NOT_CONNECTED_AT_FIRST)
     assert outcomes[QUEUED_TWICE] == sent.pop(QUEUED_TWICE)
+    assert outcomes[WITHOUT_CONNECTION_AT_FIRST] == sent.pop(WITHOUT_CONNECTION_AT_FIRST), "nothing was sent at first"
     for number in (RATE_LIMITED, PLAIN_RATE_LIMITED, QUEUE_FULL):
         assert (outcomes[number], ends.count(number)) == (sent.pop(number), 2), "a refusal that passes was not retried"
     assert (ends.count(KILLED_BEFORE_ACKNOWLEDGING), ends.count(QUEUED_TWICE)) == (1, 2)
