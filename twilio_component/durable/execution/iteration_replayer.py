@@ -36,6 +36,7 @@ class IterationReplayer(Replayer):
         super().__init__(*arguments, **options)
         self.item = item.id
         self.is_end_stored = False
+        self.has_called = False
         self._last_call = LastCall((key.run, key.ordinal), item.id, keeps_results)
         self._replaced = item.inputs
         self._stopping = stopping
@@ -87,6 +88,7 @@ class IterationReplayer(Replayer):
         return False
 
     async def _call(self, call: Call, ordinal: int) -> None:
+        self.has_called = True
         if self._replaced is not None and self._replaced["step"] == call.id:
             call = replace(call, inputs={**call.inputs, **self._replaced["inputs"]})
         await super()._call(call, ordinal)

@@ -256,7 +256,13 @@ class WorkflowRunner:
                 return EndedIteration(item.id, record, {})
             _, failure = end_of(done)
             redacted = definition.redactor.value(failure)
-            return EndedIteration(item.id, redacted, replayer.state_changes(), is_stored=replayer.is_end_stored)
+            return EndedIteration(
+                item.id,
+                redacted,
+                replayer.state_changes(),
+                is_stored=replayer.is_end_stored,
+                is_replayed=not replayer.has_called,
+            )
 
         return run_iteration
 

@@ -81,7 +81,7 @@ class ChunkRunner:
                     journal = await self._store.journal_of(item.id) if item.held_until is not None else {}
                 try:
                     end = await self._run_iteration(run_iteration, loop, item, journal)
-                    if (cause := rule.reason_to_stop(end.error)) is not None:
+                    if not end.is_replayed and (cause := rule.reason_to_stop(end.error)) is not None:
                         # Now, and not when the database says so: each further request would be refused as well.
                         stopping.set()
                         causes.append((end, cause))
@@ -153,7 +153,8 @@ class ChunkRunner:
             if ends:
                 await self._store.end_iterations(key, ends, keep_payloads=self._keep_payloads)
             found = next((cause for end, cause in causes if any(end is one for one in ends)), None)
-            cause = found or await self._refusals.reason_to_stop(key, [one.error for one in ends])
+            news = [one.error for one in ends if not one.is_replayed]
+            cause = found or await self._refusals.reason_to_stop(key, news)
             if cause is not None:
                 stopping.set()
                 await self._stop(loop, cause)

@@ -26,6 +26,8 @@ class EndedIteration:
     changes: Mapping[str, Mapping[str, Any]]
     is_stored: bool = False
     """Whether the end has been stored already, together with the result of the last call."""
+    is_replayed: bool = False
+    """Whether it made no call: how it ended was known before, and perhaps before an operator resumed the list."""
 
 
 _FAILING = UpdateEach(items, "id", ("state", "code", "error", "finished_at"), items.c.state == PENDING)
