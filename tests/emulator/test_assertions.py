@@ -73,10 +73,39 @@ def test_webhooks_are_asserted_on_by_their_parameters(api_of: Any) -> None:
         emulator.assert_webhook(MessageStatus="undelivered")
 
 
-def test_a_property_that_does_not_exist_is_an_error_and_no_failure(api: Any, emulator: Emulator) -> None:
-    api.send()
-    with pytest.raises(ValueError, match="cannot ask for from_; one of these is possible: sid, account_sid, to"):
-        emulator.assert_sent(from_="+1")
+@pytest.mark.parametrize(
+    ("about", "conditions", "words"),
+    [
+        ("sent", {"bdy": "Hi"}, "cannot ask for bdy; one of these is possible: sid, account_sid, to.*mean 'body'"),
+        ("sent", {"to": "555 867 5310"}, r"to is never '555 867 5310': Twilio keeps this address as \+15558675310"),
+        ("sent", {"sender": "+1"}, "sender is never '.1': no message has such an address"),
+        ("sent", {"status": "deliverd"}, "status is never 'deliverd': it is accepted, .*; did you mean 'delivered'"),
+        ("sent", {"direction": "inbound"}, "it is outbound-api or outbound-reply"),
+        ("sent", {"error_code": 30003}, "error_code is compared with a text, such as '30003', not with 30003"),
+        ("sent", {"to": None}, "to is never None"),
+        ("requested", {"operation": "message.list"}, "did you mean 'messages.list'"),
+        ("requested", {"fault": "ratelimit"}, "did you mean 'rate_limit'"),
+        ("requested", {"status": "OK"}, "it is a status of HTTP, such as '201'"),
+        ("webhook", {"kynd": "status"}, "cannot ask for kynd; .*did you mean 'kind'"),
+        ("webhook", {"kind": "callback"}, "it is event, inbound or status"),
+        ("webhook", {"MessageStauts": "sent"}, "no webhook has the parameter MessageStauts; did you mean 'Messa"),
+        ("verification", {"channel": "mail"}, "it is call, email, sms or whatsapp; did you mean 'email'"),
+        ("sent", {"times": -1}, "times is 0 or more, not -1"),
+        ("sent", {"times": "0"}, "times is an integer, or None for at least one, not '0'"),
+    ],
+)
+def test_that_nothing_happened_is_not_asserted_by_a_mistake(
+    emulator: Emulator, about: str, conditions: dict[str, Any], words: str
+) -> None:
+    with pytest.raises((ValueError, TypeError), match=words):
+        getattr(emulator, f"assert_{about}")(**{"times": 0, **conditions})
+
+
+def test_what_could_happen_and_did_not_is_asserted_with_no_times(emulator: Emulator) -> None:
+    emulator.assert_sent(to="whatsapp:+15558675310", sender="Acme", status="read", error_code=None, times=0)
+    emulator.assert_requested(operation=None, fault=None, path="/nowhere", status="404", times=0)
+    emulator.assert_webhook(kind="event", MediaUrl3="http://x", TaskSid="WT1", status=None, times=0)
+    emulator.assert_verification(to="ada@example.com", channel="email", times=0)
 
 
 def test_the_journal_forgets_the_oldest_first(api_of: Any) -> None:

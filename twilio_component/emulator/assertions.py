@@ -6,75 +6,35 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import TypeVar
 
+from twilio_component.emulator.facts import Conditions, Fact, Facts, check_conditions, check_times, facts_of
 from twilio_component.emulator.model.message import Message
 from twilio_component.emulator.model.verification import Verification
 from twilio_component.emulator.request_log import RequestRecord, WebhookRecord
 
 Thing = TypeVar("Thing", Message, RequestRecord, WebhookRecord, Verification)
 
-Facts = Mapping[str, str | None]
-Conditions = Mapping[str, str | None]
-
 _SHOWN = 5
 
 
-def assert_found(noun: str, things: Sequence[Thing], conditions: Conditions, times: int | None) -> list[Thing]:
+def assert_found(
+    noun: str,
+    about: Mapping[str, Fact],
+    things: Sequence[Thing],
+    conditions: Conditions,
+    times: int | None,
+) -> list[Thing]:
     """Return the things that meet every condition: at least one, or exactly ``times``; AssertionError otherwise.
 
-    ``body`` has to be a part of the text; everything else has to be equal. ValueError for a condition that such a
-    thing does not know.
+    ``body`` has to be a part of the text; everything else has to be equal. ``about`` is what conditions can ask.
+    ValueError or TypeError for a condition that no such thing could ever meet, so that ``times=0`` means something.
     """
-    known = [facts_of(thing) for thing in things]
+    check_times(times)
+    known = [facts_of(about, thing) for thing in things]
+    check_conditions(about, known, conditions)
     found = [index for index, facts in enumerate(known) if not _misses(facts, conditions)]
     if len(found) == times or (times is None and found):
         return [things[index] for index in found]
     raise AssertionError("\n".join(_explanation(noun, known, found, conditions, times)))
-
-
-def facts_of(thing: Message | RequestRecord | WebhookRecord | Verification) -> Facts:
-    """Return the facts about a thing that conditions can name."""
-    if isinstance(thing, Message):
-        return {
-            "sid": thing.sid,
-            "account_sid": thing.account_sid,
-            "to": thing.to,
-            "sender": thing.sender,
-            "body": thing.body,
-            "status": thing.status,
-            "direction": thing.direction,
-            "error_code": None if thing.error_code is None else str(thing.error_code),
-            "messaging_service_sid": thing.messaging_service_sid,
-        }
-    if isinstance(thing, Verification):
-        return {
-            "sid": thing.sid,
-            "service_sid": thing.service_sid,
-            "account_sid": thing.account_sid,
-            "to": thing.to,
-            "channel": thing.channel,
-            "status": thing.status,
-            "code": thing.code,
-        }
-    if isinstance(thing, RequestRecord):
-        return {
-            "operation": thing.operation,
-            "method": thing.request.method,
-            "path": thing.request.path,
-            "query": thing.request.query,
-            "body": thing.request.body.decode("utf-8", "replace"),
-            "status": str(thing.response.status),
-            "fault": thing.fault,
-        }
-    return {
-        "kind": thing.kind,
-        "method": thing.method,
-        "url": thing.url,
-        "message_sid": thing.message_sid,
-        "status": None if thing.response is None else str(thing.response.status),
-        "error": thing.error,
-        **dict(thing.parameters),
-        "body": dict(thing.parameters).get("Body"),
-    }
 
 
 def _misses(facts: Facts, conditions: Conditions) -> list[str]:
@@ -82,8 +42,6 @@ def _misses(facts: Facts, conditions: Conditions) -> list[str]:
 
 
 def _meets(facts: Facts, name: str, wanted: str | None) -> bool:
-    if name not in facts and not name[:1].isupper():  # a webhook's parameters begin with a capital and may be missing
-        raise ValueError(f"cannot ask for {name}; one of these is possible: {', '.join(facts)}")
     found = facts.get(name)
     if name == "body" and wanted is not None:
         return wanted in (found or "")

@@ -8,16 +8,18 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from twilio_component.emulator import assertions
+from twilio_component.emulator import assertions, facts
 from twilio_component.emulator.api.router import OPERATIONS, match, respond
 from twilio_component.emulator.change_feed import Feed
 from twilio_component.emulator.clock import Clock
 from twilio_component.emulator.control import api, static
+from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.faults import Faults
 from twilio_component.emulator.http import Request, Response
 from twilio_component.emulator.messaging.conversation_events import conversation_parameters
 from twilio_component.emulator.messaging.inbound import receive
 from twilio_component.emulator.messaging.lifecycle import MessageLifecycle
+from twilio_component.emulator.model import addresses
 from twilio_component.emulator.model.accounts import Account, Accounts
 from twilio_component.emulator.model.content_template import ContentTemplate
 from twilio_component.emulator.model.lookups import Lookups
@@ -248,22 +250,24 @@ class Emulator:
     def assert_sent(self, *, times: int | None = None, **conditions: str | None) -> list[Message]:
         """Assert that messages with ``to``, ``sender``, ``body`` (a part of it), ``status``… exist; returns them.
 
-        At least one, or exactly ``times``. The failure shows what was expected, and the nearest that there is.
+        At least one, or exactly ``times``. The failure shows what was expected, and the nearest that there is. Raises
+        ValueError or TypeError for a condition that no message could meet, so that ``times=0`` passes on no typing
+        mistake.
         """
         outgoing = [message for message in self.messages if message.direction != "inbound"]
-        return assertions.assert_found("message", outgoing, conditions, times)
+        return assertions.assert_found("message", facts.MESSAGE, outgoing, conditions, times)
 
     def assert_requested(self, *, times: int | None = None, **conditions: str | None) -> list[RequestRecord]:
         """Assert that requests with ``operation``, ``method``, ``path``, ``body`` (a part of it)… came in."""
-        return assertions.assert_found("request", list(self.request_log.requests), conditions, times)
+        return assertions.assert_found("request", facts.REQUEST, list(self.request_log.requests), conditions, times)
 
     def assert_webhook(self, *, times: int | None = None, **conditions: str | None) -> list[WebhookRecord]:
         """Assert that webhooks with ``kind``, ``url``, ``status``, or a parameter by its own name went out."""
-        return assertions.assert_found("webhook", list(self.request_log.webhooks), conditions, times)
+        return assertions.assert_found("webhook", facts.WEBHOOK, list(self.request_log.webhooks), conditions, times)
 
     def assert_verification(self, *, times: int | None = None, **conditions: str | None) -> list[Verification]:
         """Assert that verifications with ``to``, ``channel``, ``status``, ``code``… were started; returns them."""
-        return assertions.assert_found("verification", self.verifications, conditions, times)
+        return assertions.assert_found("verification", facts.VERIFICATION, self.verifications, conditions, times)
 
     def load_seed(self, path: Path | str) -> None:
         """Give the emulator what a seed file has: accounts, numbers, services, templates, messages, faults, rules.
@@ -337,7 +341,16 @@ def _http_date(seconds: int) -> str:
 
 def _subject(request: Request, operation: str | None) -> Subject:
     fields = request.form if request.method == "POST" else request.arguments
-    return Subject(operation, fields.get("To"), fields.get("From"), fields.get("Body"))
+    recipient = _as_kept(fields.get("To"), addresses.recipient)
+    return Subject(operation, recipient, _as_kept(fields.get("From"), addresses.sender), fields.get("Body"))
+
+
+def _as_kept(text: str | None, kept: Callable[[str], str]) -> str | None:
+    """Return an address as Twilio keeps it, which is how conditions have it; one that it refuses stays as it is."""
+    try:
+        return kept(text) if text else text
+    except ApiError:
+        return text
 
 
 def _webhook_transport(

@@ -18,6 +18,11 @@ from twilio_component.emulator.http import ConnectionFault, Response
 from twilio_component.emulator.rules import MessageConditions, RequestConditions, Rule, Subject
 from twilio_component.twilio.error_codes import explain
 
+# The faults of requests; the log of requests has them by these names.
+FAULT_NAMES = (
+    "rate_limit", "server_error", "html", "blank", "api_error", "refuse", "drop", "cut_off", "slow",
+    "wrong_certificate",
+)  # fmt: skip
 _LAST_STATUS = 599
 _HTML = b"<!DOCTYPE html><html><head><title>Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 

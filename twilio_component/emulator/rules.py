@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 
+from twilio_component.emulator.model import addresses
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -35,7 +37,7 @@ class RequestConditions(MessageConditions, total=False):
 class Rule:
     """Every condition that is given must hold; without any, the rule applies to everything.
 
-    ``operation`` is the name of a route such as ``messages.create``, ``to`` and ``sender`` are compared exactly,
+    ``operation`` is the name of a route such as ``messages.create``. ``to`` and ``sender`` are as Twilio keeps them,
     ``body`` is looked for in the text. ``nth`` picks the n-th of those that match, ``times`` the first so many.
     ``hits`` counts how often it applied.
     """
@@ -48,6 +50,22 @@ class Rule:
     times: int | None = None
     hits: int = 0
     seen: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise ValueError or TypeError for a condition that nothing could ever meet."""
+        for key, fault_in in (("to", addresses.fault_in_recipient), ("sender", addresses.fault_in_sender)):
+            given = getattr(self, key)
+            if given is None:
+                continue
+            if not isinstance(given, str):
+                raise TypeError(f"{key}: an address is a text such as '+15558675310', not {given!r}")
+            fault = fault_in(given)
+            if fault:
+                raise ValueError(f"{key}: {fault}")
+        for key in ("nth", "times"):
+            count = getattr(self, key)
+            if count is not None and count < 1:
+                raise ValueError(f"{key} has to be 1 or more, not {count}")
 
     def applies_to(self, subject: Subject) -> bool:
         """Return whether it applies; counts that it was asked."""

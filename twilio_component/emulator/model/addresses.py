@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from twilio_component.emulator.errors import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CHANNELS = ("whatsapp", "messenger", "instagram", "rcs")
 
@@ -14,6 +18,8 @@ _SHORT_CODE = re.compile(r"[0-9]{3,6}")
 _SENDER_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &+_-]{1,11}")
 # A WhatsApp user without a visible number: a country, perhaps an enterprise parent, and letters and digits.
 _USERNAME = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
+# Verify sends codes to mail addresses too.
+_EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 _PUNCTUATION = str.maketrans("", "", " -().\u00a0")
 
 
@@ -45,6 +51,24 @@ def sender(text: str) -> str:
     if number is None:
         raise ApiError(21212, sender=text)
     return f"{channel}:{number}" if channel else number
+
+
+def fault_in_recipient(text: str) -> str | None:
+    """Return why no message or verification is ever to ``text``; None where one may be."""
+    return None if _EMAIL.fullmatch(text) else _fault_in_address(text, recipient)
+
+
+def fault_in_sender(text: str) -> str | None:
+    """Return why no message is ever from ``text``; None where one may be."""
+    return _fault_in_address(text, sender)
+
+
+def _fault_in_address(text: str, kept: Callable[[str], str]) -> str | None:
+    try:
+        found = kept(text)
+    except ApiError:
+        return "no message has such an address; a number is written as +15558675310"
+    return None if found == text else f"Twilio keeps this address as {found}; write it like that"
 
 
 def username_of(address: str) -> str | None:

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from twilio_component.emulator.request_log import RequestLog
     from twilio_component.emulator.webhooks.transports import WebhookTransport
 
+KINDS = ("status", "inbound", "event")
+
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """One webhook: ``kind`` is ``status``, ``inbound`` or ``event``; all its attempts carry ``token``.
+    """One webhook: ``kind`` is one of ``KINDS``; all its attempts carry ``token``.
 
     ``message_sid`` is empty for an event that no message is behind.
     """
