@@ -8,6 +8,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -352,6 +353,23 @@ async def test_a_definition_whose_earlier_steps_have_changed_is_refused_with_the
         ended = await again(served, "one")
         assert (ended["state"], ended["definition"], ended["isCurrent"]) == ("succeeded", "began", False)
     assert sent(emulator) == Counter(dict.fromkeys(numbers, 2))
+
+
+async def test_inputs_for_a_step_that_has_another_name_now_are_not_lost(tmp_path: Path) -> None:
+    emulator, numbers = Emulator(), people(tmp_path, 3, {2: INVALID})
+    other, stranger = "+15558675311", "12"
+    async with serving(tmp_path, flow(), emulator=emulator, settings=QUICK) as served:
+        await served.run("one")
+        digest = await served.engine.runs.define("test.yaml", HEAD + flow().replace("name: Send", "name: Tell"))
+        await served.engine.runs.note_served("Test", digest, "http://flows.test")
+
+        operations = Operations(served.engine.database)
+        for to, run in ((stranger, "one"), (other, "one~2")):
+            given = Retry(items=ItemSelection(number=2, inputs={"to": to}), definition="current")
+            with pytest.raises(RunStateError, match="given inputs for the step 'send', which"):
+                await operations.retry_as(run, given)
+            await again(served, run, replace(given, definition="began"))
+    assert sent(emulator) == Counter([numbers[0], numbers[1], other])
 
 
 async def test_two_operators_cannot_retry_one_run_twice(tmp_path: Path, url: str) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, select
 
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.operator.definition_changes import changes_before, keys_of
+from twilio_component.durable.store.run_status import SUCCEEDED
 from twilio_component.durable.store.schema import definitions, items, journal, loops, served
-from twilio_component.flows.model import find_flow
+from twilio_component.flows.model import all_steps, find_flow
 from twilio_component.flows.parsing.reader import load_integration
 from twilio_component.host.errors import join_names
 
@@ -40,7 +42,25 @@ def definition_for(connection: Connection, row: Row[Any], plan: RetryPlan, wante
             f"the run '{row.id}' has taken steps that have changed since: {join_names(changes, word='and')}. "
             "Retry it with the definition that it began with (--definition began)"
         )
+    gone = _steps_given_inputs(connection, row, plan) - {step.key for step in all_steps(now.steps)}
+    if gone:
+        raise RunStateError(
+            f"an item was given inputs for the step {join_names(map(repr, sorted(gone)), word='and')}, which the "
+            "definition that is served now does not have, so they would be lost. Retry the run with the definition "
+            "that it began with (--definition began)"
+        )
     return current, True
+
+
+def _steps_given_inputs(connection: Connection, row: Row[Any], plan: RetryPlan) -> set[str]:
+    """The keys of the steps for which operators have given inputs, now or before, of items that are tried again."""
+    of_loops = (items.c.run == row.id, items.c.ordinal.in_(plan.again), items.c.state != SUCCEEDED)
+    found = connection.execute(select(items.c.inputs).where(*of_loops, items.c.inputs.is_not(None))).scalars()
+    step_ids = {json.loads(inputs)["step"] for inputs in found}
+    if plan.selection is not None and plan.selection.inputs:
+        failed = select(items.c.error).where(*plan.selection.conditions(row.id), items.c.error.is_not(None))
+        step_ids |= {json.loads(error)["id"] for error in connection.execute(failed).scalars()}
+    return {step_id.rpartition(".")[2] for step_id in step_ids}
 
 
 def _kept_steps(connection: Connection, row: Row[Any], plan: RetryPlan) -> set[str]:
