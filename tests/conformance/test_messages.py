@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
+from twilio.rest.api.v2010.account.message import MessageList
+
+from twilio_component.host.errors import InputError
+from twilio_component.host.inputs.form import InputForm
+from twilio_component.host.manifest.loader import load_component
+from twilio_component.twilio.plugin import manifest_file
 
 if TYPE_CHECKING:
     from twilio_component.emulator import Emulator
@@ -197,3 +204,14 @@ async def test_the_asynchronous_sdk_sends_fetches_lists_and_deletes(
     assert listed == sent[::-1]
     assert deleted
     assert len(emulator.messages) == 4
+
+
+def test_every_parameter_of_the_sdk_leads_to_an_input_or_is_said_not_to_be_needed() -> None:
+    schema = load_component(manifest_file()).actions["sendSMS"].inputs
+    names = inspect.signature(MessageList.create).parameters.keys() - {"self"} - schema["properties"].keys()
+    with pytest.raises(InputError) as caught:
+        InputForm(schema).validate(dict.fromkeys(names, "x"))
+    said = {problem.path.removeprefix("$.inputs."): problem.message for problem in caught.value.problems}
+    assert {name for name in names if "did you mean '" not in said[name]} == {"schedule_type", "max_price"}
+    assert said["schedule_type"].startswith("is not known; leave it out, since a message with sendAt is scheduled (")
+    assert "did you mean 'message'?" in said["body"]

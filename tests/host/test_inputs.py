@@ -303,6 +303,13 @@ def test_another_name_of_an_input_leads_to_its_own(given: str, meant: str) -> No
     assert f"did you mean '{meant}'?" in str(outcome(twilio("sendSMS"), {given: "x"})[1])
 
 
+@pytest.mark.parametrize("given", ["pier", "Pier", "pier_"])
+def test_a_name_of_what_is_not_an_input_says_what_to_do_instead(given: str) -> None:
+    schema = {"type": "object", "properties": {"port": {}}, "notInputs": {"pier": "leave it out, the port has one"}}
+    (problem,) = refused(InputForm(schema), {given: "x"})
+    assert problem == f"$.inputs.{given}: is not known; leave it out, the port has one (known: port)"
+
+
 # Connections
 
 

@@ -95,14 +95,14 @@ def test_references_across_files_and_within_the_manifest_are_followed(tmp_path: 
     path.write_text(
         "key: k\ndisplay: {label: K, description: K, category: K}\n"
         "actions:\n"
-        "  one:\n    display: &d {label: L, description: D}\n    perform: asyncio:wait_for\n    example: {data: 1}\n"
+        "  one:\n    display: &d {label: L, description: D}\n    perform: asyncio:wait_for\n    example: {data: one}\n"
         "    outputSchema: {$ref: 'a.json#/x', title: Mine}\n"
-        "  two: {$ref: '#/actions/one', example: {data: 2}}\n"
+        "  two: {$ref: '#/actions/one', example: {data: two}}\n"
     )
     assert check_manifest(path) == []
     component = load_component(path)
     assert component.actions["one"].output_schema == {"type": "string", "title": "Mine"}
-    assert (component.actions["two"].perform, component.actions["two"].example) == ("asyncio:wait_for", {"data": 2})
+    assert (component.actions["two"].perform, component.actions["two"].example) == ("asyncio:wait_for", {"data": "two"})
 
 
 def test_references_in_a_circle_across_files_are_reported(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from twilio_component.flows.model import Complex, Fields, Value
 from twilio_component.flows.parsing.fitting import fit_inputs, is_left_empty
 from twilio_component.host.errors import InputError, did_you_mean, join_names, json_path
 from twilio_component.host.inputs.form import InputForm
-from twilio_component.host.inputs.messages import display, nearest_input
+from twilio_component.host.inputs.messages import display, hint_for_input
 
 if TYPE_CHECKING:
     from twilio_component.flows.findings import Findings
@@ -61,7 +61,7 @@ class InputChecker:
         self._validate(step, given, later)
 
     def _unknown(self, name: str, key: str, value: Input, at: PathParts) -> None:
-        hint = nearest_input(key, self.properties)
+        hint = hint_for_input(key, self.operation.inputs)
         known = f"Its inputs are {join_names(self.properties, limit=40)}."
         if not hint and is_fixed(value) and is_left_empty(fixed_value(value)):
             message = f"{name} has no input '{key}'; it is empty and ignored"

@@ -28,6 +28,7 @@ _ANNOTATIONS = frozenset(
         "writeOnly",
         "message",
         "otherNames",
+        "notInputs",
     }
 )
 _TYPES: Mapping[str, tuple[type, ...]] = {

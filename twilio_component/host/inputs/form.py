@@ -18,7 +18,7 @@ from typing import Any
 
 from twilio_component.host.errors import InputError, Problem, did_you_mean, join_names, json_path
 from twilio_component.host.inputs.fast_path import certainly_valid
-from twilio_component.host.inputs.messages import display, error_messages, nearest_input, type_name
+from twilio_component.host.inputs.messages import display, error_messages, hint_for_input, type_name
 from twilio_component.host.model import Connection, JsonSchema, resolve
 from twilio_component.host.serialization import json_ready, number_text
 
@@ -138,7 +138,7 @@ class InputForm:
         values: dict[str, Any] = {}
         for name, value in inputs.items():
             if name not in self.properties:
-                hint = nearest_input(str(name), self.properties)
+                hint = hint_for_input(str(name), self.schema)
                 known = f" (known: {join_names(self.properties, limit=40)})"
                 problems.append(((*self.place, str(name)), f"is not known{hint}{known}"))
             elif name in self.connections and type(value) is dict:

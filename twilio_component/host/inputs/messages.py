@@ -65,11 +65,18 @@ def entry_problem(section: str, key: str, message: str, inside: PathParts = ()) 
     return Problem(path, message, at=(section, key, *inside))
 
 
-def nearest_input(wrong: str, properties: Mapping[str, Any]) -> str:
-    """Return ``; did you mean 'message'?`` for the input that ``wrong`` is another name of, or nearly its own."""
+def hint_for_input(wrong: str, schema: Mapping[str, Any]) -> str:
+    """Return ``; did you mean 'message'?`` for the input that ``wrong`` is another name of, or nearly its own.
+
+    For a name that the ``schema`` of the inputs lists under ``notInputs``, return what it says to do instead.
+    """
     folded = wrong.casefold().replace("_", "")
-    for name, schema in properties.items():
-        if isinstance(schema, Mapping) and folded in (other.casefold() for other in schema.get("otherNames", ())):
+    for name, instead in schema.get("notInputs", {}).items():
+        if folded == name.casefold():
+            return f"; {instead}"
+    properties = schema["properties"]
+    for name, part in properties.items():
+        if isinstance(part, Mapping) and folded in (other.casefold() for other in part.get("otherNames", ())):
             return f"; did you mean '{name}'?"
     return did_you_mean(wrong, properties)
 
@@ -85,14 +92,28 @@ def _messages(error: ValidationError) -> Iterator[tuple[PathParts, str]]:
     keyword, allowed, value = str(error.validator), cast("Any", error.validator_value), cast("Any", error.instance)
     if "propertyNames" in error.relative_schema_path:
         path = (*path, value)
+    by = _required_by(error)
     if "message" in schema and keyword in _AUTHORED:
         yield path, schema["message"]
+    elif by and keyword == "required":
+        # Said of what is there: what is missing has no line.
+        for name, _ in _missing(schema, allowed, value):
+            wanted = schema.get("properties", {}).get(name, {})
+            value = f": {json.dumps(wanted['const'])}" if "const" in wanted else ""
+            yield (*path, by), f"can only be used together with {name}{value}"
     elif keyword in _ABOUT_KEYS:
         for name, text in _ABOUT_KEYS[keyword](schema, allowed, value):
             yield (*path, name), text
     else:
         reason = _REASONS.get(keyword)
-        yield path, reason(allowed, value) if reason else f"does not match the schema ({keyword})"
+        since = f", since {by} is given" if by else ""
+        yield path, f"{reason(allowed, value)}{since}" if reason else f"does not match the schema ({keyword})"
+
+
+def _required_by(error: ValidationError) -> str | None:
+    """The key whose presence brings the schema that is not met (``dependentSchemas``)."""
+    steps = [*error.relative_schema_path]
+    return str(steps[steps.index("dependentSchemas") + 1]) if "dependentSchemas" in steps[:-1] else None
 
 
 # jsonschema yields one error for each missing key and names the key in its message only: here each error yields all of

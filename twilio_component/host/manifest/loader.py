@@ -11,14 +11,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.host.errors import ManifestError, PluginError, Problem, did_you_mean
+from twilio_component.host.errors import ManifestError, PluginError, Problem, did_you_mean, json_path
 from twilio_component.host.manifest.files import shipped_file
 from twilio_component.host.manifest.references import References, read_carefully, read_quickly
-from twilio_component.host.manifest.structure import FORMATS, KEYWORDS, TYPES, has_unknown_words, unknown_words
+from twilio_component.host.manifest.structure import (
+    FORMATS,
+    KEYWORDS,
+    TYPES,
+    has_unknown_words,
+    own_keywords,
+    unknown_words,
+)
 from twilio_component.host.model import (
     Action,
     Asking,
@@ -136,9 +144,7 @@ class _Manifest:
     def input_problems(self) -> Iterator[Problem]:
         from jsonschema import Draft202012Validator
 
-        meta = Draft202012Validator(
-            Draft202012Validator.META_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER
-        )
+        meta = _meta_validator()
         for path, part in self.parts():
             for name in ("inputs", "outputSchema"):
                 yield from self.found_by(meta, part.get(name, {}), (*path, name))
@@ -163,14 +169,27 @@ class _Manifest:
         without_target, sections = {problem.path for problem in self.problems}, dict(self.sections())
         for (section, key), part in self.parts():
             name = _RESULT_KEYS.get(sections[section])
-            if name and "example" in part and name not in _mapping(part["example"]):
-                message = f"must be a whole result, an object with the key '{name}'"
-                problem = self.document.problem((section, key, "example"), message)
-                if problem.path not in without_target:
-                    yield problem
+            if not name or "example" not in part:
+                continue
+            place = (section, key, "example")
+            # What has no target is empty here, and that is said.
+            if not any(path.startswith(json_path(place)) for path in without_target):
+                yield from self.problems_of_example(part, name, place)
+
+    def problems_of_example(self, part: Mapping[str, Any], name: str, place: PathParts) -> Iterator[Problem]:
+        """What is wrong with an example, which stands in for the result in mocks and dry runs."""
+        from jsonschema import Draft202012Validator
+
+        if name not in _mapping(part["example"]):
+            yield self.document.problem(place, f"must be a whole result, an object with the key '{name}'")
+            return
+        schema = part.get("outputSchema", {})
+        if _meta_validator().is_valid(schema):  # if not, `input_problems` says so
+            problems = self.found_by(Draft202012Validator(schema), part["example"][name], (*place, name))
+            yield from (replace(one, message=f"contradicts outputSchema: {one.message}") for one in problems)
 
     def keyword_problems(self, schema: Any, place: PathParts) -> Iterator[Problem]:
-        own = frozenset(_manifest_schema()["$defs"]["input"]["properties"])
+        own = own_keywords(_manifest_schema())
         for path, word in unknown_words(schema, own):
             if path[-1] == word and word not in TYPES:
                 hint = did_you_mean(word, KEYWORDS | own)
@@ -238,6 +257,12 @@ class _Manifest:
                     section for section in known if section not in given and f"'{section}'" in did_you_mean(key, own)
                 ]
                 yield from ((key, section) for section in near)
+
+
+def _meta_validator() -> Draft202012Validator:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(Draft202012Validator.META_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
 @lru_cache(maxsize=1)

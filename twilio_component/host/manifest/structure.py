@@ -43,6 +43,12 @@ _OPERATIONS = ("actions", "triggers", "dataSources")
 Words = Iterator[tuple[tuple[str | int, ...], str]]
 
 
+def own_keywords(schema: Mapping[str, Any]) -> frozenset[str]:
+    """Return the keywords that inputs may have beside JSON Schema's; ``schema`` is that of manifests."""
+    definitions = schema["$defs"]
+    return frozenset(definitions["input"]["properties"]) | {*definitions["inputs"]["properties"]}
+
+
 def has_unknown_words(manifest: Mapping[str, Any], schema: Mapping[str, Any]) -> bool:
     """Whether the manifest has a key or a type that ``schema``, the schema of manifests, does not know.
 
@@ -56,7 +62,7 @@ def has_unknown_words(manifest: Mapping[str, Any], schema: Mapping[str, Any]) ->
     parts = [(manifest, schema), *connections, *operations]
     if any(not part.keys() <= known["properties"].keys() for part, known in parts):
         return True
-    own = frozenset(definitions["input"]["properties"])
+    own = own_keywords(schema)
     seen: set[int] = set()  # most schemas are references to a few, which are the same object wherever they are
     schemas = (part.get(name, {}) for part, _ in parts for name in ("inputs", "outputSchema"))
     return next(chain.from_iterable(unknown_words(inner, own, seen=seen) for inner in schemas), None) is not None
