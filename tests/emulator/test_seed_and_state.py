@@ -231,11 +231,20 @@ def test_the_command_starts_from_a_seed_and_continues_from_its_state(seed: Path,
     # The seed limits the rate of the first two.
     statuses = [httpx.post(path, data=form, auth=(ACCOUNT, "the-token")).status_code for _ in range(3)]
     assert statuses == [429, 429, 201]
-    assert f"kept in {state}" in stop(process)
+    said = stop(process)
+    assert f"kept in {state}" in said
+    assert "Only the declared accounts exist" in said
+    assert "Any Account SID" not in said
     process, url = served("--seed", str(seed), "--state", str(state))
     bodies = [one["body"] for one in httpx.get(f"{url}/_emulator/messages").json()["messages"]]
-    assert "Nothing is kept" not in stop(process)
+    switched_on = httpx.get(f"{url}/_emulator").json()
+    said = stop(process)
+    assert "Nothing is kept" not in said
+    assert f"of {seed} only faults, delivery rules and timings apply" in said
     assert bodies == ["Old", "Reply", "Kept"]
+    # A state keeps none of these: they come from the seed again.
+    assert [one["fault"] for one in switched_on["faults"]] == ["rateLimit"]
+    assert [one["ending"] for one in switched_on["deliveryRules"]] == ["undelivered"]
 
 
 def test_the_command_tells_what_is_wrong_with_a_file(tmp_path: Path) -> None:

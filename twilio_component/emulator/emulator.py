@@ -13,13 +13,11 @@ from twilio_component.emulator.api.router import OPERATIONS, match, respond
 from twilio_component.emulator.change_feed import Feed
 from twilio_component.emulator.clock import Clock
 from twilio_component.emulator.control import api, static
-from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.faults import Faults
 from twilio_component.emulator.http import Request, Response
 from twilio_component.emulator.messaging.conversation_events import conversation_parameters
 from twilio_component.emulator.messaging.inbound import receive
 from twilio_component.emulator.messaging.lifecycle import MessageLifecycle
-from twilio_component.emulator.model import addresses
 from twilio_component.emulator.model.accounts import Account, Accounts
 from twilio_component.emulator.model.content_template import ContentTemplate
 from twilio_component.emulator.model.lookups import Lookups
@@ -27,7 +25,7 @@ from twilio_component.emulator.model.messaging_service import MessagingService
 from twilio_component.emulator.model.sids import new_sid
 from twilio_component.emulator.model.verify_service import VerifyService
 from twilio_component.emulator.request_log import DEFAULT_LIMIT, RequestLog, RequestRecord, WebhookRecord
-from twilio_component.emulator.rules import Subject
+from twilio_component.emulator.rules import subject_of
 from twilio_component.emulator.state import EmulatorState
 from twilio_component.emulator.webhooks.sender import Webhook, Webhooks
 from twilio_component.emulator.webhooks.transports import (
@@ -118,7 +116,7 @@ class Emulator:
             return await api.respond(self.state, request)
         matched = match(request)
         operation = matched.route.name if matched.route else None
-        fault = self.faults.take(_subject(request, operation)) if self.faults.active else None
+        fault = self.faults.take(subject_of(request, operation)) if self.faults.active else None
         happens = fault is None or fault.accepted
         outcome = respond(self.state, request, matched) if happens else None
         response = fault.apply(outcome or Response(0)) if fault else outcome or Response(0)
@@ -279,6 +277,15 @@ class Emulator:
 
         load_seed(self.state, Path(path))
 
+    def load_seed_conditions(self, path: Path | str) -> None:
+        """Switch on the faults, delivery rules and timings of a seed file, after `load_state`, which has none of them.
+
+        Raises as `load_seed` does.
+        """
+        from twilio_component.emulator.seeding import load_seed_conditions  # loads jsonschema
+
+        load_seed_conditions(self.state, Path(path))
+
     def save_state(self, path: Path | str) -> None:
         """Write accounts and all that belongs to them, messages included, to a JSON file. Raises `DocumentError`."""
         from twilio_component.emulator.state_file import save_state
@@ -337,20 +344,6 @@ class Emulator:
 @lru_cache(maxsize=8)  # requests come many to the second
 def _http_date(seconds: int) -> str:
     return formatdate(seconds, usegmt=True)
-
-
-def _subject(request: Request, operation: str | None) -> Subject:
-    fields = request.form if request.method == "POST" else request.arguments
-    recipient = _as_kept(fields.get("To"), addresses.recipient)
-    return Subject(operation, recipient, _as_kept(fields.get("From"), addresses.sender), fields.get("Body"))
-
-
-def _as_kept(text: str | None, kept: Callable[[str], str]) -> str | None:
-    """Return an address as Twilio keeps it, which is how conditions have it; one that it refuses stays as it is."""
-    try:
-        return kept(text) if text else text
-    except ApiError:
-        return text
 
 
 def _webhook_transport(

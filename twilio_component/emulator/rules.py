@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
+from twilio_component.emulator.errors import ApiError
 from twilio_component.emulator.model import addresses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twilio_component.emulator.http import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +101,18 @@ class Rule:
         if any(wanted is not None and wanted != found for wanted, found in exact):
             return False
         return self.body is None or self.body in (subject.body or "")
+
+
+def subject_of(request: Request, operation: str | None) -> Subject:
+    """Return what rules look at in a request, its addresses as Twilio keeps them, as conditions have them too."""
+    fields = request.form if request.method == "POST" else request.arguments
+    recipient = _as_kept(fields.get("To"), addresses.recipient)
+    return Subject(operation, recipient, _as_kept(fields.get("From"), addresses.sender), fields.get("Body"))
+
+
+def _as_kept(text: str | None, kept: Callable[[str], str]) -> str | None:
+    """Return an address as Twilio keeps it; one that it refuses stays as it is."""
+    try:
+        return kept(text) if text else text
+    except ApiError:
+        return text

@@ -37,6 +37,18 @@ def load_seed(state: EmulatorState, path: Path) -> None:
     Raises DocumentError for a file that cannot be read, and InputError, with file, line and path of each problem, for
     one that is not valid; where the emulator itself refuses a value, it is empty afterwards.
     """
+    _read_seed(state, path).plant()
+
+
+def load_seed_conditions(state: EmulatorState, path: Path) -> None:
+    """Give an emulator a seed file's faults, delivery rules and timings only: what a state file does not keep.
+
+    The errors are those of `load_seed`.
+    """
+    _read_seed(state, path).plant_conditions()
+
+
+def _read_seed(state: EmulatorState, path: Path) -> _Seed:
     from jsonschema import Draft202012Validator
 
     from twilio_component.host.inputs.messages import error_messages
@@ -46,7 +58,7 @@ def load_seed(state: EmulatorState, path: Path) -> None:
     found = error_messages(Draft202012Validator(schema).iter_errors(document.data))
     if found:
         raise InputError(_INVALID, [document.problem(path, text) for path, text in found])
-    _Seed(state, document).plant()
+    return _Seed(state, document)
 
 
 class _Seed:
@@ -64,6 +76,10 @@ class _Seed:
             self._attempt(("accounts", index), self._add_account, ("accounts", index), wanted)
         for number, packages in self._data.get("lookups", {}).items():
             self._attempt(("lookups", number), partial(self._state.lookups.add_facts, number, **packages))
+        self.plant_conditions()
+
+    def plant_conditions(self) -> None:
+        """Switch on the faults, the delivery rules and the timings. Raises InputError as `plant` does."""
         for index, fault in enumerate(self._data.get("faults", [])):
             self._attempt(("faults", index), add_fault, self._state, dict(fault))
         for index, rule in enumerate(self._data.get("deliveryRules", [])):

@@ -41,7 +41,11 @@ def add_parser(commands: Any) -> None:
         "--seed", type=Path, metavar="FILE", help="start with the accounts, numbers, messages and faults of this file"
     )
     parser.add_argument(
-        "--state", type=Path, metavar="FILE", help="keep accounts and messages in this file (it wins over --seed)"
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="keep accounts and messages in this file; once it exists, only faults, delivery rules and timings are the "
+        "seed's",
     )
     parser.set_defaults(run=run)
 
@@ -70,23 +74,28 @@ def serve_emulator(
     """Serve an emulator until Ctrl-C or SIGTERM; prints to stderr where it listens and what it does not do.
 
     ``allowed_hosts`` are names that requests may use for this machine, ``webhook_hosts`` other machines that webhooks
-    may go to. ``state`` is a file that keeps what the emulator holds; where it does not exist yet, the emulator starts
-    with what the file ``seed`` has. Raises OSError where the port is taken, ``IntegrationError`` for the files.
+    may go to. ``state`` is a file that keeps accounts and messages; where it does not exist yet, the emulator starts
+    with everything that the file ``seed`` has, and otherwise with its faults, delivery rules and timings. Raises
+    OSError where the port is taken, ``IntegrationError`` for the files.
     """
     import asyncio
 
     from twilio_component.emulator import Emulator
 
     emulator = Emulator(webhook_hosts=webhook_hosts)
-    if state is not None and state.exists():
+    continues = state is not None and state.exists()
+    if state is not None and continues:
         emulator.load_state(state)
+        if seed is not None:
+            emulator.load_seed_conditions(seed)
     elif seed is not None:
         emulator.load_seed(seed)
     server = emulator.serve(host, port, allowed_hosts=allowed_hosts)
-    asyncio.run(_run_until_signal(server, emulator, state))
+    asyncio.run(_run_until_signal(server, emulator, state, seed if continues else None))
 
 
-async def _run_until_signal(server: Server, emulator: Emulator, state: Path | None) -> None:
+async def _run_until_signal(server: Server, emulator: Emulator, state: Path | None, partial_seed: Path | None) -> None:
+    """Serve until a signal. ``partial_seed`` is the seed of which only the conditions apply, for the greeting."""
     import asyncio
     import signal
 
@@ -101,7 +110,14 @@ async def _run_until_signal(server: Server, emulator: Emulator, state: Path | No
     async with server:
         if state is not None:
             save_state(emulator.state, state)  # a file that cannot be written must not be noticed at the end
-        sys.stderr.write(_greeting(server.url, is_local=server.is_local, state=state))
+        greeting = _greeting(
+            server.url,
+            is_local=server.is_local,
+            state=state,
+            partial_seed=partial_seed,
+            is_strict=emulator.accounts.strict,
+        )
+        sys.stderr.write(greeting)
         sys.stderr.flush()
         waiting = asyncio.create_task(stop.wait())
         # Where the state cannot be kept, the server does not continue as if it were.
@@ -115,7 +131,14 @@ async def _run_until_signal(server: Server, emulator: Emulator, state: Path | No
             raise result
 
 
-def _greeting(url: str, *, is_local: bool, state: Path | None = None) -> str:
+def _greeting(
+    url: str,
+    *,
+    is_local: bool,
+    state: Path | None = None,
+    partial_seed: Path | None = None,
+    is_strict: bool = False,
+) -> str:
     from twilio_component.emulator.api.unsupported import NOT_EMULATED
 
     lines = [
@@ -124,8 +147,15 @@ def _greeting(url: str, *, is_local: bool, state: Path | None = None) -> str:
         "It listens to this machine only."
         if is_local
         else "OTHER MACHINES CAN REACH IT: their users can read every message and send in everybody's name.",
-        "Any Account SID or API key with any secret works until accounts are declared; nothing is sent to anyone.",
+        "Only the declared accounts exist, with their own Auth Tokens and API keys; nothing is sent to anyone."
+        if is_strict
+        else "Any Account SID or API key with any secret works until accounts are declared; nothing is sent to anyone.",
         "Nothing is kept when it ends." if state is None else f"Accounts and messages are kept in {state}.",
+        *(
+            [f"It continues from there: of {partial_seed} only faults, delivery rules and timings apply."]
+            if partial_seed
+            else []
+        ),
         f"Direct it over {url}/_emulator: time, failures, faults, inbound messages, requests and webhooks",
         "It does not emulate:",
         *(f"  - {sentence}" for sentence in NOT_EMULATED),
