@@ -7,7 +7,9 @@ import io
 import json
 import logging
 import re
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.runs import RunStore
 
 NOBODY = "no process executes it: start `serve` or `worker` with this database"
+NO_LIST = "has no items: it has begun no list (a loop with concurrency)"
 
 
 @pytest.fixture
@@ -67,7 +70,7 @@ def test_json_is_an_array_and_jsonl_are_lines(database: str, capsys: pytest.Capt
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == array
     assert {run["id"] for run in array} == {"web-1a", "web-2b"}
     main(["runs", "items", "web-1a", "--json", "--database", database])
-    assert json.loads(capsys.readouterr().out) == []
+    assert capsys.readouterr() == ("[]\n", f"web-1a {NO_LIST}\n")
 
 
 def test_a_table_shows_the_end_and_the_code_first(
@@ -149,16 +152,25 @@ def test_a_run_that_was_run_again_says_as_which(database: str, capsys: pytest.Ca
     assert json.loads(capsys.readouterr().out)["retriedAs"] == "web-2b~2"
 
 
+def test_following_a_run_whose_retry_is_not_stored_never_looks_like_a_success(
+    database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("UPDATE flow_runs SET state = 'retried' WHERE id = 'web-2b'")
+    assert main(["runs", "follow", "web-2b", "--database", database]) == exit_codes.OUTCOME_UNKNOWN
+    assert capsys.readouterr().err == "another run has taken the place of web-2b; how that ended is not known here\n"
+
+
 def test_a_person_learns_why_nothing_is_found(
     database: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    for command, words in {
-        ("list", "--flow", "F", "--state", "unknown"): "no runs",
-        ("items", "web-1a"): "no items",
+    for command, said in {
+        ("list", "--flow", "F", "--state", "unknown"): ("no runs\n", ""),
+        ("items", "web-1a"): ("", f"web-1a {NO_LIST}\n"),
     }.items():
         assert main(["runs", *command, "--database", database]) == exit_codes.DONE
-        assert capsys.readouterr().out.strip() == words
+        assert capsys.readouterr() == said
 
 
 @pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["retry", "--yes"]])

@@ -383,6 +383,8 @@ def test_the_command_line_shows_a_loop_and_its_items(tmp_path: Path, capsys: pyt
     (opted_out,) = said("items", "one", "--state", "failed", "--code", "21610", "--with-items")
     assert (opted_out["index"], opted_out["item"]["phone"]) == (2, OPTED_OUT)
     assert [one["index"] for one in said("items", "one")] == [0, 1, 2, 3, 4]
+    assert main(["runs", "items", "one", "--state", "failed", "--code", "9999", *database]) == 0
+    assert capsys.readouterr() == ("", "one has no items in the state 'failed' with the code '9999'\n")
     followed = said("follow", "one", code=5)
     assert [one.get("step", one.get("loop", one.get("state"))) for one in followed] == [
         "trigger",

@@ -15,7 +15,7 @@ from support.engine import SEND, TO, serving
 from support.long_lists import flow, people
 from support.waiting import until_async
 
-from twilio_component.cli.exit_codes import exit_code
+from twilio_component.cli.exit_codes import FAILED, exit_code
 from twilio_component.cli.main import main
 from twilio_component.durable import observation
 from twilio_component.durable.errors import DurableError, RunStateError, UnknownRunError
@@ -188,12 +188,16 @@ def test_the_command_line_operates_runs(tmp_path: Path, capsys: pytest.CaptureFi
     assert all(step["started"] and step["finished"] for step in shown["steps"])
     assert told("retry", "refused")["id"] == "refused~2"
     assert main(["runs", "cancel", "refused~2", *database]) == 0
+    assert main(["runs", "follow", "refused", *database]) == FAILED
+    said = capsys.readouterr()
+    ends = [
+        (one["id"], one["state"]) for one in map(json.loads, said.out.splitlines()) if "state" in one and "id" in one
+    ]
+    assert ends == [("refused", "retried"), ("refused~2", "cancelled")]
+    assert "refused was run again as refused~2: following that run\n" in said.err
     assert main(["runs", "resume", "refused~2", *database]) == 0
     assert main(["runs", "resolve", "sent", *database]) != 0
     assert "must be unknown for this" in capsys.readouterr().err
-    assert main(["runs", "follow", "refused", *database]) == 0
-    steps = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert (steps[-1]["id"], steps[-1]["state"]) == ("refused", "retried")
     assert main(["runs", "list", "--since", "yesterday", *database]) == 2
     assert told("purge", "--days", "0")["purged"] == 1  # what was refused is needed by its retry
 

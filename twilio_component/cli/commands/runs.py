@@ -7,12 +7,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.cli import exit_codes
-from twilio_component.cli.commands import runs_retry
-from twilio_component.cli.formats import add_formats, print_json, print_records, print_stream
+from twilio_component.cli.commands import runs_retry, runs_watch
+from twilio_component.cli.commands.runs_watch import view_runs
+from twilio_component.cli.formats import add_formats, print_json, print_records
 from twilio_component.cli.no_process import tell_without_process
 from twilio_component.cli.options import age_in_days, moment, whole_count
 from twilio_component.cli.run_filters import check_flow, resource_id
-from twilio_component.cli.run_words import count_words, item_line
+from twilio_component.cli.run_words import count_words
 from twilio_component.cli.serve_extra import DATABASE_HELP, with_database
 
 if TYPE_CHECKING:
@@ -50,9 +51,12 @@ def add_parser(commands: Any) -> None:
     showing = _run_verb(verbs, "show", "show one run with its steps", _show)
     add_formats(showing, lines=False)
     _run_verb(
-        verbs, "follow", "print the progress of a run until it has ended; the exit code says how it ended", _follow
+        verbs,
+        "follow",
+        "print the progress of a run until it has ended; the exit code says how it ended",
+        runs_watch.follow,
     )
-    items = _run_verb(verbs, "items", "list the items of a run's loops and how they ended", _items)
+    items = _run_verb(verbs, "items", "list the items of a run's loops and how they ended", runs_watch.list_items)
     add_formats(items)
     items.add_argument("--state", choices=_ITEM_STATES, help="only items in this state")
     items.add_argument("--code", metavar="CODE", help="those that failed with this code, e.g. 21610 or outcome-unknown")
@@ -123,7 +127,7 @@ def _list(options: argparse.Namespace) -> int:
         console = screen(sys.stdout)
         console.print(runs_table(runs, console.width) if runs else "no runs")
 
-    return _view(options, print_list)
+    return view_runs(options, print_list)
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -136,46 +140,7 @@ def _show(options: argparse.Namespace) -> int:
 
         screen(sys.stdout).print(run_view(run))
 
-    return _view(options, print_run)
-
-
-def _follow(options: argparse.Namespace) -> int:
-    import asyncio
-
-    state = ""
-
-    async def print_progress(views: RunViews, loops: LoopViews) -> None:
-        nonlocal state
-        from twilio_component.cli.run_output import progress
-
-        with progress(sys.stdout) as output:
-            while True:
-                run = {**await views.show(options.id), "loops": await loops.loops(options.id)}
-                state = run["state"]
-                if state not in ("queued", "running", "paused"):
-                    output.end(run)
-                    return
-                output.update(run)
-                await asyncio.sleep(0.5)
-
-    return _view(options, print_progress) or exit_codes.exit_code_of_state(state)
-
-
-def _items(options: argparse.Namespace) -> int:
-    async def print_items(views: RunViews, loops: LoopViews) -> None:
-        await views.show(options.id)  # says so when there is no such run
-        rounds = loops.iterations(options.id, state=options.state, code=options.code, with_items=options.with_items)
-        if not sys.stdout.isatty() or options.json or options.jsonl:
-            await print_stream(options, rounds)
-            return
-        is_empty = True
-        async for one in rounds:
-            print(item_line(one))
-            is_empty = False
-        if is_empty:
-            print("no items")
-
-    return _view(options, print_items)
+    return view_runs(options, print_run)
 
 
 def _start(options: argparse.Namespace) -> int:
@@ -275,16 +240,6 @@ def _purge(options: argparse.Namespace) -> int:
         print_json({"purged": await operations.purge(options.days)})
 
     return _operate(options, purge)
-
-
-def _view(options: argparse.Namespace, work: Callable[[RunViews, LoopViews], Awaitable[None]]) -> int:
-    async def view(database: Database) -> None:
-        from twilio_component.durable.operator.loop_views import LoopViews
-        from twilio_component.durable.operator.views import RunViews
-
-        await work(RunViews(database), LoopViews(database))
-
-    return with_database(options, view)
 
 
 def _operate_run(
