@@ -21,6 +21,7 @@ from twilio_component.cli.serve_extra import (
     import_the_extra,
     report,
 )
+from twilio_component.durable.store.default_database import DATABASE_VARIABLE
 from twilio_component.host.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def add_parser(commands: Any) -> None:
         "--emulator",
         action="store_true",
         help="send to a built-in Twilio emulator and serve its inbox in the browser; runs are kept until the command "
-        "ends, or in --database",
+        f"ends, or in the database that --database or the environment variable {DATABASE_VARIABLE} names",
     )
     parser.add_argument(
         "--emulator-port",
