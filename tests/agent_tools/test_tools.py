@@ -136,8 +136,10 @@ async def test_a_session_lists_runs_and_repeats_and_one_message_is_sent(tmp_path
         assert (failed, "other arguments" in changed["message"], first["run"] in changed["message"]) == (True,) * 3
         assert [message.body for message in emulator.messages] == ["See you soon, Ada!"]
 
-        failed, other = await call(client, "confirmBooking", {**CONFIRM, "requestKey": "booking-8"})
+        failed, other = await call(client, "confirmBooking", {**CONFIRM, "requestKey": "B\xf6rse"})
         assert (failed, other["run"] != first["run"]) == (False, True)
+        _, again = await call(client, "confirmBooking", {**CONFIRM, "requestKey": "Bo\u0308rse"})
+        assert again["run"] == other["run"]
     assert len(emulator.messages) == 2
 
 

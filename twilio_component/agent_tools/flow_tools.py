@@ -14,6 +14,7 @@ import logging
 import re
 import shlex
 import time
+import unicodedata
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -223,7 +224,7 @@ def _event(definition: LoadedDefinition, flow: Flow, arguments: Mapping[str, Any
     if key is None:
         return None
     # Agents copy keys with a blank or a line's end around them, and mean the same request.
-    one = _digest(definition.integration.name, flow.name, str(key).strip())
+    one = _digest(definition.integration.name, flow.name, unicodedata.normalize("NFC", str(key).strip()))
     return RunEvent(id=one, known_by=(one,))
 
 

@@ -57,8 +57,9 @@ class SendRules:
 
 
 def _zones(rule: QuietHours, contact: Contact) -> tuple[str, ...]:
-    if rule.zone in (None, ""):
+    zone = rule.zone.strip() if isinstance(rule.zone, str) else rule.zone  # a cell of blanks looks empty
+    if zone in (None, ""):
         return zones_of_number(contact.person, rule.otherwise)
-    if not isinstance(rule.zone, str) or not is_zone(rule.zone):
+    if not isinstance(zone, str) or not is_zone(zone):
         raise UnknownZoneError
-    return (rule.zone,)
+    return (zone,)
