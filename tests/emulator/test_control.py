@@ -37,6 +37,51 @@ def test_messages_are_listed_with_their_history(api: Any) -> None:
     assert api.request("GET", f"{CONTROL}/messages?direction=inbound").json() == {"messages": []}
 
 
+@pytest.mark.parametrize("channel", ["", "whatsapp:"])
+def test_a_plus_that_a_query_does_not_encode_is_understood(api: Any, channel: str) -> None:
+    api.send(To=channel + TO, From=channel + FROM)
+    query = f"to={channel}{TO}&from={channel}{FROM}"
+    (message,) = api.request("GET", f"{CONTROL}/messages?{query}").json()["messages"]
+    assert message["to"] == channel + TO
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [("faults", {"fault": "drop"}), ("delivery-rules", {"ending": "sent"})],
+)
+def test_what_is_not_switched_on_cannot_be_removed(api: Any, path: str, wanted: dict[str, Any]) -> None:
+    number = api.request("POST", f"{CONTROL}/{path}", json=wanted).json()["number"]
+    answer = api.request("DELETE", f"{CONTROL}/{path}?number={number + 7}")
+    assert (answer.status_code, f"{number + 7}: it never was" in answer.json()["error"]) == (404, True)
+    assert api.request("DELETE", f"{CONTROL}/{path}?number={number}").status_code == 204
+    assert "there is none" in api.request("DELETE", f"{CONTROL}/{path}?number={number}").json()["error"]
+
+
+def test_python_refuses_what_can_never_work_as_the_control_api_does(emulator: Emulator) -> None:
+    faults = emulator.faults
+    for attempt, words in (
+        (lambda: faults.cut_off(share=5), "share"),
+        (lambda: faults.slow(seconds=-1), "seconds"),
+        (lambda: faults.slow(pieces=0), "pieces"),
+        (lambda: faults.api_error(99_999_999), "five or six digits"),
+        (lambda: faults.rate_limit(times=0), "times has to be 1 or more"),
+        (lambda: faults.drop(to="5558675310"), "Twilio keeps this address as .15558675310"),
+        (lambda: emulator.lifecycle.delay(-3), "0 seconds or more"),
+        (lambda: emulator.add_number("123"), "short code of five or six digits"),
+        (lambda: emulator.add_number(FROM, sms_url="ftp://x"), "sms_url has to be empty or a URL"),
+        (lambda: emulator.add_number(FROM, sms_method="PUT"), "sms_method has to be GET or POST"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            attempt()
+    assert faults.active == []
+
+
+def test_a_fault_meets_a_recipient_however_the_request_writes_it(api: Any, emulator: Emulator) -> None:
+    emulator.faults.rate_limit(to=TO)
+    form = {"To": "(555) 867-5310", "From": FROM, "Body": "Hello"}
+    assert api.request("POST", api.path, data=form).status_code == 429
+
+
 def test_an_inbound_message_is_played(api_of: Any) -> None:
     emulator = Emulator(webhooks=lambda _: Response(204))
     emulator.add_number(FROM, sms_url="http://app.test/sms")
@@ -211,7 +256,14 @@ def test_webhooks_are_signed_with_a_shared_key_until_it_is_taken_away(api_of: An
         ("faults", {"fault": "apiError"}, "code is required, as an integer"),
         ("delivery-rules", {"ending": "failed", "code": "x"}, 'code has to be an integer, not "x"'),
         ("delivery-rules", {"ending": "failed", "colour": 1}, "a delivery rule has no colour; it has ending, code"),
-        ("numbers", {"number": "12"}, "number has to be one such as +15017122661"),
+        ("numbers", {"number": "4321"}, "number has to be one such as +15017122661, or a short code of five or six"),
+        ("numbers", {"number": FROM, "smsUrl": "mailto:x"}, "smsUrl has to be empty or a URL that begins with http"),
+        ("numbers", {"number": FROM, "smsFallbackMethod": "DELETE"}, "smsFallbackMethod has to be GET or POST, not"),
+        ("faults", {"fault": "drop", "to": "+1 555 867 5310"}, "to: Twilio keeps this address as +15558675310"),
+        ("faults", {"fault": "doubleCallbacks", "from": "?"}, "sender: no message has such an address"),
+        ("faults", {"fault": "cutOff", "share": 1}, "share is a part of the body, from 0 to less than 1"),
+        ("faults", {"fault": "apiError", "code": 404}, "a code of Twilio has five or six digits, unlike 404"),
+        ("faults", {"fault": "html", "status": 42}, "the status of a page is 200 to 599, not 42"),
         ("lookups", {"sim_swap": {}}, "number is required"),
         ("webhooks", {"url": "ftp://x"}, "url has to begin with http:// or https://"),
         ("webhooks", {"url": "http://x/", "method": "PUT"}, "method has to be GET or POST, not 'PUT'"),
@@ -243,6 +295,8 @@ def test_paths_methods_and_types_that_are_not_there_are_explained(api: Any) -> N
 @pytest.mark.parametrize(
     ("path", "words"),
     [
+        ("messages?to=5558675310", "to: Twilio keeps this address as +15558675310; write it like that"),
+        ("messages?direction=out", "direction is one of inbound, outbound-api, outbound-reply, not 'out'"),
         ("messages?form=1", "the list of messages has no form; it has to, from, direction"),
         ("requests?after=x", 'after has to be an integer, not "x"'),
         ("requests/x", 'number has to be an integer, not "x"'),

@@ -10,6 +10,7 @@ from twilio_component.host.portable_error import PortableError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_LEAST_CODE, _LARGEST_CODE = 10_000, 999_999
 # code: (HTTP status, text; what stands in braces is filled in where the error is raised)
 _ERRORS: dict[int, tuple[int, str]] = {
     20001: (400, "Invalid parameter {name}: {reason}"),
@@ -88,3 +89,13 @@ def error_response(status: int, code: int, message: str, headers: Mapping[str, s
     """Return an error in Twilio's shape: ``code``, ``message``, ``more_info`` and ``status``."""
     more_info = f"https://www.twilio.com/docs/errors/{code}"
     return json_response(status, {"code": code, "message": message, "more_info": more_info, "status": status}, headers)
+
+
+class NotThereError(Exception):
+    """A request to the control API names a thing that does not exist, or no longer. ``str()`` says which."""
+
+
+def check_code(code: int) -> None:
+    """Raise ValueError for a number that cannot be one of Twilio's codes."""
+    if not _LEAST_CODE <= code <= _LARGEST_CODE:
+        raise ValueError(f"a code of Twilio has five or six digits, unlike {code}")

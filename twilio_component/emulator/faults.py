@@ -7,13 +7,14 @@ A fault applies to the next ``times`` requests that fit its conditions (see `rul
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 from http import HTTPStatus
 from typing import Unpack
 
-from twilio_component.emulator.errors import ApiError, error_response
+from twilio_component.emulator.errors import ApiError, check_code, error_response
 from twilio_component.emulator.http import ConnectionFault, Response
 from twilio_component.emulator.rules import MessageConditions, RequestConditions, Rule, Subject
 from twilio_component.twilio.error_codes import explain
@@ -80,6 +81,7 @@ class Faults:
         self, times: int | None = 1, *, retry_after: float | None = None, **conditions: Unpack[RequestConditions]
     ) -> Fault:
         """Respond with 429 (code 20429), with ``Retry-After`` where it is given; nothing takes effect."""
+        _check_seconds("retry_after", retry_after or 0)
         headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
         return self._add("rate_limit", times, conditions, response=ApiError(20429, headers=headers).response())
 
@@ -106,6 +108,8 @@ class Faults:
         **conditions: Unpack[RequestConditions],
     ) -> Fault:
         """Respond with a web page, as a proxy does."""
+        if not HTTPStatus.OK <= status <= _LAST_STATUS:
+            raise ValueError(f"the status of a page is {HTTPStatus.OK} to {_LAST_STATUS}, not {status}")
         page = Response(status, _HTML, {"Content-Type": "text/html; charset=utf-8"})
         return self._add("html", times, conditions, accepted=accepted, response=page)
 
@@ -134,10 +138,12 @@ class Faults:
     ) -> Fault:
         """Respond with one of Twilio's errors, such as 60410 (Verify's fraud guard); nothing takes effect.
 
-        ``message`` is, by default, what Twilio's code means. Raises ValueError for a status that is not an error.
+        ``message`` is, by default, what Twilio's code means. Raises ValueError for a status that is not an error, and
+        for a code that has not five or six digits.
         """
         if not HTTPStatus.BAD_REQUEST <= status <= _LAST_STATUS:
             raise ValueError(f"the status of an error is 400 to {_LAST_STATUS}, not {status}")
+        check_code(code)
         known = explain(code)
         text = message or (known.meaning if known else f"Error {code}")
         return self._add("api_error", times, conditions, response=error_response(status, code, text))
@@ -146,6 +152,7 @@ class Faults:
         self, times: int | None = 1, *, seconds: float = 1.0, **conditions: Unpack[RequestConditions]
     ) -> Fault | None:
         """Refuse connections: in process the next ``times`` requests; as a server every one for ``seconds``."""
+        _check_seconds("seconds", seconds)
         if self.refuse_connections is not None:
             self.refuse_connections(seconds)
             return None
@@ -156,7 +163,12 @@ class Faults:
         return self._add("drop", times, conditions, accepted=accepted, connection_fault=ConnectionFault("dropped"))
 
     def cut_off(self, times: int | None = 1, *, share: float = 0.5, **conditions: Unpack[RequestConditions]) -> Fault:
-        """Close the connection after a ``share`` of the response's body; the request has taken effect."""
+        """Close the connection after a ``share`` of the response's body; the request has taken effect.
+
+        Raises ValueError for a share that is not from 0 to less than 1.
+        """
+        if not 0 <= share < 1:
+            raise ValueError(f"share is a part of the body, from 0 to less than 1 (0.5 is half of it), not {share:g}")
         return self._add(
             "cut_off", times, conditions, accepted=True, connection_fault=ConnectionFault("cut", share=share)
         )
@@ -169,6 +181,9 @@ class Faults:
         In process nobody waits: the clock is moved, and a read timeout that is shorter than the wait for a piece
         ends the request as it would on the wire.
         """
+        _check_seconds("seconds", seconds)
+        if pieces < 1:
+            raise ValueError(f"pieces has to be 1 or more, not {pieces}")
         fault = ConnectionFault("slow", seconds=seconds, pieces=pieces)
         return self._add("slow", times, conditions, accepted=True, connection_fault=fault)
 
@@ -181,6 +196,7 @@ class Faults:
 
     def lag_lists(self, seconds: float) -> None:
         """Let lists show a message only ``seconds`` after it was accepted; 0 ends that."""
+        _check_seconds("seconds", seconds)
         self.list_lag = seconds
 
     def shift_pages(self, records: int) -> None:
@@ -242,3 +258,8 @@ class Faults:
         fault = Fault(next(self._numbers), name, rule, accepted, response, connection_fault, body)
         self._active.append(fault)
         return fault
+
+
+def _check_seconds(name: str, seconds: float) -> None:
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"{name} has to be 0 or more, not {seconds:g}")

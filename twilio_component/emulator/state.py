@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from twilio_component.emulator.model.phone_number import PhoneNumber
+from twilio_component.emulator.model import addresses
+from twilio_component.emulator.model.phone_number import PhoneNumber, check_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,13 +53,17 @@ class EmulatorState:
         """Give an account a number with ``settings`` of the resource, such as ``sms_url``.
 
         Without ``account`` it goes to the default account. A number that the account has already gets the settings.
-        Raises ValueError for a setting that a number does not have.
+        Raises ValueError for what is no number, and for a setting that a number does not have or cannot use.
         """
+        if not addresses.is_number(number) and not addresses.is_short_code(number):
+            allowed = "one such as +15017122661, or a short code of five or six digits"
+            raise ValueError(f"number has to be {allowed}, not {number!r}")
         owner = account or self.accounts.default_account()
         added = owner.number_of(number) or PhoneNumber(owner.sid, number, self.clock.now())
         unknown = settings.keys() - added.settings.keys()
         if unknown:
             raise ValueError(f"a number has no {', '.join(sorted(unknown))}; it has {', '.join(added.settings)}")
+        check_settings(settings)
         added.settings.update(settings)
         owner.numbers[added.sid] = added
         return added

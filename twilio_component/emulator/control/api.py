@@ -7,7 +7,7 @@ Bodies are JSON objects, sent as ``application/json``; keys are camelCase. A bad
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
@@ -29,11 +29,11 @@ from twilio_component.emulator.control.arguments import (
     query_arguments,
     read_arguments,
 )
-from twilio_component.emulator.control.inbox import NotThereError
 from twilio_component.emulator.control.views import message_view, state_view, verification_view
-from twilio_component.emulator.errors import ApiError
+from twilio_component.emulator.errors import ApiError, NotThereError
 from twilio_component.emulator.http import Request, Response, json_response
 from twilio_component.emulator.model import addresses
+from twilio_component.emulator.model.phone_number import check_settings
 
 if TYPE_CHECKING:
     from twilio_component.emulator.state import EmulatorState
@@ -53,6 +53,7 @@ class Operation:
 PREFIX = "/_emulator"
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
+_DIRECTIONS = ("inbound", "outbound-api", "outbound-reply")
 _NUMBER_SETTINGS = {
     "smsUrl": "sms_url",
     "smsMethod": "sms_method",
@@ -134,6 +135,10 @@ async def _reset(state: EmulatorState, _: dict[str, Any]) -> Any:
 
 async def _messages(state: EmulatorState, filters: dict[str, Any]) -> Any:
     wanted = {"to": filters.get("to"), "sender": filters.get("from"), "direction": filters.get("direction")}
+    for key, known in (("to", {one.to for one in state.messages}), ("from", {one.sender for one in state.messages})):
+        _check_filter(filters, key, known)
+    if wanted["direction"] not in (None, *_DIRECTIONS):
+        raise ValueError(f"direction is one of {', '.join(_DIRECTIONS)}, not {wanted['direction']!r}")
     return {
         "messages": [
             message_view(message)
@@ -141,6 +146,16 @@ async def _messages(state: EmulatorState, filters: dict[str, Any]) -> Any:
             if all(value in (None, getattr(message, name)) for name, value in wanted.items())
         ]
     }
+
+
+def _check_filter(filters: dict[str, Any], key: str, known: Collection[str | None]) -> None:
+    """Raise ValueError where a filter is an address that nothing can ever have; ``known`` are those that there are."""
+    address = filters.get(key)
+    if address is None or address in known:
+        return
+    faults = [fault_in(address) for fault_in in (addresses.fault_in_recipient, addresses.fault_in_sender)]
+    if all(faults):
+        raise ValueError(f"{key}: {faults[0]}")
 
 
 async def _clock(state: EmulatorState, wanted: dict[str, Any]) -> Any:
@@ -169,11 +184,11 @@ async def _use_auth_token(state: EmulatorState, wanted: dict[str, Any]) -> Any:
 
 
 async def _number(state: EmulatorState, wanted: dict[str, Any]) -> Any:
-    number = wanted["number"]
-    if not addresses.is_number(number) and not addresses.is_short_code(number):
-        raise ValueError(f"number has to be one such as +15017122661, or a short code, not {number!r}")
     settings = {python: wanted[key] for key, python in _NUMBER_SETTINGS.items() if key in wanted}
-    return state.add_number(number, account=named_account(state, wanted, "accountSid"), **settings).representation()
+    check_settings(settings, {python: key for key, python in _NUMBER_SETTINGS.items()})
+    return state.add_number(
+        wanted["number"], account=named_account(state, wanted, "accountSid"), **settings
+    ).representation()
 
 
 async def _list_lookups(state: EmulatorState, _: dict[str, Any]) -> Any:
@@ -190,6 +205,7 @@ async def _set_lookup(state: EmulatorState, wanted: dict[str, Any]) -> Any:
 
 async def _list_verifications(state: EmulatorState, filters: dict[str, Any]) -> Any:
     now = state.clock.now()
+    _check_filter(filters, "to", {one.to for one in state.verifications})
     found = [one for one in state.verifications if filters.get("to") in (None, one.to)]
     return {"verifications": [verification_view(one, now) for one in found]}
 

@@ -13,6 +13,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.emulator.model import addresses
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -64,11 +66,13 @@ def read_arguments(noun: str, known: Mapping[str, Argument], given: Mapping[str,
 
 
 def query_arguments(known: Mapping[str, Argument], given: Mapping[str, str]) -> dict[str, Any]:
-    """Return the arguments of a query, with numbers where the operation has numbers."""
-    return {name: _number_in(known[name], text) if name in known else text for name, text in given.items()}
+    """Return the arguments of a query, with numbers where the operation has numbers, and addresses with their +."""
+    return {name: _value_in(name, known[name], text) if name in known else text for name, text in given.items()}
 
 
-def _number_in(argument: Argument, text: str) -> Any:
+def _value_in(name: str, argument: Argument, text: str) -> Any:
+    if name in ("to", "from"):
+        return addresses.restore_plus(text)
     if argument.kind != "an integer":
         return text
     try:

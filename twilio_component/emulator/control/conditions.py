@@ -15,7 +15,9 @@ from twilio_component.emulator.control.arguments import (
     read_arguments,
 )
 from twilio_component.emulator.control.views import CONDITIONS, delivery_rule_view, fault_view
+from twilio_component.emulator.errors import NotThereError
 from twilio_component.emulator.faults import Fault
+from twilio_component.host.errors import join_names
 
 if TYPE_CHECKING:
     from twilio_component.emulator.state import EmulatorState
@@ -100,9 +102,10 @@ def clear_faults(state: EmulatorState, wanted: dict[str, Any]) -> Any:
         state.faults.clear()
         return
     number = wanted["number"]
-    for fault in state.faults.active:
-        if fault.number == number:
-            state.faults.remove(fault)
+    found = next((fault for fault in state.faults.active if fault.number == number), None)
+    if found is None:
+        raise _not_switched_on("fault", number, [fault.number for fault in state.faults.active])
+    state.faults.remove(found)
 
 
 def add_delivery_rule(state: EmulatorState, wanted: dict[str, Any]) -> Any:
@@ -113,8 +116,6 @@ def add_delivery_rule(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     conditions = {python: wanted[key] for key, python in CONDITIONS.items() if key in wanted and key != "operation"}
     default = {"failed": 30008, "undelivered": 30003}.get(ending)
     delay = float(wanted.get("delay", 0))
-    if delay < 0:
-        raise ValueError(f"a message is late by 0 seconds or more, not by {delay:g}")
     added = state.lifecycle.add_rule(ending, wanted.get("code", default), delay=delay, **conditions)
     return {"number": added.number}
 
@@ -127,7 +128,14 @@ def list_delivery_rules(state: EmulatorState, _: dict[str, Any]) -> Any:
 def clear_delivery_rules(state: EmulatorState, wanted: dict[str, Any]) -> Any:
     """Remove every delivery rule, or the one with a ``number``."""
     if "number" in wanted:
-        number = wanted["number"]
-        state.lifecycle.rules[:] = [one for one in state.lifecycle.rules if one.number != number]
+        number, rules = wanted["number"], state.lifecycle.rules
+        if all(one.number != number for one in rules):
+            raise _not_switched_on("delivery rule", number, [one.number for one in rules])
+        rules[:] = [one for one in rules if one.number != number]
     else:
         state.lifecycle.rules.clear()
+
+
+def _not_switched_on(noun: str, number: int, numbers: list[int]) -> NotThereError:
+    known = join_names(sorted(numbers)) if numbers else "none"
+    return NotThereError(f"there is no {noun} {number}: it never was, is used up or was removed; there is {known}")

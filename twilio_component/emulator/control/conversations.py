@@ -58,7 +58,7 @@ class Pair:
     @classmethod
     def parse(cls, name: str) -> Pair:
         """Return the pair that a conversation is named after; ValueError for an invalid name."""
-        parts = [unquote(part) for part in name.split("/")]
+        parts = [addresses.restore_plus(unquote(part)) for part in name.split("/")]
         if len(parts) != 3 or not all(parts):  # noqa: PLR2004 - account, number, phone
             raise ValueError(f"a conversation is named account/number/phone, not {name!r}")
         return cls(*parts)

@@ -14,6 +14,7 @@ from twilio_component.emulator.control.views import (
     item_view,
     request_view,
 )
+from twilio_component.emulator.errors import NotThereError
 from twilio_component.twilio.error_codes import explanations
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 
 MOST = 200
 _DEFAULT = 50
-
-
-class NotThereError(Exception):
-    """A path names a thing that does not exist, or no longer. ``str()`` says which."""
 
 
 async def list_conversations(state: EmulatorState, wanted: dict[str, Any]) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Unpack
 
+from twilio_component.emulator.errors import check_code
 from twilio_component.emulator.rules import MessageConditions, Rule, Subject
 from twilio_component.twilio.segments import segment
 
@@ -36,7 +37,6 @@ DELIVERY_ERRORS = {
     63024: "Invalid message recipient",
 }
 _EXPIRED = 30036
-_LEAST_CODE, _LARGEST_CODE = 10_000, 999_999
 
 
 @dataclass(slots=True)
@@ -117,8 +117,10 @@ class MessageLifecycle:
         """
         if (code is not None) != (ending in ("failed", "undelivered")):
             raise ValueError(f"a message that ends as {ending} has {'a code' if code is None else 'no code'}")
-        if code is not None and not _LEAST_CODE <= code <= _LARGEST_CODE:
-            raise ValueError(f"a code of Twilio has five or six digits, unlike {code}")
+        if code is not None:
+            check_code(code)
+        if not delay >= 0:
+            raise ValueError(f"a message is late by 0 seconds or more, not by {delay:g}")
         added = DeliveryRule(next(self._numbers), ending, code, Rule(times=times, **conditions), delay)
         self.rules.insert(0, added)
         return added

@@ -15,11 +15,14 @@ CHANNELS = ("whatsapp", "messenger", "instagram", "rcs")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _NATIONAL = re.compile(r"1?([2-9][0-9]{9})")
 _SHORT_CODE = re.compile(r"[0-9]{3,6}")
+# Where a query has a + that is not written as %2B, a blank arrives.
+_LOST_PLUS = re.compile(r"((?:[a-z]+:)?) (?=[0-9])")
 _SENDER_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &+_-]{1,11}")
 # A WhatsApp user without a visible number: a country, perhaps an enterprise parent, and letters and digits.
 _USERNAME = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
 # Verify sends codes to mail addresses too.
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
+_LEAST_DIGITS = 5
 _PUNCTUATION = str.maketrans("", "", " -().\u00a0")
 
 
@@ -83,8 +86,13 @@ def is_number(text: str) -> bool:
 
 
 def is_short_code(text: str) -> bool:
-    """Return whether ``text`` is a short code, such as 12345."""
-    return _SHORT_CODE.fullmatch(text) is not None
+    """Return whether ``text`` is a short code that an account can have: five or six digits, such as 12345."""
+    return _SHORT_CODE.fullmatch(text) is not None and len(text) >= _LEAST_DIGITS
+
+
+def restore_plus(text: str) -> str:
+    """Return an address from a query with its ``+``, which arrives as a blank where it is not written as ``%2B``."""
+    return _LOST_PLUS.sub(r"\1+", text, count=1) if _LOST_PLUS.match(text) else text
 
 
 def strip_channel(address: str) -> str:

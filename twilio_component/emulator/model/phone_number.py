@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.emulator.model.message import API_VERSION, twilio_date
 from twilio_component.emulator.model.sids import new_sid
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from twilio_component.emulator.http import Fields
 
+_WEB_URL = re.compile(r"https?://[^\s/?#]+\S*\Z", re.IGNORECASE)
 # The parameter that changes a setting, the setting's key in the resource, and what it is at first.
 _SETTINGS: dict[str, tuple[str, str | None]] = {
     "SmsUrl": ("sms_url", ""),
@@ -80,3 +85,17 @@ class PhoneNumber:
             "date_updated": twilio_date(self.updated),
             "uri": f"/{API_VERSION}/Accounts/{self.account_sid}/IncomingPhoneNumbers/{self.sid}.json",
         }
+
+
+def check_settings(settings: Mapping[str, str | None], names: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Raise ValueError for a URL or method of a number that no webhook can go to, or with.
+
+    ``names`` are what the settings are called where they were given, if not as in the resource.
+    """
+    for key, value in settings.items():
+        if key.endswith("_method") and (value or "").upper() not in ("GET", "POST"):
+            raise ValueError(f"{names.get(key, key)} has to be GET or POST, not {value!r}")
+        is_url = key.endswith("_url") or key == "status_callback"
+        if is_url and value and not _WEB_URL.match(value):
+            allowed = "empty or a URL that begins with http:// or https://"
+            raise ValueError(f"{names.get(key, key)} has to be {allowed}, not {value!r}")
