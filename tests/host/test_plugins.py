@@ -14,6 +14,7 @@ from twilio_component.host import Action, Component, Display, Host, hookimpl, lo
 from twilio_component.host import host as host_module
 from twilio_component.host.discovery import GROUP
 from twilio_component.host.errors import DuplicateComponentError, PluginError, UnknownKeyError
+from twilio_component.host.model import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -222,6 +223,15 @@ async def test_a_plugin_with_mistakes_is_a_failure_and_a_missing_component_tells
         ):
             await host.invoke_action("bad", "act")
     assert "implements no hook" in caplog.text
+
+
+def test_a_function_whose_module_exits_while_it_is_imported_cannot_be_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "exits_at_import.py").write_text("import sys\nsys.exit(0)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(PluginError, match="'exits_at_import:perform' cannot be imported: SystemExit: 0"):
+        resolve("exits_at_import:perform")
 
 
 def test_an_interruption_while_plugins_load_is_not_a_failure_of_a_plugin(monkeypatch: pytest.MonkeyPatch) -> None:

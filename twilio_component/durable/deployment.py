@@ -17,7 +17,7 @@ from twilio_component.flows.findings import FlowError
 from twilio_component.flows.interpreter.effects import Call
 from twilio_component.flows.interpreter.execution import Execution
 from twilio_component.flows.interpreter.state import initial_state
-from twilio_component.flows.model import camel_case
+from twilio_component.flows.model import path_segment
 from twilio_component.flows.parsing.reader import load_integration
 from twilio_component.flows.runner.configuration import Configuration, check_names, config_values
 from twilio_component.flows.runner.connection_values import check_connections
@@ -135,7 +135,7 @@ class Deployment:
 
     def webhook_base(self, integration: Integration) -> str:
         """The common beginning of the webhook URLs of an integration's flows."""
-        return f"{self.public_url}/{camel_case(integration.name)}"
+        return f"{self.public_url}/{path_segment(integration.name)}"
 
     def _load(self, file: str, text: str, digest: str) -> LoadedDefinition:
         integration = load_integration(file, text=text)

@@ -278,7 +278,7 @@ def resolve(name: str) -> Callable[..., Any]:
         raise PluginError(f"'{name}' is not of the form package.module:function")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # A module that fails while it is imported may fail with anything.
         raise PluginError(f"'{name}' cannot be imported: {type(error).__name__}: {error}") from error
     function = getattr(module, function_name, None)

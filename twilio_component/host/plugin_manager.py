@@ -159,7 +159,7 @@ def _registered_by(register: Callable[[], Any], source: str) -> Iterator[_Regist
         offered = register()
     except IntegrationError as error:
         raise PluginError(f"the plugin {source} failed to register its component: {error}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}"
         raise PluginError(f"the plugin {source} failed to register its component: {reason}") from error
     for component in offered if isinstance(offered, Sequence) else [offered]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from twilio_component.durable.errors import DurableError
 from twilio_component.flows import control_steps
@@ -38,8 +38,8 @@ class Endpoint:
 
     @property
     def path(self) -> str:
-        """The URL's path below the public URL's host."""
-        return urlsplit(self.url).path
+        """The URL's path below the public URL's host, decoded, as the web server gives a request's."""
+        return unquote(urlsplit(self.url).path)
 
     @property
     def url_for_twilio(self) -> str:

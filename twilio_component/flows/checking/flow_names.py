@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from twilio_component.flows import control_steps
 from twilio_component.flows.findings import Finding, Findings
-from twilio_component.flows.model import Flow, Value, all_steps, camel_case
+from twilio_component.flows.model import Flow, Value, all_steps, camel_case, path_segment
 from twilio_component.host.errors import did_you_mean, join_names
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def check_webhook_paths(findings: Findings, integration: Integration) -> None:
         other = seen.setdefault(camel_case(flow.name), flow)
         if other.name != flow.name:  # flows of one name are reported already
             message = f"the webhook of '{flow.name}' would have the same path as that of '{other.name}'"
-            hint = f"Rename one of them: the path of both ends with /{camel_case(flow.name)}."
+            hint = f"Rename one of them: the path of both ends with /{path_segment(flow.name)}."
             findings.add("duplicate-name", (*flow.at, "name"), message, hint)
 
 
@@ -49,7 +49,7 @@ def same_paths(definitions: Iterable[Definition]) -> list[Finding]:
             continue
         findings = Findings(one.document)
         for flow in _flows_with_webhooks(one.integration):
-            path = f"/{camel_case(one.integration.name)}/{camel_case(flow.name)}"
+            path = f"/{path_segment(one.integration.name)}/{path_segment(flow.name)}"
             other, definition = seen.setdefault(path, (flow, one))
             if definition is not one:
                 message = f"'{flow.name}' would have the path {path} of '{other.name}' in {definition.document.file}"

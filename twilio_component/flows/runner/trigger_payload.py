@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.model import camel_case
+from twilio_component.flows.model import camel_case, path_segment
 from twilio_component.host.http.request_payload import request_parts
 from twilio_component.host.serialization import json_ready
 
@@ -29,7 +29,7 @@ class ExecutionInfo:
 
 def webhook_urls(integration: Integration, base: str = WEBHOOK_BASE) -> dict[str, str]:
     """The URL of each flow, by its name."""
-    return {flow.name: f"{base}/{camel_case(flow.name)}" for flow in integration.flows}
+    return {flow.name: f"{base}/{path_segment(flow.name)}" for flow in integration.flows}
 
 
 def parses_request(flow: Flow, components: Mapping[str, Component]) -> bool:
