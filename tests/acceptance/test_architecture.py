@@ -29,7 +29,16 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "cli": ("_lazy", "host", "flows", "builtins", "durable", "twilio", "emulator", "testing", "serving", "agent_tools"),
 }
 # What each part of a package may import of the package's other parts; a part that is not named here, whatever it likes.
-FLOW_BASE = ("model", "findings", "nesting", "control_steps", "send_rules", "declared_rules", "send_order")
+FLOW_BASE = (
+    "model",
+    "findings",
+    "nesting",
+    "control_steps",
+    "send_rules",
+    "declared_rules",
+    "send_order",
+    "webhook_paths",
+)
 DURABLE_BASE = ("errors", "settings", "crash_points", "clock", "ids", "active_work", "observation", "task_ends")
 PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     "flows": {
@@ -43,6 +52,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "send_order": (),
         "model": ("findings", "send_rules", "send_order"),
         "declared_rules": ("model", "send_rules"),
+        "webhook_paths": ("model",),
         "expressions": FLOW_BASE,
         "parsing": (*FLOW_BASE, "expressions"),
         "checking": (*FLOW_BASE, "expressions", "parsing"),

@@ -17,13 +17,13 @@ from twilio_component.flows.findings import FlowError
 from twilio_component.flows.interpreter.effects import Call
 from twilio_component.flows.interpreter.execution import Execution
 from twilio_component.flows.interpreter.state import initial_state
-from twilio_component.flows.model import path_segment
 from twilio_component.flows.parsing.reader import load_integration
 from twilio_component.flows.runner.configuration import Configuration, check_names, config_values
 from twilio_component.flows.runner.connection_values import check_connections
 from twilio_component.flows.runner.invoker import Invoker
 from twilio_component.flows.runner.mocks import Mocks
 from twilio_component.flows.runner.trigger_payload import ExecutionInfo, complete_payload, parses_request
+from twilio_component.flows.webhook_paths import path_segment
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.flow_state import StoredState

@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from twilio_component.flows.findings import FlowError
 from twilio_component.host.errors import did_you_mean, join_names
@@ -297,15 +296,6 @@ def camel_case(name: str) -> str:
     """
     words = [word.lower() for word in _WORD.findall(normalize(name))]
     return "".join(words[:1] + [word.capitalize() for word in words[1:]])
-
-
-def path_segment(name: str) -> str:
-    """How the URL of a flow's webhook writes a name: as references do, and encoded, since a URL has ASCII alone.
-
-    >>> path_segment("Café Reminders")
-    'caf%C3%A9Reminders'
-    """
-    return quote(camel_case(name))
 
 
 def environment_name(variable: str) -> str:

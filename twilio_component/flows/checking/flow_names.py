@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from twilio_component.flows import control_steps
 from twilio_component.flows.findings import Finding, Findings
-from twilio_component.flows.model import Flow, Value, all_steps, camel_case, path_segment
+from twilio_component.flows.model import Flow, Value, all_steps, camel_case
+from twilio_component.flows.webhook_paths import path_segment
 from twilio_component.host.errors import did_you_mean, join_names
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from twilio_component.flows.model import camel_case, path_segment
+from twilio_component.flows.model import camel_case
+from twilio_component.flows.webhook_paths import path_segment
 from twilio_component.host.http.request_payload import request_parts
 from twilio_component.host.serialization import json_ready
 
