@@ -120,15 +120,21 @@ class Rules:
             step = self.largest_step
             assert not begin + step <= now < end - step, f"{message.call} was sent in quiet hours"
         if self.order is not None:
-            self._check_order(message, person)
+            self._check_order(message)
 
-    def _check_order(self, message: Message, person: str) -> None:
+    def _check_order(self, message: Message) -> None:
         with self.server.engine.connect() as connection:
-            number = connection.execute(select(turns.c.number).where(turns.c.key == message.call)).scalar_one_or_none()
-        if number is not None:  # else its run has been purged
-            last = self._numbers.get(person, 0)
+            turn = connection.execute(select(turns).where(turns.c.key == message.call)).one_or_none()
+        if turn is not None:  # else its run has been purged
+            number, last = turn.number, self._numbers.get(turn.conversation, 0)
             assert number >= last, f"{message.call} is number {number} of its conversation, and was sent after {last}"
-            self._numbers[person] = number
+            self._numbers[turn.conversation] = number
+
+    def forget_conversations(self) -> None:
+        """Forget the numbers of conversations of which a purge has left nothing: they begin with 1 again."""
+        left = select(turns.c.conversation).distinct()
+        kept = set(self.server.transaction(lambda connection: connection.execute(left).scalars().all()))
+        self._numbers = {conversation: last for conversation, last in self._numbers.items() if conversation in kept}
 
 
 class SimulatedCall:

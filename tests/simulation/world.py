@@ -411,8 +411,11 @@ class World:
             ended = [run for run in self.runs if run.is_ended and not run.results and run.cancelled_at is None]
             for run in ended[:1]:
                 self.read_results(run)
-                store = RunStore(SimulatedDatabase(self.server))
-                self.loop.create_task(store.forget([run.id], wait_for_database=True))
+                self.loop.create_task(self._purge(run.id))
+
+    async def _purge(self, run: str) -> None:
+        await RunStore(SimulatedDatabase(self.server)).forget([run], wait_for_database=True)
+        self.rules.forget_conversations()
 
     def cancel(self, run: Run) -> None:
         """Cancel a run that has not ended: what is not claimed by now is never sent."""
