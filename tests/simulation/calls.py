@@ -55,7 +55,8 @@ class Rules:
     stopped_at: dict[str, float] = field(default_factory=dict)
     largest_step: float = 0.0
     expires_at: float = math.inf
-    _numbers: dict[str, int] = field(default_factory=dict)
+    _places: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _newest_sent: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def drawn(cls, random: Random, server: Server, bound: float) -> Rules:
@@ -123,18 +124,18 @@ class Rules:
             self._check_order(message)
 
     def _check_order(self, message: Message) -> None:
-        with self.server.engine.connect() as connection:
-            turn = connection.execute(select(turns).where(turns.c.key == message.call)).one_or_none()
-        if turn is not None:  # else its run has been purged
-            number, last = turn.number, self._numbers.get(turn.conversation, 0)
-            assert number >= last, f"{message.call} is number {number} of its conversation, and was sent after {last}"
-            self._numbers[turn.conversation] = number
+        self.note_turns()
+        conversation, place = self._places.get(message.call, ("", 0))
+        if conversation:  # else its run was purged meanwhile
+            last = self._newest_sent.get(conversation, 0)
+            assert place >= last, f"{message.call} has place {place} of its conversation, and was sent after {last}"
+            self._newest_sent[conversation] = place
 
-    def forget_conversations(self) -> None:
-        """Forget the numbers of conversations of which a purge has left nothing: they begin with 1 again."""
-        left = select(turns.c.conversation).distinct()
-        kept = set(self.server.transaction(lambda connection: connection.execute(left).scalars().all()))
-        self._numbers = {conversation: last for conversation, last in self._numbers.items() if conversation in kept}
+    def note_turns(self) -> None:
+        """Note in which order turns have been taken: once a purge has deleted the highest, its number comes again."""
+        taken = select(turns.c.key, turns.c.conversation).order_by(turns.c.number)
+        for key, conversation in self.server.transaction(lambda connection: connection.execute(taken).all()):
+            self._places.setdefault(key, (conversation, len(self._places)))
 
 
 class SimulatedCall:

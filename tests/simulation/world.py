@@ -414,8 +414,8 @@ class World:
                 self.loop.create_task(self._purge(run.id))
 
     async def _purge(self, run: str) -> None:
+        self.rules.note_turns()
         await RunStore(SimulatedDatabase(self.server)).forget([run], wait_for_database=True)
-        self.rules.forget_conversations()
 
     def cancel(self, run: Run) -> None:
         """Cancel a run that has not ended: what is not claimed by now is never sent."""
