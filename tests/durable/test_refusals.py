@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,25 @@ def test_what_is_not_such_a_refusal_begins_the_count_anew_and_so_does_a_resumed_
         assert await end(failure(), 1) == failure()
 
     asyncio.run(count())
+
+
+def test_refusals_that_are_stored_after_successes_that_came_between_are_not_in_a_row(database: Database) -> None:
+    async def look() -> Mapping[str, Any] | None:
+        store, refusals = await begin(database, 17), Refusals(database, AFTER)
+        succeeded = range(6, 9)  # their ends are stored with their last calls
+        await store.end_iterations(
+            KEY, [EndedIteration(f"list.1-{number}", None, {}) for number in succeeded], keep_payloads=False
+        )
+        clock = time.monotonic()
+        refused = [
+            EndedIteration(f"list.1-{number}", failure(), {}, ended_at=clock + (1.0 if number > 8 else -1.0))
+            for number in range(17)
+            if number not in succeeded
+        ]
+        await store.end_iterations(KEY, refused, keep_payloads=False)
+        return await refusals.reason_to_stop(KEY, [one.error for one in refused])
+
+    assert asyncio.run(look()) is None
 
 
 def test_only_a_refusal_of_the_sender_is_looked_for_in_the_database_and_by_an_index(database: Database) -> None:

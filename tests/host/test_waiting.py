@@ -87,4 +87,4 @@ actions:
     manifest.write_text(text.replace("REPEATABLE", "true"))
     assert check_manifest(manifest) == []
     manifest.write_text(text.replace("REPEATABLE", "false"))
-    assert [str(problem.message) for problem in check_manifest(manifest)] == ["must be true"]
+    assert [str(problem.message) for problem in check_manifest(manifest)] == ["must be true, since waits is given"]

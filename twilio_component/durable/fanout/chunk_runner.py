@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from contextvars import Context
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.clock import Clock
@@ -81,6 +82,7 @@ class ChunkRunner:
                     journal = await self._store.journal_of(item.id) if item.held_until is not None else {}
                 try:
                     end = await self._run_iteration(run_iteration, loop, item, journal)
+                    end = replace(end, ended_at=self._clock.monotonic())
                     if not end.is_replayed and (cause := rule.reason_to_stop(end.error)) is not None:
                         # Now, and not when the database says so: each further request would be refused as well.
                         stopping.set()
@@ -151,7 +153,8 @@ class ChunkRunner:
             if holds := [one for one in batch if isinstance(one, HeldIteration)]:
                 await self._store.hold_iterations(key, holds)
             if ends:
-                await self._store.end_iterations(key, ends, keep_payloads=self._keep_payloads)
+                keep, clock = self._keep_payloads, self._clock.monotonic
+                await self._store.end_iterations(key, ends, keep_payloads=keep, monotonic=clock)
             found = next((cause for end, cause in causes if any(end is one for one in ends)), None)
             news = [one.error for one in ends if not one.is_replayed]
             cause = found or await self._refusals.reason_to_stop(key, news)

@@ -26,6 +26,8 @@ class EndedIteration:
     changes: Mapping[str, Mapping[str, Any]]
     is_stored: bool = False
     """Whether the end has been stored already, together with the result of the last call."""
+    ended_at: float | None = None
+    """When it ended, on this process's monotonic clock: others that ended since may have been stored before it."""
     is_replayed: bool = False
     """Whether it made no call: how it ended was known before, and perhaps before an operator resumed the list."""
 
@@ -40,13 +42,22 @@ _LOCKED_PENDING = (
 
 
 def end_all(
-    connection: Connection, now: float, loop: tuple[str, int], ended: Sequence[EndedIteration], *, keep_payloads: bool
+    connection: Connection,
+    now: float,
+    loop: tuple[str, int],
+    ended: Sequence[EndedIteration],
+    *,
+    keep_payloads: bool,
+    monotonic: float,
 ) -> None:
-    """Store how iterations of a loop (run, ordinal) ended: see ``LoopStore.end_iterations``."""
+    """Store how iterations of a loop (run, ordinal) ended: see ``LoopStore.end_iterations``.
+
+    ``now`` is the database's time, and ``monotonic`` that of the clock that ``ended_at`` is of.
+    """
     changing = [one for one in ended if one.changes]
     succeeded = [one.id for one in ended if one.error is None]
     pending = _lock_pending(connection, [one.id for one in changing])
-    if failed := [_failed_row(one.id, one.error, now) for one in ended if one.error is not None]:
+    if failed := [_failed_row(one, one.error, now, monotonic) for one in ended if one.error is not None]:
         _FAILING.execute(connection, failed)
     if succeeded:
         end_successfully(connection, now, loop, succeeded, keep_payloads=keep_payloads)
@@ -57,13 +68,13 @@ def end_all(
             store_changes(connection, one.changes)
 
 
-def _failed_row(item: str, error: Mapping[str, Any], now: float) -> dict[str, Any]:
+def _failed_row(end: EndedIteration, error: Mapping[str, Any], now: float, monotonic: float) -> dict[str, Any]:
     return {
-        "id": item,
+        "id": end.id,
         "state": UNKNOWN if error["outcomeUnknown"] else FAILED,
         "code": failure_code(error)[:100],
         "error": to_json(error),
-        "finished_at": now,
+        "finished_at": now if end.ended_at is None else now - (monotonic - end.ended_at),
     }
 
 

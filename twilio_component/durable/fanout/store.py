@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -253,15 +254,28 @@ class LoopStore:
 
         return await self._database.run_until_available(work)
 
-    async def end_iterations(self, key: LoopKey, ended: Sequence[EndedIteration], *, keep_payloads: bool) -> None:
+    async def end_iterations(
+        self,
+        key: LoopKey,
+        ended: Sequence[EndedIteration],
+        *,
+        keep_payloads: bool,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Store how iterations ended. Unless ``keep_payloads``, the journal of one that succeeded is deleted.
 
+        ``monotonic`` is the clock of their ``ended_at``.
         When two processes have run an iteration, since one seemed to be dead, the first end stays: the later process
         may have found the journal deleted. What an iteration has changed in the flow's state is stored with its end.
         """
         await self._database.run_until_available(
             lambda connection: end_all(
-                connection, self._database.now(connection), (key.run, key.ordinal), ended, keep_payloads=keep_payloads
+                connection,
+                self._database.now(connection),
+                (key.run, key.ordinal),
+                ended,
+                keep_payloads=keep_payloads,
+                monotonic=monotonic(),
             )
         )
 
