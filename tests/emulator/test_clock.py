@@ -87,7 +87,7 @@ async def test_a_running_clock_lets_events_happen_in_real_time_without_waiting_f
     await asyncio.sleep(0)
     clock.schedule(0.02, last)
     clock.schedule(0.01, slow)
-    time.sleep(0.03)
+    time.sleep(0.03)  # both are due when the clock looks
     await asyncio.wait_for(finished.wait(), 5)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

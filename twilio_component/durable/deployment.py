@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from twilio_component.flows.model import Flow, Integration
     from twilio_component.flows.runner.configuration import Values
     from twilio_component.host import Host
-    from twilio_component.host.redaction import Redactor
 
 _LOGGER = logging.getLogger("twilio_component.execution")
 _MAX_LOADED = 100
@@ -50,7 +49,6 @@ class LoadedDefinition:
     integration: Integration
     values: Values
     invoker: Invoker
-    redactor: Redactor
 
     def trigger_call(self, flow: Flow, payload: dict[str, Any], stored_state: StoredState | None = None) -> Call:
         """The call of the flow's trigger, which is shown the stored state; raises ``FlowError`` without one."""
@@ -155,5 +153,4 @@ class Deployment:
             integration=integration,
             values=values,
             invoker=invoker,
-            redactor=values.redactor,
         )

@@ -177,7 +177,6 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
     from twilio_component.flows.checking.reachability import reachable_flows, side_effects
     from twilio_component.flows.findings import unexpected_effects
     from twilio_component.flows.model import find_flow
-    from twilio_component.host.redaction import Redactor
 
     mocks = dict(_mock(text) for text in options.mock)
     payload = payload_of(options.payload)
@@ -212,7 +211,7 @@ async def _run_flow(options: argparse.Namespace) -> Outcome | None:
         values = working_values(integration, configuration, host)
         check_sections(configuration, host)
         if options.debug:
-            log.redact = Redactor(values.secrets).text
+            log.redact = values.redactor.text
         if emulator is not None:
             payload = as_twilio_sends(payload, flow, host.components, values.by_name)
         if emulator is None and not options.live and not _confirm(side_effects(reachable, host.components, mocks)):

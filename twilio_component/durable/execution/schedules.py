@@ -16,6 +16,7 @@ from twilio_component.durable import ids
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.recovery.heartbeat import LIVING_SECONDS
+from twilio_component.durable.recovery.periodic import run_periodically
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.workflow_rows import VERSION
 from twilio_component.flows import control_steps
@@ -126,13 +127,9 @@ class Schedules:
         """Remove the schedules that nobody keeps any more, until cancelled."""
         if self._is_alone:
             return
-        while True:
-            # First a pause: ``keep`` has just looked, and will look when it is called.
-            await asyncio.sleep(LIVING_SECONDS)
-            try:
-                await self.remove_stale()
-            except Exception:
-                _LOGGER.exception("it could not be found out which schedules nobody keeps any more; trying again")
+        await asyncio.sleep(LIVING_SECONDS)  # ``keep`` has just looked, and will look when it is called
+        trouble = "it could not be found out which schedules nobody keeps any more; trying again"
+        await run_periodically(self.remove_stale, LIVING_SECONDS, trouble)
 
     async def remove_stale(self) -> dict[str, WorkflowSchedule]:
         """Remove the schedules of what is served here that neither this nor another process keeps; all before that."""

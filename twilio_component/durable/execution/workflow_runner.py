@@ -255,7 +255,7 @@ class WorkflowRunner:
                 record = _failure_record("unexpected-error", f"unexpected {type(error).__name__}", unknown=True)
                 return EndedIteration(item.id, record, {})
             _, failure = end_of(done)
-            redacted = definition.redactor.value(failure)
+            redacted = definition.values.redactor.value(failure)
             return EndedIteration(
                 item.id,
                 redacted,
@@ -283,7 +283,7 @@ class WorkflowRunner:
     async def _finish(self, run: Run, replayer: Replayer, done: Done) -> str:
         # An unknown outcome counts first, also where the flow handled the error: an operator must learn of it.
         state, failure = end_of(done)
-        redact, is_synchronous = replayer.definition.redactor.value, replayer.flow.is_synchronous
+        redact, is_synchronous = replayer.definition.values.redactor.value, replayer.flow.is_synchronous
         return await self._store_end(
             run,
             state,

@@ -153,8 +153,7 @@ class ChunkRunner:
             if holds := [one for one in batch if isinstance(one, HeldIteration)]:
                 await self._store.hold_iterations(key, holds)
             if ends:
-                keep, clock = self._keep_payloads, self._clock.monotonic
-                await self._store.end_iterations(key, ends, keep_payloads=keep, monotonic=clock)
+                await self._store.end_iterations(key, ends, keep_payloads=self._keep_payloads)
             found = next((cause for end, cause in causes if any(end is one for one in ends)), None)
             news = [one.error for one in ends if not one.is_replayed]
             cause = found or await self._refusals.reason_to_stop(key, news)

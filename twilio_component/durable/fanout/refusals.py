@@ -63,7 +63,7 @@ class Refusals:
         if begun is None:
             return []
         ended = (items.c.run == key.run, items.c.ordinal == key.ordinal, items.c.finished_at > max(*begun))
-        # Of one time, in the order of the list.
+        # Those of one time are in the order of the list.
         order = (items.c.finished_at.desc(), items.c.number.desc())
         last = select(items.c.state, items.c.code).where(*ended).order_by(*order)
         return [(row.state, row.code) for row in connection.execute(last.limit(self._stop_after))]

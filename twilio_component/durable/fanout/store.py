@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -254,17 +253,9 @@ class LoopStore:
 
         return await self._database.run_until_available(work)
 
-    async def end_iterations(
-        self,
-        key: LoopKey,
-        ended: Sequence[EndedIteration],
-        *,
-        keep_payloads: bool,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
+    async def end_iterations(self, key: LoopKey, ended: Sequence[EndedIteration], *, keep_payloads: bool) -> None:
         """Store how iterations ended. Unless ``keep_payloads``, the journal of one that succeeded is deleted.
 
-        ``monotonic`` is the clock of their ``ended_at``.
         When two processes have run an iteration, since one seemed to be dead, the first end stays: the later process
         may have found the journal deleted. What an iteration has changed in the flow's state is stored with its end.
         """
@@ -275,7 +266,7 @@ class LoopStore:
                 (key.run, key.ordinal),
                 ended,
                 keep_payloads=keep_payloads,
-                monotonic=monotonic(),
+                monotonic=self._database.clock.monotonic(),
             )
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows import control_steps
-from twilio_component.flows.checking.steps import asks
+from twilio_component.flows.checking.steps import action_of, asks
 from twilio_component.flows.expressions.references import as_text
 from twilio_component.flows.model import Step, Value
 from twilio_component.host.errors import did_you_mean, join_names
@@ -77,8 +77,7 @@ def _targets(step: Step) -> dict[str, PathParts] | None:
 
 
 def _check_action(findings: Findings, step: Step, components: Mapping[str, Component], mocked: Collection[str]) -> None:
-    component = components.get(step.component)
-    action = component.actions.get(step.action) if component is not None else None
+    action = action_of(step, components)
     if action is not None and not action.branches and step.operation not in mocked:
         message = f"{step.operation} never branches, so these steps never run"
         findings.add("unexpected-branches", (*step.at, "branches"), message, key=True)
