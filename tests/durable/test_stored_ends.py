@@ -38,10 +38,10 @@ def test_forty_iterations_that_end_are_one_transaction_and_the_last_one_is_not_w
         store = await begin(database, 40)
         store_ends = store.end_iterations
 
-        async def end_iterations(key: Any, ended: Sequence[EndedIteration], **how: Any) -> None:
+        async def end_iterations(key: Any, ended: Sequence[EndedIteration], *, keep_payloads: bool) -> None:
             stored.append(len(ended))
             with statements(database.engine) as executed:
-                await store_ends(key, ended, **how)
+                await store_ends(key, ended, keep_payloads=keep_payloads)
             texts.extend(one.text for one in executed)
 
         monkeypatch.setattr(store, "end_iterations", end_iterations)
