@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -54,7 +55,7 @@ def test_the_help_of_every_command_is_utf_8_in_the_c_locale(command: str) -> Non
 
 def redirected(command: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
     """Run a command of the shell, in which ``$P`` is the program."""
-    script = command.replace("$P", " ".join(PROGRAM))
+    script = command.replace("$P", shlex.join(PROGRAM))
     return subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, check=False, timeout=60)
 
 
