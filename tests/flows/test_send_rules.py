@@ -64,6 +64,20 @@ async def test_a_rule_that_cannot_be_followed_is_found_with_its_place(
     assert (code, line) in found
 
 
+def test_everything_that_is_wrong_with_a_rule_is_found_at_once() -> None:
+    rules = (
+        'quietHours: {from: "25:00", to: 8, untl: "9", days: [caturday, sunday], timeZone: Europe/Berln, '
+        "exceptReplies: -1}\n    frequencyCaps: {perHour: 0, perDay: x, exceded: drop, exceeded: perhaps}"
+    )
+    order = "order: {by: thread, after: dinner, atMost: 0, atLeast: 1}"
+    found = [one.path.removeprefix("$.flows[0].") for one in read_definition("x", text=text(rules, order)).findings]
+    assert found == [
+        *(f"quietHours.{key}" for key in ("from", "to", "untl", "days[0]", "timeZone", "exceptReplies")),
+        *(f"frequencyCaps.{key}" for key in ("perHour", "perDay", "exceded", "exceeded")),
+        *(f"steps[1].steps[0].order.{key}" for key in ("by", "after", "atMost", "atLeast")),
+    ]
+
+
 def test_the_zone_of_a_step_may_come_from_the_item_of_its_loop() -> None:
     step = "quietHours: {days: [sunday], timeZone: {type: reference, value: each.currentItem.zone}}"
     assert read_definition("test.yaml", text=text(step=step)).findings == []

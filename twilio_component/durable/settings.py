@@ -136,9 +136,8 @@ def settings_from(sections: Mapping[str, Mapping[str, Any]], *, reads_secrets: b
 
 
 def _orders(section: Mapping[str, Any], problems: list[Problem]) -> Mapping[str, SendOrder]:
-    orders = {str(sender): order_from(value) for sender, value in section.items()}
-    problems.extend(entry_problem("order", sender, order) for sender, order in orders.items() if isinstance(order, str))
-    return {sender: order for sender, order in orders.items() if not isinstance(order, str)}
+    found = ((str(sender), order_from(value, _report(problems, "order", sender))) for sender, value in section.items())
+    return {sender: order for sender, order in found if order is not None}
 
 
 def _sender_names(section: Mapping[str, Any], problems: list[Problem]) -> Mapping[str, str]:
@@ -153,7 +152,7 @@ def _read_quiet_hours(raw: Any, report: Report) -> QuietHours | None:
     return read_quiet_hours(raw, report, read_zone=lambda zone: read_zone_name(zone, report))
 
 
-def _report(problems: list[Problem], section: str, sender: str) -> Report:
+def _report(problems: list[Problem], section: str, sender: Any) -> Report:
     def report(path: tuple[str | int, ...], message: str) -> None:
         problems.append(entry_problem(section, sender, message, path))
 

@@ -15,6 +15,7 @@ from twilio_component.host.inputs.messages import type_name
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 QUIET_HOURS_KEYS = ("from", "to", "days", "holidays", "timeZone", "defaultTimeZone", "exceptReplies")
+QUIET_TIMES = frozenset(QUIET_HOURS_KEYS[:4])
 CAP_KEYS = ("perHour", "perDay", "exceeded")
 HOUR, DAY = 3600.0, 24 * 3600.0
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
@@ -62,10 +63,11 @@ class FrequencyCaps:
 
 
 def read_quiet_hours(raw: Any, report: Report, *, read_zone: Callable[[Any], Any]) -> QuietHours | None:
-    """The quiet hours that ``raw`` declares; None when something is wrong, which is reported."""
-    if not _is_object(raw, QUIET_HOURS_KEYS, report):
+    """The quiet hours that ``raw`` declares; None when something is wrong, all of which is reported."""
+    if not isinstance(raw, Mapping):
+        report((), f"must be an object with {join_names(QUIET_HOURS_KEYS)}, not {type_name(raw)}")
         return None
-    wrong: list[str] = []
+    wrong = unknown_keys(raw, QUIET_HOURS_KEYS, report)
 
     def wrong_value(key: str, message: str, *place: int) -> None:
         wrong.append(key)
@@ -86,33 +88,37 @@ def read_quiet_hours(raw: Any, report: Report, *, read_zone: Callable[[Any], Any
     minutes = raw.get("exceptReplies")
     if minutes is not None and not _is_number(minutes, _LONGEST_REPLY_MINUTES):
         wrong_value("exceptReplies", f"must be a number of minutes, at most {_LONGEST_REPLY_MINUTES:,}")
-    if not wrong and not (start or days or holidays):
+    # A key that is wrong, or that is not known, was meant to say when.
+    if not (start or days or holidays or any(key in QUIET_TIMES or key not in QUIET_HOURS_KEYS for key in wrong)):
         wrong_value("from", "quietHours needs a time (from and to), days or holidays")
-    if wrong or not (_is_zone(raw.get("timeZone")) or _do_numbers_tell_zones(report)):
+    zone = read_zone(raw["timeZone"]) if raw.get("timeZone") is not None else None
+    has_zone = _is_zone(raw.get("timeZone")) or _do_numbers_tell_zones(report)
+    if wrong or not has_zone:
         return None
     return QuietHours(
         start=start,
         end=end,
         days=days,
         holidays=holidays,
-        zone=read_zone(raw["timeZone"]) if raw.get("timeZone") is not None else None,
+        zone=zone,
         otherwise=otherwise,
         except_replies=None if minutes is None else minutes * 60.0,
     )
 
 
 def read_frequency_caps(raw: Any, report: Report) -> FrequencyCaps | None:
-    """The frequency caps that ``raw`` declares; None when something is wrong, which is reported."""
-    if not _is_object(raw, CAP_KEYS, report):
+    """The frequency caps that ``raw`` declares; None when something is wrong, all of which is reported."""
+    if not isinstance(raw, Mapping):
+        report((), f"must be an object with {join_names(CAP_KEYS)}, not {type_name(raw)}")
         return None
-    is_right = True
+    is_right = has_known_keys = not unknown_keys(raw, CAP_KEYS, report)
     for key in ("perHour", "perDay"):
         value = raw.get(key)
         if value is not None and not (_is_number(value, _MOST_MESSAGES) and isinstance(value, int)):
             report((key,), f"must be a whole number of messages from 1 to {_MOST_MESSAGES:,}")
             is_right = False
-    if raw.get("perHour") is None and raw.get("perDay") is None:
-        report((), "frequencyCaps needs perHour or perDay")
+    if has_known_keys and raw.get("perHour") is None and raw.get("perDay") is None:
+        report((), "needs perHour or perDay")
         is_right = False
     if raw.get("exceeded", "hold") not in ("hold", "drop"):
         report(("exceeded",), "must be hold or drop")
@@ -122,6 +128,14 @@ def read_frequency_caps(raw: Any, report: Report) -> FrequencyCaps | None:
     return FrequencyCaps(
         per_hour=raw.get("perHour"), per_day=raw.get("perDay"), drops=raw.get("exceeded", "hold") == "drop"
     )
+
+
+def unknown_keys(raw: Mapping[Any, Any], keys: tuple[str, ...], report: Report) -> list[str]:
+    """The keys of ``raw`` that are none of ``keys``; each is reported."""
+    unknown = [str(key) for key in raw if key not in keys]
+    for key in unknown:
+        report((key,), f"is not known{did_you_mean(key, keys) or f' (known: {join_names(keys)})'}")
+    return unknown
 
 
 def read_zone_name(raw: Any, report: Report) -> str | None:
@@ -151,16 +165,6 @@ def _do_numbers_tell_zones(report: Report) -> bool:
         report((), f"needs the time zones of phone numbers: {'; '.join(map(str, error.problems))}")
         return False
     return True
-
-
-def _is_object(raw: Any, keys: tuple[str, ...], report: Report) -> bool:
-    if not isinstance(raw, Mapping):
-        report((), f"must be an object with {join_names(keys)}, not {type_name(raw)}")
-        return False
-    unknown = [key for key in raw if key not in keys]
-    for key in unknown:
-        report((str(key),), f"is not known{did_you_mean(str(key), keys) or f' (known: {join_names(keys)})'}")
-    return not unknown
 
 
 def _time(raw: Mapping[str, Any], key: str, wrong: _Wrong) -> dt.time | None:

@@ -6,17 +6,21 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows import control_steps
+from twilio_component.flows.parsing.send_rules import report_to
 from twilio_component.flows.send_order import SendOrder
+from twilio_component.flows.send_rules import unknown_keys
 from twilio_component.host.errors import join_names
 
 if TYPE_CHECKING:
     from twilio_component.flows.findings import Findings
+    from twilio_component.flows.send_rules import Report
     from twilio_component.host.manifest.documents import PathParts
 
 MAX_CONCURRENCY = 1_000
 _LONGEST = 30 * 24 * 3600
 _LONGEST_ORDER = 3600
 _CONVERSATION = "conversation"
+_FORMS = "conversation, or {by: conversation, after: delivery, atMost: 60}"
 _AFTER = ("request", "delivery")
 
 
@@ -47,20 +51,29 @@ def read_valid_for(findings: Findings, raw: Mapping[str, Any], at: PathParts) ->
     return float(value)
 
 
-def order_from(value: Any) -> SendOrder | str:
-    """The order that ``conversation``, or an object with ``by``, ``after`` and ``atMost``, says; else what is wrong."""
+def order_from(value: Any, report: Report) -> SendOrder | None:
+    """The order that ``conversation``, or an object with ``by``, ``after`` and ``atMost``, says.
+
+    None when something is wrong, all of which is reported.
+    """
     if value == _CONVERSATION:
         return SendOrder()
-    if not isinstance(value, Mapping) or value.get("by") != _CONVERSATION:
-        return "must be conversation, or {by: conversation, after: delivery, atMost: 60}"
-    unknown = [str(key) for key in value if key not in ("by", "after", "atMost")]
-    if unknown:
-        return f"has by, after and atMost, not {join_names(unknown)}"
+    if not isinstance(value, Mapping):
+        report((), f"must be {_FORMS}")
+        return None
+    is_right = not unknown_keys(value, ("by", "after", "atMost"), report)
+    if value.get("by") != _CONVERSATION:
+        report(("by",) if "by" in value else (), f"must be {_CONVERSATION if 'by' in value else _FORMS}")
+        is_right = False
     if value.get("after", _AFTER[0]) not in _AFTER:
-        return f"after must be {join_names(_AFTER, word='or')}"
+        report(("after",), f"must be {join_names(_AFTER, word='or')}")
+        is_right = False
     seconds = value.get("atMost", SendOrder().seconds)
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= _LONGEST_ORDER:
-        return f"atMost must be a number of seconds, at most {_LONGEST_ORDER:,}"
+        report(("atMost",), f"must be a number of seconds, at most {_LONGEST_ORDER:,}")
+        is_right = False
+    if not is_right:
+        return None
     return SendOrder(after_delivery=value.get("after") == _AFTER[1], seconds=float(seconds))
 
 
@@ -69,9 +82,8 @@ def read_order(findings: Findings, raw: Mapping[str, Any], at: PathParts) -> Sen
     value, place = raw.get("order"), (*at, "order")
     if value is None:
         return None
-    order = order_from(value)
-    if isinstance(order, str):
-        findings.add("invalid-limit", place, f"order {order}")
+    order = order_from(value, report_to(findings, "invalid-limit", place))
+    if order is None:
         return None
     if raw.get("isTrigger") is True and isinstance(value, Mapping):
         message = "the order of a trigger is conversation; after and atMost are for steps that send"

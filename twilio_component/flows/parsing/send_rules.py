@@ -30,26 +30,28 @@ def read_quiet_hours_of(
     if raw.get("quietHours") is None:
         return None
     place = (*at, "quietHours")
+    report = report_to(findings, CODE, place)
 
     def read_zone(value: Any) -> Input:
-        return read_input(value, (*place, "timeZone"))
+        zone = read_input(value, (*place, "timeZone"))
+        if isinstance(zone, Value) and zone.value:
+            read_zone_name(zone.value, report)
+        return zone
 
-    found = read_quiet_hours(raw["quietHours"], _report(findings, place), read_zone=read_zone)
-    zone = found.zone.value if found is not None and isinstance(found.zone, Value) else None
-    if zone:
-        read_zone_name(zone, _report(findings, place))
-    return found
+    return read_quiet_hours(raw["quietHours"], report, read_zone=read_zone)
 
 
 def read_caps_of_flow(findings: Findings, raw: Mapping[str, Any], at: PathParts) -> FrequencyCaps | None:
     """The frequency caps of a flow; None without any, or when something is wrong with them."""
     if raw.get("frequencyCaps") is None:
         return None
-    return read_frequency_caps(raw["frequencyCaps"], _report(findings, (*at, "frequencyCaps")))
+    return read_frequency_caps(raw["frequencyCaps"], report_to(findings, CODE, (*at, "frequencyCaps")))
 
 
-def _report(findings: Findings, place: PathParts) -> Report:
+def report_to(findings: Findings, code: str, place: PathParts) -> Report:
+    """What adds findings with the code about values below the place."""
+
     def report(path: tuple[str | int, ...], message: str) -> None:
-        findings.add(CODE, (*place, *path), f"{path[0]}: {message}" if path else message)
+        findings.add(code, (*place, *path), f"{path[0]}: {message}" if path else f"{place[-1]} {message}")
 
     return report
