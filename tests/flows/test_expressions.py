@@ -159,6 +159,15 @@ def test_the_names_of_headers_are_found_in_any_case() -> None:
             follow(parse_reference(other), root)
 
 
+def test_a_key_is_found_however_its_accents_are_encoded() -> None:
+    whole, in_parts = "Téléphone", "Te\u0301le\u0301phone"
+    for written, key in ((whole, in_parts), (in_parts, whole)):
+        assert follow(parse_reference(f"t.results.{written}"), {key: 5}) == 5
+        assert follow(parse_reference(f"t.results.{written}"), {key: 5, written: 6}) == 6
+    with pytest.raises(EvaluationError):
+        follow(parse_reference(f"t.results.{whole}"), {"Telephone": 5})
+
+
 def rendered(text: str, results: Any = None, config: dict[str, Any] | None = None) -> str:
     scope = Scope(lambda reference: follow(reference, results), lambda variable: (config or {})[variable.name])
     value = evaluate(parse_template(text), scope)

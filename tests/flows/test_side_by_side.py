@@ -300,6 +300,7 @@ BROKEN = {
     "a,b\n1,2\n3\n": "items.csv:3: the row has 1 fields, but there are 2 columns",
     'a\n"x\n': "items.csv:2: the row is not CSV: unexpected end of data",
     'a\n\n"x\ny\n': "items.csv:4: the row is not CSV: unexpected end of data (it begins in line 3)",
+    "\u00e9,e\u0301\n": "items.csv:1: the first line must be the names of the columns, each once and none empty",
     "a,a\n": "items.csv:1: the first line must be the names of the columns, each once and none empty",
     "": "items.csv is empty: the first line must be the names of the columns, each once and none empty",
     "a\n\udcff\n": "items.csv:2: the line is not UTF-8",

@@ -87,8 +87,8 @@ def follow(reference: Reference, root: Any) -> Any:
     for count, key in enumerate(reference.path):
         if isinstance(value, Mapping) and key in value:
             value = value[key]
-        elif isinstance(value, Mapping) and _names_header(reference, count):
-            value = _header(reference, count, value)
+        elif isinstance(value, Mapping) and (other := _other_spelling(reference, count, value)) is not None:
+            value = value[other]
         elif isinstance(value, list) and _INDEX.fullmatch(key) and int(key) < len(value):
             value = value[int(key)]
         else:
@@ -96,17 +96,16 @@ def follow(reference: Reference, root: Any) -> Any:
     return value
 
 
-def _names_header(reference: Reference, count: int) -> bool:
-    return count > 0 and reference.path[count - 1] == "headers"
-
-
-def _header(reference: Reference, count: int, headers: Mapping[str, Any]) -> Any:
-    # Servers differ in how they write the names of headers; HTTP makes no difference between them.
-    wanted = reference.path[count].casefold()
-    for name, value in headers.items():
-        if name.casefold() == wanted:
-            return value
-    raise _missing(reference, count, headers)
+def _other_spelling(reference: Reference, count: int, value: Mapping[str, Any]) -> str | None:
+    """The key that is meant by that of the reference but is written otherwise; None when there is none."""
+    key = reference.path[count]
+    if count > 0 and reference.path[count - 1] == "headers":
+        # Servers differ in how they write the names of headers; HTTP makes no difference between them.
+        return next((name for name in value if name.casefold() == key.casefold()), None)
+    if key.isascii():
+        return None
+    # An accent may be a character of its own, as macOS writes it in exports; nobody sees a difference.
+    return next((name for name in value if isinstance(name, str) and normalize(name) == normalize(key)), None)
 
 
 def _missing(reference: Reference, count: int, value: Any) -> EvaluationError:

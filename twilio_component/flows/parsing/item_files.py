@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from twilio_component.flows.model import normalize
 from twilio_component.host.errors import IntegrationError, join_names
 
 CSV, JSON_LINES = (".csv",), (".jsonl", ".ndjson")
@@ -169,7 +170,7 @@ class _Csv:
             raise ItemsError(f"{self._lines.path} is empty: {_FIRST_LINE}")
         delimiter = csv_delimiter(first)
         self._names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
-        if not self._names or "" in self._names or len(set(self._names)) < len(self._names):
+        if not self._names or "" in self._names or len(set(map(normalize, self._names))) < len(self._names):
             raise self._lines.error(_FIRST_LINE)
         self._rows = csv.reader(self._lines, delimiter=delimiter, strict=True)
 
