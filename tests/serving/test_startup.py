@@ -8,18 +8,22 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
+from support.engine import SEND, serving
 from support.serve_processes import FLOW
 
 from twilio_component.cli import exit_codes
 from twilio_component.cli.main import main
 from twilio_component.durable.errors import DurableError, StoreUnavailableError
 from twilio_component.durable.store.database_url import database_url, display_database, display_url
+from twilio_component.durable.store.schema import runs
 from twilio_component.flows import Configuration
 from twilio_component.flows.runner.connection_values import check_given_connections
 from twilio_component.host import Host
 from twilio_component.host.errors import InputError
 from twilio_component.serving import database_startup, server
 from twilio_component.serving.database_startup import wait_for_database
+from twilio_component.serving.startup_checks import warn_of_earlier_runs
 from twilio_component.serving.worker import Worker
 
 SECRET = "s3cr3t-password"
@@ -358,6 +362,28 @@ def test_an_order_after_delivery_that_will_not_hear_of_deliveries_is_a_warning(
     main(["serve", "flow.yaml", "--port", "0", "--config", "config.yaml", *public])
     warns = "after: delivery} of the sender …2661 needs --public-url" in capsys.readouterr().out
     assert warns is not bool(public)
+
+
+async def test_an_earlier_run_whose_connection_has_gone_is_warned_of_and_its_error_says_what_gives_one(
+    tmp_path: Path,
+) -> None:
+    said: list[str] = []
+    async with serving(tmp_path, SEND.replace("value: Twilio}", "value: Old Account}")) as served:
+        served.text = served.text.replace("key: Twilio,", "key: Old Account,")
+        served.definition = served.deployment.load("test.yaml", served.text)
+        error = (await served.run("run-1"))["error"]
+        await warn_of_earlier_runs(served.deployment, (), served.engine.database, said.append)
+        assert said == []  # it has ended
+        await served.engine.database.run(lambda one: one.execute(update(runs).values(state="paused")) and None)
+        await warn_of_earlier_runs(served.deployment, [served.definition], served.engine.database, said.append)
+        assert said == []  # it is served now, so it has been refused already
+        await warn_of_earlier_runs(served.deployment, (), served.engine.database, said.append)
+    assert error["code"] == "input-invalid"
+    assert "(the config variable 'Old Account', from --config or FLOW_OLD_ACCOUNT)" in error["message"]
+    (warning,) = said
+    assert "warning: 1 unfinished run of an earlier test.yaml will fail where a step needs" in warning
+    assert "has no username and password: give the connection in --config" in warning
+    assert "FLOW_OLD_ACCOUNT" in warning
 
 
 def test_a_connection_that_is_given_as_a_configuration_is_recognized(capsys: pytest.CaptureFixture[str]) -> None:

@@ -102,7 +102,11 @@ class Deployment:
         """
         check_names([one.integration for one in definitions], self._configuration)
         for one in definitions:
-            check_connections(one.integration, one.values, self._configuration, self.host.components, self._environment)
+            self.check_connections(one)
+
+    def check_connections(self, one: LoadedDefinition) -> None:
+        """Raise ``InputError`` for connections of the definition that have no value or cannot work."""
+        check_connections(one.integration, one.values, self._configuration, self.host.components, self._environment)
 
     def payload(
         self, given: Mapping[str, Any], definition: LoadedDefinition, flow: Flow, execution_id: str, started_at: str

@@ -34,7 +34,7 @@ from twilio_component.serving.observers import trace_host
 from twilio_component.serving.operations.server import operations_page
 from twilio_component.serving.ports import listen
 from twilio_component.serving.public_urls import PublicUrl
-from twilio_component.serving.startup_checks import check_receivers, warn_of_flow, warn_of_order
+from twilio_component.serving.startup_checks import check_receivers, warn_of_earlier_runs, warn_of_flow, warn_of_order
 from twilio_component.serving.status_callbacks import Callbacks
 from twilio_component.serving.trusted_proxies import TrustedProxies
 from twilio_component.serving.web_server import serve_until_stopped
@@ -160,6 +160,7 @@ class Server:
                     await engine.runs.define(definition.file, definition.text)
                     await engine.runs.note_served(definition.integration.name, definition.digest, str(public_url))
                 await warn_of_flow(settings.on_failure, definitions, engine.database, self.report)
+                await warn_of_earlier_runs(deployment, definitions, engine.database, self.report)
                 await engine.keep_schedules(definitions)
                 handler = WebhookHandler(deployment, engine, webhooks, keys, observer)
                 app = WebhookApp(

@@ -21,7 +21,7 @@ from twilio_component.host.environment import FileEnvironment
 from twilio_component.serving.database_startup import wait_for_database
 from twilio_component.serving.health_server import HealthServer
 from twilio_component.serving.observers import trace_host
-from twilio_component.serving.startup_checks import warn_of_order
+from twilio_component.serving.startup_checks import warn_of_earlier_runs, warn_of_order
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -78,6 +78,7 @@ class Worker:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
             async with self._engine(deployment, settings) as engine:
+                await warn_of_earlier_runs(deployment, (), engine.database, self.report)
                 with self.health.showing(engine):
                     self.report("working")
                     await stopping.wait()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.model import environment_name
@@ -12,9 +14,10 @@ if TYPE_CHECKING:
     from twilio_component.flows.model import ConfigVariable, Integration
     from twilio_component.flows.runner.configuration import Configuration, Values
     from twilio_component.host.manifest.documents import PathParts
-    from twilio_component.host.model import Component, Connection
+    from twilio_component.host.model import Component, Connection, Operation
 
 _ROOT = "configVars"
+_INPUT = re.compile(r"\$\.inputs\.(\w+)")
 _REQUIRED = "is required"
 _Found = tuple[tuple[str, ...], str]
 
@@ -51,6 +54,25 @@ def check_connections(
             problems.append(_locate((name,), text, configuration, environment))
     if problems:
         raise InputError(f"{integration.file} cannot run with this configuration", problems)
+
+
+def name_connections(error: InputError, inputs: Mapping[str, Any], operation: Operation, values: Values) -> InputError:
+    """The error of a call with these inputs, its problems with a connection naming the config variable that gave it.
+
+    A run goes on with its own definition: its variables may not be those for which the configuration was written.
+    """
+    properties = operation.inputs["properties"]
+    problems = []
+    for problem in error.problems:
+        found = _INPUT.match(problem.path or "")
+        name = found[1] if found is not None else ""
+        if properties.get(name, {}).get("format") == "connection":
+            given = [variable for variable, value in values.by_name.items() if value == inputs.get(name)]
+            places = join_names([f"'{one}', from --config or {environment_name(one)}" for one in given], word="or")
+            if places:
+                problem = replace(problem, message=f"{problem.message} (the config variable {places})")  # noqa: PLW2901
+        problems.append(problem)
+    return InputError(error.summary, problems)
 
 
 def check_given_connections(configuration: Configuration, components: Mapping[str, Component]) -> None:

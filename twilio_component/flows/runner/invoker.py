@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.flows.nesting import DEEPEST, deeper_than
 from twilio_component.flows.parsing.fitting import fit_inputs
+from twilio_component.flows.runner.connection_values import name_connections
 from twilio_component.host.errors import InputError, IntegrationError, PerformError
 from twilio_component.host.inputs.form import AcceptedInputs
 from twilio_component.host.redaction import RedactingLogger
@@ -152,6 +153,9 @@ class Invoker:
                 reason=error.reason or "",
                 concerns=error.concerns or "",
             )
+        operation = self.operation(call)
+        if isinstance(error, InputError) and operation is not None:
+            error = name_connections(error, call.inputs, operation, self.values)
         if isinstance(error, IntegrationError):
             acted = isinstance(error, ResultTooDeepError) and not self.idempotent(call)
             return Failure(code=error.code, message=str(error), permanent=True, acted=acted)
