@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import Connection, func, insert, update
@@ -19,6 +18,9 @@ from twilio_component.durable import ids
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.schema import items, loops, runs
 from twilio_component.emulator import Emulator
+
+if TYPE_CHECKING:
+    import asyncio
 
 Make = Callable[..., Any]
 COUNT = 2_000
