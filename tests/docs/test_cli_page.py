@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from twilio_component.cli.main import command_parser
+from twilio_component.durable.store import call_states
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
 
@@ -16,12 +17,16 @@ def commands(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
     return [parser, *(below for group in groups for command in group.choices.values() for below in commands(command))]
 
 
-def test_every_state_of_a_run_is_explained() -> None:
+def test_every_state_of_a_run_and_of_a_step_is_explained() -> None:
     (listing,) = (command for command in commands(command_parser("")) if command.prog.endswith("runs list"))
     (state,) = (action for action in listing._actions if "--state" in action.option_strings)
     page = (Path(__file__).parents[2] / "docs" / "how-to" / "operate-runs.md").read_text(encoding="utf-8")
     assert state.choices
     assert [one for one in state.choices if f"\n| `{one}` | " not in page] == []
+    _, _, of_steps = page.partition("The steps that `runs show` prints have states")
+    assert [
+        one for one in (*call_states.OPEN, call_states.SETTLED, call_states.UNKNOWN) if f"| `{one}` |" not in of_steps
+    ] == []
 
 
 def test_every_option_of_every_command_is_in_its_section() -> None:
