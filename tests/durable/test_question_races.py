@@ -2,46 +2,64 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import asdict
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from sqlalchemy import text
 
 from twilio_component.durable.asking.asker import Asker
 from twilio_component.durable.asking.questions import QuestionStore
 from twilio_component.durable.errors import CallHeld, StateConflictError
 from twilio_component.durable.ids import call_key
 from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.events import RunEvent
 from twilio_component.durable.store.journal import JournalEntry
-from twilio_component.durable.store.new_runs import NewRun
+from twilio_component.durable.store.new_runs import NewRun, insert_runs
+from twilio_component.durable.store.replies import reply_id
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.flows.interpreter.effects import Call, Failure
-from twilio_component.host.questions import ANSWERED, Question
+from twilio_component.host.questions import ANSWERED, MOST_SENDS, Question, Reply
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Connection, Row
 
     from twilio_component.host.model import Asking
 
-KEY = call_key("run", 5)
+ORDINAL = MOST_SENDS + 3
+KEY = call_key("run", ORDINAL)
 QUESTION = Question(sends=[{}], conversation="us and them", expects={}, seconds=60)
 
 
+_WAITING = text("SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))")
+REPLY = Reply(id="SM1", conversations=["us and them"], data={"body": "yes"})
+
+
 class Asked:
-    """A run that asks somebody, as its call 5."""
+    """A run that asks somebody, as one of its calls."""
 
     def __init__(self, url: str) -> None:
         self.database = Database(url)
         self.database.create()
-        self.runs = RunStore(self.database)
-        self.questions = QuestionStore(self.database, lambda *_: None, lambda *_: None)
+        self.questions = QuestionStore(self.database, lambda *_: {"answer": True}, lambda *_: None)
+        self.runs = RunStore(self.database, take_replies=self.questions.take_all)
 
     async def begin(self) -> None:
         digest = await self.runs.define("flow.yaml", "text")
         await self.runs.accept(NewRun(id="run", definition=digest, integration="I", flow="F", payload={}))
-        await self.questions.enter("run", 5, "twilio.sendAndWait", QUESTION)
+        await self.questions.enter("run", ORDINAL, "twilio.sendAndWait", QUESTION)
+
+    async def message(self) -> NewRun:
+        """The run that the message would start."""
+        digest = await self.runs.define("flow.yaml", "text")
+        event = RunEvent(id="event", known_by=("event",), marks=(reply_id(REPLY),))
+        return NewRun(id="web", definition=digest, integration="I", flow="G", payload={}, event=event, reply=REPLY)
 
     async def answer(self) -> None:
         def close(connection: Connection) -> bool:
@@ -71,7 +89,7 @@ async def test_an_answer_that_comes_while_a_send_fails_is_the_result(url: str) -
     async def ask() -> Any:
         call = Call(id="ask", name="Ask", component="twilio", action="sendAndWait", inputs={})
         asks = cast("Asking", SimpleNamespace(action="sendSMS", outcome=lambda _reason: ""))
-        return await Asker(asked.questions).ask(("run", 5), call, asks, QUESTION, fail)
+        return await Asker(asked.questions).ask(("run", ORDINAL), call, asks, QUESTION, fail)
 
     failed = await ask()
     assert isinstance(failed.value, Failure)
@@ -80,3 +98,58 @@ async def test_an_answer_that_comes_while_a_send_fails_is_the_result(url: str) -
         await asked.database.run(failed.in_transaction)
     assert (await ask()).value["data"]["answer"] == "yes"
     asked.database.close()
+
+
+async def test_a_message_that_is_starting_a_flow_does_not_answer_the_question_that_opens_meanwhile(
+    new_database: Callable[[], str],
+) -> None:
+    asked, other = Asked(url := new_database()), Asked(url)
+    message = await asked.message()
+    with other.database.engine.begin() as connection:
+        (starts,) = insert_runs(connection, time.time(), [message], other.questions.take_all)
+        assert starts
+        await asked.begin()
+        await asked.questions.note_sent("run", ORDINAL, 0, None)
+        again = asyncio.create_task(asked.runs.accept(message, wait_for_database=True))
+        while not (again.done() or connection.execute(_WAITING).all()):  # noqa: ASYNC110 - Postgres tells
+            await asyncio.sleep(0.02)
+    assert not await again
+    assert await asked.questions.taken_by(REPLY) is None
+    assert await asked.runs.run_of(message) == "web"
+    asked.database.close()
+    other.database.close()
+
+
+class SlowQuestions(QuestionStore):
+    """Looks for who waits for a message only once ``meanwhile`` is over."""
+
+    meanwhile: Callable[[], object] = staticmethod(lambda: None)
+
+    def _wanting(
+        self, connection: Connection, conversations: Sequence[str], reply: Reply, now: float
+    ) -> Row[Any] | None:
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        return super()._wanting(connection, conversations, reply, now)
+
+
+async def test_a_message_that_is_taken_as_the_answer_while_it_is_told_of_again_starts_no_flow(
+    new_database: Callable[[], str],
+) -> None:
+    asked, other = Asked(url := new_database()), Asked(url)
+    await asked.begin()
+    await asked.questions.note_sent("run", ORDINAL, 0, None)
+    message = await asked.message()
+    slow = SlowQuestions(asked.database, lambda *_: {"answer": True}, lambda *_: None)
+
+    def take_first() -> None:
+        with other.database.engine.begin() as connection:
+            insert_runs(connection, time.time(), [message], other.questions.take_all)
+
+    slow.meanwhile = take_first
+    work = partial(insert_runs, now=time.time(), new_runs=[message], take_replies=slow.take_all)
+    assert await asked.database.run(work) == [False]
+    assert await asked.questions.taken_by(REPLY) == "run"
+    assert await asked.runs.run_of(message) == "run"
+    asked.database.close()
+    other.database.close()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, not_, select
 
 from twilio_component.durable.sending.opt_outs import MESSAGE, RESPONSE, remove_opt_out, store_opt_out
 from twilio_component.durable.store.new_runs import RunWork
-from twilio_component.durable.store.schema import events, last_heard
+from twilio_component.durable.store.schema import events, last_heard, replies
 from twilio_component.durable.store.upsert import replace_row
 from twilio_component.host.contacts import IN, OUT, ContactEvent
 from twilio_component.host.model import Operation, resolve
@@ -47,8 +47,8 @@ class ContactEvents:
             return None
 
         def work(connection: Connection) -> None:
-            first = connection.execute(select(events.c.run).where(events.c.id == mark)).scalar_one_or_none()
-            if first in (None, run):
+            started = select(events.c.run).where(events.c.id == mark, not_(exists().where(replies.c.id == mark)))
+            if connection.execute(started).scalar_one_or_none() in (None, run):
                 self._store(connection, event, keeps_time=keeps_time)
 
         return RunWork(event.contact.person, work)

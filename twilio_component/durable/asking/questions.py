@@ -20,11 +20,12 @@ from twilio_component.durable.ids import call_key
 from twilio_component.durable.store import waits
 from twilio_component.durable.store.call_states import PLANNED
 from twilio_component.durable.store.conversations import lock_conversation
+from twilio_component.durable.store.events import claim_reply
 from twilio_component.durable.store.new_runs import TakenReply
 from twilio_component.durable.store.question_states import CLOSED, OPEN, QUEUED, REFUSED
 from twilio_component.durable.store.replies import digest_of, reply_id, run_of_reply
 from twilio_component.durable.store.run_status import RUNNING
-from twilio_component.durable.store.schema import events, intents, questions, replies, runs, turns
+from twilio_component.durable.store.schema import intents, questions, replies, runs, turns
 from twilio_component.durable.store.upsert import insert_once, to_json
 from twilio_component.host.questions import (
     ANSWERED,
@@ -192,8 +193,7 @@ class QuestionStore:
         if taken is not None:
             return TakenReply(taken, is_new=False)
         conversations = sorted(digest_of(one) for one in reply.conversations)
-        found = self._wanting(connection, conversations, reply, now)
-        if found is None or connection.execute(select(exists().where(events.c.id == reply_id(reply)))).scalar_one():
+        if self._wanting(connection, conversations, reply, now) is None:
             return None
         for conversation in conversations:
             lock_conversation(connection, conversation)
@@ -201,7 +201,7 @@ class QuestionStore:
         if taken is not None:
             return TakenReply(taken, is_new=False)
         found = self._wanting(connection, conversations, reply, now)
-        if found is None:
+        if found is None or not claim_reply(connection, reply_id(reply), found.run):
             return None
         if found.state == OPEN:
             self._judge_reply(connection, found, reply, now)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select, update
 
-from twilio_component.durable.store.schema import events
-from twilio_component.durable.store.upsert import insert_all_once
+from twilio_component.durable.store.schema import events, replies
+from twilio_component.durable.store.upsert import insert_all_once, insert_once
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -20,7 +20,8 @@ class RunEvent:
     """The ids of the event that starts a run.
 
     It is a known event when one of the ids in ``known_by`` or ``also_seen_as`` is stored. Those in ``known_by`` and
-    ``marks`` are stored with its run.
+    ``marks`` are stored with its run. One of the ``marks`` may be the id of a message: one that was taken as the reply
+    to a question starts nothing.
     """
 
     id: str
@@ -56,13 +57,30 @@ def claim_events(connection: Connection, events_of: Mapping[str, RunEvent]) -> d
     stored = insert_all_once(connection, events, events.c.id, rows)
     # An id that another transaction has stored since we looked belongs to its run.
     for run, event in events_of.items():
-        lost = [one for one in event.known_by if owners[one] == run and one not in stored]
-        if run not in repeated and lost:
-            first = next(iter(_runs_of(connection, lost).values()))
-            if first != run:
-                repeated[run] = first
-                connection.execute(update(events).where(events.c.run == run).values(run=first))
+        if run not in repeated:
+            lost = [one for one in (*event.known_by, *event.marks) if owners[one] == run and one not in stored]
+            owner = _owner_of(connection, event, lost) if lost else None
+            if owner is not None and owner != run:
+                repeated[run] = owner
+                connection.execute(update(events).where(events.c.run == run).values(run=owner))
     return repeated
+
+
+def claim_reply(connection: Connection, reply: str, run: str) -> bool:
+    """Store that a message, by its id as a reply, belongs to the run that asked; False when it has started a run.
+
+    A transaction that starts a run for it stores the same id, so the database puts the two in an order.
+    """
+    return insert_once(connection, events, {"id": reply, "run": run})
+
+
+def _owner_of(connection: Connection, event: RunEvent, lost: Sequence[str]) -> str | None:
+    """Return the run that the event belongs to, of whose ids these were stored by somebody else."""
+    found = _runs_of(connection, [one for one in lost if one in event.known_by])
+    if found:
+        return next(iter(found.values()))
+    taken = select(replies.c.run).where(replies.c.id.in_([one for one in lost if one in event.marks]))
+    return connection.execute(taken).scalars().first()
 
 
 _RUNS_OF = select(events.c.id, events.c.run).where(events.c.id.in_(bindparam("ids", expanding=True)))
