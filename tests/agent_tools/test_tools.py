@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import update
 from support.pages import blocks
 
+from twilio_component.agent_tools import flow_tools
 from twilio_component.agent_tools.read_only import connection_to_look, read_only_tools
 from twilio_component.agent_tools.server import ToolServer, http_app
 from twilio_component.cli.commands.mcp import _tool_server
@@ -221,14 +222,35 @@ async def test_what_an_operator_did_with_a_run_is_reported_as_it_is(tmp_path: Pa
         for stopped in ("paused", "stopped"):
             await set_state(stopped)
             assert await outcome() == (False, stopped, None)
-        for ended in ("cancelled", "resolved"):
+        # Its only call was refused, so that nothing can have happened.
+        for ended, may_have_happened in (("cancelled", False), ("resolved", True)):
             await set_state(ended)
-            assert await outcome() == (True, None, True)
+            assert await outcome() == (True, None, may_have_happened)
         await set_state("failed")
         await Operations(database).retry(run)
         assert await outcome() == (False, "succeeded", None)
     database.close()
     assert len(emulator.messages) == 1
+
+
+async def test_a_call_that_waits_says_why_and_once_cancelled_that_nothing_was_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow_tools, "SECONDS", 0.5)
+    emulator = Emulator()
+    server = tool_server(tmp_path, emulator)
+    async with agent(server) as client:
+        emulator.faults.refuse(times=1000)
+        while "waits" not in (told := (await call(client, "confirmBooking", CONFIRM))[1])["note"]:
+            assert told["state"] == "running"
+        assert re.search(r"send has sent nothing and waits until \S+ \(twilio-not-sent\)", told["note"])
+        await Operations(server_database := Database(server.database)).cancel(told["run"])
+        server_database.close()
+        while "note" in (told := (await call(client, "confirmBooking", CONFIRM))[1]):
+            assert told["state"] == "running"
+        assert (told["mayHaveHappened"], told["repeated"]) == (False, True)
+        assert "It has sent nothing, but an operator can resume it" in told["message"]
+    assert emulator.messages == []
 
 
 async def test_a_database_that_goes_away_under_a_call_does_not_make_it_a_failure(

@@ -20,9 +20,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.agent_tools.tool import Tool
+from twilio_component.agent_tools.waiting_words import why_running
 from twilio_component.durable.errors import StoreUnavailableError
 from twilio_component.durable.execution.queue_slots import queue_slot
 from twilio_component.durable.ids import FIRST_RETRY, lineage, retry_id
+from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.database_url import display_database
 from twilio_component.durable.store.events import RunEvent
@@ -175,10 +177,17 @@ class FlowTools:
         while outcome is not None and outcome["state"] == run_status.RETRIED:
             run_id = retry_id(run_id, FIRST_RETRY)
             outcome = await self._engine.wait_for_outcome(run_id, max(0.0, deadline - time.monotonic()))
-        has_failed = outcome is not None and outcome["state"] != run_status.SUCCEEDED
+        if outcome is None:
+            return await self._still_running(run_id, repeated=not is_new)
+        has_failed = outcome["state"] != run_status.SUCCEEDED
         acted = has_failed and any([(await self._engine.runs.waits.acts_of(one)).acted for one in lineage(run_id)])
         database = shlex.quote(display_database(self._engine.database.url))
         return _result(run_id, outcome, acted=acted, repeated=not is_new, database=database)
+
+    async def _still_running(self, run_id: str, *, repeated: bool) -> dict[str, Any]:
+        why = why_running(await RunViews(self._engine.database).show(run_id))
+        note = f"It is still running{f': {why}' if why else ''}. Call again with the same requestKey for its outcome."
+        return {"run": run_id, "state": "running", **({"repeated": True} if repeated else {}), "note": note}
 
 
 def _schemas(definition: LoadedDefinition) -> Iterator[tuple[Flow, Mapping[str, Any] | None]]:
@@ -232,15 +241,11 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
-def _result(
-    run_id: str, outcome: Mapping[str, Any] | None, *, acted: bool, repeated: bool, database: str
-) -> dict[str, Any]:
+def _result(run_id: str, outcome: Mapping[str, Any], *, acted: bool, repeated: bool, database: str) -> dict[str, Any]:
     """What the tool returns; ``database`` is where an operator finds the run."""
-    told: dict[str, Any] = {"run": run_id, "state": "running" if outcome is None else outcome["state"]}
+    told: dict[str, Any] = {"run": run_id, "state": outcome["state"]}
     if repeated:
         told["repeated"] = True
-    if outcome is None:
-        return {**told, "note": "It is still running. Call again with the same requestKey for its outcome."}
     state, error = outcome["state"], outcome["error"] or {}
     if state in _STOPPED:
         note = "It was stopped and may be resumed. Call again with the same requestKey, and only that, for its outcome."
@@ -254,10 +259,12 @@ def _result(
         )
     if state != run_status.SUCCEEDED:
         text = f"Run {run_id} is {state}: {error.get('message', 'no reason is stored')}"
-        # What is resolved may have happened, and what is cancelled can be resumed.
-        if acted or state in (run_status.RESOLVED, run_status.CANCELLED):
+        # What is resolved may have happened.
+        if acted or state == run_status.RESOLVED:
             warning = "It did something before: do not run it with another requestKey; an operator can look"
             raise FlowFailedError(f"{text}. {warning}: {command}", True, repeated)  # noqa: FBT003 - as in args
+        if state == run_status.CANCELLED:
+            text += f". It has sent nothing, but an operator can resume it: ask before another requestKey: {command}"
         raise FlowFailedError(text, False, repeated)  # noqa: FBT003 - as in args
     if outcome["result"] is not None:
         told["result"] = outcome["result"]
