@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from support.pages import blocks
 
-from twilio_component.host import BlockingHost, Host
+from twilio_component.host import BlockingHost, Host, IntegrationError
 from twilio_component.testing import BlockingHarness, emulator_connection
 from twilio_component.twilio.signatures import sign
 
@@ -54,6 +54,25 @@ def test_a_path_that_a_framework_has_decoded_is_signed_as_twilio_was_given_it() 
     headers = {"X-Twilio-Signature": signature, "Content-Type": "application/x-www-form-urlencoded"}
     found = namespace["verified"]("/sms/café+1", "from=%C3%A9", headers, b"Body=Hi", "token")
     assert found == {"Body": "Hi"}
+
+
+def test_a_client_is_told_of_its_own_mistakes_and_the_log_of_the_applications(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (code,) = [block.code for block in blocks(PAGE) if block.file == "twilio_webhooks.py"]
+    namespace: dict[str, Any] = {}
+    exec(code, namespace)  # noqa: S102 - the page's own example
+    right = {"to": "+15558675310", "from": "+15017122661", "message": "Hi"}
+    mistakes = {"to": "12", "from": "Friday's shop", "twilioConnection": {"key": "basic", "fields": {"username": "me"}}}
+    told = {}
+    with BlockingHarness() as harness:
+        for name, wrong in mistakes.items():
+            with pytest.raises(IntegrationError) as caught:
+                harness.action("sendSMS", {**right, name: wrong})
+            text, status = namespace["failure"](caught.value)
+            told[name] = (status, name in text, name in caplog.text)
+            caplog.clear()
+    assert told == {"to": (400, True, False), "from": (500, False, True), "twilioConnection": (500, False, True)}
 
 
 def test_the_export_writes_every_message_and_shows_how_far_it_is(
