@@ -11,7 +11,8 @@ from twilio_component.twilio.plugin import manifest_file
 
 _INTRODUCTION = (
     'Every input accepts text, as forms and flow files give it: `"2000"`, `"false"`, a list or an object as JSON text. '
-    "An empty text counts as absent. An input that is not in these tables is refused, with the nearest name."
+    "An empty text, list or object counts as absent, unless it is a value of the input itself. An input that is not in "
+    "these tables is refused, with the nearest name."
 )
 
 

@@ -73,7 +73,7 @@ TABLE: list[Row] = [
     ("sendSMS", "from", "", {}, "$.inputs: needs a sender; give from or messagingServiceSid"),
     ("sendSMS", "from", "🏥 Clinic", {}, f"$.inputs.from: {SENDER}"),
     ("sendSMS", "from", "A much too long name", {}, f"$.inputs.from: {SENDER}"),
-    ("sendSMS", "from", {}, {}, "$.inputs.from: must be text, not an object"),
+    ("sendSMS", "from", {"of": 1}, {}, "$.inputs.from: must be text, not an object"),
     ("sendSMS", "message", "", {}, "$.inputs: needs something to send; give message, mediaUrl or contentSid"),
     ("sendSMS", "message", "x" * 1601, {}, "$.inputs.message: must have at most 1,600 characters, not 1,601"),
     ("sendSMS", "message", ["Hi"], {}, "$.inputs.message: must be text, not a list"),
@@ -139,14 +139,14 @@ TABLE: list[Row] = [
     ("sendSMS", "shortenUrls", "perhaps", SERVICE, f"$.inputs.shortenUrls: {FLAG} text"),
     ("sendSMS", "smartEncoded", 2, {}, f"$.inputs.smartEncoded: {FLAG} a whole number"),
     ("sendSMS", "sendAsMms", "on", {}, f"$.inputs.sendAsMms: {FLAG} text"),
-    ("sendSMS", "provideFeedback", [], {}, f"$.inputs.provideFeedback: {FLAG} a list"),
+    ("sendSMS", "provideFeedback", [1], {}, f"$.inputs.provideFeedback: {FLAG} a list"),
     ("sendSMS", "attempt", -1, {}, "$.inputs.attempt: must be at least 1, not -1"),
     ("sendSMS", "forceDelivery", "maybe", {}, f"$.inputs.forceDelivery: {FLAG} text"),
     ("sendSMS", "riskCheck", "enabled", {}, "$.inputs.riskCheck: must be enable or disable, not 'enabled'"),
     ("sendSMS", "contentRetention", "keep", {}, "$.inputs.contentRetention: must be retain or discard, not 'keep'"),
     ("sendSMS", "addressRetention", True, {}, "$.inputs.addressRetention: must be retain or obfuscate, not 'true'"),
     ("sendSMS", "persistentAction", [""], {}, "$.inputs.persistentAction[0]: must not be empty"),
-    ("sendSMS", "messageIntent", {}, {}, "$.inputs.messageIntent: must be text, not an object"),
+    ("sendSMS", "messageIntent", {"of": 1}, {}, "$.inputs.messageIntent: must be text, not an object"),
     ("sendSMS", "applicationSid", "AP", {}, "$.inputs.applicationSid: must be a TwiML application SID: AP and 32"),
     ("sendSMS", "trafficType", "paid", {}, "$.inputs.trafficType: must be free, not 'paid'"),
     (
@@ -197,7 +197,7 @@ TABLE: list[Row] = [
     ("sendAndWait", "choices", ["one"], {}, "$.inputs.choices: must have at least 2 items, not 1"),
     ("sendAndWait", "pattern", "(a+)+", {}, "$.inputs.pattern: must not repeat a group that has repetitions"),
     ("sendAndWait", "minimum", "low", {}, "$.inputs.minimum: must be a number, not text"),
-    ("sendAndWait", "maximum", {}, {}, "$.inputs.maximum: must be a number, not an object"),
+    ("sendAndWait", "maximum", {"of": 1}, {}, "$.inputs.maximum: must be a number, not an object"),
     ("sendAndWait", "yesWords", [""], {}, "$.inputs.yesWords[0]: must not be empty"),
     ("sendAndWait", "noWords", "x" * 101, {}, "$.inputs.noWords[0]: must have at most 100 characters, not 101"),
     ("sendAndWait", "dateOrder", "YMD", {}, "$.inputs.dateOrder: must be DMY or MDY, not 'YMD'"),
@@ -247,7 +247,7 @@ TABLE: list[Row] = [
         {"messageSid": None, "mediaSid": None},
         "$.inputs.media: must be a file of a message",
     ),
-    ("downloadMedia", "media", {}, {}, "$.inputs: cannot have both media and messageSid or mediaSid"),
+    ("downloadMedia", "media", {"of": 1}, {}, "$.inputs: cannot have both media and messageSid or mediaSid"),
     ("downloadMedia", "maxBytes", 0, {}, "$.inputs.maxBytes: must be at least 1"),
     ("downloadMedia", "maxBytes", 1 << 30, {}, "$.inputs.maxBytes: must be at most 104857600"),
     ("downloadMedia", "maxBytes", "5 MB", {}, "$.inputs.maxBytes: must be a whole number, not text"),
@@ -308,7 +308,7 @@ TABLE: list[Row] = [
     ("rawRequest", "maxRetries", 101, {}, "$.inputs.maxRetries: must be at most 100, not 101"),
     ("rawRequest", "useExponentialBackoff", 2, {}, f"$.inputs.useExponentialBackoff: {FLAG} a whole number"),
     *(
-        (trigger, name, {}, {}, f"$.inputs.{name}: must be")
+        (trigger, name, {"of": 1}, {}, f"$.inputs.{name}: must be")
         for trigger in ("inboundMessage", "statusCallback", "conversationEvent")
         for name in ("authToken", "secondaryAuthToken", "sharedKeys", "validateSignature")
     ),
@@ -341,7 +341,7 @@ TABLE: list[Row] = [
     ("inboundMessage", "replyMediaUrl", "map.png", {}, "$.inputs.replyMediaUrl[0]: must be an absolute URL"),
     ("webhook", "validateSignature", "perhaps", {}, f"$.inputs.validateSignature: {FLAG} text"),
     ("webhook", "authToken", ["t"], {}, "$.inputs.authToken: must be text, not a list"),
-    ("webhook", "secondaryAuthToken", {}, {}, "$.inputs.secondaryAuthToken: must be text, not an object"),
+    ("webhook", "secondaryAuthToken", {"of": 1}, {}, "$.inputs.secondaryAuthToken: must be text, not an object"),
     (
         "webhook",
         "twilioConnection",
@@ -350,7 +350,7 @@ TABLE: list[Row] = [
         '$.inputs.twilioConnection: must be a connection, {"key": …, "fields": {…}}, not text',
     ),
     ("selectMessage", "to", "1", {}, f"$.inputs.to: {SENDER}"),
-    ("selectMessage", "from", [], {}, "$.inputs.from: must be text, not a list"),
+    ("selectMessage", "from", [1], {}, "$.inputs.from: must be text, not a list"),
     *(
         (source, "search", "x" * 201, {}, "$.inputs.search: must have at most 200 characters, not 201")
         for source in (
@@ -372,7 +372,7 @@ TABLE: list[Row] = [
         )
     ),
     ("pollChangesTrigger", "from", "1", {}, f"$.inputs.from: {SENDER}"),
-    ("pollChangesTrigger", "to", {}, {}, "$.inputs.to: must be text, not an object"),
+    ("pollChangesTrigger", "to", {"of": 1}, {}, "$.inputs.to: must be text, not an object"),
     ("pollChangesTrigger", "showNewRecords", "perhaps", {}, f"$.inputs.showNewRecords: {FLAG} text"),
     ("pollChangesTrigger", "showUpdatedRecords", 2, {}, f"$.inputs.showUpdatedRecords: {FLAG} a whole number"),
     ("pollChangesTrigger", "lookBackMinutes", 0, {}, "$.inputs.lookBackMinutes: must be at least 1, not 0"),
@@ -399,7 +399,7 @@ TABLE: list[Row] = [
     ("startVerification", "rateLimits", ["a"], {}, "$.inputs.rateLimits: must be an object, not a list"),
     ("startVerification", "riskCheck", "off", {}, "$.inputs.riskCheck: must be enable or disable, not 'off'"),
     ("startVerification", "appHash", "short", {}, "$.inputs.appHash: must be the app's hash of 11 characters"),
-    ("startVerification", "deviceIp", "x" * 46, {}, "$.inputs.deviceIp: must have at most 45 characters, not 46"),
+    ("startVerification", "deviceIp", "1" * 46, {}, "$.inputs.deviceIp: must be an IP address"),
     ("checkVerification", "verificationSid", "VA" + "0" * 32, {}, "a verification SID belongs here (VE…)"),
     ("checkVerification", "code", "12", {}, "$.inputs.code: must be the code of 4 to 10 digits or letters"),
     ("lookupPhoneNumber", "phoneNumber", "nobody", {}, "$.inputs.phoneNumber: it may have only digits"),

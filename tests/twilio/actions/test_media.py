@@ -203,7 +203,7 @@ async def test_a_file_is_taken_as_messages_and_lists_describe_it(media: Any, pat
 
 
 @pytest.mark.parametrize(
-    "media", [{}, {"sid": MEDIA}, "x", "{", {"url": "https://a.example/x.png"}, {"sid": 1, "messageSid": 2}]
+    "media", [{"sid": MEDIA}, "x", "{", {"url": "https://a.example/x.png"}, {"sid": 1, "messageSid": 2}]
 )
 async def test_what_describes_no_file_is_refused(media: Any) -> None:
     inputs = {"twilioConnection": emulator_connection(), "media": media}

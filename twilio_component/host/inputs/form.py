@@ -35,6 +35,9 @@ _NUMBER = re.compile(r"\s*[-+]?([0-9]{1,300}(\.[0-9]{0,300})?|\.[0-9]{1,300})([e
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LARGEST_NUMBER = 10**400  # Python refuses to write integers of more than 4,300 digits
 _MOST_CONNECTIONS = 1_000
+_EMPTY_TEXTS = ("[]", "{}")
+# With one of these a text is of a form that the text of an empty list does not have.
+_NARROWING = ("clean", "pattern", "enum", "const")
 
 
 class AcceptedInputs(dict[str, Any]):
@@ -141,24 +144,19 @@ class InputForm:
                 hint = hint_for_input(str(name), self.schema)
                 known = f" (known: {join_names(self.properties, limit=40)})"
                 problems.append(((*self.place, str(name)), f"is not known{hint}{known}"))
-            elif name in self.connections and type(value) is dict:
+            elif name in self.connections and type(value) is dict and (value or name in self.required):
                 values[name] = value
             elif value is not None and value != "":
-                converted = convert(value, self.properties[name])
-                if self._is_left_empty(name, converted):
+                part = self.properties[name]
+                if name not in self.required and is_left_empty(value, part):
                     continue
-                values[name] = converted
+                values[name] = convert(value, part)
                 if name not in self.connections and _has_broken_text(values[name]):
                     problems.append(((*self.place, name), "contains an unpaired surrogate"))
         for name, default in self.defaults.items():
             if name not in values:
                 values[name] = deepcopy(default) if isinstance(default, (list, dict)) else default
         return values
-
-    def _is_left_empty(self, name: str, value: Any) -> bool:
-        """Whether an optional list or object is empty, which means the same as an empty text: nothing was given."""
-        kind = self.properties[name].get("type")
-        return kind in ("array", "object") and value in ([], {}) and name not in self.required
 
     def _clean(self, values: dict[str, Any], problems: Problems) -> None:
         for name, clean in self.cleaners.items():
@@ -240,6 +238,25 @@ class ConnectionForm:
             if fields.keys() <= form.properties.keys() and form.required <= fields.keys()
         ]
         return fitting[0] if len(fitting) == 1 else None
+
+
+def is_left_empty(value: Any, schema: JsonSchema) -> bool:
+    """Return whether a value is an empty list or object, or its JSON text, where the input takes no such value.
+
+    That means the same as an empty text: nothing was given. Where any text may stand, ``"[]"`` is a text.
+    """
+    kind = schema.get("type")
+    if isinstance(value, str):
+        if value.strip() not in _EMPTY_TEXTS:
+            return False
+        if isinstance(kind, list):
+            return schema.get("format") != "text" and not {"array", "object"}.isdisjoint(kind)
+        return kind != "string" or any(keyword in schema for keyword in _NARROWING)
+    if value not in ([], {}):
+        return False
+    own = "array" if isinstance(value, list) else "object"
+    several = isinstance(kind, list) and own in kind and "minProperties" not in schema
+    return kind is not None and not several
 
 
 def convert(value: Any, schema: JsonSchema) -> Any:
