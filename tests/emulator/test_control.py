@@ -96,6 +96,25 @@ def test_an_inbound_message_is_played(api_of: Any) -> None:
     assert api.request("GET", f"{CONTROL}/webhooks", params={"after": webhook["number"]}).json() == {"webhooks": []}
 
 
+def test_who_does_not_wait_for_the_application_gets_the_message_at_once(api_of: Any) -> None:
+    asked: list[str] = []
+
+    def refuse(request: WebhookRequest) -> Response:
+        asked.append(request.url)
+        return Response(503)
+
+    emulator = Emulator(webhooks=refuse)
+    emulator.webhooks.retry_waits = ()
+    emulator.add_number(FROM, sms_url="http://app.test/sms#rc=2&rp=all")
+    api = api_of(emulator)
+    waited = api.request("POST", f"{CONTROL}/inbound", json={"to": FROM, "from": TO}).json()
+    assert (len(asked), "did not take it" in waited["warning"]) == (3, True)
+    at_once = api.request("POST", f"{CONTROL}/inbound", json={"to": FROM, "from": TO, "wait": False}).json()
+    assert (len(asked), at_once["status"], "warning" in at_once) == (3, "received", False)
+    api.request("POST", f"{CONTROL}/clock", json={"advance": 0})
+    assert len(asked) == 6
+
+
 def test_an_inbound_message_names_its_account_where_there_are_several(api: Any, emulator: Emulator) -> None:
     accounts = [emulator.accounts.declare() for _ in range(2)]
     wanted = {"to": FROM, "from": TO, "body": "Hi", "accountSid": accounts[1].sid}

@@ -228,6 +228,7 @@ _INBOUND = {
     "media": LIST,
     "parameters": OBJECT,
     "accountSid": TEXT,
+    "wait": FLAG,
     "profileName": TEXT,
     "button": OBJECT,
     "listItem": OBJECT,

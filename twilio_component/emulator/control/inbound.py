@@ -40,7 +40,10 @@ _DETAILS = {
 
 
 async def receive_message(state: EmulatorState, wanted: dict[str, Any]) -> Any:
-    """Let somebody write; returns the message when the application has responded, with a warning if it did not."""
+    """Let somebody write; returns the message when the application has responded, with a warning if it did not.
+
+    With ``wait`` false the message is returned at once.
+    """
     media = [_file(one) for one in wanted.get("media", [])]
     account = named_account(state, wanted, "accountSid")
     message = await receive(
@@ -51,6 +54,7 @@ async def receive_message(state: EmulatorState, wanted: dict[str, Any]) -> Any:
         media=media,
         account=account,
         parameters=wanted.get("parameters"),
+        waits=wanted.get("wait", True),
         **_details(wanted),
     )
     if has_webhook(state, wanted["to"], account):

@@ -62,13 +62,14 @@ async def receive(
     media: Iterable[tuple[str, bytes]] = (),
     account: Account | None = None,
     parameters: Mapping[str, str] | None = None,
+    waits: bool = True,
     **details: Unpack[ChannelDetails],
 ) -> Message:
     """Let ``sender`` write to the number ``to``, and carry out what the application responds; returns the message.
 
     ``media`` are files as (content type, bytes). ``parameters`` are added to those of the webhook, ``details`` are what
-    channels have beside a text (see `ChannelDetails`). Without ``account`` it is the one that has the number, or the
-    default account. Raises `ApiError` for an address that is invalid, ValueError for details that it cannot have.
+    channels have beside a text (see `ChannelDetails`). Unless it ``waits``, the application is told afterwards. Without
+    ``account`` it is the one that has the number, or the default account. Raises `ApiError` for an address that is invalid, ValueError for details that it cannot have.
     """
     owner = _owner(state, to, account)
     number = owner.number_of(addresses.strip_channel(addresses.sender(to)))
@@ -86,7 +87,11 @@ async def receive(
         more = {"OptOutType": keyword, **more} if service else more
     target = _target(number, service)
     if target is not None:
-        await inbound.ask(target, inbound_parameters(message, state.base_url, more))
+        webhook = inbound_parameters(message, state.base_url, more)
+        if waits:
+            await inbound.ask(target, webhook)
+        else:
+            state.clock.schedule(0, lambda: inbound.ask(target, webhook))
     return message
 
 
