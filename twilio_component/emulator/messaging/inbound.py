@@ -69,7 +69,8 @@ async def receive(
 
     ``media`` are files as (content type, bytes). ``parameters`` are added to those of the webhook, ``details`` are what
     channels have beside a text (see `ChannelDetails`). Unless it ``waits``, the application is told afterwards. Without
-    ``account`` it is the one that has the number, or the default account. Raises `ApiError` for an address that is invalid, ValueError for details that it cannot have.
+    ``account`` it is the one that has the number, or the default account. Raises `ApiError` for an address that is
+    invalid, ValueError for details that it cannot have.
     """
     owner = _owner(state, to, account)
     number = owner.number_of(addresses.strip_channel(addresses.sender(to)))
