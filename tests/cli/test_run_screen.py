@@ -68,10 +68,10 @@ def test_a_run_says_why_what_it_waits_for_and_how_its_steps_ended() -> None:
     steps.append({"step": "all", "state": "succeeded", "started": TIME, "finished": TIME, "inputs": None})
     late = [{"step": "ask", "received": TIME, "reply": {"body": "on my \x1bway"}}]
     seen = run("failed", steps=steps, loops=loops, waits=waits, lateReplies=late, error=error)
-    text = "\n".join(shown(run_view(seen), 140))
+    text = "\n".join(shown(run_view(seen, "sqlite:////my runs/x.sqlite"), 140))
     assert f"failed  Reminders  {ID}" in text
     assert "20003 Authenticate" in text
-    assert "next: runs retry RUN" in text
+    assert f"next: `twilio-component runs retry {ID} --database '/my runs/x.sqlite'`" in text
     assert "… waits for ***10's reply until 2026-11-26 03:01:11 UTC" in text
     assert 'late reply to ask, 2026-11-26 03:01:11 UTC: "on my ·way"' in text
     assert "all: 5 of 5, 4 succeeded, 21211: 1\n  21211: The recipient is not a valid phone number." in text

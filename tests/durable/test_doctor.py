@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -129,7 +130,26 @@ async def test_what_waits_for_an_operator_is_named_with_what_can_be_done(
         "held": ["held"],
     }
     assert not any(one.can_mend for one in found.values())
-    assert "runs resume RUN" in found["stopped"].text
+    option = f"--database {tmp_path / 'runs.sqlite'}`"
+    assert f"then `twilio-component runs resume stops {option}" in found["stopped"].text
+
+
+async def test_a_step_that_has_only_ever_had_invalid_inputs_is_named_as_a_mistake_of_what_is_served(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path, SEND, emulator=Emulator()) as served:
+        doctor = Doctor(served.engine.database)
+        wrong = await served.new_run("wrong")
+        payload = {**wrong.payload, "body": {"data": {"to": "12"}, "contentType": "application/json"}}
+        await served.engine.begin(replace(wrong, payload=payload))
+        assert await served.engine.wait_for_outcome("wrong", 20)
+        assert await doctor.examine() == []  # of a definition that is served no more
+        await served.engine.runs.note_served("Test", served.definition.digest, "http://flows.test")
+        (found,) = await doctor.examine()
+        assert (found.kind, found.ids) == ("wrong-inputs", ["wrong"])
+        assert "runs retry wrong --definition current --database" in found.text
+        await served.run("right")  # so it was what the caller gave
+        assert await doctor.examine() == []
 
 
 def test_the_command_says_when_all_is_well_and_fails_when_something_can_be_mended(

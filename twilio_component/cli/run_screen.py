@@ -15,6 +15,7 @@ from twilio_component.cli.output import cell
 from twilio_component.cli.run_words import error_codes, loop_summary, moment_text
 from twilio_component.durable.operator.actions import RESEND, actions_for
 from twilio_component.durable.operator.run_ids import shorten
+from twilio_component.durable.store.default_database import complete_commands
 from twilio_component.flows.interpreter.ends import ITEMS_FAILED
 from twilio_component.host.errors import join_names
 
@@ -57,12 +58,15 @@ def runs_table(runs: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
     return table
 
 
-def run_view(run: Mapping[str, Any]) -> RenderableType:
-    """One run as ``runs show`` prints it: how it is, why, what it waits for, its lists and its steps."""
-    return Group(*_parts(run))
+def run_view(run: Mapping[str, Any], database: str) -> RenderableType:
+    """One run as ``runs show`` prints it: how it is, why, what it waits for, its lists and its steps.
+
+    ``database`` is the URL of the database that has it.
+    """
+    return Group(*_parts(run, database))
 
 
-def _parts(run: Mapping[str, Any]) -> Iterator[RenderableType]:
+def _parts(run: Mapping[str, Any], database: str) -> Iterator[RenderableType]:
     yield Text.assemble(state_text(run["state"]), "  ", (cell(run["flow"]), "bold"), f"  {run['id']}")
     ended = f", ended {moment_text(run['finished'])}" if run["finished"] else ""
     yield Text(f"of {cell(run['integration'])}, stored {moment_text(run['created'])}{ended}", "dim")
@@ -78,8 +82,8 @@ def _parts(run: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield from (Text(f"  {code}: {meaning}", "dim") for code, meaning in _meanings(loop["failed"]))
     yield _steps(run["steps"], {loop["loop"] for loop in run["loops"] if loop["failed"] or loop["unknown"]})
     if actions := actions_for(run["state"]):
-        commands = join_names((f"runs {_COMMANDS.get(one, f'{one} RUN')}" for one in actions), word="or")
-        yield Text(f"next: {commands}", "dim")
+        commands = join_names((f"`runs {_COMMANDS.get(one, f'{one} RUN')}`" for one in actions), word="or")
+        yield Text(f"next: {complete_commands(commands, database, [run['id']])}", "dim")
 
 
 def _meanings(codes: Iterable[str]) -> Iterator[tuple[str, str]]:

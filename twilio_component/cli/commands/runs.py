@@ -14,7 +14,7 @@ from twilio_component.cli.no_process import tell_without_process
 from twilio_component.cli.options import age_in_days, moment, whole_count
 from twilio_component.cli.run_filters import check_flow, resource_id
 from twilio_component.cli.run_words import count_words
-from twilio_component.cli.serve_extra import DATABASE_HELP, with_database
+from twilio_component.cli.serve_extra import DATABASE_HELP, database_of, with_database
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -138,7 +138,7 @@ def _show(options: argparse.Namespace) -> int:
             return
         from twilio_component.cli.run_screen import run_view, screen
 
-        screen(sys.stdout).print(run_view(run))
+        screen(sys.stdout).print(run_view(run, database_of(options)))
 
     return view_runs(options, print_run)
 
@@ -221,6 +221,7 @@ async def _failed_lately(database: Database) -> str:
     import time
 
     from twilio_component.durable.operator.views import RunFilter, RunViews
+    from twilio_component.durable.store.default_database import complete_commands
 
     since = RunFilter(since=time.time() - _DAY, limit=_MOST_COUNTED)
     failed = await RunViews(database).find_ids(since, ("failed", "partly-failed"))
@@ -228,7 +229,8 @@ async def _failed_lately(database: Database) -> str:
         return ""
     more = "more than " if len(failed) == _MOST_COUNTED else ""
     found = f"{more}{count_words(len(failed), 'run')} of the last 24 hours failed, at least in part"
-    return f"\n{found}: `runs list --state failed` (or partly-failed) shows them, `runs retry` repeats what failed"
+    text = f"\n{found}: `runs list --state failed` (or partly-failed) shows them, `runs retry RUN` repeats what failed"
+    return complete_commands(text, database.url)
 
 
 def _purge(options: argparse.Namespace) -> int:

@@ -15,8 +15,10 @@ from twilio_component.durable.operator.gone_processes import (
     silent_processes,
     waiting_for_a_process,
 )
+from twilio_component.durable.operator.wrong_inputs import runs_with_wrong_inputs
 from twilio_component.durable.recovery.living_executors import living_executors
 from twilio_component.durable.sending.intents import PLANNED
+from twilio_component.durable.store.default_database import complete_commands
 from twilio_component.durable.store.queues import lock_queue, promote
 from twilio_component.durable.store.run_status import (
     CANCELLED,
@@ -40,14 +42,17 @@ GONE, SILENT, NO_PROCESS = "process-gone", "process-silent", "no-process"
 MOST_NAMED = 20
 _GRACE_SECONDS = 15.0  # what is younger may be on its way to a process
 _SENTENCES = {
-    NOT_STARTED: "running without a workflow that executes it; --mend enqueues it",
-    NOT_PROMOTED: "waits in its queue though there is room; --mend starts it",
+    NOT_STARTED: "running without a workflow that executes it; `runs doctor --mend` enqueues it",
+    NOT_PROMOTED: "waits in its queue though there is room; `runs doctor --mend` starts it",
     UNKNOWN: "may have sent a message: look for it, then `runs resolve RUN` or `runs retry RUN --resend`",
     LIST_STOPPED: "its list stopped by itself: fix the cause that `runs show RUN` names, then `runs resume RUN`",
     PAUSED: "paused by an operator; `runs resume RUN` continues it",
     "held": "waits after a refusal; `runs show RUN` says until when and why, `runs release RUN` tries now",
     "open-call": "ended while a call was under way, whose outcome is unknown: look for it, then "
     "`runs retry RUN --resend`",
+    "wrong-inputs": "failed at a step that has never succeeded since this definition is served: `runs show RUN` names "
+    "the inputs that are not valid; correct the flow or its configuration, then "
+    "`runs retry RUN --definition current`",
 }
 
 
@@ -103,7 +108,7 @@ class Doctor:
                     kind=kind,
                     count=len(names),
                     ids=names[:MOST_NAMED],
-                    text=text,
+                    text=complete_commands(text, self._database.url, names),
                     can_mend=kind in (WITHOUT_PROCESS, NOT_STARTED, NOT_PROMOTED),
                 )
                 for kind, names, text in found
@@ -119,7 +124,7 @@ class Doctor:
         url = self._database.url
         gone, living = self._of_gone_processes(connection, now)
         gone_words = describe_gone(connection, gone, living, url, now) if gone else ""
-        yield WITHOUT_PROCESS, without_process, f"{gone_words}, and --mend enqueues it now"
+        yield WITHOUT_PROCESS, without_process, f"{gone_words}, and `runs doctor --mend` enqueues it now"
         yield GONE, sorted(one.id for one in gone if one.id not in without_process), gone_words
         silent, seconds = silent_processes(connection, living, url, now)
         yield (
@@ -215,4 +220,5 @@ def _for_operators(connection: Connection, now: float) -> dict[str, list[str]]:
     ended = (runs.c.finished_at.is_not(None), runs.c.state.not_in((UNKNOWN, CANCELLED, "resolved", "retried")))
     open_calls = select(intents.c.run).join(runs, runs.c.id == intents.c.run).distinct()
     found["open-call"] = list(connection.execute(open_calls.where(UNCERTAIN, *ended)).scalars())
+    found["wrong-inputs"] = runs_with_wrong_inputs(connection)
     return found
