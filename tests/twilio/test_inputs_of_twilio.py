@@ -157,7 +157,8 @@ def test_a_region_is_trimmed_and_written_small() -> None:
         ("555-1212", "US", "area code is missing"),
         ("+999123456789", "US", "calling code"),
         ("6055551212", "ZZ", "'ZZ' is not a known region"),
-        ("MyBrand", "US", "only digits"),
+        ("MyBrand", "US", "not 'M'. A sender ID has letters, and receives no messages"),
+        ("FI.2782093025461110", "FI", "write whatsapp: before a user of WhatsApp without a number"),
         ("😀", "US", "only digits"),
         ("telegram:+15558675310", "US", "must be one of whatsapp, messenger, instagram, rcs"),
         ("messenger:", "US", "must be followed by an identifier"),
@@ -189,8 +190,9 @@ def test_a_sender_may_also_be_a_short_code_or_a_name(given: str, taken: str) -> 
 
 @pytest.mark.parametrize("given", ["A brand name too long", "1234567", "🏢Brand"])
 def test_a_sender_that_cannot_be_one_is_refused(given: str) -> None:
-    with pytest.raises(ValueError, match="The sender must be a phone number, a short code"):
+    with pytest.raises(ValueError, match="The sender must be a phone number, a short code") as caught:
         addresses.clean_sender(given, {})
+    assert ("a sender ID has at most 11 characters" in str(caught.value)) is given.startswith("A brand")
 
 
 def test_a_sid_is_trimmed_and_another_kind_is_named() -> None:

@@ -11,6 +11,7 @@ from twilio_component.twilio.errors import TwilioAPIError, api_error
 from twilio_component.twilio.segments import segment
 from twilio_component.twilio.triggers.webhook_parameters import WebhookParameters
 from twilio_component.twilio.twiml import messaging_response, response_of
+from twilio_component.twilio.whatsapp_numbers import current_form
 
 if TYPE_CHECKING:
     from twilio_component.host.contacts import ContactWords
@@ -100,8 +101,11 @@ def opted_out() -> TwilioAPIError:
 
 
 def shared_address(address: str) -> str:
-    """Return the address under which the channels of one sender share opt-outs: SMS, MMS and RCS do."""
-    return address.removeprefix("rcs:")
+    """Return the one address for all of a person's, or a sender's, that belong together.
+
+    SMS, MMS and RCS share their opt-outs; a number that WhatsApp has in an older form is one person's in both forms.
+    """
+    return current_form(address.removeprefix("rcs:"))
 
 
 def _keyword(text: str) -> str:

@@ -85,7 +85,8 @@ def plan(inputs: Mapping[str, Any]) -> Question:
 def conversation(account: str | None, us: str, them: str) -> str:
     """Return the name of the conversation of a sender, or messaging service, with a person.
 
-    A reply by RCS belongs to a question by SMS: Twilio chooses between them.
+    A reply by RCS belongs to a question by SMS, since Twilio chooses between them; a reply from the older form of a
+    number on WhatsApp to a question to today's.
     """
     return f"{account or ''} {shared_address(us).lower()} {shared_address(them).lower()}"
 

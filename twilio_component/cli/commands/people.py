@@ -34,24 +34,32 @@ def _verb(verbs: Any, name: str, words: str, run: Callable[[argparse.Namespace],
     return parser
 
 
+def _forms(person: str) -> tuple[str, ...]:
+    """The address as it is stored, and its other form on WhatsApp, if it has one."""
+    from twilio_component.twilio.whatsapp_numbers import all_forms
+
+    address = address_of(person)
+    return address, *all_forms(f"whatsapp:{address}" if address.startswith("+") else address)[1:]
+
+
 def _export(options: argparse.Namespace) -> int:
-    address = address_of(options.person)
+    forms = _forms(options.person)
 
     async def export(database: Database) -> None:
         from twilio_component.durable.operator.people import People
 
-        print_json(await People(database).export(address))
+        print_json(await People(database).export(*forms))
 
     return with_database(options, export)
 
 
 def _forget(options: argparse.Namespace) -> int:
-    address, left = address_of(options.person), list[str]()
+    forms, left = _forms(options.person), list[str]()
 
     async def forget(database: Database) -> None:
         from twilio_component.durable.operator.people import People
 
-        receipt = await People(database).forget(address, keep_opt_outs=options.keep_opt_outs)
+        receipt = await People(database).forget(*forms, keep_opt_outs=options.keep_opt_outs)
         left.extend(receipt["unfinishedRuns"])
         print_json(receipt)
 

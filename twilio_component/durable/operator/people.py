@@ -63,34 +63,36 @@ class Mention:
 class People:
     """Shows and erases what is stored about a person, by an address as messages name it.
 
-    A phone number stands for all its channels. The methods raise ``StoreUnavailableError``.
+    A phone number stands for all its channels; ``others`` are other forms of the address. The methods raise
+    ``StoreUnavailableError``.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def export(self, address: str) -> dict[str, Any]:
+    async def export(self, address: str, *others: str) -> dict[str, Any]:
         """All that is stored: ``{"mentions": [{"table", "row", "column", "value"}], "rows": {table: […]}}``."""
+        person = Mentions(address, *others)
         mentions = [
             {"table": one.table, "row": one.row, "column": one.column, "value": one.value}
-            async for one in self._mentions(Mentions(address))
+            async for one in self._mentions(person)
         ]
 
         def own(connection: Connection) -> dict[str, list[dict[str, Any]]]:
             found = {table.name: connection.execute(select(table).where(_is_of(table, address))) for table in OWN}
             rows = {name: [dict(row) for row in rows.mappings()] for name, rows in found.items()}
-            return rows | {table.name: _named_rows(connection, table, Mentions(address)) for table in NAMED}
+            return rows | {table.name: _named_rows(connection, table, person) for table in NAMED}
 
         return {"mentions": mentions, "rows": await self._database.run(own)}
 
-    async def forget(self, address: str, *, keep_opt_outs: bool = False) -> dict[str, Any]:
+    async def forget(self, address: str, *others: str, keep_opt_outs: bool = False) -> dict[str, Any]:
         """Erase everything; the receipt.
 
         ``{"erased": {table: rows}, "kept": […], "unfinishedRuns": […], "at"}``: unfinished runs stay as they are, and
         are named, and so are definitions that mention the person, since runs are still read by them. With
         ``keep_opt_outs`` the person stays in the register, so as to be sent nothing.
         """
-        mentions = Mentions(address)
+        mentions = Mentions(address, *others)
         erased: dict[str, int] = {}
         unfinished: set[str] = set()
         for table, columns in SCANNED.items():

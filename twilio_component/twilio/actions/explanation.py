@@ -11,6 +11,7 @@ from twilio_component.twilio.errors import NotFoundError, TwilioAPIError
 from twilio_component.twilio.message_status import FINAL
 from twilio_component.twilio.opt_outs import OPTED_OUT, START_WORDS, STOP_WORDS
 from twilio_component.twilio.payloads import message as message_payload
+from twilio_component.twilio.whatsapp_numbers import all_forms
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
@@ -80,13 +81,15 @@ async def _recipient(client: TwilioClient, message: Mapping[str, Any]) -> dict[s
     unknown = {"optedOut": True if message["errorCode"] == OPTED_OUT else None, "keyword": None, "since": None}
     if not (message["from"] and message["to"]) or _outcome(message) == "inbound":
         return unknown
-    params = [("From", message["to"]), ("To", message["from"]), ("PageSize", str(_MAX_MESSAGES))]
-    try:
-        written, _ = await client.page(f"{client.account_path}/Messages.json", "messages", params)
-    except TwilioAPIError:
-        return unknown
-    for resource in written:
-        reply = message_payload(resource)
+    written: list[dict[str, Any]] = []
+    for person in all_forms(message["to"]):
+        params = [("From", person), ("To", message["from"]), ("PageSize", str(_MAX_MESSAGES))]
+        try:
+            page, _ = await client.page(f"{client.account_path}/Messages.json", "messages", params)
+        except TwilioAPIError:
+            return unknown
+        written += [message_payload(resource) for resource in page]
+    for reply in sorted(written, key=lambda one: str(one["dateCreated"]), reverse=True):
         keyword = str(reply["body"] or "").strip().lower()
         if keyword in STOP_WORDS or keyword in START_WORDS:
             return {"optedOut": keyword in STOP_WORDS, "keyword": keyword.upper(), "since": reply["dateCreated"]}

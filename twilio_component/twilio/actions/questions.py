@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import AsyncIterator, Mapping
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.host.questions import (
@@ -27,6 +28,7 @@ from twilio_component.twilio.errors import TwilioAPIError
 from twilio_component.twilio.payloads import message as message_payload
 from twilio_component.twilio.questions import opts_out, outcome_of, plan
 from twilio_component.twilio.triggers.inbound import reply_from_list
+from twilio_component.twilio.whatsapp_numbers import all_forms
 
 if TYPE_CHECKING:
     from twilio_component.host.context import Context
@@ -100,16 +102,18 @@ class _Conversation:
         inputs = self._inputs
         first = dt.datetime.fromisoformat(self._sent[0]["dateCreated"])
         client = client_for(self._context, inputs["twilioConnection"])
-        params = [("From", inputs["to"]), *([("To", inputs["from"])] if "from" in inputs else []), ("PageSize", "50")]
+        to = [("To", inputs["from"])] if "from" in inputs else []
         found = []
-        async for page in client.pages(f"{client.account_path}/Messages.json", "messages", params):
-            listed = [message_payload(resource) for resource in page]
-            found += [one for one in listed if one["direction"] == "inbound" and one["sid"] not in self._seen]
-            if any(dt.datetime.fromisoformat(one["dateCreated"]) < first for one in listed):
-                break
-        recent = [one for one in found if dt.datetime.fromisoformat(one["dateCreated"]) >= first]
+        for person in all_forms(inputs["to"]):
+            params = [("From", person), *to, ("PageSize", "50")]
+            async for page in client.pages(f"{client.account_path}/Messages.json", "messages", params):
+                listed = [message_payload(resource) for resource in page]
+                found += [one for one in listed if one["direction"] == "inbound" and one["sid"] not in self._seen]
+                if any(dt.datetime.fromisoformat(one["dateCreated"]) < first for one in listed):
+                    break
+        recent = [one for one in reversed(found) if dt.datetime.fromisoformat(one["dateCreated"]) >= first]
         service = inputs.get("messagingServiceSid") if "from" not in inputs else None
-        for one in reversed(recent):
+        for one in sorted(recent, key=itemgetter("dateCreated")):
             if service is not None and one["messagingServiceSid"] != service:
                 continue
             self._seen.add(one["sid"])

@@ -20,6 +20,8 @@ _CHANNEL = re.compile(r"([A-Za-z]+):(.*)", re.DOTALL)
 _REGION = re.compile(r"[A-Z]{2}")
 _SHORT_CODE = re.compile(r"[0-9]{3,6}")
 _ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 +_&-]{1,11}")
+_LONG_NAME = re.compile(r"(?=[^0-9]*[A-Za-z][^0-9]*)[A-Za-z0-9 _&-]+")
+_LONGEST_SENDER_ID = 11
 _SIM = re.compile(r"(sim|wireless):[A-Za-z0-9]+")
 _CHANNEL_ID = re.compile(r"[\w.@+-]{1,256}", re.ASCII)
 # Numbers behind a channel may follow an older plan (+521…), and WhatsApp users may have no visible number.
@@ -43,6 +45,10 @@ def clean_recipient(value: str, inputs: Mapping[str, Any]) -> str:
             return _short_code_or_number(text, _region(inputs))
         return _address(text, _region(inputs))
     except ValueError as error:
+        if _WHATSAPP_USER.fullmatch(text):
+            raise ValueError(f"{_RECIPIENT}: write whatsapp: before a user of WhatsApp without a number") from error
+        if is_alphanumeric(text) and text[0].isalpha():
+            raise ValueError(f"{_RECIPIENT}: {error}. A sender ID has letters, and receives no messages") from error
         raise ValueError(f"{_RECIPIENT}: {error}. Write it as +15558675310, or whatsapp:+15558675310") from error
 
 
@@ -54,7 +60,8 @@ def clean_sender(value: str, inputs: Mapping[str, Any]) -> str:
     try:
         return _address(text, _region(inputs))
     except ValueError as error:
-        raise ValueError(f"{_SENDER}: {error}") from error
+        reason = f"a sender ID has at most {_LONGEST_SENDER_ID} characters" if _LONG_NAME.fullmatch(text) else error
+        raise ValueError(f"{_SENDER}: {reason}") from error
 
 
 def is_alphanumeric(sender: str) -> bool:
