@@ -77,6 +77,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "fanout": (*DURABLE_BASE, "store", "sending", "recovery"),
         "execution": (*DURABLE_BASE, "deployment", "store", "sending", "recovery", "fanout", "asking"),
         "operator": (*DURABLE_BASE, "deployment", "store", "sending", "recovery", "fanout", "asking", "execution"),
+        "startup_checks": ("alarm_receivers", "settings", "deployment", "store", "operator"),
         "alarms": (*DURABLE_BASE, "alarm_receivers", "store", "recovery", "operator"),
         "engine": (
             *DURABLE_BASE,

@@ -398,6 +398,18 @@ async def test_flows_that_cannot_be_tools_are_refused_at_the_start(
             pytest.fail("it has started")
 
 
+async def test_a_receiver_of_alarms_that_cannot_be_there_is_refused_at_the_start(tmp_path: Path) -> None:
+    for receiver, problem in (
+        ({"flow": "Cont Words"}, "onFailure.flow: must be a flow that is served; did you mean 'Count Words'?"),
+        ({"command": ["no-such-program"]}, "onFailure.command: must begin with a program of this machine"),
+    ):
+        tools = tool_server(tmp_path, Emulator())
+        tools = replace(tools, configuration=replace(tools.configuration, durability={"onFailure": receiver}))
+        with pytest.raises(InputError, match=re.escape(problem)):
+            async with tools.open():
+                pass
+
+
 async def test_over_http_a_client_needs_the_token(tmp_path: Path) -> None:
     import httpx2
     from mcp import Client

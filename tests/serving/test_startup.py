@@ -15,6 +15,7 @@ from support.serve_processes import FLOW
 from twilio_component.cli import exit_codes
 from twilio_component.cli.main import main
 from twilio_component.durable.errors import DurableError, StoreUnavailableError
+from twilio_component.durable.startup_checks import warn_of_earlier_runs
 from twilio_component.durable.store.database_url import database_url, display_database, display_url
 from twilio_component.durable.store.schema import runs
 from twilio_component.flows import Configuration
@@ -23,7 +24,6 @@ from twilio_component.host import Host
 from twilio_component.host.errors import InputError
 from twilio_component.serving import database_startup, server
 from twilio_component.serving.database_startup import wait_for_database
-from twilio_component.serving.startup_checks import warn_of_earlier_runs
 from twilio_component.serving.worker import Worker
 
 SECRET = "s3cr3t-password"

@@ -21,6 +21,7 @@ from twilio_component.agent_tools.standard_streams import input_until_signal
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.settings import settings_from
+from twilio_component.durable.startup_checks import check_receivers, warn_of_earlier_runs, warn_of_flow
 from twilio_component.flows.checking.checker import check_usable
 from twilio_component.flows.parsing.reader import read_text
 from twilio_component.flows.runner.configuration import Configuration
@@ -83,9 +84,12 @@ class ToolServer:
             deployment.check_configuration(definitions)
             connection = self.connection or connection_to_look(definitions, host, self.environment)
             settings = settings_from(self.configuration.durability)
+            check_receivers(settings.on_failure, definitions, is_alone=self.database.startswith("sqlite"))
             async with Engine.open(
                 deployment, self.database, settings, kind="mcp", is_emulated=self.is_emulated
             ) as engine:
+                await warn_of_flow(settings.on_failure, definitions, engine.database, _warn)
+                await warn_of_earlier_runs(deployment, definitions, engine.database, _warn)
                 flow_tools = FlowTools(deployment, engine, allow_send=self.allow_send)
                 tools = [*read_only_tools(host, connection)]
                 for file, text in texts.items():
@@ -127,6 +131,10 @@ class RequireToken:
 def http_app(server: Server[Any], token: str) -> ASGIApp:
     """Return the application that serves clients on this machine that have the token, over HTTP at ``/mcp``."""
     return RequireToken(server.streamable_http_app(host="127.0.0.1"), token)
+
+
+def _warn(text: str) -> None:
+    _LOGGER.warning("%s", text.removeprefix("warning: "))
 
 
 def _server(tools: Sequence[Tool], instructions: str) -> Server[Any]:

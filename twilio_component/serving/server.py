@@ -16,6 +16,7 @@ from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.errors import DurableError
 from twilio_component.durable.settings import settings_from
+from twilio_component.durable.startup_checks import check_receivers, warn_of_earlier_runs, warn_of_flow, warn_of_order
 from twilio_component.durable.store.database import sqlite_file
 from twilio_component.durable.store.database_url import display_database
 from twilio_component.durable.store.registrations import RegistrationStore
@@ -34,7 +35,6 @@ from twilio_component.serving.observers import trace_host
 from twilio_component.serving.operations.server import operations_page
 from twilio_component.serving.ports import listen
 from twilio_component.serving.public_urls import PublicUrl
-from twilio_component.serving.startup_checks import check_receivers, warn_of_earlier_runs, warn_of_flow, warn_of_order
 from twilio_component.serving.status_callbacks import Callbacks
 from twilio_component.serving.trusted_proxies import TrustedProxies
 from twilio_component.serving.web_server import serve_until_stopped

@@ -14,6 +14,7 @@ from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
 from twilio_component.durable.errors import DurableError
 from twilio_component.durable.settings import settings_from
+from twilio_component.durable.startup_checks import warn_of_earlier_runs, warn_of_order
 from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.flows.runner.connection_values import check_given_connections
 from twilio_component.host import Host
@@ -21,7 +22,6 @@ from twilio_component.host.environment import FileEnvironment
 from twilio_component.serving.database_startup import wait_for_database
 from twilio_component.serving.health_server import HealthServer
 from twilio_component.serving.observers import trace_host
-from twilio_component.serving.startup_checks import warn_of_earlier_runs, warn_of_order
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager

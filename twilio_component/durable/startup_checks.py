@@ -1,4 +1,4 @@
-"""What a serving process refuses or warns of before its first request."""
+"""What a process that executes runs refuses or warns of before it begins."""
 
 from __future__ import annotations
 
