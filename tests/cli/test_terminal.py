@@ -53,6 +53,25 @@ def test_the_help_of_every_command_is_utf_8_in_the_c_locale(command: str) -> Non
     assert done.stdout.decode("utf-8").startswith(f"usage: __main__.py {command}") or b"usage: " in done.stdout
 
 
+def test_what_a_library_in_c_prints_is_not_among_the_results() -> None:
+    program = """
+import ctypes, os, sys
+from twilio_component.cli import entry, main
+
+def command():
+    ctypes.CDLL(None).puts(b"from a buffer of C, at exit")
+    os.write(1, b"at once\\n")
+    print('{"result": "Grüße"}')
+    return 3
+
+main.main = command
+sys.exit(entry.main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout.decode()) == (3, '{"result": "Grüße"}\n')
+    assert sorted(done.stderr.splitlines()) == [b"at once", b"from a buffer of C, at exit"]
+
+
 def redirected(command: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
     """Run a command of the shell, in which ``$P`` is the program."""
     script = command.replace("$P", shlex.join(PROGRAM))

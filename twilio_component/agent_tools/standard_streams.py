@@ -22,13 +22,14 @@ _DEFAULTS: Mapping[signal.Signals, Any] = {signal.SIGINT: signal.default_int_han
 def output_of_the_protocol() -> Iterator[TextIO]:
     """Provide standard output to the protocol; what anybody else writes there meanwhile goes to standard error."""
     sys.stdout.flush()
-    with os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n") as output:
-        os.dup2(2, 1)
+    descriptor = sys.stdout.fileno()
+    with os.fdopen(os.dup(descriptor), "w", encoding="utf-8", newline="\n") as output:
+        os.dup2(2, descriptor)
         try:
             yield output
         finally:
             sys.stdout.flush()
-            os.dup2(output.fileno(), 1)
+            os.dup2(output.fileno(), descriptor)
 
 
 class InputLines:
