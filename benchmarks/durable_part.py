@@ -29,6 +29,7 @@ from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.flows import Configuration
 from twilio_component.host import Host
+from twilio_component.serving.garbage_collection import collect_rarely
 
 FLOW = """\
 name: Bench
@@ -211,6 +212,7 @@ def _resident() -> float:
 
 if __name__ == "__main__":
     logging.disable(logging.WARNING)
+    collect_rarely()  # as `serve` does
     what, where, count, *more = sys.argv[1:]
     sides = {"ours": ours, "bare": bare, "list": send_list, "help": help_with_lists}
     asyncio.run(sides[what](where, int(count), *more))  # type: ignore[operator]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from durable.test_refusals import KEY, begin, failure
@@ -26,6 +27,9 @@ from twilio_component.durable.store.journal import JournalEntry
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import items, journal, loops
 from twilio_component.emulator import Emulator
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 
 @pytest.fixture
@@ -102,6 +106,36 @@ async def test_a_list_makes_one_digest_a_send_and_no_outline_of_inputs_that_nobo
     assert made["redact_inputs"] == 0
     # Of the 40 fingerprints, and of the connection that they share.
     assert made["_digest"] == 41
+
+
+async def test_a_send_of_a_list_calls_few_functions_of_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    called = 0
+
+    def count(frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal called
+        file = frame.f_code.co_filename
+        called += event == "call" and "twilio_component" in file and "emulator" not in file
+
+    async def calls_of(run: str, recipients: int) -> int:
+        nonlocal called
+        people(tmp_path, recipients)
+        called = 0
+        sys.setprofile(count)
+        try:
+            await served.run(run)
+        finally:
+            sys.setprofile(None)
+        return called
+
+    people(tmp_path, 1)
+    async with serving(tmp_path, flow(), emulator=Emulator(), settings=QUICK) as served:
+        await served.run("first")
+        few, many = await calls_of("few", 20), await calls_of("many", 120)
+    # Each costs less than a microsecond, but there were a thousand once.
+    assert (many - few) / 100 < 500
 
 
 async def test_an_iteration_is_replayed_when_another_process_has_stored_the_result_of_its_last_call(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 DEEPEST = 200
@@ -14,10 +14,16 @@ def deeper_than(value: Any, levels: int = DEEPEST) -> bool:
     """Whether lists and objects are nested more than so many levels deep; found without recursion."""
     layer = [value] if isinstance(value, (Mapping, list)) else []
     for _ in range(levels):
-        inner: list[Any] = []
-        for item in layer:
-            inner.extend(item.values() if isinstance(item, Mapping) else item)
-        layer = [item for item in inner if type(item) not in _PLAIN and isinstance(item, (Mapping, list))]
+        layer = [
+            item
+            for outer in layer
+            for item in (outer if type(outer) is list else _members(outer))
+            if type(item) not in _PLAIN and isinstance(item, (dict, list, Mapping))
+        ]
         if not layer:
             return False
     return True
+
+
+def _members(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, (dict, Mapping)) else value

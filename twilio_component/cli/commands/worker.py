@@ -47,7 +47,9 @@ def run(options: argparse.Namespace) -> int:
     import asyncio
 
     with import_the_extra(options):
+        from twilio_component.serving.garbage_collection import collect_rarely
         from twilio_component.serving.worker import Worker
+    collect_rarely()
     worker = Worker(
         database=database_of(options),
         configuration=configuration_of(options),

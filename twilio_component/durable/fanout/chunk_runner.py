@@ -77,17 +77,15 @@ class ChunkRunner:
 
         async def run_iterations() -> None:
             while not stopping.is_set() and (item := waiting.take(self._clock.now())) is not None:
-                journal = journals.pop(item.id, None)
-                if journal is None:
-                    journal = await self._store.journal_of(item.id) if item.held_until is not None else {}
+                journal = await self._results_of(item, journals)
                 try:
                     end = await self._run_iteration(run_iteration, loop, item, journal)
-                    end = replace(end, ended_at=self._clock.monotonic())
                     if not end.is_replayed and (cause := rule.reason_to_stop(end.error)) is not None:
                         # Now, and not when the database says so: each further request would be refused as well.
                         stopping.set()
                         causes.append((end, cause))
-                    await ended.put(end)
+                    if not end.is_stored:
+                        await ended.put(end)
                 except CallHeld as hold:
                     # Its place is another one's now: what waits for the morning must not hold up the rest.
                     until = hold.until or self._clock.now()
@@ -119,9 +117,18 @@ class ChunkRunner:
     ) -> EndedIteration:
         while True:
             try:
-                return await run_iteration(loop, item, journal)
+                end = await run_iteration(loop, item, journal)
             except ResultOvertaken:
                 journal = await self._store.journal_of(item.id)
+            else:
+                return end if end.is_stored else replace(end, ended_at=self._clock.monotonic())
+
+    async def _results_of(self, item: Item, journals: dict[str, dict[int, JournalEntry]]) -> Mapping[int, JournalEntry]:
+        """What an iteration has done before this: read with its chunk, or since it was held."""
+        known = journals.pop(item.id, None)
+        if known is not None:
+            return known
+        return await self._store.journal_of(item.id) if item.held_until is not None else {}
 
     async def _watch(self, key: LoopKey, stopping: asyncio.Event) -> None:
         while await self._store.is_running(key.run):  # noqa: ASYNC110 - an operator changes it in the database
@@ -149,7 +156,7 @@ class ChunkRunner:
                     await all_ended.wait()
             while not ended.empty():
                 batch.append(ended.get_nowait())
-            ends = [one for one in batch if isinstance(one, EndedIteration) and not one.is_stored]
+            ends = [one for one in batch if isinstance(one, EndedIteration)]
             if holds := [one for one in batch if isinstance(one, HeldIteration)]:
                 await self._store.hold_iterations(key, holds)
             if ends:

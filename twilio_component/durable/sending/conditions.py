@@ -103,9 +103,15 @@ class AllOf:
 
     async def judge(self, call: CallIdentity, guarded: GuardedCall) -> Verdict:
         """Whether every condition lets the call be made now."""
-        if not self._conditions:
+        verdicts: list[Verdict] = []
+        for condition in self._conditions:
+            verdict = await condition.judge(call, guarded)
+            if verdict is not NOTHING_AGAINST_IT:
+                verdicts.append(verdict)
+        if not verdicts:
             return NOTHING_AGAINST_IT
-        verdicts = [await condition.judge(call, guarded) for condition in self._conditions]
+        if len(verdicts) == 1:
+            return verdicts[0]
         refusal = next((verdict for verdict in verdicts if isinstance(verdict, Refuse)), None)
         if refusal is not None:
             return refusal

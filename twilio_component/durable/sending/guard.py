@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from twilio_component.durable.clock import Clock
@@ -156,8 +156,9 @@ class Guard:
             await self._hold(call, intent, verdict, self._patience(call, started, may_park=may_park))
             return None
         await self._end_hold(call, intent)
-        with self._meter.waiting("throttle"):
-            may_go_on = await self._throttle.wait(call.limit_keys, _RECHECK_SECONDS)
+        asked_at = self._clock.monotonic()
+        may_go_on = await self._throttle.wait(call.limit_keys, _RECHECK_SECONDS)
+        self._meter.wait("throttle", since=asked_at)
         if not may_go_on:
             return None
         entry = await self._take_turn(call, guarded, intent, started, verdict.claim_conditions)
@@ -203,30 +204,43 @@ class Guard:
         started: float,
         conditions: tuple[ClaimCondition, ...],
     ) -> JournalEntry | None:
-        token = self._rate_limiter.token(guarded.limit_keys["sender"], guarded.sender)
-        async with AsyncExitStack() as stack:
-            with self._meter.waiting("rate"):
-                taken_at = await stack.enter_async_context(token)
-            with self._meter.waiting("in-flight"):
-                await stack.enter_async_context(self._throttle.slot())
-            await stack.enter_async_context(self._write())
-            claimed_at = self._clock.monotonic()
-            is_late = claimed_at - taken_at > self._settings.claim  # then the token may soon be another's
-            if is_late or self._throttle.seconds_left(call.limit_keys) or not self._may_write():
-                return None
-            attempt = await self._claim(call, intent, conditions)
-            if attempt is None:
-                return None
-            if (expired := guarded.expired) is not None:
-                entry = await self._settle_failure(call, attempt, expired, started)
-                await self._conditions.uncount(call, guarded)
-                return entry
-            if self._clock.monotonic() - claimed_at > self._settings.claim or not self._may_write():
-                # Others may soon believe that this request is over: it must not start now.
-                self._throttle.narrow()
-                await self._intents.withdraw(call, attempt)
-                return None
-            return await self._write_request(call, guarded, attempt, started)
+        """Wait for a token and a slot, and make one request with them."""
+        asked_at = self._clock.monotonic()
+        async with self._rate_limiter.token(guarded.limit_keys["sender"], guarded.sender) as taken_at:
+            has_token_at = self._meter.wait("rate", since=asked_at)
+            async with self._throttle.slot():
+                now = self._meter.wait("in-flight", since=has_token_at)
+                is_late = now - taken_at > self._settings.claim  # then the token may soon be another's
+                self._writing += 1
+                try:
+                    if is_late or self._throttle.seconds_left(call.limit_keys) or not self._may_write():
+                        return None
+                    return await self._claim_and_write(call, guarded, intent, started, conditions)
+                finally:
+                    self._writing -= 1
+
+    async def _claim_and_write(
+        self,
+        call: CallIdentity,
+        guarded: GuardedCall,
+        intent: Intent,
+        started: float,
+        conditions: tuple[ClaimCondition, ...],
+    ) -> JournalEntry | None:
+        claimed_at = self._clock.monotonic()
+        attempt = await self._claim(call, intent, conditions)
+        if attempt is None:
+            return None
+        if (expired := guarded.expired) is not None:
+            entry = await self._settle_failure(call, attempt, expired, started)
+            await self._conditions.uncount(call, guarded)
+            return entry
+        if self._clock.monotonic() - claimed_at > self._settings.claim or not self._may_write():
+            # Others may soon believe that this request is over: it must not start now.
+            self._throttle.narrow()
+            await self._intents.withdraw(call, attempt)
+            return None
+        return await self._write_request(call, guarded, attempt, started)
 
     async def _claim(self, call: CallIdentity, intent: Intent, conditions: tuple[ClaimCondition, ...]) -> int | None:
         """The number of the attempt that was claimed, or None; raises ``RunStopped``."""
@@ -324,14 +338,6 @@ class Guard:
         if settling == Settling.PROVEN:
             await self._intents.doubt(call, attempt)  # this attempt has failed, but an earlier one had not
         return entry if settling == Settling.SETTLED else None
-
-    @asynccontextmanager
-    async def _write(self) -> AsyncIterator[None]:
-        self._writing += 1
-        try:
-            yield
-        finally:
-            self._writing -= 1
 
     # In doubt
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select, update
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
 _SHORTEST_WAIT = 0.01
+_NO_TOKEN = nullcontext(math.inf)  # there is nothing that could be another's by now
 
 # Built once: building a statement costs as much as executing it.
 _OF_KEY = (rate_tokens.c.key == bindparam("of_key"), rate_tokens.c.number < bindparam("tokens"))
@@ -71,16 +72,16 @@ class RateLimiter:
         self._turns: dict[str, asyncio.Lock] = {}
         self._made: set[tuple[str, int]] = set()
 
-    @asynccontextmanager
-    async def token(self, key: str, sender: str) -> AsyncIterator[float]:
+    def token(self, key: str, sender: str) -> AbstractAsyncContextManager[float]:
         """Wait for a token and keep it for the block; yields when it was taken, by the monotonic clock, or infinity.
 
         ``key`` tells the sender from those of the same name in other accounts. A sender without a rate needs no token.
         """
         rate = self._rates.get(sender)
-        if rate is None:
-            yield math.inf  # there is nothing that could be another's by now
-            return
+        return _NO_TOKEN if rate is None else self._token(key, rate)
+
+    @asynccontextmanager
+    async def _token(self, key: str, rate: float) -> AsyncIterator[float]:
         tokens = math.ceil(rate)
         period = tokens / rate
         # In the order of asking; and only one caller asks the database.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from twilio_component.durable.sending.intents import UNKNOWN
@@ -27,14 +26,11 @@ class SendMeter:
         self._names = names
         self._clock = clock
 
-    @contextmanager
-    def waiting(self, reason: str) -> Iterator[None]:
-        """Measure the block, in which a call waits for this reason."""
-        begun = self._clock.monotonic()
-        try:
-            yield
-        finally:
-            self._observer.send_waited(reason, self._clock.monotonic() - begun)
+    def wait(self, reason: str, *, since: float) -> float:
+        """Tell that a call has waited for this reason since then; the time now. Both are by the monotonic clock."""
+        now = self._clock.monotonic()
+        self._observer.send_waited(reason, now - since)
+        return now
 
     def end_hold(self, ended: EndedHold | None) -> None:
         """Tell for how long a call was held, if its hold has ended: also without a process, and in others."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import AbstractAsyncContextManager
 
 from sqlalchemy import Connection, bindparam, select, update
 
@@ -43,19 +43,15 @@ class Throttle:
         self._in_flight = self._most = in_flight
         self._used = 0
         self._asking = deque[asyncio.Future[None]]()
+        self._slot = _Slot(self._take_slot, self._give_back)
         self._narrowed_at = -math.inf
         self._clock = clock or Clock()
         self._until: dict[str, float] = {}
         self._got_through_at: dict[str, float] = {}
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
+    def slot(self) -> AbstractAsyncContextManager[None]:
         """Wait for a slot and keep it for the block."""
-        await self._take_slot()
-        try:
-            yield
-        finally:
-            self._give_back()
+        return self._slot
 
     async def _take_slot(self) -> None:
         if self._used < self._in_flight and not self._asking:
@@ -101,6 +97,8 @@ class Throttle:
 
     async def wait(self, keys: Collection[str], at_most: float) -> bool:
         """Wait until none of the keys is throttled, as far as this process knows; False after ``at_most`` seconds."""
+        if not self._until:
+            return True
         deadline = self._clock.monotonic() + at_most
         while (left := self.seconds_left(keys)) > 0:
             rest = deadline - self._clock.monotonic()
@@ -126,11 +124,27 @@ class Throttle:
 
     def seconds_left(self, keys: Collection[str]) -> float:
         """For how long one of the keys is throttled yet, as far as this process knows; 0 when none is."""
+        if not self._until:
+            return 0.0
         now = self._clock.monotonic()
         for key in keys:
             if self._until.get(key, math.inf) <= now:
                 del self._until[key]
         return max((self._until[key] - now for key in keys if key in self._until), default=0.0)
+
+
+class _Slot(AbstractAsyncContextManager[None]):
+    """A block that keeps a slot. It knows nothing of the block, so that one serves all: each send has one."""
+
+    def __init__(self, take: Callable[[], Awaitable[None]], give_back: Callable[[], None]) -> None:
+        self._take = take
+        self._give_back = give_back
+
+    async def __aenter__(self) -> None:
+        await self._take()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._give_back()
 
 
 def throttle(

@@ -6,8 +6,9 @@ execution has entered and not left; frames are plain values, so that an executio
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.flows.expressions.references import INDEX, follow
@@ -27,7 +28,8 @@ class Frame:
 
     def as_json(self) -> dict[str, Any]:
         """The frame as ``frame_from_json`` reads it. Items and results are shared, not copied."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        names, values_of = _FIELDS[type(self)]
+        return dict(zip(names, values_of(self), strict=True))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,6 +72,11 @@ class LoopFrame(Frame):
             iteration=self.iteration,
             single_iteration=self.single_iteration,
         )
+
+
+_FIELDS: dict[type, tuple[tuple[str, ...], Callable[[Frame], tuple[Any, ...]]]] = {
+    kind: (tuple(kind.__dataclass_fields__), attrgetter(*kind.__dataclass_fields__)) for kind in (Frame, LoopFrame)
+}
 
 
 def frame_from_json(data: Mapping[str, Any]) -> Frame:

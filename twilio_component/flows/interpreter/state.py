@@ -75,7 +75,9 @@ def store_changes(state: dict[str, Any], envelope: Mapping[str, Any]) -> None:
     A state changes key by key, since a component does not know what others store there. Null removes a key.
     """
     for name in STORED_STATES:
-        for key, value in (envelope.get(name) or {}).items():
+        if name not in envelope:  # most results have none
+            continue
+        for key, value in (envelope[name] or {}).items():
             if value is None:
                 state["stored_state"][name].pop(key, None)
             else:

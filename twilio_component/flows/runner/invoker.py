@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,7 @@ class Invoker:
     values: Values
     logger: logging.Logger | logging.LoggerAdapter[Any]
     clock: Clock
+    _operations: dict[tuple[str, str, bool], Operation] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def _logger(self) -> RedactingLogger:
@@ -59,10 +60,14 @@ class Invoker:
 
     def operation(self, call: Call) -> Operation | None:
         """The action or trigger that the call names, if its component is installed and has it."""
-        component = self.host.components.get(call.component)
-        if component is None:
-            return None
-        return (component.triggers if call.is_trigger else component.actions).get(call.action)
+        place = (call.component, call.action, call.is_trigger)
+        if place not in self._operations:
+            component = self.host.components.get(call.component)
+            operations = {} if component is None else component.triggers if call.is_trigger else component.actions
+            if call.action not in operations:
+                return None  # it may be registered later
+            self._operations[place] = operations[call.action]
+        return self._operations[place]
 
     def idempotent(self, call: Call) -> bool:
         """Whether doing it twice would do no harm, as the component's manifest says."""
