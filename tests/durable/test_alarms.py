@@ -205,7 +205,7 @@ async def test_a_flow_is_started_once_for_an_alarm_and_tells_not_of_itself(tmp_p
         ({"url": "ftp://a.example", "secret": {"environment": "ALARMS"}}, "onFailure.url: must be a URL"),
         ({"url": "https://a.example"}, "onFailure.secret: is missing"),
         ({"url": "https://a.example", "secret": SECRET}, "onFailure.secret: must be {environment: NAME}"),
-        ({"url": "https://a.example", "secret": {"environment": "NOBODY"}}, "must have a secret of at least"),
+        ({"url": "https://a.example", "secret": {"environment": "NOBODY"}}, "variable NOBODY is not set"),
         (
             {"url": "https://a.example", "secret": {"file": "none.txt"}},
             "its file none.txt cannot be read: No such file",

@@ -107,7 +107,7 @@ def test_keys_come_from_the_environment_or_a_file_too(tmp_path: Path) -> None:
         ("endpointSecurityType: unsecured", {"Guarded": [KEY]}, "so no key is checked"),
         ("", {"Guardd": [KEY]}, "is not a flow that is served; did you mean 'Guarded'"),
         ("", {"Guarded": {"environment": "NOTHING"}}, "the environment variable NOTHING is not set"),
-        ("", {"Guarded": {"file": "/nowhere"}}, "its file cannot be read"),
+        ("", {"Guarded": {"file": "/nowhere"}}, "its file /nowhere cannot be read: No such file"),
         ("", {"Guarded": []}, "at least 8 printable"),
         ("", {"Guarded": ["short"]}, "at least 8 printable"),
         ("", {"Guarded": KEY}, "must be a list of keys"),

@@ -15,10 +15,10 @@ import os
 import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from twilio_component.host.environment import is_elsewhere, read_elsewhere
 from twilio_component.host.errors import InputError, Problem, did_you_mean, join_names
 from twilio_component.host.inputs.messages import display
 
@@ -92,27 +92,18 @@ def _is_url(value: Any) -> bool:
 
 def _secret(value: Any, problems: list[Problem], *, reads_it: bool) -> str:
     """The secret, from where the configuration says it is."""
-    if value is None:
+    if value is None or (is_elsewhere(value) and not reads_it):
         return ""
-    text: str | None = None
-    if isinstance(value, Mapping) and set(value) in ({"environment"}, {"file"}) and not reads_it:
-        return ""
-    if isinstance(value, Mapping) and set(value) == {"environment"}:
-        text = os.environ.get(str(value["environment"]))
-    elif isinstance(value, Mapping) and set(value) == {"file"}:
+    problem = "must be {environment: NAME} or {file: PATH}"
+    if is_elsewhere(value):
         try:
-            text = Path(str(value["file"])).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not text"
-            problems.append(Problem("onFailure.secret", f"its file {value['file']} cannot be read: {reason}"))
-            return ""
-    else:
-        problems.append(Problem("onFailure.secret", "must be {environment: NAME} or {file: PATH}"))
-        return ""
-    if text is None or len(text) < _SHORTEST_SECRET:
-        where = f"variable {value['environment']}" if "environment" in value else f"file {value['file']}"
-        problems.append(
-            Problem("onFailure.secret", f"its {where} must have a secret of at least {_SHORTEST_SECRET} characters")
-        )
-        return ""
-    return text
+            text = read_elsewhere(value, os.environ)
+        except ValueError as error:
+            problem = str(error)
+        else:
+            if len(text) >= _SHORTEST_SECRET:
+                return text
+            (where,) = value.items()
+            problem = f"its {' '.join(map(str, where))} must have a secret of at least {_SHORTEST_SECRET} characters"
+    problems.append(Problem("onFailure.secret", problem))
+    return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from twilio_component.host.errors import InputError, Problem
 
@@ -49,3 +50,22 @@ class FileEnvironment(Mapping[str, str]):
         return FileEnvironment(
             {name: value for name, value in self._variables.items() if not {name, name.removesuffix(SUFFIX)} & names}
         )
+
+
+def is_elsewhere(value: Any) -> bool:
+    """Whether a value in a configuration says where a secret is: ``{environment: NAME}`` or ``{file: PATH}``."""
+    return isinstance(value, Mapping) and set(value) in ({"environment"}, {"file"})
+
+
+def read_elsewhere(value: Mapping[str, Any], environment: Mapping[str, str]) -> str:
+    """The text at such a place, without blanks around it; raises ``ValueError`` that says which place lacks it."""
+    if "environment" in value:
+        text = environment.get(str(value["environment"]))
+        if text is None:
+            raise ValueError(f"the environment variable {value['environment']} is not set")
+        return text.strip()
+    try:
+        return Path(str(value["file"])).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise ValueError(f"its file {value['file']} cannot be read: {reason}") from error

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from twilio_component.host.environment import is_elsewhere, read_elsewhere
 from twilio_component.host.errors import InputError, Problem, did_you_mean
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def check_key_section(section: Mapping[str, Any]) -> None:
     """Raise ``InputError`` for keys that are not of a form that can be used; those named elsewhere are not read."""
     problems: list[Problem] = []
     for name, value in section.items():
-        if isinstance(value, Mapping) and set(value) in ({"environment"}, {"file"}):
+        if is_elsewhere(value):
             continue
         try:
             _read(value, {})
@@ -90,16 +90,8 @@ def check_key_section(section: Mapping[str, Any]) -> None:
 
 
 def _read(value: Any, environment: Mapping[str, str]) -> list[str]:
-    if isinstance(value, Mapping) and set(value) == {"environment"}:
-        text = environment.get(str(value["environment"]))
-        if text is None:
-            raise ValueError(f"the environment variable {value['environment']} is not set")
-        keys = re.split(r"[\s,]+", text.strip())
-    elif isinstance(value, Mapping) and set(value) == {"file"}:
-        try:
-            keys = Path(str(value["file"])).read_text(encoding="utf-8").split()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError("its file cannot be read") from error
+    if is_elsewhere(value):
+        keys = re.split(r"[\s,]+", read_elsewhere(value, environment))
     elif isinstance(value, list) and all(isinstance(key, str) for key in value):
         keys = value
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from twilio_component.flows import control_steps
 from twilio_component.flows.checking.item_files import check_item_file
-from twilio_component.flows.checking.steps import action_place, asks
+from twilio_component.flows.checking.steps import action_of, action_place, asks
 from twilio_component.flows.model import Flow, Reference, Source, Step, all_steps, inner_inputs, inner_steps
 from twilio_component.host.errors import join_names
 
@@ -64,10 +64,11 @@ def _check_source(
     listing = source.listing
     if listing is None or listing.operation in mocked:
         return
-    component = components.get(listing.component)
-    action = component.actions.get(listing.action) if component is not None else None
-    if component is not None and action is not None and action.page is None:
-        able = [key for key, offered in component.actions.items() if offered.page is not None]
+    action = action_of(listing, components)
+    if action is not None and action.page is None:
+        able = [key for key, offered in components[listing.component].actions.items() if offered.page is not None]
         message = f"{listing.operation} does not list page by page"
-        hint = f"Of {component.key}, {join_names(able, word='or')} can; a step before the loop can give it items, too."
+        hint = (
+            f"Of {listing.component}, {join_names(able, word='or')} can; a step before the loop can give it items, too."
+        )
         findings.add("invalid-loop", action_place(findings, listing), message, hint)
