@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from sqlalchemy import text
+from support.blocked import until_blocked
 
 from twilio_component.durable.asking.asker import Asker
 from twilio_component.durable.asking.questions import QuestionStore
@@ -37,7 +37,6 @@ KEY = call_key("run", ORDINAL)
 QUESTION = Question(sends=[{}], conversation="us and them", expects={}, seconds=60)
 
 
-_WAITING = text("SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))")
 REPLY = Reply(id="SM1", conversations=["us and them"], data={"body": "yes"})
 
 
@@ -111,8 +110,7 @@ async def test_a_message_that_is_starting_a_flow_does_not_answer_the_question_th
         await asked.begin()
         await asked.questions.note_sent("run", ORDINAL, 0, None)
         again = asyncio.create_task(asked.runs.accept(message, wait_for_database=True))
-        while not (again.done() or connection.execute(_WAITING).all()):  # noqa: ASYNC110 - Postgres tells
-            await asyncio.sleep(0.02)
+        await until_blocked(again, connection)
     assert not await again
     assert await asked.questions.taken_by(REPLY) is None
     assert await asked.runs.run_of(message) == "web"
@@ -134,22 +132,20 @@ class SlowQuestions(QuestionStore):
 
 
 async def test_a_message_that_is_taken_as_the_answer_while_it_is_told_of_again_starts_no_flow(
-    new_database: Callable[[], str],
+    database: Database,
 ) -> None:
-    asked, other = Asked(url := new_database()), Asked(url)
+    asked = Asked(database.url)
     await asked.begin()
     await asked.questions.note_sent("run", ORDINAL, 0, None)
     message = await asked.message()
     slow = SlowQuestions(asked.database, lambda *_: {"answer": True}, lambda *_: None)
 
-    def take_first() -> None:
-        with other.database.engine.begin() as connection:
-            insert_runs(connection, time.time(), [message], other.questions.take_all)
+    def start(connection: Connection) -> list[bool]:
+        # What another process does meanwhile; on a server it need not be part of this transaction.
+        slow.meanwhile = partial(insert_runs, connection, time.time(), [message], asked.questions.take_all)
+        return insert_runs(connection, time.time(), [message], slow.take_all)
 
-    slow.meanwhile = take_first
-    work = partial(insert_runs, now=time.time(), new_runs=[message], take_replies=slow.take_all)
-    assert await asked.database.run(work) == [False]
+    assert await asked.database.run(start) == [False]
     assert await asked.questions.taken_by(REPLY) == "run"
     assert await asked.runs.run_of(message) == "run"
     asked.database.close()
-    other.database.close()

@@ -20,6 +20,7 @@ TESTS = Path(__file__).parents[1]
 
 _STEPS, _RECONCILER = "durable/sending/protocol_steps.py", "durable/sending/reconciler.py"
 _STARTED, _RETRY = "durable/operator/started_flows.py", "durable/operator/retry.py"
+_PROOFS = "durable/sending/late_proofs.py"
 _LOOPS, _NEW_RUNS = "durable/operator/loop_retry.py", "durable/store/new_runs.py"
 _QUESTIONS, _REPLACED = "durable/operator/asked_questions.py", "durable/store/replaced_flows.py"
 
@@ -70,6 +71,21 @@ UNIT_TESTED = (
         "True",
         test="test_late_holders.py::test_a_run_that_ended_while_an_outcome_was_open_is_purged_two_hours_later",
     ),
+    Mutant(
+        "what a run that is purged at that moment has created is taken",
+        _STEPS,
+        "if looked_for and batch.was_purged(named):",
+        "if False:",
+        test="test_late_proofs.py"
+        "::test_what_is_proven_to_be_a_call_s_whose_run_is_then_purged_is_not_taken_by_one_that_has_just_seen_it",
+    ),
+    Mutant(
+        "a proof keeps what a run that is purged at that moment has created",
+        "durable/sending/intent_store.py",
+        "connection.execute(_TAKEN_BACK, confirmation)",
+        "pass",
+        test="test_late_proofs.py::test_a_proof_that_comes_while_the_run_that_has_taken_its_message_is_purged_is_none",
+    ),
     # What operators do.
     Mutant(
         "a flow whose place was taken goes on",
@@ -87,19 +103,41 @@ UNIT_TESTED = (
         test="test_item_retry.py::test_what_an_earlier_attempt_sent_after_the_list_is_not_sent_by_the_second_retry",
     ),
     Mutant(
-        "a step of a run that is proven is made again",
-        _RETRY,
-        "proven = proven_calls(connection, run)",
-        "proven = {}",
-        test="test_item_retry.py::test_a_step_whose_message_is_proven_is_not_sent_again_although_an_operator_says_so",
+        "a call of an earlier attempt that is proven is made again",
+        _PROOFS,
+        'if earlier["resource_id"] is None or earlier["state"] == SETTLED:',
+        "if True:",
+        test="test_late_proofs.py::test_a_call_that_is_proven_after_its_run_was_retried_is_not_made_again",
     ),
     Mutant(
-        "an item that is proven is made again",
+        "a proof that comes while the call waits for its turn is overlooked",
+        _STEPS,
+        "            return Claim(attempt=self.attempt + 1)\n        take_over_proof(batch, self.call)\n",
+        "            return Claim(attempt=self.attempt + 1)\n",
+        test="test_late_proofs.py::test_a_call_that_is_proven_after_its_run_was_retried_is_not_made_again",
+    ),
+    Mutant(
+        "what another step has created is the result of the one in its place",
+        _PROOFS,
+        'return earlier["fingerprint"] == call.fingerprint or',
+        "return True or",
+        test="test_late_proofs.py"
+        "::test_what_another_step_has_created_is_not_taken_for_the_result_of_the_one_that_is_in_its_place_now",
+    ),
+    Mutant(
+        "an item that had not ended is begun again though its message is proven",
+        _PROOFS,
+        "for attempt in ids.lineage(call.run)[1:]]",
+        "for attempt in ids.lineage(call.run)[1:] if not call.item]",
+        test="test_loop_retry.py::test_a_round_that_had_not_ended_is_not_done_again_once_its_message_is_proven",
+    ),
+    Mutant(
+        "an item whose stored outcome is unknown is tried again",
         _LOOPS,
-        "{} if selection is None else proven_calls(connection, key.run)",
-        "{}",
-        test="test_item_retry.py"
-        "::test_what_was_proven_after_the_run_ended_is_not_sent_again_although_an_operator_says_so",
+        "and not ends_unknown(entries)",
+        "",
+        test="test_loop_retry.py"
+        "::test_a_round_whose_unknown_outcome_was_not_its_stored_end_is_not_done_again_without_being_asked_for",
     ),
     Mutant(
         "what was under way when its list stopped is begun again",
@@ -132,6 +170,22 @@ UNIT_TESTED = (
         "::test_a_flow_that_failed_is_run_again_by_an_operator_or_replaced_by_its_step_not_both",
     ),
     # Questions.
+    Mutant(
+        "a message that is starting a flow is the answer to a question, too",
+        "durable/store/events.py",
+        'return insert_once(connection, events, {"id": reply, "run": run})',
+        "return True",
+        test="test_question_races.py"
+        "::test_a_message_that_is_starting_a_flow_does_not_answer_the_question_that_opens_meanwhile",
+    ),
+    Mutant(
+        "a message that has just been taken as the answer starts a flow",
+        "durable/store/events.py",
+        "(*event.known_by, *event.marks) if owners",
+        "event.known_by if owners",
+        test="test_question_races.py"
+        "::test_a_message_that_is_taken_as_the_answer_while_it_is_told_of_again_starts_no_flow",
+    ),
     Mutant(
         "a retry asks again from the first text",
         _RETRY,

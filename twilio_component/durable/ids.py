@@ -84,7 +84,7 @@ def run_of_workflow(workflow: str) -> str:
 def lineage(run: str) -> list[str]:
     """The run, and the runs that it and those before it have taken the place of: ``RUN~2~2``, ``RUN~2``, ``RUN``."""
     found = [run]
-    while (match := _RETRY.fullmatch(found[-1])) is not None:
+    while "~" in found[-1] and (match := _RETRY.fullmatch(found[-1])) is not None:
         found.append(match[1])
     return found
 

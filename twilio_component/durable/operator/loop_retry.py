@@ -25,7 +25,7 @@ from sqlalchemy import (
 from twilio_component.durable import ids
 from twilio_component.durable.errors import RunStateError
 from twilio_component.durable.operator.journal_replay import before_the_failure, ends_unknown, next_call
-from twilio_component.durable.operator.proven_calls import calls_of, proven_calls, take_over
+from twilio_component.durable.operator.proven_calls import count_made_anew, proven_calls
 from twilio_component.durable.operator.started_flows import in_the_way
 from twilio_component.durable.sending.intents import CLAIMED, IN_DOUBT
 from twilio_component.durable.store.item_ends import PENDING
@@ -87,7 +87,7 @@ def copy_loop(connection: Connection, key: LoopKey, again: str, selection: ItemS
     while batch := iterations.after(last):
         last = batch[-1].number
         tried += iterations.copy(batch)
-    return CopiedLoop(tried, iterations.taken_over)
+    return CopiedLoop(tried, iterations.proven)
 
 
 class _Iterations:
@@ -98,8 +98,8 @@ class _Iterations:
         self._key = key
         self._again = again
         self._selection = selection
-        self._proven = {} if selection is None else proven_calls(connection, key.run)
-        self.taken_over = 0
+        self._proven = set() if selection is None else proven_calls(connection, key.run)
+        self.proven = 0
         self._in_the_way, self._giving_place = _started_flows(connection, key)
 
     def after(self, number: int) -> Sequence[Row[Any]]:
@@ -125,7 +125,6 @@ class _Iterations:
         kept: list[dict[str, Any]] = []
         states: list[dict[str, Any]] = []
         replaced: list[str] = []
-        proven: list[str] = []
         for row in batch:
             wanted, change = self._plan(row, entries.get(row.id, []))
             again = ids.item_id(self._again, self._key.ordinal, row.number)
@@ -136,12 +135,10 @@ class _Iterations:
                     replaced += self._giving_place.get(_call_of(row.id, wanted), ())
             # Also of one that goes on where it was.
             if (row.state if change is None else change["state"]) == PENDING:
-                proven += calls_of(ids.item_id("", self._key.ordinal, row.number), self._proven, wanted)
+                self.proven += count_made_anew(ids.item_id("", self._key.ordinal, row.number), self._proven, wanted)
         if kept:
             self._connection.execute(insert(journal), kept)
         give_place(self._connection, replaced)
-        take_over(self._connection, self._again, {key: self._proven[key] for key in proven})
-        self.taken_over += len(proven)
         if states:
             self._connection.execute(update(items).where(items.c.id == bindparam("of")), states)
         return sum(one["state"] == PENDING for one in states)

@@ -14,7 +14,7 @@ from twilio_component.durable.fanout.store import LoopKey
 from twilio_component.durable.operator.actions import ALLOWED, RESEND, RETRY
 from twilio_component.durable.operator.asked_questions import copy_questions
 from twilio_component.durable.operator.loop_retry import CopiedLoop, copy_loop
-from twilio_component.durable.operator.proven_calls import calls_of, proven_calls, take_over
+from twilio_component.durable.operator.proven_calls import count_made_anew, proven_calls
 from twilio_component.durable.operator.retry_definition import definition_for
 from twilio_component.durable.operator.retry_plan import Definition, Retry, RetryPlan, plan_retry
 from twilio_component.durable.operator.run_ids import count_retries, wrong_state
@@ -132,11 +132,9 @@ def _copy(connection: Connection, run: str, again: str, plan: RetryPlan) -> Copi
     if entries:
         connection.execute(insert(journal), entries)
     copied = [copy_loop(connection, LoopKey(run, ordinal), again, plan.selection) for ordinal in plan.again]
-    own = {}
+    own = 0
     if plan.repeated_from is not None:
-        proven = proven_calls(connection, run)
-        own = {key: proven[key] for key in calls_of("", proven, plan.entries)}
-        take_over(connection, again, own)
+        own = count_made_anew("", proven_calls(connection, run), plan.entries)
     # Lists that have ended come along, so that their failed items can be tried again later.
     kept = {entry["ordinal"] for entry in plan.entries} - {*plan.again}
     not_succeeded = items.c.state.in_((run_status.FAILED, run_status.UNKNOWN))
@@ -144,7 +142,7 @@ def _copy(connection: Connection, run: str, again: str, plan: RetryPlan) -> Copi
     for ordinal in connection.execute(ended).scalars().all():
         if ordinal in kept:
             copy_loop(connection, LoopKey(run, ordinal), again, None)
-    return CopiedLoop(sum(one.tried for one in copied), len(own) + sum(one.proven for one in copied))
+    return CopiedLoop(sum(one.tried for one in copied), own + sum(one.proven for one in copied))
 
 
 def _remaining(connection: Connection, run: str, ordinals: Sequence[int]) -> tuple[int, bool]:

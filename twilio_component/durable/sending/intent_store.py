@@ -41,11 +41,13 @@ _OF_ATTEMPT = (intents.c.key == bindparam("of_key"), intents.c.attempt == bindpa
 _HOLD = select(intents.c.hold_kind, intents.c.held_at).where(*_OF_ATTEMPT, intents.c.state == PLANNED)
 _CREATED: Any = bindparam("created")
 _IS_A_PURGED_CALL_S = exists().where(purged_resources.c.resource_id == _CREATED)
+_CONFIRMED = intents.c.key == bindparam("of_key")
 _CONFIRMATION = (
     update(intents)
-    .where(intents.c.key == bindparam("of_key"), intents.c.resource_id.is_(None), not_(_IS_A_PURGED_CALL_S))
+    .where(_CONFIRMED, intents.c.resource_id.is_(None), not_(_IS_A_PURGED_CALL_S))
     .values(resource_id=_CREATED)
 )
+_TAKEN_BACK = update(intents).where(_CONFIRMED, _IS_A_PURGED_CALL_S).values(resource_id=None)
 
 
 class IntentStore:
@@ -151,7 +153,10 @@ class IntentStore:
         """
 
         def work(connection: Connection) -> None:
-            connection.execute(_CONFIRMATION, {"of_key": key, "created": resource_id})
+            confirmation = {"of_key": key, "created": resource_id}
+            if connection.execute(_CONFIRMATION, confirmation).rowcount:
+                # The one that had it may have been purged during that statement; now nobody else can get it.
+                connection.execute(_TAKEN_BACK, confirmation)
 
         with suppress(IntegrityError):
             await (self._database.run_until_available if wait_for_database else self._database.run)(work)

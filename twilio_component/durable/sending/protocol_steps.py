@@ -28,6 +28,7 @@ from twilio_component.durable.sending.intents import (
     Settling,
     person_digest,
 )
+from twilio_component.durable.sending.late_proofs import earlier_keys, take_over_proof
 from twilio_component.durable.sending.throttle import time_left
 from twilio_component.durable.store.item_ends import end_with_calls, forget_results
 from twilio_component.durable.store.journal import entry_row
@@ -77,6 +78,7 @@ class Plan:
 
     def decide(self, batch: Batch) -> Intent | None:
         """The intent, made before this if there was none; None for a call that may not go on."""
+        take_over_proof(batch, self.call)
         row = batch.rows.get(self.call.key)
         if row is None or (row["state"] == PLANNED and self.call.run not in batch.running):
             return None
@@ -100,6 +102,7 @@ class ClaimStep:
         """Claim the attempt, if nothing stands against it."""
         if self.may_be_stored and self._is_stored(batch):
             return Claim(attempt=self.attempt + 1)
+        take_over_proof(batch, self.call)
         row = batch.row_of(self.call, self.attempt, PLANNED)
         is_running = self.call.run in batch.running
         throttled = {key: batch.throttled[key] for key in self.call.limit_keys if key in batch.throttled}
@@ -152,7 +155,12 @@ class Settle:
             return Settling.RESOURCE_TAKEN
         if named is not None:
             batch.taken.add(named)
+        looked_for = named is not None and proven is None and row["state"] == IN_DOUBT
+        before = {name: row[name] for name in ("state", "resource_id")}
         batch.change(row, state=settlement.state, resource_id=named or proven)
+        if looked_for and batch.was_purged(named):
+            batch.change(row, **before)
+            return Settling.RESOURCE_TAKEN
         batch.settled.append(self)
         return Settling.SETTLED
 
@@ -228,13 +236,23 @@ class Batch:
         row.update(changes)
         self.changed[row["key"]] = row
 
+    def was_purged(self, resource_id: str | None) -> bool:
+        """Whether a purged call had created the resource that a changed row names.
+
+        Another call may have been proven to have created it, and its run purged, since the batch was read. From when
+        the row that names it is stored, the database lets no other name it, so this look is the last one needed.
+        """
+        self.write()
+        purged = select(purged_resources.c.resource_id).where(purged_resources.c.resource_id == resource_id)
+        return self.connection.execute(purged).one_or_none() is not None
+
     def read(self, steps: Sequence[Step]) -> None:
         """Lock and read what the steps are about, and make the intents that are planned."""
         claims = [step for step in steps if isinstance(step, ClaimStep)]
         planned = [step for step in steps if isinstance(step, Plan)]
         needed = [step.call.run for step in claims] + [step.call.run for step in planned]
         self.running = {row["id"] for row in self._read(_KEPT_RUNNING if claims else _RUNNING, needed)}
-        self.rows = self._lock(step.call.key for step in steps)
+        self.rows = self._lock(key for step in steps for key in (step.call.key, *earlier_keys(step.call)))
         self._read_conditions([condition for step in claims for condition in step.conditions])
         limited = {key for step in claims for key in step.call.limit_keys}
         self.throttled = time_left(self.connection, limited, self.now)

@@ -1,0 +1,52 @@
+"""Proofs of a call that a retry makes anew: whenever its provider has proven the earlier one, it is not made.
+
+A signed callback may come after the run has ended, or after an operator has had it run again. It is about the call of
+the earlier attempt. As long as the call is not claimed anew, it takes over what the earlier one has created.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twilio_component.durable import ids
+from twilio_component.durable.store.call_states import IN_DOUBT, PLANNED, SETTLED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from twilio_component.durable.sending.intents import CallIdentity
+    from twilio_component.durable.sending.protocol_steps import Batch
+
+
+def earlier_keys(call: CallIdentity) -> list[str]:
+    """The keys of this call in the runs whose place its run has taken, the newest first."""
+    return [attempt + call.key.removeprefix(call.run) for attempt in ids.lineage(call.run)[1:]]
+
+
+def take_over_proof(batch: Batch, call: CallIdentity) -> None:
+    """Put a planned call in doubt, with what an earlier one is proven to have created: then it is settled by that.
+
+    The rows of both are locked, so a proof comes either before this, or after the claim.
+    """
+    row = batch.rows.get(call.key)
+    if row is None or row["state"] != PLANNED or row["resource_id"] is not None:
+        return
+    earlier = (batch.rows.get(key) for key in earlier_keys(call))
+    proof = next((one for one in earlier if one is not None and _proves(one, call)), None)
+    if proof is None:
+        return
+    taken = {name: proof[name] for name in ("resource_id", "claimed_at", "claimed_by")}
+    batch.change(proof, resource_id=None)
+    batch.write()  # no two intents name one resource, at no moment
+    batch.change(row, state=IN_DOUBT, **taken)
+
+
+def _proves(earlier: Mapping[str, Any], call: CallIdentity) -> bool:
+    """Whether what the earlier call has created is this one's: the current definition may have another step there."""
+    if earlier["resource_id"] is None or earlier["state"] == SETTLED:
+        return False
+    return earlier["fingerprint"] == call.fingerprint or _step_key(earlier["step_id"]) == _step_key(call.step_id)
+
+
+def _step_key(step_id: str) -> str:
+    return step_id.rpartition(".")[2]
