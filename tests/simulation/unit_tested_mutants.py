@@ -112,7 +112,7 @@ UNIT_TESTED = (
     Mutant(
         "a proof that comes while the call waits for its turn is overlooked",
         _STEPS,
-        "            return Claim(attempt=self.attempt + 1)\n        take_over_proof(batch, self.call)\n",
+        "            return Claim(attempt=self.attempt + 1)\n        batch.take_over_proof(self.call)\n",
         "            return Claim(attempt=self.attempt + 1)\n",
         test="test_late_proofs.py::test_a_call_that_is_proven_after_its_run_was_retried_is_not_made_again",
     ),

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable import ids
-from twilio_component.durable.store.call_states import IN_DOUBT, PLANNED, SETTLED
+from twilio_component.durable.store.call_states import PLANNED, SETTLED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from twilio_component.durable.sending.intents import CallIdentity
-    from twilio_component.durable.sending.protocol_steps import Batch
+
+_Row = dict[str, Any]
 
 
 def earlier_keys(call: CallIdentity) -> list[str]:
@@ -23,22 +24,13 @@ def earlier_keys(call: CallIdentity) -> list[str]:
     return [attempt + call.key.removeprefix(call.run) for attempt in ids.lineage(call.run)[1:]]
 
 
-def take_over_proof(batch: Batch, call: CallIdentity) -> None:
-    """Put a planned call in doubt, with what an earlier one is proven to have created: then it is settled by that.
-
-    The rows of both are locked, so a proof comes either before this, or after the claim.
-    """
-    row = batch.rows.get(call.key)
+def find_proof(rows: Mapping[str, _Row], call: CallIdentity) -> _Row | None:
+    """The row of an earlier call whose resource is this one's: when this one is planned, and proven of nothing."""
+    row = rows.get(call.key)
     if row is None or row["state"] != PLANNED or row["resource_id"] is not None:
-        return
-    earlier = (batch.rows.get(key) for key in earlier_keys(call))
-    proof = next((one for one in earlier if one is not None and _proves(one, call)), None)
-    if proof is None:
-        return
-    taken = {name: proof[name] for name in ("resource_id", "claimed_at", "claimed_by")}
-    batch.change(proof, resource_id=None)
-    batch.write()  # no two intents name one resource, at no moment
-    batch.change(row, state=IN_DOUBT, **taken)
+        return None
+    earlier = (rows.get(key) for key in earlier_keys(call))
+    return next((one for one in earlier if one is not None and _proves(one, call)), None)
 
 
 def _proves(earlier: Mapping[str, Any], call: CallIdentity) -> bool:

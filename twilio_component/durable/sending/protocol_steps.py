@@ -28,7 +28,7 @@ from twilio_component.durable.sending.intents import (
     Settling,
     person_digest,
 )
-from twilio_component.durable.sending.late_proofs import earlier_keys, take_over_proof
+from twilio_component.durable.sending.late_proofs import earlier_keys, find_proof
 from twilio_component.durable.sending.throttle import time_left
 from twilio_component.durable.store.item_ends import end_with_calls, forget_results
 from twilio_component.durable.store.journal import entry_row
@@ -78,7 +78,7 @@ class Plan:
 
     def decide(self, batch: Batch) -> Intent | None:
         """The intent, made before this if there was none; None for a call that may not go on."""
-        take_over_proof(batch, self.call)
+        batch.take_over_proof(self.call)
         row = batch.rows.get(self.call.key)
         if row is None or (row["state"] == PLANNED and self.call.run not in batch.running):
             return None
@@ -102,7 +102,7 @@ class ClaimStep:
         """Claim the attempt, if nothing stands against it."""
         if self.may_be_stored and self._is_stored(batch):
             return Claim(attempt=self.attempt + 1)
-        take_over_proof(batch, self.call)
+        batch.take_over_proof(self.call)
         row = batch.row_of(self.call, self.attempt, PLANNED)
         is_running = self.call.run in batch.running
         throttled = {key: batch.throttled[key] for key in self.call.limit_keys if key in batch.throttled}
@@ -235,6 +235,18 @@ class Batch:
         """Change a row: later steps see it changed, and ``write`` stores it."""
         row.update(changes)
         self.changed[row["key"]] = row
+
+    def take_over_proof(self, call: CallIdentity) -> None:
+        """Put a planned call in doubt, with what an earlier one has created: it is settled by that.
+
+        The rows of both are locked, so a proof comes either before this, or after the claim.
+        """
+        proof = find_proof(self.rows, call)
+        if proof is not None:
+            taken = {name: proof[name] for name in ("resource_id", "claimed_at", "claimed_by")}
+            self.change(proof, resource_id=None)
+            self.write()  # two rows never name one resource
+            self.change(self.rows[call.key], state=IN_DOUBT, **taken)
 
     def was_purged(self, resource_id: str | None) -> bool:
         """Whether a purged call had created the resource that a changed row names.
