@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -146,9 +146,8 @@ class SimulatedDeployment(Deployment):
     def __init__(self, twilio: SimulatedTwilio) -> None:
         super().__init__(_host(), Configuration(), {}, public_url=_PUBLIC, has_callbacks=True)
         known = _loaded()
-        invoker = SimulatedInvoker(
-            **{name: getattr(known.invoker, name) for name in Invoker.__dataclass_fields__}, twilio=twilio
-        )
+        given = {one.name: getattr(known.invoker, one.name) for one in fields(Invoker) if one.init}
+        invoker = SimulatedInvoker(**given, twilio=twilio)
         self._definition = replace(known, invoker=invoker)
 
     def load(self, _file: str = FILE, _text: str = TEXT) -> LoadedDefinition:
