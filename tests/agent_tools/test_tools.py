@@ -229,6 +229,10 @@ async def test_what_an_operator_did_with_a_run_is_reported_as_it_is(tmp_path: Pa
         await set_state("failed")
         await Operations(database).retry(run)
         assert await outcome() == (False, "succeeded", None)
+        assert await Operations(database).purge(0) == 2
+        failed, told = await call(client, "confirmBooking", CONFIRM)
+        assert (failed, told["mayHaveHappened"], told["repeated"]) == (True, True, True)
+        assert "has been purged" in told["message"]
     database.close()
     assert len(emulator.messages) == 1
 

@@ -13,10 +13,12 @@ from twilio_component.durable.asking.questions import QuestionStore
 from twilio_component.durable.sending.intents import SETTLED
 from twilio_component.durable.store.conversations import lock_conversation
 from twilio_component.durable.store.database import Database
+from twilio_component.durable.store.events import RunEvent
 from twilio_component.durable.store.new_runs import NewRun
+from twilio_component.durable.store.replies import reply_id, taken_id
 from twilio_component.durable.store.runs import RunStore
 from twilio_component.durable.store.schema import intents, questions, runs
-from twilio_component.host.questions import EffectReport, Question
+from twilio_component.host.questions import EffectReport, Question, Reply
 
 if TYPE_CHECKING:
     import pytest
@@ -56,6 +58,19 @@ async def test_a_message_of_a_list_that_is_undeliverable_closes_no_question_of_i
 
     assert await hear("SM-of-an-item") == {"run": "open"}
     assert await hear("SM-of-the-question") == {"run": "closed"}
+
+
+async def test_a_message_that_was_a_reply_starts_nothing_when_it_is_repeated_after_a_purge(database: Database) -> None:
+    questions_of = await ask(database, "asking")
+    store = RunStore(database, take_replies=questions_of.take_all)
+    await questions_of.note_sent("asking", OF_QUESTION, 0, "SM-of-the-question")
+    reply = Reply(id="SM-of-the-reply", conversations=[QUESTION.conversation], data={})
+    event = RunEvent(id="event", known_by=("event",), also_seen_as=(taken_id(reply_id(reply)),))
+    digest = await store.define("file", "text")
+    new = NewRun(id="new", definition=digest, integration="I", flow="F", payload={}, event=event, reply=reply)
+    assert [await store.accept(new), await store.run_of(new)] == [False, "asking"]
+    await store.forget(["asking"])
+    assert [await store.accept(new), await store.run_of(new)] == [False, "asking"]
 
 
 async def test_a_question_that_is_closed_as_another_one_is_opened_opens_no_third_one(

@@ -12,7 +12,7 @@ from support.engine import COUNT, serving
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store import removal
 from twilio_component.durable.store.operator_tables import alarm_turns, alarms
-from twilio_component.durable.store.schema import last_heard
+from twilio_component.durable.store.schema import events, last_heard
 
 if TYPE_CHECKING:
     import pytest
@@ -37,6 +37,10 @@ async def test_what_is_old_is_deleted_piece_by_piece_and_what_may_be_asked_for_s
         connection.execute(insert(alarms), [*told, *rest])
         turns = [{"name": "old", "last_at": now - 8 * DAY}, {"name": "new", "last_at": now}]
         connection.execute(insert(alarm_turns), turns)
+        of_events = [
+            {"id": name, "run": "gone", "kept_until": now + kept} for name, kept in (("of now", 9), ("old", -9))
+        ]
+        connection.execute(insert(events), [*of_events, {"id": "of a run", "run": "there", "kept_until": None}])
         heard = [{"person": f"p{days}", "sender": "s", "heard_at": now - days * DAY} for days in (0.5, 2, 3, 4)]
         connection.execute(insert(last_heard), heard)
 
@@ -51,3 +55,4 @@ async def test_what_is_old_is_deleted_piece_by_piece_and_what_may_be_asked_for_s
         assert left(alarms, "id") == {"told lately", "not told"}
         assert left(alarm_turns, "name") == {"new"}
         assert left(last_heard, "person") == {"p0.5"}
+        assert left(events, "id") == {"of now", "of a run"}

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from dbos import DBOS
 from support.engine import COUNT, SEND, serving
+from support.waiting import until_async
 
+from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.recovery import unstarted_runs
 from twilio_component.durable.recovery.unstarted_runs import UnstartedRuns
@@ -54,6 +57,11 @@ async def test_many_are_found_in_batches_and_those_that_run_are_left_alone(
         for number in range(5):
             await served.engine.runs.accept(await served.new_run(f"lost-{number}"))
         assert await served.begin("started")
+
+        async def is_started() -> bool:
+            return bool(await DBOS.list_workflows_async(workflow_ids=["started"]))
+
+        await until_async(is_started, "the run that was begun has a workflow")
         assert await served.engine.unstarted_runs.sweep(0) == 5
         ended = [await served.engine.wait_for_outcome(f"lost-{number}", 20) for number in range(5)]
         assert {one["state"] for one in ended} == {"succeeded"}
@@ -64,8 +72,22 @@ async def test_children_are_left_to_the_run_that_starts_them(tmp_path: Path) -> 
     async with serving(tmp_path, COUNT) as served:
         await served.engine.runs.accept(await served.new_run("parent"))
         assert await served.engine.runs.accept(replace(await served.new_run("parent.1"), parent="parent"))
+        assert await served.engine.unstarted_runs.sweep_children(0) == 0
         assert await served.engine.unstarted_runs.sweep(0) == 1, "the parent alone"
         assert await state(served, "parent.1") == "running"
+
+
+@pytest.mark.usefixtures("only_when_asked")
+async def test_a_child_is_started_whose_parent_was_stopped_and_will_not_start_it(tmp_path: Path) -> None:
+    async with serving(tmp_path, COUNT) as served:
+        await served.engine.runs.accept(await served.new_run("parent"))
+        # The process died before it started the child, and an operator was faster than the next one.
+        await served.engine.runs.accept(replace(await served.new_run("parent.1"), parent="parent"))
+        await Operations(served.engine.database).cancel("parent")
+        looks = served.engine.unstarted_runs
+        assert [await looks.sweep(0), await looks.sweep_children(), await looks.sweep_children(0)] == [0, 0, 1]
+        assert (await served.engine.wait_for_outcome("parent.1", 20))["state"] == "succeeded"
+        assert await looks.sweep_children(0) == 0
 
 
 async def test_a_sweep_that_fails_is_made_again(

@@ -137,6 +137,17 @@ async def test_a_start_to_another_number_of_the_service_concerns_all_of_its_numb
         assert await inbox.entries() == [("+15017122669", "operator")]
 
 
+async def test_a_choice_that_is_replayed_to_a_flow_that_queues_is_of_the_past(tmp_path: Path) -> None:
+    queued = INBOX.replace("  - name: Inbox\n", "  - name: Inbox\n    queueConfig: {usesFifoQueue: true}\n")
+    async with serving(tmp_path, SEND + queued + FALLBACK) as served:
+        await served.engine.runs.define("test.yaml", HEAD + SEND + queued + FALLBACK)
+        inbox, sid = Desk(served, {}), "SM" + "a" * 32
+        await inbox.says("START", MessageSid=sid)
+        await inbox.says("STOP")
+        await inbox.says("START", MessageSid=sid)
+        assert await inbox.entries() == [(SENDER, "message")]
+
+
 async def test_a_choice_that_is_reported_to_another_endpoint_later_is_of_the_past(tmp_path: Path) -> None:
     async with desk(tmp_path) as inbox:
         sid = "SM" + "a" * 32

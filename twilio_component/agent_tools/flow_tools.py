@@ -173,10 +173,10 @@ class FlowTools:
             problem = f"was used with other arguments (run {first}); repeat those, or use a new key for a new request"
             raise InputError("The flow was not run", [Problem(REQUEST_KEY, problem)])
         deadline = time.monotonic() + SECONDS
-        outcome = await self._engine.wait_for_outcome(run_id, SECONDS)
+        outcome = await self._wait(run_id, SECONDS)
         while outcome is not None and outcome["state"] == run_status.RETRIED:
             run_id = retry_id(run_id, FIRST_RETRY)
-            outcome = await self._engine.wait_for_outcome(run_id, max(0.0, deadline - time.monotonic()))
+            outcome = await self._wait(run_id, max(0.0, deadline - time.monotonic()))
         if outcome is None:
             return await self._still_running(run_id, repeated=not is_new)
         has_failed = outcome["state"] != run_status.SUCCEEDED
@@ -188,6 +188,17 @@ class FlowTools:
         why = why_running(await RunViews(self._engine.database).show(run_id))
         note = f"It is still running{f': {why}' if why else ''}. Call again with the same requestKey for its outcome."
         return {"run": run_id, "state": "running", **({"repeated": True} if repeated else {}), "note": note}
+
+    async def _wait(self, run: str, seconds: float) -> Mapping[str, Any] | None:
+        """The outcome of a run, None when it is still running; raises ``OutcomeOpenError`` for one that was purged."""
+        if await self._engine.runs.load(run) is None:
+            raise OutcomeOpenError(
+                f"Run {run} has been purged, so its outcome is not known any more: it MAY have sent. Nothing was sent "
+                "now; do not send again with another requestKey unless you know that the first call sent nothing",
+                repeated=True,
+            )
+        outcome: Mapping[str, Any] | None = await self._engine.wait_for_outcome(run, seconds)
+        return outcome
 
 
 def _schemas(definition: LoadedDefinition) -> Iterator[tuple[Flow, Mapping[str, Any] | None]]:

@@ -227,7 +227,8 @@ class Engine:
         # Also a run that exists: the process that stored it may have died before it started it.
         if new.slot is None:
             run = new.id if is_new else await self.runs.run_of(new)
-            await self._starter.submit(run, immediately=immediately)
+            if is_new or await self.runs.load(run) is not None:  # else it has been purged
+                await self._starter.submit(run, immediately=immediately)
         return is_new
 
     async def stored_state(self, scopes: Mapping[str, str]) -> StoredState:

@@ -19,7 +19,7 @@ from twilio_component.durable.observation import Observer
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.flow_state import StateChange, scopes_of
 from twilio_component.durable.store.new_runs import NewRun
-from twilio_component.durable.store.replies import conversation_of, reply_id
+from twilio_component.durable.store.replies import conversation_of, reply_id, taken_id
 from twilio_component.flows.declared_rules import answers_in_quiet_hours
 from twilio_component.host.contacts import OUT
 from twilio_component.host.errors import PerformError
@@ -192,8 +192,10 @@ class WebhookHandler:
             await self._engine.hear(report)
         event = self._event(endpoint, call, envelope)
         if event is not None and reply is not None:
-            # Delivered to another endpoint too, it must not count as the reply to what this run asks.
-            event = replace(event, marks=(*event.marks, reply_id(reply)))
+            # Delivered to another endpoint too, it must not count as the reply to what this run asks. And it starts
+            # nothing once it has been a reply, whose run may have been purged.
+            mark = reply_id(reply)
+            event = replace(event, marks=(*event.marks, mark), also_seen_as=(*event.also_seen_as, taken_id(mark)))
         if event is not None:
             run_id = f"web-{event.id}"
             payload["executionId"] = run_id
@@ -226,10 +228,16 @@ class WebhookHandler:
         is_new = await self._engine.begin(new, change, immediately=flow.is_synchronous)
         if contact_event is None:
             return _Started(new, is_new)
-        if not is_new and new.slot is not None and contact_event.choice is not None:
-            # Perhaps no repetition: another run may be in the way of this one, but not of what the person has chosen.
+        if not is_new and new.slot is not None and contact_event.choice is not None and not await self._is_known(new):
+            # Another run is in the way of this one, but not of what the person has chosen.
             await self._contact_events.store_alone(contact_event)
         return _Started(new, is_new, contact_event.response)
+
+    async def _is_known(self, new: NewRun) -> bool:
+        """Whether the request is a repetition: what it says was stored when it was received first."""
+        if new.event is not None and await self._engine.runs.has_started(new.event):
+            return True
+        return new.reply is not None and await self._engine.questions.taken_by(new.reply) is not None
 
     def _event(self, endpoint: Endpoint, call: Call, envelope: Mapping[str, Any]) -> RunEvent | None:
         """Return the ids of the event that the payload reports; None where every request is an event of its own."""

@@ -12,7 +12,7 @@ from dbos import DBOS
 from twilio_component.durable.recovery.periodic import run_periodically
 from twilio_component.durable.store.operator_tables import alarm_turns, alarms
 from twilio_component.durable.store.removal import looked_back_to, remove_old
-from twilio_component.durable.store.schema import contact_counts, last_heard, purged_resources
+from twilio_component.durable.store.schema import contact_counts, events, last_heard, purged_resources
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -47,7 +47,7 @@ class Retention:
         await run_periodically(forget, _RESPONSE_SECONDS, "old responses could not be deleted; trying again")
 
     async def purge(self) -> int:
-        """Purge what is due; the number of runs. From then on an event that started one of them is new again."""
+        """Purge what is due; the number of runs. An event that started one of them is new again, but not for a day."""
         before = time.time() - self._days * 24 * _HOUR
         purged = 0
         while due := await self._runs.give_up_before(before, _BATCH, wait_for_database=True):
@@ -72,6 +72,7 @@ class Retention:
             {
                 last_heard: last_heard.c.heard_at < day_ago,
                 contact_counts: contact_counts.c.claimed_at < day_ago,
+                events: events.c.kept_until < now,
                 purged_resources: purged_resources.c.claimed_at < looked_back_to(connection, now),
                 alarms: alarms.c.finished_at < ended_before,
                 alarm_turns: alarm_turns.c.last_at < ended_before,

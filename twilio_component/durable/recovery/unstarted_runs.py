@@ -10,17 +10,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from dbos import DBOS
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, exists, not_, select, tuple_
 
 from twilio_component.durable.recovery.periodic import run_periodically
 from twilio_component.durable.store import run_status
 from twilio_component.durable.store.schema import runs
+from twilio_component.durable.store.workflow_rows import has_workflow
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
 _GRACE_SECONDS = 10.0
 _BATCH = 500
+_LOOKS_BETWEEN = 6  # at the children of stopped parents, all of which are looked at
 _LOGGER = logging.getLogger("twilio_component.durable")
 
 
@@ -41,11 +43,15 @@ class UnstartedRuns:
         """Look every ten seconds at the runs that are old enough to have been started, until cancelled."""
         # This process has started nothing yet. Others, if there are any, may be about to.
         grace = 0.0 if self._database.is_sqlite else _GRACE_SECONDS
+        looks = 0
 
         async def look() -> None:
-            nonlocal grace
+            nonlocal grace, looks
             await self.sweep(grace)
             grace = _GRACE_SECONDS
+            if looks % _LOOKS_BETWEEN == 0:
+                await self.sweep_children()
+            looks += 1
 
         trouble = "could not check whether every stored run has been started; trying again"
         await run_periodically(look, _GRACE_SECONDS, trouble)
@@ -67,13 +73,37 @@ class UnstartedRuns:
             _LOGGER.warning("started what was stored and not started by its process: %d", started)
         return started
 
+    async def sweep_children(self, grace: float = _GRACE_SECONDS) -> int:
+        """Start the flows, stored more than ``grace`` seconds ago, that a run has not started and will not; the number.
+
+        That run was stopped or has failed since the process died in which it was about to start them.
+        """
+
+        def work(connection: Connection) -> list[str]:
+            parents = runs.alias()
+            goes_on = exists().where(parents.c.id == runs.c.parent, parents.c.state == run_status.RUNNING)
+            stored = (runs.c.parent.is_not(None), runs.c.created_at <= self._database.now(connection) - grace)
+            left = (
+                runs.c.state == run_status.RUNNING,
+                *stored,
+                not_(goes_on),
+                not_(has_workflow(connection, runs.c.id)),
+            )
+            return list(connection.execute(select(runs.c.id).where(*left).order_by(runs.c.id)).scalars())
+
+        left = await self._database.run_until_available(work)
+        if left:
+            await self._start(left)
+            _LOGGER.warning("started flows that the runs which stored them will not start: %d", len(left))
+        return len(left)
+
     async def _next_batch(self, after: tuple[float, str], until: float) -> list[_Stored]:
         """The next runs, in the order in which they were stored, that have not ended."""
 
         def work(connection: Connection) -> list[_Stored]:
             open_ = (
                 runs.c.state == run_status.RUNNING,
-                runs.c.parent.is_(None),  # a child is started by its parent, which is recovered to do so
+                runs.c.parent.is_(None),  # a child is started by its parent, which is recovered, if that goes on
                 runs.c.created_at <= until,
                 tuple_(runs.c.created_at, runs.c.id) > after,
             )

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, exists, func, not_, or_, select, tuple_, update
 
 from twilio_component.durable.ids import FIRST_RETRY, retry_id
+from twilio_component.durable.store.events import forget_events
 from twilio_component.durable.store.journal import INITIAL_STATE, RESULT
 from twilio_component.durable.store.run_status import PURGED
 from twilio_component.durable.store.schema import (
     UNCERTAIN,
-    events,
     intents,
     items,
     journal,
@@ -128,9 +128,10 @@ def remove_old(connection: Connection, before: Mapping[Table, ColumnElement[bool
     return sum(_remove_some(connection, table, which) for table, which in before.items()) > 0
 
 
-def remove_runs(connection: Connection, ids: list[str]) -> None:
-    """Delete these runs, once ``remove_piece`` finds nothing of them any more."""
-    for table in (loops, events, waits, replies, questions, turns):
+def remove_runs(connection: Connection, ids: list[str], now: float) -> None:
+    """Delete these runs at the time ``now``, once ``remove_piece`` finds nothing of them any more."""
+    forget_events(connection, ids, now)
+    for table in (loops, waits, replies, questions, turns):
         connection.execute(delete(table).where(table.c.run.in_(ids)))
     named = select(runs.c.queue).where(runs.c.id.in_(ids), runs.c.queue.is_not(None)).distinct()
     of_conversations = [name for name in connection.execute(named).scalars() if is_of_conversation(name)]

@@ -25,6 +25,11 @@ def reply_id(reply: Reply) -> str:
     return digest_of(f"reply {reply.id}")
 
 
+def taken_id(reply: str) -> str:
+    """The id of a message that was a reply, by its ``reply_id``: it is known by it once its question is purged."""
+    return digest_of(f"taken {reply}")
+
+
 def conversation_of(reply: Reply) -> str | None:
     """The digest of the first conversation that the message belongs to."""
     return digest_of(reply.conversations[0]) if reply.conversations else None

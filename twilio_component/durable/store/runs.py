@@ -300,7 +300,8 @@ class RunStore:
     async def forget(self, ids: list[str], *, wait_for_database: bool = False) -> None:
         """Delete everything that is stored about these runs, in many small transactions.
 
-        The ids of what they have created lately are kept until no equal call in doubt can take it for its own.
+        The ids of what they have created lately are kept until no equal call in doubt can take it for its own, and the
+        events of the last day are known for another day.
         """
         do = partial(self._do, wait_for_database=wait_for_database)
 
@@ -310,7 +311,7 @@ class RunStore:
         await do(partial(give_up_runs, ids=ids))
         while await do(remove_next):
             pass
-        await do(partial(remove_runs, ids=ids))
+        await do(lambda connection: remove_runs(connection, ids, self._database.now(connection)))
 
     async def workflows_of(self, ids: Sequence[str], *, wait_for_database: bool = False) -> list[str]:
         """The ids of all workflows that have executed these runs."""

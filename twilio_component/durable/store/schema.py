@@ -100,8 +100,13 @@ events = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("run", String(200), nullable=False, index=True),
+    Column("kept_until", Float),
+    _partial("flow_events_kept", "kept_until", where="kept_until IS NOT NULL"),
 )
-"""One row for each id of an event, with the run that the event has started."""
+"""One row for each id of an event, with the run that the event has started.
+
+``kept_until`` is until when an event of a purged run is known: its sender may repeat it yet.
+"""
 
 journal = Table(
     "flow_journal",

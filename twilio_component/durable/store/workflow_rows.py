@@ -13,7 +13,7 @@ from twilio_component.durable.store.run_status import RESUMABLE, RUNNING
 from twilio_component.durable.store.schema import runs
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
 VERSION = "5"
 """The version of the runs that this release stores: only processes that know it are given them.
@@ -77,6 +77,12 @@ def has_taken(connection: Connection, workflow: str, executor: str) -> bool:
     rows = _rows(connection)
     taken = (rows.c.workflow_uuid == workflow, rows.c.executor_id == executor, _IS_PENDING)
     return connection.execute(select(1).select_from(rows).where(*taken)).first() is not None
+
+
+def has_workflow(connection: Connection, run: ColumnElement[str]) -> ColumnElement[bool]:
+    """The condition that a workflow has begun or will begin to execute the run with this id, whatever became of it."""
+    rows = _rows(connection)
+    return exists(select(1).select_from(rows).where(rows.c.workflow_uuid == run))
 
 
 def open_workflows(connection: Connection) -> set[str]:
