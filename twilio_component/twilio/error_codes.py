@@ -29,6 +29,53 @@ FAMILIES = {
 """The families of codes, with their titles."""
 
 _LONGEST_CODE = 6
+_SHORTEST_STEM = 4
+_ENDINGS = ("ations", "ation", "ions", "ion", "ings", "ing", "ures", "ure", "ed", "es", "s")
+# Twilio's words, and behind the colon ours.
+_SYNONYMS = """
+a2p: 10dlc
+accept allow permitt authoriz authoris: may not, does not accept
+alpha alphanumeric alphasender: sender id
+authenticate authentication unauthorized denied forbidden: does not accept, may not
+blacklist blocklist unsubscrib unsubscribe: opted out, block
+body: text
+carrier: network
+cost: price
+destination: recipient, country
+disallow prohibit: not allowed
+duplicate: already, twice, too often
+exceed limit max maximum quota reach: too many, too often, used up, more than, longer than, larger than, limit
+exist found: does not exist, already, not found
+expir expire ttl: over, time to live, valid for longer, older than
+fail: failed, could not
+find: not found, does not exist
+freeform session window: 24 hours
+geo: country
+handset device: phone
+http: webhook
+insufficient: not enough, no
+landline: not a mobile
+locale: language
+media: file
+mismatch: does not fit, do not fit, another
+missing requir require: missing, needs, has no, no recipient, requires
+otp: code
+parameter: variables, input, request
+rate ratelimit throttle throttled: too many
+short shortcode: short code
+sna: silent network
+spam: filter
+subaccount: sub-account
+unable: cannot, could not
+unreachable: cannot be reached
+unregister: not registered, registered
+unsupported: not support, does not cover, not supported
+unverified: not verified
+url: website, link
+valid validation: valid, could not be verified
+vetting: was rejected
+waba: whatsapp business account
+"""
 _DATA = Path(__file__).with_name("error_codes.json")
 _RETRY = {
     "permanent": "Trying again without a change does not help.",
@@ -98,14 +145,31 @@ def explanations() -> Iterator[Explanation]:
 
 
 def search(words: Iterable[str]) -> list[Explanation]:
-    """Return the entries that contain all words, in any case, in their code, family, meaning or remedy."""
-    wanted = [word.casefold() for word in words]
+    """Return the entries that contain all words, in any case, in their code, family, meaning or remedy.
+
+    A word also stands for its other forms (``rejection`` for rejected), and a word of Twilio's for ours.
+    """
+    wanted = [_other_words(word.casefold()) for word in words]
 
     def text_of(entry: Explanation) -> str:
         text = f"{entry.code} {entry.family} {FAMILIES[entry.family]} {entry.meaning} {entry.remedy}"
         return text.casefold()
 
-    return [entry for entry in explanations() if all(word in text_of(entry) for word in wanted)]
+    return [entry for entry in explanations() if all(any(one in text_of(entry) for one in word) for word in wanted)]
+
+
+def _other_words(word: str) -> tuple[str, ...]:
+    """A word, its stem, and what the entries say in its place."""
+    stem = next((word.removesuffix(end) for end in _ENDINGS if word.endswith(end)), word)
+    forms = (word, stem) if len(stem) >= _SHORTEST_STEM else (word,)
+    return (*forms, *(ours for form in forms for ours in _synonyms().get(form, ())))
+
+
+@cache
+def _synonyms() -> dict[str, tuple[str, ...]]:
+    """What the entries say for a word that Twilio's dictionary has."""
+    lines = (line.partition(": ") for line in _SYNONYMS.strip().splitlines())
+    return {word: tuple(ours.split(", ")) for words, _, ours in lines for word in words.split()}
 
 
 def vocabulary() -> frozenset[str]:

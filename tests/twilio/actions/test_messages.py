@@ -145,7 +145,6 @@ class TestSending:
             "messageIntent": "otp",
             "applicationSid": "AP" + "e" * 32,
             "trafficType": "free",
-            "fallbackFrom": "+15017122661",
         }
 
         assert await form_of(inputs) == [
@@ -171,9 +170,19 @@ class TestSending:
             ("SendAsMms", "true"),
             ("RiskCheck", "disable"),
             ("MessageIntent", "otp"),
-            ("FallbackFrom", "+15017122661"),
             ("ScheduleType", "fixed"),
         ]
+
+    async def test_a_fallback_is_an_sms_sender_and_the_service_chooses_the_first(self) -> None:
+        """As Twilio's errors 21664 and 21665 have it."""
+        inputs = {"to": "+15558675310", "messagingServiceSid": SERVICE, "message": "Hi", "fallbackFrom": "12345"}
+        assert ("FallbackFrom", "12345") in await form_of(inputs)
+        for wrong, said in (
+            ({"from": "rcs:agent"}, "cannot have both"),
+            ({"fallbackFrom": "rcs:a"}, "a sender of SMS"),
+        ):
+            with pytest.raises(InputError, match=said):
+                await form_of({**inputs, **wrong})
 
     @pytest.mark.parametrize(
         "given", [["https://a.example/1", "https://a.example/2"], '["https://a.example/1", "https://a.example/2"]']

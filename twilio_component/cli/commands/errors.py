@@ -44,7 +44,9 @@ def run(options: argparse.Namespace) -> int:
     if not found:
         missing = [word for word in words if not search([word])]
         hints = "".join(did_you_mean(word.casefold(), vocabulary()) for word in missing)
-        raise UnknownKeyError(f"No error code has {join_names(missing or words)}{hints}. `errors` lists all of them")
+        raise UnknownKeyError(
+            f"No error code has {join_names(missing or words)}{hints or '.'} `errors` lists all of them"
+        )
     if print_records(options, map(_record, found)):
         return exit_codes.DONE
     for family, entries in by_family(found).items():

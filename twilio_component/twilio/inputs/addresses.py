@@ -64,6 +64,14 @@ def clean_sender(value: str, inputs: Mapping[str, Any]) -> str:
         raise ValueError(f"{_SENDER}: {reason}") from error
 
 
+def clean_sms_sender(value: str, inputs: Mapping[str, Any]) -> str:
+    """Return a sender of SMS, which a channel address is not; raises ``ValueError`` with the reason."""
+    sender = clean_sender(value, inputs)
+    if ":" in sender:
+        raise ValueError("must be a sender of SMS: a phone number, a short code or an alphanumeric sender ID")
+    return sender
+
+
 def is_alphanumeric(sender: str) -> bool:
     """Return whether a sender is an alphanumeric sender ID, to which nobody can reply."""
     return _ALPHANUMERIC.fullmatch(sender) is not None and not sender.startswith("+")
