@@ -89,6 +89,17 @@ def _authorities_are_read_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _statements_are_compiled_once() -> Iterator[None]:
+    if find_spec("sqlalchemy") is None:  # the tests of the wheel do without it
+        yield
+        return
+    from support.compiled_statements import compiled_once
+
+    with compiled_once():
+        yield
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """The event loop of tests that are coroutines: asyncio's, as the project's own."""

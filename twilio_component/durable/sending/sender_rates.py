@@ -45,13 +45,15 @@ def settings_of_senders(
 
     Where no component says what its actions are limited by, the keys stay as they are.
     """
+    if not values:
+        return values
     inputs = [
         (InputForm(action.inputs, component.connections), name)
         for component in components.values()
         for action in component.actions.values()
         for name in action.options.get("rateLimitedBy", ())
     ]
-    if not values or not inputs:
+    if not inputs:
         return values
     found: dict[str, _Value] = {}
     problems: list[Problem] = []
