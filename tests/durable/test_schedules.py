@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -72,25 +73,50 @@ async def test_schedules_that_another_process_may_serve_stay_and_no_others(
         assert await names_of_schedules() == ["Sales/Main"]
 
 
+def kept_by_another(served: Served, monkeypatch: pytest.MonkeyPatch, text: str, file: str) -> dict[str, Any]:
+    """What another process says of itself, which keeps the schedule of this file."""
+    monkeypatch.setattr(served.engine.schedules, "_is_alone", False)
+    monkeypatch.setattr(served.engine.schedules, "_heartbeat", served.engine.heartbeat)
+    other = {"worker_id": "other", "kind": "serve", "name": "n", "version": "v", "started_at": 0.0}
+    kept = json.dumps({"Test/Main": served.deployment.load(file, text).digest})
+    return {**other, "workflows": 0, "requests": 0, "schedules": kept, "heard_at": time.time()}
+
+
 async def test_a_schedule_that_a_living_process_keeps_is_removed_once_that_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = {"worker_id": "other", "kind": "serve", "name": "n", "version": "v", "started_at": 0.0}
-    said = {"workflows": 0, "requests": 0, "schedules": '["Test/Main"]'}
     async with serving(tmp_path, SCHEDULED) as served:
         engine, database = served.engine, served.engine.database
-        monkeypatch.setattr(engine.schedules, "_is_alone", False)
-        monkeypatch.setattr(engine.schedules, "_heartbeat", engine.heartbeat)
+        row = kept_by_another(served, monkeypatch, HEAD + SCHEDULED, "theirs.yaml")
         await keep(served, HEAD + SCHEDULED, "theirs.yaml")
-        now = await database.run(database.now)
-        row = {**other, **said, "heard_at": now}
         await database.run(lambda connection: connection.execute(insert(heartbeats).values(row)))
         await keep(served, HEAD + SEND, "ours.yaml")
         assert await names_of_schedules() == ["Test/Main"]
-        gone = update(heartbeats).where(heartbeats.c.worker_id == "other").values(heard_at=now - LIVING_SECONDS)
+        gone = update(heartbeats).where(heartbeats.c.worker_id == "other")
+        gone = gone.values(heard_at=row["heard_at"] - LIVING_SECONDS)
         await database.run(lambda connection: connection.execute(gone))
         await engine.schedules.remove_stale()
         assert await names_of_schedules() == []
+
+
+async def test_of_two_files_that_schedule_one_flow_the_later_one_is_not_served_beside_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = HEAD + SCHEDULED.replace("30 2 * * *", "45 2 * * *")
+    async with serving(tmp_path, SCHEDULED) as served:
+        row = kept_by_another(served, monkeypatch, HEAD + SCHEDULED, "theirs.yaml")
+        await keep(served, HEAD + SCHEDULED, "theirs.yaml")
+        await served.engine.database.run(lambda connection: connection.execute(insert(heartbeats).values(row)))
+        with pytest.raises(
+            FlowError, match=r"ours\.yaml: the schedule Test/Main is kept by .* serves theirs\.yaml: give"
+        ):
+            await keep(served, ours, "ours.yaml")
+        (schedule,) = await DBOS.list_schedules_async()
+        assert schedule["schedule"] == "30 2 * * *"
+        await keep(served, HEAD + SCHEDULED, "moved/theirs.yaml")
+        await keep(served, ours, "theirs.yaml")  # one process after the other gets the changed file
+        (schedule,) = await DBOS.list_schedules_async()
+        assert schedule["schedule"] == "45 2 * * *"
 
 
 async def test_a_time_that_comes_twice_in_autumn_starts_a_flow_once(

@@ -119,6 +119,7 @@ class Stage:
         self.plugins: list[object] = []
         self.wire = _Wire(self.emulator)
         self.connection = emulator_connection()
+        self.variable = "Twilio"
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[tuple[Registrations, Deployment, RunStore, RegistrationStore]]:
@@ -128,7 +129,7 @@ class Stage:
             async with Host(
                 [_Installed(), *self.plugins], transport=self.wire, sleep=self.emulator.clock.advance
             ) as host:
-                configuration = Configuration(config_vars={"Twilio": self.connection})
+                configuration = Configuration(config_vars={self.variable: self.connection})
                 deployment = Deployment(host, configuration, {}, public_url=BASE)
                 runs, store = RunStore(database), _MortalStore(database, self.wire)
                 yield Registrations(deployment, store, runs, self.said.append), deployment, runs, store
@@ -136,7 +137,7 @@ class Stage:
             database.close()
 
     async def register(self, *flows: str, replace: bool = False) -> None:
-        text = HEAD + "".join(flows)
+        text = (HEAD + "".join(flows)).replace("Twilio", self.variable)
         async with self.opened() as (registrations, deployment, runs, _):
             await runs.define("demo.yaml", text)
             served = [deployment.load("demo.yaml", text)]
@@ -218,6 +219,9 @@ async def test_a_number_follows_its_flow_to_another_name_and_keeps_its_former_we
         await stage.register(flow(names[0], ONE), flow(names[1], TWO))
         assert stage.leads_to == tuple(f"{BASE}/demo/{name.lower()}#rc=5&rp=all" for name in names)
         assert await stage.stored() == sorted(names)
+    stage.variable = "Phone"  # the definition of before cannot be used any more
+    await stage.register(flow("New", ONE), flow("Ask", TWO))
+    assert stage.leads_to[0] == f"{BASE}/demo/new#rc=5&rp=all"
     await stage.unregister()
     assert (stage.leads_to, await stage.stored()) == ((THEIRS, ""), [])
 

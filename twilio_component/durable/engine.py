@@ -139,7 +139,7 @@ class Engine:
             worker_id,
             kind,
             lambda: (len(self.work.workflow_ids), self.guard.requests_under_way),
-            lambda: self.schedules.names,
+            lambda: self.schedules.kept,
         )
         self.schedules = Schedules(
             deployment,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,12 @@ class _Trigger:
     @property
     def claims(self) -> frozenset[Claim]:
         return exclusive_claims(self.trigger.options, self.call.inputs)
+
+    @property
+    def claims_digest(self) -> str | None:
+        """A digest of the component and what the trigger names; None when it names nothing."""
+        text = json.dumps([self.call.component, *sorted(self.claims)], ensure_ascii=False)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() if self.claims else None
 
     def place(self, name: str) -> str:
         """The file and the line of an input."""
@@ -136,10 +143,11 @@ class Registrations:
         A flow that has another name has another URL, too. What it points at would be somebody else's to it, and the
         former webhook would be forgotten.
         """
-        naming = {(found.call.component, found.claims): key for key, (_, found) in deployed.items() if found.claims}
+        naming = {found.claims_digest: key for key, (_, found) in deployed.items()}
         while True:
             stored = {key_of(one): one for one in await self._store.all()}
-            owners = {key: naming.get(await self._claims_of(one, files)) for key, one in stored.items()}
+            # By what was stored with them: their own definitions may not be usable any more.
+            owners = {key: await self._successor(one, files, naming) for key, one in stored.items()}
             moves = [(stored[old], _as_moved(stored[old], deployed[new][1])) for old, new in find_moves(owners).items()]
             try:
                 await self._store.move(moves)
@@ -148,16 +156,12 @@ class Registrations:
                 continue
             return
 
-    async def _claims_of(self, one: Registration, files: set[str]) -> tuple[str, frozenset[Claim]]:
-        """The component and the claims with which a flow of these files was registered; none when that is not known."""
-        file, text = await self._runs.definition(one.definition)
-        if file in files:
-            with suppress(IntegrationError):
-                definition = self._deployment.load(file, text)
-                found = self._trigger_of(definition, find_flow(definition.integration, one.flow))
-                if found is not None:
-                    return found.call.component, found.claims
-        return "", frozenset()
+    async def _successor(self, one: Registration, files: set[str], naming: Mapping[str | None, Key]) -> Key | None:
+        """The flow that names now what a flow of these files was registered with, if one does."""
+        if one.claims is None:
+            return None
+        file, _ = await self._runs.definition(one.definition)
+        return naming.get(one.claims) if file in files else None
 
     async def unregister(self, flow: str | None = None) -> None:
         """Remove every deployed trigger, or that of one flow; raises the last error of those that failed."""
@@ -257,7 +261,8 @@ class _Registration:
 
     async def keep(self, changes: Mapping[str, Any]) -> None:
         state = apply_changes(self._stored.state, changes)
-        known = replace(self._stored, definition=self._found.definition.digest)
+        found = self._found
+        known = replace(self._stored, definition=found.definition.digest, claims=found.claims_digest)
         if state != known.state or known != self._stored:
             self._stored = await self._store.save(known, state)
 

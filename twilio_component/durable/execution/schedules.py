@@ -7,7 +7,7 @@ import datetime as dt
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from dbos import DBOS, ScheduleInput, WorkflowSchedule
@@ -81,7 +81,7 @@ class Schedules:
         self._makes_up = makes_up
         self._heartbeat = None if is_alone else heartbeat
         self._served: Sequence[LoadedDefinition] = ()
-        self.names: Collection[str] = ()
+        self.kept: Mapping[str, str] = {}
         self._workflow = self._register()
 
     def _register(self) -> Callable[[dt.datetime, Any], Coroutine[Any, Any, None]]:
@@ -105,7 +105,8 @@ class Schedules:
     async def keep(self, definitions: Iterable[LoadedDefinition]) -> None:
         """Keep exactly the schedules of these definitions, for their integrations and their files.
 
-        Those that another process keeps, or may serve, stay as they are. Raises ``FlowError`` for an invalid schedule.
+        Those that another process keeps, or may serve, stay as they are. Raises ``FlowError`` for an invalid schedule,
+        and for one of the same flow that a living process keeps from another file.
         """
         self._served = [*definitions]
         inputs = [
@@ -115,13 +116,32 @@ class Schedules:
             if flow.trigger.schedule is not None
         ]
         kept = {one["schedule_name"]: one for one in inputs}
-        self.names = kept.keys()
+        self.kept = {name: one["context"]["definition"] for name, one in kept.items()}
         if self._heartbeat is not None:
             await self._heartbeat.beat()  # before another process that starts asks for them
+            await self._refuse_other_files(await self._heartbeat.schedules_of_others())
         stored = await self.remove_stale()
         await DBOS.apply_schedules_async(inputs)
         for name in stored.keys() & kept.keys() if self._makes_up else ():
             await _make_up(kept[name], stored[name])
+
+    async def _refuse_other_files(self, others: Mapping[str, Collection[str]]) -> None:
+        """Raise ``FlowError`` when another process keeps one of the schedules from another file, with another text.
+
+        There is one schedule of a flow, so each start would take it away from the other file. A file that has changed
+        takes the place of the one before, as in a deployment to one process after the other.
+        """
+        files = {one.digest: (one.file, one.text) for one in self._served}
+        for name, digest in self.kept.items():
+            file, text = files[digest]
+            for other in sorted({*others.get(name, ())} - {digest}):
+                other_file, other_text = await self._runs.definition(other)
+                if other_file != file and other_text != text:
+                    raise FlowError(
+                        f"{file}: the schedule {name} is kept by another process, which serves {other_file}: give the "
+                        f"integration or the flow of one of these files another name. If that process has just been "
+                        f"killed, try again in {LIVING_SECONDS:g} s"
+                    )
 
     async def keep_removing(self) -> None:
         """Remove the schedules that nobody keeps any more, until cancelled."""
@@ -134,7 +154,7 @@ class Schedules:
     async def remove_stale(self) -> dict[str, WorkflowSchedule]:
         """Remove the schedules of what is served here that neither this nor another process keeps; all before that."""
         stored = {one["schedule_name"]: one for one in await DBOS.list_schedules_async()}
-        stale = [name for name in stored.keys() - self.names if await self._is_stale(stored[name]["context"])]
+        stale = [name for name in stored.keys() - self.kept.keys() if await self._is_stale(stored[name]["context"])]
         others = await self._heartbeat.schedules_of_others() if self._heartbeat is not None and stale else ()
         for name in sorted(stale):
             context: _Context = stored[name]["context"]

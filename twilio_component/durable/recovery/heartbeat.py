@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, select, update
@@ -27,7 +27,8 @@ _DAY = 24 * 3600.0
 class Heartbeat:
     """Says every five seconds that this process lives.
 
-    ``load`` tells how many workflows and requests are under way, and ``schedules`` which schedules the process keeps.
+    ``load`` tells how many workflows and requests are under way, and ``schedules`` which schedules the process keeps,
+    with the digests of their definitions.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class Heartbeat:
         worker_id: str,
         kind: str,
         load: Callable[[], tuple[int, int]],
-        schedules: Callable[[], Collection[str]],
+        schedules: Callable[[], Mapping[str, str]],
     ) -> None:
         self._database = database
         self._worker_id = worker_id
@@ -51,7 +52,7 @@ class Heartbeat:
     async def beat(self) -> None:
         """Say so now; raises ``StoreUnavailableError``."""
         workflows, requests = self._load()
-        schedules = sorted(self._schedules())
+        schedules = dict(sorted(self._schedules().items()))
 
         def work(connection: Connection) -> None:
             now = self._database.now(connection)
@@ -71,14 +72,21 @@ class Heartbeat:
 
         await self._database.run(work)
 
-    async def schedules_of_others(self) -> set[str]:
-        """The names of the schedules that other living processes keep; retries until the database is available."""
+    async def schedules_of_others(self) -> Mapping[str, Collection[str]]:
+        """The schedules that other living processes keep, by name, each with the digests of their definitions.
 
-        def work(connection: Connection) -> set[str]:
+        Retries until the database is available.
+        """
+
+        def work(connection: Connection) -> dict[str, set[str]]:
             is_living = (heartbeats.c.stopped_at.is_(None), heartbeats.c.worker_id != self._worker_id)
             is_heard = heartbeats.c.heard_at > self._database.now(connection) - LIVING_SECONDS
             found = connection.execute(select(heartbeats.c.schedules).where(*is_living, is_heard)).scalars()
-            return {name for names in found if names for name in json.loads(names)}
+            kept: dict[str, set[str]] = {}
+            for said in found:
+                for name, digest in json.loads(said or "{}").items():
+                    kept.setdefault(name, set()).add(digest)
+            return kept
 
         return await self._database.run_until_available(work)
 

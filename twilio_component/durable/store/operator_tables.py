@@ -55,6 +55,8 @@ heartbeats = Table(
 )
 """What each process last said of itself: its machine and process number, and how much it has to do.
 
-Operators read it, and who removes schedules: a living process keeps those whose names are its ``schedules``, a JSON
-list. Whether a process is dead is a question of its lock. A row is deleted a day after the process was last heard.
+Operators read it, and who keeps or removes schedules: a living process keeps those whose names are in its
+``schedules``, JSON with the digest of the definition of each.
+
+Whether a process is dead is a question of its lock. A row is deleted a day after the process was last heard.
 """

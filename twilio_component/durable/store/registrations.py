@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Registration:
     """What the trigger of a flow remembers of its registration; ``version`` is 0 for one that is not stored.
 
-    ``definition`` is the digest of the definition with which it was registered.
+    ``definition`` is the digest of the definition with which it was registered, and ``claims`` one of the numbers or
+    services that its trigger named, None for none.
     """
 
     integration: str
@@ -29,6 +30,7 @@ class Registration:
     definition: str = ""
     state: Mapping[str, Any] = field(default_factory=dict)
     version: int = 0
+    claims: str | None = None
 
 
 class RegistrationStore:
@@ -60,7 +62,7 @@ class RegistrationStore:
 
         def work(connection: Connection) -> bool:
             key = {"integration": known.integration, "flow": known.flow}
-            row = {"definition": known.definition, "state": to_json(state), "version": updated.version}
+            row = _row(updated)
             if known.version == 0:
                 return not state or insert_once(connection, registrations, {**key, **row})
             table = registrations.c
@@ -88,8 +90,7 @@ class RegistrationStore:
                     raise _conflict(known)
             for _, new in moves:
                 key = {"integration": new.integration, "flow": new.flow}
-                row = {"definition": new.definition, "state": to_json(new.state), "version": version}
-                if not insert_once(connection, registrations, {**key, **row}):
+                if not insert_once(connection, registrations, {**key, **_row(replace(new, version=version))}):
                     raise _conflict(new)
 
         await self._database.run(work)
@@ -99,6 +100,11 @@ def _conflict(one: Registration) -> StateConflictError:
     return StateConflictError(f"another process has registered {one.flow} in the meantime")
 
 
+def _row(one: Registration) -> dict[str, Any]:
+    kept = {"definition": one.definition, "version": one.version, "claims": one.claims}
+    return {**kept, "state": to_json(one.state)}
+
+
 def _registration_from(row: Row[Any]) -> Registration:
     return Registration(
         integration=row.integration,
@@ -106,4 +112,5 @@ def _registration_from(row: Row[Any]) -> Registration:
         definition=row.definition,
         state=json.loads(row.state),
         version=row.version,
+        claims=row.claims,
     )

@@ -352,8 +352,12 @@ registrations = Table(
     Column("definition", String(64), ForeignKey("flow_definitions.digest"), nullable=False),
     Column("state", Text, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("claims", String(64)),
 )
-"""What registered triggers remember, such as a number's previous webhook. ``version`` grows with each change."""
+"""What registered triggers remember, such as a number's previous webhook. ``version`` grows with each change.
+
+``claims`` is a digest of what the trigger named, such as the number: whoever names the same now is its successor.
+"""
 
 opt_outs = Table(
     "flow_opt_outs",
