@@ -306,6 +306,23 @@ async def test_another_input_reaches_the_failed_step_of_one_item_and_is_stored_u
     assert sent(emulator) == Counter([numbers[0], numbers[1], numbers[3], other])
 
 
+async def test_inputs_of_one_item_are_refused_where_two_lists_have_one_with_its_number(tmp_path: Path) -> None:
+    emulator, other = Emulator(), "+15558675311"
+    numbers = people(tmp_path, 3, {1: INVALID})
+    second = (
+        flow()
+        .partition("      - name: Everyone\n")[2]
+        .replace("everyone", "again")
+        .replace("name: Send", "name: Second")
+    )
+    text = flow(after="      - name: Again\n" + second)
+    async with serving(tmp_path, text, emulator=emulator, settings=QUICK) as served:
+        assert (await served.run("one"))["state"] == "partly-failed"
+        with pytest.raises(RunStateError, match="2 lists of the run 'one' have such an item"):
+            await again(served, "one", Retry(items=ItemSelection(number=1, inputs={"to": other})))
+    assert sent(emulator) == Counter([numbers[0], numbers[2]] * 2)
+
+
 CHANGED = flow(2).replace('from: "+15017122661"', 'from: "+15017122699"')
 
 

@@ -80,6 +80,12 @@ def plan_retry(connection: Connection, row: Row[Any], how: Retry) -> RetryPlan:
     if selection is None:
         return _plan_from_the_step(connection, row, how, entries)
     chosen = loops_of(connection, row.id, selection)
+    if selection.inputs and len(chosen) > 1:
+        # They name a recipient, perhaps, and everybody of that number would get it.
+        raise RunStateError(
+            f"{len(chosen)} lists of the run '{row.id}' have such an item, and other inputs are for one: retry the "
+            "items with the inputs of the flow"
+        )
     if row.state == run_status.LIST_STOPPED or not chosen:
         chosen = sorted({*chosen, *unfinished_loops(connection, row.id)})
     if not chosen:
