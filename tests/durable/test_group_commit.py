@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import IntegrityError
+from support.statements import statements
 
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.group_commit import GroupCommit
@@ -119,3 +120,27 @@ def test_what_was_submitted_before_the_end_is_done(tmp_path: Path) -> None:
     group.close()
     assert future.result(0) == 1
     engine.dispose()
+
+
+def test_work_that_comes_alone_stands_or_falls_with_its_transaction(engine: Engine) -> None:
+    group = GroupCommit(engine)
+    with statements(engine) as executed:
+        assert group.submit(add(1)).result(10) == 1
+
+        def fail(connection: Connection) -> None:
+            add(2)(connection)
+            add(1)(connection)
+
+        with pytest.raises(IntegrityError):
+            group.submit(fail).result(10)
+        assert group.submit(count).result(10) == 1
+    group.close()
+    assert [one.text.split()[0] for one in executed] == [
+        "BEGIN",
+        "INSERT",
+        "BEGIN",
+        "INSERT",
+        "INSERT",
+        "BEGIN",
+        "SELECT",
+    ]

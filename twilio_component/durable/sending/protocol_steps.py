@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection, func, select, union_all
@@ -32,7 +33,7 @@ from twilio_component.durable.sending.late_proofs import earlier_keys, find_proo
 from twilio_component.durable.sending.throttle import time_left
 from twilio_component.durable.store.item_ends import end_with_calls, forget_results
 from twilio_component.durable.store.journal import entry_row
-from twilio_component.durable.store.many_rows import UpdateEach, is_among
+from twilio_component.durable.store.many_rows import UpdateEach, has_arrays, is_among
 from twilio_component.durable.store.run_status import RUNNING
 from twilio_component.durable.store.schema import intents, journal, purged_resources, runs
 from twilio_component.durable.store.server_time import server_time
@@ -43,8 +44,20 @@ if TYPE_CHECKING:
 
 _TIME = "time"
 # The time comes with what is read: to ask for it alone is one more way to the server and back.
+_READ = (
+    "key",
+    "state",
+    "attempt",
+    "created_at",
+    "claimed_at",
+    "claimed_by",
+    "resource_id",
+    "hold_kind",
+    "hold_reason",
+    "held_until",
+)
 _LOCKED = (
-    select(*intents.c, server_time().label(_TIME))
+    select(*(intents.c[name] for name in _READ), server_time().label(_TIME))
     .where(is_among(intents.c.key, "keys"))
     .order_by(intents.c.key)
     .with_for_update()
@@ -307,7 +320,11 @@ class Batch:
         if not calls:
             return
         rows = {call.key: _planned_row(call, self.now) for call in calls}
-        made = insert_all_once(self.connection, intents, intents.c.key, list(rows.values()))
+        if has_arrays(self.connection.dialect):
+            made = insert_all_once(self.connection, intents, intents.c.key, list(rows.values()))
+        else:  # SQLite has one writer at a time: nobody else has planned them since we looked
+            insert_each_once(self.connection, intents, list(rows.values()))
+            made = set(rows)
         self.rows.update({key: {**_UNSET, **rows[key]} for key in made})
         # The others were planned by another process since we looked.
         self.rows.update(self._lock(rows.keys() - made))
@@ -328,7 +345,7 @@ class Batch:
         return rows
 
 
-_UNSET: Mapping[str, None] = dict.fromkeys(intents.c.keys())
+_UNSET: Mapping[str, None] = dict.fromkeys(_READ)
 
 
 def _planned_row(call: CallIdentity, now: float) -> _Row:
@@ -338,12 +355,17 @@ def _planned_row(call: CallIdentity, now: float) -> _Row:
         "item": call.item,
         "step_id": call.step_id,
         "fingerprint": call.fingerprint,
-        "limit_keys": to_json(sorted(call.limit_keys)),
+        "limit_keys": _limit_keys_json(tuple(sorted(call.limit_keys))),
         "person": None if call.person is None else person_digest(call.person),
         "state": PLANNED,
         "attempt": 0,
         "created_at": now,
     }
+
+
+@lru_cache(maxsize=100)
+def _limit_keys_json(keys: tuple[str, ...]) -> str:
+    return to_json(keys)  # the same for all sends of a list
 
 
 def _intent(row: _Row, now: float) -> Intent:

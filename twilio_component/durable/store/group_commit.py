@@ -1,7 +1,7 @@
 """Group commit: many pieces of work in one transaction, for a database with one writer at a time.
 
-Each piece of work is a savepoint, so that it succeeds or fails alone. Nobody gets a result before the whole transaction
-is on disk.
+Where there are several, each is a savepoint, so that it succeeds or fails alone. Nobody gets a result before the whole
+transaction is on disk.
 """
 
 from __future__ import annotations
@@ -64,15 +64,11 @@ class GroupCommit:
         done: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
             with committing(self._engine) as connection:
-                for work, future in batch:
-                    # Written by hand: SQLAlchemy's own savepoints cost as much as the work.
-                    connection.exec_driver_sql("SAVEPOINT work")
-                    try:
-                        done.append((future, work(connection), None))
-                    except Exception as error:  # noqa: BLE001 - the submitter must know
-                        connection.exec_driver_sql("ROLLBACK TO work")
-                        done.append((future, None, error))
-                    connection.exec_driver_sql("RELEASE work")
+                if len(batch) == 1:  # it succeeds or fails with its transaction
+                    work, future = batch[0]
+                    done.append((future, work(connection), None))
+                else:
+                    done += [(future, *_do_apart(work, connection)) for work, future in batch]
         except Exception as error:  # noqa: BLE001 - nothing was committed, and every submitter must know
             done = [(future, None, error) for _, future in batch]
         for future, result, failure in done:
@@ -80,3 +76,16 @@ class GroupCommit:
                 future.set_result(result)
             else:
                 future.set_exception(failure)
+
+
+def _do_apart(work: Work, connection: Connection) -> tuple[Any, Exception | None]:
+    """Do a piece of work so that what it has done can be undone alone; its result, or why it failed."""
+    # Written by hand: SQLAlchemy's own savepoints cost as much as the work.
+    connection.exec_driver_sql("SAVEPOINT work")
+    try:
+        result, failure = work(connection), None
+    except Exception as error:  # noqa: BLE001 - the submitter must know
+        connection.exec_driver_sql("ROLLBACK TO work")
+        result, failure = None, error
+    connection.exec_driver_sql("RELEASE work")
+    return result, failure
