@@ -17,11 +17,16 @@ def parameters(inputs: Mapping[str, Any], names: Mapping[str, str]) -> list[tupl
     for name, parameter in names.items():
         if name in inputs:
             value = inputs[name]
-            form.extend((parameter, _text(item)) for item in (value if isinstance(value, list) else [value]))
+            if isinstance(value, list):
+                form.extend((parameter, _text(item)) for item in value)
+            else:
+                form.append((parameter, _text(value)))
     return form
 
 
 def _text(value: Any) -> str:
+    if type(value) is str:
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):

@@ -184,15 +184,7 @@ def _through(target: _Target, proxy: str) -> _Target:
 
 def _encode(request: Request, target: _Target) -> bytes:
     """Return the request as it is written; raises ``NotWrittenError`` for a header that would become two."""
-    lines, names = [], set()
-    for name, value in request.headers.items():
-        lower = name.lower()
-        names.add(lower)
-        if lower not in _OWN_HEADERS:
-            lines.append(f"{name}: {value}\r\n")
-    head = "".join(lines)
-    if head.count("\n") != len(lines) or head.count("\r") != len(lines) or "\0" in head:
-        raise NotWrittenError("a header must be on one line", transient=False)
+    head, names = _head_of(tuple(request.headers.items()))
     fixed = target.fixed_headers
     if "host" in names:
         fixed = fixed.partition("\r\n")[2]
@@ -204,3 +196,13 @@ def _encode(request: Request, target: _Target) -> bytes:
     if body is not None or request.method in _WITH_A_BODY:
         fixed += f"Content-Length: {len(body or b'')}\r\n"
     return f"{request.method} {target.path} HTTP/1.1\r\n{fixed}{head}\r\n".encode() + (body or b"")
+
+
+@lru_cache(maxsize=64)
+def _head_of(headers: tuple[tuple[str, str], ...]) -> tuple[str, frozenset[str]]:
+    """The lines of these headers, which most requests of a client share, and their names in lower case."""
+    lines = [f"{name}: {value}\r\n" for name, value in headers if name.lower() not in _OWN_HEADERS]
+    head = "".join(lines)
+    if head.count("\n") != len(lines) or head.count("\r") != len(lines) or "\0" in head:
+        raise NotWrittenError("a header must be on one line", transient=False)
+    return head, frozenset(name.lower() for name, _ in headers)

@@ -149,9 +149,16 @@ def _required_properties(names: Any, _schema: Any) -> Check:
 
 def _dependent(needs: Any, _schema: Any) -> Check:
     wanted = {name: frozenset(others) for name, others in needs.items()}
-    return lambda value: (
-        type(value) is dict and all(name not in value or value.keys() >= others for name, others in wanted.items())
-    )
+
+    def check_dependent(value: Any) -> bool:
+        if type(value) is not dict:
+            return False
+        for name, others in wanted.items():  # noqa: SIM110 - a generator would cost as much as the checks
+            if name in value and not value.keys() >= others:
+                return False
+        return True
+
+    return check_dependent
 
 
 def _all_of(schemas: Any, _schema: Any) -> Check:
@@ -160,7 +167,14 @@ def _all_of(schemas: Any, _schema: Any) -> Check:
 
 def _any_of(schemas: Any, _schema: Any) -> Check:
     checks = [certainly_valid(schema) for schema in schemas]
-    return lambda value: any(check(value) for check in checks)
+
+    def check_any(value: Any) -> bool:
+        for check in checks:  # noqa: SIM110 - a generator would cost as much as the checks
+            if check(value):
+                return True
+        return False
+
+    return check_any
 
 
 def _not(schema: Any, _schema: Any) -> Check:

@@ -160,16 +160,15 @@ class InputForm:
 
     def _clean(self, values: dict[str, Any], problems: Problems) -> None:
         for name, clean in self.cleaners.items():
-            if isinstance(values.get(name), str):
+            if name in values and isinstance(values[name], str):
                 try:
                     values[name] = clean(values[name], values)
                 except ValueError as error:
                     problems.append(((*self.place, name), str(error)))
         for name, clean in self.item_cleaners.items():
-            items = values.get(name)
-            if not isinstance(items, list):
+            if name not in values or not isinstance(values[name], list):
                 continue
-            values[name] = items = list(items)
+            values[name] = items = list(values[name])
             for index, item in enumerate(items):
                 if isinstance(item, str):
                     try:
