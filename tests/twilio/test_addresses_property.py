@@ -155,5 +155,10 @@ def test_a_number_of_a_dependency_belongs_to_the_country(text: str, region: str,
     assert clean_recipient(text, {"defaultRegion": region}) == number
 
 
+@pytest.mark.parametrize("wave", ["~", "\u2053", "\u223c", "\uff5e"])
+def test_the_pause_of_an_international_prefix_is_read(wave: str) -> None:
+    assert clean_recipient(f"8{wave}10 44 7911 123456", {"defaultRegion": "RU"}) == "+447911123456"
+
+
 def test_a_free_number_belongs_to_all_countries_of_its_calling_code() -> None:
     assert clean_recipient("(800) 234-5678", {"defaultRegion": "CA"}) == "+18002345678"

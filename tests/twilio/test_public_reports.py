@@ -148,6 +148,14 @@ BILLED = [
     ("\u4e2d" * 71, False, "UCS-2", 2),
     ("|", False, "GSM-7", 1),
     ("this is a " + "]" * 74 + "\U0001f618", False, "UCS-2", 2),
+    # Reported since, with what the calculator says now (#57 and #39, instasent/sms-counter-php#15).
+    ("|" * 24 + "{" + "|" * 28 + "\u221e" + "|" * 10 + "^" + "|" * 5, False, "UCS-2", 1),
+    ("]" * 153, False, "GSM-7", 3),
+    ("\U0001f60e" * 70, False, "UCS-2", 3),
+    # What is seen as one character is never split.
+    ("a" * 66 + "e\u0301" + "\u4e2d" * 66, False, "UCS-2", 3),
+    ("a" * 65 + "\U0001f1ee\U0001f1f9" + "a" * 65, False, "UCS-2", 3),
+    ("a" * 152 + "\r\n" + "a" * 152, False, "GSM-7", 3),
 ]
 
 

@@ -2,12 +2,15 @@
 
 A text of GSM 03.38 characters alone has 160 units a segment, 153 when it needs several; one character outside that
 alphabet turns the whole text into UCS-2, with 70 and 67 units. A character of the GSM extension table takes two
-units, as does a character outside Unicode's basic plane; neither is ever split between segments.
+units, as does a character outside Unicode's basic plane. What is seen as one character, such as a letter with its
+accent or a flag, is never split between segments, as in Twilio's own calculator.
 """
 
 from __future__ import annotations
 
 import json
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +21,10 @@ _GSM_BASIC = frozenset(
 )
 _GSM_EXTENDED = frozenset("\f^{}\\[~]|€")
 _LAST_OF_BASIC_PLANE = 0xFFFF
+_JOINER = "\u200d"
+_FLAG_LETTERS = range(0x1F1E6, 0x1F200)
+_SKIN_TONES = range(0x1F3FB, 0x1F400)
+_JOINING = frozenset({"Mn", "Me", "Mc"})
 _DATA = Path(__file__).with_name("smart_encoding.json")
 
 GSM_7 = "GSM-7"
@@ -58,12 +65,37 @@ def segment(text: str) -> Segmentation:
     """Return how ``text`` is split into segments."""
     foreign = tuple(dict.fromkeys(one for one in text if one not in _GSM_BASIC and one not in _GSM_EXTENDED))
     encoding = UCS_2 if foreign else GSM_7
-    widths = [_width(one, encoding) for one in text]
-    units = sum(widths)
+    units = sum(_width(one, encoding) for one in text)
     alone, joined = _CAPACITY[encoding]
     if units <= alone:
         return Segmentation(encoding, 1 if text else 0, units, alone, foreign)
+    # Of GSM-7's characters only the two of a line end belong together.
+    seen = _characters(text) if encoding == UCS_2 or "\r\n" in text else text
+    widths = [sum(_width(one, encoding) for one in character) for character in seen]
     return Segmentation(encoding, _segments(widths, joined), units, joined, foreign)
+
+
+def _characters(text: str) -> Iterator[str]:
+    """What is seen as one character each: a letter with its accents, an emoji with its parts, a line end."""
+    begin = flags = 0
+    for at in range(1, len(text) + 1):
+        flags = flags + 1 if ord(text[at - 1]) in _FLAG_LETTERS else 0
+        if at == len(text) or not _belong_together(text[at - 1], text[at], in_pair=flags % 2 == 1):
+            yield text[begin:at]
+            begin = at
+
+
+def _belong_together(before: str, after: str, *, in_pair: bool) -> bool:
+    if after < "\u0300":
+        return before + after == "\r\n"
+    if unicodedata.category(before) in ("Cc", "Zl", "Zp"):
+        return False
+    code = ord(after)
+    if code in _FLAG_LETTERS:
+        return in_pair
+    if after in (_JOINER, "\u200c") or code in _SKIN_TONES or unicodedata.category(after) in _JOINING:
+        return True
+    return before == _JOINER and unicodedata.category(after) == "So"
 
 
 def _width(character: str, encoding: str) -> int:

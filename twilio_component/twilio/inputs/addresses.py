@@ -29,7 +29,7 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _WHATSAPP_USER = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 _MIN_DIGITS, _MAX_DIGITS = 3, 20
-_PUNCTUATED = re.compile(r"[\s\d().+/-]+")
+_PUNCTUATED = re.compile(r"[\s\d().+/~-]+")
 
 _RECIPIENT = "The recipient must be a valid phone number"
 _SENDER = "The sender must be a phone number, a short code, an alphanumeric sender ID or a channel address"

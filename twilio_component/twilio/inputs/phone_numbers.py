@@ -7,11 +7,11 @@ import unicodedata
 from functools import lru_cache
 from typing import Any
 
-# The minus sign and the long vowel mark, which libphonenumber takes for dashes too.
-_DASHES = "\u2212\u30fc"
+# What libphonenumber takes for a blank, a dash or the pause of an international prefix, as in 8~10.
+_LIKE = {"\t": " ", "\u2212": "-", "\u30fc": "-", "\u2053": "~", "\u223c": "~"}
 # Fullwidth forms of ASCII stand this far behind it.
 _FULLWIDTH, _FULLWIDTH_OFFSET = range(0xFF01, 0xFF5F), 0xFEE0
-_WRITTEN = re.compile(r"[0-9 ().\[\]+/-]*")
+_WRITTEN = re.compile(r"[0-9 ().\[\]+/~-]*")
 _TEL = "tel:"
 _ALLOWED = "it may have only digits, spaces, brackets, dots, hyphens and a leading +"
 # libphonenumber returns each of them as it is, which takes a twentieth of a durable send; a test compares them.
@@ -80,10 +80,9 @@ def _plain_character(character: str) -> str:
         return str(unicodedata.digit(character))
     if category == "Zs":
         return " "
-    if category == "Pd" or character in _DASHES:
+    if category == "Pd":
         return "-"
-    if character == "\t":
-        return " "
+    plain = _LIKE.get(character, plain)
     if _WRITTEN.fullmatch(plain):
         return plain
     shown = f"'{plain}'" if plain.isascii() and plain.isprintable() else f"U+{code:04X}"
