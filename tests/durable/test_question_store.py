@@ -95,3 +95,34 @@ async def test_a_question_that_is_closed_as_another_one_is_opened_opens_no_third
     await database.run(lambda connection: store.close(connection, f"first:{OF_QUESTION}", "undeliverable"))
     assert await database.run(states) == {"first": "closed", "second": "open", "third": "queued"}
     database.close()
+
+
+async def test_a_question_is_asked_as_soon_as_the_run_that_held_it_up_is_cancelled_or_has_failed(
+    new_database: Callable[[], str],
+) -> None:
+    database, woken = Database(new_database()), list[str]()
+    database.create()
+
+    def enqueue(_connection: Connection, run: str, _workflow: str) -> None:
+        woken.append(run)
+
+    store = await ask(database, "first", "second", "third")
+    for run in ("second", "third"):
+        await store.enter(run, OF_QUESTION, "twilio.sendAndWait", QUESTION)
+        assert await store.park(run, OF_QUESTION) is None
+    runs_store = RunStore(database, wake=enqueue)
+    cancelled = update(runs).where(runs.c.id == "first").values(state="cancelled")
+    await database.run(lambda connection: connection.execute(cancelled))
+    await runs_store.waits.wake_behind("first", enqueue)
+    assert woken == ["second"]
+    asked = await store.enter("second", OF_QUESTION, "twilio.sendAndWait", QUESTION)
+    assert asked.is_due
+    failed: dict[str, Any] = {
+        "error": {"code": "definition-changed"},
+        "response": None,
+        "keep_payloads": True,
+        "changes": {},
+    }
+    await runs_store.finish("second", "failed", **failed)
+    assert woken == ["second", "third"]
+    database.close()

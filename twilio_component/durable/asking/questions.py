@@ -24,8 +24,7 @@ from twilio_component.durable.store.events import claim_reply
 from twilio_component.durable.store.new_runs import TakenReply
 from twilio_component.durable.store.question_states import CLOSED, OPEN, QUEUED, REFUSED
 from twilio_component.durable.store.replies import digest_of, reply_id, run_of_reply
-from twilio_component.durable.store.run_status import RUNNING
-from twilio_component.durable.store.schema import intents, questions, replies, runs, turns
+from twilio_component.durable.store.schema import intents, questions, replies, turns
 from twilio_component.durable.store.upsert import insert_once, to_json
 from twilio_component.host.questions import (
     ANSWERED,
@@ -327,14 +326,7 @@ class QuestionStore:
         connection.execute(update(questions).where(questions.c.key == key).values(state=OPEN))
 
     def _open_next(self, connection: Connection, conversation: str) -> None:
-        of_conversation = (questions.c.conversation == conversation, questions.c.state == QUEUED)
-        waiting = (
-            select(questions.c.key, questions.c.run)
-            .join(runs, runs.c.id == questions.c.run)
-            .where(*of_conversation, runs.c.state == RUNNING)
-            .order_by(questions.c.created_at, questions.c.key)
-        )
-        following = connection.execute(waiting.limit(1)).one_or_none()
+        following = waits.next_to_ask(connection, conversation)
         if following is not None:
             connection.execute(update(questions).where(questions.c.key == following.key).values(state=OPEN))
             waits.wake(connection, following.run, self._enqueue)

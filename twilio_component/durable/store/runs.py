@@ -200,10 +200,9 @@ class RunStore:
     ) -> str | None:
         """End a run and store its flow's ``changes`` (by scope and key); the run's state after that.
 
-        A run that had ended or been stopped before stays as it was. None when it has been purged. Unless
-        ``keep_payloads`` is true, a run that succeeded loses its payload and the contents of its journal; only which
-        calls it made and which of them failed stays. ``has_asked`` says that it has asked somebody. Retries until the
-        database is available.
+        A run that had ended or been stopped before stays as it was; None when it has been purged. Unless
+        ``keep_payloads``, a run that succeeded keeps of its payload and journal only which calls it made and which of
+        them failed. ``has_asked`` says that it has asked somebody. Retries until the database is available.
         """
 
         def store_end(connection: Connection) -> str | None:
@@ -228,7 +227,10 @@ class RunStore:
             store_changes(connection, changes)
             return state
 
-        return await self.change(run, store_end)
+        stored = await self.change(run, store_end)
+        if stored == state != SUCCEEDED:  # a run that succeeds has left no call and no question open
+            await self.waits.wake_behind(run, self._wake, wait_for_database=True)
+        return stored
 
     async def change(self, run: str, work: Callable[[Connection], _Found]) -> _Found:
         """Do what ends or stops a run, and continue with what waits for that, in one transaction.

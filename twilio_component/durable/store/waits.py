@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import delete, select, update
 
@@ -18,13 +18,14 @@ from twilio_component.durable.store.call_states import PLANNED
 from twilio_component.durable.store.conversations import lock_conversation
 from twilio_component.durable.store.journal import last_call
 from twilio_component.durable.store.question_states import OPEN as OPEN_QUESTION
+from twilio_component.durable.store.question_states import QUEUED as QUEUED_QUESTION
 from twilio_component.durable.store.run_status import QUEUED, RUNNING
 from twilio_component.durable.store.schema import intents, questions, runs, turns, waits
 from twilio_component.durable.store.upsert import insert_once
 from twilio_component.durable.store.workflow_rows import has_taken
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
     from twilio_component.durable.errors import CallHeld
     from twilio_component.durable.store.database import Database
@@ -70,11 +71,16 @@ class WaitStore:
         return await self._database.run_until_available(work)
 
     async def wake_behind(self, run: str, enqueue: Enqueue, *, wait_for_database: bool = False) -> None:
-        """Wake the runs that wait for a turn after this run's, which has stopped and does not hold them up any more."""
+        """Wake the runs that wait for a turn after this run's, or until its question is answered.
+
+        It has stopped or ended, and does not hold them up any more.
+        """
         do = self._database.run_until_available if wait_for_database else self._database.run
         # Each in a transaction of its own: who holds a conversation may change any run, but not the other way round.
         for conversation in await do(partial(conversations_behind, run=run)):
             await do(partial(wake_next_in_order, conversation=conversation, enqueue=enqueue))
+        for conversation in await do(partial(conversations_asked_in, run=run)):
+            await do(partial(wake_next_to_ask, conversation=conversation, enqueue=enqueue))
 
     async def hold(self, run: str, held: CallHeld, question: str | None = None) -> bool:
         """Let a run whose call is held wait as a row; False when nothing holds the call any more.
@@ -189,6 +195,32 @@ def conversations_behind(connection: Connection, run: str) -> list[str]:
         .where(turns.c.run == run, intents.c.state == PLANNED, waits.c.reason == ORDER)
     )
     return sorted(set(connection.execute(found).scalars()))
+
+
+def conversations_asked_in(connection: Connection, run: str) -> list[str]:
+    """The conversations in which a question of this run is open."""
+    found = select(questions.c.conversation).where(questions.c.run == run, questions.c.state == OPEN_QUESTION)
+    return sorted(set(connection.execute(found).scalars()))
+
+
+def wake_next_to_ask(connection: Connection, conversation: str, enqueue: Enqueue) -> None:
+    """Wake the run whose question is the conversation's next, to try again to open it."""
+    lock_conversation(connection, conversation)
+    following = next_to_ask(connection, conversation)
+    if following is not None:
+        wake(connection, following.run, enqueue)
+
+
+def next_to_ask(connection: Connection, conversation: str) -> Row[Any, Any] | None:
+    """The first of a conversation's questions that wait until another one is closed."""
+    waiting = (
+        select(questions.c.key, questions.c.run)
+        .join(runs, runs.c.id == questions.c.run)
+        .where(questions.c.conversation == conversation, questions.c.state == QUEUED_QUESTION)
+        .where(runs.c.state == RUNNING)
+        .order_by(questions.c.created_at, questions.c.key)
+    )
+    return connection.execute(waiting.limit(1)).one_or_none()
 
 
 def due(connection: Connection, now: float, limit: int) -> list[tuple[str, str]]:
