@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -21,11 +23,22 @@ from twilio_component.durable.operator.gauges import read_gauges
 from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.operator.views import RunViews
+from twilio_component.durable.sending.conditions import Proceed
 from twilio_component.durable.sending.opt_outs import OptOutRegister
+from twilio_component.durable.sending.quiet_hours import OutsideQuietHours
+from twilio_component.durable.sending.send_rules import SendRules
 from twilio_component.durable.settings import settings_from
 from twilio_component.durable.store.schema import last_heard
 from twilio_component.emulator import Emulator
+from twilio_component.flows.send_rules import QuietHours
+from twilio_component.host.contacts import Contact
 from twilio_component.host.errors import InputError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from twilio_component.durable.sending.intents import CallIdentity
+    from twilio_component.durable.store.database import Database
 
 NIGHT = """
     quietHours: {from: "21:00", to: "08:00", timeZone: America/New_York}
@@ -130,6 +143,23 @@ async def test_a_paused_run_leaves_its_held_message_and_continues_with_it(tmp_pa
         await operations.resume("run")
         assert (await served.engine.wait_for_outcome("run", 20))["state"] == "succeeded"
     assert len(emulator.messages) == 1
+
+
+async def test_an_answer_that_waits_for_its_turn_for_too_long_does_not_pass_after_all(database: Database) -> None:
+    heard = {"sender": SENDER, "person": NEW_YORK, "heard_at": time.time()}
+    await database.run(lambda connection: connection.execute(insert(last_heard).values(heard)))
+    always = QuietHours(start=None, end=None, days=frozenset(range(7)), except_replies=900.0)
+    rules = SendRules({SENDER: always})
+    contact = Contact(person=NEW_YORK, senders=(SENDER,))
+    guarded: Any = SimpleNamespace(contact=contact, sender=SENDER, quiet_hours=None)
+    verdict = await OutsideQuietHours(database, rules, margin=1.0).judge(cast("CallIdentity", None), guarded)
+    assert isinstance(verdict, Proceed)
+    (condition,) = verdict.claim_conditions
+
+    def claimed(seconds: float) -> Callable[[Connection], bool]:
+        return lambda connection: condition.holds(connection, time.time() + seconds)
+
+    assert [await database.run(claimed(seconds)) for seconds in (600, 1_000)] == [True, False]
 
 
 async def test_an_answer_to_somebody_who_has_just_written_passes(tmp_path: Path) -> None:

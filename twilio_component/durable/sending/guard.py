@@ -307,7 +307,8 @@ class Guard:
             self._meter.throttle(guarded, error.reason or error.code)
             return None
         failure = guarded.failure(error)
-        if failure.outcome_unknown or isinstance(error, TimeoutError):
+        # One that acted has succeeded with a result that cannot be kept.
+        if failure.outcome_unknown or failure.acted or isinstance(error, TimeoutError):
             _LOGGER.warning("%s: the outcome is unknown (%s); looking for it", call.key, failure.code)
             await self._intents.doubt(call, attempt)
             return None

@@ -60,24 +60,13 @@ class OutsideQuietHours:
         free = next_time_outside(quiet, now, self._margin)
         if free == now:
             return Proceed(claim_conditions=(_OutsideNow(quiet, self._margin),))
-        if await self._answers(contact, self._rules.replies_pass_for(guarded)):
-            return NOTHING_AGAINST_IT
+        seconds = self._rules.replies_pass_for(guarded)
+        answering = _Answering(contact, seconds)
+        if seconds and await self._database.run_until_available(
+            lambda connection: answering.holds(connection, self._database.now(connection))
+        ):
+            return Proceed(claim_conditions=(answering,))
         return _hold(free)
-
-    async def _answers(self, contact: Contact, seconds: float) -> bool:
-        if not seconds:
-            return False
-
-        def work(connection: Connection) -> bool:
-            since = self._database.now(connection) - seconds
-            recent = select(last_heard.c.person).where(
-                last_heard.c.person == contact.person,
-                last_heard.c.sender.in_(contact.senders),
-                last_heard.c.heard_at >= since,
-            )
-            return connection.execute(recent.limit(1)).one_or_none() is not None
-
-        return await self._database.run_until_available(work)
 
 
 def _hold(free: float | None) -> Verdict:
@@ -97,3 +86,21 @@ class _OutsideNow(ClaimCondition):
 
     def holds(self, _connection: Connection, now: float) -> bool:
         return next_time_outside(self._quiet, now, self._margin) == now
+
+
+class _Answering(ClaimCondition):
+    """The claim condition: the person has written to one of the senders within the last ``seconds``."""
+
+    is_about_calls = False
+
+    def __init__(self, contact: Contact, seconds: float) -> None:
+        self._contact = contact
+        self._seconds = seconds
+
+    def holds(self, connection: Connection, now: float) -> bool:
+        recent = select(last_heard.c.person).where(
+            last_heard.c.person == self._contact.person,
+            last_heard.c.sender.in_(self._contact.senders),
+            last_heard.c.heard_at >= now - self._seconds,
+        )
+        return connection.execute(recent.limit(1)).one_or_none() is not None
