@@ -209,6 +209,10 @@ class TestErrors:
             await method(transport)
         assert len(seen) == 1
 
+    async def test_a_redirect_to_the_result_of_a_send_leaves_it_unknown(self) -> None:
+        with pytest.raises(OutcomeUnknownError, match="HTTP 303"):
+            await post(mocked(httpx.Response(303, headers={"location": "/done"}))[0])
+
     async def test_html_for_a_refusal_is_not_an_answer_of_twilios(self) -> None:
         page = httpx.Response(400, html="<h1>Bad</h1>")
         with pytest.raises(UnexpectedResponseError, match="12 bytes of text/html") as caught:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 Pairs = Iterable[tuple[str, str]]
 ObjectHook = Callable[[dict[str, Any]], Any]
 
-NO_CONTENT = 204
+NO_CONTENT, _SEE_OTHER = 204, 303
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _QUOTING = str.maketrans({character: quote_plus(character) for character in map(chr, range(128))})
 _NOT_THERE = 20404
@@ -260,6 +260,9 @@ def _may_help_soon(error: TwilioError) -> bool:
 
 def _error_for(response: Response, request: Request, *, idempotent: bool) -> TwilioError:
     status = response.status
+    if status == _SEE_OTHER and not idempotent:
+        # It leads to the result of what has been done (RFC 9110), so a gateway may have passed the request on.
+        return OutcomeUnknownError(f"{_request_label(request)} got HTTP {status}", status=status)
     if status < 400:  # noqa: PLR2004 - HTTP
         return UnexpectedResponseError(
             f"{_request_label(request)} got a redirect (HTTP {status}), which is not followed because the credentials "
