@@ -91,7 +91,9 @@ _ITEM = "{{$everyone.currentItem}}"
 QUESTION, AGAIN = "q", "r"
 _DEFAULTS = {"retries": 1, "deadline": 20.0, "lateReplies": "flow"}  # what accepting the inputs would add
 TO = {"one": "+15558675310", "two": "+15558675309"}
-_A, _Z = _send("A", TO["one"], f"{_DATA} a"), _send("Z", TO["two"], f"{_DATA} z")
+_Z = _send("Z", TO["two"], f"{_DATA} z")
+HEARD = "Heard"
+FIRST, CHANGED, LATER = "a", "a2", "n"
 FLOWS: dict[str, tuple[str, ...]] = {
     "Plain": ("a", "b"),
     "Starting": ("a", "c", "b"),
@@ -105,28 +107,45 @@ FLOWS: dict[str, tuple[str, ...]] = {
 """What is sent by each flow and by what it starts: the last words of the texts. ``AGAIN`` follows a misfit only."""
 _RETRIED = "errorConfig: {errorHandlerType: retry, maxAttempts: 2, delaySeconds: 1}, "
 _REPEATED = "    retryConfig: {maxAttempts: 2, delayMinutes: 0.05}\n"
-TEXT = f"""\
+
+
+def _definition(first: str, last: str = "") -> str:
+    """The text of a definition: what the first sends of its flows say, and the step that the flows end with."""
+    a = _send("A", TO["one"], f"{_DATA} {first}")
+    return f"""\
 name: Simulated
 requiredConfigVars:
   - {{key: Twilio, dataType: connection, connection: {{component: twilio, key: basic}}}}
 flows:
-{_flow("Plain", _A, _send("B", TO["two"], f"{_DATA} b"))}\
-{_flow("Starting", _A, _start("Child", f"{_DATA} c"), _send("B", TO["one"], f"{_DATA} b"))}\
-{_flow("Leaving", _start("Later", f"{_DATA} d"), _A)}\
-{_flow("List", _loop(_send("Item", TO["one"], f"{_DATA} {_ITEM}"), 6), _Z)}\
-{_flow("Starters", _loop(_start("Child", f"{_DATA} {_ITEM}c"), 3), _Z)}\
-{_flow("Asking", _A, _ask(TO["one"], f"{_DATA} q", f"{_DATA} r"), _send("B", TO["two"], f"{_DATA} b"))}\
-{_flow("Trying", _A, _start("Pair", _DATA, _RETRIED), _send("B", TO["one"], f"{_DATA} b"))}\
-{_flow("Anew", _start("Pair", _DATA), _send("B", TO["two"], f"{_DATA} b"), again=_REPEATED)}\
+{_flow("Plain", a, _send("B", TO["two"], f"{_DATA} b"), last)}\
+{_flow("Starting", a, _start("Child", f"{_DATA} c"), _send("B", TO["one"], f"{_DATA} b"), last)}\
+{_flow("Leaving", _start("Later", f"{_DATA} d"), a, last)}\
+{_flow("List", _loop(_send("Item", TO["one"], f"{_DATA} {_ITEM}"), 6), _Z, last)}\
+{_flow("Starters", _loop(_start("Child", f"{_DATA} {_ITEM}c"), 3), _Z, last)}\
+{_flow("Asking", a, _ask(TO["one"], f"{_DATA} q", f"{_DATA} r"), _send("B", TO["two"], f"{_DATA} b"), last)}\
+{_flow("Trying", a, _start("Pair", _DATA, _RETRIED), _send("B", TO["one"], f"{_DATA} b"), last)}\
+{_flow("Anew", _start("Pair", _DATA), _send("B", TO["two"], f"{_DATA} b"), last, again=_REPEATED)}\
 {_flow("Pair", _send("C", TO["one"], f"{_DATA} c"), _send("E", TO["two"], f"{_DATA} e"), synchronous=True)}\
 {_flow("Child", _send("C", TO["one"], _DATA), synchronous=True)}\
 {_flow("Later", _send("D", TO["two"], _DATA))}\
+{_flow(HEARD, _send("H", TO["two"], f"{_DATA} h"))}\
 """
+
+
+TEXT = _definition(FIRST)
+CHANGED_TEXT, LONGER_TEXT = _definition(CHANGED), _definition(FIRST, _send("N", TO["two"], f"{_DATA} {LATER}"))
+"""What takes the place of ``TEXT``: with another first text, or with one more step at the end."""
 
 
 def texts_of(flow: str, tag: str) -> Counter[str]:
     """Return the texts that a run of this flow, which was given this tag, causes at most."""
-    return Counter(f"{tag} {last}" for last in FLOWS[flow])
+    return Counter(f"{tag} {last}" for last in (*FLOWS[flow], LATER))
+
+
+def without_changes(text: str) -> str:
+    """Return the text that the first definition has in the place of this one."""
+    tag, _, last = text.rpartition(" ")
+    return f"{tag} {FIRST}" if last == CHANGED else text
 
 
 @cache
@@ -135,23 +154,25 @@ def _host() -> Host:
 
 
 @cache
-def _loaded() -> LoadedDefinition:
+def _loaded(text: str) -> LoadedDefinition:
     configuration = Configuration(config_vars={"Twilio": emulator_connection()})
-    return Deployment(_host(), configuration, {}, public_url=_PUBLIC).load(FILE, TEXT)
+    return Deployment(_host(), configuration, {}, public_url=_PUBLIC).load(FILE, text)
 
 
 class SimulatedDeployment(Deployment):
-    """Serves the one definition, whose sends reach this Twilio."""
+    """Serves the definitions, whose sends reach this Twilio."""
 
     def __init__(self, twilio: SimulatedTwilio) -> None:
         super().__init__(_host(), Configuration(), {}, public_url=_PUBLIC, has_callbacks=True)
-        known = _loaded()
-        given = {one.name: getattr(known.invoker, one.name) for one in fields(Invoker) if one.init}
-        invoker = SimulatedInvoker(**given, twilio=twilio)
-        self._definition = replace(known, invoker=invoker)
+        self._twilio = twilio
+        self._made: dict[str, LoadedDefinition] = {}
 
-    def load(self, _file: str = FILE, _text: str = TEXT) -> LoadedDefinition:
-        return self._definition
+    def load(self, _file: str = FILE, text: str = TEXT) -> LoadedDefinition:
+        if text not in self._made:
+            known = _loaded(text)
+            given = {one.name: getattr(known.invoker, one.name) for one in fields(Invoker) if one.init}
+            self._made[text] = replace(known, invoker=SimulatedInvoker(**given, twilio=self._twilio))
+        return self._made[text]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,14 +8,26 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
+from dataclasses import replace
 from functools import partial
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from simulation import workflows
 from simulation.calls import SENDER, Rules
-from simulation.flows import AGAIN, FILE, FLOWS, QUESTION, TEXT, SimulatedDeployment, texts_of
+from simulation.flows import (
+    AGAIN,
+    FLOWS,
+    HEARD,
+    LATER,
+    QUESTION,
+    SimulatedDeployment,
+    texts_of,
+    without_changes,
+)
 from simulation.operators import Operator
 from simulation.people import People
+from simulation.releases import Releases
 from simulation.world import Process, World
 from sqlalchemy import select
 
@@ -33,15 +45,14 @@ from twilio_component.durable.sending import intents as states
 from twilio_component.durable.sending.conditions import AllOf, HoldUntil, Proceed
 from twilio_component.durable.sending.order import ConversationOrder
 from twilio_component.durable.store import run_status, schema
-from twilio_component.durable.store.definition_digest import definition_digest
+from twilio_component.durable.store.events import RunEvent
 from twilio_component.durable.store.new_runs import NewRun, insert_runs
+from twilio_component.durable.store.replies import reply_id, run_of_reply
 from twilio_component.durable.store.runs import RunStore
-from twilio_component.durable.store.upsert import insert_once
-from twilio_component.flows.model import find_flow
 from twilio_component.flows.send_order import SendOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from simulation.twilio import Message
     from simulation.workflows import Workflow
@@ -50,6 +61,7 @@ if TYPE_CHECKING:
     from twilio_component.durable.sending.guarded_call import GuardedCall
     from twilio_component.durable.sending.intents import CallIdentity
     from twilio_component.durable.store.database import Database
+    from twilio_component.host.questions import Reply
 
 _QUEUE = workflows.SimulatedQueue()
 _LOOK_SECONDS, _LAZY_LOOK_SECONDS = 0.5, 3.0
@@ -192,7 +204,7 @@ class EngineProcess(Process):
 class OperatedWorld(World):
     """Everything of one seed with operators."""
 
-    KINDS = ("kill", "freeze", "away", "lease", "cut off", "loss", "start", "second driver", "step", "slow")
+    KINDS = ("kill", "freeze", "away", "lease", "cut off", "loss", "start", "second driver", "step", "slow", "deploy")
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -215,10 +227,16 @@ class OperatedWorld(World):
         }
         self.tags = {run: random.choice((run, "x")) for run in self.flows}
         self._calls = Counter[str]()
-        for run, flow in self.flows.items():
-            self._calls += texts_of(flow, self.tags[run])
         self.people = People(self, _QUEUE)
         self.purging = random.choice((0.0, 0.0, 0.1, 0.3))  # how likely an operator purges instead of anything else
+        more = Random(f"{seed} more of operators")  # noqa: S311
+        self.releases = Releases(self, more)
+        self.errs = more.random() < 0.3  # an operator who says of a message that it does not exist
+        self._dying = more.choice((0.0, 0.0, 0.1))  # how likely a process dies right after a send
+        self._written = more.choice((0, 0, 1, 3))  # messages that nobody has asked for
+        self._more = more
+        self._excused: set[str] = set()
+        self._proven: set[tuple[str, str]] = set()
         self._operators_end = False
         self._purged_calls: dict[str, Any] = {}
         self._purged_runs: dict[str, Any] = {}
@@ -268,10 +286,94 @@ class OperatedWorld(World):
                 if self.server.transaction(again):
                     self.note("what the dead had taken is enqueued again")
 
+    def _trouble(self, kind: str, victim: Process, living: list[Process]) -> None:
+        if kind == "deploy":
+            self.releases.deploy()
+        else:
+            super()._trouble(kind, victim, living)
+
+    def begin_runs(self, runs: Mapping[str, str], tags: Mapping[str, str]) -> None:
+        """Store runs of these flows, with these tags, of the definition that is served."""
+        for run, flow in runs.items():
+            self._calls += texts_of(flow, tags[run])
+            self.note(f"{run} is a run of {flow} with {tags[run]}")
+        self.flows.update(runs)
+        self.tags.update(tags)
+        new = [self.releases.new_run(run, flow, tags[run]) for run, flow in runs.items()]
+        self.server.transaction(lambda connection: insert_runs(connection, self.server.now(), new))
+        self.server.transaction(lambda connection: _QUEUE.put(connection, list(runs)))
+
+    def run_of_message(self, sid: str, reply: Reply) -> NewRun:
+        """Return the run that a message starts which is nobody's reply."""
+        self._calls[f"{sid} h"] = 1
+        event = RunEvent(id=sid, known_by=(sid,), marks=(reply_id(reply),))
+        return replace(self.releases.new_run(f"web-{sid}", HEARD, sid), event=event, reply=reply)
+
+    def note_message(self, new: NewRun, reply: Reply) -> str:
+        """Hold what must hold of a message that was delivered: somebody waited for it, or it has started a run."""
+        taken = self.server.transaction(lambda connection: run_of_reply(connection, reply))
+        has_started = new.id in self.states() or new.id in self._purged_runs
+        if taken is not None and has_started:
+            self.broken.append(AssertionError(f"{reply.id} is a reply to {taken}, and has started {new.id}"))
+        if taken is None and not has_started and not self.purging:
+            self.broken.append(AssertionError(f"{reply.id} is nobody's reply, and has started nothing"))
+        return f"{taken}'s reply" if taken is not None else f"the start of {new.id}"
+
+    def counted_as(self, text: str) -> str:
+        """Return the text of the call that a message with this text is counted for."""
+        return without_changes(text)
+
+    def excuse(self, message: Message) -> None:
+        """Let the message be sent again: an operator has said that it does not exist."""
+        if message.call not in self._excused:
+            self._excused.add(message.call)
+            self._calls[self.counted_as(message.text)] += 1
+            self.note(f"{message.call} is said not to have been made")
+
     def accept(self, message: Message) -> None:
         """Hold what must hold of a message that Twilio accepts, and let its person read it."""
+        try:
+            self._check_call(message)
+        except AssertionError as error:  # here it would be lost
+            self.broken.append(error)
         super().accept(message)
         self.people.read(message)
+
+    def _check_call(self, message: Message) -> None:
+        call = self._call_of(message)
+        if call is None:
+            return  # its run has been purged
+        self.releases.check(message, call.definition)
+        suffix = message.call.removeprefix(call.run)
+        proven = [attempt for attempt in ids.lineage(call.run)[1:] if (attempt, suffix) in self._proven]
+        assert not proven, f"{message.call} was made although that of {proven} was proven before its claim"
+        others = [one for one in self.processes.values() if one.is_alive and one.name != call.claimed_by]
+        if self.is_troubled and others and self._more.random() < self._dying:
+            self.loop.call_later(self._more.uniform(0.0, 0.7), self._kill, call.claimed_by)
+
+    def _kill(self, name: str) -> None:
+        if any(one.is_alive for one in self.processes.values() if one.name != name):
+            self.note(f"kill, soon after a send: {name}")
+            self.loop.kill(name)
+            self.processes[name].is_alive = False
+
+    def _call_of(self, message: Message) -> Any:
+        runs, intents = schema.runs.c, schema.intents.c
+        columns = (intents.run, intents.claimed_by, intents.state, intents.resource_id, runs.definition)
+        found = select(*columns).join(schema.runs, runs.id == intents.run).where(intents.key == message.call)
+        return self.server.transaction(lambda connection: connection.execute(found).one_or_none())
+
+    async def _confirm(self, message: Message) -> None:
+        """Remember what is proven of calls that no retry has claimed anew so far: none may any more."""
+        await super()._confirm(message)
+        call = self._call_of(message)
+        if call is None or call.resource_id != message.sid or call.state == states.SETTLED:
+            return
+        suffix = message.call.removeprefix(call.run)
+        later = [one + suffix for one in self.states() if call.run in ids.lineage(one)[1:]]
+        claimed = select(schema.intents.c.key).where(schema.intents.c.key.in_(later), schema.intents.c.attempt > 0)
+        if not self.server.transaction(lambda connection: connection.execute(claimed).all()):
+            self._proven.add((call.run, suffix))
 
     def remember(self) -> None:
         """Keep what is stored of runs and calls, for the end: runs that have ended are about to be purged."""
@@ -299,7 +401,10 @@ class OperatedWorld(World):
 
     async def main(self) -> None:
         """Live through trouble, then through peace, until every run has ended."""
-        self.server.transaction(self._store_runs)
+        self.releases.store()
+        self.begin_runs(self.flows, self.tags)
+        for _ in range(self._written):
+            self.people.write("yes", 40.0)
         for _ in range(self.random.randint(1, 3)):
             self.start_process()
         self.loop.create_task(self.take_over())
@@ -312,20 +417,6 @@ class OperatedWorld(World):
         while not self.is_over():
             await operators[0].resume_all()
             await asyncio.sleep(5.0)
-
-    def _store_runs(self, connection: Any) -> None:
-        digest = definition_digest(FILE, TEXT)
-        insert_once(connection, schema.definitions, {"digest": digest, "file": FILE, "text": TEXT})
-        definition = self.deployment.load()
-        new = []
-        for run, flow in self.flows.items():
-            given = {"body": {"data": self.tags[run], "contentType": "application/json"}}
-            found = find_flow(definition.integration, flow)
-            payload = self.deployment.payload(given, definition, found, run, "2026-01-01T00:00:00.000Z")
-            new.append(NewRun(id=run, definition=digest, integration="Simulated", flow=flow, payload=payload))
-            self.note(f"{run} is a run of {flow} with {self.tags[run]}")
-        insert_runs(connection, self.server.now(), new)
-        _QUEUE.put(connection, list(self.flows))
 
     # Invariants
 
@@ -349,14 +440,18 @@ class OperatedWorld(World):
         open_ = (states.CLAIMED, states.IN_DOUBT, states.UNKNOWN)
         uncertain = sum(call.state in open_ for call in [*calls.values(), *purged])
         assert len(unnamed) <= uncertain, f"{len(unnamed)} messages belong to no call that succeeded or is unknown"
-        sent, owed = Counter(message.text for message in self.twilio.messages), Counter[str]()
+        sent, owed = Counter(self.counted_as(message.text) for message in self.twilio.messages), Counter[str]()
         for run, flow in self.flows.items():
             last = ended[max((one for one in ended if run in ids.lineage(one) and "." not in one), key=len)]
             if last.state == run_status.SUCCEEDED and last.last_call is None and flow != "Leaving":
-                owed += texts_of(flow, self.tags[run]) - Counter([f"{self.tags[run]} {AGAIN}"])
-            # Of a question whose text may not have been sent, somebody's reply to an earlier one may be the answer.
+                tag = self.tags[run]
+                owed += texts_of(flow, tag) - Counter([f"{tag} {AGAIN}"])
+                if last.definition != self.releases.longer:
+                    owed -= Counter([f"{tag} {LATER}"])
+            # Of a question whose text may not have been sent, somebody's reply to an earlier one may be the answer, and
+            # what somebody writes unasked while it is being sent.
             unknown = (run in ids.lineage(call.run) for call in calls.values() if call.state == states.UNKNOWN)
-            owed -= Counter({f"{self.tags[run]} {QUESTION}": sum(unknown)})
+            owed -= Counter({f"{self.tags[run]} {QUESTION}": sum(unknown) + self._written})
         missing = owed - sent
         assert not missing, f"{missing} were never sent, though their runs succeeded"
         self.check_rate()
