@@ -169,6 +169,22 @@ UNIT_TESTED = (
         test="test_started_flows.py"
         "::test_a_flow_that_failed_is_run_again_by_an_operator_or_replaced_by_its_step_not_both",
     ),
+    # What is served.
+    Mutant(
+        "two files that schedule one flow take the schedule from each other",
+        "durable/execution/schedules.py",
+        "if other_file != file and other_text != text:",
+        "if False:",
+        test="test_schedules.py::test_of_two_files_that_schedule_one_flow_the_later_one_is_not_served_beside_the_other",
+    ),
+    Mutant(
+        "a renamed flow is not known by its number",
+        "serving/webhook_registration.py",
+        "claims=found.claims_digest)",
+        "claims=None)",
+        test="../serving/test_registrations.py"
+        "::test_a_number_follows_its_flow_to_another_name_and_keeps_its_former_webhook",
+    ),
     # Questions.
     Mutant(
         "a message that is starting a flow is the answer to a question, too",
