@@ -8,19 +8,16 @@ not know a step refuse the database, so the processes of the release before must
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Mapping, Sequence
 
-from sqlalchemy import Connection, func, insert, inspect, select, update
+from sqlalchemy import Connection, Table, func, insert, select, update
 from sqlalchemy.schema import CreateColumn
 
 from twilio_component.durable.errors import DurableError
 from twilio_component.durable.store import operator_tables  # noqa: F401 - its tables are in the metadata
+from twilio_component.durable.store.layout import Layout, read_layout
 from twilio_component.durable.store.schema import database_format, metadata, workers
 from twilio_component.durable.store.worker_locks import worker_lock
-
-if TYPE_CHECKING:
-    from sqlalchemy import Inspector
 
 Step = Callable[[Connection], None]
 
@@ -52,14 +49,15 @@ def migrate(connection: Connection, steps: Sequence[Step] = STEPS) -> None:
         # must not be waited for so long that everybody else waits behind us.
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
         connection.exec_driver_sql(_LOCK_TIMEOUT)
-    is_new = not inspect(connection).has_table(workers.name)
-    stored = _stored_format(connection)
+    layout = read_layout(connection, metadata.tables)
+    is_new = workers.name not in layout.columns
+    stored = _stored_format(connection, layout)
     if stored is not None and stored > len(steps):
         raise NewerDatabaseError(
             f"the database has format {stored}, and this release knows formats up to {len(steps)}: update "
             "twilio-component, or use a copy of the database from before the update"
         )
-    _add_what_is_missing(connection)
+    _add_what_is_missing(connection, layout)
     due = steps[stored or 0 :] if not is_new else ()
     if due:
         _refuse_other_processes(connection)
@@ -71,46 +69,43 @@ def migrate(connection: Connection, steps: Sequence[Step] = STEPS) -> None:
         connection.execute(update(database_format).values(format=len(steps)))
 
 
-def _stored_format(connection: Connection) -> int | None:
+def _stored_format(connection: Connection, layout: Layout) -> int | None:
     """Return the format of the database; None for one that is new, or older than formats."""
-    if not inspect(connection).has_table(database_format.name):
+    if database_format.name not in layout.columns:
         return None
     return connection.execute(select(database_format.c.format)).scalar_one_or_none()
 
 
-def _add_what_is_missing(connection: Connection) -> None:
-    metadata.create_all(connection)
-    # Only now: an inspector remembers what it has seen.
-    looking = inspect(connection)
-    _add_columns(connection, looking)
-    _add_indexes(connection, looking)
+def _add_what_is_missing(connection: Connection, layout: Layout) -> None:
+    missing = [table for table in metadata.sorted_tables if table.name not in layout.columns]
+    if missing:
+        metadata.create_all(connection, missing, checkfirst=False)
+    for name in layout.columns:
+        _add_columns(connection, metadata.tables[name], layout.columns[name])
+        _add_indexes(connection, metadata.tables[name], layout.indexes.get(name, {}))
 
 
-def _add_columns(connection: Connection, looking: Inspector) -> None:
-    """Add the columns that tables of an earlier release lack; processes of that release leave them null."""
-    quoted = connection.dialect.identifier_preparer.format_table
-    for (_, name), columns in looking.get_multi_columns(filter_names=[*metadata.tables]).items():
-        there, table = {column["name"] for column in columns}, metadata.tables[name]
-        for column in table.columns:
-            if column.name not in there:
-                definition = CreateColumn(column).compile(dialect=connection.dialect)
-                connection.exec_driver_sql(f"ALTER TABLE {quoted(table)} ADD COLUMN {definition}")
+def _add_columns(connection: Connection, table: Table, there: Collection[str]) -> None:
+    """Add the columns that the table of an earlier release lacks; processes of that release leave them null."""
+    for column in table.columns:
+        if column.name not in there:
+            definition = CreateColumn(column).compile(dialect=connection.dialect)
+            quoted = connection.dialect.identifier_preparer.format_table(table)
+            connection.exec_driver_sql(f"ALTER TABLE {quoted} ADD COLUMN {definition}")
 
 
-def _add_indexes(connection: Connection, looking: Inspector) -> None:
+def _add_indexes(connection: Connection, table: Table, there: Mapping[str, Sequence[str | None]]) -> None:
     """Add the indexes that are missing, and replace those that have other columns: nobody relies on one."""
-    for (_, name), indexes in looking.get_multi_indexes(filter_names=[*metadata.tables]).items():
-        there = {index["name"]: index["column_names"] for index in indexes}
-        for index in metadata.tables[name].indexes:
-            columns = there.get(index.name)
-            if columns == [column.name for column in index.columns]:
-                continue
-            if columns is not None:
-                index.drop(connection)
-            if index.name not in ONLY_POSTGRES or connection.dialect.name == "postgresql":
-                index.create(connection)
-        for retired in RETIRED & there.keys():
-            connection.exec_driver_sql(f"DROP INDEX {retired}")
+    for index in table.indexes:
+        columns = there.get(str(index.name))
+        if columns == [column.name for column in index.columns]:
+            continue
+        if columns is not None:
+            index.drop(connection)
+        if index.name not in ONLY_POSTGRES or connection.dialect.name == "postgresql":
+            index.create(connection)
+    for retired in RETIRED & there.keys():
+        connection.exec_driver_sql(f"DROP INDEX {retired}")
 
 
 def _refuse_other_processes(connection: Connection) -> None:
