@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support.forked_programs import end_forking
 
 if TYPE_CHECKING:
     from support.postgres import Postgres
@@ -87,6 +88,12 @@ def _authorities_are_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", create_context)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_process_forks_more_processes_in_the_end() -> Iterator[None]:
+    yield
+    end_forking()
 
 
 @pytest.fixture(autouse=True, scope="session")

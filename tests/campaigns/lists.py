@@ -18,7 +18,7 @@ from twilio_component.durable import crash_points
 from twilio_component.emulator import Emulator
 
 if TYPE_CHECKING:
-    import subprocess
+    from support.forked_programs import ForkedProcess
 
 FLOW = (
     HEAD
@@ -79,5 +79,5 @@ def killed_lists(folder: Path, *, recipients: int, least: int, lag: float, share
     return figures
 
 
-def _wait(process: subprocess.Popen[bytes], deployment: Deployment) -> None:
+def _wait(process: ForkedProcess, deployment: Deployment) -> None:
     until(lambda: process.poll() is not None or not deployment.running(), "the process is killed", 4 * PATIENCE)

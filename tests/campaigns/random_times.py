@@ -25,7 +25,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from sqlalchemy.exc import SQLAlchemyError
@@ -40,6 +40,9 @@ from support.serve_processes import ACCOUNT_SID, AUTH_TOKEN, SENDER, Deployment
 from twilio_component.durable.operator.doctor import Doctor
 from twilio_component.durable.store.database import Database
 from twilio_component.twilio.signatures.verification import sign
+
+if TYPE_CHECKING:
+    from support.forked_programs import ForkedProcess
 
 LAG = 2.0
 _LAG_BOUND = 2 * LAG
@@ -126,7 +129,7 @@ class Campaign:
         library = find_faketime()
         clocks = [] if library is None else [(name, deployment.folder / f"{name}.clock") for name in self._names()]
         self._clocks = {name: SteppedClock(file, library) for name, file in clocks if library is not None}
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, ForkedProcess] = {}
         self._frozen: set[str] = set()
         self._ready: set[str] = set()
         self._thaws: set[asyncio.Task[None]] = set()
@@ -246,7 +249,7 @@ class Campaign:
             process.send_signal(signal.SIGKILL if kind == "kill" else signal.SIGTERM)
         return True
 
-    async def _thaw(self, name: str, process: subprocess.Popen[bytes], seconds: float) -> None:
+    async def _thaw(self, name: str, process: ForkedProcess, seconds: float) -> None:
         await asyncio.sleep(seconds)
         process.send_signal(signal.SIGCONT)
         self._frozen.discard(name)

@@ -23,7 +23,7 @@ from twilio_component.durable import crash_points
 from twilio_component.emulator import Emulator
 
 if TYPE_CHECKING:
-    import subprocess
+    from support.forked_programs import ForkedProcess
 
 ACCEPTED = "accepted by Twilio, the response not read"
 PLACES = {
@@ -142,7 +142,7 @@ def _kinds(emulator: Emulator) -> dict[str, Callable[[str], object]]:
     }
 
 
-def _started(deployment: Deployment, place: str, chance: random.Random) -> subprocess.Popen[bytes]:
+def _started(deployment: Deployment, place: str, chance: random.Random) -> ForkedProcess:
     armed = {} if place == ACCEPTED else {VARIABLE: f"{place}:{chance.randint(1, _BATCH)}"}
     process = deployment.start(armed)
     # It may be killed while it goes on with what the one before left: then there is nothing to wait for.
@@ -158,7 +158,7 @@ def posted(deployment: Deployment, number: int, process: int = 0) -> bool:
         return False
 
 
-def _kill_when(process: subprocess.Popen[bytes], met: Callable[[], bool]) -> None:
+def _kill_when(process: ForkedProcess, met: Callable[[], bool]) -> None:
     until(met, "Twilio has accepted a message")
     process.kill()
 

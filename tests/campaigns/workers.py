@@ -21,7 +21,7 @@ from support.waiting import PATIENCE, until
 from twilio_component.emulator import Emulator
 
 if TYPE_CHECKING:
-    import subprocess
+    from support.forked_programs import ForkedProcess
 
     from twilio_component.emulator.faults import Fault
 
@@ -188,7 +188,7 @@ def _delivered(deployment: Deployment, number: int) -> bool:
 
 
 def _restart_in_turn(
-    deployment: Deployment, processes: list[subprocess.Popen[bytes]], over: threading.Event, figures: Figures
+    deployment: Deployment, processes: list[ForkedProcess], over: threading.Event, figures: Figures
 ) -> None:
     while not over.is_set() or not figures.kills["restarted"]:
         for number in (0, 1):

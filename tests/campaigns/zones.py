@@ -32,6 +32,8 @@ from twilio_component.flows.quiet_hours import is_quiet
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from support.forked_programs import ForkedProcess
+
     from twilio_component.flows.send_rules import QuietHours
 
 CAMPAIGN = FIXTURES / "integrations" / "campaign.yaml"
@@ -98,7 +100,7 @@ class KilledCampaign:
                 self.opt_out(self.out)
                 httpx.post(f"{self.deployment.url()}/campaign/announce", json={})
 
-            def is_over(process: subprocess.Popen[bytes] = process, ahead: float = ahead) -> bool:
+            def is_over(process: ForkedProcess = process, ahead: float = ahead) -> bool:
                 rests = not self.deployment.running() if is_last else self._rests(ahead)
                 return process.poll() is not None or rests
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
-TRACED_SERVE = Path(__file__).parents[1] / "support" / "traced_serve.py"
+TRACED_SERVE = "support.traced_serve"
 TEXT = "the words of the message"
 FLOW = f"""\
 name: Traced

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+from support.forked_programs import start_program
 from support.ports import reserve_port
 from support.serve_processes import FLOW
 from support.waiting import until
@@ -22,17 +21,11 @@ def served(folder: Path, flow: str = FLOW, **environment: str) -> Iterator[tuple
     """A process that serves a flow with a phone; the emulator's URL, and what the process has said so far."""
     (folder / "reply.yaml").write_text(flow, encoding="utf-8")
     port, emulator_port = reserve_port(), reserve_port()
-    program = "import sys; from twilio_component.cli.main import main; sys.exit(main(sys.argv[1:]))"
     options = ["--emulator-port", str(emulator_port), "--port", str(port)]
     log = folder / "serve.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", program, *COMMAND.split()[1:], *options],
-            cwd=folder,
-            env=environment,
-            stdout=output,
-            stderr=output,
-        )
+        arguments = [*COMMAND.split()[1:], *options]
+        process = start_program("support.crashing_serve", arguments, environment, output.fileno(), folder)
     try:
 
         def ready() -> bool:

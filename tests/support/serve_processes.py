@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
+from support.forked_programs import ForkedProcess, start_program
 from support.ports import reserve_port
 from support.waiting import PATIENCE, until
 
@@ -73,14 +73,14 @@ configVars:
 sending: {{lagBound: {lag_bound}, timeout: {timeout}, resend: {resend}}}
 rateLimits: {rates}
 """
-_PROGRAM = Path(__file__).with_name("crashing_serve.py")
+_PROGRAM = "support.crashing_serve"
 
 
 class Deployment:
     """A flow file, a configuration and a database; serving processes come and go, numbered from 0, each with a port.
 
     Without a ``database`` (a URL) it is a SQLite file. ``public`` ones have a public URL, and so ask for callbacks;
-    others may have ``options`` of the command line. ``program`` is what a process runs.
+    others may have ``options`` of the command line. ``program`` is the module whose ``run`` a process calls.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Deployment:
         flow: str = FLOW,
         public: bool = False,
         options: Sequence[str] = (),
-        program: Path = _PROGRAM,
+        program: str = _PROGRAM,
         **settings: Any,
     ) -> None:
         self.folder = folder
@@ -114,20 +114,18 @@ class Deployment:
     def webhook(self, number: int = 0) -> str:
         return f"{self.url(number)}/demo/reply"
 
-    def start(self, environment: Mapping[str, str] | None = None, number: int = 0) -> subprocess.Popen[bytes]:
+    def start(self, environment: Mapping[str, str] | None = None, number: int = 0) -> ForkedProcess:
         """Start a serving process; it need not be ready yet."""
         arguments = ["serve", str(self.flow), "--config", str(self.configuration), "--database", self.database]
         options = ["--public-url", self.url(number)] if self.public else self.options
         return self._program([*arguments, *options, "--port", str(self.ports[number])], environment)
 
-    def start_worker(self, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def start_worker(self, environment: Mapping[str, str] | None = None) -> ForkedProcess:
         arguments = ["worker", "--config", str(self.configuration), "--database", self.database]
         return self._program(arguments, environment)
 
     @contextmanager
-    def serving(
-        self, environment: Mapping[str, str] | None = None, number: int = 0
-    ) -> Iterator[subprocess.Popen[bytes]]:
+    def serving(self, environment: Mapping[str, str] | None = None, number: int = 0) -> Iterator[ForkedProcess]:
         """A serving process that is ready, ended in the end as a supervisor ends it."""
         process = self.start(environment, number)
         try:
@@ -137,7 +135,7 @@ class Deployment:
             process.terminate()
             self.wait_until_ended(process)
 
-    def wait_until_ended(self, process: subprocess.Popen[bytes]) -> None:
+    def wait_until_ended(self, process: ForkedProcess) -> None:
         """Wait for the end of a process; one that does not end is aborted, and the log shows what each thread did."""
         try:
             process.wait(PATIENCE)
@@ -146,7 +144,7 @@ class Deployment:
             process.wait(PATIENCE)
             raise AssertionError(f"{self.folder}: a process did not end when it was told to\n{self.log()}") from None
 
-    def wait_until_ready(self, process: subprocess.Popen[bytes], number: int = 0, *, or_dead: bool = False) -> None:
+    def wait_until_ready(self, process: ForkedProcess, number: int = 0, *, or_dead: bool = False) -> None:
         def ready() -> bool:
             if process.poll() is not None:
                 assert or_dead, self.log()
@@ -172,14 +170,10 @@ class Deployment:
     def log(self) -> str:
         return (self.folder / "serve.log").read_text(encoding="utf-8")
 
-    def _program(self, arguments: list[str], environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+    def _program(self, arguments: list[str], environment: Mapping[str, str] | None) -> ForkedProcess:
+        given = {**os.environ, "PYTHONFAULTHANDLER": "1", **(environment or {})}
         with (self.folder / "serve.log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, str(self.program), *arguments],
-                env={**os.environ, "PYTHONFAULTHANDLER": "1", **(environment or {})},
-                stdout=log,
-                stderr=log,
-            )
+            return start_program(self.program, arguments, given, log.fileno())
 
 
 def inbound(number: int, body: str = "Hi", *, to: str = SENDER) -> dict[str, str]:
@@ -200,6 +194,6 @@ def post(url: str, parameters: Mapping[str, str], *, token: str = AUTH_TOKEN, **
     return httpx.post(url, data=parameters, headers={"X-Twilio-Signature": signature}, timeout=20, **options)
 
 
-def killed(process: subprocess.Popen[bytes]) -> bool:
+def killed(process: ForkedProcess) -> bool:
     """Wait until the process has ended; whether it was killed, not by us."""
     return process.wait(PATIENCE) == -signal.SIGKILL

@@ -18,13 +18,13 @@ from support.waiting import PATIENCE, until
 from twilio_component.emulator import Emulator
 
 if TYPE_CHECKING:
-    import subprocess
+    from support.forked_programs import ForkedProcess
 
 Make = Callable[..., Any]
 
 
 @contextmanager
-def working(deployment: Deployment, count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+def working(deployment: Deployment, count: int) -> Iterator[list[ForkedProcess]]:
     """Worker processes, ended in the end."""
     processes = [deployment.start_worker() for _ in range(count)]
     try:

@@ -107,6 +107,9 @@ def run(options: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM."""
     import asyncio
 
+    from twilio_component.serving.garbage_collection import collect_rarely
+
+    collect_rarely()
     if options.migrate_only:
         with import_the_extra(options):
             from twilio_component.serving.database_startup import migrate_database
@@ -138,10 +141,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _server(options: argparse.Namespace, database: str) -> Server:
     with import_the_extra(options):
-        from twilio_component.serving.garbage_collection import collect_rarely
         from twilio_component.serving.operations.server import OperationsAddress
         from twilio_component.serving.server import Server
-    collect_rarely()
     operations = None
     if options.operations_port is not None:
         token = environment_value(OPERATIONS_TOKEN) or ""

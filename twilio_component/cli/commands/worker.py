@@ -46,10 +46,11 @@ def run(options: argparse.Namespace) -> int:
     """Work until SIGINT or SIGTERM."""
     import asyncio
 
-    with import_the_extra(options):
-        from twilio_component.serving.garbage_collection import collect_rarely
-        from twilio_component.serving.worker import Worker
+    from twilio_component.serving.garbage_collection import collect_rarely
+
     collect_rarely()
+    with import_the_extra(options):
+        from twilio_component.serving.worker import Worker
     worker = Worker(
         database=database_of(options),
         configuration=configuration_of(options),
