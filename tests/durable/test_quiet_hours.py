@@ -23,7 +23,7 @@ from twilio_component.durable.operator.gauges import read_gauges
 from twilio_component.durable.operator.loop_views import LoopViews
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.operator.views import RunViews
-from twilio_component.durable.sending.conditions import Proceed
+from twilio_component.durable.sending.conditions import HoldUntil, Proceed
 from twilio_component.durable.sending.opt_outs import OptOutRegister
 from twilio_component.durable.sending.quiet_hours import OutsideQuietHours
 from twilio_component.durable.sending.send_rules import SendRules
@@ -67,8 +67,18 @@ class SetClock(Clock):
     def now(self) -> float:
         return super().now() + self._ahead
 
+    def wall(self) -> float:
+        return self.now()
+
     async def sleep(self, seconds: float) -> None:
         await super().sleep(min(seconds, 0.1))
+
+
+class LateClock(SetClock):
+    """The clock of a process whose machine has slept for nine hours since: its own time has stood still meanwhile."""
+
+    def wall(self) -> float:
+        return self.now() + 9 * 3600
 
 
 async def held_step(served: Served, run: str) -> dict[str, Any] | None:
@@ -160,6 +170,17 @@ async def test_an_answer_that_waits_for_its_turn_for_too_long_does_not_pass_afte
         return lambda connection: condition.holds(connection, time.time() + seconds)
 
     assert [await database.run(claimed(seconds)) for seconds in (600, 1_000)] == [True, False]
+
+
+async def test_a_machine_that_has_slept_knows_that_it_is_night_and_when_that_ends(database: Database) -> None:
+    database.clock = LateClock("2026-05-04T14:00")
+    night = QuietHours(start=dt.time(21), end=dt.time(8), zone="America/New_York")
+    guarded: Any = SimpleNamespace(
+        contact=Contact(person=NEW_YORK, senders=(SENDER,)), sender=SENDER, quiet_hours=night
+    )
+    verdict = await OutsideQuietHours(database, SendRules(), margin=1.0).judge(cast("CallIdentity", None), guarded)
+    assert isinstance(verdict, HoldUntil)
+    assert verdict.until == pytest.approx(database.clock.now() + 9 * 3600, abs=5)
 
 
 async def test_an_answer_to_somebody_who_has_just_written_passes(tmp_path: Path) -> None:

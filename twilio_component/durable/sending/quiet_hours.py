@@ -15,6 +15,7 @@ from twilio_component.flows.interpreter.effects import Failure
 from twilio_component.flows.quiet_hours import QuietZones, next_time_outside
 
 if TYPE_CHECKING:
+    from twilio_component.durable.clock import Clock
     from twilio_component.durable.sending.conditions import Verdict
     from twilio_component.durable.sending.guarded_call import GuardedCall
     from twilio_component.durable.sending.intents import CallIdentity
@@ -56,23 +57,26 @@ class OutsideQuietHours:
             return Refuse(_ZONE)
         if not quiet:
             return NOTHING_AGAINST_IT
-        now = self._database.clock.now()
+        # What people's clocks show: a process's own time stands still while its machine sleeps, and is never set.
+        clock = self._database.clock
+        now = clock.wall()
         free = next_time_outside(quiet, now, self._margin)
         if free == now:
-            return Proceed(claim_conditions=(_OutsideNow(quiet, self._margin),))
+            return Proceed(claim_conditions=(_OutsideNow(quiet, self._margin, clock),))
         seconds = self._rules.replies_pass_for(guarded)
         answering = _Answering(contact, seconds)
         if seconds and await self._database.run_until_available(
             lambda connection: answering.holds(connection, self._database.now(connection))
         ):
             return Proceed(claim_conditions=(answering,))
-        return _hold(free)
+        return _hold(free, ahead=round(clock.now() - now))
 
 
-def _hold(free: float | None) -> Verdict:
+def _hold(free: float | None, *, ahead: float) -> Verdict:
+    """The verdict for a call that is free at this time of the system's clock, of which this process's is ``ahead``."""
     if free is None:
         return Refuse(_NEVER)
-    return HoldUntil(kind=QUIET_HOURS, reason="it is quiet where the recipient may be", until=free)
+    return HoldUntil(kind=QUIET_HOURS, reason="it is quiet where the recipient may be", until=free + ahead)
 
 
 class _OutsideNow(ClaimCondition):
@@ -80,11 +84,13 @@ class _OutsideNow(ClaimCondition):
 
     is_about_calls = False
 
-    def __init__(self, quiet: Collection[QuietZones], margin: float) -> None:
+    def __init__(self, quiet: Collection[QuietZones], margin: float, clock: Clock) -> None:
         self._quiet = quiet
         self._margin = margin
+        self._clock = clock
 
-    def holds(self, _connection: Connection, now: float) -> bool:
+    def holds(self, _connection: Connection, _now: float) -> bool:
+        now = self._clock.wall()
         return next_time_outside(self._quiet, now, self._margin) == now
 
 
