@@ -93,8 +93,8 @@ def test_the_export_writes_every_message_and_shows_how_far_it_is(
 
 
 def test_await_works_at_top_level_as_in_a_notebook() -> None:
-    (cell,) = [block.code for block in blocks("docs/how-to/scripts.md") if block.code.startswith("host = await")]
-    namespace: dict[str, Any] = {"Host": Host}
+    (cell,) = [block.code for block in blocks("docs/how-to/scripts.md") if "\nhost = await" in block.code]
+    namespace: dict[str, Any] = {}
 
     async def run_cell() -> None:
         # What IPython does with a cell that awaits.
