@@ -124,6 +124,28 @@ def found_in(wrong: dict[str, set[str]]) -> Iterator[str]:
     yield from (f"{name}: {', '.join(sorted(found))}" for name, found in wrong.items() if found)
 
 
+def test_what_may_hold_a_secret_is_not_in_the_repr_of_a_data_class() -> None:
+    holding = {
+        *("config_vars", "by_name", "environment", "secret", "secrets", "password", "auth_token", "shared_key"),
+        *("api_keys", "webhook_api_keys", "organization_keys", "inputs", "payload"),
+    }
+    # What a manifest and a definition say of inputs has none, nor has what is stored in redacted form.
+    without = {"JsonSchema", "Mapping[str, Input]", "Mapping[str, Any] | None"}
+    shown: dict[str, set[str]] = {}
+    for name, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and "dataclass" in "".join(map(ast.unparse, node.decorator_list)):
+                fields = (one for one in node.body if isinstance(one, ast.AnnAssign))
+                shown[f"{name}.{node.name}"] = {
+                    field
+                    for one in fields
+                    if (field := ast.unparse(one.target)) in holding
+                    and ast.unparse(one.annotation) not in without
+                    and "repr=False" not in ast.unparse(one)
+                }
+    assert list(found_in(shown)) == []
+
+
 def test_a_package_imports_only_the_layers_below_it() -> None:
     wrong = {}
     for name in modules():

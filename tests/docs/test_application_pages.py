@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from support.pages import blocks
 
-from twilio_component.host import BlockingHost, Host, IntegrationError
+from twilio_component.flows import Call, Configuration
+from twilio_component.host import BlockingHost, Context, Host, IntegrationError
 from twilio_component.testing import BlockingHarness, emulator_connection
 from twilio_component.twilio.signatures import sign
 
@@ -119,6 +120,11 @@ def test_what_a_notebook_shows_of_a_host_has_no_secret() -> None:
     with BlockingHarness() as harness:
         harness.action("sendSMS", {"to": "+15558675310", "from": "+15017122661", "message": "the text"})
         shown = f"{harness!r} {harness.host!r} {harness.emulator!r} {harness.emulator.messages!r}"
+        assert repr(harness.emulator) in repr(harness)
+    values = {"Twilio": emulator_connection()}
+    call = Call(id="s", name="S", component="c", action="a", inputs=values)
+    account = harness.emulator.accounts.default_account()
+    shown += f"{Context(config_vars=values)!r} {Configuration(config_vars=values)!r} {call!r} {account!r}"
     secret = emulator_connection()["fields"]["password"]
     assert secret not in shown
     assert "the text" not in shown.replace(repr(harness.emulator.messages), "")

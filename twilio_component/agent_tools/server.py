@@ -60,7 +60,7 @@ class ToolServer:
     database: str
     connection: Callable[[], Mapping[str, Any]] | None = None
     configuration: Configuration = field(default_factory=Configuration)
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     allow_send: bool = False
     is_emulated: bool = False
     transport: InjectedTransport | None = None

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,7 +31,7 @@ class Receivers:
     """The receivers of alarms: a URL with the secret that signs what it gets, a command, a flow."""
 
     url: str = ""
-    secret: str = ""
+    secret: str = field(default="", repr=False)
     command: tuple[str, ...] = ()
     flow: str = ""
 

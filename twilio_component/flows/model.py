@@ -153,7 +153,7 @@ class EndpointSecurity:
     """Who may call the flow's webhook: ``kind`` is one of Prismatic's types, the keys those that the file gives."""
 
     kind: str = "customer_optional"
-    organization_keys: tuple[str, ...] = ()
+    organization_keys: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

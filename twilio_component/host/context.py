@@ -50,11 +50,11 @@ class Context:
     cross_flow_state: Mapping[str, Any] = field(default_factory=dict)
     execution_state: Mapping[str, Any] = field(default_factory=dict)
     integration_state: Mapping[str, Any] = field(default_factory=dict)
-    config_vars: Mapping[str, Any] = field(default_factory=dict)
+    config_vars: Mapping[str, Any] = field(default_factory=dict, repr=False)
     step_id: str = ""
     execution_id: str = ""
     webhook_urls: Mapping[str, str] = field(default_factory=dict)
-    webhook_api_keys: Mapping[str, list[str]] = field(default_factory=dict)
+    webhook_api_keys: Mapping[str, list[str]] = field(default_factory=dict, repr=False)
     invoke_url: str = ""
     customer: Mapping[str, Any] = field(default_factory=dict)
     instance: Mapping[str, Any] = field(default_factory=dict)

@@ -87,7 +87,7 @@ class Server:
     replace_webhooks: bool = False
     is_emulated: bool = False
     operations: OperationsAddress | None = None
-    environment: Mapping[str, str] = field(default_factory=FileEnvironment)
+    environment: Mapping[str, str] = field(default_factory=FileEnvironment, repr=False)
     transport: httpx.AsyncBaseTransport | None = None
     report: Callable[[str], None] = print
     on_ready: Callable[[Mapping[str, Endpoint]], None] = lambda _endpoints: None

@@ -55,8 +55,8 @@ class IncomingRequest:
 
     method: str
     url: str
-    headers: Mapping[str, str | list[str]]
-    body: bytes
+    headers: Mapping[str, str | list[str]] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class Worker:
     database: str
     configuration: Configuration = field(default_factory=Configuration)
     public_url: str = ""
-    environment: Mapping[str, str] = field(default_factory=FileEnvironment)
+    environment: Mapping[str, str] = field(default_factory=FileEnvironment, repr=False)
     transport: httpx.AsyncBaseTransport | None = None
     report: Callable[[str], None] = print
     crash_points: CrashPoints = field(default_factory=CrashPoints)

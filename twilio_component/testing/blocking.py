@@ -26,6 +26,10 @@ class BlockingHarness:
     It may be used inside a running event loop too, as in notebooks.
     """
 
+    def __repr__(self) -> str:
+        """The harness that this one drives."""
+        return f"<{type(self).__name__}: {self._harness!r}>"
+
     def __init__(self, component: str = "twilio", **options: Any) -> None:
         self._harness = Harness(component, **options)
         self._host = BlockingHost(lambda: self._harness.host)

@@ -35,6 +35,10 @@ class Harness:
     ``logger`` records what the operations log; ``deployed`` holds the instance states of deployed triggers, by key.
     """
 
+    def __repr__(self) -> str:
+        """The host and the emulator, in words."""
+        return f"<{type(self).__name__} of {self.component}: {self.host!r}, {self.emulator!r}>"
+
     def __init__(
         self,
         component: str = "twilio",

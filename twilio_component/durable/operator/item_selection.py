@@ -31,7 +31,7 @@ class ItemSelection:
     code: str | None = None
     since: float | None = None
     number: int | None = None
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def conditions(self, run: str) -> Iterator[Any]:
         """The conditions that these items of a run meet."""

@@ -124,7 +124,7 @@ class GuardedFlowCall:
     invoker: Invoker
     flow: Flow
     call: Call
-    payload: Mapping[str, Any]
+    payload: Mapping[str, Any] = field(repr=False)
     operation: Operation
     callback: str = ""
     run_began: float = 0.0

@@ -44,7 +44,7 @@ class NewRun:
     definition: str
     integration: str
     flow: str
-    payload: Mapping[str, Any]
+    payload: Mapping[str, Any] = field(repr=False)
     trigger: Mapping[str, Any] | None = None
     trigger_step: str = ""
     trigger_inputs: Mapping[str, Any] | None = None

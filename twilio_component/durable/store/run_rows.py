@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, select
@@ -33,7 +33,7 @@ class Run:
     flow: str
     state: str
     parent: str | None
-    payload: Mapping[str, Any]
+    payload: Mapping[str, Any] = field(repr=False)
     created_at: float
     last_call: int | None = None
     trace: str = ""

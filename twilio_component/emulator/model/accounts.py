@@ -42,16 +42,16 @@ class Account:
     """An account. ``test`` marks test credentials; ``owner_sid`` is the parent of a sub-account, else the account."""
 
     sid: str
-    auth_token: str
+    auth_token: str = field(repr=False)
     created: float
     friendly_name: str
     owner_sid: str
     # The id and the secret of the shared key that signs its webhooks, instead of the Auth Token.
-    shared_key: tuple[str, str] | None = None
+    shared_key: tuple[str, str] | None = field(default=None, repr=False)
     test: bool = False
     status: str = "active"
     updated: float = 0.0
-    api_keys: dict[str, str] = field(default_factory=dict)
+    api_keys: dict[str, str] = field(default_factory=dict, repr=False)
     messages: MessageLog = field(default_factory=MessageLog)
     numbers: dict[str, PhoneNumber] = field(default_factory=dict)
     services: dict[str, MessagingService] = field(default_factory=dict)

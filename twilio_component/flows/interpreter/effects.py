@@ -32,12 +32,12 @@ class Call:
     name: str
     component: str
     action: str
-    inputs: Mapping[str, Any]
+    inputs: Mapping[str, Any] = field(repr=False)
     is_trigger: bool = False
-    payload: Mapping[str, Any] = field(default_factory=dict)
+    payload: Mapping[str, Any] = field(default_factory=dict, repr=False)
     attempt: int = 1
     flow_attempt: int = 1
-    stored_state: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    stored_state: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     valid_for: float | None = None
     order: SendOrder | None = None
     since: float | None = None
@@ -51,7 +51,7 @@ class StartFlow:
     id: str
     name: str
     flow: str
-    payload: Mapping[str, Any]
+    payload: Mapping[str, Any] = field(repr=False)
     attempt: int = 1
     flow_attempt: int = 1
 

@@ -69,7 +69,7 @@ class Configuration:
     ``document`` is the file itself, which errors name.
     """
 
-    config_vars: Mapping[str, Any] = field(default_factory=dict)
+    config_vars: Mapping[str, Any] = field(default_factory=dict, repr=False)
     http_hosts: tuple[str, ...] = ()
     items_folder: Path | None = None
     durability: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -109,8 +109,8 @@ class Configuration:
 class Values:
     """What an integration's config variables are worth in one deployment. ``secrets`` are texts never to be shown."""
 
-    by_name: Mapping[str, Any]
-    secrets: frozenset[str] = frozenset()
+    by_name: Mapping[str, Any] = field(repr=False)
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
     @cached_property
     def redactor(self) -> Redactor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ class Sources:
     invoker: Invoker
     integration: Integration
     flow: Flow
-    payload: Mapping[str, Any]
+    payload: Mapping[str, Any] = field(repr=False)
 
     async def page(self, source: ItemSource, after: Any) -> Page | Failure:
         """The next items, or why they cannot be read. A file is read as a whole before its first page is given."""

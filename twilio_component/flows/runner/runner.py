@@ -110,7 +110,7 @@ class _Run:
 
     flow: Flow
     execution_id: str
-    payload: Mapping[str, Any]
+    payload: Mapping[str, Any] = field(repr=False)
     depth: int
     begun: float
     started: list[Outcome] = field(default_factory=list)
@@ -133,7 +133,7 @@ class FlowRunner:
     integration: Integration
     host: Host
     configuration: Configuration = field(default_factory=Configuration)
-    environment: Mapping[str, str] = field(default_factory=FileEnvironment)
+    environment: Mapping[str, str] = field(default_factory=FileEnvironment, repr=False)
     mocks: Mapping[str, Any] = field(default_factory=dict)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic

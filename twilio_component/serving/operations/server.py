@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -36,7 +36,7 @@ class OperationsAddress:
 
     host: str = "127.0.0.1"
     port: int = 8020
-    token: str = ""
+    token: str = field(default="", repr=False)
 
 
 @asynccontextmanager

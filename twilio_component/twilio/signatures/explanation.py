@@ -5,7 +5,7 @@ Nothing here accepts a request: a match is only reported.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from twilio_component.twilio.signatures.keys import Key, matches
@@ -34,7 +34,7 @@ class RefusedRequest:
     signed: bytes
     given: bytes
     headers: Sequence[tuple[str, str]]
-    keys: Sequence[Key]
+    keys: Sequence[Key] = field(repr=False)
     others: Sequence[Key]
     named: bool
 
