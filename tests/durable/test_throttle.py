@@ -96,11 +96,14 @@ def test_a_pause_grows_when_it_was_too_short_and_not_because_many_were_told_at_o
     told(200.0)  # it has gone well for a while
     told(201.0, 40.0)
     told(241.5)
+    # A date that is past, by our clock, or no time at all: asked again and again it would refuse as often.
+    told(400.0, 0.0)
+    told(400.6, 0.0)
 
-    assert pauses == [0.5, 0.4, 2.0, 1.0, 2.0, 0.5, 40.0, 30.0]
+    assert pauses == [0.5, 0.4, 2.0, 1.0, 2.0, 0.5, 40.0, 30.0, 0.5, 1.0]
 
 
-@pytest.mark.parametrize(("asked", "pause"), [(math.inf, 3600.0), (1e9, 3600.0), (math.nan, 0.5), (-5.0, 0.0)])
+@pytest.mark.parametrize(("asked", "pause"), [(math.inf, 3600.0), (1e9, 3600.0), (math.nan, 0.5), (-5.0, 0.5)])
 def test_nobody_is_throttled_for_ever_whatever_a_server_asks_for(
     database: Database, asked: float, pause: float
 ) -> None:

@@ -158,11 +158,12 @@ def throttle(
 ) -> float:
     """Throttle this key in all processes; for how many seconds.
 
-    That is ``seconds``, but at most an hour; where the provider did not say, each pause is longer than the last, until
-    something gets through: ``since_success`` is how many seconds ago that was.
+    That is ``seconds``, but at most an hour. Where the provider did not say, or says to wait for no time, each pause is
+    longer than the last, until something gets through: ``since_success`` is how many seconds ago that was.
     """
     last = insert_or_lock(connection, throttles, {"key": key, "throttled_until": 0.0, "pause": 0.0}, key="key")
-    asked = None if seconds is None or math.isnan(seconds) else min(max(seconds, 0.0), _LONGEST_THROTTLE)
+    # Less than that may be a date, by clocks that differ; what is no number is not greater.
+    asked = min(seconds, _LONGEST_THROTTLE) if seconds is not None and seconds >= _FIRST_PAUSE else None
     if last.throttled_until > now:
         # Requests that were under way are refused for the same reason: no cause to throttle for longer.
         pause, until = last.pause, max(last.throttled_until, now + (asked or 0.0))
