@@ -71,6 +71,22 @@ def test_only_a_well_formed_username_is_an_address(api: Any, address: str) -> No
     assert api.send(To=address, From="whatsapp:+14155238886")["code"] == 21211
 
 
+@pytest.mark.parametrize(("to", "code"), [("12345", 21265), ("987654", 21265), ("MyBrand", 21211), ("12", 21211)])
+def test_a_short_code_and_a_name_receive_nothing(api: Any, to: str, code: int) -> None:
+    assert api.send(To=to, From=FROM)["code"] == code
+
+
+def test_a_fallback_needs_a_service_with_an_rcs_sender(api: Any, emulator: Emulator) -> None:
+    service = emulator.add_service("S", [emulator.add_number(FROM)])
+    wanted = {"To": TO, "From": "", "MessagingServiceSid": service.sid, "FallbackFrom": FROM}
+    assert api.send(**wanted)["code"] == 21667
+    service.channel_senders.append("rcs:my_agent")
+    assert api.send(**wanted)["status"] == "accepted"
+    assert api.send(**{**wanted, "From": FROM})["code"] == 21664
+    assert api.send(**{**wanted, "FallbackFrom": "rcs:my_agent"})["code"] == 21665
+    assert api.send(To=TO, From=FROM, FallbackFrom=FROM)["code"] == 21666
+
+
 def test_a_username_comes_instead_of_a_number_in_the_webhook(
     api: Any, emulator: Emulator, webhooks: list[WebhookRequest]
 ) -> None:

@@ -37,6 +37,7 @@ class Outgoing:
     status_callback: str | None = None
     validity_period: int | None = None
     send_at: float | None = None
+    fallback: str | None = None
     provide_feedback: bool = False
     discards_content: bool = False
     obfuscates_address: bool = False
@@ -53,6 +54,9 @@ class Outgoing:
             raise ApiError(21603)
         if service is not None and not is_sid(service, "MG"):
             raise ApiError(21705, sid=service)
+        fallback = form.get("FallbackFrom") or None
+        if fallback is not None:
+            _check_fallback(fallback, sender, service)
         outgoing = cls(
             to=addresses.recipient(to),
             sender=addresses.sender(sender) if sender else None,
@@ -64,6 +68,7 @@ class Outgoing:
             status_callback=_status_callback(form),
             validity_period=_validity_period(form),
             send_at=_send_at(form, now),
+            fallback=fallback,
             provide_feedback=form.get("ProvideFeedback") == "true",
             discards_content=form.get("ContentRetention") == "discard",
             obfuscates_address=form.get("AddressRetention") == "obfuscate",
@@ -84,6 +89,19 @@ class Outgoing:
 def media_type_of(url: str) -> str:
     """Return what the file behind a URL probably is, by its name; ``image/jpeg`` where the name does not tell."""
     return mimetypes.guess_type(urlsplit(url).path)[0] or "image/jpeg"
+
+
+def _check_fallback(fallback: str, sender: str | None, service: str | None) -> None:
+    if service is None:
+        raise ApiError(21666)
+    if sender is not None:
+        raise ApiError(21664)
+    try:
+        is_sms = addresses.channel_of(addresses.sender(fallback)) is None
+    except ApiError:
+        is_sms = False
+    if not is_sms:
+        raise ApiError(21665)
 
 
 def _body(form: Fields) -> str:

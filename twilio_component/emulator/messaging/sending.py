@@ -58,6 +58,8 @@ def _chosen_sender(account: Account, outgoing: Outgoing) -> str | None:
     service = account.services.get(sid)
     if service is None:
         raise ApiError(21701, sid=sid)
+    if outgoing.fallback is not None and not any(one.startswith("rcs:") for one in service.channel_senders):
+        raise ApiError(21667)
     sender = service.sender_for(outgoing.to)
     if sender is None:
         raise ApiError(21703, sid=sid)

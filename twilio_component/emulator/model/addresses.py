@@ -33,7 +33,12 @@ def channel_of(address: str) -> str | None:
 
 
 def recipient(text: str) -> str:
-    """Return the recipient in the form in which Twilio keeps it; `ApiError` 21211 where there is none."""
+    """Return the recipient in the form in which Twilio keeps it.
+
+    Raises `ApiError` 21265 for a short code, 21211 for anything else that receives no message.
+    """
+    if _SHORT_CODE.fullmatch(text):
+        raise ApiError(21265, to=mask(text))
     channel = channel_of(text)
     if channel in ("messenger", "instagram", "rcs") or username_of(text):
         return text
