@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -67,3 +69,16 @@ def test_a_connection_that_is_older_than_the_checks_counts_as_idle(database: Dat
     engine.connect().close()
     assert len(pings) == 1
     engine.dispose()
+
+
+async def test_work_takes_the_connection_that_was_used_last_whose_statements_are_prepared(database: Database) -> None:
+    both_begun = threading.Barrier(2)
+
+    def beside_another(connection: Connection) -> int:
+        both_begun.wait(30)
+        return server_process(connection)
+
+    two = await asyncio.gather(*(database.run_until_available(beside_another) for _ in range(2)))
+    after = [await database.run_until_available(server_process) for _ in range(4)]
+    assert len({*two}) == 2
+    assert len({*after}) == 1

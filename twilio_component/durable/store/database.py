@@ -230,6 +230,7 @@ def _postgres(url: URL, connections: int, options: str = "") -> Engine:
         url.set(drivername="postgresql+psycopg"),
         hide_parameters=True,
         pool_size=connections,
+        pool_use_lifo=True,  # one that was just used has its statements prepared, and its server's caches are warm
         connect_args=connect_arguments(url, options),
     )
     check_idle_connections(engine)
