@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select
 from support.engine import COUNT, serving
 
+from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store import removal
 from twilio_component.durable.store.operator_tables import alarm_turns, alarms
@@ -56,3 +57,16 @@ async def test_what_is_old_is_deleted_piece_by_piece_and_what_may_be_asked_for_s
         assert left(alarm_turns, "name") == {"new"}
         assert left(last_heard, "person") == {"p0.5"}
         assert left(events, "id") == {"of now", "of a run"}
+
+
+async def test_a_process_whose_machine_has_another_time_purges_nothing_that_is_new_to_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(tmp_path, COUNT) as served:
+        await served.run("one")
+        with monkeypatch.context() as patched:
+            wrong = time.time() + 60 * DAY
+            patched.setattr(time, "time", lambda: wrong)
+            assert await served.engine.retention.purge() == 0
+            assert await Operations(served.engine.database).purge(30) == 0
+        assert await Operations(served.engine.database).purge(0) == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -56,13 +55,13 @@ class Operations:
 
     async def cancel(self, run: str) -> None:
         """Stop a run before its next step; a request under way is completed."""
-        await self._move(
-            run,
-            ALLOWED[CANCEL],
-            run_status.CANCELLED,
-            along_with=cancel_workflow,
-            finished_at=time.time(),
-        )
+
+        def end(connection: Connection, run: str) -> None:
+            ended = update(runs).where(runs.c.id == run).values(finished_at=self._database.now(connection))
+            connection.execute(ended)
+            cancel_workflow(connection, run)
+
+        await self._move(run, ALLOWED[CANCEL], run_status.CANCELLED, along_with=end)
         await self._runs.waits.wake_behind(run, self._queue.put_again)
 
     async def pause(self, run: str) -> None:
@@ -144,8 +143,8 @@ class Operations:
 
     async def purge(self, days: float) -> int:
         """Delete the runs that ended more than ``days`` ago; their number."""
-        purged = 0
-        while due := await self._runs.give_up_before(time.time() - days * _DAY, _BATCH):
+        purged, before = 0, await self._database.run(self._database.now) - days * _DAY
+        while due := await self._runs.give_up_before(before, _BATCH):
             await asyncio.to_thread(self._queue.client.delete_workflows, await self._runs.workflows_of(due))
             await self._runs.forget(due)
             purged += len(due)

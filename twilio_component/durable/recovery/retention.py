@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -48,7 +47,8 @@ class Retention:
 
     async def purge(self) -> int:
         """Purge what is due; the number of runs. An event that started one of them is new again, but not for a day."""
-        before = time.time() - self._days * 24 * _HOUR
+        # By the clock by which runs end: that of this machine may be another, and far from it.
+        before = await self._database.run_until_available(self._database.now) - self._days * 24 * _HOUR
         purged = 0
         while due := await self._runs.give_up_before(before, _BATCH, wait_for_database=True):
             await DBOS.delete_workflows_async(await self._runs.workflows_of(due, wait_for_database=True))
