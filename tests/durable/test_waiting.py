@@ -7,18 +7,28 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+from sqlalchemy import select
 from support.engine import COUNT, SEND, serving
 from support.waiting import until_async
 
+from twilio_component.durable.clock import Clock
+from twilio_component.durable.errors import RunParked
+from twilio_component.durable.execution.continued_waits import ContinuedWaits
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.operator.views import RunViews
 from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.journal import FIRST_WAIT, JournalEntry
+from twilio_component.durable.store.new_runs import NewRun
+from twilio_component.durable.store.runs import RunStore
+from twilio_component.durable.store.schema import waits
 from twilio_component.emulator import Emulator
 from twilio_component.host import Action, Component, Context, Display, PollAgain, hookimpl
 
 if TYPE_CHECKING:
     from support.engine import Served
+
+    from twilio_component.durable.store.database import Database
 
 QUICK = Settings(timeout=0.5, lag_bound=0.2)
 WAIT = (
@@ -121,6 +131,25 @@ async def test_a_run_that_is_resumed_continues_with_a_wait_that_began_in_another
         begun = JournalEntry(step_id="sleep", value={"until": time.time()})
         await served.engine.runs.record("one", FIRST_WAIT - 1, begun)
         assert (await served.run("one"))["state"] == "succeeded"
+
+
+class LateClock(Clock):
+    """The clock of a process whose machine has slept for hours."""
+
+    def now(self) -> float:
+        return super().now() - 9 * 3600
+
+
+async def test_a_wait_as_a_row_ends_in_time_although_the_machine_has_slept(database: Database) -> None:
+    database.clock = LateClock()
+    store = RunStore(database)
+    digest = await store.define("file", "text")
+    await store.accept(NewRun(id="run", definition=digest, integration="I", flow="F", payload={}))
+    begun = database.clock.now()
+    with pytest.raises(RunParked):
+        await ContinuedWaits(store, "run", None).park("wait", 30.0, 1, "SM1")
+    until = await database.run(lambda connection: connection.execute(select(waits.c.until)).scalar_one())
+    assert until == pytest.approx(begun + 30, abs=20)
 
 
 async def test_rounds_side_by_side_wait_as_well(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from twilio_component.durable.errors import RunParked, RunStopped
 from twilio_component.durable.ids import lineage
 from twilio_component.durable.store.journal import FIRST_WAIT, WAITED, JournalEntry
-from twilio_component.durable.store.waits import DELIVERY, park
+from twilio_component.durable.store.waits import DELIVERY
 
 if TYPE_CHECKING:
     from twilio_component.durable.store.runs import RunStore
@@ -69,9 +69,8 @@ class ContinuedWaits:
             if self._holder is None or not await self._runs.waits.go_on(self._run, self._holder):
                 raise RunParked
             return
-        until = time.time() + seconds
-        entry = JournalEntry(step_id=step_id, value={"until": until})
-        waiting = partial(park, run=self._run, reason=DELIVERY, until=until, effect=effect)
+        entry = JournalEntry(step_id=step_id, value={"until": time.time() + seconds})
+        waiting = partial(self._runs.waits.park_for, run=self._run, reason=DELIVERY, seconds=seconds, effect=effect)
         recorded = await self._runs.record(self._run, self._number, entry, in_transaction=waiting)
         raise RunStopped if recorded.is_stopped else RunParked
 

@@ -70,6 +70,11 @@ class WaitStore:
 
         return await self._database.run_until_available(work)
 
+    def park_for(self, connection: Connection, run: str, reason: str, seconds: float, effect: str) -> None:
+        """Let a run wait for so many seconds, or for news of ``effect``, in the caller's transaction."""
+        # By the clock by which it is woken: that of this machine may have been set.
+        park(connection, run, reason, until=self._database.now(connection) + seconds, effect=effect)
+
     async def wake_behind(self, run: str, enqueue: Enqueue, *, wait_for_database: bool = False) -> None:
         """Wake the runs that wait for a turn after this run's, or until its question is answered.
 
