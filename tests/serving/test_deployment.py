@@ -16,8 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 import yaml
+from support.forked_programs import start_program
 from support.ports import reserve_port
 from support.serve_processes import ACCOUNT_SID, AUTH_TOKEN, FLOW, inbound, post
 from support.waiting import PATIENCE, until
@@ -25,6 +27,8 @@ from support.waiting import PATIENCE, until
 from twilio_component.cli.main import command_parser
 
 if TYPE_CHECKING:
+    from support.forked_programs import ForkedProcess
+
     from twilio_component.emulator import Emulator
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +53,13 @@ def unit() -> configparser.ConfigParser:
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read_string((DEPLOY / "twilio-component.service").read_text(encoding="utf-8"))
     return parser
+
+
+def is_ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz").is_success
+    except httpx.TransportError:
+        return False
 
 
 def succeeds(script: str) -> bool:
@@ -136,11 +147,11 @@ def test_the_commands_of_the_composition_work_with_secrets_from_files_and_nothin
         "TWILIO_COMPONENT_DATABASE_FILE": str(tmp_path / "database_url"),
     }
 
-    def start(service: str, health: int) -> subprocess.Popen[bytes]:
+    def start(service: str, health: int) -> ForkedProcess:
         words = [re.sub(r"\$\{PUBLIC_URL:[^}]*\}", public, word) for word in services[service]["command"]]
         words = [word.replace("--port=8000", f"--port={ports['8000']}").replace(HEALTH, str(health)) for word in words]
-        program = "import sys; from twilio_component.cli.main import main; sys.exit(main())"
-        return subprocess.Popen([sys.executable, "-c", program, *words], cwd=tmp_path, env=environment)
+        with (tmp_path / f"{service}.log").open("wb") as log:
+            return start_program("support.crashing_serve", words, environment, log.fileno(), tmp_path)
 
     assert start("migrate", 0).wait(2 * PATIENCE) == 0
     processes = [start("serve", ports[HEALTH]), start("worker", worker_port)]
@@ -149,8 +160,9 @@ def test_the_commands_of_the_composition_work_with_secrets_from_files_and_nothin
     assert code is not None
     try:
         for port in (ports[HEALTH], worker_port):
-            script = code[1].replace(HEALTH, str(port)).replace("healthz", "readyz")
-            until(partial(succeeds, script), "the health check passes", 2 * PATIENCE)
+            until(partial(is_ready, port), f"the process at {port} is ready", 2 * PATIENCE)
+            assert succeeds(code[1].replace(HEALTH, str(port)))
+            assert succeeds(code[1].replace(HEALTH, str(port)).replace("healthz", "readyz"))
         assert post(f"{public}/demo/reply", inbound(1)).status_code == 204
         until(lambda: len(emulator.messages) == 1, "the message is sent")
     finally:

@@ -384,6 +384,7 @@ class Engine:
             "db_engine_kwargs": {"connect_args": {"factory": SqliteConnection}} if self.database.is_sqlite else {},
             "executor_id": self._executor,
             "application_version": VERSION,
+            "run_migrations": False,  # they have been: see ``_executing``
             "log_level": "WARNING",
             "notification_listener_polling_interval_sec": _LISTENING_SECONDS,
             "notification_coalesce_sec": _LISTENING_SECONDS,
