@@ -66,7 +66,7 @@ MUTANTS = (
     Mutant(
         "a time-out counts as not sent",
         _GUARD,
-        "if failure.outcome_unknown or isinstance(error, TimeoutError):",
+        "if failure.outcome_unknown or failure.acted or isinstance(error, TimeoutError):",
         "if False:",
     ),
     Mutant("a success may name nothing", _GUARD, "if guarded.must_identify and resource_id is None:", "if False:"),
