@@ -23,6 +23,10 @@ from typing import Any, TypeGuard
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
+INTERNAL = ("agent_tools", "cli", "durable", "serving")
+"""The packages that only the commands call."""
+
+
 def manifest_of_wheel(root: Path) -> str:
     """Return the manifest of the checkout at ``root`` as JSON, with every payload that it refers to."""
     # The package's own reader, so that both manifests say the same; building makes no other use of the package.
@@ -83,8 +87,9 @@ def compress(wheel: Path) -> None:
 def without_comments(name: str, content: bytes) -> bytes:
     """Return a file of the package as programs need it: code without comments, on the same lines, and JSON in one line.
 
-    Docstrings of packages and of what is public in a module stay; those of modules, which say why they are there, and
-    those of private functions, which `help` does not show, are comments too. The source distribution has them all.
+    Docstrings of packages and of what a program of a user's calls stay; those of modules, which say why they are there,
+    of private functions, and of packages that only our commands call, are comments too. The source distribution has
+    them all.
     """
     if not name.startswith("twilio_component/"):
         return content
@@ -93,29 +98,34 @@ def without_comments(name: str, content: bytes) -> bytes:
         return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":")).encode()
     if name.endswith(".js"):
         return re.sub(r"^[ \t]*//.*", "", text, flags=re.MULTILINE).encode()
-    return _program(text, is_package=name.endswith("__init__.py")).encode() if name.endswith(".py") else content
+    if not name.endswith(".py"):
+        return content
+    is_internal = name.split("/")[1] in INTERNAL
+    return _program(text, is_package=name.endswith("__init__.py"), is_internal=is_internal).encode()
 
 
-def _program(text: str, *, is_package: bool) -> str:
+def _program(text: str, *, is_package: bool, is_internal: bool) -> str:
     lines = text.splitlines(keepends=True)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column].rstrip() + "\n"
     for node in ast.walk(ast.parse(text)):
-        if _has_comment_as_docstring(node, is_package=is_package):
+        if _has_comment_as_docstring(node, is_package=is_package, is_internal=is_internal):
             first = node.body[0]
             end = first.end_lineno or first.lineno
             lines[first.lineno - 1 : end] = ["\n"] * (end - first.lineno + 1)
     return "".join(lines)
 
 
-def _has_comment_as_docstring(node: ast.AST, *, is_package: bool) -> TypeGuard[ast.Module | ast.FunctionDef]:
+def _has_comment_as_docstring(
+    node: ast.AST, *, is_package: bool, is_internal: bool
+) -> TypeGuard[ast.Module | ast.FunctionDef]:
     if isinstance(node, ast.Module):
         return not is_package and len(node.body) > 1 and ast.get_docstring(node, clean=False) is not None
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and len(node.body) > 1:
         is_private = node.name.startswith("_") and not node.name.endswith("__")
-        return is_private and ast.get_docstring(node, clean=False) is not None
+        return (is_private or is_internal) and ast.get_docstring(node, clean=False) is not None
     return False
 
 
