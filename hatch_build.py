@@ -22,7 +22,6 @@ from typing import Any, TypeGuard
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-
 INTERNAL = ("agent_tools", "cli", "durable", "serving")
 """The packages that only the commands call."""
 
