@@ -232,6 +232,8 @@ class OperatedWorld(World):
         more = Random(f"{seed} more of operators")  # noqa: S311
         self.releases = Releases(self, more)
         self.errs = more.random() < 0.3  # an operator who says of a message that it does not exist
+        if self.errs and not self.settings.resend:
+            self.twilio.lag_bound *= 5  # beyond what is configured, so that there is something to err about
         self._dying = more.choice((0.0, 0.0, 0.1))  # how likely a process dies right after a send
         self._written = more.choice((0, 0, 1, 3))  # messages that nobody has asked for
         self._more = more
@@ -329,6 +331,9 @@ class OperatedWorld(World):
             self._excused.add(message.call)
             self._calls[self.counted_as(message.text)] += 1
             self.note(f"{message.call} is said not to have been made")
+            if self._more.random() < 0.7:  # and Twilio says otherwise, before or after it is made again
+                delay = self._more.uniform(0.0, 3.0)
+                self.loop.call_later(delay, lambda: self.loop.create_task(self._confirm(message)))
 
     def accept(self, message: Message) -> None:
         """Hold what must hold of a message that Twilio accepts, and let its person read it."""
