@@ -26,6 +26,8 @@ from twilio_component.twilio.redaction import mask_numbers
         ("whatsapp:+15558675310", "whatsapp:+15558675310"),
         ("whatsapp:(605) 555-1212", "whatsapp:+16055551212"),
         ("WhatsApp: +15558675310", "whatsapp:+15558675310"),
+        ("\u202awhatsapp:\u200e+15558675310\u202c", "whatsapp:+15558675310"),
+        ("\u2068messenger:1234\u2069", "messenger:1234"),
         ("whatsapp:whatsapp:+15558675310", "whatsapp:+15558675310"),
         ("messenger:1234567890123456", "messenger:1234567890123456"),
         ("messenger:user.name_1", "messenger:user.name_1"),
@@ -102,6 +104,22 @@ def test_an_extension_receives_no_messages() -> None:
 @pytest.mark.parametrize("given", ["  secret", "secret\r\n", "\ufeffsecret\n", "\u200bsecret", "secret"])
 def test_white_space_around_a_secret_does_not_count(given: str) -> None:
     assert secrets.secret(given, {}) == "secret"
+
+
+@pytest.mark.parametrize(
+    "around", [" ", "\n", "\r\n", "\t", "\u00a0", "\ufeff", "\u200b", "\u200e", "\u202a", "\u2060"]
+)
+def test_what_is_copied_around_the_fields_of_a_connection_does_not_count(around: str) -> None:
+    account, key = "AC" + "0" * 32, "SK" + "0" * 32
+    fields = {"accountSid": account, "region": "ie1", "edge": "dublin", "baseUrl": "https://proxy.example"}
+    fields |= {"sharedKeys": "key_1=secret", "authToken": "token"}
+    own = {"basic": {"username": account, "password": "token"}, "apiKeySecret": {"apiKey": key, "apiSecret": "secret"}}
+    for kind, connection in load_component(manifest_file()).connections.items():
+        form = InputForm(connection.inputs)
+        plain = {**fields, **own[kind]}
+        assert form.properties.keys() == plain.keys()
+        pasted = {name: f"{around}{value}{around}" for name, value in plain.items()}
+        assert form.validate(pasted) == form.validate(plain) == plain
 
 
 @pytest.mark.parametrize(("given", "why"), [("se\r\ncret", "inside"), ("se\ncret", "inside"), (" \n", "blank")])

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from twilio_component.twilio.inputs.phone_numbers import parse_number, written_digits
+from twilio_component.twilio.inputs.secrets import trim
 
 CHANNELS = ("whatsapp", "messenger", "instagram", "rcs")
 
@@ -37,7 +38,7 @@ _SENDER = "The sender must be a phone number, a short code, an alphanumeric send
 
 def clean_recipient(value: str, inputs: Mapping[str, Any]) -> str:
     """Return a recipient in the form that Twilio takes; raises ``ValueError`` with the reason."""
-    text = value.strip()
+    text = trim(value)
     if _SIM.fullmatch(text):
         return text
     try:
@@ -54,7 +55,7 @@ def clean_recipient(value: str, inputs: Mapping[str, Any]) -> str:
 
 def clean_sender(value: str, inputs: Mapping[str, Any]) -> str:
     """Return a sender in the form that Twilio takes; raises ``ValueError`` with the reason."""
-    text = value.strip()
+    text = trim(value)
     if _ALPHANUMERIC.fullmatch(text) or _SIM.fullmatch(text) or _SHORT_CODE.fullmatch(text):
         return text
     try:
@@ -83,7 +84,7 @@ def clean_contact(value: str, inputs: Mapping[str, Any]) -> str:
     A ``whatsapp:`` before the number is left out, since Verify names the channel apart. Raises ``ValueError`` with the
     reason.
     """
-    text = value.strip()
+    text = trim(value)
     if inputs.get("channel") == "email":
         if not _EMAIL.fullmatch(text):
             raise ValueError("must be an email address, such as ada@example.com, for the channel email")
@@ -142,7 +143,7 @@ def _short_code_or_number(text: str, region: str) -> str:
 
 def _address(text: str, region: str) -> str:
     if (found := _CHANNEL.fullmatch(text)) and found[1].lower() != "tel":
-        return _channel_address(found[1].lower(), found[2].strip(), region)
+        return _channel_address(found[1].lower(), trim(found[2]), region)
     return parse_number(text, region)
 
 
@@ -150,7 +151,7 @@ def _channel_address(channel: str, rest: str, region: str) -> str:
     if channel not in CHANNELS:
         raise ValueError(f"the channel before the colon must be one of {', '.join(CHANNELS)}")
     # A prefix that is there already is not repeated.
-    rest = rest.removeprefix(f"{channel}:").strip()
+    rest = trim(rest.removeprefix(f"{channel}:"))
     if channel == "whatsapp":
         known = _E164.fullmatch(rest) or _WHATSAPP_USER.fullmatch(rest)
         return f"whatsapp:{rest if known else parse_number(rest, region)}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from twilio_component.twilio.hosts import EDGES, MERGED_REGIONS
+from twilio_component.twilio.inputs.secrets import trim
 
 _REGION = re.compile(r"[a-z]{2}[0-9]{1,2}")
 _ROAMING = "roaming"
@@ -15,7 +16,7 @@ _EDGE = re.compile(r"[a-z0-9-]{2,30}")
 
 def region(value: str, fields: Mapping[str, Any]) -> str:
     """Return a region such as ``ie1``; raises ``ValueError`` for one that no host can be made of."""
-    name = value.strip().lower()
+    name = trim(value).lower()
     if not _REGION.fullmatch(name):
         raise ValueError(f"must be a Twilio region: {', '.join(EDGES)}")
     if name in MERGED_REGIONS:
@@ -30,7 +31,7 @@ def region(value: str, fields: Mapping[str, Any]) -> str:
 
 def edge(value: str, fields: Mapping[str, Any]) -> str:
     """Return an edge location such as ``dublin``; raises ``ValueError`` for anything else."""
-    name = value.strip().lower()
+    name = trim(value).lower()
     if not _EDGE.fullmatch(name):
         raise ValueError("must be a Twilio edge location such as ashburn, dublin or sydney")
     if name == _ROAMING and str(fields.get("region") or "").strip().lower() not in ("", "us1"):

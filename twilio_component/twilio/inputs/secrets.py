@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
-
-# A file's byte order mark and zero-width spaces are copied with a secret and seen by nobody.
-_INVISIBLE = "\ufeff\u200b\u2060"
 
 
 def secret(value: str, _inputs: Mapping[str, Any]) -> str:
@@ -28,5 +26,17 @@ def code(value: str, _inputs: Mapping[str, Any]) -> str:
 
 
 def trim(value: str) -> str:
-    """Return ``value`` without white space and invisible characters at its ends."""
-    return value.strip().strip(_INVISIBLE).strip()
+    """Return ``value`` without white space and invisible characters at its ends.
+
+    A file's byte order mark, zero-width spaces and directional marks are copied with a text and seen by nobody.
+    """
+    begin, end = 0, len(value)
+    while begin < end and _is_nothing(value[begin]):
+        begin += 1
+    while begin < end and _is_nothing(value[end - 1]):
+        end -= 1
+    return value[begin:end]
+
+
+def _is_nothing(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) == "Cf"

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from twilio_component.twilio.inputs.secrets import trim
+
 _NEXT_URL = re.compile(r"[,;|]\s*https?://", re.IGNORECASE)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def http_url(value: str, _inputs: Mapping[str, Any]) -> str:
     """Return an absolute http(s) URL, as Twilio takes for media and callbacks; raises ``ValueError`` for any other."""
-    url = value.strip()
+    url = trim(value)
     if any(character.isspace() or not character.isprintable() for character in url):
         raise ValueError("must be a URL without spaces, line breaks and control characters")
     try:

@@ -49,7 +49,10 @@ def parse(text: str) -> dict[str, str]:
 
 def clean(value: str, _inputs: Mapping[str, Any]) -> str:
     """Return shared keys as text, one per line; raises ``ValueError`` for anything else."""
-    return "\n".join(f"{key_id}={secret}" for key_id, secret in parse(value).items())
+    from twilio_component.twilio.inputs.secrets import trim
+
+    lines = "\n".join(trim(line) for line in value.splitlines())
+    return "\n".join(f"{key_id}={secret}" for key_id, secret in parse(lines).items())
 
 
 def settings_value(key_id: str) -> str:
