@@ -43,7 +43,7 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 class _Context(TypedDict):
     """What DBOS stores with a schedule: the digest of a definition, the names of flow and integration, and the times.
 
-    ``zone`` is the time zone of ``cron``, empty for UTC.
+    ``zone`` is the time zone of ``cron``, empty for UTC. These have been its times ``since`` then.
     """
 
     definition: str
@@ -51,6 +51,7 @@ class _Context(TypedDict):
     flow: str
     cron: str
     zone: str
+    since: str
 
 
 class Schedules:
@@ -121,9 +122,12 @@ class Schedules:
             await self._heartbeat.beat()  # before another process that starts asks for them
             await self._refuse_other_files(await self._heartbeat.schedules_of_others())
         stored = await self.remove_stale()
+        continued = [name for name in kept if name in stored and _has_same_times(kept[name], stored[name])]
+        for name in continued:
+            kept[name]["context"]["since"] = stored[name]["context"]["since"]
         await DBOS.apply_schedules_async(inputs)
-        for name in stored.keys() & kept.keys() if self._makes_up else ():
-            await _make_up(kept[name], stored[name])
+        for name in continued if self._makes_up else ():
+            await _make_up(name, stored[name])
 
     async def _refuse_other_files(self, others: Mapping[str, Collection[str]]) -> None:
         """Raise ``FlowError`` when another process keeps one of the schedules from another file, with another text.
@@ -189,7 +193,12 @@ class Schedules:
             "workflow_fn": self._workflow,
             "schedule": cron,
             "context": _Context(
-                definition=definition.digest, integration=integration.name, flow=flow.name, cron=cron, zone=zone
+                definition=definition.digest,
+                integration=integration.name,
+                flow=flow.name,
+                cron=cron,
+                zone=zone,
+                since=iso_time(dt.datetime.now(dt.UTC)),
             ),
             "cron_timezone": zone or None,
         }
@@ -239,18 +248,20 @@ class Schedules:
         return await self._runs.has_unanswered_trigger(loaded.integration.name, flow.name, since)
 
 
-async def _make_up(kept: ScheduleInput, before: WorkflowSchedule) -> None:
+def _has_same_times(kept: ScheduleInput, before: WorkflowSchedule) -> bool:
+    return (before["schedule"], before.get("cron_timezone")) == (kept["schedule"], kept["cron_timezone"])
+
+
+async def _make_up(name: str, before: WorkflowSchedule) -> None:
     """Fire the times of a schedule that a restart has missed, unless they have been fired.
 
     The engine fires up to ten seconds late, so that several processes do not fire at once, and not in a process that
     has been told to stop meanwhile.
     """
-    last = before.get("last_fired_at")
-    if last is None or (before["schedule"], before.get("cron_timezone")) != (kept["schedule"], kept["cron_timezone"]):
-        return
     now = dt.datetime.now(dt.UTC)
+    last = before.get("last_fired_at") or before["context"]["since"]
     since = max(dt.datetime.fromisoformat(last), now - _LONGEST_RESTART)
-    await asyncio.to_thread(DBOS.backfill_schedule, kept["schedule_name"], since, now)
+    await asyncio.to_thread(DBOS.backfill_schedule, name, since, now)
 
 
 def fire_for_own_version(rows: Any) -> None:
