@@ -7,6 +7,7 @@ import itertools
 import logging
 import signal
 import ssl
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache, partial
@@ -100,6 +101,18 @@ def _authorities_are_read_once() -> Iterator[None]:
 def _no_process_forks_more_processes_in_the_end() -> Iterator[None]:
     yield
     end_forking()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plugins_are_looked_for_once() -> Iterator[None]:
+    """Each host reads what every installed distribution offers, which takes as long as all else that it does."""
+    from twilio_component.host import host
+    from twilio_component.host.discovery import installed_plugins
+
+    look = cache(lambda _path: installed_plugins())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(host, "installed_plugins", lambda: [*look(tuple(sys.path))])
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
