@@ -202,7 +202,10 @@ async def test_an_item_whose_outcome_is_unknown_is_sent_again_only_when_asked_fo
         with pytest.raises(RunStateError, match="find out whether it happened"):
             await operations.retry_as("one", Retry(items=ItemSelection(state="unknown")))
         slip = ItemSelection(number=3, inputs={"to": "+15558675310"})
-        with pytest.raises(RunStateError, match=r"item 3 .* is unknown, not failed; .* choose it with --items unknown"):
+        with pytest.raises(
+            RunStateError,
+            match=r"item 3 .* is unknown, not failed; .* choose it with --items unknown --item 3 --resend",
+        ):
             await check_item_inputs(served.engine.database, Host.discover(), "one", slip)
         ended = await again(served, "one", Retry(items=ItemSelection()))
         assert (ended["state"], ended["items"]) == ("unknown", 1)

@@ -274,6 +274,9 @@ def _operate(
 
 
 def _confirms(days: float) -> bool:
-    question = f"Delete all runs that ended more than {days:g} days ago, with everything about them? [y/N] "
+    question = (
+        f"Delete all runs that ended more than {days:g} days ago, with everything about them? "
+        "Those with an unknown outcome are among them. [y/N] "
+    )
     print(question, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -16,7 +16,6 @@ from twilio_component.host.errors import join_names
 
 _MOST_CODES = 10
 _WORDS = {"succeeded": "has succeeded", FAILED: "has failed", UNKNOWN: "is unknown", PENDING: "has not been tried"}
-_HOW_TO_RESEND = "; once you know that its message was not sent, choose it with --items unknown --resend"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +64,12 @@ def describe_no_items(connection: Connection, run: str, selection: ItemSelection
     ).first()
     if ended is not None:
         found = _state_and_code(_WORDS.get(ended.state, ended.state), ended.code if ended.state == FAILED else None)
-        hint = _HOW_TO_RESEND if (ended.state, selection.state) == (UNKNOWN, FAILED) else ""
-        return f"item {selection.number} of the run '{run}' {found}, not {wanted}{hint}"
+        hint = (
+            "; once you know that its message was not sent, choose it with "
+            f"--items unknown --item {selection.number} --resend"
+        )
+        is_unknown = (ended.state, selection.state) == (UNKNOWN, FAILED)
+        return f"item {selection.number} of the run '{run}' {found}, not {wanted}{hint if is_unknown else ''}"
     taken = connection.execute(select(func.max(loops.c.taken)).where(loops.c.run == run)).scalar_one()
     there_are_items = f"its items are 0 to {taken - 1:,}" if taken else "it has no list of which items were taken"
     return f"the run '{run}' has no item {selection.number}: {there_are_items}"

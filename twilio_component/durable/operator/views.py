@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from twilio_component.durable.operator.run_ids import count_retries, retried_as
 from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.operator.wait_views import waits_of
 from twilio_component.durable.sending.intents import PLANNED
-from twilio_component.durable.store.run_status import RETRIED
+from twilio_component.durable.store.run_status import FAILED, RETRIED, UNKNOWN
 from twilio_component.durable.store.schema import OWN_AND_OPEN, intents, journal, runs, throttles
 
 if TYPE_CHECKING:
@@ -185,13 +185,17 @@ def step_view(entry: Row[Any], intent: Row[Any] | None) -> dict[str, Any]:
     failure = json.loads(entry.value)["failure"] if entry.is_failure else None
     return {
         "step": entry.step_id,
-        "state": "failed" if failure else "waiting" if is_asked_again(entry.value) else "succeeded",
+        "state": _state_of_failure(failure) if failure else "waiting" if is_asked_again(entry.value) else "succeeded",
         "started": format_time(entry.started_at),
         "finished": format_time(entry.finished_at),
         "inputs": json.loads(entry.inputs) if entry.inputs else None,
         **({"error": _error(failure)} if failure else {}),
         **(_effect(intent) if intent is not None else {}),
     }
+
+
+def _state_of_failure(failure: Mapping[str, Any]) -> str:
+    return UNKNOWN if failure["outcome_unknown"] else FAILED
 
 
 def open_call(connection: Connection, intent: Row[Any], now: float) -> dict[str, Any]:
