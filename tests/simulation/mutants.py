@@ -91,7 +91,9 @@ MUTANTS = (
         "a token is free again at once", _RATES, "free_at = self._database.now(connection) + period", "free_at = 0.0"
     ),
     Mutant("a purge forgets what was created", "durable/store/removal.py", "    if kept:\n", "    if False:\n"),
-    Mutant("a proof takes what a purged call has created", _STORE, ", not_(_IS_A_PURGED_CALL_S))", ")"),
+    Mutant(
+        "a proof takes what a purged call has created", _STORE, "connection.execute(_TAKEN_BACK, confirmation)", "pass"
+    ),
     # What an operator does. A retry makes no call again, and starts no flow beside one that can go on.
     Mutant(
         "a retry overlooks flows that can go on",

@@ -79,13 +79,6 @@ UNIT_TESTED = (
         test="test_late_proofs.py"
         "::test_what_is_proven_to_be_a_call_s_whose_run_is_then_purged_is_not_taken_by_one_that_has_just_seen_it",
     ),
-    Mutant(
-        "a proof keeps what a run that is purged at that moment has created",
-        "durable/sending/intent_store.py",
-        "connection.execute(_TAKEN_BACK, confirmation)",
-        "pass",
-        test="test_late_proofs.py::test_a_proof_that_comes_while_the_run_that_has_taken_its_message_is_purged_is_none",
-    ),
     # What operators do.
     Mutant(
         "a flow whose place was taken goes on",
@@ -105,8 +98,8 @@ UNIT_TESTED = (
     Mutant(
         "a call of an earlier attempt that is proven is made again",
         _PROOFS,
-        'if earlier["resource_id"] is None or earlier["state"] == SETTLED:',
-        "if True:",
+        'return earlier["resource_id"] is not None and earlier["state"] != SETTLED',
+        "return False",
         test="test_late_proofs.py::test_a_call_that_is_proven_after_its_run_was_retried_is_not_made_again",
     ),
     Mutant(
@@ -119,7 +112,7 @@ UNIT_TESTED = (
     Mutant(
         "what another step has created is the result of the one in its place",
         _PROOFS,
-        'return earlier["fingerprint"] == call.fingerprint or',
+        "return fingerprint == call.fingerprint or",
         "return True or",
         test="test_late_proofs.py"
         "::test_what_another_step_has_created_is_not_taken_for_the_result_of_the_one_that_is_in_its_place_now",

@@ -42,11 +42,7 @@ _HOLD = select(intents.c.hold_kind, intents.c.held_at).where(*_OF_ATTEMPT, inten
 _CREATED: Any = bindparam("created")
 _IS_A_PURGED_CALL_S = exists().where(purged_resources.c.resource_id == _CREATED)
 _CONFIRMED = intents.c.key == bindparam("of_key")
-_CONFIRMATION = (
-    update(intents)
-    .where(_CONFIRMED, intents.c.resource_id.is_(None), not_(_IS_A_PURGED_CALL_S))
-    .values(resource_id=_CREATED)
-)
+_CONFIRMATION = update(intents).where(_CONFIRMED, intents.c.resource_id.is_(None)).values(resource_id=_CREATED)
 _TAKEN_BACK = update(intents).where(_CONFIRMED, _IS_A_PURGED_CALL_S).values(resource_id=None)
 
 
@@ -155,7 +151,7 @@ class IntentStore:
         def work(connection: Connection) -> None:
             confirmation = {"of_key": key, "created": resource_id}
             if connection.execute(_CONFIRMATION, confirmation).rowcount:
-                # The one that had it may have been purged during that statement; now nobody else can get it.
+                # Looked for now that nobody else can get it: the one that had it may be purged at this moment.
                 connection.execute(_TAKEN_BACK, confirmation)
 
         with suppress(IntegrityError):

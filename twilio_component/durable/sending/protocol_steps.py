@@ -256,7 +256,7 @@ class Batch:
 
         The rows of both are locked, so a proof comes either before this, or after the claim.
         """
-        proof = find_proof(self.rows, call)
+        proof = find_proof(self.connection, self.rows, call)
         if proof is not None:
             taken = {name: proof[name] for name in ("resource_id", "claimed_at", "claimed_by")}
             self.change(proof, resource_id=None)
