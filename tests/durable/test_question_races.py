@@ -7,23 +7,32 @@ import time
 from dataclasses import asdict
 from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pytest
+from durable.test_guard import FakeCall, Machine
+from sqlalchemy import select, update
 from support.blocked import until_blocked
 
-from twilio_component.durable.asking.asker import Asker
+from twilio_component.durable.asking.asker import Asker, QuestionResult
 from twilio_component.durable.asking.questions import QuestionStore
-from twilio_component.durable.errors import CallHeld, StateConflictError
+from twilio_component.durable.errors import CallHeld, RunParked, StateConflictError
 from twilio_component.durable.ids import call_key
+from twilio_component.durable.sending.conditions import AllOf
+from twilio_component.durable.sending.intents import CallIdentity
+from twilio_component.durable.sending.open_question import OfOpenQuestions
+from twilio_component.durable.settings import Settings
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.events import RunEvent
 from twilio_component.durable.store.journal import JournalEntry
 from twilio_component.durable.store.new_runs import NewRun, insert_runs
+from twilio_component.durable.store.question_states import QUEUED
 from twilio_component.durable.store.replies import reply_id
 from twilio_component.durable.store.runs import RunStore
+from twilio_component.durable.store.schema import intents, questions
 from twilio_component.flows.interpreter.effects import Call, Failure
 from twilio_component.host.questions import ANSWERED, MOST_SENDS, Question, Reply
+from twilio_component.host.results import Candidate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,10 +58,10 @@ class Asked:
         self.questions = QuestionStore(self.database, lambda *_: {"answer": True}, lambda *_: None)
         self.runs = RunStore(self.database, take_replies=self.questions.take_all)
 
-    async def begin(self) -> None:
+    async def begin(self, run: str = "run") -> None:
         digest = await self.runs.define("flow.yaml", "text")
-        await self.runs.accept(NewRun(id="run", definition=digest, integration="I", flow="F", payload={}))
-        await self.questions.enter("run", ORDINAL, "twilio.sendAndWait", QUESTION)
+        await self.runs.accept(NewRun(id=run, definition=digest, integration="I", flow="F", payload={}))
+        await self.questions.enter(run, ORDINAL, "twilio.sendAndWait", QUESTION)
 
     async def message(self) -> NewRun:
         """The run that the message would start."""
@@ -96,6 +105,102 @@ async def test_an_answer_that_comes_while_a_send_fails_is_the_result(url: str) -
     with pytest.raises(StateConflictError):
         await asked.database.run(failed.in_transaction)
     assert (await ask()).value["data"]["answer"] == "yes"
+    asked.database.close()
+
+
+class SendsOfTheDead:
+    """A question whose send a process has claimed, long ago, and died; and another process that asks on."""
+
+    def __init__(self, asked: Asked, *, resend: bool, seen: Sequence[Candidate]) -> None:
+        self.asked = asked
+        settings = Settings(timeout=0.2, lag_bound=0.2, resend=resend)
+        conditions = AllOf([OfOpenQuestions(asked.database)])
+        self.machine = Machine(asked.database, settings, worker_id="next", conditions=conditions)
+        self.fake = FakeCall(["SM-again"], seen=list(seen), question=KEY)
+        self.call = CallIdentity(run="run", ordinal=ORDINAL - MOST_SENDS, step_id="ask.question1", fingerprint="q")
+
+    async def claim(self) -> None:
+        await self.machine.intents.plan(self.call)
+        assert (await self.machine.intents.claim(self.call, 0, "dead")).attempt == 1
+        long_ago = update(intents).values(claimed_at=time.time() - 3600)
+        await self.asked.database.run(lambda connection: connection.execute(long_ago))
+
+    async def ask(self, *, late: Failure | None = None) -> QuestionResult:
+        async def send(_call: Call, number: int, _until: float | None) -> JournalEntry:
+            assert number == 0
+            await self.machine.guard.perform(self.call, self.fake)
+            entry = await self.asked.runs.entry_at("run", self.call.ordinal)
+            assert entry is not None
+            return entry
+
+        call = Call(id="ask", name="Ask", component="twilio", action="sendAndWait", inputs={})
+        asks = cast("Asking", SimpleNamespace(action="sendSMS", outcome=lambda _reason: ""))
+        return await Asker(self.asked.questions).ask(("run", ORDINAL), call, asks, QUESTION, send, late=late)
+
+    async def state(self) -> str:
+        stored = select(intents.c.state).where(intents.c.key == self.call.key)
+        return str(await self.asked.database.run(lambda connection: connection.execute(stored).scalar_one()))
+
+
+FOUND = Candidate(id="SM-found", equal=True, data={"sid": "SM-found"})
+
+
+class Left(NamedTuple):
+    """What is known of a send that a process has left, and what becomes of it."""
+
+    proven: str | None = None
+    seen: Sequence[Candidate] = ()
+    resend: bool = False
+    state: str = "settled"
+    effects: Sequence[str] = ()
+
+
+LEFT = {
+    "a callback names it": Left(proven="SM-proven", effects=["SM-proven"]),
+    "the list shows it": Left(seen=[FOUND], effects=["SM-found"]),
+    "it does not exist": Left(resend=True),
+    "nobody can tell": Left(state="unknown"),
+}
+
+
+@pytest.mark.parametrize("known", LEFT.values(), ids=LEFT)
+async def test_the_send_that_a_dead_process_has_left_is_settled_and_never_made_once_its_question_has_ended(
+    database: Database, known: Left
+) -> None:
+    asked = Asked(database.url)
+    await asked.begin()
+    left = SendsOfTheDead(asked, resend=known.resend, seen=known.seen)
+    await left.claim()
+    if known.proven is not None:
+        await left.machine.intents.confirm(left.call.key, known.proven)
+    await asked.answer()
+    for _ in range(2):  # the process may die before it has recorded the result, too
+        result = (await left.ask()).value
+        assert not isinstance(result, Failure)
+        assert (result["data"]["answer"], result["data"]["questions"]) == ("yes", [*known.effects])
+    assert (await left.state(), left.fake.made) == (known.state, 0)
+    asked.database.close()
+
+
+@pytest.mark.parametrize(("seen", "code"), [([], "outcome-unknown"), ([FOUND], "")])
+async def test_a_question_that_is_late_for_its_turn_is_not_given_up_as_unsent_while_its_send_may_have_been_made(
+    database: Database, seen: list[Candidate], code: str
+) -> None:
+    asked = Asked(database.url)
+    await asked.begin()
+    left = SendsOfTheDead(asked, resend=False, seen=seen)
+    await left.claim()
+    # The run was cancelled, and is resumed while another question to the person is open.
+    queueing = update(questions).where(questions.c.key == KEY).values(state=QUEUED)
+    await asked.database.run(lambda connection: connection.execute(queueing))
+    await asked.begin("other")
+    try:
+        result = (await left.ask(late=Failure(code="late", message="it is late"))).value
+    except RunParked:  # it has been sent in time: it goes on when the other one is over
+        assert not code
+    else:
+        assert isinstance(result, Failure)
+        assert result.code == code
     asked.database.close()
 
 

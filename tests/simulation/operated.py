@@ -445,6 +445,9 @@ class OperatedWorld(World):
         open_ = (states.CLAIMED, states.IN_DOUBT, states.UNKNOWN)
         uncertain = sum(call.state in open_ for call in [*calls.values(), *purged])
         assert len(unnamed) <= uncertain, f"{len(unnamed)} messages belong to no call that succeeded or is unknown"
+        has_succeeded = {run for run, row in ended.items() if row.state == run_status.SUCCEEDED}
+        left_open = [call.key for call in calls.values() if call.state in states.OPEN and call.run in has_succeeded]
+        assert not left_open, f"{left_open} are open, though their runs have succeeded"
         sent, owed = Counter(self.counted_as(message.text) for message in self.twilio.messages), Counter[str]()
         for run, flow in self.flows.items():
             last = ended[max((one for one in ended if run in ids.lineage(one) and "." not in one), key=len)]

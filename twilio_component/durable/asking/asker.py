@@ -14,7 +14,7 @@ from twilio_component.flows.interpreter.effects import Failure
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from twilio_component.durable.asking.questions import QuestionStore
+    from twilio_component.durable.asking.questions import Asked, QuestionStore
     from twilio_component.durable.store.journal import JournalEntry
     from twilio_component.flows.interpreter.effects import Call
     from twilio_component.host.model import Asking
@@ -25,6 +25,7 @@ Send = Callable[["Call", int, "float | None"], Awaitable["JournalEntry"]]
 
 One that is held is looked at again at the time that is the last argument, the question's deadline, at the latest.
 """
+_SendText = Callable[[int, "float | None"], Awaitable["JournalEntry"]]
 _BUSY = Failure(
     code="conversation-busy",
     message="another question to this person is open; ifBusy: wait would ask this one after it",
@@ -70,19 +71,26 @@ class Asker:
         """
         run, ordinal = caller
         operation = f"{call.component}.{call.action}"
+
+        async def send_text(number: int, until: float | None) -> JournalEntry:
+            return await send(_sending(call, asks, question, number), number, until)
+
         asked = await self._questions.enter(run, ordinal, operation, question)
         if asked.state == REFUSED:
             return QuestionResult(value=_BUSY)
         while asked.end is None:
             if late is not None and asked.state == QUEUED and not asked.sent:
-                return self._abandon(caller, late)
+                asked, failure = await self._settle_left(caller, question, asked, send_text)
+                if not asked.sent:
+                    return self._abandon(caller, failure or late)
+                continue
             if not asked.is_due:
                 changed = await self._questions.park(run, ordinal)
                 if changed is None:
                     raise RunParked
                 asked = changed
                 continue
-            entry = await send(_sending(call, asks, question, asked.sent), asked.sent, asked.until)
+            entry = await send_text(asked.sent, asked.until)
             if not entry.is_failure:
                 effect = sent_resource(entry)
                 asked = await self._questions.note_sent(run, ordinal, asked.sent, effect)
@@ -90,17 +98,39 @@ class Asker:
             asked = await self._questions.enter(run, ordinal, operation, question)
             if asked.end is not None:
                 return _result(asked.end)  # it ended while the send waited
-            failure = Failure(**entry.value["failure"])
-            outcome = asks.outcome(failure.reason) if failure.permanent and not failure.outcome_unknown else ""
-            if not outcome:
-                # The person has had the first text: a retry of the step would send it again.
-                return self._abandon(caller, replace(failure, acted=asked.sent > 0))
-            asked = await self._questions.end(run, ordinal, outcome, failure.reason)
+            return await self._end_unsent(caller, asks, asked, Failure(**entry.value["failure"]))
+        asked, _ = await self._settle_left(caller, question, asked, send_text)
         assert asked.end is not None  # noqa: S101 - the loop has ended
-        if asked.sent < len(question.sends) and await self._questions.has_planned(run, ordinal, asked.sent):
-            # It is refused now. Left as it is, it would hold up the conversation's order.
-            await send(_sending(call, asks, question, asked.sent), asked.sent, None)
         return _result(asked.end)
+
+    async def _settle_left(
+        self, caller: tuple[str, int], question: Question, asked: Asked, send_text: _SendText
+    ) -> tuple[Asked, Failure | None]:
+        """Settle the next send of a question that sends nothing more, if one was begun and left by a process that died.
+
+        One that waits is refused now: it would hold up the conversation's order. One that may have been made is looked
+        for, like any other, and not made again, since the question is not open. The question as it is then, and the
+        failure of a send of which nobody can tell.
+        """
+        run, ordinal = caller
+        if asked.sent >= len(question.sends) or not await self._questions.has_begun(run, ordinal, asked.sent):
+            return asked, None
+        entry = await send_text(asked.sent, None)
+        if not entry.is_failure:
+            return await self._questions.note_sent(run, ordinal, asked.sent, sent_resource(entry)), None
+        failure = Failure(**entry.value["failure"])
+        return asked, failure if failure.outcome_unknown else None
+
+    async def _end_unsent(
+        self, caller: tuple[str, int], asks: Asking, asked: Asked, failure: Failure
+    ) -> QuestionResult:
+        outcome = asks.outcome(failure.reason) if failure.permanent and not failure.outcome_unknown else ""
+        if not outcome:
+            # The person has had the first text: a retry of the step would send it again.
+            return self._abandon(caller, replace(failure, acted=asked.sent > 0))
+        ended = await self._questions.end(*caller, outcome, failure.reason)
+        assert ended.end is not None  # noqa: S101 - it has just been closed
+        return _result(ended.end)
 
     def _abandon(self, caller: tuple[str, int], failure: Failure) -> QuestionResult:
         key = call_key(*caller)

@@ -18,7 +18,6 @@ from twilio_component.durable.asking.candidates import asked_in, conversations_w
 from twilio_component.durable.asking.continued_questions import continue_as, is_continued
 from twilio_component.durable.ids import call_key
 from twilio_component.durable.store import waits
-from twilio_component.durable.store.call_states import PLANNED
 from twilio_component.durable.store.conversations import lock_conversation
 from twilio_component.durable.store.events import claim_reply
 from twilio_component.durable.store.new_runs import TakenReply
@@ -112,11 +111,11 @@ class QuestionStore:
         key = call_key(run, ordinal)
         return await self._database.run_until_available(lambda connection: _row(connection, key) is not None)
 
-    async def has_planned(self, run: str, ordinal: int, number: int) -> bool:
-        """Whether the ``number``-th send of a question is planned, and so to be settled now that it has ended."""
+    async def has_begun(self, run: str, ordinal: int, number: int) -> bool:
+        """Whether the ``number``-th send of a question has been planned, and perhaps made, by whatever process."""
         key = call_key(run, ordinal - MOST_SENDS + number)
-        planned = select(exists().where(intents.c.key == key, intents.c.state == PLANNED))
-        return bool(await self._database.run_until_available(lambda it: it.execute(planned).scalar_one()))
+        begun = select(exists().where(intents.c.key == key))
+        return bool(await self._database.run_until_available(lambda it: it.execute(begun).scalar_one()))
 
     async def note_sent(self, run: str, ordinal: int, number: int, effect: str | None) -> Asked:
         """Store that the question has been sent for the ``number``-th time, counted from 0; its time runs from then."""
