@@ -105,7 +105,8 @@ class SimulatedDatabase(Database):
         self._server = server
         self.clock = SimulatedClock(server)
         self.engine = self._request_engine = server.engine
-        self._run_threads = self._request_threads = None  # type: ignore[assignment]
+        self._run_threads = self._request_threads = self._patient_threads = None  # type: ignore[assignment]
+        self._patient = 0
 
     def now(self, _connection: Connection) -> float:
         return self._server.now()

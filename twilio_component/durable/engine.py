@@ -29,6 +29,7 @@ from twilio_component.durable.execution.workflow_runner import WorkflowRunner
 from twilio_component.durable.fanout.coordinator import PARTITIONS_PER_PROCESS, LoopCoordinator
 from twilio_component.durable.fanout.refusals import Refusals
 from twilio_component.durable.fanout.store import LoopKey, LoopStore
+from twilio_component.durable.ids import flow_id
 from twilio_component.durable.observation import Observer
 from twilio_component.durable.recovery.earlier_runs import EarlierRuns
 from twilio_component.durable.recovery.heartbeat import Heartbeat
@@ -44,7 +45,8 @@ from twilio_component.durable.sending.rate_limiter import RateLimiter
 from twilio_component.durable.sending.send_conditions import send_conditions
 from twilio_component.durable.sending.sender_rates import names_of_senders, rates_of_senders
 from twilio_component.durable.sending.throttle import Throttle
-from twilio_component.durable.store.database import Database, sqlite_file
+from twilio_component.durable.store.database import FROZEN_SECONDS, Database, sqlite_file
+from twilio_component.durable.store.one_at_a_time import OneAtATime
 from twilio_component.durable.store.provider import keep_to_provider
 from twilio_component.durable.store.request_batcher import RequestBatcher
 from twilio_component.durable.store.runs import RunStore
@@ -156,7 +158,8 @@ class Engine:
         self.due_waits = DueWaits(database, self.questions, self._queue.put_again)
         self.orphaned_workflows = OrphanedWorkflows(database, self._executor, self.work, self._requeue)
         self.alarms = alarms_of(database, deployment.host, settings.on_failure)
-        self._accepting = RequestBatcher(self.runs.accept_all)
+        self._accepting = RequestBatcher(self.runs.accept_all, self.runs.accept_patiently)
+        self._one_of_a_queue = OneAtATime()
         self._reading_state = RequestBatcher(self.runs.stored_states)
         self._starter = RunStarter(self._start)
 
@@ -222,7 +225,7 @@ class Engine:
         """
         # With work in its transaction a run succeeds or fails alone.
         alone = in_transaction is not None or new.slot is not None
-        is_new = await (self.runs.accept(new, in_transaction) if alone else self._accepting.submit(new))
+        is_new = await (self._accept_alone(new, in_transaction) if alone else self._accepting.submit(new))
         self._crash_points.hit(STORED)
         # Also a run that exists: the process that stored it may have died before it started it.
         if new.slot is None:
@@ -230,6 +233,14 @@ class Engine:
             if is_new or await self.runs.load(run) is not None:  # else it has been purged
                 await self._starter.submit(run, immediately=immediately)
         return is_new
+
+    async def _accept_alone(self, new: NewRun, in_transaction: InTransaction | None) -> bool:
+        accept = partial(self.runs.accept, new, in_transaction)
+        if self.database.is_sqlite:  # which has one lock, and commits what is accepted meanwhile together
+            return await accept()
+        flow = flow_id(new.integration, new.flow)
+        # All of these lock the queue's row, or those of the flow's state.
+        return await self._one_of_a_queue.do(flow if new.slot is None else new.slot.queue, accept)
 
     async def stored_state(self, scopes: Mapping[str, str]) -> StoredState:
         """The stored state of flows by the names of these scopes; raises ``StoreUnavailableError``."""
@@ -384,6 +395,7 @@ class Engine:
             "db_engine_kwargs": {"connect_args": {"factory": SqliteConnection}} if self.database.is_sqlite else {},
             "executor_id": self._executor,
             "application_version": VERSION,
+            "sys_db_idle_transaction_timeout_sec": FROZEN_SECONDS,
             "run_migrations": False,  # they have been: see ``_executing``
             "log_level": "WARNING",
             "notification_listener_polling_interval_sec": _LISTENING_SECONDS,

@@ -30,7 +30,10 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 _Found = TypeVar("_Found")
 
 _BUSY_MILLISECONDS = 30_000
-_LOCK_MILLISECONDS = 1_000
+# A request that somebody waits for must not wait for a row that a frozen process has locked, and what waits for one must
+# not hold up the others: it is tried for a moment, and then once more, patiently, beside them.
+_LOCK_MILLISECONDS = 100
+_PATIENT_LOCK_MILLISECONDS = 1_000
 _LOG_SECONDS = 0.1
 _LOG_PAUSE = 1.0
 _LOG_ATTEMPTS = 10
@@ -42,11 +45,16 @@ _CONNECT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-_SERVER_OPTIONS = "-c tcp_keepalives_idle=4 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+FROZEN_SECONDS = 5.0
+"""After so many seconds the server ends a transaction whose process does nothing: it has frozen, and holds locks."""
+_SERVER_OPTIONS = (
+    "-c tcp_keepalives_idle=4 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 "
+    f"-c idle_in_transaction_session_timeout={FROZEN_SECONDS * 1000:.0f}"
+)
 _BUSY = frozenset({"55P03", "40P01", "40001"})  # a lock not had in time, a deadlock, two that cannot both be
-# Read-only (a failover), out of resources (disk, memory, connections), shutting down or starting, a system error, a
+# Read-only (a failover), a transaction ended since its process had frozen, out of resources (disk, memory, connections), shutting down or starting, a system error, a
 # lost connection: the server answers, but can do nothing now.
-_UNABLE = ("25006", "53", "57P", "58", "08")
+_UNABLE = ("25006", "25P03", "53", "57P", "58", "08")
 _NOT_ALLOWED = "42501"
 _MIGRATION_ATTEMPTS = 10
 _MIGRATION_PAUSE = 0.5
@@ -54,8 +62,11 @@ _SQLITE_MAGIC = b"SQLite format 3\0"
 _LONGEST_PAUSE = 2.0
 _RUN_THREADS = 5
 _REQUEST_THREADS = 2
+_PATIENT_THREADS = 2
+_MOST_PATIENT = 10  # requests that wait for a lock; the next one is refused, which is better than a late response
 _ONE_MOMENT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 _ATTEMPTS_AT_ONE_MOMENT = 3
+_PATIENCE = text(f"SET LOCAL lock_timeout = {_PATIENT_LOCK_MILLISECONDS}")
 
 
 class Database:
@@ -72,6 +83,8 @@ class Database:
         # Not the event loop's threads: DBOS replaces that pool, and closes it when it ends.
         self._run_threads = ThreadPoolExecutor(_RUN_THREADS, thread_name_prefix="store")
         self._request_threads = ThreadPoolExecutor(_REQUEST_THREADS, thread_name_prefix="store-requests")
+        self._patient_threads = ThreadPoolExecutor(_PATIENT_THREADS, thread_name_prefix="store-patient")
+        self._patient = 0
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         # Parameters are phone numbers and texts; errors must not show them.
@@ -84,8 +97,9 @@ class Database:
             event.listen(self.engine, "begin", _begin_sqlite)
         elif parsed.get_backend_name() == "postgresql":
             self.engine = _postgres(parsed, _RUN_THREADS)
-            # A request that somebody waits for must not wait for a row that a frozen process has locked.
-            self._request_engine = _postgres(parsed, _REQUEST_THREADS, f"-c lock_timeout={_LOCK_MILLISECONDS}")
+            self._request_engine = _postgres(
+                parsed, _REQUEST_THREADS + _PATIENT_THREADS, f"-c lock_timeout={_LOCK_MILLISECONDS}"
+            )
         else:
             raise DurableError("the database must be SQLite or Postgres: sqlite:////path/to/file, postgresql://…")
 
@@ -133,10 +147,37 @@ class Database:
     async def run(self, work: Callable[[Connection], _Found]) -> _Found:
         """Do ``work`` in a transaction; its result. For requests that somebody waits for.
 
-        It does not queue behind the work of runs. Raises ``StoreUnavailableError`` when the database is unavailable,
-        and ``StoreBusyError`` when another transaction does not end in time.
+        It does not queue behind the work of runs, nor for long behind what waits for a lock. Raises
+        ``StoreUnavailableError`` when the database is unavailable, and ``StoreBusyError`` when another transaction does
+        not end in time.
         """
+        with suppress(StoreBusyError):
+            return await self.run_quickly(work)
+        return await self.run_patiently(work)
+
+    async def run_quickly(self, work: Callable[[Connection], _Found]) -> _Found:
+        """Do ``work`` as ``run`` does, but raise ``StoreBusyError`` when it cannot be done at once."""
         return await self._perform(work, self._request_threads, self._request_engine)
+
+    async def run_patiently(self, work: Callable[[Connection], _Found]) -> _Found:
+        """Do ``work`` that ``run_quickly`` could not do, beside the others: it may wait for each lock for a second.
+
+        Raises ``StoreBusyError`` at once while many others wait in this way.
+        """
+
+        def with_patience(connection: Connection) -> _Found:
+            if not self.is_sqlite:
+                connection.execute(_PATIENCE)
+            return work(connection)
+
+        if self._patient >= _MOST_PATIENT:
+            self.on_failure("busy")
+            raise StoreBusyError("the database is busy (many requests wait for what other transactions have locked)")
+        self._patient += 1
+        try:
+            return await self._perform(with_patience, self._patient_threads, self._request_engine)
+        finally:
+            self._patient -= 1
 
     async def run_at_one_moment(self, work: Callable[[Connection], _Found]) -> _Found:
         """Do ``work`` as ``run`` does; all of its statements read what was stored at one moment.
@@ -195,6 +236,7 @@ class Database:
         """Close the connections."""
         self._run_threads.shutdown()
         self._request_threads.shutdown()
+        self._patient_threads.shutdown()
         if self._group is not None:
             self._group.close()
         self.engine.dispose()
@@ -206,7 +248,9 @@ class Database:
         try:
             return await self._perform_once(work, threads, engine)
         except StoreUnavailableError as error:
-            self.on_failure("busy" if isinstance(error, StoreBusyError) else "unavailable")
+            is_busy = isinstance(error, StoreBusyError)
+            if not is_busy or threads is not self._request_threads:  # it is tried once more, patiently
+                self.on_failure("busy" if is_busy else "unavailable")
             raise
 
     async def _perform_once(

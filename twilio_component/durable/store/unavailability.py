@@ -14,6 +14,7 @@ _BY_SQLITE = {
 }
 _BY_STATE = {
     "25006": "it can only be read",
+    "25P03": "this process did nothing for too long in a transaction",
     "28000": "it refuses the user",
     "28P01": "it refuses the password",
     "3D000": "it does not exist",
