@@ -64,8 +64,8 @@ async def test_a_transaction_of_a_process_that_has_frozen_is_ended_by_the_server
 ) -> None:
     own = Database(new_database())
     own.create()
-    assert await own.run(lambda connection: _setting(connection)) == "5s"
-    assert await own.run_until_available(lambda connection: _setting(connection)) == "5s"
+    assert await own.run(_setting) == "5s"
+    assert await own.run_until_available(_setting) == "5s"
     monkeypatch.setattr(database_module, "_SERVER_OPTIONS", "-c idle_in_transaction_session_timeout=100")
     other = Database(own.url)
 

@@ -30,8 +30,8 @@ _LOGGER = logging.getLogger("twilio_component.durable")
 _Found = TypeVar("_Found")
 
 _BUSY_MILLISECONDS = 30_000
-# A request that somebody waits for must not wait for a row that a frozen process has locked, and what waits for one must
-# not hold up the others: it is tried for a moment, and then once more, patiently, beside them.
+# A request must not wait for long for a row that a frozen process has locked, nor hold up the others meanwhile: it is
+# tried for a moment, and then once more, patiently, beside them.
 _LOCK_MILLISECONDS = 100
 _PATIENT_LOCK_MILLISECONDS = 1_000
 _LOG_SECONDS = 0.1
@@ -52,8 +52,8 @@ _SERVER_OPTIONS = (
     f"-c idle_in_transaction_session_timeout={FROZEN_SECONDS * 1000:.0f}"
 )
 _BUSY = frozenset({"55P03", "40P01", "40001"})  # a lock not had in time, a deadlock, two that cannot both be
-# Read-only (a failover), a transaction ended since its process had frozen, out of resources (disk, memory, connections), shutting down or starting, a system error, a
-# lost connection: the server answers, but can do nothing now.
+# Read-only (a failover), a transaction that was ended since its process had frozen, out of resources (disk, memory,
+# connections), shutting down or starting, a system error, a lost connection: the server can do nothing now.
 _UNABLE = ("25006", "25P03", "53", "57P", "58", "08")
 _NOT_ALLOWED = "42501"
 _MIGRATION_ATTEMPTS = 10
