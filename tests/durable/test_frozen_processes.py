@@ -24,7 +24,7 @@ LOCKED = ("Test/One", "Test/Two", "Test/Three")
 
 
 def wait_for_locks(monkeypatch: pytest.MonkeyPatch, milliseconds: int) -> None:
-    monkeypatch.setattr(database_module, "_PATIENCE", text(f"SET LOCAL lock_timeout = {milliseconds}"))
+    monkeypatch.setattr(database_module, "_LOCK_WAIT", text(f"SET LOCAL lock_timeout = {milliseconds}"))
 
 
 @pytest.mark.parametrize("thaws", [True, False])

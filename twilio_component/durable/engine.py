@@ -62,14 +62,11 @@ if TYPE_CHECKING:
     from twilio_component.durable.store.new_runs import NewRun
     from twilio_component.host.questions import EffectReport
 
-_POLLING_SECONDS = 0.005  # the looks themselves wait, see ``QueueLooks``
 _LISTENING_SECONDS = 0.05  # we await no notification, but the end waits for the last look for one
 _FEW_RUNS = 10
 _CROWDED_RUNS = 10  # a look, so that some fifty a second begin all the same
 _DRAIN_SECONDS = 5.0
 _PROMOTING_SECONDS = 10.0
-_MAX_RUNS = 1_000  # at a time; most of them wait for something
-_MAX_CHUNKS = 100  # of all loops; of each one there are but two
 _LOGGER = logging.getLogger("twilio_component.durable")
 
 
@@ -158,7 +155,7 @@ class Engine:
         self.due_waits = DueWaits(database, self.questions, self._queue.put_again)
         self.orphaned_workflows = OrphanedWorkflows(database, self._executor, self.work, self._requeue)
         self.alarms = alarms_of(database, deployment.host, settings.on_failure)
-        self._accepting = RequestBatcher(self.runs.accept_all, self.runs.accept_patiently)
+        self._accepting = RequestBatcher(self.runs.accept_all, partial(self.runs.accept_all, waits=True))
         self._one_of_a_queue = OneAtATime()
         self._reading_state = RequestBatcher(self.runs.stored_states)
         self._starter = RunStarter(self._start)
@@ -275,7 +272,7 @@ class Engine:
         try:
             # Before the launch: after it, DBOS looks for new queues only once a second.
             await asyncio.to_thread(DBOS.migrate, self.database.url)
-            await self._register_queues()
+            await self._queue.register(lists=PARTITIONS_PER_PROCESS)
             # Without a lease there is no other process: what the one before had taken is free.
             await self._earlier_runs.adopt(self._executor if self._lease is None else None)
             DBOS.launch()
@@ -305,16 +302,6 @@ class Engine:
         """Start what a queue of a flow leaves room for, should it ever not have been started when a run ended."""
         trouble = "could not check whether queued runs wait for nothing; trying again"
         await run_periodically(self.runs.promote_queued, _PROMOTING_SECONDS, trouble)
-
-    async def _register_queues(self) -> None:
-        client = self._queue.client
-        await client.register_queue_async(RUNS, worker_concurrency=_MAX_RUNS, polling_interval_sec=_POLLING_SECONDS)
-        await client.register_queue_async(
-            CHUNKS,
-            worker_concurrency=_MAX_CHUNKS,
-            partition_worker_concurrency=PARTITIONS_PER_PROCESS,
-            polling_interval_sec=_POLLING_SECONDS,
-        )
 
     async def _drain(self, background: Sequence[asyncio.Task[None]]) -> None:
         """Complete the requests under way, and leave everything else to the next process."""

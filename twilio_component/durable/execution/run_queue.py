@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from twilio_component.durable.store.database import Database
 
 APPLICATION = "twilio-component"
+_POLLING_SECONDS = 0.005  # the looks themselves wait, see ``QueueLooks``
+_MAX_RUNS = 1_000  # at a time; most of them wait for something
+_MAX_CHUNKS = 100  # of all loops; of each one there are but two
 RUN_FLOW, RUN_CHUNK = "run_flow", "run_chunk"
 RUNS, CHUNKS = "flows", "chunks"
 """The queues. Chunks have their own: runs that wait for their chunks must not keep these from being executed."""
@@ -54,6 +57,17 @@ class RunQueue:
             serializer=DBOSPortableJSONSerializer(),
             application_name=APPLICATION,
             lazy=True,
+        )
+
+    async def register(self, *, lists: int) -> None:
+        """Create the queues, or change them to what this release needs; a process takes chunks of so many ``lists``."""
+        register = self.client.register_queue_async
+        await register(RUNS, worker_concurrency=_MAX_RUNS, polling_interval_sec=_POLLING_SECONDS)
+        await register(
+            CHUNKS,
+            worker_concurrency=_MAX_CHUNKS,
+            partition_worker_concurrency=lists,
+            polling_interval_sec=_POLLING_SECONDS,
         )
 
     def put(self, connection: Connection, runs: Iterable[str]) -> None:

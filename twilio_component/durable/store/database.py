@@ -66,7 +66,7 @@ _PATIENT_THREADS = 2
 _MOST_PATIENT = 10  # requests that wait for a lock; the next one is refused, which is better than a late response
 _ONE_MOMENT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 _ATTEMPTS_AT_ONE_MOMENT = 3
-_PATIENCE = text(f"SET LOCAL lock_timeout = {_PATIENT_LOCK_MILLISECONDS}")
+_LOCK_WAIT = text(f"SET LOCAL lock_timeout = {_PATIENT_LOCK_MILLISECONDS}")
 
 
 class Database:
@@ -153,21 +153,21 @@ class Database:
         """
         with suppress(StoreBusyError):
             return await self.run_quickly(work)
-        return await self.run_patiently(work)
+        return await self.run_with_lock_wait(work)
 
     async def run_quickly(self, work: Callable[[Connection], _Found]) -> _Found:
         """Do ``work`` as ``run`` does, but raise ``StoreBusyError`` when it cannot be done at once."""
         return await self._perform(work, self._request_threads, self._request_engine)
 
-    async def run_patiently(self, work: Callable[[Connection], _Found]) -> _Found:
+    async def run_with_lock_wait(self, work: Callable[[Connection], _Found]) -> _Found:
         """Do ``work`` that ``run_quickly`` could not do, beside the others: it may wait for each lock for a second.
 
         Raises ``StoreBusyError`` at once while many others wait in this way.
         """
 
-        def with_patience(connection: Connection) -> _Found:
+        def with_lock_wait(connection: Connection) -> _Found:
             if not self.is_sqlite:
-                connection.execute(_PATIENCE)
+                connection.execute(_LOCK_WAIT)
             return work(connection)
 
         if self._patient >= _MOST_PATIENT:
@@ -175,7 +175,7 @@ class Database:
             raise StoreBusyError("the database is busy (many requests wait for what other transactions have locked)")
         self._patient += 1
         try:
-            return await self._perform(with_patience, self._patient_threads, self._request_engine)
+            return await self._perform(with_lock_wait, self._patient_threads, self._request_engine)
         finally:
             self._patient -= 1
 

@@ -21,17 +21,17 @@ class RequestBatcher(Generic[_Request, _Result]):
     """Hands everything that is submitted while a batch is under way to ``handle``, in the order of submission.
 
     ``handle`` gets at most a hundred requests and returns their results in the same order. For one of which it raises
-    ``StoreBusyError``, ``handle_patiently`` is called, and holds up no other.
+    ``StoreBusyError``, ``handle_with_wait`` gets it alone, and holds up no other.
     """
 
     def __init__(
         self,
         handle: Callable[[Sequence[_Request]], Awaitable[Sequence[_Result]]],
-        handle_patiently: Callable[[_Request], Awaitable[_Result]] | None = None,
+        handle_with_wait: Callable[[Sequence[_Request]], Awaitable[Sequence[_Result]]] | None = None,
     ) -> None:
         self._handle = handle
-        self._handle_patiently = handle_patiently
-        self._patient: set[asyncio.Task[None]] = set()
+        self._handle_with_wait = handle_with_wait
+        self._waiting_for_locks: set[asyncio.Task[None]] = set()
         self._waiting: list[tuple[_Request, asyncio.Future[_Result]]] = []
         self._task: asyncio.Task[None] | None = None
         self._crowded_until = float("-inf")
@@ -53,8 +53,8 @@ class RequestBatcher(Generic[_Request, _Result]):
         """Wait until everything that was submitted is done."""
         if self._task is not None:
             await asyncio.wait({self._task})
-        if self._patient:
-            await asyncio.wait(self._patient)
+        if self._waiting_for_locks:
+            await asyncio.wait(self._waiting_for_locks)
 
     async def _handle_all(self) -> None:
         try:
@@ -80,10 +80,10 @@ class RequestBatcher(Generic[_Request, _Result]):
                 if not future.done():  # the submitter may have given up
                     future.set_result(result)
             return None
-        if len(batch) == 1 and isinstance(failure, StoreBusyError) and self._handle_patiently is not None:
-            task = asyncio.create_task(self._complete_patiently(self._handle_patiently, *batch[0]))
-            self._patient.add(task)
-            task.add_done_callback(self._patient.discard)
+        if len(batch) == 1 and isinstance(failure, StoreBusyError) and self._handle_with_wait is not None:
+            task = asyncio.create_task(self._complete_with_wait(self._handle_with_wait, *batch[0]))
+            self._waiting_for_locks.add(task)
+            task.add_done_callback(self._waiting_for_locks.discard)
             return None
         if len(batch) == 1 or _is_away(failure):
             _fail(batch, failure)
@@ -96,11 +96,14 @@ class RequestBatcher(Generic[_Request, _Result]):
                 return away
         return None
 
-    async def _complete_patiently(
-        self, handle: Callable[[_Request], Awaitable[_Result]], request: _Request, future: asyncio.Future[_Result]
+    async def _complete_with_wait(
+        self,
+        handle: Callable[[Sequence[_Request]], Awaitable[Sequence[_Result]]],
+        request: _Request,
+        future: asyncio.Future[_Result],
     ) -> None:
         try:
-            result = await handle(request)
+            (result,) = await handle([request])
         except Exception as error:  # noqa: BLE001 - the submitter must know
             _fail([(request, future)], error)
         else:

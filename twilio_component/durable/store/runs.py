@@ -111,7 +111,7 @@ class RunStore:
         """Store a run that is to start; False, and no change, when a run with its id exists."""
 
         def work(connection: Connection) -> bool:
-            (is_new,) = self._insert(connection, [new])
+            (is_new,) = insert_runs(connection, self._database.now(connection), [new], self._take_replies)
             if is_new and in_transaction is not None:
                 in_transaction(connection)
             if is_new and new.slot is not None:
@@ -120,20 +120,13 @@ class RunStore:
 
         return await self._do(work, wait_for_database=wait_for_database)
 
-    async def accept_all(self, new_runs: Sequence[NewRun]) -> list[bool]:
-        """Store runs in one transaction, if that can be done at once; for each, whether it is new.
+    async def accept_all(self, new_runs: Sequence[NewRun], *, waits: bool = False) -> list[bool]:
+        """Store runs in one transaction, which ``waits`` for locks; for each, whether it is new.
 
         Raises ``StoreUnavailableError``, and ``StoreBusyError`` when one needs what another transaction has locked.
         """
-        return await self._database.run_quickly(lambda connection: self._insert(connection, new_runs))
-
-    async def accept_patiently(self, new: NewRun) -> bool:
-        """Store a run that ``accept_all`` could not; whether it is new. Raises ``StoreUnavailableError``."""
-        (is_new,) = await self._database.run_patiently(lambda connection: self._insert(connection, [new]))
-        return is_new
-
-    def _insert(self, connection: Connection, new_runs: Sequence[NewRun]) -> list[bool]:
-        return insert_runs(connection, self._database.now(connection), new_runs, self._take_replies)
+        do = self._database.run_with_lock_wait if waits else self._database.run_quickly
+        return await do(lambda one: insert_runs(one, self._database.now(one), new_runs, self._take_replies))
 
     async def run_of(self, new: NewRun) -> str:
         """The id of the run that the event of ``new`` has started: its own, unless the event was known.
