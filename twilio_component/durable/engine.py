@@ -272,7 +272,7 @@ class Engine:
         try:
             # Before the launch: after it, DBOS looks for new queues only once a second.
             await asyncio.to_thread(DBOS.migrate, self.database.url)
-            await self._queue.register(lists=PARTITIONS_PER_PROCESS)
+            await self._queue.register(chunks_of_a_list=PARTITIONS_PER_PROCESS)
             # Without a lease there is no other process: what the one before had taken is free.
             await self._earlier_runs.adopt(self._executor if self._lease is None else None)
             DBOS.launch()

@@ -59,14 +59,14 @@ class RunQueue:
             lazy=True,
         )
 
-    async def register(self, *, lists: int) -> None:
-        """Create the queues, or change them to what this release needs; a process takes chunks of so many ``lists``."""
+    async def register(self, *, chunks_of_a_list: int) -> None:
+        """Create the queues, or change them to what this release needs; a process takes so many ``chunks_of_a_list``."""
         register = self.client.register_queue_async
         await register(RUNS, worker_concurrency=_MAX_RUNS, polling_interval_sec=_POLLING_SECONDS)
         await register(
             CHUNKS,
             worker_concurrency=_MAX_CHUNKS,
-            partition_worker_concurrency=lists,
+            partition_worker_concurrency=chunks_of_a_list,
             polling_interval_sec=_POLLING_SECONDS,
         )
 

@@ -121,10 +121,7 @@ class RunStore:
         return await self._do(work, wait_for_database=wait_for_database)
 
     async def accept_all(self, new_runs: Sequence[NewRun], *, waits: bool = False) -> list[bool]:
-        """Store runs in one transaction, which ``waits`` for locks; for each, whether it is new.
-
-        Raises ``StoreUnavailableError``, and ``StoreBusyError`` when one needs what another transaction has locked.
-        """
+        """Store runs in one transaction, which waits for locks or fails at once; for each, whether it is new."""
         do = self._database.run_with_lock_wait if waits else self._database.run_quickly
         return await do(lambda one: insert_runs(one, self._database.now(one), new_runs, self._take_replies))
 
