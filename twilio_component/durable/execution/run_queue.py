@@ -60,7 +60,7 @@ class RunQueue:
         )
 
     async def register(self, *, chunks_of_a_list: int) -> None:
-        """Create the queues, or change them to what this release needs; a process takes so many ``chunks_of_a_list``."""
+        """Create the queues, or change them as this release needs; a process takes so many ``chunks_of_a_list``."""
         register = self.client.register_queue_async
         await register(RUNS, worker_concurrency=_MAX_RUNS, polling_interval_sec=_POLLING_SECONDS)
         await register(
