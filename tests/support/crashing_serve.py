@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from functools import partial
 
 from twilio_component.cli.main import main
@@ -35,7 +36,9 @@ class KillAt(CrashPoints):
 
 def run(arguments: list[str]) -> int:
     """Run the command line, with the crash point that the environment names."""
-    clock._WALL += float(os.environ.get(AHEAD, "0"))
+    ahead = float(os.environ.get(AHEAD, "0"))
+    clock._WALL += ahead
+    clock.Clock.wall = lambda _clock: time.time() + ahead  # type: ignore[method-assign,assignment]
     name, _, count = os.environ.get(VARIABLE, "").partition(":")
     if name:
         from twilio_component.serving import server, worker
