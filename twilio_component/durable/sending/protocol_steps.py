@@ -46,8 +46,6 @@ _TIME = "time"
 # The time comes with what is read: to ask for it alone is one more way to the server and back.
 _READ = (
     "key",
-    "step_id",
-    "fingerprint",
     "state",
     "attempt",
     "created_at",
