@@ -6,9 +6,11 @@ import asyncio
 import json
 import os
 import re
+import shlex
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import Connection, select, text, update
@@ -16,6 +18,7 @@ from support.engine import SEND, serving
 from support.long_lists import QUICK, flow, people
 from support.waiting import until_async
 
+from twilio_component.cli.exit_codes import BAD_INPUT
 from twilio_component.cli.main import main
 from twilio_component.durable import ids
 from twilio_component.durable.operator import doctor as doctors
@@ -24,8 +27,11 @@ from twilio_component.durable.operator.doctor import Diagnosis, Doctor
 from twilio_component.durable.operator.operations import Operations
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.operator_tables import heartbeats
-from twilio_component.durable.store.schema import runs
+from twilio_component.durable.store.schema import intents, runs
 from twilio_component.emulator import Emulator
+
+if TYPE_CHECKING:
+    from support.engine import Served
 
 SLEEP = SEND.replace(
     "      - name: Send\n",
@@ -101,17 +107,47 @@ async def test_a_queue_that_has_room_and_starts_nothing_is_found(tmp_path: Path)
     assert found == ["Test/Main: queue-without-turn"]
 
 
+def leave_open(connection: Connection, *, run: str) -> None:
+    """As if the first call of the run had been left by a process that died, long ago."""
+    first = select(intents.c.key).where(intents.c.run == run).order_by(intents.c.created_at).limit(1)
+    left = {"state": "claimed", "claimed_at": 0.0, "resource_id": None}
+    connection.execute(update(intents).where(intents.c.key == first.scalar_subquery()).values(left))
+
+
+async def states_of_calls(served: Served, run: str) -> set[str]:
+    states = select(intents.c.state).where(intents.c.run == run)
+    return set(await served.engine.database.run(lambda connection: connection.execute(states).scalars().all()))
+
+
+def follow(diagnosis: Diagnosis) -> None:
+    """Do what the diagnosis says; where it leaves a choice, one with each run."""
+    choices = re.findall(r"`twilio-component (.+?)`", diagnosis.text)
+    assert choices, f"{diagnosis.kind} says nothing that can be done"
+    looks = [one for one in choices if " show " in one]
+    acts = [one for one in choices if one not in looks] * len(diagnosis.ids)
+    for run, command in [(diagnosis.ids[0], look) for look in looks] + [*zip(diagnosis.ids, acts, strict=False)]:
+        assert main(shlex.split(command.replace("RUN", run))) != BAD_INPUT, f"{diagnosis.kind}: {command} is refused"
+
+
 async def test_what_waits_for_an_operator_is_named_with_what_can_be_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    emulator, numbers = Emulator(), people(tmp_path, 20)
+    emulator, numbers = Emulator(), people(tmp_path, 6)
     async with serving(tmp_path, flow(1), emulator=emulator, settings=QUICK) as served:
         operations = Operations(served.engine.database)
         emulator.faults.api_error(20003, status=401, operation="messages.create", to=numbers[3])
         await served.run("stops")
-        emulator.faults.server_error(operation="messages.create", to=numbers[5])
-        await served.run("unknown")
+        for run in ("resolved", "resent"):
+            emulator.faults.server_error(operation="messages.create", to=numbers[5])
+            await served.run(run)
+        for run, refused in (("partly", numbers[:1]), ("fails", numbers)):
+            for number in refused:
+                emulator.faults.api_error(21211, times=1, operation="messages.create", to=number)
+            await served.run(run)
+        await served.run("succeeds")
+        for run in ("partly", "fails", "succeeds"):
+            await served.engine.database.run(partial(leave_open, run=run))
         await served.begin("paused")
         await operations.pause("paused")
         emulator.faults.rate_limit(times=None, retry_after=60, operation="messages.create")
@@ -123,13 +159,20 @@ async def test_what_waits_for_an_operator_is_named_with_what_can_be_done(
             return found if "held" in found else None
 
         found = await until_async(found_with_the_held, "the one that is held is found")
+        for one in found.values():
+            await asyncio.to_thread(follow, one)
+        now = {one.kind for one in await doctor.examine()}
+        assert not now & {"unknown", "stopped", "paused", "open-call", "call-not-settled"}
+        assert (await states_of_calls(served, "succeeds")) == {"settled", "unknown"}
     assert {kind: list(one.ids) for kind, one in found.items()} == {
-        "unknown": ["unknown"],
+        "unknown": ["resent", "resolved"],
         "stopped": ["stops"],
         "paused": ["paused"],
         "held": ["held"],
+        "open-call": ["fails", "partly"],
+        "call-not-settled": ["succeeds"],
     }
-    assert not any(one.can_mend for one in found.values())
+    assert [kind for kind, one in found.items() if one.can_mend] == ["call-not-settled"]
     option = f"--database {tmp_path / 'runs.sqlite'}`"
     assert f"then `twilio-component runs resume stops {option}" in found["stopped"].text
 

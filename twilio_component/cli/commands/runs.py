@@ -75,7 +75,8 @@ def add_parser(commands: Any) -> None:
     retry.formatter_class, retry.epilog = argparse.RawDescriptionHelpFormatter, runs_retry.EPILOG
     runs_retry.add_arguments(retry)
     doctor = _verb(verbs, "doctor", "find runs that no process executes, and runs that wait for an operator", _doctor)
-    doctor.add_argument("--mend", action="store_true", help="restart the runs that no process executes")
+    mends = "restart what no process executes, settle what can be settled"
+    doctor.add_argument("--mend", action="store_true", help=mends)
     add_formats(doctor)
     purge = _verb(verbs, "purge", "delete finished runs", _purge)
     purge.add_argument("--yes", action="store_true", help="do not ask on a terminal")

@@ -1,4 +1,4 @@
-"""Finds work that no process executes, and runs that wait for an operator; restarts the former."""
+"""Finds work that no process executes, calls that nothing settles, and runs that wait for an operator."""
 
 from __future__ import annotations
 
@@ -15,20 +15,24 @@ from twilio_component.durable.operator.gone_processes import (
     silent_processes,
     waiting_for_a_process,
 )
+from twilio_component.durable.operator.open_calls import (
+    failed_with_open_calls,
+    settle_calls,
+    succeeded_with_open_calls,
+)
 from twilio_component.durable.operator.wrong_inputs import runs_with_wrong_inputs
 from twilio_component.durable.recovery.living_executors import living_executors
 from twilio_component.durable.sending.intents import PLANNED
 from twilio_component.durable.store.default_database import complete_commands
 from twilio_component.durable.store.queues import lock_queue, promote
 from twilio_component.durable.store.run_status import (
-    CANCELLED,
     LIST_STOPPED,
     PAUSED,
     QUEUED,
     RUNNING,
     UNKNOWN,
 )
-from twilio_component.durable.store.schema import UNCERTAIN, intents, queues, runs, throttles, waits
+from twilio_component.durable.store.schema import intents, queues, runs, throttles, waits
 from twilio_component.durable.store.workflow_rows import open_workflows, pending_workflows, resume_workflow
 
 if TYPE_CHECKING:
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
 
 WITHOUT_PROCESS, NOT_STARTED, NOT_PROMOTED = "workflow-without-process", "run-without-workflow", "queue-without-turn"
 """Kinds of findings about work that no process executes."""
+OPEN_CALL, NOT_SETTLED = "open-call", "call-not-settled"
+"""Kinds of findings about calls whose outcome is open, of runs that failed and of those that succeeded."""
 GONE, SILENT, NO_PROCESS = "process-gone", "process-silent", "no-process"
 """Kinds of findings about processes: one has just died, one hangs, or there is none for the work that waits."""
 MOST_NAMED = 20
@@ -48,8 +54,10 @@ _SENTENCES = {
     LIST_STOPPED: "its list stopped by itself: fix the cause that `runs show RUN` names, then `runs resume RUN`",
     PAUSED: "paused by an operator; `runs resume RUN` continues it",
     "held": "waits after a refusal; `runs show RUN` says until when and why, `runs release RUN` tries now",
-    "open-call": "ended while a call was under way, whose outcome is unknown: look for it, then "
+    OPEN_CALL: "failed while a call was under way, whose outcome is unknown: look for it, then "
     "`runs retry RUN --resend`",
+    NOT_SETTLED: "succeeded, with a call whose outcome is open: `runs doctor --mend` notes what a callback has proven, "
+    "or else that it is unknown",
     "wrong-inputs": "failed at a step that has never succeeded since this definition is served: `runs show RUN` names "
     "the inputs that are not valid; correct the flow or its configuration, then "
     "`runs retry RUN --definition current`",
@@ -109,7 +117,7 @@ class Doctor:
                     count=len(names),
                     ids=names[:MOST_NAMED],
                     text=complete_commands(text, self._database.url, names),
-                    can_mend=kind in (WITHOUT_PROCESS, NOT_STARTED, NOT_PROMOTED),
+                    can_mend=kind in (WITHOUT_PROCESS, NOT_STARTED, NOT_PROMOTED, NOT_SETTLED),
                 )
                 for kind, names, text in found
                 if names
@@ -148,7 +156,10 @@ class Doctor:
         return await self._database.run(work)
 
     async def mend(self) -> list[Diagnosis]:
-        """Restart the work that no process executes, unless it has been restarted meanwhile; return what was found."""
+        """Restart the work that no process executes, settle the calls of runs that succeeded; return what was found.
+
+        What somebody else has restarted or settled meanwhile is left alone.
+        """
         found = await self.examine()
         names = {one.kind for one in found if one.can_mend}
 
@@ -163,6 +174,7 @@ class Doctor:
             for queue in idle[NOT_PROMOTED]:
                 lock_queue(connection, queue)
                 self._queue.put(connection, promote(connection, queue))
+            settle_calls(connection, self._database.now(connection))
 
         if not names:
             return found
@@ -217,8 +229,7 @@ def _for_operators(connection: Connection, now: float) -> dict[str, list[str]]:
     held = planned.where(intents.c.state == PLANNED, runs.c.state == RUNNING) if throttled else None
     rows = connection.execute(held) if held is not None else ()
     found["held"] = sorted({row.run for row in rows if any(f'"{key}"' in row.limit_keys for key in throttled)})
-    ended = (runs.c.finished_at.is_not(None), runs.c.state.not_in((UNKNOWN, CANCELLED, "resolved", "retried")))
-    open_calls = select(intents.c.run).join(runs, runs.c.id == intents.c.run).distinct()
-    found["open-call"] = list(connection.execute(open_calls.where(UNCERTAIN, *ended)).scalars())
+    found[OPEN_CALL] = failed_with_open_calls(connection)
+    found[NOT_SETTLED] = succeeded_with_open_calls(connection, now)
     found["wrong-inputs"] = runs_with_wrong_inputs(connection)
     return found
