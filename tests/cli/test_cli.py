@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import os
@@ -9,8 +10,10 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,6 +38,16 @@ TWILIO_VARIABLES = [
 def _no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in TWILIO_VARIABLES:
         monkeypatch.delenv(name, raising=False)
+
+
+def leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """The parsers of the commands that do something."""
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not groups:
+        yield parser
+    for group in groups:
+        for one in group.choices.values():
+            yield from leaves(one)
 
 
 def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -283,6 +296,23 @@ class TestExitCodes:
         assert "15558675310" not in said
         with pytest.raises(RuntimeError):
             main(["invoke", "getSMS", "--debug"])
+
+    def test_what_is_said_of_a_bug_names_no_option_that_the_command_lacks(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def fail(_options: Any) -> int:
+            raise RuntimeError("the number +15558675310")
+
+        for parser in leaves(command_parser("")):
+            options = argparse.Namespace(**{one.dest: one.default for one in parser._actions} | {"run": fail})
+            parsing = SimpleNamespace(parse_args=lambda _words, options=options: options)
+            monkeypatch.setattr("twilio_component.cli.main.command_parser", lambda _word, parsing=parsing: parsing)
+            assert main([]) == exit_codes.BUG
+            said = capsys.readouterr().err
+            has_debug = "--debug" in parser._option_string_actions
+            assert ("--debug shows where" if has_debug else "unexpected RuntimeError at twilio_component/cli/") in said
+            assert set(re.findall(r"--[a-z-]+", said)) <= parser._option_string_actions.keys(), parser.prog
+            assert "15558675310" not in said
 
     def test_an_interruption_is_130(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def interrupted(_options: Any) -> int:

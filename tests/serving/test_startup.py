@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import socket
 import sqlite3
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import update
 from support.engine import SEND, serving
@@ -23,7 +26,7 @@ from twilio_component.flows.runner.connection_values import check_given_connecti
 from twilio_component.host import Host
 from twilio_component.host.errors import InputError
 from twilio_component.serving import database_startup, server
-from twilio_component.serving.database_startup import wait_for_database
+from twilio_component.serving.database_startup import start_with_database, wait_for_database
 from twilio_component.serving.worker import Worker
 
 SECRET = "s3cr3t-password"
@@ -356,7 +359,7 @@ def test_an_order_after_delivery_that_will_not_hear_of_deliveries_is_a_warning(
     async def stop(*_: object) -> None:
         raise DurableError("far enough")
 
-    monkeypatch.setattr(server, "wait_for_database", stop)
+    monkeypatch.setattr(database_startup, "wait_for_database", stop)
     order = "{by: conversation, after: delivery}"
     Path("config.yaml").write_text(f'order: {{"+15017122661": {order}}}\n{CONNECTION}', encoding="utf-8")
     main(["serve", "flow.yaml", "--port", "0", "--config", "config.yaml", *public])
@@ -417,3 +420,53 @@ def test_text_that_looks_like_a_placeholder_is_a_warning_of_serve_too(
     file.write_text(FLOW.replace("{{$", "{{", 1), encoding="utf-8")
     assert main(["serve", "flow.yaml", "--port", "0"]) == exit_codes.BAD_INPUT  # for want of a connection
     assert "looks like a placeholder but is text (malformed-placeholder)" in capsys.readouterr().out
+
+
+async def test_a_start_that_loses_its_database_begins_anew(
+    new_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, said, connect = new_database(), list[str](), psycopg.connect
+    opened = 0
+
+    def connect_and_lose_others(*arguments: Any, **options: Any) -> Any:
+        nonlocal opened
+        opened += 1
+        if opened in (3, 8):  # before the workflow engine has begun, and the next time while it begins
+            with connect(url, autocommit=True) as ending:
+                ending.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+        return connect(*arguments, **options)
+
+    monkeypatch.setattr(psycopg, "connect", connect_and_lose_others)
+    monkeypatch.setattr(database_startup, "_PAUSE_SECONDS", 0.0)
+    opening = lambda _report: serving(tmp_path, SEND, database=url)  # noqa: E731 - it is passed on
+    async with start_with_database(url, said.append, opening) as served:
+        assert (await served.run("run-1"))["state"] == "succeeded"
+    assert said
+    assert all(one.startswith("waiting for the database: the database is unavailable (") for one in said)
+
+
+async def test_a_start_gives_up_on_its_database_after_a_while_and_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_startup, "_refusal", lambda _url: None)
+    monkeypatch.setattr(database_startup, "_PAUSE_SECONDS", 0.0)
+    said, starts = list[str](), list[str]()
+
+    @asynccontextmanager
+    async def opening(report: Callable[[str], None]) -> AsyncIterator[None]:
+        starts.append("start")
+        report("a warning")
+        if starts:
+            raise StoreUnavailableError("the database is unavailable (it shuts down)")
+        yield
+
+    refused = r"^the database is unavailable \(it shuts down\): postgresql://u:\*\*\*@h/d$"
+    with pytest.raises(StoreUnavailableError, match=refused):
+        async with start_with_database(f"postgresql://u:{SECRET}@h/d", said.append, opening, patience=0.05):
+            pass
+    assert len(starts) > 1
+    assert said == ["a warning", "waiting for the database: the database is unavailable (it shuts down)"]
+    with pytest.raises(StoreUnavailableError):
+        async with start_with_database("sqlite:////x.sqlite", said.append, opening):
+            pass

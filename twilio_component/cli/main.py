@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if getattr(options, "debug", False):
             raise
-        return _report(error)
+        return _report(error, has_debug=hasattr(options, "debug"))
     return code
 
 
@@ -102,7 +102,7 @@ def _open_streams() -> bool:
     return sys.stdout is not None
 
 
-def _report(error: Exception) -> int:
+def _report(error: Exception, *, has_debug: bool) -> int:
     """Say what is wrong; the exit code for it."""
     if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
         _discard_output()
@@ -113,7 +113,7 @@ def _report(error: Exception) -> int:
         return exit_codes.OUTCOME_UNKNOWN
     from twilio_component.cli.unexpected import describe_unexpected
 
-    print(describe_unexpected(error), file=sys.stderr)
+    print(describe_unexpected(error, has_debug=has_debug), file=sys.stderr)
     return exit_codes.BUG
 
 

@@ -45,7 +45,7 @@ from twilio_component.durable.sending.rate_limiter import RateLimiter
 from twilio_component.durable.sending.send_conditions import send_conditions
 from twilio_component.durable.sending.sender_rates import names_of_senders, rates_of_senders
 from twilio_component.durable.sending.throttle import Throttle
-from twilio_component.durable.store.database import FROZEN_SECONDS, Database, sqlite_file
+from twilio_component.durable.store.database import FROZEN_SECONDS, Database, TranslateErrors, sqlite_file
 from twilio_component.durable.store.one_at_a_time import OneAtATime
 from twilio_component.durable.store.provider import keep_to_provider
 from twilio_component.durable.store.request_batcher import RequestBatcher
@@ -271,11 +271,12 @@ class Engine:
         background: list[asyncio.Task[None]] = []
         try:
             # Before the launch: after it, DBOS looks for new queues only once a second.
-            await asyncio.to_thread(DBOS.migrate, self.database.url)
-            await self._queue.register(chunks_of_a_list=PARTITIONS_PER_PROCESS)
-            # Without a lease there is no other process: what the one before had taken is free.
-            await self._earlier_runs.adopt(self._executor if self._lease is None else None)
-            DBOS.launch()
+            with TranslateErrors():
+                await asyncio.to_thread(DBOS.migrate, self.database.url)
+                await self._queue.register(chunks_of_a_list=PARTITIONS_PER_PROCESS)
+                # Without a lease there is no other process: what the one before had taken is free.
+                await self._earlier_runs.adopt(self._executor if self._lease is None else None)
+                DBOS.launch()
             rows = self._dbos._sys_db  # noqa: SLF001 - ``look_cheaply`` and the others say why
             self._looks = look_cheaply(rows, (RUNS, CHUNKS), self._may_write, self._most_at_once)
             fire_for_own_version(rows)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -26,7 +27,7 @@ from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.host import Host
 from twilio_component.host.environment import FileEnvironment
 from twilio_component.serving.connection_bounds import bounds, is_loopback
-from twilio_component.serving.database_startup import wait_for_database
+from twilio_component.serving.database_startup import start_with_database
 from twilio_component.serving.endpoint_keys import EndpointKeys
 from twilio_component.serving.endpoints import endpoints
 from twilio_component.serving.health_server import HealthServer
@@ -145,23 +146,36 @@ class Server:
             if file is not None and not file.exists():
                 # A slip in the path would leave the runs of another database without a process.
                 new = " (a new database)" if file.parent.is_dir() else " (a new database, in a new folder)"
-            await wait_for_database(self.database, self.report)
             observer = trace_host(host, self.health.observer)
-            opening = Engine.open(
-                deployment,
-                self.database,
-                settings,
-                crash_points=self.crash_points,
-                observer=observer,
-                is_emulated=self.is_emulated,
-            )
-            async with opening as engine:
-                for definition in definitions:
-                    await engine.runs.define(definition.file, definition.text)
-                    await engine.runs.note_served(definition.integration.name, definition.digest, str(public_url))
-                await warn_of_flow(settings.on_failure, definitions, engine.database, self.report)
-                await warn_of_earlier_runs(deployment, definitions, engine.database, self.report)
-                await engine.keep_schedules(definitions)
+            announce = cache(lambda: self.on_ready(found))  # once, however often the database is lost meanwhile
+
+            @asynccontextmanager
+            async def opening(report: Callable[[str], None]) -> AsyncIterator[Engine]:
+                async with Engine.open(
+                    deployment,
+                    self.database,
+                    settings,
+                    crash_points=self.crash_points,
+                    observer=observer,
+                    is_emulated=self.is_emulated,
+                ) as engine:
+                    for definition in definitions:
+                        await engine.runs.define(definition.file, definition.text)
+                        await engine.runs.note_served(definition.integration.name, definition.digest, str(public_url))
+                    await warn_of_flow(settings.on_failure, definitions, engine.database, report)
+                    await warn_of_earlier_runs(deployment, definitions, engine.database, report)
+                    await engine.keep_schedules(definitions)
+                    report(f"state: {display_database(self.database)}{new}")
+                    self._report_endpoints(found.values(), keys, report)
+                    announce()
+                    registrations = Registrations(deployment, RegistrationStore(engine.database), engine.runs, report)
+                    if self.register:
+                        await registrations.register(found.values(), replace_webhooks=self.replace_webhooks)
+                    else:
+                        await registrations.warn_of_stale(found.values())
+                    yield engine
+
+            async with start_with_database(self.database, self.report, opening) as engine:
                 handler = WebhookHandler(deployment, engine, webhooks, keys, observer)
                 app = WebhookApp(
                     endpoints=found,
@@ -172,15 +186,6 @@ class Server:
                     ready=engine.check,
                     observer=observer,
                 )
-                self.report(f"state: {display_database(self.database)}{new}")
-                self._report_endpoints(found.values(), keys)
-                self.on_ready(found)
-                store = RegistrationStore(engine.database)
-                registrations = Registrations(deployment, store, engine.runs, self.report)
-                if self.register:
-                    await registrations.register(found.values(), replace_webhooks=self.replace_webhooks)
-                else:
-                    await registrations.warn_of_stale(found.values())
                 async with AsyncExitStack() as stack:
                     await stack.enter_async_context(handler.refused_requests.storing())
                     if self.operations is not None:
@@ -195,11 +200,11 @@ class Server:
             self.report(str(warning))
         return deployment.load(str(file), text)
 
-    def _report_endpoints(self, found: Iterable[Endpoint], keys: EndpointKeys) -> None:
+    def _report_endpoints(self, found: Iterable[Endpoint], keys: EndpointKeys, report: Callable[[str], None]) -> None:
         for endpoint in found:
-            self.report(f"webhook of {endpoint.flow.name}: {endpoint.url_for_twilio}")
+            report(f"webhook of {endpoint.flow.name}: {endpoint.url_for_twilio}")
             if self._is_public() and not (endpoint.verifies_request or keys.are_needed(endpoint.flow)):
-                self.report(
+                report(
                     f"warning: anybody who knows this URL can start {endpoint.flow.name}; keys in endpointKeys of the "
                     "configuration file protect it"
                 )

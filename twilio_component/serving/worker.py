@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from twilio_component.durable.alarm_receivers import check_command
 from twilio_component.durable.crash_points import CrashPoints
 from twilio_component.durable.deployment import Deployment
 from twilio_component.durable.engine import Engine
-from twilio_component.durable.errors import DurableError
+from twilio_component.durable.errors import DurableError, StoreUnavailableError
 from twilio_component.durable.settings import settings_from
 from twilio_component.durable.startup_checks import warn_of_earlier_runs, warn_of_order
 from twilio_component.flows.runner.configuration import Configuration
 from twilio_component.flows.runner.connection_values import check_given_connections
 from twilio_component.host import Host
 from twilio_component.host.environment import FileEnvironment
-from twilio_component.serving.database_startup import wait_for_database
+from twilio_component.serving.database_startup import start_with_database
 from twilio_component.serving.health_server import HealthServer
 from twilio_component.serving.observers import trace_host
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
     import httpx
 
+    from twilio_component.durable.observation import Observer
     from twilio_component.durable.settings import Settings
 
 
@@ -72,23 +73,49 @@ class Worker:
             )
             if not deployment.has_callbacks:
                 warn_of_order(settings, (), self.report)
-            await wait_for_database(self.database, self.report)
-            stopping = asyncio.Event()
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
-            async with self._engine(deployment, settings) as engine:
-                await warn_of_earlier_runs(deployment, (), engine.database, self.report)
+            observer = trace_host(deployment.host, self.health.observer)
+            opening = partial(self._engine, deployment, settings, observer)
+            async with start_with_database(self.database, self.report, opening) as (engine, stopping):
                 with self.health.showing(engine):
                     self.report("working")
                     await stopping.wait()
 
-    def _engine(self, deployment: Deployment, settings: Settings) -> AbstractAsyncContextManager[Engine]:
-        return Engine.open(
-            deployment,
-            self.database,
-            settings,
-            crash_points=self.crash_points,
-            observer=trace_host(deployment.host, self.health.observer),
-            kind="worker",
+    @asynccontextmanager
+    async def _engine(
+        self, deployment: Deployment, settings: Settings, observer: Observer, report: Callable[[str], None]
+    ) -> AsyncIterator[tuple[Engine, asyncio.Event]]:
+        """An engine, and the event that it is to end."""
+        opening = Engine.open(
+            deployment, self.database, settings, crash_points=self.crash_points, observer=observer, kind="worker"
         )
+        with _stopping() as stopping:
+            async with opening as engine:
+                await warn_of_earlier_runs(deployment, (), engine.database, report)
+                yield engine, stopping
+
+
+@contextmanager
+def _stopping() -> Iterator[asyncio.Event]:
+    """An event that SIGINT or SIGTERM sets; one that came before a failure ends the process as it would have."""
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    received: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        received.append(number)
+        loop.call_soon_threadsafe(stopping.set)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    except StoreUnavailableError:
+        _restore(before)
+        for number in received:
+            signal.raise_signal(number)
+        raise
+    finally:
+        _restore(before)
+
+
+def _restore(handlers: Mapping[signal.Signals, Any]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

@@ -118,7 +118,7 @@ class Database:
             connection.close()
         for attempt in range(1, _MIGRATION_ATTEMPTS + 1):
             try:
-                with _Translated(), self.engine.begin() as transaction:
+                with TranslateErrors(), self.engine.begin() as transaction:
                     migrate(transaction)
             except StoreBusyError:
                 # Tables are altered while other processes write: two of them can wait for each other.
@@ -257,7 +257,7 @@ class Database:
         self, work: Callable[[Connection], _Found], threads: ThreadPoolExecutor, engine: Engine
     ) -> _Found:
         if self._group is not None:
-            with _Translated():
+            with TranslateErrors():
                 found: _Found = await asyncio.wrap_future(self._group.submit(work))
                 return found
         return await asyncio.get_running_loop().run_in_executor(threads, transaction, engine, work)
@@ -290,11 +290,11 @@ def connect_arguments(url: URL, options: str = "") -> dict[str, Any]:
 
 def transaction(engine: Engine, work: Callable[[Connection], _Found]) -> _Found:
     """Do ``work`` in a transaction of this engine; its result. Raises ``StoreUnavailableError``."""
-    with _Translated(), committing(engine) as connection:
+    with TranslateErrors(), committing(engine) as connection:
         return work(connection)
 
 
-class _Translated:
+class TranslateErrors:
     """Turns the driver's errors about the connection into ``StoreUnavailableError``; other errors are bugs."""
 
     def __enter__(self) -> None:
