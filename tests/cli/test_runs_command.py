@@ -9,10 +9,15 @@ import logging
 import re
 import sqlite3
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
+from dbos import DBOS
 
 from twilio_component.cli import exit_codes
 from twilio_component.cli.main import main
@@ -21,6 +26,9 @@ from twilio_component.durable.recovery.single_process_lock import SingleProcessL
 from twilio_component.durable.store.database import Database
 from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.durable.store.runs import RunStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOBODY = "no process executes it: start `serve` or `worker` with this database"
 NO_LIST = "has no items: it has begun no list (a loop with concurrency)"
@@ -207,3 +215,19 @@ def test_what_the_engine_says_of_a_workflow_that_was_taken_over_is_left_out(capl
     logging.getLogger("dbos").warning("Workflow already exists in queue: flows, but the provided queue name is: None.")
     logging.getLogger("dbos").warning("another thing")
     assert [record.getMessage() for record in caplog.records] == ["another thing"]
+
+
+def test_what_the_engine_cannot_do_any_more_while_its_process_ends_is_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    silence_stops()
+    engine, executor = logging.getLogger("dbos"), ThreadPoolExecutor()
+    executor.shutdown()
+    destroyed: Callable[[], object] = partial(vars(DBOS)["_sys_db"].fget, SimpleNamespace(_sys_db_field=None))
+    refused: Callable[[], object] = lambda: executor.submit(list)  # noqa: E731
+    for late in (refused, destroyed):
+        with pytest.raises(Exception) as raised:  # noqa: PT011 - whatever it is, as it is raised
+            late()
+        engine.error("Exception encountered when recovering workflow web-1a:", exc_info=raised.value)
+    engine.error("Exception encountered when recovering workflow web-1a:", exc_info=RuntimeError("a bug"))
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["a bug"]

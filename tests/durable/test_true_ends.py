@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from support.engine import SEND, serving
@@ -223,3 +224,19 @@ async def test_what_cannot_continue_before_it_does_anything_has_failed(
     monkeypatch.setattr(IntentStore, "plan", plan)
     ended = await _end(tmp_path, SEND, Emulator())
     assert (ended["state"], ended["error"]["outcomeUnknown"]) == ("failed", False)
+
+
+async def test_a_process_that_is_late_with_a_run_that_another_one_has_finished_says_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    emulator = Emulator()
+    async with serving(tmp_path, SEND, emulator=emulator, settings=QUICK) as served:
+        await served.engine.runs.accept(await served.new_run("one"))
+        opened = await served.engine.runs.open("one", 500)
+        ended = [await served.engine._runner.run("one", "one")]  # as its process
+        monkeypatch.setattr(served.engine.runs, "open", AsyncMock(return_value=opened))
+        ended.append(await served.engine._runner.run("one", "one"))  # as one that opened it before
+        monkeypatch.undo()
+    assert ended == ["succeeded", "succeeded"]
+    assert len(emulator.messages) == 1
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []

@@ -179,6 +179,9 @@ class WorkflowRunner:
             return await self._fail(run, error.code, str(error))
         except Exception as error:
             self._work.raise_if_draining()
+            ended = await self._ended_elsewhere(run.id)
+            if ended is not None:
+                return ended
             _LOGGER.exception("%s cannot continue", run.id)
             return await self._fail(run, "unexpected-error", f"unexpected {type(error).__name__}")
 
@@ -273,6 +276,13 @@ class WorkflowRunner:
         execution = Execution(flow, definition.values.by_name, initial_state(run.payload, stored_state=state))
         journal = found.journal
         return Replayer(self._services, run, definition, flow, execution, state=state, journal=journal, holder=holder)
+
+    async def _ended_elsewhere(self, run_id: str) -> str | None:
+        """How a run has ended if another process ended it meanwhile: nobody can continue it without its contents."""
+        found = await self._runs.load(run_id, wait_for_database=True)
+        if found is None:
+            return run_status.PURGED
+        return None if found.state in (run_status.RUNNING, *run_status.RESUMABLE) else found.state
 
     async def _fail(self, run: Run, code: str, message: str) -> str:
         """End a run that cannot go on; its outcome is unknown where a call of it was under way."""
