@@ -189,9 +189,9 @@ async def test_the_call_of_another_process_holds_up_the_next_one_while_its_run_i
     ("value", "reason"),
     [
         ("line", "must be conversation"),
-        ({"by": "conversation", "after": "lunch"}, "after must be request or delivery"),
-        ({"by": "conversation", "atMost": 0}, "atMost must be a number of seconds"),
-        ({"by": "conversation", "until": 1}, "has by, after and atMost, not until"),
+        ({"by": "conversation", "after": "lunch"}, r"\.after: must be request or delivery"),
+        ({"by": "conversation", "atMost": 0}, r"\.atMost: must be a number of seconds"),
+        ({"by": "conversation", "until": 1}, r"\.until: is not known \(known: by, after and atMost\)"),
     ],
 )
 def test_an_order_that_is_not_valid_is_refused(value: Any, reason: str) -> None:
