@@ -19,6 +19,7 @@ from twilio_component.durable.errors import UnknownRunError
 from twilio_component.durable.execution.redacted_inputs import redact_inputs
 from twilio_component.durable.operator.actions import actions_for
 from twilio_component.durable.operator.flow_names import flow_names
+from twilio_component.durable.operator.step_times import begin_times
 from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.operator.views import final_entries, newest_runs, open_call, run_summary, step_view
 from twilio_component.durable.operator.wait_views import waits_of
@@ -112,7 +113,7 @@ class RunPages:
                 **run_summary(row),
                 "queue": row.queue,
                 "waits": waits_of(connection, run),
-                "steps": [*_steps(connection, run, shown), *(_open_calls(self._reader, connection, run, before))],
+                "steps": [*_steps(connection, row, shown), *(_open_calls(self._reader, connection, run, before))],
                 "earlier": earlier,
                 "actions": actions_for(row.state),
                 **_relatives(connection, row),
@@ -233,11 +234,15 @@ def _open_of(run: str) -> tuple[Any, ...]:
     return intents.c.run == run, OWN_AND_OPEN
 
 
-def _steps(connection: Connection, run: str, entries: list[Row[Any]]) -> list[dict[str, Any]]:
-    keys = [ids.call_key(run, entry.ordinal) for entry in entries]
+def _steps(connection: Connection, run: Row[Any], entries: list[Row[Any]]) -> list[dict[str, Any]]:
+    keys = [ids.call_key(run.id, entry.ordinal) for entry in entries]
+    begun = begin_times(connection, run, entries)
     by_key = {row.key: row for row in connection.execute(select(intents).where(intents.c.key.in_(keys)))}
-    found = ((entry, by_key.get(ids.call_key(run, entry.ordinal))) for entry in final_entries(entries))
-    return [{**step_view(entry, intent), "ordinal": entry.ordinal, **_tries(entry, intent)} for entry, intent in found]
+    found = ((entry, by_key.get(ids.call_key(run.id, entry.ordinal))) for entry in final_entries(entries))
+    return [
+        {**step_view(entry, intent, begun[entry.ordinal]), "ordinal": entry.ordinal, **_tries(entry, intent)}
+        for entry, intent in found
+    ]
 
 
 def _tries(entry: Row[Any], intent: Row[Any] | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from twilio_component.durable.operator.flow_names import flow_names, known_flows
 from twilio_component.durable.operator.journal_replay import is_asked_again
 from twilio_component.durable.operator.late_replies import late_replies_of
 from twilio_component.durable.operator.run_ids import count_retries, retried_as
+from twilio_component.durable.operator.step_times import begin_times
 from twilio_component.durable.operator.times import format_time
 from twilio_component.durable.operator.wait_views import waits_of
 from twilio_component.durable.sending.intents import PLANNED
@@ -90,9 +91,13 @@ class RunViews:
             if row is None:
                 raise UnknownRunError(f"there is no run '{run}'")
             entries = select(journal).where(journal.c.run == run, journal.c.ordinal >= 0).order_by(journal.c.ordinal)
-            found = list(final_entries(connection.execute(entries).all()))
+            stored = connection.execute(entries).all()
+            begun, found = begin_times(connection, row, stored), list(final_entries(stored))
             by_key = {intent.key: intent for intent in _own_calls(connection, run, found)}
-            steps = [step_view(entry, by_key.pop(ids.call_key(run, entry.ordinal), None)) for entry in found]
+            steps = [
+                step_view(entry, by_key.pop(ids.call_key(run, entry.ordinal), None), begun[entry.ordinal])
+                for entry in found
+            ]
             now = self._database.now(connection)
             waiting = [open_call(connection, one, now) for one in by_key.values()]
             again = {"retriedAs": retried_as(connection, run)} if row.state == RETRIED else {}
@@ -180,13 +185,16 @@ def final_entries(entries: Sequence[Row[Any]]) -> Iterator[Row[Any]]:
             yield entry
 
 
-def step_view(entry: Row[Any], intent: Row[Any] | None) -> dict[str, Any]:
-    """A call that has a result, as ``RunViews.show`` shows it; ``intent`` is its intent, where it had one."""
+def step_view(entry: Row[Any], intent: Row[Any] | None, begun: float | None) -> dict[str, Any]:
+    """A call that has a result, as ``RunViews.show`` shows it; ``intent`` is its intent, where it had one.
+
+    ``begun`` is when it first began (``begin_times``).
+    """
     failure = json.loads(entry.value)["failure"] if entry.is_failure else None
     return {
         "step": entry.step_id,
         "state": _state_of_failure(failure) if failure else "waiting" if is_asked_again(entry.value) else "succeeded",
-        "started": format_time(entry.started_at),
+        "started": format_time(begun),
         "finished": format_time(entry.finished_at),
         "inputs": json.loads(entry.inputs) if entry.inputs else None,
         **({"error": _error(failure)} if failure else {}),
