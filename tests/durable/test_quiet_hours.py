@@ -287,14 +287,22 @@ async def test_a_person_gets_as_many_messages_as_the_cap_allows_and_the_rest_lat
         for run in ("one", "two", "three"):
             await served.begin(run)
 
+        async def held(day: str) -> int:
+            """How many runs are held until then; once they are, the clock may be set, as no process's ever is."""
+            steps = [await held_step(served, run) for run in ("one", "two", "three")]
+            return len([step for step in steps if step is not None and step["heldUntil"].startswith(day)])
+
         async def both_others_are_held() -> bool:
-            held = [await held_step(served, run) for run in ("one", "two", "three")]
-            return len([step for step in held if step is not None]) == 2
+            return await held("2026-05-04") == 2
+
+        async def the_last_is_held() -> bool:
+            return await held("2026-05-05") == 1
 
         await until_async(both_others_are_held, "both others are held")
         assert len(emulator.messages) == 1
         clock.set("2026-05-04T11:00:30")
         await until_async(_has(emulator, 2), "two are sent")
+        await until_async(the_last_is_held, "the last is held until the next day")
         clock.set("2026-05-04T13:00")
         await asyncio.sleep(1)
         assert len(emulator.messages) == 2
