@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
 from itertools import product
-from pathlib import Path
 
 import pytest
+from support.node import ask_node
 from twilio.rest import Client
 
 from twilio_component.twilio.hosts import EDGES, origin_of
@@ -38,20 +34,8 @@ def test_a_region_alone_gets_its_edge_which_the_sdk_leaves_to_the_caller(region:
 
 
 def test_the_node_sdk_asks_the_same_hosts() -> None:
-    modules = os.environ.get("TWILIO_NODE_MODULES", "")
-    if shutil.which("node") is None or not Path(modules, "twilio").is_dir():
-        pytest.skip("without Node, or without its SDK: `make conformance` installs it where there is npm")
     pairs = [(None, None), *product([None, *EDGES], PLACES)]
-    asked = subprocess.run(
-        ["node", str(Path(__file__).with_name("node") / "hosts.cjs")],
-        env={**os.environ, "NODE_PATH": modules},
-        input=json.dumps(pairs),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    found = json.loads(asked.stdout)
+    found = ask_node("hosts.cjs", pairs, package="twilio")
     assert len(found) == len(pairs)
     for place in found:
         ours = {name: origin_of(name, place["region"], place["edge"]) for name in PRODUCTS}

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
-import shutil
-import subprocess
-from pathlib import Path
 
-import pytest
+from support.node import ask_node
 
 from twilio_component.twilio.segments import segment, smart_encode
 
@@ -45,23 +40,12 @@ def texts() -> list[tuple[str, bool]]:
 
 
 def test_segments_are_those_of_twilios_calculator() -> None:
-    modules = os.environ.get("TWILIO_NODE_MODULES", "")
-    if shutil.which("node") is None or not Path(modules, "sms-segments-calculator").is_dir():
-        pytest.skip("without Node, or without the calculator: `make conformance` installs it where there is npm")
     given = texts()
-    said = subprocess.run(
-        ["node", str(Path(__file__).with_name("node") / "segments.cjs")],
-        env={**os.environ, "NODE_PATH": modules},
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    said = ask_node("segments.cjs", given, package="sms-segments-calculator")
     ours = [segment(smart_encode(text) if smart else text) for text, smart in given]
     differ = [
         (ascii(text), smart, theirs)
-        for (text, smart), own, theirs in zip(given, ours, json.loads(said.stdout), strict=True)
+        for (text, smart), own, theirs in zip(given, ours, said, strict=True)
         if [own.encoding, own.segments] != theirs
     ]
     assert differ == []

@@ -6,15 +6,12 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.node import ask_node
 from support.spectral_differences import CONVERSIONS, DIFFERENCES, INPUT_TITLES, INPUTS
 from support.spectral_terms import TERMS, encode, is_plain
 
@@ -26,29 +23,15 @@ from twilio_component.flows.findings import EvaluationError
 from twilio_component.host.errors import PerformError
 from twilio_component.host.inputs.form import convert
 
-FOLDER = Path(__file__).parent
-
 OURS: dict[str, Any] = {"toBool": as_bool, "toInt": as_int, "toNumber": as_number, "toString": as_text}
-PAGE = (FOLDER.parents[1] / "docs" / "reference" / "flow-language.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "flow-language.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def spectral() -> dict[str, Any]:
     """Spectral's verdicts and conversions of all terms."""
-    modules = os.environ.get("TWILIO_NODE_MODULES", "")
-    if shutil.which("node") is None or not Path(modules, "@prismatic-io", "spectral").is_dir():
-        pytest.skip("without Node, or without Spectral: `make conformance` installs it where there is npm")
     asked = {"terms": [encode(term) for term in TERMS], "conversions": [*OURS, "toDate"]}
-    done = subprocess.run(
-        ["node", str(FOLDER / "node" / "spectral.cjs")],
-        input=json.dumps(asked),
-        env={**os.environ, "NODE_PATH": modules, "TZ": "UTC"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    verdicts: dict[str, Any] = json.loads(done.stdout)
+    verdicts: dict[str, Any] = ask_node("spectral.cjs", asked, package="@prismatic-io/spectral")
     return verdicts
 
 

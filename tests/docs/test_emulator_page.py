@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from support.node import node_environment
 
 from twilio_component.emulator import Emulator
 from twilio_component.emulator.api.unsupported import NOT_EMULATED
@@ -37,13 +37,10 @@ def test_the_shell_examples_run() -> None:
 
 
 def test_the_node_example_runs() -> None:
-    modules = os.environ.get("TWILIO_NODE_MODULES", "")
-    if shutil.which("node") is None or not Path(modules, "twilio").is_dir():
-        pytest.skip("without Node, or without its SDK: `make conformance` installs it where there is npm")
+    environment = node_environment("twilio")
     with Emulator().serve_in_thread() as server:
         (example,) = examples("javascript")
         program = example.replace("http://127.0.0.1:8010", server.url)
-        environment = {**os.environ, "NODE_PATH": modules}
         shown = subprocess.run(["node", "-e", program], env=environment, capture_output=True, text=True, check=True)
     assert shown.stdout == "queued\n"
 

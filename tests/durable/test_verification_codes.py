@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from support.engine import TO, serving
 
-from twilio_component.durable.store.new_runs import NewRun
 from twilio_component.emulator import Emulator
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
-    from support.engine import Served
 
 FLOWS = """\
   - name: Start
@@ -43,28 +41,16 @@ FLOWS = """\
 """
 
 
-async def run_with(served: Served, run: str, flow: str, data: dict[str, Any]) -> None:
-    digest = await served.engine.runs.define("test.yaml", served.text)
-    found = next(one for one in served.definition.integration.flows if one.name == flow)
-    given = {"body": {"data": data, "contentType": "application/json"}}
-    payload = served.deployment.payload(given, served.definition, found, run, "2026-01-01T00:00:00.000Z")
-    new = NewRun(id=run, definition=digest, integration="Test", flow=flow, payload=payload)
-    await served.engine.begin(new)
-    ended = await served.engine.wait_for_outcome(run, 20)
-    assert ended is not None
-    assert ended["state"] == "succeeded", ended
-
-
 async def test_a_code_is_neither_stored_nor_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     emulator = Emulator()
     service = emulator.add_verify_service("Owl Bank").sid
     async with serving(tmp_path, FLOWS.replace("SERVICE", service), emulator=emulator) as served:
-        await run_with(served, "start", "Start", {"to": TO})
+        assert (await served.run("start", "Start", {"to": TO}))["state"] == "succeeded"
         code = emulator.verifications[-1].code
         wrong = code[::-1] if code != code[::-1] else f"{(int(code) + 1) % 10**6:06}"
-        await run_with(served, "wrong", "Check", {"to": TO, "code": wrong})
-        await run_with(served, "right", "Check", {"to": TO, "code": code})
+        assert (await served.run("wrong", "Check", {"to": TO, "code": wrong}))["state"] == "succeeded"
+        assert (await served.run("right", "Check", {"to": TO, "code": code}))["state"] == "succeeded"
         emulator.assert_verification(to=TO, status="approved", times=1)
     with closing(sqlite3.connect(tmp_path / "runs.sqlite")) as connection:
         dump = "\n".join(connection.iterdump())

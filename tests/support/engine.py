@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from support.prepared_database import prepare_database
@@ -60,6 +61,7 @@ START = """\
       - {name: Start, action: cross-flow.invokeFlow, inputs: {flowName: {type: value, value: STARTED}}}
 """
 TO = "+15558675310"
+TO_SOMEBODY = MappingProxyType({"to": TO})
 
 
 class Served:
@@ -71,18 +73,18 @@ class Served:
         self.text = HEAD + flows
         self.definition = deployment.load("test.yaml", self.text)
 
-    async def begin(self, run: str, flow: str = "Main") -> bool:
-        return await self.engine.begin(await self.new_run(run, flow))
+    async def begin(self, run: str, flow: str = "Main", data: Mapping[str, Any] = TO_SOMEBODY) -> bool:
+        return await self.engine.begin(await self.new_run(run, flow, data))
 
-    async def new_run(self, run: str, flow: str = "Main") -> NewRun:
+    async def new_run(self, run: str, flow: str = "Main", data: Mapping[str, Any] = TO_SOMEBODY) -> NewRun:
         digest = await self.engine.runs.define("test.yaml", self.text)
         found = next(one for one in self.definition.integration.flows if one.name == flow)
-        given = {"body": {"data": {"to": TO}, "contentType": "application/json"}}
+        given = {"body": {"data": data, "contentType": "application/json"}}
         payload = self.deployment.payload(given, self.definition, found, run, "2026-01-01T00:00:00.000Z")
         return NewRun(id=run, definition=digest, integration="Test", flow=flow, payload=payload)
 
-    async def run(self, run: str, flow: str = "Main") -> Mapping[str, Any]:
-        await self.begin(run, flow)
+    async def run(self, run: str, flow: str = "Main", data: Mapping[str, Any] = TO_SOMEBODY) -> Mapping[str, Any]:
+        await self.begin(run, flow, data)
         ended: Mapping[str, Any] | None = await self.engine.wait_for_outcome(run, 20)
         assert ended is not None
         return ended
