@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, inspect, make_url, text
+from sqlalchemy import Connection, insert, inspect, make_url, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from twilio_component.durable.errors import DurableError, StoreBusyError, StoreUnavailableError
@@ -179,6 +179,23 @@ async def test_what_waits_for_a_process_that_has_frozen_gives_up_and_everything_
         assert str(asked[0]) == "the database is busy (another transaction has locked what is needed)"
         frozen.commit()
     assert not await together.submit(new)
+    database.close()
+
+
+async def test_what_has_waited_for_the_one_lock_of_sqlite_is_not_tried_again(tmp_path: Path) -> None:
+    database, tries, failures = Database(f"sqlite:///{tmp_path / 'runs.sqlite'}"), list[int](), list[str]()
+    database.create()
+    database.on_failure = failures.append
+
+    def work(_connection: Connection) -> None:
+        tries.append(1)
+        raise StoreBusyError("busy")
+
+    for do in (database.run, database.run_quickly):
+        with pytest.raises(StoreBusyError):
+            await do(work)
+    assert len(tries) == 2
+    assert failures == ["busy", "busy"]
     database.close()
 
 

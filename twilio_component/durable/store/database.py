@@ -151,8 +151,11 @@ class Database:
         ``StoreUnavailableError`` when the database is unavailable, and ``StoreBusyError`` when another transaction does
         not end in time.
         """
-        with suppress(StoreBusyError):
+        try:
             return await self.run_quickly(work)
+        except StoreBusyError:
+            if self.is_sqlite:  # it has waited already
+                raise
         return await self.run_with_lock_wait(work)
 
     async def run_quickly(self, work: Callable[[Connection], _Found]) -> _Found:
@@ -162,12 +165,12 @@ class Database:
     async def run_with_lock_wait(self, work: Callable[[Connection], _Found]) -> _Found:
         """Do ``work`` that ``run_quickly`` could not do, beside the others: it may wait for each lock for a second.
 
-        Raises ``StoreBusyError`` at once while many others wait in this way.
+        For Postgres only: on SQLite everything waits for the one lock there is. Raises ``StoreBusyError`` at once while
+        many others wait in this way.
         """
 
         def with_lock_wait(connection: Connection) -> _Found:
-            if not self.is_sqlite:
-                connection.execute(_LOCK_WAIT)
+            connection.execute(_LOCK_WAIT)
             return work(connection)
 
         if self._patient >= _MOST_PATIENT:
@@ -249,7 +252,8 @@ class Database:
             return await self._perform_once(work, threads, engine)
         except StoreUnavailableError as error:
             is_busy = isinstance(error, StoreBusyError)
-            if not is_busy or threads is not self._request_threads:  # it is tried once more, patiently
+            is_tried_again = is_busy and threads is self._request_threads and not self.is_sqlite
+            if not is_tried_again:
                 self.on_failure("busy" if is_busy else "unavailable")
             raise
 

@@ -11,6 +11,8 @@ from twilio_component.durable.errors import StoreBusyError, StoreUnavailableErro
 
 _Request = TypeVar("_Request")
 _Result = TypeVar("_Result")
+_Handle = Callable[[Sequence[_Request]], Awaitable[Sequence[_Result]]]
+_Batch = Sequence[tuple[_Request, asyncio.Future[_Result]]]
 
 _MAX_BATCH = 100
 _CROWD = 8  # requests that wait at once; a process that keeps up has one or two
@@ -26,8 +28,8 @@ class RequestBatcher(Generic[_Request, _Result]):
 
     def __init__(
         self,
-        handle: Callable[[Sequence[_Request]], Awaitable[Sequence[_Result]]],
-        handle_with_wait: Callable[[Sequence[_Request]], Awaitable[Sequence[_Result]]] | None = None,
+        handle: _Handle[_Request, _Result],
+        handle_with_wait: _Handle[_Request, _Result] | None = None,
     ) -> None:
         self._handle = handle
         self._handle_with_wait = handle_with_wait
@@ -67,21 +69,15 @@ class RequestBatcher(Generic[_Request, _Result]):
         finally:
             self._task = None
 
-    async def _handle_batch(self, batch: Sequence[tuple[_Request, asyncio.Future[_Result]]]) -> Exception | None:
+    async def _handle_batch(self, batch: _Batch[_Request, _Result]) -> Exception | None:
         """Complete each future; the error when the database is away and nothing can be done now."""
         if not batch:
             return None
-        try:
-            results = await self._handle([request for request, _ in batch])
-        except Exception as error:  # noqa: BLE001 - the submitters must know
-            failure = error
-        else:
-            for (_, future), result in zip(batch, results, strict=True):
-                if not future.done():  # the submitter may have given up
-                    future.set_result(result)
+        failure = await _complete(self._handle, batch)
+        if failure is None:
             return None
         if len(batch) == 1 and isinstance(failure, StoreBusyError) and self._handle_with_wait is not None:
-            task = asyncio.create_task(self._complete_with_wait(self._handle_with_wait, *batch[0]))
+            task = asyncio.create_task(_complete_alone(self._handle_with_wait, batch))
             self._waiting_for_locks.add(task)
             task.add_done_callback(self._waiting_for_locks.discard)
             return None
@@ -96,19 +92,23 @@ class RequestBatcher(Generic[_Request, _Result]):
                 return away
         return None
 
-    async def _complete_with_wait(
-        self,
-        handle: Callable[[Sequence[_Request]], Awaitable[Sequence[_Result]]],
-        request: _Request,
-        future: asyncio.Future[_Result],
-    ) -> None:
-        try:
-            (result,) = await handle([request])
-        except Exception as error:  # noqa: BLE001 - the submitter must know
-            _fail([(request, future)], error)
-        else:
-            if not future.done():
-                future.set_result(result)
+
+async def _complete_alone(handle: _Handle[_Request, _Result], batch: _Batch[_Request, _Result]) -> None:
+    failure = await _complete(handle, batch)
+    if failure is not None:
+        _fail(batch, failure)
+
+
+async def _complete(handle: _Handle[_Request, _Result], batch: _Batch[_Request, _Result]) -> Exception | None:
+    """Give each future of the batch its result; or return the error, which no future has yet."""
+    try:
+        results = await handle([request for request, _ in batch])
+    except Exception as error:  # noqa: BLE001 - the submitters must know
+        return error
+    for (_, future), result in zip(batch, results, strict=True):
+        if not future.done():  # the submitter may have given up
+            future.set_result(result)
+    return None
 
 
 def _is_away(error: Exception) -> bool:
