@@ -159,20 +159,11 @@ class Server:
                     observer=observer,
                     is_emulated=self.is_emulated,
                 ) as engine:
-                    for definition in definitions:
-                        await engine.runs.define(definition.file, definition.text)
-                        await engine.runs.note_served(definition.integration.name, definition.digest, str(public_url))
-                    await warn_of_flow(settings.on_failure, definitions, engine.database, report)
-                    await warn_of_earlier_runs(deployment, definitions, engine.database, report)
-                    await engine.keep_schedules(definitions)
+                    await _prepare(engine, deployment, definitions, settings, report)
                     report(f"state: {display_database(self.database)}{new}")
                     self._report_endpoints(found.values(), keys, report)
                     announce()
-                    registrations = Registrations(deployment, RegistrationStore(engine.database), engine.runs, report)
-                    if self.register:
-                        await registrations.register(found.values(), replace_webhooks=self.replace_webhooks)
-                    else:
-                        await registrations.warn_of_stale(found.values())
+                    await self._register(engine, deployment, found.values(), report)
                     yield engine
 
             async with start_with_database(self.database, self.report, opening) as engine:
@@ -192,6 +183,16 @@ class Server:
                         await stack.enter_async_context(operations_page(engine.database, self.operations, self.report))
                     stack.enter_context(self.health.showing(engine))
                     await serve_until_stopped(uvicorn.Config(app.application(), **bounds(proxies.trusts)), listening)
+
+    async def _register(
+        self, engine: Engine, deployment: Deployment, found: Iterable[Endpoint], report: Callable[[str], None]
+    ) -> None:
+        """Register the webhooks at their providers if that is asked for; else say which are not up to date."""
+        registrations = Registrations(deployment, RegistrationStore(engine.database), engine.runs, report)
+        if self.register:
+            await registrations.register(found, replace_webhooks=self.replace_webhooks)
+        else:
+            await registrations.warn_of_stale(found)
 
     def _load(self, file: Path, deployment: Deployment) -> LoadedDefinition:
         """Read and check a definition, before the database is opened; raises ``IntegrationError``."""
@@ -220,3 +221,19 @@ class Server:
 def _local_url(host: str, listening: socket.socket) -> str:
     name = _EVERY_INTERFACE.get(host, host)
     return f"http://{f'[{name}]' if ':' in name else name}:{listening.getsockname()[1]}"
+
+
+async def _prepare(
+    engine: Engine,
+    deployment: Deployment,
+    definitions: Sequence[LoadedDefinition],
+    settings: Settings,
+    report: Callable[[str], None],
+) -> None:
+    """Store what is served, warn of what it lacks, and keep its schedules."""
+    for one in definitions:
+        await engine.runs.define(one.file, one.text)
+        await engine.runs.note_served(one.integration.name, one.digest, deployment.public_url)
+    await warn_of_flow(settings.on_failure, definitions, engine.database, report)
+    await warn_of_earlier_runs(deployment, definitions, engine.database, report)
+    await engine.keep_schedules(definitions)
