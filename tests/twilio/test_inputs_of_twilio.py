@@ -163,6 +163,7 @@ def test_a_region_is_trimmed_and_written_small() -> None:
     assert regions.region(" IE1\n", {}) == "ie1"
     assert regions.region("xx9", {"edge": "somewhere"}) == "xx9"
     assert regions.edge(" Dublin ", {}) == "dublin"
+    assert regions.edge("roaming", {"region": "US1\u200b"}) == "roaming"
 
 
 @pytest.mark.parametrize(

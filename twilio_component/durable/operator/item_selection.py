@@ -64,12 +64,11 @@ def describe_no_items(connection: Connection, run: str, selection: ItemSelection
     ).first()
     if ended is not None:
         found = _state_and_code(_WORDS.get(ended.state, ended.state), ended.code if ended.state == FAILED else None)
-        hint = (
-            "; once you know that its message was not sent, choose it with "
-            f"--items unknown --item {selection.number} --resend"
-        )
-        is_unknown = (ended.state, selection.state) == (UNKNOWN, FAILED)
-        return f"item {selection.number} of the run '{run}' {found}, not {wanted}{hint if is_unknown else ''}"
+        hint = ""
+        if (ended.state, selection.state) == (UNKNOWN, FAILED):
+            option = f"--items unknown --item {selection.number} --resend"
+            hint = f"; once you know that its message was not sent, choose it with {option}"
+        return f"item {selection.number} of the run '{run}' {found}, not {wanted}{hint}"
     taken = connection.execute(select(func.max(loops.c.taken)).where(loops.c.run == run)).scalar_one()
     there_are_items = f"its items are 0 to {taken - 1:,}" if taken else "it has no list of which items were taken"
     return f"the run '{run}' has no item {selection.number}: {there_are_items}"

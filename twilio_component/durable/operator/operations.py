@@ -55,13 +55,7 @@ class Operations:
 
     async def cancel(self, run: str) -> None:
         """Stop a run before its next step; a request under way is completed."""
-
-        def end(connection: Connection, run: str) -> None:
-            ended = update(runs).where(runs.c.id == run).values(finished_at=self._database.now(connection))
-            connection.execute(ended)
-            cancel_workflow(connection, run)
-
-        await self._move(run, ALLOWED[CANCEL], run_status.CANCELLED, along_with=end)
+        await self._move(run, ALLOWED[CANCEL], run_status.CANCELLED, along_with=cancel_workflow, ends=True)
         await self._runs.waits.wake_behind(run, self._queue.put_again)
 
     async def pause(self, run: str) -> None:
@@ -158,15 +152,17 @@ class Operations:
         to: str,
         *,
         along_with: Callable[[Connection, str], None] | None = None,
+        ends: bool = False,
         **changes: Any,
     ) -> None:
-        """Change the run's state and, in the same transaction, whatever goes with it."""
+        """Change the run's state and, in the same transaction, whatever goes with it; one that ``ends`` does so now."""
 
         def work(connection: Connection) -> None:
             queue = lock_queue_of(connection, run)
             row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).one_or_none()
             _check_state(connection, run, row, from_states)
-            connection.execute(update(runs).where(runs.c.id == run).values(state=to, **changes))
+            ended = {"finished_at": self._database.now(connection)} if ends else {}
+            connection.execute(update(runs).where(runs.c.id == run).values(state=to, **changes, **ended))
             if along_with is not None:
                 along_with(connection, run)
             if to != run_status.RUNNING:

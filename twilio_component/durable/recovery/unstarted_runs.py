@@ -82,14 +82,14 @@ class UnstartedRuns:
         def work(connection: Connection) -> list[str]:
             parents = runs.alias()
             goes_on = exists().where(parents.c.id == runs.c.parent, parents.c.state == run_status.RUNNING)
-            stored = (runs.c.parent.is_not(None), runs.c.created_at <= self._database.now(connection) - grace)
-            left = (
+            is_left = (
                 runs.c.state == run_status.RUNNING,
-                *stored,
+                runs.c.parent.is_not(None),
+                runs.c.created_at <= self._database.now(connection) - grace,
                 not_(goes_on),
                 not_(has_workflow(connection, runs.c.id)),
             )
-            return list(connection.execute(select(runs.c.id).where(*left).order_by(runs.c.id)).scalars())
+            return list(connection.execute(select(runs.c.id).where(*is_left).order_by(runs.c.id)).scalars())
 
         left = await self._database.run_until_available(work)
         if left:

@@ -34,7 +34,7 @@ def edge(value: str, fields: Mapping[str, Any]) -> str:
     name = trim(value).lower()
     if not _EDGE.fullmatch(name):
         raise ValueError("must be a Twilio edge location such as ashburn, dublin or sydney")
-    if name == _ROAMING and str(fields.get("region") or "").strip().lower() not in ("", "us1"):
+    if name == _ROAMING and trim(str(fields.get("region") or "")).lower() not in ("", "us1"):
         # The certificates of the other regions do not name that host.
         raise ValueError(
             f"{_ROAMING} works with the region us1 only; leave edge out to enter at the region's own place"
